@@ -1,0 +1,105 @@
+"""Settings of one Pilothouse home: environment over file over default, each with where it came from."""
+
+from __future__ import annotations
+
+import functools
+import os
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+FILE = "config.toml"
+
+
+def default_home() -> Path:
+    """Folder that holds everything Pilothouse writes: `PILOTHOUSE_HOME`, else the platform's data folder."""
+    named = os.environ.get("PILOTHOUSE_HOME")
+    return Path(named).expanduser().resolve() if named else Path(platformdirs.user_data_dir("pilothouse"))
+
+
+class Settings(BaseSettings):
+    """What one home runs with. Read by `pilothouse config show`; set in `config.toml` or by `PILOTHOUSE_<NAME>`."""
+
+    model_config = SettingsConfigDict(env_prefix="PILOTHOUSE_", extra="ignore", frozen=True, populate_by_name=True)
+
+    home: Path = Field(default_factory=default_home, description="Folder that holds everything Pilothouse writes.")
+    database_url: SecretStr | None = Field(
+        None, description="Metadata database (SQLAlchemy URL). Unset: a SQLite file in the home."
+    )
+    data_url: str | None = Field(None, description="Root of tables and landed files. Unset: `data` in the home.")
+    prefect_api_url: str | None = Field(
+        None, validation_alias="PREFECT_API_URL", description="Prefect server. Unset: one on loopback is started."
+    )
+    spark_remote: str | None = Field(
+        None, validation_alias="SPARK_REMOTE", description="Spark Connect URL. Unset: a local server is started."
+    )
+    mlflow_tracking_uri: str | None = Field(
+        None, validation_alias="MLFLOW_TRACKING_URI", description="MLflow store. Unset: a SQLite file in the home."
+    )
+    estimator_prefixes: tuple[str, ...] = Field(
+        ("sklearn.", "lightgbm."), description="Import paths that an estimator may start with."
+    )
+    spark_driver_memory: str = Field("3g", description="Heap of the local Spark server.")
+    run_limit: int = Field(4, ge=1, description="Runs that the local worker executes side by side.")
+    task_threads: int = Field(4, ge=1, description="Tasks of one run that execute side by side.")
+    log_lines_per_run: int = Field(5_000, ge=100, description="Log lines kept of one run.")
+    log_retention_days: int = Field(30, ge=1, description="Days that log lines are kept.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment over `config.toml` of the home over defaults."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, default_home() / FILE)
+
+    @property
+    def database(self) -> str:
+        """SQLAlchemy URL of the metadata database."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.home / 'metadata.db'}"
+
+    @property
+    def data(self) -> str:
+        """Root of all data, without a trailing slash; a local path or an object-store URL."""
+        return (self.data_url or str(self.home / "data")).rstrip("/")
+
+    @property
+    def logs(self) -> Path:
+        """Folder of the services' own logs."""
+        return self.home / "logs"
+
+    @property
+    def state(self) -> Path:
+        """Folder of locks, addresses and tokens of the services of this home (files of mode 0600)."""
+        return self.home / "services"
+
+
+@functools.lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The settings of this process, read once; the home folder exists afterwards, with mode 0700."""
+    values = Settings()
+    for folder in (values.home, values.logs, values.state):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    values.home.chmod(0o700)
+    return values
+
+
+def origins() -> dict[str, tuple[Any, str]]:
+    """Each setting's value and where it came from: `environment`, `file` or `default`. Secrets stay masked."""
+    values = Settings()
+    from_file = TomlConfigSettingsSource(Settings, default_home() / FILE)()
+    found: dict[str, tuple[Any, str]] = {}
+    for name, field in Settings.model_fields.items():
+        variable = str(field.validation_alias or f"PILOTHOUSE_{name.upper()}")
+        origin = "environment" if variable in os.environ else "file" if name in from_file else "default"
+        found[name] = (getattr(values, name), origin)
+    return found
