@@ -1,0 +1,89 @@
+"""The metadata database: engine, transactions, and the counter that numbers every change."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, select, update
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
+
+from metadata import tables
+from metadata.errors import ServiceDownError
+from metadata.settings import Settings
+
+
+class Database:
+    """One metadata database (SQLite, PostgreSQL or Azure SQL), by SQLAlchemy URL. Safe to share between threads."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.engine = _engine(url)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Database:
+        """The database that the settings name."""
+        return cls(settings.database)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection to read from; nothing that is written in it stays."""
+        with _explained(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that is committed at the end, rolled back on any error. Keep it short; never across Spark."""
+        with _explained(), self.engine.connect().execution_options(writes=True) as connection, connection.begin():
+            yield connection
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+def next_change(connection: Connection) -> int:
+    """The next number of a change. The counter row stays locked until the transaction ends: numbers commit in order."""
+    connection.execute(update(tables.counter).where(tables.counter.c.id == 1).values(value=tables.counter.c.value + 1))
+    return int(connection.execute(select(tables.counter.c.value).where(tables.counter.c.id == 1)).scalar_one())
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        raise _fault(error) from error
+
+
+def _fault(error: OperationalError) -> ServiceDownError:
+    text = str(error.orig)
+    if "locked" in text:
+        cause, remedy = "another process has kept it locked for 30 s", "look for a hung process with pilothouse status"
+    elif "disk is full" in text or "full" in text:
+        cause, remedy = "the disk is full", "free some space, then try again; nothing was written"
+    else:
+        cause, remedy = "it cannot be reached", "check PILOTHOUSE_DATABASE_URL and that the server is up"
+    return ServiceDownError("PH301", "metadata database", cause, remedy, detail=text)
+
+
+def _engine(url: str) -> Engine:
+    if not url.startswith("sqlite"):
+        return create_engine(url, pool_pre_ping=True)
+    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": 30, "check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def _pragmas(connection: sqlite3.Connection, _record: Any) -> None:
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=NORMAL", "busy_timeout=30000"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine

@@ -1,0 +1,24 @@
+"""Compare: champion and challenger on the same mature rows, which neither was trained on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from metadata.tasks import Ports, Ref, TaskSpec
+from metadata.tasks.train import model_inputs
+
+if TYPE_CHECKING:
+    from metadata.kinds import Blueprint
+
+
+class Compare(TaskSpec):
+    """Leaves the figures `champion`, `challenger`, `difference` and `better` (1 or 0)."""
+
+    GENERATED: ClassVar[bool] = True
+
+    kind: Literal["compare"] = "compare"
+    model: str
+
+    def ports(self, blueprint: Blueprint) -> Ports:
+        """The model and its rows in; nothing is written but outcomes."""
+        return Ports(inputs=(Ref("model", self.model), *model_inputs(self.model, blueprint)))

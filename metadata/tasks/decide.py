@@ -1,0 +1,63 @@
+"""Decide: evaluate decision rules over outcomes. What they may do is in the plan as guarded tasks."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from metadata.tasks import Ports, Ref, TaskSpec
+from metadata.tasks.compare import Compare
+from metadata.tasks.promote import Promote
+from metadata.tasks.train import Train
+
+if TYPE_CHECKING:
+    from metadata.kinds import Blueprint
+
+
+class Decide(TaskSpec):
+    """Evaluates decision rules; each is recorded with what it saw."""
+
+    kind: Literal["decide"] = "decide"
+    decisions: tuple[str, ...] = Field(min_length=1, description="Decision rules, in order.")
+
+    def ports(self, blueprint: Blueprint) -> Ports:
+        """The monitors whose figures the rules read in, the decisions out."""
+        rules = [blueprint.decisions[key] for key in self.decisions if key in blueprint.decisions]
+        return Ports(
+            inputs=tuple(dict.fromkeys(Ref("monitor", rule.after) for rule in rules)),
+            outputs=tuple(Ref("decision", key) for key in self.decisions),
+        )
+
+    def expand(self, key: str, blueprint: Blueprint) -> dict[str, TaskSpec]:
+        """`retrain M` → `compare M` → `promote M` for each model that a rule may retrain or promote."""
+        retrain: dict[str, list[str]] = {}
+        promote: dict[str, list[str]] = {}
+        for name in self.decisions:
+            rule = blueprint.decisions.get(name)
+            if rule and rule.then.retrain:
+                retrain.setdefault(rule.then.retrain, []).append(name)
+            if rule and rule.then.promote:
+                promote.setdefault(rule.then.promote, []).append(name)
+        tasks: dict[str, TaskSpec] = {}
+        for model, rules in retrain.items():
+            tasks[f"retrain {model}"] = Train(model=model, after=(key,), when=_any_fired(rules))
+            tasks[f"compare {model}"] = Compare(
+                model=model, after=(f"retrain {model}",), when=_done(f"retrain {model}")
+            )
+            tasks[f"promote {model}"] = Promote(
+                model=model, after=(f"compare {model}",), when=f"{_task(f'compare {model}')}.better == 1.0"
+            )
+        for model, rules in promote.items():
+            if model not in retrain:
+                tasks[f"promote {model}"] = Promote(model=model, after=(key,), when=_any_fired(rules))
+        return tasks
+
+
+def _any_fired(rules: list[str]) -> str:
+    return " || ".join(f"decisions[{json.dumps(name)}]" for name in rules)
+
+
+def _task(key: str) -> str:
+    return f"tasks[{json.dumps(key)}]"

@@ -1,0 +1,27 @@
+"""Features: a feature set, computed point in time and materialised."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from metadata.tasks import Ports, Read, ReadRule, Ref, TaskSpec
+
+if TYPE_CHECKING:
+    from metadata.kinds import Blueprint
+
+
+class Features(TaskSpec):
+    """Computes a feature set for new rows, with the context that their windows need."""
+
+    kind: Literal["features"] = "features"
+    feature_set: str = Field(alias="set", description="Feature set that is computed.")
+    to: str = Field(description="Dataset that is written.")
+    reads: dict[str, Annotated[Read, ReadRule]] = Field({}, description="Of its source: all (default) or new.")
+
+    def ports(self, blueprint: Blueprint) -> Ports:
+        """The set and its source in, the dataset out."""
+        definition = blueprint.feature_sets.get(self.feature_set)
+        source = (Ref("dataset", definition.source),) if definition else ()
+        return Ports(inputs=(Ref("feature_set", self.feature_set), *source), outputs=(Ref("dataset", self.to),))

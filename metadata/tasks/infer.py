@@ -1,0 +1,30 @@
+"""Infer: score rows with the champion, into a dataset."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from metadata.tasks import Ports, Ref, TaskSpec
+from metadata.tasks.train import materialised
+
+if TYPE_CHECKING:
+    from metadata.kinds import Blueprint
+
+
+class Infer(TaskSpec):
+    """Scores every row that has no prediction yet and that training has not seen."""
+
+    kind: Literal["infer"] = "infer"
+    model: str = Field(description="Model whose champion scores.")
+    to: str = Field(description="Dataset that is written.")
+
+    def ports(self, blueprint: Blueprint) -> Ports:
+        """The model and its materialised features in, the predictions out."""
+        model = blueprint.models.get(self.model)
+        stored = materialised(model.features, blueprint).values() if model else ()
+        return Ports(
+            inputs=(Ref("model", self.model), *(Ref("dataset", key) for key in stored)),
+            outputs=(Ref("dataset", self.to),),
+        )

@@ -1,0 +1,55 @@
+"""Ingest: files of a folder, or a table of a database, into a dataset."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from metadata.tasks import Ports, Ref, TaskSpec
+from metadata.values import Duration
+
+if TYPE_CHECKING:
+    from metadata.kinds import Blueprint
+
+
+class SourceWatermark(BaseModel):
+    """How an incremental read goes on from where it stopped."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    column: str = Field(description="Column that only grows; rows above the watermark are read.")
+    lookback: Duration | None = Field(None, description="Read again this far behind the watermark; needs merge keys.")
+    nulls: Literal["fail", "include", "ignore"] = Field("fail", description="Rows whose watermark is NULL.")
+
+
+class Source(BaseModel):
+    """Where an ingest reads: files by pattern, or a table."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    connection: str
+    files: str | None = Field(None, description="Pattern of file names, such as orders-*.csv or *.parquet.")
+    format: Literal["csv", "parquet"] | None = Field(None, description="Unset: told by the ending of the pattern.")
+    table: str | None = Field(None, description="Table of a database connection, schema.table.")
+    watermark: SourceWatermark | None = Field(None, description="Unset: the whole table each time.")
+
+    @model_validator(mode="after")
+    def _one_of(self) -> Source:
+        if (self.files is None) == (self.table is None):
+            raise ValueError("an ingest reads either files (a pattern) or a table")
+        if self.watermark and self.table is None:
+            raise ValueError("a watermark belongs to a table; files are tracked by identity")
+        return self
+
+
+class Ingest(TaskSpec):
+    """Reads what is new at a source into a dataset, exactly once."""
+
+    kind: Literal["ingest"] = "ingest"
+    source: Source = Field(alias="from")
+    to: str = Field(description="Dataset that is written.")
+
+    def ports(self, blueprint: Blueprint) -> Ports:
+        """Connection in, dataset out."""
+        return Ports(inputs=(Ref("connection", self.source.connection),), outputs=(Ref("dataset", self.to),))

@@ -1,0 +1,32 @@
+"""Transform: one Spark SQL SELECT over datasets, into a dataset."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from metadata.sql import table_keys
+from metadata.tasks import Ports, Read, ReadRule, Ref, TaskSpec
+
+if TYPE_CHECKING:
+    from metadata.kinds import Blueprint
+
+
+class Transform(TaskSpec):
+    """One SELECT; its tables are dataset keys, read as the newest committed batch left them."""
+
+    kind: Literal["transform"] = "transform"
+    to: str = Field(description="Dataset that is written.")
+    sql: str = Field(description="One Spark SQL query that names datasets by key.")
+    reads: dict[str, Annotated[Read, ReadRule]] = Field({}, description="Per input: all (default) or new batches.")
+
+    def ports(self, blueprint: Blueprint) -> Ports:
+        """The datasets that the SQL names in, the target out."""
+        return Ports(
+            inputs=tuple(Ref("dataset", key) for key in table_keys(self.sql)), outputs=(Ref("dataset", self.to),)
+        )
+
+    def queries(self) -> dict[str, str]:
+        """Its SQL."""
+        return {"sql": self.sql}

@@ -1,0 +1,80 @@
+"""Values as people write them: durations ("30 d", "3 months") and shares ("5 %")."""
+
+from __future__ import annotations
+
+import calendar
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
+
+_UNITS = {"s": 1, "min": 60, "h": 3_600, "d": 86_400, "week": 604_800}
+_SPELLED = {"sec": "s", "second": "s", "minute": "min", "m": "min", "hour": "h", "day": "d", "w": "week"}
+_DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([a-z]+?)s?\s*$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Period:
+    """A length of time: calendar months plus a fixed span."""
+
+    months: int
+    span: timedelta
+
+    def before(self, instant: datetime) -> datetime:
+        """The instant this long before `instant`; a day that the month lacks becomes its last day."""
+        total = instant.year * 12 + instant.month - 1 - self.months
+        year, month = divmod(total, 12)
+        day = min(instant.day, calendar.monthrange(year, month + 1)[1])
+        return instant.replace(year=year, month=month + 1, day=day) - self.span
+
+
+def period(text: str) -> Period:
+    """Read a duration such as `90 s`, `2 h`, `30 d`, `3 months` or `1 year`. Raises ValueError: what is expected."""
+    match = _DURATION.match(text)
+    if match:
+        number, unit = float(match[1]), match[2].lower()
+        if unit in ("month", "mo", "year", "y"):
+            if number == int(number):
+                return Period(int(number) * (12 if unit.startswith("y") else 1), timedelta())
+        else:
+            unit = _SPELLED.get(unit, unit)
+            if unit in _UNITS:
+                return Period(0, timedelta(seconds=number * _UNITS[unit]))
+    raise ValueError(f"{text!r} is no duration: write a number and s, min, h, d, weeks, months or years, as in '30 d'")
+
+
+def _duration(text: str) -> str:
+    period(text)
+    return " ".join(text.split())
+
+
+def _share(value: object) -> object:
+    if isinstance(value, str):
+        text = value.strip()
+        try:
+            number = float(text.rstrip("% ")) / (100 if text.endswith("%") else 1)
+        except ValueError:
+            raise ValueError(f"{value!r} is no share: write '5 %' or 0.05") from None
+        value = number
+    if isinstance(value, int | float) and not 0 <= value <= 1:
+        raise ValueError(f"a share lies between 0 % and 100 %, not at {value * 100:g} %")
+    return value
+
+
+Duration = Annotated[str, AfterValidator(_duration)]
+"""A duration as text, checked; `period()` gives its length."""
+
+Share = Annotated[
+    float,
+    BeforeValidator(_share),
+    PlainSerializer(lambda value: f"{value * 100:.10g} %", return_type=str),
+    WithJsonSchema({"type": "string", "examples": ["5 %"]}),
+]
+"""A share between 0 and 1, written as `5 %`."""
+
+
+def utc_now() -> datetime:
+    """The wall clock, aware, in UTC."""
+    return datetime.now(UTC)
