@@ -42,12 +42,11 @@ class Decide(TaskSpec):
                 promote.setdefault(rule.then.promote, []).append(name)
         tasks: dict[str, TaskSpec] = {}
         for model, rules in retrain.items():
-            tasks[f"retrain {model}"] = Train(model=model, after=(key,), when=_any_fired(rules))
-            tasks[f"compare {model}"] = Compare(
-                model=model, after=(f"retrain {model}",), when=_done(f"retrain {model}")
-            )
+            training, comparison = f"retrain {model}", f"compare {model}"
+            tasks[training] = Train(model=model, after=(key,), when=_any_fired(rules))
+            tasks[comparison] = Compare(model=model, after=(training,), when=f"{_figures(training)}.trained == 1.0")
             tasks[f"promote {model}"] = Promote(
-                model=model, after=(f"compare {model}",), when=f"{_task(f'compare {model}')}.better == 1.0"
+                model=model, after=(comparison,), when=f"{_figures(comparison)}.better == 1.0"
             )
         for model, rules in promote.items():
             if model not in retrain:
@@ -59,5 +58,5 @@ def _any_fired(rules: list[str]) -> str:
     return " || ".join(f"decisions[{json.dumps(name)}]" for name in rules)
 
 
-def _task(key: str) -> str:
+def _figures(key: str) -> str:
     return f"tasks[{json.dumps(key)}]"
