@@ -1,0 +1,443 @@
+"""Runs and task runs: what the flow and the operator write. Each function is one short transaction."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, and_, func, insert, select, update
+
+from metadata import tables
+from metadata.database import Database, next_change
+from metadata.errors import Fault, UsageError
+from metadata.plan import Plan, PlanTask
+from metadata.states import FINAL, State
+from metadata.values import utc_now
+
+
+@dataclass(frozen=True)
+class Run:
+    """One execution of a plan with its bindings, in its newest attempt."""
+
+    id: str
+    number: int
+    pipeline_uid: str
+    pipeline_key: str
+    plan_hash: str
+    revision: int | None
+    bindings: dict[str, Any]
+    as_of: datetime
+    trigger: str
+    author: str
+    attempt: int
+    again: str | None
+    state: State
+    state_detail: str
+    fault: Fault | None
+    cancel_requested: bool
+    flow_run_id: str | None
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True)
+class TaskRun:
+    """One execution of a task: the newest attempt that touched it."""
+
+    id: str
+    run_id: str
+    attempt: int
+    task_key: str
+    task_uid: str
+    kind: str
+    position: int
+    upstream: tuple[str, ...]
+    state: State
+    state_detail: str
+    fault: Fault | None
+    tries: int
+    rows_in: int | None
+    rows_out: int | None
+    rows_bad: int | None
+    progress: dict[str, Any] | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    heartbeat_at: datetime | None
+
+
+def store_plan(connection: Connection, plan: Plan, revision: int | None) -> None:
+    """Keep a plan; the same content is kept once."""
+    known = connection.execute(select(tables.plan.c.hash).where(tables.plan.c.hash == plan.hash)).first()
+    if known is None:
+        connection.execute(
+            insert(tables.plan).values(
+                hash=plan.hash,
+                pipeline_uid=plan.pipeline_uid,
+                revision=revision,
+                body=plan.canonical(),
+                created_at=utc_now(),
+            )
+        )
+
+
+def load_plan(database: Database, plan_hash: str) -> Plan:
+    """The plan of that hash. Raises UsageError PH502 when it is not there."""
+    with database.read() as connection:
+        body = connection.execute(select(tables.plan.c.body).where(tables.plan.c.hash == plan_hash)).scalar()
+    if body is None:
+        raise UsageError("PH502", f"plan {plan_hash[:8]}", "it is not in this database", "launch the pipeline again")
+    return Plan.model_validate_json(body)
+
+
+def create_run(
+    database: Database,
+    plan: Plan,
+    *,
+    revision: int | None,
+    bindings: Mapping[str, Any],
+    as_of: datetime,
+    trigger: str,
+    author: str,
+    schedule_uid: str | None = None,
+    flow_run_id: str | None = None,
+) -> Run:
+    """A new run, queued, with a row for each task. With a `flow_run_id` that has a run already, that run is returned."""
+    with database.write() as connection:
+        if flow_run_id is not None:
+            adopted = _run(connection, tables.run.c.flow_run_id == flow_run_id)
+            if adopted is not None:
+                return adopted
+        change = next_change(connection)
+        store_plan(connection, plan, revision)
+        number = connection.execute(select(func.coalesce(func.max(tables.run.c.number), 0))).scalar_one() + 1
+        run_id = str(uuid.uuid4())
+        connection.execute(
+            insert(tables.run).values(
+                id=run_id,
+                number=number,
+                pipeline_uid=plan.pipeline_uid,
+                pipeline_key=plan.pipeline,
+                plan_hash=plan.hash,
+                revision=revision,
+                bindings=dict(bindings),
+                as_of=as_of,
+                trigger=trigger,
+                schedule_uid=schedule_uid,
+                author=author,
+                attempt=1,
+                state=State.QUEUED,
+                flow_run_id=flow_run_id,
+                created_at=utc_now(),
+                changed=change,
+            )
+        )
+        _insert_tasks(connection, run_id, 1, enumerate(plan.tasks), change)
+        created = _run(connection, tables.run.c.id == run_id)
+    assert created is not None  # noqa: S101 - it was inserted in this transaction
+    return created
+
+
+def get_run(database: Database, run_id: str) -> Run:
+    """The run of that id. Raises UsageError PH501."""
+    with database.read() as connection:
+        found = _run(connection, tables.run.c.id == run_id)
+    return _there(found, run_id)
+
+
+def find_run(database: Database, number: int) -> Run:
+    """The run of that number, as people type it. Raises UsageError PH501."""
+    with database.read() as connection:
+        found = _run(connection, tables.run.c.number == number)
+    return _there(found, str(number))
+
+
+def unsettled_runs(database: Database) -> list[Run]:
+    """Runs that are not in a final state, oldest first."""
+    with database.read() as connection:
+        rows = connection.execute(
+            select(tables.run).where(tables.run.c.state.not_in(FINAL)).order_by(tables.run.c.number)
+        ).mappings()
+        return [_to_run(row) for row in rows]
+
+
+def tasks_of(database: Database, run_id: str) -> list[TaskRun]:
+    """Task runs of a run in plan order, each as its newest attempt left it."""
+    with database.read() as connection:
+        return newest_tasks(connection, run_id)
+
+
+def newest_tasks(connection: Connection, run_id: str) -> list[TaskRun]:
+    """As `tasks_of`, within a transaction."""
+    rows = connection.execute(
+        select(tables.task_run).where(tables.task_run.c.run_id == run_id).order_by(tables.task_run.c.attempt)
+    ).mappings()
+    newest = {row["task_key"]: _to_task(row) for row in rows}
+    return sorted(newest.values(), key=lambda task: task.position)
+
+
+def new_attempt(database: Database, run_id: str, mode: str, author: str) -> Run:
+    """Run again: `failed` keeps what succeeded or was skipped, `all` does everything anew.
+
+    Raises UsageError PH503 while the run still goes on, PH504 when there is nothing to do again.
+    """
+    with database.write() as connection:
+        run = _there(_run(connection, tables.run.c.id == run_id), run_id)
+        thing = f"run {run.number}"
+        if not run.state.final:
+            raise UsageError("PH503", thing, f"it is still {run.state}", "cancel it first (x), or wait for its end")
+        done = {State.SUCCEEDED, State.SKIPPED} if mode == "failed" else set()
+        again = [task for task in newest_tasks(connection, run_id) if task.state not in done]
+        if not again:
+            raise UsageError("PH504", thing, "none of its tasks failed", "choose to run all of it again")
+        change = next_change(connection)
+        attempt = run.attempt + 1
+        plan = Plan.model_validate_json(
+            connection.execute(select(tables.plan.c.body).where(tables.plan.c.hash == run.plan_hash)).scalar_one()
+        )
+        chosen = _with_downstream({task.task_key for task in again}, plan)
+        _insert_tasks(
+            connection,
+            run_id,
+            attempt,
+            ((position, task) for position, task in enumerate(plan.tasks) if task.key in chosen),
+            change,
+        )
+        connection.execute(
+            update(tables.run)
+            .where(tables.run.c.id == run_id)
+            .values(
+                attempt=attempt,
+                again=mode,
+                author=author,
+                state=State.QUEUED,
+                state_detail="",
+                fault=None,
+                cancel_requested=False,
+                flow_run_id=None,
+                started_at=None,
+                ended_at=None,
+                heartbeat_at=None,
+                changed=change,
+            )
+        )
+        fresh = _run(connection, tables.run.c.id == run_id)
+    return _there(fresh, run_id)
+
+
+def attach_flow_run(database: Database, run_id: str, flow_run_id: str) -> None:
+    """Remember the flow run that executes this attempt."""
+    _change_run(database, run_id, tables.run.c.state.is_not(None), flow_run_id=flow_run_id)
+
+
+def set_run_state(
+    database: Database,
+    run_id: str,
+    state: State,
+    *,
+    detail: str = "",
+    fault: Fault | None = None,
+    attempt: int | None = None,
+    unless_final: bool = True,
+) -> bool:
+    """Move a run to `state`; a final state settles what its tasks left open. False when nothing was changed.
+
+    `attempt` guards against a late word about an earlier attempt; a final state is left alone unless told otherwise.
+    """
+    now = utc_now()
+    with database.write() as connection:
+        run = _there(_run(connection, tables.run.c.id == run_id), run_id)
+        if (attempt is not None and attempt != run.attempt) or (run.state.final and unless_final):
+            return False
+        if run.state == state and run.state_detail == detail:
+            return False
+        change = next_change(connection)
+        values: dict[str, Any] = {"state": state, "state_detail": detail, "changed": change}
+        if fault is not None:
+            values["fault"] = fault.model_dump()
+        if state == State.RUNNING and run.started_at is None:
+            values["started_at"] = now
+        if state.final:
+            values["ended_at"] = now
+            _settle_tasks(connection, run, state, detail, now, change)
+        connection.execute(update(tables.run).where(tables.run.c.id == run_id).values(**values))
+    return True
+
+
+def request_cancel(database: Database, run_id: str, author: str) -> Run:
+    """Ask that a run be cancelled. Raises UsageError PH505 when it has ended already."""
+    with database.write() as connection:
+        run = _there(_run(connection, tables.run.c.id == run_id), run_id)
+        if run.state.final:
+            raise UsageError("PH505", f"run {run.number}", f"it is {run.state} already", "nothing is left to cancel")
+        change = next_change(connection)
+        connection.execute(
+            update(tables.run)
+            .where(tables.run.c.id == run_id)
+            .values(
+                cancel_requested=True,
+                state=State.CANCELLING,
+                state_detail=f"cancelled by {author}",
+                changed=change,
+            )
+        )
+    return run
+
+
+def start_task(database: Database, task_run_id: str) -> int:
+    """A task begins a try. Returns the number of the try, from 1."""
+    now = utc_now()
+    with database.write() as connection:
+        change = next_change(connection)
+        connection.execute(
+            update(tables.task_run)
+            .where(tables.task_run.c.id == task_run_id)
+            .values(
+                state=State.RUNNING,
+                state_detail="",
+                fault=None,
+                tries=tables.task_run.c.tries + 1,
+                started_at=now,
+                ended_at=None,
+                heartbeat_at=now,
+                changed=change,
+            )
+        )
+        return int(
+            connection.execute(select(tables.task_run.c.tries).where(tables.task_run.c.id == task_run_id)).scalar_one()
+        )
+
+
+def finish_task(
+    database: Database,
+    task_run_id: str,
+    state: State,
+    *,
+    detail: str = "",
+    fault: Fault | None = None,
+    rows: tuple[int | None, int | None, int | None] = (None, None, None),
+) -> None:
+    """A task ends (or waits for its next try): state, reason, and rows in, out and bad."""
+    with database.write() as connection:
+        change = next_change(connection)
+        connection.execute(
+            update(tables.task_run)
+            .where(tables.task_run.c.id == task_run_id)
+            .values(
+                state=state,
+                state_detail=detail,
+                fault=fault.model_dump() if fault else None,
+                rows_in=rows[0],
+                rows_out=rows[1],
+                rows_bad=rows[2],
+                progress=None,
+                ended_at=utc_now() if state.final else None,
+                changed=change,
+            )
+        )
+
+
+def beat(database: Database, run_id: str, progress: Mapping[str, dict[str, Any] | None]) -> None:
+    """A sign of life of a run and of its running tasks: task run id → progress (None: unchanged)."""
+    now = utc_now()
+    with database.write() as connection:
+        change = next_change(connection)
+        connection.execute(update(tables.run).where(tables.run.c.id == run_id).values(heartbeat_at=now, changed=change))
+        for task_run_id, what in progress.items():
+            values: dict[str, Any] = {"heartbeat_at": now, "changed": change}
+            if what is not None:
+                values["progress"] = what
+            connection.execute(
+                update(tables.task_run)
+                .where(and_(tables.task_run.c.id == task_run_id, tables.task_run.c.state == State.RUNNING))
+                .values(**values)
+            )
+
+
+def _insert_tasks(
+    connection: Connection, run_id: str, attempt: int, tasks: Iterable[tuple[int, PlanTask]], change: int
+) -> None:
+    rows = [
+        {
+            "id": str(uuid.uuid4()),
+            "run_id": run_id,
+            "attempt": attempt,
+            "task_key": task.key,
+            "task_uid": task.spec.uid,
+            "kind": task.kind,
+            "position": position,
+            "upstream": list(task.upstream),
+            "state": State.QUEUED,
+            "changed": change,
+        }
+        for position, task in tasks
+    ]
+    if rows:
+        connection.execute(insert(tables.task_run), rows)
+
+
+def _with_downstream(keys: set[str], plan: Plan) -> set[str]:
+    chosen = set(keys)
+    for task in plan.tasks:
+        if chosen.intersection(task.upstream):
+            chosen.add(task.key)
+    return chosen
+
+
+_LEFT = {
+    State.CANCELLED: (State.CANCELLED, State.CANCELLED),
+    State.FAILED: (State.LOST, State.BLOCKED),
+    State.LOST: (State.LOST, State.CANCELLED),
+    State.SUCCEEDED: (State.LOST, State.SKIPPED),
+}
+
+
+def _settle_tasks(connection: Connection, run: Run, state: State, detail: str, now: datetime, change: int) -> None:
+    """What a run leaves open when it ends: begun tasks are lost or cancelled, tasks that wait are blocked."""
+    begun, waiting = _LEFT.get(state, (State.LOST, State.BLOCKED))
+    for task in newest_tasks(connection, run.id):
+        if task.state.final or task.attempt != run.attempt:
+            continue
+        left = begun if task.state in (State.RUNNING, State.RETRYING, State.CANCELLING) else waiting
+        connection.execute(
+            update(tables.task_run)
+            .where(tables.task_run.c.id == task.id)
+            .values(state=left, state_detail=detail or f"the run {state}", ended_at=now, changed=change)
+        )
+
+
+def _change_run(database: Database, run_id: str, condition: Any, **values: Any) -> None:
+    with database.write() as connection:
+        change = next_change(connection)
+        connection.execute(
+            update(tables.run).where(and_(tables.run.c.id == run_id, condition)).values(changed=change, **values)
+        )
+
+
+def _there(run: Run | None, name: str) -> Run:
+    if run is None:
+        raise UsageError("PH501", f"run {name}", "there is no such run", "pilothouse run list shows the runs")
+    return run
+
+
+def _run(connection: Connection, condition: Any) -> Run | None:
+    row = connection.execute(select(tables.run).where(condition)).mappings().first()
+    return None if row is None else _to_run(row)
+
+
+def _fault(value: Any) -> Fault | None:
+    return None if value is None else Fault.model_validate(value)
+
+
+def _to_run(row: RowMapping) -> Run:
+    values = {name: row[name] for name in Run.__dataclass_fields__}
+    return Run(**{**values, "state": State(row["state"]), "fault": _fault(row["fault"])})
+
+
+def _to_task(row: RowMapping) -> TaskRun:
+    values = {name: row[name] for name in TaskRun.__dataclass_fields__}
+    values |= {"state": State(row["state"]), "fault": _fault(row["fault"]), "upstream": tuple(row["upstream"])}
+    return TaskRun(**values)
