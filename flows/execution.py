@@ -1,0 +1,224 @@
+"""One attempt of a run, executed: what one Prefect task does for one task of the plan."""
+
+from __future__ import annotations
+
+import importlib
+import threading
+import time
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, cast
+
+from metadata.rows.outcomes import record_figures
+
+from flows import client
+from flows.context import Outcome, TaskContext, TaskKind
+from flows.guards import evaluate_guard
+from flows.pulse import Pulse, task_logger
+from metadata.database import Database
+from metadata.errors import Fault, PilothouseError, ServiceDownError
+from metadata.plan import Plan, PlanTask
+from metadata.rows.runs import Run, TaskRun, finish_task, start_task
+from metadata.settings import Settings
+from metadata.states import State
+from metadata.values import period
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+SERVICE_TRIES = 3
+"""Tries of a task whose service went away under it, beyond its own `retries`."""
+
+SERVICE_WAIT_SECONDS = 45.0
+
+
+class TaskFailedError(Exception):
+    """A task ended without success; its row says why. What Prefect sees of it is this one line."""
+
+
+@dataclass
+class Execution:
+    """One attempt of a run in this process: the plan, the doors, and what is shared by its tasks."""
+
+    run: Run
+    plan: Plan
+    settings: Settings
+    database: Database
+    pulse: Pulse
+    task_runs: dict[str, TaskRun]
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    _session_lock: threading.Lock = field(default_factory=threading.Lock)
+    _session: SparkSession | None = None
+
+    @cached_property
+    def tag(self) -> str:
+        """Under which all Spark operations of this attempt run, so that they can be interrupted."""
+        return f"pilothouse-{self.run.id}-{self.run.attempt}"
+
+    def spark(self, tag: str) -> SparkSession:
+        """The Spark session of this process, opened at first use; operations of this thread are tagged with `tag`."""
+        from flows import engine
+
+        with self._session_lock:
+            if self._session is None:
+                self._session = engine.connect(client.spark_remote(), session_id=client.spark_session_id())
+            session = self._session
+        session.clearTags()
+        session.addTag(self.tag)
+        session.addTag(tag)
+        return session
+
+    def interrupt(self, tag: str) -> None:
+        """Stop the Spark operations under `tag`; nothing happens where no session was opened."""
+        session = self._session
+        if session is not None:
+            session.interruptTag(tag)
+
+    def cancel(self) -> None:
+        """No task tries again, and what Spark still does for this attempt stops."""
+        self.cancelled.set()
+        self.interrupt(self.tag)
+
+    def execute(self, task_key: str) -> str:
+        """Run one task to its end. Returns its state; raises TaskFailedError, after the row was written, if it failed.
+
+        What its services lost is waited for and tried again here; other failures are Prefect's to retry.
+        """
+        task, task_run = self.plan.task(task_key), self.task_runs[task_key]
+        for service_try in range(1, SERVICE_TRIES + 1):
+            tries = start_task(self.database, task_run.id)
+            self.pulse.begin(task_run.id)
+            try:
+                return self._settle(task_run, self._attempt(task, task_run))
+            except Exception as error:  # noqa: BLE001 - whatever a task raises becomes its row's reason
+                fault = self._explain(error, task)
+                last = service_try == SERVICE_TRIES or self.cancelled.is_set()
+                if isinstance(error, ServiceDownError) or fault.code in client.SERVICE_FAULTS:
+                    if not last and self._service_is_back(task_run, fault):
+                        continue
+                self._fail(task_run, fault, final=tries > task.spec.retries or self.cancelled.is_set())
+                raise TaskFailedError(str(fault)) from None
+            finally:
+                self.pulse.end(task_run.id)
+        raise AssertionError("the last try returns or raises")
+
+    def _attempt(self, task: PlanTask, task_run: TaskRun) -> Outcome:
+        tag = f"{self.tag}-{task_run.position}"
+        context = self._context(task, task_run, tag)
+        if task.spec.when is not None:
+            verdict, reason = evaluate_guard(context, task.spec.when)
+            if not verdict:
+                return Outcome(skipped=reason)
+        module = cast(TaskKind, importlib.import_module(f"flows.tasks.{task.kind}"))
+        with _Deadline(self, task, tag) as deadline:
+            outcome = module.run(context)
+            deadline.check()
+        if outcome.note:
+            context.log.info("%s", outcome.note)
+        return outcome
+
+    def _context(self, task: PlanTask, task_run: TaskRun, tag: str) -> TaskContext:
+        return TaskContext(
+            run_id=self.run.id,
+            attempt=self.run.attempt,
+            task_run_id=task_run.id,
+            as_of=self.run.as_of,
+            author=self.run.author,
+            plan=self.plan,
+            task=task,
+            bindings=self.run.bindings,
+            settings=self.settings,
+            database=self.database,
+            log=task_logger(self.pulse, self.run.id, task.key),
+            connect=lambda: self.spark(tag),
+            report=lambda what, done, total: self.pulse.report(task_run.id, what, done, total),
+        )
+
+    def _settle(self, task_run: TaskRun, outcome: Outcome) -> str:
+        record_figures(
+            self.database,
+            run_id=self.run.id,
+            attempt=self.run.attempt,
+            task_key=task_run.task_key,
+            as_of=self.run.as_of,
+            figures=outcome.figures,
+        )
+        state = State.SUCCEEDED if outcome.skipped is None else State.SKIPPED
+        rows = (outcome.rows_in, outcome.rows_out, outcome.rows_bad)
+        finish_task(self.database, task_run.id, state, detail=outcome.skipped or "", rows=rows)
+        return state.value
+
+    def _explain(self, error: Exception, task: PlanTask) -> Fault:
+        if self.cancelled.is_set():
+            return Fault(
+                code="PH507", thing=f"task {task.key}", cause="the run was cancelled", remedy="press r to run it again"
+            )
+        if isinstance(error, PilothouseError):
+            return error.fault
+        from flows.spark_errors import explain
+
+        return explain(error, f"task {task.key}")
+
+    def _fail(self, task_run: TaskRun, fault: Fault, final: bool) -> None:
+        logger = task_logger(self.pulse, self.run.id, task_run.task_key)
+        logger.error("%s", fault)
+        if self.cancelled.is_set():
+            state = State.CANCELLED
+        else:
+            state = State.FAILED if final else State.RETRYING
+        finish_task(self.database, task_run.id, state, detail=fault.cause, fault=fault)
+
+    def _service_is_back(self, task_run: TaskRun, fault: Fault) -> bool:
+        """Wait for a service that went away; True when a new try makes sense."""
+        from flows import engine
+
+        finish_task(self.database, task_run.id, State.RETRYING, detail=f"waits: {fault.cause}", fault=fault)
+        with self._session_lock:
+            self._session = None
+        until = time.monotonic() + SERVICE_WAIT_SECONDS
+        while time.monotonic() < until and not self.cancelled.wait(1.0):
+            try:
+                engine.ping(client.spark_remote())
+            except PilothouseError:
+                continue
+            return True
+        return False
+
+
+class _Deadline:
+    """Interrupts the Spark operations of a task when its time is up."""
+
+    def __init__(self, execution: Execution, task: PlanTask, tag: str) -> None:
+        self._execution = execution
+        self._task = task
+        self._tag = tag
+        self._expired = False
+        limit = task.spec.timeout
+        self._timer = threading.Timer(period(limit).span.total_seconds(), self._expire) if limit else None
+
+    def __enter__(self) -> _Deadline:
+        if self._timer:
+            self._timer.daemon = True
+            self._timer.start()
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if self._timer:
+            self._timer.cancel()
+        if error is not None:
+            self.check()
+
+    def check(self) -> None:
+        """Raises PH506 when the time was up."""
+        if self._expired:
+            limit = self._task.spec.timeout
+            raise PilothouseError(
+                "PH506",
+                f"task {self._task.key}",
+                f"it took longer than its timeout of {limit}",
+                "press r to run it again, or raise the timeout in the blueprint (e)",
+            )
+
+    def _expire(self) -> None:
+        self._expired = True
+        self._execution.interrupt(self._tag)

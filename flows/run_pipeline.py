@@ -1,0 +1,143 @@
+"""The one generic flow: executes a plan with its bindings, one Prefect task for each task of the plan."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from prefect import flow, runtime, task
+from prefect.cache_policies import NO_CACHE
+from prefect.futures import PrefectFuture
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from flows.adoption import adopt_scheduled
+from flows.execution import Execution, TaskFailedError
+from flows.pulse import Pulse
+from metadata.database import Database
+from metadata.errors import Fault
+from metadata.rows.runs import (
+    Run,
+    TaskRun,
+    attach_flow_run,
+    finish_task,
+    get_run,
+    load_plan,
+    set_run_state,
+    tasks_of,
+)
+from metadata.settings import settings
+from metadata.states import State
+from metadata.values import period
+
+
+@flow(name="run_pipeline", flow_run_name="{run_id}", validate_parameters=False)
+async def run_pipeline(run_id: str | None = None, schedule: str | None = None) -> str:
+    """Execute a run whose row exists, or adopt what a schedule fired. Raises TaskFailedError when a task failed."""
+    database = Database.of(settings())
+    flow_run_id = str(runtime.flow_run.id)
+    if run_id is None:
+        run = adopt_scheduled(database, flow_run_id, str(schedule), runtime.flow_run.scheduled_start_time)
+    else:
+        run = get_run(database, run_id)
+        attach_flow_run(database, run.id, flow_run_id)
+    if run.state.final or run.cancel_requested:
+        return run.state.value
+    set_run_state(database, run.id, State.RUNNING, attempt=run.attempt)
+    pulse = Pulse(database, run.id, run.attempt, settings().log_lines_per_run)
+    plan = load_plan(database, run.plan_hash)
+    execution = Execution(run, plan, settings(), database, pulse, _chosen(database, run))
+    pulse.start()
+    try:
+        await _Graph(execution).execute()
+    finally:
+        pulse.close()
+    return _conclude(execution)
+
+
+class _Graph:
+    """Submits each task when all that it waits for has ended."""
+
+    def __init__(self, execution: Execution) -> None:
+        self._execution = execution
+        chosen = execution.task_runs
+        self._waits = {
+            step.key: {key for key in step.upstream if key in chosen}
+            for step in execution.plan.tasks
+            if step.key in chosen
+        }
+        self._futures: dict[str, PrefectFuture[str]] = {}
+        self._ended: asyncio.Queue[str] = asyncio.Queue()
+        self._runner = ThreadPoolTaskRunner(max_workers=execution.settings.task_threads)
+
+    async def execute(self) -> None:
+        """Until every task has ended, one way or another. An interrupted run interrupts its Spark operations."""
+        loop = asyncio.get_running_loop()
+        waiting = {key: set(upstream) for key, upstream in self._waits.items()}
+        with self._runner:
+            try:
+                for _ in self._waits:
+                    for key in [key for key, upstream in waiting.items() if not upstream]:
+                        del waiting[key]
+                        self._submit(key, loop)
+                    ended = await self._ended.get()
+                    for upstream in waiting.values():
+                        upstream.discard(ended)
+            except BaseException:
+                self._execution.cancel()
+                raise
+
+    def _submit(self, key: str, loop: asyncio.AbstractEventLoop) -> None:
+        spec = self._execution.plan.task(key).spec
+        step = task(
+            self._execution.execute,
+            name=key,
+            task_run_name=key,
+            retries=spec.retries,
+            retry_delay_seconds=period(spec.retry_delay).span.total_seconds(),
+            persist_result=False,
+            cache_policy=NO_CACHE,
+        )
+        upstream = [self._futures[name] for name in self._waits[key]]
+        future = self._runner.submit(step, parameters={"task_key": key}, wait_for=upstream)
+        self._futures[key] = future
+        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._ended.put_nowait, key))
+
+
+def _chosen(database: Database, run: Run) -> dict[str, TaskRun]:
+    """The task runs of this attempt that are not done yet, by key."""
+    done = (State.SUCCEEDED, State.SKIPPED)
+    return {
+        row.task_key: row for row in tasks_of(database, run.id) if row.attempt == run.attempt and row.state not in done
+    }
+
+
+def _conclude(execution: Execution) -> str:
+    """Settle the run by what its tasks came to."""
+    database, run = execution.database, execution.run
+    rows = {row.task_key: row for row in tasks_of(database, run.id)}
+    failed = [row for row in rows.values() if row.state in (State.FAILED, State.LOST)]
+    if not failed:
+        set_run_state(database, run.id, State.SUCCEEDED, attempt=run.attempt)
+        return State.SUCCEEDED.value
+    for row in rows.values():
+        blocker = _blocker(row, rows)
+        if row.state == State.QUEUED and blocker:
+            finish_task(database, row.id, State.BLOCKED, detail=f"waits for {blocker}, which failed")
+    fault: Fault | None = failed[0].fault
+    detail = f"{failed[0].task_key}: {fault.cause if fault else failed[0].state_detail}"
+    set_run_state(database, run.id, State.FAILED, detail=detail, fault=fault, attempt=run.attempt)
+    raise TaskFailedError(detail)
+
+
+def _blocker(row: TaskRun, rows: Mapping[str, TaskRun]) -> str | None:
+    """The failed task that this one waits for, however far up."""
+    for key in row.upstream:
+        above = rows.get(key)
+        if above is None:
+            continue
+        if above.state in (State.FAILED, State.LOST):
+            return key
+        found = _blocker(above, rows) if above.state in (State.QUEUED, State.BLOCKED) else None
+        if found:
+            return found
+    return None
