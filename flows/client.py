@@ -1,0 +1,184 @@
+"""The one module through which others start and stop services, launch and cancel runs. It imports fast: no Prefect.
+
+Addresses and tokens come from the records that the supervisor keeps in the home, or from the settings when a service is
+given by URL.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from flows.services import process, records
+from flows.services.records import Record, State
+from metadata.errors import ServiceDownError
+from metadata.settings import Settings, settings
+
+if TYPE_CHECKING:
+    from flows.services.prefect_api import PrefectApi
+
+UP_SECONDS = 120.0
+"""How long `ensure_up(wait=True)` waits; a first start downloads Spark's Delta jars."""
+DOWN_SECONDS = 45.0
+
+
+@dataclass(frozen=True)
+class ServiceStatus:
+    """What is known of one service right now, checked against the processes that live."""
+
+    name: str
+    state: State
+    url: str
+    since: datetime | None
+    detail: str
+
+
+def _given(values: Settings) -> dict[str, str | None]:
+    return {records.PREFECT: values.prefect_api_url, records.SPARK: values.spark_remote}
+
+
+def status() -> list[ServiceStatus]:
+    """Every service of the home, the supervisor first. Needs nothing that runs; takes milliseconds."""
+    values = settings()
+    supervised = _supervisor(values) is not None
+    return [_status(values, name, supervised) for name in records.NAMES]
+
+
+def _status(values: Settings, name: str, supervised: bool) -> ServiceStatus:
+    record, given = records.load(values.state, name), _given(values).get(name)
+    if given is not None:
+        if record is None or record.url != given or not supervised:
+            return ServiceStatus(name, "external", _public(given), None, "given by URL, not looked at now")
+        return ServiceStatus(name, record.state, _public(given), record.since, record.detail)
+    if record is None:
+        return ServiceStatus(name, "down", "", None, "not started")
+    url = _public(record.url)
+    if record.state != "down" and not record.alive():
+        return ServiceStatus(name, "down", url, None, "the process has ended")
+    detail = record.detail if supervised or not record.alive() else "runs without a supervisor"
+    return ServiceStatus(name, record.state, url, record.since, detail)
+
+
+def _public(url: str) -> str:
+    """A URL without what follows its path, where Spark carries tokens."""
+    return url.partition(";")[0]
+
+
+def _supervisor(values: Settings) -> Record | None:
+    record = records.load(values.state, records.SUPERVISOR)
+    return record if record is not None and record.alive() else None
+
+
+def ensure_up(wait: bool = False, seconds: float = UP_SECONDS) -> None:
+    """Start the supervisor of this home when there is none; with `wait`, return when every service is up.
+
+    Raises `ServiceDownError` (PH300) that names the services which are not up after `seconds`, and why.
+    """
+    values = settings()
+    if _supervisor(values) is None:
+        process.spawn(
+            process.module("flows.services.supervisor"),
+            process.environment(values.home, records.SUPERVISOR),
+            values.home,
+            values.logs / "supervisor.log",
+        )
+    deadline = time.monotonic() + seconds
+    while wait:
+        missing = [one for one in status() if one.state not in ("up", "external")]
+        if not missing:
+            return
+        if time.monotonic() > deadline:
+            raise ServiceDownError(
+                "PH300",
+                ", ".join(one.name for one in missing),
+                "; ".join(f"{one.name} is {one.state} {one.detail}".strip() for one in missing),
+                f"Read the logs in {values.logs}",
+            )
+        time.sleep(0.2)
+
+
+def down() -> None:
+    """Stop the supervisor and every process of this home, orphans included; what runs is cancelled after 5 s."""
+    values = settings()
+    record = _supervisor(values)
+    if record is not None and (identity := record.identity) is not None:
+        process.stop([identity], DOWN_SECONDS)
+    process.stop(process.members(values.home), 5.0)
+    for name in records.NAMES:
+        records.file(values.state, name).unlink(missing_ok=True)
+
+
+def prefect_api() -> tuple[str, dict[str, str]]:
+    """URL of the Prefect server's API, and the headers that it asks for.
+
+    Raises `ServiceDownError` (PH301) when the embedded one was never started.
+    """
+    from flows.services.prefect_api import basic, given_headers
+
+    values = settings()
+    if values.prefect_api_url is not None:
+        return values.prefect_api_url, given_headers()
+    record = _started(values, records.PREFECT, "PH301", "orchestrator (Prefect)")
+    return record.url, basic(record.token)
+
+
+def spark_remote() -> str:
+    """Spark Connect address with its token: the one that was given, else that of the local server.
+
+    Raises `ServiceDownError` (PH410) when the local one was never started.
+    """
+    values = settings()
+    if values.spark_remote is not None:
+        return values.spark_remote
+    return _started(values, records.SPARK, "PH410", "compute (Spark)").url
+
+
+def mlflow_uri() -> str:
+    """MLflow's tracking URI: the one that was given, else a SQLite file in the home."""
+    values = settings()
+    return values.mlflow_tracking_uri or f"sqlite:///{values.home / 'mlflow.db'}"
+
+
+def _started(values: Settings, name: str, code: str, thing: str) -> Record:
+    record = records.load(values.state, name)
+    if record is None or not record.url:
+        raise ServiceDownError(code, thing, "it is not started", "Run `pilothouse up`")
+    return record
+
+
+def create_flow_run(run_id: str, attempt: int, name: str | None = None) -> str:
+    """Have the orchestrator execute a run; gives the flow run's id. A repeat for the same attempt gives the same one.
+
+    Raises `ServiceDownError` (PH301, PH302) when the server is not there, (PH306) when no worker was ever ready.
+    """
+    from flows.services import deployments
+
+    with _api() as api:
+        deployment = api.get(f"/deployments/name/{deployments.FLOW}/{deployments.LAUNCH}")
+        if deployment is None:
+            raise ServiceDownError(
+                "PH306", f"run {run_id}", "no worker has been ready yet", "Wait for `pilothouse status`, then try again"
+            )
+        body = {
+            "parameters": {"run_id": run_id},
+            "idempotency_key": f"{run_id}:{attempt}",
+            **({"name": name} if name else {}),
+        }
+        return str(api.post(f"/deployments/{deployment['id']}/create_flow_run", body)["id"])
+
+
+def cancel_flow_run(flow_run_id: str) -> None:
+    """Ask for the cancellation of a flow run; one that has not started is cancelled at once.
+
+    Nothing happens when it has ended, or when the orchestrator does not know it.
+    """
+    with _api() as api:
+        api.post(f"/flow_runs/{flow_run_id}/set_state", {"state": {"type": "CANCELLING", "name": "Cancelling"}})
+
+
+def _api() -> PrefectApi:
+    from flows.services.prefect_api import PrefectApi
+
+    return PrefectApi(*prefect_api())

@@ -1,0 +1,147 @@
+"""Prefect's work pool and deployments of ours: one to launch by hand, one per schedule of the blueprint."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from flows.services.prefect_api import PrefectApi
+from metadata.errors import PilothouseError
+
+POOL, POOL_TYPE = "pilothouse", "pilothouse-fork"
+FLOW, ENTRYPOINT = "run_pipeline", "flows.run_pipeline.run_pipeline"
+"""The flow's name, and where it is imported from: the installed package, so that no code is copied anywhere."""
+LAUNCH = "launch"
+PREFIX = "schedule-"
+PAGE = 200
+
+
+@dataclass(frozen=True)
+class ScheduleSpec:
+    """What Prefect must know of a schedule. Its parameters stay in the plan: the flow resolves them when it starts."""
+
+    uid: str
+    key: str
+    pipeline_uid: str
+    cron: str
+    timezone: str
+    overlap: Literal["queue", "skip"]
+    enabled: bool
+
+    @property
+    def version(self) -> str:
+        """Digest of everything above: a deployment that carries it need not be touched."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def prepare(api: PrefectApi) -> None:
+    """Make sure that there is the work pool and the deployment through which runs are launched."""
+    if api.get(f"/work_pools/{POOL}") is None:
+        api.post("/work_pools/", {"name": POOL, "type": POOL_TYPE})
+    existing = api.get(f"/deployments/name/{FLOW}/{LAUNCH}")
+    if existing is None or existing["entrypoint"] != ENTRYPOINT:
+        _put(api, {"name": LAUNCH, "description": "Runs that people launch"})
+
+
+def sync_schedules(api: PrefectApi, specs: Sequence[ScheduleSpec]) -> None:
+    """Make the schedules' deployments follow the blueprint: create, change and delete; a repeat does nothing.
+
+    Runs that wait for a deployment that is changed or deleted go with it; runs that have started go on.
+    """
+    wanted = {PREFIX + spec.uid: spec for spec in specs}
+    present = {name: item for name, item in _deployments(api).items() if name.startswith(PREFIX)}
+    for name in present.keys() - wanted.keys():
+        api.delete(f"/deployments/{present[name]['id']}")
+    for name, spec in wanted.items():
+        if name not in present or present[name]["version"] != spec.version:
+            _put(api, _schedule_body(spec))
+
+
+def _schedule_body(spec: ScheduleSpec) -> dict[str, Any]:
+    cron = {"cron": spec.cron, "timezone": spec.timezone}
+    return {
+        "name": PREFIX + spec.uid,
+        "description": spec.key,
+        "version": spec.version,
+        "parameters": {"schedule": spec.uid},
+        "schedules": [{"schedule": cron, "active": spec.enabled}],
+        "paused": not spec.enabled,
+        "concurrency_limit": 1,
+        "concurrency_options": {"collision_strategy": "ENQUEUE" if spec.overlap == "queue" else "CANCEL_NEW"},
+    }
+
+
+def _put(api: PrefectApi, body: dict[str, Any]) -> None:
+    """Create a deployment of the flow, or bring the one of that name up to date."""
+    flow = api.post("/flows/", {"name": FLOW})
+    common = {
+        "flow_id": flow["id"],
+        "work_pool_name": POOL,
+        "entrypoint": ENTRYPOINT,
+        "enforce_parameter_schema": False,
+    }
+    if api.post("/deployments/", {**common, **body}) is None:
+        raise PilothouseError(
+            "PH305",
+            f"deployment {body['name']}",
+            f"the orchestrator has no work pool {POOL}",
+            "Start the worker with `pilothouse up`; it makes the pool",
+        )
+
+
+def _deployments(api: PrefectApi) -> dict[str, dict[str, Any]]:
+    """All deployments of our flow, by name."""
+    found: dict[str, dict[str, Any]] = {}
+    while True:
+        page = api.post(
+            "/deployments/filter",
+            {"flows": {"name": {"any_": [FLOW]}}, "limit": PAGE, "offset": len(found), "sort": "NAME_ASC"},
+        )
+        found.update({item["name"]: item for item in page})
+        if len(page) < PAGE:
+            return found
+
+
+def drop_backlog(api: PrefectApi) -> int:
+    """Cancel what schedules missed while nothing ran, except the newest run of each; gives how many.
+
+    Prefect has no catch-up policy: the whole backlog would run at once.
+    """
+    waiting = _missed(api)
+    newest: dict[str, dict[str, Any]] = {}
+    for run in waiting:
+        held = newest.get(run["deployment_id"])
+        if held is None or run["expected_start_time"] > held["expected_start_time"]:
+            newest[run["deployment_id"]] = run
+    kept = {run["id"] for run in newest.values()}
+    stale = [run for run in waiting if run["id"] not in kept]
+    for run in stale:
+        state = {"type": "CANCELLED", "message": "Missed while the services were down; a newer run stands for it."}
+        api.post(f"/flow_runs/{run['id']}/set_state", {"state": state, "force": True})
+    return len(stale)
+
+
+def _missed(api: PrefectApi) -> list[dict[str, Any]]:
+    """Runs that a schedule of ours made, whose time has passed, and that never started."""
+    found: list[dict[str, Any]] = []
+    while True:
+        page = api.post(
+            "/flow_runs/filter",
+            {
+                "flow_runs": {
+                    "state": {"name": {"any_": ["Scheduled", "Late"]}},
+                    "expected_start_time": {"before_": datetime.now(UTC).isoformat()},
+                },
+                "deployments": {"name": {"like_": PREFIX}},
+                "sort": "EXPECTED_START_TIME_DESC",
+                "limit": PAGE,
+                "offset": len(found),
+            },
+        )
+        found.extend(page)
+        if len(page) < PAGE:
+            return [run for run in found if run["auto_scheduled"]]

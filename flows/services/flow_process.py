@@ -1,0 +1,70 @@
+"""The process of one flow run, forked from a server that has imported everything already: 0.1 s instead of 4."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import inspect
+import os
+import signal
+import socket
+from pathlib import Path
+from types import FrameType
+from uuid import UUID
+
+from flows.services import process, records
+from flows.services.process import Identity
+
+PRELOAD = ("prefect.engine", "prefect.flow_engine", "prefect.main", "flows.run_pipeline")
+"""Modules imported once. None of them may open a channel, a loop or a JVM when imported: forks would share it."""
+
+
+def place(identity: Identity) -> str:
+    """What Prefect keeps of a flow run's process: host, process id and start."""
+    return f"{socket.gethostname()}/{identity}"
+
+
+def here(text: str | None) -> Identity | None:
+    """The process that `place` named, None when it is none of this host."""
+    host, _, identity = (text or "").rpartition("/")
+    return Identity.parse(identity) if host == socket.gethostname() else None
+
+
+def note(folder: Path, flow_run_id: UUID) -> Path:
+    """Where a flow run's process writes down who it is, before it does anything else."""
+    return folder / "flow-runs" / str(flow_run_id)
+
+
+def noted(folder: Path, flow_run_id: UUID) -> Identity | None:
+    """The process that a flow run was given on this host, None when it never had one."""
+    path = note(folder, flow_run_id)
+    return Identity.parse(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def check_preload() -> None:
+    """In the first child: fail, saying why, when a module could not be preloaded (the fork server keeps it quiet)."""
+    for name in PRELOAD:
+        importlib.import_module(name)
+
+
+def execute(flow_run_id: UUID, env: dict[str, str], folder: Path) -> None:
+    """Execute one flow run in this process, a group of its own; SIGUSR1 aborts it, SIGTERM belongs to Prefect."""
+    os.setsid()
+    records.write(note(folder, flow_run_id), str(process.ourselves()))
+    signal.signal(signal.SIGUSR1, _abort)
+    os.environ.update(env)
+
+    from prefect.engine import handle_engine_signals
+    from prefect.flow_engine import load_flow, load_flow_run, run_flow
+
+    with handle_engine_signals(flow_run_id):
+        flow_run = load_flow_run(flow_run_id)
+        result = run_flow(load_flow(flow_run), flow_run=flow_run)
+        if inspect.iscoroutine(result):
+            asyncio.run(result)
+
+
+def _abort(_number: int, _frame: FrameType | None) -> None:
+    from prefect.exceptions import Abort
+
+    raise Abort("cancelled")

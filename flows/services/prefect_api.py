@@ -1,0 +1,121 @@
+"""Prefect's REST API, called directly: 0.3 s to import and 60 MB less than Prefect's own client.
+
+Protocol: `/docs` of any Prefect 3 server. Writes carry a CSRF token, which the server hands out to a client id.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import uuid
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from metadata.errors import PilothouseError, ServiceDownError
+
+THING = "orchestrator (Prefect)"
+
+
+def basic(auth: str) -> dict[str, str]:
+    """Header that says `user:password` to the server; none without one."""
+    return {"Authorization": "Basic " + base64.b64encode(auth.encode()).decode()} if auth else {}
+
+
+def given_headers() -> dict[str, str]:
+    """Headers for a server that was given by URL, from the variables that Prefect itself reads."""
+    key = os.environ.get("PREFECT_API_KEY")
+    return {"Authorization": f"Bearer {key}"} if key else basic(os.environ.get("PREFECT_API_AUTH_STRING", ""))
+
+
+class PrefectApi:
+    """One connection to a Prefect server. Threads may share it; `close` it, or use it as a context manager."""
+
+    def __init__(self, url: str, headers: Mapping[str, str], seconds: float = 5.0) -> None:
+        """`url` ends in `/api`; a call that takes longer than `seconds` counts as a server that is not there."""
+        self._http = httpx.Client(base_url=url.rstrip("/"), headers=dict(headers), timeout=seconds, trust_env=False)
+        self._url = url
+        self._id = str(uuid.uuid4())
+        self._token: str | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._http.close()
+
+    def get(self, path: str, **parameters: Any) -> Any:
+        """Read; None when there is nothing at `path` (404)."""
+        return self._answer(self._send("GET", path, params=parameters))
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """Create, or ask with a filter; None when there is nothing at `path` (404)."""
+        return self._write("POST", path, body)
+
+    def patch(self, path: str, body: Mapping[str, Any]) -> Any:
+        """Change; None when there is nothing at `path` (404)."""
+        return self._write("PATCH", path, body)
+
+    def delete(self, path: str) -> None:
+        """Delete; nothing happens when there is nothing at `path`."""
+        self._write("DELETE", path, None)
+
+    def healthy(self) -> bool:
+        """Whether the server answers, and answers us: the call needs its database and our password."""
+        try:
+            return self._http.get("/work_pools/pilothouse").status_code in (200, 404)
+        except httpx.HTTPError:
+            return False
+
+    def _write(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
+        answer = self._send(method, path, json=body, headers=self._csrf())
+        if answer.status_code == 403 and "CSRF" in answer.text:
+            self._token = None
+            answer = self._send(method, path, json=body, headers=self._csrf())
+        return self._answer(answer)
+
+    def _csrf(self) -> dict[str, str]:
+        if self._token is None:
+            answer = self._send("GET", "/csrf-token", params={"client": self._id})
+            self._token = str(answer.json()["token"]) if answer.is_success else ""
+        return {"Prefect-Csrf-Token": self._token, "Prefect-Csrf-Client": self._id} if self._token else {}
+
+    def _send(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        try:
+            return self._http.request(method, path, **arguments)
+        except httpx.TransportError as error:
+            raise ServiceDownError(
+                "PH301",
+                THING,
+                f"no answer at {self._url}",
+                "Run `pilothouse status`, then `pilothouse up`",
+                f"{type(error).__name__}: {error}",
+            ) from error
+
+    def _answer(self, answer: httpx.Response) -> Any:
+        if answer.status_code == 404:
+            return None
+        if answer.status_code == 401:
+            raise ServiceDownError(
+                "PH302",
+                THING,
+                f"the server at {self._url} refuses our password",
+                "Set PREFECT_API_AUTH_STRING or PREFECT_API_KEY to what that server asks for",
+            )
+        if not answer.is_success:
+            raise PilothouseError(
+                "PH303",
+                THING,
+                f"it answered {answer.status_code} to {answer.request.method} {answer.request.url.path}",
+                "Read the server's log with `pilothouse status`, and try again",
+                answer.text[:4000],
+            )
+        return answer.json() if answer.content else None

@@ -1,0 +1,108 @@
+"""What is written down about each service of a home, readable by anyone of its user while nothing runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from flows.services.process import Identity
+
+State = Literal["up", "starting", "down", "external"]
+"""`external`: given by URL, so neither started nor stopped here."""
+
+SUPERVISOR, PREFECT, SPARK, WORKER, PROJECTOR = "supervisor", "prefect", "spark", "worker", "projector"
+NAMES = (SUPERVISOR, PREFECT, SPARK, WORKER, PROJECTOR)
+
+
+@dataclass(frozen=True)
+class Record:
+    """One service as the supervisor last saw it: its process, its state since when, its token and its URL.
+
+    For a service without a port, `url` is that of the Prefect server which it follows.
+    """
+
+    name: str
+    state: State
+    since: datetime
+    url: str = ""
+    token: str = ""
+    pid: int = 0
+    started: int = 0
+    detail: str = ""
+
+    @property
+    def identity(self) -> Identity | None:
+        """The process behind the service, None when there is none."""
+        return Identity(self.pid, self.started) if self.pid else None
+
+    def alive(self) -> bool:
+        """Whether that very process lives, whatever the file says."""
+        identity = self.identity
+        return identity is not None and identity.alive()
+
+    def now(self, state: State, detail: str = "") -> Record:
+        """The same service in another state; its time stays when the state does."""
+        return replace(self, state=state, detail=detail, since=self.since if state == self.state else datetime.now(UTC))
+
+
+def write(path: Path, text: str) -> None:
+    """Put a whole file in place at once, readable by its owner alone."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
+        handle.write(text)
+    draft.replace(path)
+
+
+def file(folder: Path, name: str) -> Path:
+    """Where a service's record lies in the state folder of its home."""
+    return folder / f"{name}.json"
+
+
+def save(folder: Path, record: Record) -> None:
+    """Write a record down."""
+    write(file(folder, record.name), json.dumps({**asdict(record), "since": record.since.isoformat()}))
+
+
+def load(folder: Path, name: str) -> Record | None:
+    """The record of a service; None when there is none, or when what lies there is not one."""
+    try:
+        fields = json.loads(file(folder, name).read_text(encoding="utf-8"))
+        return Record(**{**fields, "since": datetime.fromisoformat(fields["since"])})
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def _beat_file(folder: Path, name: str) -> Path:
+    return folder / f"{name}.beat"
+
+
+def beat(folder: Path, name: str) -> None:
+    """Say that the service's own loop goes round; called by the service, each second or so."""
+    _beat_file(folder, name).touch(mode=0o600)
+
+
+def beat_age(folder: Path, name: str) -> float | None:
+    """Seconds since the last beat, None when there was none."""
+    try:
+        return max(0.0, datetime.now(UTC).timestamp() - _beat_file(folder, name).stat().st_mtime)
+    except OSError:
+        return None
+
+
+def forget_beat(folder: Path, name: str) -> None:
+    """Forget the beats of an earlier process of that service."""
+    _beat_file(folder, name).unlink(missing_ok=True)
+
+
+def secret(folder: Path, name: str) -> str:
+    """A random value of this home, made when first asked for (43 characters, 256 bits); mode 0600."""
+    path = folder / f"{name}.secret"
+    if not path.exists():
+        write(path, secrets.token_urlsafe(32))
+    return path.read_text(encoding="utf-8")

@@ -1,0 +1,144 @@
+"""One service under watch: started, asked whether it is well, started again when it is not."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import threading
+import time
+from datetime import UTC, datetime
+
+from flows.services import process, records
+from flows.services.catalog import Service
+from flows.services.process import Identity
+from flows.services.records import Record
+from metadata.errors import PilothouseError
+
+FIRST_DELAY, LONGEST_DELAY, STABLE_SECONDS = 0.5, 30.0, 60.0
+"""Seconds to the first restart, at most, and of running after which an end counts as the first again."""
+MISSES = 3
+"""Looks in a row at a service without an answer, after which it is killed and started again."""
+GLANCE_SECONDS = 0.2
+"""Time between two looks at whether the process lives."""
+
+log = logging.getLogger("supervisor")
+
+
+def delay(failures: int) -> float:
+    """Seconds to wait before the next start, after so many ends in a row: doubled each time, up to a limit."""
+    return min(FIRST_DELAY * 2.0 ** min(failures - 1, 16), LONGEST_DELAY)
+
+
+class Watch(threading.Thread):
+    """Keeps one service up until `close()`. Everything that it finds out is in the service's record."""
+
+    def __init__(self, service: Service) -> None:
+        super().__init__(name=f"watch {service.name}", daemon=True)
+        self._service = service
+        self._folder = service.settings.state
+        self._closing = threading.Event()
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def close(self) -> None:
+        """End the service in an orderly way and stop watching; returns at once, `join()` waits for it."""
+        self._closing.set()
+
+    def run(self) -> None:
+        if self._service.given is not None:
+            self._look_at_given()
+            return
+        record, failures = records.load(self._folder, self._service.name), 0
+        while not self._closing.is_set():
+            begun = time.monotonic()
+            try:
+                if record is None or not record.alive():
+                    record = self._start(record)
+                reason = self._follow(record)
+            except (PilothouseError, OSError, subprocess.SubprocessError) as error:
+                reason = str(error)
+            if self._closing.is_set():
+                break
+            failures = 1 if time.monotonic() - begun > STABLE_SECONDS else failures + 1
+            log.warning("%s: %s; starts again in %g s", self._service.name, reason, delay(failures))
+            record = self._down(record, reason)
+            self._closing.wait(delay(failures))
+        if record is not None and (identity := record.identity) is not None:
+            self._service.stop(identity)
+            self._down(record, "stopped")
+        self._reap()
+
+    def _start(self, previous: Record | None) -> Record:
+        while (other := self._service.waits_for()) and not self._closing.wait(GLANCE_SECONDS):
+            log.debug("%s waits for %s", self._service.name, other)
+        launch = self._service.launch(previous)
+        self._child = process.spawn(launch.argv, launch.env, launch.folder, self._service.log, launch.pass_fds)
+        identity = process.identify(self._child.pid) or Identity(self._child.pid, 0)
+        log.info("%s: started as process %d", self._service.name, identity.pid)
+        record = Record(
+            self._service.name, "starting", datetime.now(UTC), launch.url, launch.token, identity.pid, identity.started
+        )
+        records.save(self._folder, record)
+        return record
+
+    def _follow(self, record: Record) -> str:
+        """Look at it until it ends, does not answer, or is to be closed; gives the reason of its end."""
+        identity = record.identity or Identity(0, 0)
+        born, looked, misses = time.monotonic(), 0.0, 0
+        while not self._closing.wait(GLANCE_SECONDS):
+            self._reap()
+            if not identity.alive():
+                return f"the process has ended: {self._service.reason()}"
+            if time.monotonic() - looked < (self._service.probe_seconds if record.state == "up" else GLANCE_SECONDS):
+                continue
+            well, looked = self._well(record), time.monotonic()
+            if well and record.state != "up":
+                record = self._up(record)
+            misses = 0 if well or record.state != "up" else misses + 1
+            late = record.state != "up" and time.monotonic() - born > self._service.start_seconds
+            if late or misses >= MISSES:
+                self._service.kill(identity)
+                return (
+                    f"it did not answer in {self._service.start_seconds:g} s" if late else "it did not answer any more"
+                )
+        return "stopped"
+
+    def _well(self, record: Record) -> bool:
+        try:
+            return self._service.healthy(record)
+        except PilothouseError as error:
+            log.debug("%s: %s", self._service.name, error)
+            return False
+
+    def _up(self, record: Record) -> Record:
+        record = record.now("up")
+        records.save(self._folder, record)
+        log.info("%s: up", self._service.name)
+        warm_up = self._service.warm_up()
+        if warm_up is not None:
+            process.spawn(warm_up, self._service.environment(), self._service.settings.home, self._service.log)
+        return record
+
+    def _down(self, record: Record | None, reason: str) -> Record:
+        base = record or Record(self._service.name, "starting", datetime.now(UTC))
+        record = base.now("down", reason)
+        records.save(self._folder, record)
+        return record
+
+    def _reap(self) -> None:
+        if self._child is not None and self._child.poll() is not None:
+            self._child = None
+
+    def _look_at_given(self) -> None:
+        """A service that was given by URL is looked at and left alone."""
+        record = Record(self._service.name, "external", datetime.now(UTC), self._service.given or "")
+        records.save(self._folder, record)
+        while not self._closing.is_set():
+            try:
+                well, why = self._service.reached(), "it does not answer"
+            except PilothouseError as error:
+                well, why = False, str(error)
+            seen = record.now("external") if well else record.now("down", why)
+            if (seen.state, seen.detail) != (record.state, record.detail):
+                records.save(self._folder, seen)
+                record = seen
+            self._closing.wait(self._service.probe_seconds)
