@@ -1,0 +1,47 @@
+"""Parameters of a run: given over default, typed, or refused in words."""
+
+from __future__ import annotations
+
+from datetime import UTC
+
+import pytest
+
+from metadata.bindings import bind, instant
+from metadata.errors import UsageError
+from metadata.kinds import Parameter
+
+DECLARED = {
+    "limit": Parameter(type="int", default=5),
+    "since": Parameter(type="date"),
+    "dry": Parameter(type="boolean", default=False),
+}
+
+
+def test_given_values_win_over_defaults() -> None:
+    assert bind("p", DECLARED, {"since": "2024-02-29", "limit": "7", "dry": "yes"}) == {
+        "limit": 7,
+        "since": "2024-02-29",
+        "dry": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "cause"),
+    [
+        ({}, "since has no value"),
+        ({"since": "2023-02-29"}, "is to be a date"),
+        ({"since": "2024-01-01", "limit": "many"}, "is to be a int"),
+        ({"since": "2024-01-01", "limt": 1}, "no parameter limt"),
+        ({"since": "2024-01-01", "dry": "perhaps"}, "is to be a boolean"),
+    ],
+)
+def test_wrong_values_are_refused_by_name(given: dict[str, object], cause: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        bind("p", DECLARED, given)
+    assert cause in caught.value.fault.cause
+
+
+def test_an_instant_without_offset_is_utc() -> None:
+    assert instant("2013-02-02").tzinfo == UTC
+    with pytest.raises(UsageError):
+        instant("yesterday")
