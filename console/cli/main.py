@@ -1,0 +1,87 @@
+"""The command `pilothouse`. Without a command it opens the console.
+
+Exit codes: 0 done, 1 failed, 2 wrong use, 3 differences found, 4 a service is not there.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import click
+
+from metadata.errors import PilothouseError, ServiceDownError, UsageError
+
+COMMANDS = {
+    "blueprint": "console.cli.blueprint",
+    "config": "console.cli.services",
+    "dataset": "console.cli.datasets",
+    "db": "console.cli.services",
+    "decision": "console.cli.decisions",
+    "demo": "console.cli.demo",
+    "down": "console.cli.services",
+    "lineage": "console.cli.lineage",
+    "model": "console.cli.models",
+    "query": "console.cli.datasets",
+    "run": "console.cli.runs",
+    "schedule": "console.cli.schedules",
+    "status": "console.cli.services",
+    "up": "console.cli.services",
+}
+"""Each command's module, imported when it is asked for."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported on use, so that every start is fast."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, or None."""
+        module = COMMANDS.get(cmd_name)
+        if module is None:
+            return None
+        found: click.Command = getattr(importlib.import_module(module), cmd_name)
+        return found
+
+
+@click.group(cls=LazyGroup, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="pilothouse", message="%(prog)s %(version)s")
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """Operations console for data pipelines that are described as metadata.
+
+    Without a command: open the console.
+
+    Exit codes: 0 done, 1 failed, 2 wrong use, 3 differences found, 4 a service is not there.
+    """
+    if context.invoked_subcommand is None:
+        from console.cli.launcher import open_console
+
+        open_console()
+
+
+def main() -> None:
+    """Run the command line; failures are shown in their four parts, never as a traceback."""
+    try:
+        code: Any = cli.main(standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Stopped.", err=True)
+        code = 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except PilothouseError as error:
+        from console.cli.output import show_fault
+
+        show_fault(error.fault)
+        code = 4 if isinstance(error, ServiceDownError) else 2 if isinstance(error, UsageError) else 1
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,97 @@
+"""What the command line prints: tables, JSON, and faults in their four parts. Data is plain text, never markup."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import click
+from pydantic import BaseModel
+
+from metadata.errors import Fault
+
+JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def plain(value: object) -> str:
+    """One line of text with control characters taken out, so that data cannot drive the terminal."""
+    text = "" if value is None else str(value)
+    return "".join(" " if char in "\n\r\t" else char for char in text if char.isprintable() or char in "\n\r\t")
+
+
+def moment(value: datetime | None) -> str:
+    """An instant in the reader's zone, to the second."""
+    return "" if value is None else value.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def number(value: float | None) -> str:
+    """A number with thousands separators, figures below 1 with four digits."""
+    if value is None:
+        return ""
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.4f}".rstrip("0").rstrip(".")
+
+
+def print_table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Columns as wide as their widest cell, numbers to the right."""
+    cells = [[_cell(value) for value in row] for row in rows]
+    numeric = [bool(cells) and all(row[column][1] for row in cells if row[column][0]) for column in range(len(headers))]
+    widths = [max([len(head), *(len(row[column][0]) for row in cells)]) for column, head in enumerate(headers)]
+    for line in [list(headers), *([text for text, _ in row] for row in cells)]:
+        padded = (
+            text.rjust(width) if right else text.ljust(width)
+            for text, width, right in zip(line, widths, numeric, strict=True)
+        )
+        click.echo("  ".join(padded).rstrip())
+
+
+def _cell(value: object) -> tuple[str, bool]:
+    if isinstance(value, bool) or value is None:
+        return ("" if value is None else "yes" if value else "no"), value is None
+    if isinstance(value, int | float):
+        return number(value), True
+    return plain(moment(value) if isinstance(value, datetime) else value), False
+
+
+def print_json(value: object) -> None:
+    """JSON, two spaces deep; instants as ISO text in UTC."""
+    click.echo(json.dumps(jsonable(value), indent=2, ensure_ascii=False, default=str))
+
+
+def jsonable(value: object) -> Any:
+    """Dataclasses and models as plain JSON values."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json", by_alias=True)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: jsonable(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {str(key): jsonable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [jsonable(item) for item in value]
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def print_rows(as_json: bool, rows: Sequence[object], columns: dict[str, Callable[[Any], object]], empty: str) -> None:
+    """Rows as JSON, or as a table of `columns` (header → how to get it); `empty` says what would be here."""
+    if as_json:
+        print_json(list(rows))
+    elif rows:
+        print_table(list(columns), [[read(row) for read in columns.values()] for row in rows])
+    else:
+        click.echo(empty)
+
+
+def show_fault(fault: Fault) -> None:
+    """Code, thing, cause, and what to do next, on standard error; the detail where a person may want it."""
+    colour = sys.stderr.isatty()
+    click.echo(
+        click.style(f"{fault.code} {plain(fault.thing)}", bold=True)
+        if colour
+        else f"{fault.code} {plain(fault.thing)}",
+        err=True,
+    )
+    click.echo(f"  cause  {plain(fault.cause)}", err=True)
+    click.echo(f"  next   {plain(fault.remedy)}", err=True)

@@ -1,0 +1,170 @@
+"""Runs: launch, list, show, logs, cancel, again."""
+
+from __future__ import annotations
+
+import time
+
+import click
+from metadata.rows.outcomes import figures_of_run
+from metadata.rows.pages import list_runs
+
+from console.cli.access import author, database
+from console.cli.output import JSON_OPTION, moment, plain, print_json, print_rows, print_table, show_fault
+from flows import client
+from metadata.bindings import instant
+from metadata.database import Database
+from metadata.rows.logs import read_lines
+from metadata.rows.runs import Run, TaskRun, find_run, get_run, tasks_of
+from metadata.states import State
+
+
+@click.group()
+def run() -> None:
+    """Runs of pipelines."""
+
+
+@run.command()
+@click.argument("pipeline")
+@click.option("-p", "--parameter", "given", multiple=True, metavar="NAME=VALUE", help="A parameter; repeatable.")
+@click.option("--as-of", "as_of", metavar="INSTANT", help="The instant that the run speaks for; default now.")
+@click.option("--wait", is_flag=True, help="Follow the run to its end; exits with 1 unless it succeeded.")
+@JSON_OPTION
+@click.pass_context
+def launch(
+    context: click.Context, pipeline: str, given: tuple[str, ...], as_of: str | None, wait: bool, as_json: bool
+) -> None:
+    """Launch PIPELINE now."""
+    bindings = {}
+    for pair in given:
+        name, sign, value = pair.partition("=")
+        if not sign:
+            raise click.BadParameter(f"{pair!r}: write NAME=VALUE", param_hint="--parameter")
+        bindings[name] = value
+    store = database()
+    client.ensure_up(wait=False)
+    launched = client.launch(pipeline, bindings, instant(as_of) if as_of else None, author())
+    if not as_json:
+        click.echo(f"Run {launched.number} of {pipeline} is queued.")
+    _end(context, store, launched, wait, as_json)
+
+
+@run.command(name="list")
+@click.option("--filter", "words", default="", help="Such as 'state:failed pipeline:flights'.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 500))
+@JSON_OPTION
+def list_(words: str, limit: int, as_json: bool) -> None:
+    """Runs, newest first."""
+    page = list_runs(database(), words, limit=limit)
+    print_rows(
+        as_json,
+        page.items,
+        {
+            "RUN": lambda row: row.number,
+            "PIPELINE": lambda row: row.pipeline_key,
+            "STATE": lambda row: row.state,
+            "AS OF": lambda row: row.as_of,
+            "STARTED": lambda row: row.started_at,
+            "BY": lambda row: row.author,
+            "REASON": lambda row: row.state_detail,
+        },
+        "No runs here. Launch one with: pilothouse run launch PIPELINE",
+    )
+
+
+@run.command()
+@click.argument("number", type=int)
+@JSON_OPTION
+def show(number: int, as_json: bool) -> None:
+    """One run: its tasks, their states, rows and reasons."""
+    store = database()
+    found = find_run(store, number)
+    tasks = tasks_of(store, found.id)
+    if as_json:
+        print_json({"run": found, "tasks": tasks, "figures": figures_of_run(store, found.id)})
+        return
+    click.echo(
+        f"run {found.number}  {found.pipeline_key}  {found.state}  attempt {found.attempt}  by {plain(found.author)}"
+    )
+    click.echo(f"as of {moment(found.as_of)}  plan {found.plan_hash[:7]}  revision {found.revision}")
+    print_table(
+        ["TASK", "STATE", "ROWS IN", "ROWS OUT", "BAD", "SECONDS", "REASON"],
+        [
+            [task.task_key, task.state, task.rows_in, task.rows_out, task.rows_bad, _seconds(task), task.state_detail]
+            for task in tasks
+        ],
+    )
+    if found.fault:
+        show_fault(found.fault)
+
+
+@run.command()
+@click.argument("number", type=int)
+@click.option("--task", "task_key", help="Of one task only.")
+@click.option("-f", "--follow", is_flag=True, help="Until the run ends.")
+@JSON_OPTION
+def logs(number: int, task_key: str | None, follow: bool, as_json: bool) -> None:
+    """What a run said."""
+    store = database()
+    found = find_run(store, number)
+    after = 0
+    while True:
+        ended = get_run(store, found.id).state.final
+        lines = read_lines(store, found.id, task_key=task_key, after=after)
+        if as_json:
+            for line in lines:
+                print_json(line)
+        else:
+            for line in lines:
+                click.echo(
+                    f"{line.at.astimezone():%H:%M:%S} {line.level:<7} {plain(line.task_key)}  {plain(line.message)}"
+                )
+        after = lines[-1].id if lines else after
+        if not lines and (ended or not follow):
+            return
+        if not lines:
+            time.sleep(0.5)
+
+
+@run.command()
+@click.argument("number", type=int)
+def cancel(number: int) -> None:
+    """Cancel a run: its tasks and their Spark jobs stop."""
+    client.cancel(find_run(database(), number).id, author())
+    click.echo(f"Run {number} is being cancelled.")
+
+
+@run.command()
+@click.argument("number", type=int)
+@click.option("--all", "everything", is_flag=True, help="Everything, not only what failed.")
+@click.option("--wait", is_flag=True, help="Follow the run to its end; exits with 1 unless it succeeded.")
+@JSON_OPTION
+@click.pass_context
+def again(context: click.Context, number: int, everything: bool, wait: bool, as_json: bool) -> None:
+    """Run again what failed; what succeeded is not done again."""
+    store = database()
+    client.ensure_up(wait=False)
+    fresh = client.again(find_run(store, number).id, "all" if everything else "failed", author())
+    if not as_json:
+        click.echo(f"Run {number} is queued again, attempt {fresh.attempt}.")
+    _end(context, store, fresh, wait, as_json)
+
+
+def _end(context: click.Context, store: Database, started: Run, wait: bool, as_json: bool) -> None:
+    latest = started
+    while wait and not latest.state.final:
+        time.sleep(0.3)
+        latest = get_run(store, started.id)
+    if as_json:
+        print_json(latest)
+    elif wait:
+        click.echo(f"Run {latest.number}: {latest.state} {plain(latest.state_detail)}".rstrip())
+    if wait and latest.state != State.SUCCEEDED:
+        if latest.fault and not as_json:
+            show_fault(latest.fault)
+        context.exit(1)
+
+
+def _seconds(task: TaskRun) -> float | None:
+    if task.started_at is None or task.ended_at is None:
+        return None
+    return round((task.ended_at - task.started_at).total_seconds(), 1)

@@ -1,0 +1,103 @@
+"""Services of the home: up, down, status; settings and database."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from console.cli.output import JSON_OPTION, plain, print_json, print_rows, print_table
+from flows import client
+from metadata.errors import ServiceDownError
+from metadata.settings import origins
+
+
+@click.command()
+@click.option("--wait/--no-wait", default=True, help="Return when every service answers (the default).")
+def up(wait: bool) -> None:
+    """Start what is not running: database, orchestrator, compute, worker. They go on when the terminal closes."""
+    from console.cli.access import database
+
+    database()
+    began, said = time.monotonic(), ""
+    client.ensure_up(wait=False)
+    while wait:
+        waiting = [service for service in client.status() if service.state not in ("up", "external")]
+        if not waiting:
+            break
+        words = ", ".join(f"{service.name} {service.state} {service.detail}".strip() for service in waiting)
+        if words != said:
+            click.echo(f"{time.monotonic() - began:5.1f} s  {plain(words)}")
+            said = words
+        if time.monotonic() - began > client.UP_SECONDS:
+            raise ServiceDownError(
+                "PH300", ", ".join(service.name for service in waiting), words, "read the log: pilothouse status"
+            )
+        time.sleep(0.2)
+    if wait:
+        click.echo(f"Everything is up after {time.monotonic() - began:.1f} s.")
+
+
+@click.command()
+def down() -> None:
+    """Stop every service of this home. Runs that go on are cancelled; nothing is left half done."""
+    client.down()
+    click.echo("Everything is down.")
+
+
+@click.command()
+@JSON_OPTION
+@click.pass_context
+def status(context: click.Context, as_json: bool) -> None:
+    """Say what runs, where, and since when. Exits with 4 when a service is not there."""
+    found = client.status()
+    print_rows(
+        as_json,
+        found,
+        {
+            "SERVICE": lambda service: service.name,
+            "STATE": lambda service: service.state,
+            "SINCE": lambda service: service.since,
+            "URL": lambda service: service.url,
+            "DETAIL": lambda service: service.detail,
+        },
+        "",
+    )
+    if any(service.state not in ("up", "external") for service in found):
+        context.exit(4)
+
+
+@click.group()
+def config() -> None:
+    """Settings of this home."""
+
+
+@config.command()
+@JSON_OPTION
+def show(as_json: bool) -> None:
+    """Every setting, its value, and where it came from."""
+    found = origins()
+    if as_json:
+        print_json({name: {"value": str(value), "origin": origin} for name, (value, origin) in found.items()})
+    else:
+        print_table(
+            ["SETTING", "FROM", "VALUE"],
+            [[name, origin, "–" if value is None else str(value)] for name, (value, origin) in found.items()],
+        )
+
+
+@click.group()
+def db() -> None:
+    """The metadata database."""
+
+
+@db.command()
+def upgrade() -> None:
+    """Bring the metadata database to the version of this program; also one that is shared."""
+    from metadata.migrations import upgrade as upgrade_database
+
+    from metadata.database import Database
+    from metadata.settings import settings
+
+    upgrade_database(Database.of(settings()), shared_ok=True)
+    click.echo("The metadata database is up to date.")
