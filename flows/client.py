@@ -74,7 +74,7 @@ def _supervisor(values: Settings) -> Record | None:
 def ensure_up(wait: bool = False, seconds: float = UP_SECONDS) -> None:
     """Start the supervisor of this home when there is none; with `wait`, return when every service is up.
 
-    Raises `ServiceDownError` (PH300) that names the services which are not up after `seconds`, and why.
+    Raises `ServiceDownError` (PH310) that names the services which are not up after `seconds`, and why.
     """
     values = settings()
     if _supervisor(values) is None:
@@ -91,7 +91,7 @@ def ensure_up(wait: bool = False, seconds: float = UP_SECONDS) -> None:
             return
         if time.monotonic() > deadline:
             raise ServiceDownError(
-                "PH300",
+                "PH310",
                 ", ".join(one.name for one in missing),
                 "; ".join(f"{one.name} is {one.state} {one.detail}".strip() for one in missing),
                 f"Read the logs in {values.logs}",
@@ -113,14 +113,14 @@ def down() -> None:
 def prefect_api() -> tuple[str, dict[str, str]]:
     """URL of the Prefect server's API, and the headers that it asks for.
 
-    Raises `ServiceDownError` (PH301) when the embedded one was never started.
+    Raises `ServiceDownError` (PH311) when the embedded one was never started.
     """
     from flows.services.prefect_api import basic, given_headers
 
     values = settings()
     if values.prefect_api_url is not None:
         return values.prefect_api_url, given_headers()
-    record = _started(values, records.PREFECT, "PH301", "orchestrator (Prefect)")
+    record = _started(values, records.PREFECT, "PH311", "orchestrator (Prefect)")
     return record.url, basic(record.token)
 
 
@@ -151,7 +151,7 @@ def _started(values: Settings, name: str, code: str, thing: str) -> Record:
 def create_flow_run(run_id: str, attempt: int, name: str | None = None) -> str:
     """Have the orchestrator execute a run; gives the flow run's id. A repeat for the same attempt gives the same one.
 
-    Raises `ServiceDownError` (PH301, PH302) when the server is not there, (PH306) when no worker was ever ready.
+    Raises `ServiceDownError` (PH311, PH312) when the server is not there, (PH316) when no worker was ever ready.
     """
     from flows.services import deployments
 
@@ -159,7 +159,7 @@ def create_flow_run(run_id: str, attempt: int, name: str | None = None) -> str:
         deployment = api.get(f"/deployments/name/{deployments.FLOW}/{deployments.LAUNCH}")
         if deployment is None:
             raise ServiceDownError(
-                "PH306", f"run {run_id}", "no worker has been ready yet", "Wait for `pilothouse status`, then try again"
+                "PH316", f"run {run_id}", "no worker has been ready yet", "Wait for `pilothouse status`, then try again"
             )
         body = {
             "parameters": {"run_id": run_id},

@@ -192,7 +192,7 @@ class Follower(Service):
             variables = prefect_server.client_settings(self.settings.home, prefect.url, prefect.token)
             url, env = prefect.url, self.environment(prefect_server.OURS, **variables)
         else:
-            raise ServiceDownError("PH304", self.name, "the Prefect server has ended meanwhile", "It is tried again")
+            raise ServiceDownError("PH314", self.name, "the Prefect server has ended meanwhile", "It is tried again")
         return Launch(process.module(f"flows.services.{self.name}"), env, self.settings.home, url)
 
     def healthy(self, record: Record) -> bool:

@@ -86,7 +86,7 @@ def _put(api: PrefectApi, body: dict[str, Any]) -> None:
     }
     if api.post("/deployments/", {**common, **body}) is None:
         raise PilothouseError(
-            "PH305",
+            "PH315",
             f"deployment {body['name']}",
             f"the orchestrator has no work pool {POOL}",
             "Start the worker with `pilothouse up`; it makes the pool",

@@ -8,6 +8,8 @@ import inspect
 import os
 import signal
 import socket
+import sys
+import traceback
 from pathlib import Path
 from types import FrameType
 from uuid import UUID
@@ -44,7 +46,11 @@ def noted(folder: Path, flow_run_id: UUID) -> Identity | None:
 def check_preload() -> None:
     """In the first child: fail, saying why, when a module could not be preloaded (the fork server keeps it quiet)."""
     for name in PRELOAD:
-        importlib.import_module(name)
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            traceback.print_exc()
+            sys.exit(f"{name} cannot be imported: {error}")
 
 
 def execute(flow_run_id: UUID, env: dict[str, str], folder: Path) -> None:

@@ -93,7 +93,7 @@ class PrefectApi:
             return self._http.request(method, path, **arguments)
         except httpx.TransportError as error:
             raise ServiceDownError(
-                "PH301",
+                "PH311",
                 THING,
                 f"no answer at {self._url}",
                 "Run `pilothouse status`, then `pilothouse up`",
@@ -105,14 +105,14 @@ class PrefectApi:
             return None
         if answer.status_code == 401:
             raise ServiceDownError(
-                "PH302",
+                "PH312",
                 THING,
                 f"the server at {self._url} refuses our password",
                 "Set PREFECT_API_AUTH_STRING or PREFECT_API_KEY to what that server asks for",
             )
         if not answer.is_success:
             raise PilothouseError(
-                "PH303",
+                "PH313",
                 THING,
                 f"it answered {answer.status_code} to {answer.request.method} {answer.request.url.path}",
                 "Read the server's log with `pilothouse status`, and try again",

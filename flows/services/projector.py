@@ -1,15 +1,106 @@
-"""The projector: writes into our rows what Prefect knows of runs."""
+"""The projector: writes into our rows what Prefect knows of runs, and hands on to Prefect what our rows ask for.
+
+What people ask for is a row before it is a call to Prefect. A launch or a cancellation whose call was lost (the console
+was killed, the server was down) is handed on from here, so that nothing asked for is forgotten.
+"""
 
 from __future__ import annotations
 
 import logging
 import signal
 import threading
+from datetime import timedelta
+from typing import Any
 
+from flows import client
 from flows.services import logs, records
+from flows.services.prefect_api import PrefectApi
+from flows.services.settling import judge
+from metadata.database import Database
+from metadata.errors import PilothouseError
+from metadata.rows.runs import Run, attach_flow_run, set_run_state, unsettled_runs
 from metadata.settings import settings
+from metadata.states import State
+from metadata.values import utc_now
+
+BUSY_SECONDS, IDLE_SECONDS = 0.5, 1.0
+"""Time between two looks while runs are unsettled, and while none is."""
+PATIENCE = timedelta(seconds=3)
+"""Age of a run without a flow run at which the call that its launch owed counts as lost."""
+PAGE = 200
 
 log = logging.getLogger("projector")
+
+
+class Projector:
+    """One round after the other: unsettled rows, what Prefect says of them, what follows."""
+
+    def __init__(self, database: Database, api: PrefectApi) -> None:
+        self._database = database
+        self._api = api
+
+    def round(self) -> bool:
+        """Bring every unsettled run up to date. Gives whether there was any.
+
+        Raises `PilothouseError` when Prefect or the database is not there; the next round makes up for it.
+        """
+        runs = unsettled_runs(self._database)
+        launched = {run.flow_run_id: run for run in runs if run.flow_run_id}
+        known = self._flow_runs(list(launched))
+        for flow_run_id, run in launched.items():
+            self._settle(run, flow_run_id, known.get(flow_run_id))
+        for run in runs:
+            if run.flow_run_id is None:
+                self._hand_on(run)
+        return bool(runs)
+
+    def _flow_runs(self, ids: list[str]) -> dict[str, dict[str, Any]]:
+        found: dict[str, dict[str, Any]] = {}
+        for begin in range(0, len(ids), PAGE):
+            page = ids[begin : begin + PAGE]
+            answer = self._api.post("/flow_runs/filter", {"flow_runs": {"id": {"any_": page}}, "limit": PAGE})
+            found.update({item["id"]: item for item in answer if item["state"] is not None})
+        return found
+
+    def _settle(self, run: Run, flow_run_id: str, flow_run: dict[str, Any] | None) -> None:
+        verdict = judge(run, flow_run, utc_now())
+        if verdict is not None and (verdict.state, verdict.detail) != (run.state, run.state_detail):
+            changed = set_run_state(
+                self._database,
+                run.id,
+                verdict.state,
+                detail=verdict.detail,
+                fault=verdict.fault,
+                attempt=run.attempt,
+            )
+            if changed and verdict.state.final:
+                log.info("run %d: %s %s", run.number, verdict.state, verdict.detail)
+        ends = flow_run is not None and flow_run["state"]["type"] in ("CANCELLING", "CANCELLED", "COMPLETED", "FAILED")
+        if (verdict is not None and verdict.kill) or (run.cancel_requested and not ends):
+            client.cancel_flow_run(flow_run_id)
+
+    def _hand_on(self, run: Run) -> None:
+        """A run whose launch did not reach Prefect, or whose id did not reach the row."""
+        if run.cancel_requested:
+            set_run_state(self._database, run.id, State.CANCELLED, detail=run.state_detail, attempt=run.attempt)
+        elif utc_now() - run.created_at > PATIENCE:
+            attach_flow_run(self._database, run.id, client.create_flow_run(run.id, run.attempt))
+
+
+def follow(database: Database, leave: threading.Event) -> None:
+    """Go round until `leave` is set. What is away is waited for, and said once."""
+    folder, said = settings().state, ""
+    with PrefectApi(*client.prefect_api()) as api:
+        projector, pause = Projector(database, api), 0.0
+        while not leave.wait(pause):
+            records.beat(folder, records.PROJECTOR)
+            try:
+                pause, problem = BUSY_SECONDS if projector.round() else IDLE_SECONDS, ""
+            except PilothouseError as error:
+                pause, problem = IDLE_SECONDS, str(error)
+            if problem != said:
+                log.warning("%s", problem or "all is well again")
+            said = problem
 
 
 def main() -> None:
@@ -17,9 +108,7 @@ def main() -> None:
     logs.to_stdout()
     leave = threading.Event()
     signal.signal(signal.SIGTERM, lambda _number, _frame: leave.set())
-    values = settings()
-    while not leave.wait(0.5):
-        records.beat(values.state, records.PROJECTOR)
+    follow(Database.of(settings()), leave)
 
 
 if __name__ == "__main__":

@@ -185,14 +185,14 @@ class ForkWorker(BaseWorker[BaseJobConfiguration, BaseVariables, Result]):
 def preload() -> None:
     """Start the fork server, and see that it holds what runs need.
 
-    Raises `SystemExit` when a module cannot be imported; the traceback stands in the log.
+    Raises `SystemExit` when a module cannot be imported; its name and the traceback stand in the log.
     """
     forks.set_forkserver_preload(list(flow_process.PRELOAD))
     first = forks.Process(target=flow_process.check_preload)
     first.start()
     first.join()
     if first.exitcode:
-        sys.exit("The flow cannot be imported; see the traceback above.")
+        sys.exit(first.exitcode)
 
 
 async def _beats(values: Settings, rounds: list[float]) -> None:

@@ -42,6 +42,7 @@ class Run:
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
+    heartbeat_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def create_run(
     schedule_uid: str | None = None,
     flow_run_id: str | None = None,
 ) -> Run:
-    """A new run, queued, with a row for each task. With a `flow_run_id` that has a run already, that run is returned."""
+    """A new run, queued, with a row for each task. A `flow_run_id` that has a run already gives that run."""
     with database.write() as connection:
         if flow_run_id is not None:
             adopted = _run(connection, tables.run.c.flow_run_id == flow_run_id)
