@@ -6,18 +6,25 @@ given by URL.
 
 from __future__ import annotations
 
+import contextlib
+import difflib
 import time
+import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flows.services import process, records
 from flows.services.records import Record, State
-from metadata.errors import ServiceDownError
+from metadata.database import Database
+from metadata.errors import ServiceDownError, UsageError
 from metadata.settings import Settings, settings
+from metadata.values import utc_now
 
 if TYPE_CHECKING:
     from flows.services.prefect_api import PrefectApi
+    from metadata.rows.runs import Run
 
 UP_SECONDS = 120.0
 """How long `ensure_up(wait=True)` waits; a first start downloads Spark's Delta jars."""
@@ -182,3 +189,86 @@ def _api() -> PrefectApi:
     from flows.services.prefect_api import PrefectApi
 
     return PrefectApi(*prefect_api())
+
+
+def spark_session_id() -> str:
+    """The Spark session that all processes of this home share, so that its Python workers stay warm."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"pilothouse:{settings().home}"))
+
+
+def launch(pipeline: str, bindings: Mapping[str, Any], as_of: datetime | None, author: str) -> Run:
+    """A new run of a pipeline as the blueprint says today; it speaks for `as_of`, else for now.
+
+    The row is there before the flow run; what the orchestrator cannot take now, the projector hands on later.
+    Raises `UsageError` (PH520 no such pipeline, PH509 a wrong parameter).
+    """
+    from metadata.bindings import bind
+    from metadata.compiler import compile_plan
+    from metadata.definitions import load_blueprint
+    from metadata.revisions import newest_revision
+    from metadata.rows.runs import create_run
+
+    database = Database.of(settings())
+    blueprint = load_blueprint(database)
+    definition = blueprint.pipelines.get(pipeline)
+    if definition is None:
+        near = difflib.get_close_matches(pipeline, blueprint.pipelines, 1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(blueprint.pipelines) or 'none'}"
+        raise UsageError("PH520", f"pipeline {pipeline}", "there is no such pipeline", hint)
+    run = create_run(
+        database,
+        compile_plan(blueprint, pipeline),
+        revision=newest_revision(database),
+        bindings=bind(pipeline, definition.parameters, bindings),
+        as_of=as_of or utc_now(),
+        trigger="manual",
+        author=author,
+    )
+    _submit(database, run)
+    return run
+
+
+def again(run_id: str, mode: str, author: str) -> Run:
+    """Run again: `failed` does what did not succeed and what waits for it, `all` everything. A new attempt.
+
+    Raises `UsageError` (PH503 it still goes on, PH504 nothing failed).
+    """
+    from metadata.rows.runs import new_attempt
+
+    database = Database.of(settings())
+    run = new_attempt(database, run_id, mode, author)
+    _submit(database, run)
+    return run
+
+
+def cancel(run_id: str, author: str) -> Run:
+    """Ask that a run stops; its Spark jobs are interrupted. Raises `UsageError` (PH505) when it has ended."""
+    from metadata.rows.runs import request_cancel
+
+    run = request_cancel(Database.of(settings()), run_id, author)
+    if run.flow_run_id is not None:
+        with contextlib.suppress(ServiceDownError):
+            cancel_flow_run(run.flow_run_id)
+    return run
+
+
+def release(decision_id: str, author: str) -> None:
+    """Let go what a decision holds: its batches are read by the next run. Raises `UsageError` when nothing is held."""
+    from metadata.rows.decisions import release as release_decision
+
+    release_decision(Database.of(settings()), decision_id, author)
+
+
+def query(sql: str, limit: int) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Columns and at most `limit` rows of a read-only query over datasets by key, as their last batch left them."""
+    from flows.query import run_query
+
+    return run_query(Database.of(settings()), settings(), spark_remote(), spark_session_id(), sql, limit)
+
+
+def _submit(database: Database, run: Run) -> None:
+    from metadata.rows.runs import attach_flow_run
+
+    with contextlib.suppress(ServiceDownError):
+        flow_run_id = create_flow_run(run.id, run.attempt, f"{run.pipeline_key} {run.number}")
+        attach_flow_run(database, run.id, flow_run_id)

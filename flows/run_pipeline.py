@@ -30,7 +30,7 @@ from metadata.states import State
 from metadata.values import period
 
 
-@flow(name="run_pipeline", flow_run_name="{run_id}", validate_parameters=False)
+@flow(name="run_pipeline", validate_parameters=False)
 async def run_pipeline(run_id: str | None = None, schedule: str | None = None) -> str:
     """Execute a run whose row exists, or adopt what a schedule fired. Raises TaskFailedError when a task failed."""
     database = Database.of(settings())

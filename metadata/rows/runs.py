@@ -156,6 +156,21 @@ def find_run(database: Database, number: int) -> Run:
     return _there(found, str(number))
 
 
+def run_as_of(database: Database, pipeline_uid: str, as_of: datetime) -> Run | None:
+    """The newest run of a pipeline that speaks for that instant, or None."""
+    with database.read() as connection:
+        row = (
+            connection.execute(
+                select(tables.run)
+                .where(tables.run.c.pipeline_uid == pipeline_uid, tables.run.c.as_of == as_of)
+                .order_by(tables.run.c.number.desc())
+            )
+            .mappings()
+            .first()
+        )
+    return None if row is None else _to_run(row)
+
+
 def unsettled_runs(database: Database) -> list[Run]:
     """Runs that are not in a final state, oldest first."""
     with database.read() as connection:
