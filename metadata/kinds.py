@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, model_validator
 
+from metadata.references import DatasetKey, FeatureSetKey, ModelKey, MonitorKey, PipelineKey
 from metadata.tasks import TaskSpec, read_spec
 from metadata.values import Duration, Share
 
@@ -128,7 +129,7 @@ class FeatureSet(Definition):
 
     KIND: ClassVar[str] = "feature_set"
 
-    source: str = Field(alias="from", description="Dataset the features are computed from.")
+    source: DatasetKey = Field(alias="from", description="Dataset the features are computed from.")
     entity: tuple[str, ...] = Field(min_length=1, description="Columns that identify a row.")
     event_time: str = Field(description="Timestamp column at which features must be known.")
     features: dict[str, Annotated[Feature, BeforeValidator(_feature)]] = Field(min_length=1, description="By name.")
@@ -138,7 +139,7 @@ class Target(Part):
     """What a model predicts."""
 
     label: str = Field(description="Spark SQL expression over the dataset's columns; NULL while it is not known.")
-    source: str = Field(alias="from", description="Dataset that holds the label.")
+    source: DatasetKey = Field(alias="from", description="Dataset that holds the label.")
     kind: Literal["binary", "regression"] = Field("binary", description="binary or regression.")
     known_after: Duration = Field("0 s", description="Delay after the event until a label is mature.")
 
@@ -174,7 +175,7 @@ class Model(Definition):
     KIND: ClassVar[str] = "model"
 
     predicts: Target
-    features: tuple[str, ...] = Field(min_length=1, description="Feature sets.")
+    features: tuple[FeatureSetKey, ...] = Field(min_length=1, description="Feature sets.")
     estimator: Estimator
     trained_on: TrainingWindow = TrainingWindow()
     metric: Literal["roc_auc", "average_precision", "accuracy", "log_loss", "rmse", "mae", "r2"] = Field(
@@ -223,8 +224,8 @@ class Monitor(Definition):
 
     KIND: ClassVar[str] = "monitor"
 
-    model: str
-    predictions: str = Field(description="Dataset that holds the predictions.")
+    model: ModelKey
+    predictions: DatasetKey = Field(description="Dataset that holds the predictions.")
     window: Literal["day", "week", "month"] | Duration = Field("month", description="Rows of one measurement.")
     reference: Reference = Reference()
     watch: Watch
@@ -234,8 +235,8 @@ class Monitor(Definition):
 class Actions(Part):
     """What happens when a decision rule fires."""
 
-    retrain: str | None = Field(None, description="Model: train a challenger, compare, promote or refuse.")
-    promote: str | None = Field(None, description="Model whose challenger becomes champion.")
+    retrain: ModelKey | None = Field(None, description="Model: train a challenger, compare, promote or refuse.")
+    promote: ModelKey | None = Field(None, description="Model whose challenger becomes champion.")
     hold: str | None = Field(None, description="Task whose input batches of this run wait until released.")
     alert: Literal["info", "warning", "critical"] | None = Field(None, description="Raises attention.")
 
@@ -251,7 +252,7 @@ class DecisionRule(Definition):
 
     KIND: ClassVar[str] = "decision"
 
-    after: str = Field(description="Monitor whose figures it reads.")
+    after: MonitorKey = Field(description="Monitor whose figures it reads.")
     when: str = Field(description="CEL expression over performance, psi, null_rate, prediction, champion and rows.")
     then: Actions
     cooldown: Duration | None = Field(None, description="On the run's as_of: how long it does not fire again.")
@@ -280,7 +281,7 @@ class Schedule(Definition):
 
     KIND: ClassVar[str] = "schedule"
 
-    pipeline: str
+    pipeline: PipelineKey
     cron: str = Field(description="Five fields: minute, hour, day of month, month, day of week.")
     timezone: str = "UTC"
     overlap: Literal["queue", "skip"] = Field("queue", description="What happens while the earlier run still goes on.")

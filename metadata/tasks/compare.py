@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from metadata.references import ModelKey
 from metadata.tasks import Ports, Ref, TaskSpec
 from metadata.tasks.train import model_inputs
 
@@ -17,7 +18,7 @@ class Compare(TaskSpec):
     GENERATED: ClassVar[bool] = True
 
     kind: Literal["compare"] = "compare"
-    model: str
+    model: ModelKey
 
     def ports(self, blueprint: Blueprint) -> Ports:
         """The model and its rows in; nothing is written but outcomes."""

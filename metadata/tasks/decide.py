@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from metadata.references import DecisionKey
 from metadata.tasks import Ports, Ref, TaskSpec
 from metadata.tasks.compare import Compare
 from metadata.tasks.promote import Promote
@@ -20,7 +21,7 @@ class Decide(TaskSpec):
     """Evaluates decision rules; each is recorded with what it saw."""
 
     kind: Literal["decide"] = "decide"
-    decisions: tuple[str, ...] = Field(min_length=1, description="Decision rules, in order.")
+    decisions: tuple[DecisionKey, ...] = Field(min_length=1, description="Decision rules, in order.")
 
     def ports(self, blueprint: Blueprint) -> Ports:
         """The monitors whose figures the rules read in, the decisions out."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from metadata.references import DatasetKey, FeatureSetKey
 from metadata.tasks import Ports, Read, ReadRule, Ref, TaskSpec
 
 if TYPE_CHECKING:
@@ -16,9 +17,9 @@ class Features(TaskSpec):
     """Computes a feature set for new rows, with the context that their windows need."""
 
     kind: Literal["features"] = "features"
-    feature_set: str = Field(alias="set", description="Feature set that is computed.")
-    to: str = Field(description="Dataset that is written.")
-    reads: dict[str, Annotated[Read, ReadRule]] = Field({}, description="Of its source: all (default) or new.")
+    feature_set: FeatureSetKey = Field(alias="set", description="Feature set that is computed.")
+    to: DatasetKey = Field(description="Dataset that is written.")
+    reads: dict[DatasetKey, Annotated[Read, ReadRule]] = Field({}, description="Of its source: all (default) or new.")
 
     def ports(self, blueprint: Blueprint) -> Ports:
         """The set and its source in, the dataset out."""

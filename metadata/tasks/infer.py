@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from metadata.references import DatasetKey, ModelKey
 from metadata.tasks import Ports, Ref, TaskSpec
 from metadata.tasks.train import materialised
 
@@ -17,8 +18,8 @@ class Infer(TaskSpec):
     """Scores every row that has no prediction yet and that training has not seen."""
 
     kind: Literal["infer"] = "infer"
-    model: str = Field(description="Model whose champion scores.")
-    to: str = Field(description="Dataset that is written.")
+    model: ModelKey = Field(description="Model whose champion scores.")
+    to: DatasetKey = Field(description="Dataset that is written.")
 
     def ports(self, blueprint: Blueprint) -> Ports:
         """The model and its materialised features in, the predictions out."""

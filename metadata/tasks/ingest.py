@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from metadata.references import ConnectionKey, DatasetKey
 from metadata.tasks import Ports, Ref, TaskSpec
 from metadata.values import Duration
 
@@ -28,7 +29,7 @@ class Source(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    connection: str
+    connection: ConnectionKey
     files: str | None = Field(None, description="Pattern of file names, such as orders-*.csv or *.parquet.")
     format: Literal["csv", "parquet"] | None = Field(None, description="Unset: told by the ending of the pattern.")
     table: str | None = Field(None, description="Table of a database connection, schema.table.")
@@ -48,7 +49,7 @@ class Ingest(TaskSpec):
 
     kind: Literal["ingest"] = "ingest"
     source: Source = Field(alias="from")
-    to: str = Field(description="Dataset that is written.")
+    to: DatasetKey = Field(description="Dataset that is written.")
 
     def ports(self, blueprint: Blueprint) -> Ports:
         """Connection in, dataset out."""

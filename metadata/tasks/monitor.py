@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from metadata.references import MonitorKey
 from metadata.tasks import Ports, Ref, TaskSpec
 from metadata.tasks.train import model_inputs
 
@@ -17,7 +18,7 @@ class MonitorTask(TaskSpec):
     """Measures what a monitor watches and says where a threshold is crossed."""
 
     kind: Literal["monitor"] = "monitor"
-    monitor: str = Field(description="Monitor that is measured.")
+    monitor: MonitorKey = Field(description="Monitor that is measured.")
 
     def ports(self, blueprint: Blueprint) -> Ports:
         """The predictions, features and labels in, the monitor's outcomes out."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from metadata.references import ModelKey
 from metadata.tasks import Ports, Ref, TaskSpec
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ class Promote(TaskSpec):
     GENERATED: ClassVar[bool] = True
 
     kind: Literal["promote"] = "promote"
-    model: str
+    model: ModelKey
 
     def ports(self, blueprint: Blueprint) -> Ports:
         """The model in; its alias is moved."""

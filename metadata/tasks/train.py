@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from metadata.references import ModelKey
 from metadata.tasks import Ports, Ref, TaskSpec
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ class Train(TaskSpec):
     """Fits a version of a model. Without a champion it becomes champion, else it is a challenger."""
 
     kind: Literal["train"] = "train"
-    model: str = Field(description="Model that is trained.")
+    model: ModelKey = Field(description="Model that is trained.")
 
     def ports(self, blueprint: Blueprint) -> Ports:
         """The materialised feature sets and the dataset of the label in, the model out."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from metadata.references import DatasetKey
 from metadata.sql import table_keys
 from metadata.tasks import Ports, Read, ReadRule, Ref, TaskSpec
 
@@ -17,9 +18,11 @@ class Transform(TaskSpec):
     """One SELECT; its tables are dataset keys, read as the newest committed batch left them."""
 
     kind: Literal["transform"] = "transform"
-    to: str = Field(description="Dataset that is written.")
+    to: DatasetKey = Field(description="Dataset that is written.")
     sql: str = Field(description="One Spark SQL query that names datasets by key.")
-    reads: dict[str, Annotated[Read, ReadRule]] = Field({}, description="Per input: all (default) or new batches.")
+    reads: dict[DatasetKey, Annotated[Read, ReadRule]] = Field(
+        {}, description="Per input: all (default) or new batches."
+    )
 
     def ports(self, blueprint: Blueprint) -> Ports:
         """The datasets that the SQL names in, the target out."""

@@ -1,0 +1,107 @@
+"""Which definitions a definition names, field by field: found from the types of its fields, for all kinds alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, NamedTuple, TypeVar, get_args, get_origin
+
+from pydantic import BaseModel
+
+P = TypeVar("P", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Refers:
+    """Marks a text field as the key of a definition of `kind`: `Annotated[str, Refers("dataset")]`."""
+
+    kind: str
+
+
+ConnectionKey = Annotated[str, Refers("connection")]
+DatasetKey = Annotated[str, Refers("dataset")]
+FeatureSetKey = Annotated[str, Refers("feature_set")]
+ModelKey = Annotated[str, Refers("model")]
+MonitorKey = Annotated[str, Refers("monitor")]
+DecisionKey = Annotated[str, Refers("decision")]
+PipelineKey = Annotated[str, Refers("pipeline")]
+
+
+class Reference(NamedTuple):
+    """The definition `key` of `kind` is named at `path`, such as `tasks.clean.reads`."""
+
+    path: str
+    kind: str
+    key: str
+
+
+def references(part: BaseModel) -> tuple[Reference, ...]:
+    """What a definition (or a part of one) names, SQL texts included, each path and key once, in field order."""
+    found: dict[Reference, None] = {}
+
+    def note(path: str, kind: str, key: str) -> str:
+        found.setdefault(Reference(path, kind, key))
+        return key
+
+    _rewrite(part, "", note)
+    return tuple(found)
+
+
+def with_new_keys(part: P, keys: Mapping[tuple[str, str], str]) -> P:
+    """A copy of `part` in which what it names by (kind, old key) is named by the new key, SQL texts included."""
+    changed: P = _rewrite(part, "", lambda _path, kind, key: keys.get((kind, key), key))
+    return changed
+
+
+_Visit = Callable[[str, str, str], str]
+
+
+def _rewrite(part: BaseModel, path: str, visit: _Visit) -> Any:
+    updates: dict[str, Any] = {}
+    for name, field in type(part).model_fields.items():
+        value = getattr(part, name)
+        marks = [mark.kind for mark in field.metadata if isinstance(mark, Refers)]
+        changed = _value(value, field.annotation, marks, f"{path}.{name}" if path else name, visit)
+        if changed != value:
+            updates[name] = changed
+    queries = getattr(part, "queries", None)
+    if callable(queries):
+        for name, sql in queries().items():
+            changed = _sql(sql, f"{path}.{name}" if path else name, visit)
+            if changed != sql:
+                updates[name] = changed
+    return part.model_copy(update=updates) if updates else part
+
+
+def _value(value: Any, annotation: Any, marks: list[str], path: str, visit: _Visit) -> Any:
+    """`value` of a field typed `annotation`, after every key in it was visited."""
+    while get_origin(annotation) is Annotated:
+        annotation, *notes = get_args(annotation)
+        marks = marks + [mark.kind for mark in notes if isinstance(mark, Refers)]
+    if isinstance(value, BaseModel):
+        return _rewrite(value, path, visit)
+    if isinstance(value, str) and marks:
+        return visit(path, marks[0], value)
+    inner = [argument for argument in get_args(annotation) if argument is not Ellipsis]
+    if isinstance(value, tuple) and inner:
+        return tuple(_value(each, inner[0], marks, path, visit) for each in value)
+    if isinstance(value, dict) and len(inner) == 2:
+        return {
+            _value(key, inner[0], [], path, visit): _value(each, inner[1], [], f"{path}.{key}", visit)
+            for key, each in value.items()
+        }
+    if isinstance(value, str):
+        for option in inner:
+            value = _value(value, option, [], path, visit)
+    return value
+
+
+def _sql(sql: str, path: str, visit: _Visit) -> str:
+    from metadata.sql import compile_query, table_keys  # the parser is loaded only where there is SQL
+
+    tokens = compile_query(sql).tokens if table_keys(sql) else ()
+    for token in sorted(tokens, key=lambda each: each.start, reverse=True):
+        new = visit(path, "dataset", token.dataset)
+        if new != token.dataset:
+            sql = sql[: token.start] + new + sql[token.end :]
+    return sql
