@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim
 
 from flows import client
+from flows.services.process import lock
 from metadata.database import Database
 from metadata.definitions import load_blueprint
 from metadata.documents import read_text
@@ -55,7 +56,13 @@ def play(settings: Settings, author: str, say: Say) -> list[Run]:
 
     Raises PilothouseError when the data is not installed or a month's run does not succeed.
     """
-    database = Database.of(settings)
+    with lock(settings.state / "demo.lock") as mine:
+        if not mine:
+            raise UsageError("PH583", "the demo", "another process plays it in this home", "watch it with: pilothouse")
+        return _play(Database.of(settings), settings, author, say)
+
+
+def _play(database: Database, settings: Settings, author: str, say: Say) -> list[Run]:
     blueprint = prepare(database, settings, author)
     source = _source_folder()
     landing = landing_folder(settings, blueprint)

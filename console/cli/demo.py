@@ -1,0 +1,84 @@
+"""The demo: a year of flights, month by month."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import click
+
+from console.cli.access import author, database
+from console.cli.output import number, print_table
+from flows import client
+from metadata.database import Database
+from metadata.definitions import load_blueprint
+from metadata.rows.pages import list_datasets, list_models
+from metadata.settings import settings
+
+PLAYER = ["-m", "console", "demo", "--no-console"]
+
+
+@click.command()
+@click.option("--no-console", is_flag=True, help="Print progress and a summary instead of opening the console.")
+@click.option("--fresh", is_flag=True, help="Start over: remove what is in this home, after asking.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def demo(no_console: bool, fresh: bool, yes: bool) -> None:
+    """Run a year of flights from New York, month by month, and watch it.
+
+    Run again, it says what is there and goes on from it.
+    """
+    if fresh:
+        _start_over(yes)
+    if no_console or not sys.stdout.isatty():
+        _play()
+        return
+    log = (settings().logs / "demo.log").open("ab")
+    subprocess.Popen(
+        [sys.executable, *PLAYER], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+    )
+    from console.cli.launcher import open_console
+
+    open_console()
+
+
+def _play() -> None:
+    from flows.demo import play
+
+    began = time.monotonic()
+    store = database()
+    click.echo(f"Home: {settings().home}")
+    client.ensure_up(wait=True)
+    click.echo(f"Services are up after {time.monotonic() - began:.0f} s.")
+    runs = play(settings(), author(), click.echo)
+    click.echo(f"{len(runs)} months after {time.monotonic() - began:.0f} s.\n")
+    _summary(store)
+
+
+def _summary(store: Database) -> None:
+    print_table(
+        ["DATASET", "LAYER", "ROWS"],
+        [[row.key, row.layer, row.rows] for row in list_datasets(store, "", limit=100).items],
+    )
+    click.echo()
+    print_table(
+        ["MODEL", "CHAMPION", "METRIC", "VALUE"],
+        [
+            [row.key, row.champion, row.metric, number(row.metric_value)]
+            for row in list_models(store, "", limit=100).items
+        ],
+    )
+    click.echo("\nLook around with: pilothouse")
+
+
+def _start_over(yes: bool) -> None:
+    from flows.demo import forget
+
+    store = database()
+    found = load_blueprint(store)
+    store.close()
+    click.echo(f"This removes what is in {settings().home}:")
+    click.echo(f"  {len(list(found))} definitions, every run, every table, every model.")
+    if not yes:
+        click.confirm("Start over?", abort=True)
+    forget(settings())

@@ -1,0 +1,36 @@
+"""Log lines as rows: in order, followed, capped."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from metadata.database import Database
+from metadata.rows.logs import LONGEST, LogLine, forget_lines, read_lines, write_lines
+
+
+def lines(first: int, last: int, task: str = "a") -> list[LogLine]:
+    at = datetime(2024, 1, 1, tzinfo=UTC)
+    return [LogLine("r-1", 1, task, at, "INFO", f"line {number}") for number in range(first, last + 1)]
+
+
+def test_a_log_is_followed_from_where_it_was_read(database: Database) -> None:
+    write_lines(database, lines(1, 3), cap=100)
+    seen = read_lines(database, "r-1")
+    write_lines(database, lines(4, 5, task="b"), cap=100)
+    fresh = read_lines(database, "r-1", after=seen[-1].id)
+    assert [line.message for line in fresh] == ["line 4", "line 5"]
+    assert [line.message for line in read_lines(database, "r-1", task_key="b")] == ["line 4", "line 5"]
+    assert [line.message for line in read_lines(database, "r-1", after=-1, limit=2)] == ["line 4", "line 5"]
+
+
+def test_the_oldest_lines_go_beyond_the_cap(database: Database) -> None:
+    write_lines(database, lines(1, 30), cap=10)
+    assert [line.message for line in read_lines(database, "r-1")] == [f"line {n}" for n in range(21, 31)]
+
+
+def test_long_lines_are_cut_and_old_lines_forgotten(database: Database) -> None:
+    at = datetime(2024, 1, 1, tzinfo=UTC)
+    write_lines(database, [LogLine("r-1", 1, "a", at, "INFO", "x" * 10_000)], cap=10)
+    assert len(read_lines(database, "r-1")[0].message) == LONGEST
+    assert forget_lines(database, days=30) == 1
+    assert read_lines(database, "r-1") == []
