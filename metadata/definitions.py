@@ -1,0 +1,267 @@
+"""Definitions as relational rows: today's blueprint, what refers to what, and the log of revisions.
+
+Every definition has a row in `definition` and one in the table of its kind; parts and entries have tables of their
+own (`dataset_column`, `storage_rule`, `quality_rule`, `feature`, `task`, …), made from the models of `metadata.kinds`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Connection,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    delete,
+    insert,
+    select,
+)
+
+from metadata.database import Database
+from metadata.kinds import KIND_MODELS, SECTIONS, Blueprint, Definition
+from metadata.mapper import Layout, Rows, lay_out
+from metadata.references import references
+from metadata.tables import ID, KEY, WORD, Utc, metadata
+from metadata.tasks import TaskSpec
+
+definition = Table(
+    "definition",
+    metadata,
+    Column("uid", ID, primary_key=True),
+    Column("kind", WORD, nullable=False),
+    Column("key", KEY, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("tags", JSON, nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("revision_created", Integer, nullable=False),
+    Column("revision_changed", Integer, nullable=False),
+    Column("changed", BigInteger, nullable=False, index=True),
+    UniqueConstraint("kind", "key"),
+    Index("ix_definition_kind_position", "kind", "position"),
+)
+
+reference = Table(
+    "reference",
+    metadata,
+    Column("from_uid", ID, ForeignKey("definition.uid", ondelete="CASCADE"), primary_key=True),
+    Column("path", String(400), primary_key=True),
+    Column("to_uid", ID, ForeignKey("definition.uid", ondelete="RESTRICT"), primary_key=True),
+    Index("ix_reference_to_uid", "to_uid"),
+)
+
+dependency = Table(
+    "dependency",
+    metadata,
+    Column("pipeline_uid", ID, ForeignKey("definition.uid", ondelete="CASCADE"), primary_key=True),
+    Column("task", KEY, primary_key=True),
+    Column("after", KEY, primary_key=True),
+)
+
+revision = Table(
+    "revision",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("author", KEY, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("applied_at", Utc, nullable=False),
+    Column("previous", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("changed", BigInteger, nullable=False, index=True),
+)
+
+revision_item = Table(
+    "revision_item",
+    metadata,
+    Column("revision", Integer, ForeignKey("revision.number"), primary_key=True),
+    Column("uid", ID, primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("kind", WORD, nullable=False),
+    Column("key", KEY, nullable=False),
+    Column("before", JSON(none_as_null=True)),
+    Column("after", JSON(none_as_null=True)),
+    Index("ix_revision_item_uid", "uid"),
+)
+
+_COMMON = ("description", "owner", "tags")
+_NAMES: dict[str, dict[str, str]] = {
+    "dataset": {"columns": "dataset_column", "storage": "storage_rule", "quality": "quality_rule"},
+    "feature_set": {"features": "feature"},
+    "model": {
+        "predicts": "target",
+        "estimator": "estimator",
+        "trained_on": "training_window",
+        "promote_when": "promotion_rule",
+    },
+    "decision": {"": "decision_rule", "then": "decision_action"},
+    "pipeline": {"parameters": "parameter", "tasks": "task"},
+}
+
+LAYOUTS: dict[str, Layout] = {
+    kind: lay_out(
+        metadata,
+        kind,
+        models,
+        elsewhere=frozenset({"uid", *_COMMON}),
+        transient=frozenset({"was"}),
+        names=_NAMES.get(kind, {}),
+        families=(TaskSpec,),
+        owner="definition.uid",
+    )
+    for kind, models in KIND_MODELS.items()
+}
+"""The tables of each kind."""
+
+
+@dataclass(frozen=True)
+class Use:
+    """One definition names another at `path`."""
+
+    kind: str
+    key: str
+    uid: str
+    path: str
+
+
+def content(value: Definition) -> dict[str, Any]:
+    """What a definition says as JSON: defaults, its own uid and `was` left out; the uids of tasks stay."""
+    body: dict[str, Any] = value.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"uid", "was"})
+    for task in body.get("tasks", {}).values() if value.KIND == "pipeline" else ():
+        task.pop("was", None)
+    return body
+
+
+def content_hash(value: Definition) -> str:
+    """SHA-256 of what a definition says, in its own order of entries."""
+    return hashlib.sha256(json_text([value.KIND, content(value)]).encode()).hexdigest()
+
+
+def json_text(value: Any) -> str:
+    """JSON without spaces, in the order of the value: the order of features and tasks means something."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def to_rows(kind: str, value: Definition) -> Rows:
+    """Rows of a definition in the tables of its kind; what `definition` itself holds is not among them."""
+    return LAYOUTS[kind].to_rows(value.uid, value)
+
+
+def from_rows(kind: str, common: Mapping[str, Any], rows: Mapping[str, Iterable[Mapping[str, Any]]]) -> Definition:
+    """The definition that those rows came from; `common` is its row of `definition`."""
+    found = LAYOUTS[kind].from_rows(rows, {name: common[name] for name in ("uid", *_COMMON)})
+    assert isinstance(found, Definition)  # noqa: S101 - the layouts hold definitions only
+    return found
+
+
+def load_blueprint(database: Database, revision_number: int | None = None) -> Blueprint:
+    """Today's blueprint with the uids of definitions and tasks, or the blueprint as a revision left it."""
+    with database.read() as connection:
+        return read_blueprint(connection) if revision_number is None else _read_past(connection, revision_number)
+
+
+def read_blueprint(connection: Connection) -> Blueprint:
+    """As `load_blueprint`, within a transaction."""
+    common = connection.execute(select(definition).order_by(definition.c.position)).mappings().all()
+    kinds = {row["kind"] for row in common}
+    rows: dict[str, dict[str, Rows]] = {}
+    for kind in kinds:
+        of_kind: dict[str, Rows] = defaultdict(lambda: defaultdict(list))
+        for table in LAYOUTS[kind].tables():
+            link = table.primary_key.columns[0].name
+            for row in connection.execute(select(table)).mappings():
+                of_kind[row[link]][table.name].append(dict(row))
+        rows[kind] = of_kind
+    sections: dict[str, dict[str, Definition]] = defaultdict(dict)
+    for row in common:
+        kind = row["kind"]
+        sections[SECTIONS[kind]][row["key"]] = from_rows(kind, dict(row), rows[kind][row["uid"]])
+    return Blueprint.model_validate(sections)
+
+
+def write_rows(connection: Connection, values: Iterable[tuple[str, Definition]]) -> None:
+    """Replace the rows of definitions (kind, definition) in the tables of their kinds."""
+    together: Rows = defaultdict(list)
+    uids: dict[str, list[str]] = defaultdict(list)
+    for kind, value in values:
+        uids[kind].append(value.uid)
+        for name, rows in to_rows(kind, value).items():
+            together[name].extend(rows)
+    for kind, changed in uids.items():
+        layout = LAYOUTS[kind]
+        for start in range(0, len(changed), _CHUNK):
+            connection.execute(delete(layout.table).where(layout.table.c.uid.in_(changed[start : start + _CHUNK])))
+        for table in layout.tables():
+            if together[table.name]:
+                connection.execute(insert(table), together[table.name])
+
+
+def write_references(connection: Connection, values: Iterable[tuple[str, Definition]], blueprint: Blueprint) -> None:
+    """Replace what definitions (kind, definition) refer to. The database refuses a reference to nothing."""
+    rows: list[dict[str, str]] = []
+    uids: list[str] = []
+    for _kind, value in values:
+        uids.append(value.uid)
+        for path, to_kind, to_key in references(value):
+            target = blueprint.get(to_kind, to_key)
+            rows.append({"from_uid": value.uid, "path": path, "to_uid": target.uid if target else f"no {to_key}"[:36]})
+    for start in range(0, len(uids), _CHUNK):
+        connection.execute(delete(reference).where(reference.c.from_uid.in_(uids[start : start + _CHUNK])))
+    if rows:
+        connection.execute(insert(reference), rows)
+
+
+def used_by(database: Database, uid: str) -> list[Use]:
+    """Definitions that name the definition `uid`, with the path at which they do, by kind and key."""
+    return _uses(database, reference.c.to_uid == uid, reference.c.from_uid)
+
+
+def references_of(database: Database, uid: str) -> list[Use]:
+    """Definitions that the definition `uid` names, with the path at which it does, by kind and key."""
+    return _uses(database, reference.c.from_uid == uid, reference.c.to_uid)
+
+
+_CHUNK = 500
+
+
+def _uses(database: Database, condition: Any, other: Any) -> list[Use]:
+    query = (
+        select(definition.c.kind, definition.c.key, definition.c.uid, reference.c.path)
+        .join(reference, definition.c.uid == other)
+        .where(condition)
+        .order_by(definition.c.kind, definition.c.key, reference.c.path)
+    )
+    with database.read() as connection:
+        return [Use(*row) for row in connection.execute(query)]
+
+
+def _read_past(connection: Connection, number: int) -> Blueprint:
+    """Replays the log up to a revision."""
+    query = (
+        select(revision_item)
+        .where(revision_item.c.revision <= number)
+        .order_by(revision_item.c.revision, revision_item.c.position)
+    )
+    state: dict[str, tuple[str, str, dict[str, Any]]] = {}
+    for row in connection.execute(query).mappings():
+        if row["after"] is None:
+            state.pop(row["uid"], None)
+        else:
+            state[row["uid"]] = (row["kind"], row["key"], row["after"])
+    sections: dict[str, dict[str, Any]] = defaultdict(dict)
+    for uid, (kind, key, body) in state.items():
+        sections[SECTIONS[kind]][key] = {**body, "uid": uid}
+    return Blueprint.model_validate(sections)

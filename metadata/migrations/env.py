@@ -1,0 +1,28 @@
+"""Alembic's environment: runs within the transaction that `metadata.migrations` hands over."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from alembic import context
+from alembic.autogenerate.api import AutogenContext
+
+from metadata import definitions, tables
+
+
+def render_item(kind: str, item: Any, _context: AutogenContext) -> str | Literal[False]:
+    """Migrations name plain types, so that they stay what they were when ours change."""
+    if kind == "type" and isinstance(item, tables.Utc):
+        return "sa.DateTime()"
+    return False
+
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=definitions.definition.metadata,
+    render_as_batch=True,
+    render_item=render_item,
+    compare_type=True,
+)
+with context.begin_transaction():
+    context.run_migrations()
