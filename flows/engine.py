@@ -1,20 +1,43 @@
-"""The compute engine, through Spark Connect alone: sessions, tags, progress, and what is particular to Delta."""
+"""The compute engine, through Spark Connect alone: sessions, tags and progress; tables are in `flows.delta`."""
 
 from __future__ import annotations
 
-import os
+import contextlib
+import logging
 import socket
 import sys
+import threading
 import uuid
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from flows.delta import append, merge, overwrite, relation, table_exists, table_version
 from metadata.errors import ServiceDownError, UsageError
 
 if TYPE_CHECKING:
     from pyspark.sql.connect.client import DefaultChannelBuilder
     from pyspark.sql.connect.session import SparkSession
 
+__all__ = [
+    "Progress",
+    "append",
+    "connect",
+    "interrupt",
+    "merge",
+    "operation_tag",
+    "overwrite",
+    "ping",
+    "progress",
+    "python_version",
+    "relation",
+    "table_exists",
+    "table_version",
+]
+
 PYTHON_PROPERTY = "spark.pilothouse.python"
+# Loggers by which PySpark prints every failed query, with a stack trace as JSON, to standard error.
+QUERY_LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 PROBE_SECONDS = 3.0
 ANSWER_SECONDS = 15.0
 # How long a request is tried again when the server goes away meanwhile: 8 s at home, a minute elsewhere.
@@ -41,6 +64,8 @@ def connect(remote: str, *, session_id: str | None = None) -> SparkSession:
     from pyspark.sql.connect.session import SparkSession
 
     ping(remote)
+    for name in QUERY_LOGGERS:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     while True:
         builder = _builder(remote, session_id)
         spark = SparkSession.builder.channelBuilder(builder).create()
@@ -125,3 +150,54 @@ def _builder(remote: str, session_id: str | None) -> DefaultChannelBuilder:
 
 def _is_local(builder: DefaultChannelBuilder) -> bool:
     return builder.host in ("localhost", "127.0.0.1", "[::1]")
+
+
+@contextlib.contextmanager
+def operation_tag(spark: SparkSession, tag: str) -> Iterator[None]:
+    """Operations that this thread starts inside carry `tag`, by which `interrupt` finds them."""
+    spark.addTag(tag)
+    try:
+        yield
+    finally:
+        spark.removeTag(tag)
+
+
+def interrupt(spark: SparkSession, tag: str) -> int:
+    """Cancel the running operations of this session that carry `tag`; how many there were. Callable from any thread."""
+    return len(spark.interruptTag(tag))
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the running operation is: stages and their tasks, and the bytes read so far."""
+
+    stages_done: int
+    stages_total: int
+    tasks_done: int
+    tasks_total: int
+    bytes_read: int
+
+
+@contextlib.contextmanager
+def progress(spark: SparkSession, callback: Callable[[Progress], None]) -> Iterator[None]:
+    """Tell `callback` how far operations are that this thread starts inside; others of the session are not told."""
+    thread = threading.get_ident()
+
+    def handler(stages: Iterable[Any] | None, inflight_tasks: int, operation_id: str | None, done: bool) -> None:
+        seen = list(stages or ())
+        if seen and threading.get_ident() == thread:
+            callback(
+                Progress(
+                    stages_done=sum(stage.done for stage in seen),
+                    stages_total=len(seen),
+                    tasks_done=sum(stage.num_completed_tasks for stage in seen),
+                    tasks_total=sum(stage.num_tasks for stage in seen),
+                    bytes_read=sum(stage.num_bytes_read for stage in seen),
+                )
+            )
+
+    spark.registerProgressHandler(handler)
+    try:
+        yield
+    finally:
+        spark.removeProgressHandler(handler)

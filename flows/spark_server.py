@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from flows import engine
 from flows.java import Java, find_java, proxy_options, trust_options
-from metadata.errors import PilothouseError, ServiceDownError
+from metadata.errors import PilothouseError
 
 if TYPE_CHECKING:
     from metadata.settings import Settings
@@ -38,6 +38,7 @@ EXCLUDES = (
     "com.fasterxml.jackson.core:jackson-databind",
     "com.fasterxml.jackson.module:jackson-module-scala_2.13",
     "com.fasterxml.jackson.datatype:jackson-datatype-jsr310",
+    "com.fasterxml.jackson.datatype:jackson-datatype-jdk8",
     "org.slf4j:slf4j-api",
     "org.roaringbitmap:RoaringBitmap",
     "com.google.code.findbugs:jsr305",
@@ -109,7 +110,7 @@ def ready(remote: str) -> bool:
     """Whether the server at `remote` answers a real query within seconds."""
     try:
         engine.ping(remote)
-    except ServiceDownError:
+    except PilothouseError:
         return False
     return True
 
@@ -122,6 +123,25 @@ def wait_ready(remote: str, seconds: float, alive: Callable[[], bool] = lambda: 
             return True
         time.sleep(0.2)
     return False
+
+
+def warm_up(settings: Settings, remote: str) -> None:
+    """Have a new server do once what the first run would wait for: writes, a MERGE and a Python function.
+
+    Works in the session that runs attach to, so that its Python workers are warm too, and on a table of its own.
+    """
+    from flows.client import spark_session_id
+
+    folder = work_folder(settings) / "warm-up"
+    shutil.rmtree(folder, ignore_errors=True)
+    spark = engine.connect(remote, session_id=spark_session_id())
+    frame = spark.sql("SELECT id, id % 7 AS part, CAST(id AS STRING) AS text, 1L AS _batch FROM range(100)")
+    engine.append(spark, frame, str(folder), 1)
+    engine.append(spark, frame.selectExpr("id + 100 AS id", "part", "text", "2L AS _batch"), str(folder), 2)
+    engine.merge(spark, frame.selectExpr("id", "part", "text", "3L AS _batch"), str(folder), ["id"], 3)
+    rows = spark.table(f"delta.`{folder}`").groupBy("part").count()
+    rows.mapInPandas(lambda parts: parts, "part bigint, count bigint").collect()
+    shutil.rmtree(folder)
 
 
 def _configuration(settings: Settings, port: int, ivy_folder: Path, java_options: str) -> dict[str, str]:

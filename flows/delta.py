@@ -1,0 +1,191 @@
+"""What is particular to Delta: versions, and writes of batches that may be repeated.
+
+A batch is the set of rows whose column `_batch` holds its number. Every write is one commit, so that it is there as a
+whole or not at all, and writing a batch again gives it once. The commit carries the batch in its `userMetadata`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from metadata.errors import PilothouseError
+
+if TYPE_CHECKING:
+    from pyspark.sql.connect.dataframe import DataFrame
+    from pyspark.sql.connect.session import SparkSession
+
+BATCH = "_batch"
+LABEL_SETTING = "spark.databricks.delta.commitInfo.userMetadata"
+NO_TABLE = ("DELTA_TABLE_ONLY_OPERATION", "DELTA_MISSING_DELTA_TABLE", "DELTA_TABLE_NOT_FOUND", "PATH_NOT_FOUND")
+# Another writer was faster: the same write on the newer version is right, because it may be repeated.
+CONFLICT = "DELTA_CONCURRENT"
+TRIES, PAUSE_SECONDS = 4, 0.5
+HISTORY_ROWS = 50
+
+_label_lock = threading.Lock()
+
+
+def table_version(spark: SparkSession, path: str) -> int | None:
+    """The newest version of the table at `path`; None when there is no table."""
+    history = _history(spark, path, 1)
+    return int(history[0].version) if history else None
+
+
+def table_exists(spark: SparkSession, path: str) -> bool:
+    """Whether there is a Delta table at `path`."""
+    return table_version(spark, path) is not None
+
+
+def append(
+    spark: SparkSession,
+    frame: DataFrame,
+    path: str,
+    batch: int,
+    partition_by: Sequence[str] = (),
+    evolve: bool = False,
+) -> int:
+    """Write `frame` as the rows of `batch`, in place of what an earlier try left of it. Returns the table's version.
+
+    `frame` holds the column `_batch`, always `batch`. The first write makes the table, with the frame's columns;
+    `evolve` lets later ones add columns.
+    """
+    first = not table_exists(spark, path)
+    return _committed(spark, path, batch, lambda: _append(frame, path, batch, partition_by, evolve, first))
+
+
+def overwrite(
+    spark: SparkSession,
+    frame: DataFrame,
+    path: str,
+    batch: int,
+    partition_by: Sequence[str] = (),
+    evolve: bool = False,
+) -> int:
+    """Make `frame` the whole content of the table, as `batch`. With `evolve` its columns too. Returns the version."""
+
+    def write() -> None:
+        writer = _batch_first(frame).write.format("delta").mode("overwrite").option("userMetadata", _label(batch))
+        if partition_by:
+            writer = writer.partitionBy(*partition_by)
+        writer.option("overwriteSchema", str(evolve).lower()).save(path)
+
+    return _committed(spark, path, batch, write)
+
+
+def merge(
+    spark: SparkSession,
+    frame: DataFrame,
+    path: str,
+    keys: Sequence[str],
+    batch: int,
+    partition_by: Sequence[str] = (),
+    evolve: bool = False,
+) -> int:
+    """Update the rows that `frame` has by `keys` (NULL equals NULL) and insert the others. Returns the version.
+
+    Raises `PilothouseError` PH420 when the frame itself has a key twice: no order says which row would win.
+    """
+    _refuse_duplicates(frame, keys)
+    if not table_exists(spark, path):
+        return _committed(spark, path, batch, lambda: _append(frame, path, batch, partition_by, evolve, True))
+    matched = " AND ".join(f"target.{_name(key)} <=> source.{_name(key)}" for key in keys)
+    statement = (
+        f"MERGE {'WITH SCHEMA EVOLUTION ' if evolve else ''}INTO {_table(path)} AS target USING {{source}} AS source "
+        f"ON {matched} WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
+    )
+
+    def write() -> None:
+        with _commits_labelled(spark, _label(batch)):
+            spark.sql(statement, source=frame)
+
+    return _committed(spark, path, batch, write)
+
+
+def relation(path: str, version: int, batches: Collection[int] | None = None) -> str:
+    """SQL of the table at `path` as of `version`, without `_batch`; of some `batches` only where they are given."""
+    numbers = ", ".join(str(int(batch)) for batch in sorted(batches or ()))
+    rows = "" if batches is None else f" WHERE {BATCH} IN ({numbers or 'NULL'})"
+    table = f"delta.{_name(path)} VERSION AS OF {int(version)}"
+    return f"(SELECT * EXCEPT ({BATCH}) FROM {table}{rows})"  # noqa: S608 - a quoted name and integers
+
+
+def _append(frame: DataFrame, path: str, batch: int, partition_by: Sequence[str], evolve: bool, first: bool) -> None:
+    writer = (_batch_first(frame) if first else frame).write.format("delta").mode("overwrite")
+    writer = writer.option("replaceWhere", f"{BATCH} = {int(batch)}").option("userMetadata", _label(batch))
+    if partition_by:
+        writer = writer.partitionBy(*partition_by)
+    writer.option("mergeSchema", str(evolve).lower()).save(path)
+
+
+def _batch_first(frame: DataFrame) -> DataFrame:
+    """The same rows, `_batch` leading: Delta keeps statistics of the first 32 columns, and writes look it up."""
+    return frame.select(BATCH, *(_name(column) for column in frame.columns if column != BATCH))
+
+
+def _committed(spark: SparkSession, path: str, batch: int, write: Callable[[], None]) -> int:
+    """Do `write`, again when another writer was faster; the version that it made."""
+    from pyspark.errors import PySparkException
+
+    for attempt in range(1, TRIES + 1):
+        try:
+            write()
+            break
+        except PySparkException as error:
+            if attempt == TRIES or not (error.getCondition() or "").startswith(CONFLICT):
+                raise
+            time.sleep(PAUSE_SECONDS * attempt)
+    history = _history(spark, path, HISTORY_ROWS)
+    own = [row.version for row in history if row.userMetadata == _label(batch)]
+    return int(max(own, default=history[0].version))
+
+
+def _history(spark: SparkSession, path: str, limit: int) -> list[Any]:
+    """The newest commits, newest first; empty when there is no table."""
+    from pyspark.errors import PySparkException
+
+    try:
+        return list(spark.sql(f"DESCRIBE HISTORY delta.{_name(path)} LIMIT {limit}").collect())
+    except PySparkException as error:
+        if (error.getCondition() or "").split(".")[0] in NO_TABLE:
+            return []
+        raise
+
+
+def _refuse_duplicates(frame: DataFrame, keys: Sequence[str]) -> None:
+    twice = frame.groupBy(*(_name(key) for key in keys)).count().where("count > 1").limit(1).collect()
+    if twice:
+        values = ", ".join(f"{key} = {twice[0][number]}" for number, key in enumerate(keys))
+        raise PilothouseError(
+            "PH420",
+            "the rows to merge",
+            f"{twice[0][len(keys)]} of them have the same key ({values})",
+            "Add a quality rule `unique` on the keys, or make the query give one row a key",
+        )
+
+
+@contextlib.contextmanager
+def _commits_labelled(spark: SparkSession, label: str) -> Iterator[None]:
+    """Commits carry `label` meanwhile. MERGE has no option for it: the session's setting is used, one at a time."""
+    with _label_lock:
+        spark.conf.set(LABEL_SETTING, label)
+        try:
+            yield
+        finally:
+            spark.conf.unset(LABEL_SETTING)
+
+
+def _label(batch: int) -> str:
+    return f"batch={int(batch)}"
+
+
+def _table(path: str) -> str:
+    """The table as SQL names it in a text that `SparkSession.sql` formats: braces are doubled."""
+    return "delta." + _name(path).replace("{", "{{").replace("}", "}}")
+
+
+def _name(text: str) -> str:
+    return "`" + text.replace("`", "``") + "`"
