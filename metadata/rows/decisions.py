@@ -1,0 +1,183 @@
+"""Decisions: what became of each rule in a run, with what it saw; cooldown; and release of what a decision holds."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, and_, func, insert, or_, select, update
+
+from metadata import tables
+from metadata.database import Database, next_change
+from metadata.errors import UsageError
+from metadata.rows import batches
+from metadata.states import DecisionState
+from metadata.values import utc_now
+
+HELD_DATASETS = "held_datasets"
+"""In `actions`: uids of the datasets in which this run's batches wait."""
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """What became of a rule, to be recorded. `hold` names the datasets (uids) whose batches of this run wait."""
+
+    rule_uid: str
+    rule_key: str
+    state: DecisionState
+    reason: str
+    expression: str
+    inputs: Mapping[str, Any]
+    actions: Mapping[str, Any]
+    hold: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A recorded ruling. `waits` while something is held that nobody has released."""
+
+    id: str
+    number: int
+    run_id: str
+    attempt: int
+    task_key: str
+    rule_uid: str
+    rule_key: str
+    state: DecisionState
+    reason: str
+    expression: str
+    inputs: dict[str, Any]
+    actions: dict[str, Any]
+    as_of: datetime
+    decided_at: datetime
+    waits: bool
+    released_by: str | None
+    released_at: datetime | None
+
+
+def record(
+    database: Database, ruling: Ruling, *, run_id: str, attempt: int, task_key: str, as_of: datetime
+) -> Decision:
+    """Write a ruling down, and hold the batches that it says, in one transaction.
+
+    A retry of the task replaces what it wrote before; what an operator released meanwhile stays released. A later
+    attempt of the run takes the place of earlier ones: what they hold is held by its own word alone.
+    """
+    table = tables.decision
+    with database.write() as connection:
+        change = next_change(connection)
+        mine = and_(table.c.run_id == run_id, table.c.task_key == task_key, table.c.rule_uid == ruling.rule_uid)
+        for earlier in _decisions(connection, and_(mine, table.c.waits.is_(True))):
+            connection.execute(update(table).where(table.c.id == earlier.id).values(waits=False, changed=change))
+            _let_go(connection, earlier)
+        known = next(iter(_decisions(connection, and_(mine, table.c.attempt == attempt))), None)
+        released = known is not None and known.released_at is not None
+        waits = bool(ruling.hold) and ruling.state == DecisionState.FIRED and not released
+        values = {
+            "state": ruling.state,
+            "reason": ruling.reason,
+            "expression": ruling.expression,
+            "inputs": dict(ruling.inputs),
+            "actions": {**ruling.actions, **({HELD_DATASETS: list(ruling.hold)} if ruling.hold else {})},
+            "as_of": as_of,
+            "decided_at": utc_now(),
+            "waits": waits,
+            "changed": change,
+        }
+        if known is None:
+            number = connection.execute(select(func.coalesce(func.max(table.c.number), 0))).scalar_one() + 1
+            keys = {"run_id": run_id, "attempt": attempt, "task_key": task_key}
+            keys |= {"rule_uid": ruling.rule_uid, "rule_key": ruling.rule_key}
+            connection.execute(insert(table).values(id=str(uuid.uuid4()), number=number, **keys, **values))
+        else:
+            connection.execute(update(table).where(table.c.id == known.id).values(**values))
+        if waits:
+            batches.hold(connection, run_id, ruling.hold)
+        return _decisions(connection, and_(mine, table.c.attempt == attempt))[0]
+
+
+def last_fired(database: Database, rule_uid: str, as_of: datetime, run_id: str) -> datetime | None:
+    """The newest instant before `as_of` at which the rule fired in another run: what a cooldown counts from.
+
+    Instants, not the clock, and no run at the same or a later instant: a replay decides as the first time.
+    """
+    table = tables.decision
+    query = select(func.max(table.c.as_of)).where(
+        table.c.rule_uid == rule_uid,
+        table.c.state == DecisionState.FIRED,
+        table.c.as_of < as_of,
+        table.c.run_id != run_id,
+    )
+    with database.read() as connection:
+        found: datetime | None = connection.execute(query).scalar()
+    return found
+
+
+def decisions_of_run(database: Database, run_id: str) -> list[Decision]:
+    """What became of each rule in a run, as its newest attempt left it, in the order of decision."""
+    with database.read() as connection:
+        rows = _decisions(connection, tables.decision.c.run_id == run_id)
+    newest: dict[tuple[str, str], Decision] = {}
+    for row in sorted(rows, key=lambda decision: decision.attempt):
+        newest[row.task_key, row.rule_uid] = row
+    return sorted(newest.values(), key=lambda decision: decision.number)
+
+
+def get_decision(database: Database, decision_id: str) -> Decision:
+    """The decision of that id, or of that number as people type it. Raises UsageError PH720."""
+    table = tables.decision
+    named = table.c.id == decision_id
+    if decision_id.isdecimal() and len(decision_id) < 16:
+        named = or_(named, table.c.number == int(decision_id))
+    with database.read() as connection:
+        return _one(_decisions(connection, named), decision_id)
+
+
+def release(database: Database, decision_id: str, author: str) -> Decision:
+    """Let go what a decision holds: its batches are read by the next run. Returns the decision as it is now.
+
+    Raises UsageError PH720 (no such decision) or PH721 (it holds nothing).
+    """
+    table = tables.decision
+    found = get_decision(database, decision_id)
+    with database.write() as connection:
+        change = next_change(connection)
+        done = connection.execute(
+            update(table)
+            .where(table.c.id == found.id, table.c.waits.is_(True))
+            .values(waits=False, released_by=author, released_at=utc_now(), changed=change)
+        )
+        now = _one(_decisions(connection, table.c.id == found.id), decision_id)
+        if not done.rowcount:
+            cause = f"{now.released_by} released it already" if now.released_by else "it holds nothing"
+            raise UsageError("PH721", f"decision {now.number}", cause, "see what waits with pilothouse decision list")
+        _let_go(connection, now)
+    return now
+
+
+def _let_go(connection: Connection, decision: Decision) -> None:
+    """Release its batches, but for those in datasets that another decision of the same run still holds."""
+    table = tables.decision
+    others = _decisions(connection, and_(table.c.run_id == decision.run_id, table.c.waits.is_(True)))
+    kept = {uid for other in others for uid in other.actions.get(HELD_DATASETS, ())}
+    free = [uid for uid in decision.actions.get(HELD_DATASETS, ()) if uid not in kept]
+    batches.release(connection, decision.run_id, free)
+
+
+def _decisions(connection: Connection, condition: Any) -> list[Decision]:
+    columns = [tables.decision.c[name] for name in Decision.__dataclass_fields__]
+    rows = connection.execute(select(*columns).where(condition).order_by(tables.decision.c.number)).mappings()
+    return [_to_decision(row) for row in rows]
+
+
+def _to_decision(row: RowMapping) -> Decision:
+    return Decision(**{**row, "state": DecisionState(row["state"])})
+
+
+def _one(found: list[Decision], named: str) -> Decision:
+    if not found:
+        raise UsageError("PH720", f"decision {named}", "there is none", "see them with pilothouse decision list")
+    return found[0]

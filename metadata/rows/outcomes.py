@@ -1,0 +1,156 @@
+"""Outcomes: the named figures that tasks leave behind, which rules, guards and charts read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from sqlalchemy import Select, and_, delete, func, insert, select
+
+from metadata import tables
+from metadata.database import Database, next_change
+
+
+class FigureLike(Protocol):
+    """What a task says of its subject; `flows.context.Figure` is one."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> float | None: ...
+    @property
+    def subject_kind(self) -> str: ...
+    @property
+    def subject_uid(self) -> str: ...
+    @property
+    def window_start(self) -> datetime | None: ...
+    @property
+    def window_end(self) -> datetime | None: ...
+    @property
+    def slice(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One recorded figure. A `value` of None could not be had; `text` then says why."""
+
+    run_id: str
+    attempt: int
+    task_key: str
+    subject_kind: str
+    subject_uid: str
+    window_start: datetime | None
+    window_end: datetime | None
+    slice: str
+    name: str
+    value: float | None
+    text: str
+    as_of: datetime
+
+
+def record_figures(
+    database: Database, *, run_id: str, attempt: int, task_key: str, as_of: datetime, figures: Iterable[FigureLike]
+) -> None:
+    """Keep what a task said, in place of what an earlier try of the attempt said. NaN and infinity are no value."""
+    table = tables.outcome
+    rows: list[dict[str, Any]] = [
+        {
+            "run_id": run_id,
+            "attempt": attempt,
+            "task_key": task_key,
+            "subject_kind": figure.subject_kind,
+            "subject_uid": figure.subject_uid,
+            "window_start": figure.window_start,
+            "window_end": figure.window_end,
+            "slice": figure.slice,
+            "name": figure.name,
+            "value": _finite(figure.value),
+            "text": figure.text,
+            "as_of": as_of,
+        }
+        for figure in figures
+    ]
+    mine = and_(table.c.run_id == run_id, table.c.task_key == task_key, table.c.attempt == attempt)
+    with database.write() as connection:
+        connection.execute(delete(table).where(mine))
+        if rows:
+            change = next_change(connection)
+            connection.execute(insert(table), [{**row, "changed": change} for row in rows])
+
+
+def figures_of_run(database: Database, run_id: str, task_key: str | None = None) -> list[Measured]:
+    """Figures of a run (or of one task in it), of the newest attempt that each task left any in, in their order."""
+    table = tables.outcome
+    newest = (
+        select(table.c.task_key, func.max(table.c.attempt).label("attempt"))
+        .where(table.c.run_id == run_id)
+        .group_by(table.c.task_key)
+        .subquery()
+    )
+    query = (
+        _columns()
+        .join(newest, and_(newest.c.task_key == table.c.task_key, newest.c.attempt == table.c.attempt))
+        .where(table.c.run_id == run_id)
+        .order_by(table.c.id)
+    )
+    if task_key is not None:
+        query = query.where(table.c.task_key == task_key)
+    return _read(database, query)
+
+
+def series(database: Database, subject_uid: str, name: str, slice: str | None = None) -> list[Measured]:  # noqa: A002
+    """One figure over the windows of a subject, oldest first: of each window (and slice) as it was measured last.
+
+    `slice` None gives every slice. Figures without a window are left out.
+    """
+    table = tables.outcome
+    query = _columns().where(table.c.subject_uid == subject_uid, table.c.name == name, table.c.window_end.is_not(None))
+    if slice is not None:
+        query = query.where(table.c.slice == slice)
+    rows = _read(database, query.order_by(table.c.window_end, table.c.as_of, table.c.id))
+    last = {(row.window_start, row.window_end, row.slice): row for row in rows}
+    return list(last.values())
+
+
+def measured_before(
+    database: Database, subject_uid: str, names: Sequence[str], as_of: datetime, run_id: str
+) -> list[Measured]:
+    """Figures of a subject from runs that speak for an earlier instant, oldest first; none of the run itself.
+
+    So a replay of a run finds what it found the first time.
+    """
+    table = tables.outcome
+    query = _columns().where(
+        table.c.subject_uid == subject_uid,
+        table.c.name.in_(names),
+        table.c.as_of < as_of,
+        table.c.run_id != run_id,
+    )
+    return _read(database, query.order_by(table.c.as_of, table.c.id))
+
+
+def latest(database: Database, subject_uid: str, names: Sequence[str]) -> list[Measured]:
+    """The newest figure of each name and slice of a subject: by window, then by when it was measured."""
+    table = tables.outcome
+    query = _columns().where(table.c.subject_uid == subject_uid, table.c.name.in_(names))
+    order = (table.c.window_end.is_(None).desc(), table.c.window_end, table.c.as_of, table.c.id)
+    rows = _read(database, query.order_by(*order))
+    return list({(row.name, row.slice): row for row in rows}.values())
+
+
+def _columns() -> Select[Any]:
+    return select(*(tables.outcome.c[name] for name in Measured.__dataclass_fields__))
+
+
+def _read(database: Database, query: Select[Any]) -> list[Measured]:
+    with database.read() as connection:
+        return [Measured(**row) for row in connection.execute(query).mappings()]
+
+
+def _finite(value: float | None) -> float | None:
+    return float(value) if value is not None and math.isfinite(value) else None
