@@ -126,7 +126,7 @@ def drop_backlog(api: PrefectApi) -> int:
 
 
 def _missed(api: PrefectApi) -> list[dict[str, Any]]:
-    """Runs that a schedule of ours made, whose time has passed, and that never started."""
+    """Runs of schedules' deployments whose time has passed, and that were never tried."""
     found: list[dict[str, Any]] = []
     while True:
         page = api.post(
@@ -144,4 +144,4 @@ def _missed(api: PrefectApi) -> list[dict[str, Any]]:
         )
         found.extend(page)
         if len(page) < PAGE:
-            return [run for run in found if run["auto_scheduled"]]
+            return found

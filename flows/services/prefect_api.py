@@ -89,8 +89,13 @@ class PrefectApi:
         return {"Prefect-Csrf-Token": self._token, "Prefect-Csrf-Client": self._id} if self._token else {}
 
     def _send(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        """Ask; once more when the connection broke meanwhile, which a restart of the server does. A repeat is harmless:
+        what is created carries a key, and states are set to what they are."""
         try:
-            return self._http.request(method, path, **arguments)
+            try:
+                return self._http.request(method, path, **arguments)
+            except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
+                return self._http.request(method, path, **arguments)
         except httpx.TransportError as error:
             raise ServiceDownError(
                 "PH311",

@@ -83,18 +83,21 @@ class Watch(threading.Thread):
     def _follow(self, record: Record) -> str:
         """Look at it until it ends, does not answer, or is to be closed; gives the reason of its end."""
         identity = record.identity or Identity(0, 0)
-        born, looked, misses = time.monotonic(), 0.0, 0
+        ready, born, looked, misses = record.state == "up", time.monotonic(), 0.0, 0
         while not self._closing.wait(GLANCE_SECONDS):
             self._reap()
             if not identity.alive():
                 return f"the process has ended: {self._service.reason()}"
-            if time.monotonic() - looked < (self._service.probe_seconds if record.state == "up" else GLANCE_SECONDS):
+            if time.monotonic() - looked < (self._service.probe_seconds if ready else GLANCE_SECONDS):
                 continue
             well, looked = self._well(record), time.monotonic()
-            if well and record.state != "up":
-                record = self._up(record)
-            misses = 0 if well or record.state != "up" else misses + 1
-            late = record.state != "up" and time.monotonic() - born > self._service.start_seconds
+            if well and not ready:
+                ready = True
+                self._warm_up()
+            misses = 0 if well or not ready else misses + 1
+            if ready:
+                record = self._note(record, well)
+            late = not ready and time.monotonic() - born > self._service.start_seconds
             if late or misses >= MISSES:
                 self._service.kill(identity)
                 return (
@@ -109,14 +112,17 @@ class Watch(threading.Thread):
             log.debug("%s: %s", self._service.name, error)
             return False
 
-    def _up(self, record: Record) -> Record:
-        record = record.now("up")
-        records.save(self._folder, record)
-        log.info("%s: up", self._service.name)
-        warm_up = self._service.warm_up()
-        if warm_up is not None:
-            process.spawn(warm_up, self._service.environment(), self._service.settings.home, self._service.log)
-        return record
+    def _note(self, record: Record, well: bool) -> Record:
+        seen = record.now("up") if well else record.now("down", "it does not answer")
+        if seen.state != record.state:
+            log.info("%s: %s %s", seen.name, seen.state, seen.detail)
+            records.save(self._folder, seen)
+        return seen
+
+    def _warm_up(self) -> None:
+        command = self._service.warm_up()
+        if command is not None:
+            process.spawn(command, self._service.environment(), self._service.settings.home, self._service.log)
 
     def _down(self, record: Record | None, reason: str) -> Record:
         base = record or Record(self._service.name, "starting", datetime.now(UTC))

@@ -1,0 +1,109 @@
+"""A home of its own with real services, for tests that start some."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows import client
+from flows.services import deployments, process, records
+from flows.services.prefect_api import PrefectApi
+from flows.services.process import Identity
+from metadata.settings import settings
+
+FINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+PROBE = "tests.flows.probe_flow.probe"
+
+
+@contextmanager
+def fresh_home(folder: Path, **variables: str) -> Iterator[None]:
+    """Settings of this process say `folder` is the home; nothing of it runs afterwards."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("PREFECT_API_URL", "SPARK_REMOTE", "PILOTHOUSE_DATABASE_URL"):
+            patch.delenv(name, raising=False)
+        for name, value in {"PILOTHOUSE_HOME": str(folder), **variables}.items():
+            patch.setenv(name, value)
+        settings.cache_clear()
+        try:
+            yield
+        finally:
+            client.down()
+            settings.cache_clear()
+
+
+def until(condition: Callable[[], Any], seconds: float, what: str = "") -> Any:
+    """Wait for a condition; what it gave, or a failure that says what was waited for."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        if time.monotonic() > deadline:
+            pytest.fail(f"not within {seconds} s: {what or condition} {client.status()}")
+        time.sleep(0.05)
+    return found
+
+
+def up(*names: str, seconds: float = 60) -> None:
+    """Wait until these services are up."""
+
+    def all_up() -> bool:
+        return {one.name for one in client.status() if one.state == "up"} >= set(names)
+
+    until(all_up, seconds, f"{names} up")
+
+
+def identity_of(name: str) -> Identity:
+    """The process behind a service of the home."""
+    record = records.load(settings().state, name)
+    assert record is not None
+    assert record.identity is not None
+    return record.identity
+
+
+def members() -> list[Identity]:
+    """All processes of the home."""
+    return list(process.members(settings().home))
+
+
+class Probe:
+    """Runs of a small flow that sleeps, ignores its cancellation, or fails."""
+
+    def __init__(self, api: PrefectApi) -> None:
+        self.api = api
+        flow = api.post("/flows/", {"name": "probe"})
+        body = {"name": "test", "flow_id": flow["id"], "work_pool_name": deployments.POOL, "entrypoint": PROBE}
+        self._deployment = until(lambda: api.post("/deployments/", body), 30, "work pool")["id"]
+
+    def launch(self, seconds: float = 0.0, mode: str = "sleep") -> str:
+        """Start a run; gives its flow run id."""
+        parameters = {"seconds": seconds, "mode": mode}
+        return str(self.api.post(f"/deployments/{self._deployment}/create_flow_run", {"parameters": parameters})["id"])
+
+    def state(self, flow_run_id: str) -> str:
+        """Prefect's type of its state."""
+        return str(self.api.get(f"/flow_runs/{flow_run_id}")["state"]["type"])
+
+    def message(self, flow_run_id: str) -> str:
+        """Prefect's message of its state."""
+        return str(self.api.get(f"/flow_runs/{flow_run_id}")["state"]["message"])
+
+    def reaches(self, flow_run_id: str, *states: str, seconds: float = 30) -> str:
+        """Wait until it is in one of these states; gives which."""
+        until(lambda: self.state(flow_run_id) in states, seconds, f"{flow_run_id} {states}")
+        return self.state(flow_run_id)
+
+    def process(self, flow_run_id: str) -> Identity:
+        """The process of a run that has begun its task."""
+        self.reaches(flow_run_id, "RUNNING")
+        until(lambda: self.task_states(flow_run_id) == ["RUNNING"], 20, "task running")
+        identity = Identity.parse((settings().state / "flow-runs" / flow_run_id).read_text())
+        assert identity is not None
+        return identity
+
+    def task_states(self, flow_run_id: str) -> list[str]:
+        """States of its task runs."""
+        found = self.api.post("/task_runs/filter", {"flow_runs": {"id": {"any_": [flow_run_id]}}})
+        return [item["state_type"] for item in found]

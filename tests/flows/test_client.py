@@ -1,0 +1,108 @@
+"""The client is light, and tells the truth about services from files alone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from flows import client
+from flows.services import process, records
+from flows.services.records import Record
+from metadata.errors import ServiceDownError
+from metadata.settings import settings
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """State folder of an empty home in which nothing is given by URL."""
+    monkeypatch.setenv("PILOTHOUSE_HOME", str(tmp_path / "home"))
+    for name in ("PREFECT_API_URL", "SPARK_REMOTE", "MLFLOW_TRACKING_URI"):
+        monkeypatch.delenv(name, raising=False)
+    settings.cache_clear()
+    yield settings().state
+    settings.cache_clear()
+
+
+def _record(name: str, started: int = 0) -> Record:
+    me = process.ourselves()
+    return Record(name, "up", datetime.now(UTC), "http://127.0.0.1:1/api", "user:secret", me.pid, me.started + started)
+
+
+def _state(name: str) -> tuple[str, str]:
+    found = next(one for one in client.status() if one.name == name)
+    return found.state, found.detail
+
+
+def test_importing_it_imports_nothing_heavy() -> None:
+    heavy = ("prefect", "pyspark", "mlflow", "pandas", "httpx", "sqlalchemy.orm", "uvicorn")
+    code = f"import sys, flows.client; print([name for name in {heavy!r} if name in sys.modules])"
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env).stdout == "[]\n"
+
+
+def test_in_an_empty_home_everything_is_down(state: Path) -> None:
+    assert [(one.name, one.state) for one in client.status()] == [(name, "down") for name in records.NAMES]
+    with pytest.raises(ServiceDownError, match="PH311"):
+        client.prefect_api()
+    with pytest.raises(ServiceDownError, match="PH410"):
+        client.spark_remote()
+
+
+def test_a_record_counts_only_while_its_very_process_lives(state: Path) -> None:
+    records.save(state, _record(records.PREFECT))
+    assert _state(records.PREFECT) == ("up", "runs without a supervisor")
+    records.save(state, _record(records.SUPERVISOR))
+    assert _state(records.PREFECT) == ("up", "")
+    records.save(state, _record(records.PREFECT, started=-1))
+    assert _state(records.PREFECT) == ("down", "the process has ended")
+
+
+def test_a_record_that_is_no_record_is_none(state: Path) -> None:
+    for text in ("", "{", "[]", '{"name": "prefect"}', '{"since": 4}'):
+        records.write(records.file(state, records.PREFECT), text)
+        assert _state(records.PREFECT) == ("down", "not started")
+
+
+def test_taking_down_ends_no_process_that_reused_an_id(state: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as stranger:
+        identity = process.identify(stranger.pid)
+        assert identity is not None
+        record = replace(_record(records.SUPERVISOR), pid=identity.pid, started=identity.started - 1)
+        records.save(state, record)
+        client.down()
+        assert identity.alive()
+        stranger.kill()
+
+
+def test_records_are_for_their_owner_alone_and_tokens_are_not_shown(state: Path) -> None:
+    records.save(state, replace(_record(records.SPARK), url="sc://localhost:1/;user_id=x;token=geheim"))
+    assert records.file(state, records.SPARK).stat().st_mode & 0o777 == 0o600
+    assert state.stat().st_mode & 0o777 == 0o700
+    assert "geheim" in client.spark_remote()
+    assert "geheim" not in str(client.status())
+
+
+def test_what_is_given_by_url_is_taken_from_the_settings(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", "http://prefect.example/api")
+    monkeypatch.setenv("PREFECT_API_AUTH_STRING", "a:b")
+    monkeypatch.delenv("PREFECT_API_KEY", raising=False)
+    monkeypatch.setenv("SPARK_REMOTE", "sc://spark.example/;token=geheim")
+    settings.cache_clear()
+    assert client.prefect_api() == ("http://prefect.example/api", {"Authorization": "Basic YTpi"})
+    assert client.spark_remote() == "sc://spark.example/;token=geheim"
+    assert _state(records.SPARK)[0] == _state(records.PREFECT)[0] == "external"
+    assert "geheim" not in str(client.status())
+
+
+def test_a_secret_is_made_once_for_each_home(state: Path, tmp_path: Path) -> None:
+    first = records.secret(state, "x")
+    assert records.secret(state, "x") == first
+    assert records.secret(tmp_path, "x") != first
+    assert (state / "x.secret").stat().st_mode & 0o777 == 0o600
