@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from metadata.errors import PilothouseError
 
 if TYPE_CHECKING:
+    from pyspark.errors import PySparkException
     from pyspark.sql.connect.dataframe import DataFrame
     from pyspark.sql.connect.session import SparkSession
 
@@ -53,7 +54,7 @@ def append(
     `frame` holds the column `_batch`, always `batch`. The first write makes the table, with the frame's columns;
     `evolve` lets later ones add columns.
     """
-    first = not table_exists(spark, path)
+    first = not _fitting(spark, frame, path, evolve)
     return _committed(spark, path, batch, lambda: _append(frame, path, batch, partition_by, evolve, first))
 
 
@@ -90,7 +91,7 @@ def merge(
     Raises `PilothouseError` PH420 when the frame itself has a key twice: no order says which row would win.
     """
     _refuse_duplicates(frame, keys)
-    if not table_exists(spark, path):
+    if not _fitting(spark, frame, path, evolve):
         return _committed(spark, path, batch, lambda: _append(frame, path, batch, partition_by, evolve, True))
     matched = " AND ".join(f"target.{_name(key)} <=> source.{_name(key)}" for key in keys)
     statement = (
@@ -119,6 +120,43 @@ def _append(frame: DataFrame, path: str, batch: int, partition_by: Sequence[str]
     if partition_by:
         writer = writer.partitionBy(*partition_by)
     writer.option("mergeSchema", str(evolve).lower()).save(path)
+
+
+def _fitting(spark: SparkSession, frame: DataFrame, path: str, evolve: bool) -> bool:
+    """Whether there is a table at `path`; `PilothouseError` PH421 when its columns are others than the frame's.
+
+    Delta itself fills a missing column with NULL, and MERGE drops a new one in silence.
+    """
+    table = _columns(spark, path)
+    if table is None:
+        return False
+    known, given = ({column.casefold(): column for column in columns} for columns in (table, frame.columns))
+    missing = [known[name] for name in known if name not in given]
+    new = [given[name] for name in given if name not in known]
+    if (missing or new) and not evolve:
+        parts = [f"{what} {', '.join(columns)}" for what, columns in (("lack", missing), ("bring", new)) if columns]
+        raise PilothouseError(
+            "PH421",
+            f"table {path}",
+            f"the new rows {' and '.join(parts)}, unlike the table",
+            "Correct the query, or say `schema_drift: evolve` on the dataset",
+        )
+    return True
+
+
+def _columns(spark: SparkSession, path: str) -> list[str] | None:
+    from pyspark.errors import PySparkException
+
+    try:
+        return list(spark.read.format("delta").load(path).columns)
+    except PySparkException as error:
+        if _says_no_table(error):
+            return None
+        raise
+
+
+def _says_no_table(error: PySparkException) -> bool:
+    return (error.getCondition() or "").split(".")[0] in NO_TABLE
 
 
 def _batch_first(frame: DataFrame) -> DataFrame:
@@ -150,7 +188,7 @@ def _history(spark: SparkSession, path: str, limit: int) -> list[Any]:
     try:
         return list(spark.sql(f"DESCRIBE HISTORY delta.{_name(path)} LIMIT {limit}").collect())
     except PySparkException as error:
-        if (error.getCondition() or "").split(".")[0] in NO_TABLE:
+        if _says_no_table(error):
             return []
         raise
 

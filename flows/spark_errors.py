@@ -1,0 +1,301 @@
+"""What an operator reads when Spark or Delta fails: a table from their error conditions to reasons in plain words."""
+
+from __future__ import annotations
+
+import re
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from metadata.errors import Fault, PilothouseError
+
+CAUSE_CHARACTERS = 240
+SERVER_GONE = "PH411"
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One row of the table.
+
+    `signs` are beginnings of Spark's error conditions (`CAST_INVALID_INPUT`) or phrases of the engine's text; `cause`
+    may name parameters of the condition in braces.
+    """
+
+    code: str
+    signs: tuple[str, ...]
+    cause: str
+    remedy: str
+
+
+# The first row that fits counts: what stops the machinery stands before what is wrong with the data.
+REASONS = (
+    Reason(
+        "PH430",
+        ("No space left on device", "Disk quota exceeded"),
+        "the disk is full",
+        "Free some space, then run it again (r)",
+    ),
+    Reason(
+        "PH431",
+        ("java.lang.OutOfMemoryError", "UNABLE_TO_ACQUIRE_MEMORY", "_LEGACY_ERROR_TEMP_2226"),
+        "Spark ran out of memory",
+        "Give it more (PILOTHOUSE_SPARK_DRIVER_MEMORY, then `pilothouse down` and `up`), or read less at a time",
+    ),
+    Reason(
+        "PH432",
+        ("OPERATION_CANCELED", "OPERATION_ABANDONED", "SPARK_JOB_CANCELLED", "StatusCode.CANCELLED"),
+        "the operation was cancelled",
+        "Run it again (r)",
+    ),
+    Reason(
+        "PH412",
+        ("StatusCode.UNAUTHENTICATED", "StatusCode.PERMISSION_DENIED", "Invalid authentication token"),
+        "the Spark server refuses our token",
+        "Check the token in SPARK_REMOTE",
+    ),
+    Reason(
+        SERVER_GONE,
+        ("StatusCode.UNAVAILABLE", "StatusCode.DEADLINE_EXCEEDED", "INVALID_HANDLE", "Cannot invoke RPC"),
+        "the Spark server went away while it worked",
+        "It is started again by itself; see `pilothouse status`, then run it again (r)",
+    ),
+    Reason(
+        "PH433",
+        ("PYTHON_VERSION_MISMATCH",),
+        "the Spark server runs another version of Python than this process",
+        "Start both with the same Python: `pilothouse down`, then `pilothouse up`",
+    ),
+    Reason(
+        "PH434",
+        ("Python worker exited unexpectedly",),
+        "a Python process of Spark died, most often for lack of memory",
+        "See the log of the server; use smaller batches, or free memory",
+    ),
+    Reason(
+        "PH436",
+        ("DELTA_CONCURRENT",),
+        "something else wrote to the same table at the same time",
+        "Run it again (r); let one pipeline alone write a dataset",
+    ),
+    Reason(
+        "PH437",
+        ("DELTA_MULTIPLE_SOURCE_ROW_MATCHING_TARGET_ROW_IN_MERGE",),
+        "several of the new rows have the same key",
+        "Make the query give one row a key, or add a quality rule `unique` on the keys",
+    ),
+    Reason(
+        "PH438",
+        ("DELTA_FAILED_TO_MERGE_FIELDS",),
+        "column {currentField} has another type than in the table",
+        "Cast it to the table's type in the query, or correct the declared columns",
+    ),
+    Reason(
+        "PH439",
+        ("DELTA_METADATA_MISMATCH", "DELTA_MERGE_UNRESOLVED_EXPRESSION", "DELTA_SCHEMA_MISMATCH"),
+        "the columns of the new rows are not those of the table",
+        "Correct the query, or say `schema_drift: evolve` on the dataset",
+    ),
+    Reason(
+        "PH440",
+        ("DELTA_NOT_NULL_CONSTRAINT_VIOLATED", "DELTA_VIOLATE_CONSTRAINT"),
+        "a row breaks a constraint of the table",
+        "Correct the rows at their source, or add a quality rule that puts them aside",
+    ),
+    Reason(
+        "PH441",
+        ("DELTA_REPLACE_WHERE_MISMATCH",),
+        "rows of another batch are among those of this one",
+        "Report this: batches are numbered by Pilothouse itself",
+    ),
+    Reason(
+        "PH442",
+        ("DELTA_VERSION_NOT_FOUND", "DELTA_TIMESTAMP_EARLIER", "DELTA_TRUNCATED_TRANSACTION_LOG"),
+        "version {userVersion} of the table is not kept any more",
+        "Use a newer version, from {earliest} to {latest}",
+    ),
+    Reason(
+        "PH443",
+        ("PATH_NOT_FOUND", "DELTA_PATH_DOES_NOT_EXIST", "FILE_NOT_EXIST", "FAILED_READ_FILE.FILE_NOT_EXIST"),
+        "there is nothing at {path}",
+        "Check the path of the connection and the pattern, or run what writes it",
+    ),
+    Reason(
+        "PH444",
+        ("TABLE_OR_VIEW_NOT_FOUND", "DELTA_TABLE_NOT_FOUND", "DELTA_MISSING_DELTA_TABLE", "DELTA_TABLE_ONLY_OPERATION"),
+        "there is no table {relationName}",
+        "Check its name in the SQL, or run the pipeline that writes it",
+    ),
+    Reason(
+        "PH445",
+        ("MALFORMED_RECORD", "FAILED_READ_FILE", "CANNOT_READ_FILE_FOOTER", "MALFORMED_CSV_RECORD"),
+        "the file {path} cannot be read as what it should be",
+        "Look into that file; put it right at its source, then run it again (r)",
+    ),
+    Reason(
+        "PH446",
+        ("UNRESOLVED_COLUMN", "UNRESOLVED_FIELD", "FIELD_NOT_FOUND"),
+        "there is no column {objectName}; there are {proposal}",
+        "Correct the name in the SQL: press e on the definition",
+    ),
+    Reason(
+        "PH447",
+        ("AMBIGUOUS_REFERENCE",),
+        "column {name} could be any of {referenceNames}",
+        "Write the table before the column in the SQL: press e on the definition",
+    ),
+    Reason(
+        "PH448",
+        ("CAST_INVALID_INPUT", "CONVERSION_INVALID_INPUT", "CANNOT_PARSE_TIMESTAMP", "CANNOT_PARSE_DECIMAL"),
+        "the value {expression} is not of type {targetType}",
+        "Use try_cast where such values may occur, or say in the connection what means `no value`",
+    ),
+    Reason(
+        "PH449",
+        ("CAST_OVERFLOW", "ARITHMETIC_OVERFLOW", "NUMERIC_VALUE_OUT_OF_RANGE"),
+        "a number is too large for its type",
+        "Cast to a wider type (BIGINT, DOUBLE) in the SQL",
+    ),
+    Reason(
+        "PH450",
+        ("DIVIDE_BY_ZERO", "REMAINDER_BY_ZERO"),
+        "something is divided by zero",
+        "Use try_divide in the SQL, or nullif on the divisor",
+    ),
+    Reason(
+        "PH451",
+        ("INVALID_ARRAY_INDEX", "MAP_KEY_DOES_NOT_EXIST"),
+        "an element is asked for that an array or map does not have",
+        "Use get() or try_element_at in the SQL",
+    ),
+    Reason(
+        "PH452",
+        ("PARSE_SYNTAX_ERROR", "PARSE_EMPTY_STATEMENT", "UNCLOSED_BRACKETED_COMMENT"),
+        "the SQL is not understood at {error}",
+        "Correct the SQL: press e on the definition",
+    ),
+    Reason(
+        "PH453",
+        ("UNRESOLVED_ROUTINE",),
+        "there is no function {routineName}",
+        "Correct its name in the SQL: press e on the definition",
+    ),
+    Reason(
+        "PH454",
+        ("DATATYPE_MISMATCH", "WRONG_NUM_ARGS", "INCOMPATIBLE_COLUMN_TYPE"),
+        "{sqlExpr} is given a value of a type that it does not take",
+        "Cast its arguments in the SQL: press e on the definition",
+    ),
+    Reason(
+        "PH455",
+        ("MISSING_GROUP_BY", "MISSING_AGGREGATION", "UNSUPPORTED_EXPR_FOR_OPERATOR"),
+        "a query that aggregates names a column that it does not group by",
+        "Add the column to GROUP BY, or aggregate it",
+    ),
+    Reason(
+        "PH456",
+        ("USER_RAISED_EXCEPTION",),
+        "the SQL raised: {errorMessage}",
+        "Look for raise_error or assert_true in the SQL",
+    ),
+    Reason(
+        "PH457",
+        ("Permission denied", "Mkdirs failed", "AccessDenied", "AccessControlException"),
+        "Spark may not write or read there",
+        "Give the user who runs Pilothouse access to the folder or bucket",
+    ),
+    Reason(
+        "PH458",
+        ("S3AFileSystem not found", "No FileSystem for scheme", "SecureAzureBlobFileSystem not found"),
+        "this Spark server cannot read that kind of address",
+        "Use a local folder, or a Spark server that has the connector (SPARK_REMOTE)",
+    ),
+    Reason(
+        "PH459",
+        ("RESOURCE_EXHAUSTED", "larger than max"),
+        "the answer is too large to be sent in one piece",
+        "Aggregate or limit it in the query",
+    ),
+)
+PYTHON_FAILURE = Reason(
+    "PH435",
+    ("PYTHON_EXCEPTION", "An exception was thrown from the Python worker"),
+    "",
+    "Correct the data or the code of the model; the detail has its stack trace",
+)
+
+
+def explain(error: BaseException, thing: str) -> Fault:
+    """The fault that `error`, raised by Spark, Delta or the Connect client, is to an operator.
+
+    `thing` is what it happened to. A `PilothouseError` explains itself. The detail holds the engine's whole text.
+    """
+    if isinstance(error, PilothouseError):
+        return error.fault
+    text = str(error)
+    condition, parameters = _condition(error)
+    detail = text if condition else "".join(traceback.format_exception(error))
+    if _fits(PYTHON_FAILURE, condition, text):
+        return Fault(
+            code=PYTHON_FAILURE.code, thing=thing, cause=_python_cause(text), remedy=PYTHON_FAILURE.remedy, detail=text
+        )
+    for reason in REASONS:
+        if _fits(reason, condition, text):
+            cause = _one_line(reason.cause.format_map(_Words(parameters)))
+            remedy = reason.remedy.format_map(_Words(parameters))
+            return Fault(code=reason.code, thing=thing, cause=cause, remedy=remedy, detail=detail)
+    return Fault(
+        code="PH499",
+        thing=thing,
+        cause=_one_line(_message(error, text)),
+        remedy="The detail has the whole text; run it again (r) when its cause is mended",
+        detail=detail,
+    )
+
+
+class _Words(dict[str, str]):
+    """Parameters of a condition, without the quotes that Spark puts around names; what is missing is said vaguely."""
+
+    def __init__(self, parameters: Mapping[str, str]) -> None:
+        super().__init__({name: value.strip().strip('`"').replace("`", "") for name, value in parameters.items()})
+
+    def __missing__(self, name: str) -> str:
+        return "it asks for"
+
+
+def _condition(error: BaseException) -> tuple[str, dict[str, str]]:
+    from pyspark.errors import PySparkException
+
+    if not isinstance(error, PySparkException):
+        return "", {}
+    return error.getCondition() or "", dict(error.getMessageParameters() or {})
+
+
+def _fits(reason: Reason, condition: str, text: str) -> bool:
+    """A sign in capitals is a condition, to be met at its beginning or as `[CONDITION` in the text of a cause."""
+    for sign in reason.signs:
+        if sign.replace("_", "").isupper():
+            if condition.startswith(sign) or f"[{sign}" in text:
+                return True
+        elif sign in text:
+            return True
+    return False
+
+
+def _python_cause(text: str) -> str:
+    """The last line of the Python stack trace inside: what the function itself raised."""
+    lines = [line.strip() for line in text.split("SQLSTATE:")[0].splitlines() if line.strip()]
+    raised = next(
+        (line for line in reversed(lines) if re.match(r"[\w.]+(?:Error|Exception|Exit|Interrupt)\b", line)), ""
+    )
+    return _one_line(f"a Python function failed: {raised or lines[-1]}")
+
+
+def _message(error: BaseException, text: str) -> str:
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    plain = re.sub(r"^\([\w.$]+\) |\[[A-Z_0-9.]+\] | SQLSTATE: \w+.*$", "", first)
+    return plain if _condition(error)[0] or plain == "" else f"{type(error).__name__}: {plain}"
+
+
+def _one_line(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= CAUSE_CHARACTERS else line[: CAUSE_CHARACTERS - 1] + "…"

@@ -1,0 +1,87 @@
+"""Fixtures that tests of this room share: one Spark server a test session."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows import engine, spark_server
+from metadata.settings import Settings
+
+
+@dataclass(frozen=True)
+class SparkAddress:
+    """Where the Spark server of the tests is; `process` is None when it was running before."""
+
+    remote: str
+    home: Path
+    process: subprocess.Popen[bytes] | None = None
+
+
+@contextmanager
+def running_spark(home: Path) -> Iterator[SparkAddress]:
+    """A local Spark server of the home `home`, stopped with all its children afterwards."""
+    settings = Settings(home=home, spark_driver_memory="1g")
+    settings.logs.mkdir(parents=True, exist_ok=True)
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    token = secrets.token_urlsafe()
+    shared_jars = os.environ.get("PILOTHOUSE_TEST_IVY")
+    argv, environment = spark_server.spark_command(
+        settings, port, token, ivy_folder=Path(shared_jars) if shared_jars else None
+    )
+    with (settings.logs / "spark.out").open("wb") as output:
+        process = subprocess.Popen(
+            argv,
+            env=environment,
+            cwd=spark_server.work_folder(settings),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    remote = spark_server.remote_url(port, token)
+    try:
+        if not spark_server.wait_ready(remote, 180, lambda: process.poll() is None):
+            pytest.fail("the Spark server did not start:\n" + (settings.logs / "spark.out").read_text()[-4000:])
+        yield SparkAddress(remote, home, process)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@pytest.fixture(scope="session")
+def spark_server_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Home of the session's Spark server."""
+    return tmp_path_factory.mktemp("spark-home")
+
+
+@pytest.fixture(scope="session", name="spark_server")
+def spark_address(spark_server_home: Path) -> Iterator[SparkAddress]:
+    """One Spark server for all tests: the one that PILOTHOUSE_TEST_SPARK_REMOTE names, else one that is started."""
+    given = os.environ.get("PILOTHOUSE_TEST_SPARK_REMOTE")
+    if given:
+        yield SparkAddress(given, spark_server_home)
+        return
+    with running_spark(spark_server_home) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def spark(spark_server: SparkAddress) -> Iterator[Any]:
+    """A session on the Spark server of the tests."""
+    session = engine.connect(spark_server.remote)
+    yield session
+    session.stop()
