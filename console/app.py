@@ -1,0 +1,182 @@
+"""The console's app: it opens a session, moves between places, and looks once a second whether something changed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from console import terminal
+
+terminal.prepare()
+
+from textual.app import App  # noqa: E402 - textual reads the environment when it is imported
+from textual.binding import Binding, BindingType  # noqa: E402
+from textual.command import Provider  # noqa: E402
+from textual.screen import Screen  # noqa: E402
+
+from console import clipboard, places, theme  # noqa: E402
+from console.palette import ConsoleProvider  # noqa: E402
+from console.places import ROOMS, TABS, Place  # noqa: E402
+from console.screens.base import BaseScreen  # noqa: E402
+from console.session import Session, open_session  # noqa: E402
+from console.store import Answered, Glance, glance  # noqa: E402
+from console.watch import look_at_services, stand, start_services, things  # noqa: E402
+from metadata.settings import Settings  # noqa: E402
+from metadata.settings import settings as read_settings  # noqa: E402
+from metadata.values import utc_now  # noqa: E402
+
+LOOK_SECONDS = 1.0
+PATIENCE_SECONDS = 4.0
+"""Time without an answer of the database after which it counts as away."""
+
+
+class PilothouseApp(App[None]):
+    """The console."""
+
+    CSS_PATH = "app.tcss"
+    TITLE = "pilothouse"
+    ENABLE_COMMAND_PALETTE = True
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+    COMMANDS: ClassVar[set[type[Provider]]] = {ConsoleProvider}  # type: ignore[assignment]
+    MODES: ClassVar[dict[str, Any]] = {tab: (lambda tab=tab: places.make(Place(tab))) for tab in TABS}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+q", "quit", "quit", show=False, priority=True),
+        Binding("ctrl+c", "hint_quit", "quit", show=False),
+    ]
+
+    def __init__(self, session: Session, *, start: bool = True) -> None:
+        """`start`: have the embedded services started when they are not up."""
+        plain = terminal.few_colours(os.environ)
+        super().__init__(ansi_color=plain)
+        self.session = session
+        self._start = start
+        self._asked_at = self._answered_at = utc_now()
+        self._pending: set[str] = set()
+        for one in (theme.PILOTHOUSE, theme.TERMINAL):
+            self.register_theme(one)
+        self.theme = theme.TERMINAL.name if plain else theme.PILOTHOUSE.name
+
+    def on_mount(self) -> None:
+        """Paint, then look around, then start what is not up."""
+        self.go(Place("overview"))
+        self.set_interval(LOOK_SECONDS, self._look)
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        self._look()
+        if self._start:
+            self.session.store.act(self, "started", start_services)
+
+    # Where one is
+
+    def go(self, place: Place, *, visit: bool = True) -> None:
+        """Open a place; one that is open under its tab already is shown as it was left."""
+        if visit:
+            self.session.history.visit(place)
+        tab = ROOMS[place.screen].tab
+        if self.current_mode != tab:
+            self.switch_mode(tab)
+        self.call_later(self._unfold, place)
+
+    async def _unfold(self, place: Place) -> None:
+        stack = self.screen_stack
+        while len(stack) > 1 and not (isinstance(self.screen, BaseScreen) and self.screen.place == place):
+            if place.screen != ROOMS[place.screen].tab and len(stack) == 1:
+                break
+            await self.pop_screen()
+            stack = self.screen_stack
+        top = self.screen
+        if isinstance(top, BaseScreen) and top.place.screen == place.screen:
+            top.turn_to(place.subject)
+        else:
+            await self.push_screen(places.make(place))
+
+    def leave(self, screen: BaseScreen) -> None:
+        """Esc: close what was opened; at the bottom, back to where one came from."""
+        if len(self.screen_stack) > 1:
+            self.pop_screen()
+            if isinstance(self.screen, BaseScreen):
+                self.session.history.visit(self.screen.place)
+        elif screen.place.screen != "overview":
+            self.step(-1)
+
+    def step(self, by: int) -> None:
+        """Back or forward through what was visited."""
+        place = self.session.history.step(by)
+        if place is not None:
+            self.go(place, visit=False)
+        elif isinstance(self.screen, BaseScreen):
+            self.screen.say("nothing was visited before this" if by < 0 else "nothing was visited after this", "quiet")
+
+    # What changed
+
+    def _look(self) -> None:
+        store = self.session.store
+        if "glance" not in self._pending:
+            self._pending.add("glance")
+            self._asked_at = utc_now()
+            store.read(self, "glance", glance)
+        elif (utc_now() - self._asked_at).total_seconds() > PATIENCE_SECONDS:
+            self._stand(database="down")
+        if "services" not in self._pending:
+            self._pending.add("services")
+            store.act(self, "services", look_at_services)
+        if isinstance(self.screen, BaseScreen):
+            self.screen.tick()
+
+    def on_answered(self, message: Answered) -> None:
+        """A look came back."""
+        self._pending.discard(message.job)
+        if message.job == "glance":
+            if message.fault is not None:
+                self._stand(database="down", detail=message.fault.cause)
+            else:
+                self._glanced(message.value)
+        elif message.job == "things" and message.fault is None:
+            self.session.things = message.value
+        elif message.job == "services" and message.fault is None:
+            self._stand(services=message.value)
+        elif message.fault is not None and isinstance(self.screen, BaseScreen):
+            self.screen.say_fault(message.fault)
+
+    def _glanced(self, seen: Glance) -> None:
+        self._answered_at = seen.at
+        self._stand(database="up", running=seen.running, waiting=seen.waiting)
+        if seen.change != self.session.change:
+            self.session.change = seen.change
+            self.session.store.read(self, "things", things)
+            if isinstance(self.screen, BaseScreen):
+                self.screen.reload()
+
+    def _stand(self, **news: Any) -> None:
+        self.session.standing = stand(self.session.standing, self._answered_at, **news)
+        if isinstance(self.screen, BaseScreen) and self.screen.is_mounted:
+            self.screen.set_class(self.session.standing.away("db"), "stale")
+            self.screen.frame()
+
+    # Odds and ends
+
+    def copy(self, value: str) -> str:
+        """Copy to the clipboard of the terminal, through tmux and SSH; says what became of it."""
+        return clipboard.copy(value, self._write, self.session.settings.home)
+
+    def _write(self, sequence: str) -> None:
+        if self._driver is not None:
+            self._driver.write(sequence)
+
+    def action_hint_quit(self) -> None:
+        """Ctrl+C does not end the console by accident."""
+        if isinstance(self.screen, BaseScreen):
+            self.screen.say("q quits; runs go on", "quiet")
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[Any]:
+        """Only our own commands stand in the palette."""
+        return ()
+
+
+def run(settings: Settings | None = None) -> None:
+    """Open the console on a home and stay until the user leaves or the terminal is gone."""
+    app = PilothouseApp(open_session(settings or read_settings()))
+    terminal.on_loss(lambda: app.call_later(app.exit))
+    app.run()

@@ -1,0 +1,51 @@
+"""Where `:` leads: screens, runs by number, and everything that has a name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+from console.places import TABS, Place
+
+Thing = tuple[str, str, Place]
+"""Kind, name and place of something that can be jumped to."""
+
+
+def candidates(things: Sequence[Thing]) -> list[str]:
+    """All that can be typed after `:`, screens first."""
+    return [*TABS, "quit", *(f"{kind} {name}" for kind, name, _ in things)]
+
+
+def find(typed: str, things: Sequence[Thing]) -> Place | str:
+    """The place of what was typed; `quit`; or the words that say why there is none, with the nearest name."""
+    words = typed.split(None, 1)
+    head, rest = words[0].lower(), words[1].strip() if len(words) > 1 else ""
+    if head in ("q", "quit", "exit"):
+        return "quit"
+    screens = [tab for tab in TABS if tab.startswith(head)]
+    if not rest and len(screens) == 1:
+        return Place(screens[0])
+    if head == "run" and rest.lstrip("#").isdigit():
+        return Place("run", rest.lstrip("#"))
+    if head.lstrip("#").isdigit() and not rest:
+        return Place("run", head.lstrip("#"))
+    if head == "runs":
+        return Place("runs", rest)
+    if head == "lineage":
+        named = [(kind, name) for kind, name, _ in things if name == rest]
+        return Place("lineage", " ".join(named[0])) if named else f"nothing is named {rest!r}"
+    exact = [place for kind, name, place in things if (kind == head and name == rest) or (not rest and name == head)]
+    if exact:
+        return exact[0]
+    begun = [place for kind, name, place in things if kind == head and rest and name.startswith(rest)]
+    if len(begun) == 1:
+        return begun[0]
+    near = difflib.get_close_matches(typed, candidates(things), 1, 0.5)
+    return f"nothing is named {typed!r}" + (f"; did you mean {near[0]!r}?" if near else "; ctrl+p finds by any part")
+
+
+def definition_place(kind: str, key: str) -> Place:
+    """Where a definition is looked at: models and pipelines on their own screens, the rest in the blueprint."""
+    if kind == "model":
+        return Place("models", key)
+    return Place("blueprint", f"{kind} {key}")

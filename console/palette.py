@@ -1,0 +1,51 @@
+"""`ctrl+p`: every action of the screen and everything that has a name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import cast
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.types import IgnoreReturnCallbackType
+
+from console.places import ROOMS, TABS, Place
+from console.screens.base import BaseScreen, own_bindings
+
+
+class ConsoleProvider(Provider):
+    """Actions of the screen first, then screens, then definitions and runs."""
+
+    async def discover(self) -> Hits:
+        """What stands there before anything is typed."""
+        for name, help_, command in self._commands(named=False):
+            yield DiscoveryHit(name, command, name, help_)
+
+    async def search(self, query: str) -> Hits:
+        """What matches."""
+        matcher = self.matcher(query)
+        for name, help_, command in self._commands(named=True):
+            score = matcher.match(name)
+            if score > 0:
+                yield Hit(score, matcher.highlight(name), command, name, help_)
+
+    def _commands(self, named: bool) -> Iterator[tuple[str, str, IgnoreReturnCallbackType]]:
+        screen = cast(BaseScreen, self.screen)
+        if not isinstance(screen, BaseScreen):
+            return
+        for one in own_bindings(type(screen)):
+            if one.id and not screen.hidden(one.id) and one.id != "back":
+                off = screen.unavailable(one.id)
+                yield one.description, f"not now: {off}" if off else one.tooltip, _doing(screen, one.id)
+        for tab in TABS:
+            yield f"go to {ROOMS[tab].title}", "", _going(screen, Place(tab))
+        if named:
+            for kind, name, place in screen.session.things:
+                yield f"{kind} {name}", "", _going(screen, place)
+
+
+def _doing(screen: BaseScreen, name: str) -> Callable[[], None]:
+    return lambda: screen.action_do(name)
+
+
+def _going(screen: BaseScreen, place: Place) -> Callable[[], None]:
+    return lambda: screen.go(place)

@@ -1,0 +1,43 @@
+"""A question with a few answers, each a key: nothing is destroyed without one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from console.text import joined, stacked, styled
+
+
+class Ask(ModalScreen[str]):
+    """Gives the key of the answer, `""` for esc."""
+
+    CSS_PATH = "ask.tcss"
+
+    def __init__(self, question: Content | str, answers: Sequence[tuple[str, str]], note: Content | str = "") -> None:
+        """`answers` are (key, what it does); the question names the thing."""
+        super().__init__()
+        self._question = question if isinstance(question, Content) else styled(question, "strong")
+        self._answers = answers
+        self._note = note
+
+    def compose(self) -> ComposeResult:
+        """Question, note, answers."""
+        answers = [joined((f"{key:>5}  ", "key"), what) for key, what in [*self._answers, ("esc", "leave it")]]
+        note = [self._note, ""] if self._note else []
+        with Vertical(id="ask"):
+            yield Static(stacked([self._question, "", *note, *answers]))
+
+    def on_key(self, event: events.Key) -> None:
+        """One key answers."""
+        event.stop()
+        pressed = event.character or event.key
+        if event.key == "escape":
+            self.dismiss("")
+        elif pressed in [key for key, _ in self._answers]:
+            self.dismiss(pressed)

@@ -1,0 +1,361 @@
+"""What every screen of the console is built on: its frame, the grammar of keys, and how it gets its rows.
+
+A screen says what it reads (`read`), how that is shown (`show`), and which keys it has (`key(...)` bindings with a
+`do_<name>` method each; `unavailable(name)` gives the reason when one cannot be used now). Queries run in the store's
+thread; only handlers of messages touch widgets.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.screen import Screen
+
+from console import jump, text
+from console.places import ROOMS, TABS, Place
+from console.session import Session
+from console.store import Answered
+from console.text import joined, styled
+from console.widgets.chrome import Header, Hint, Keys, Rule, Tabs
+from console.widgets.prompt import Prompt
+from console.widgets.rows import Rows
+from metadata.database import Database
+from metadata.errors import Fault
+
+if TYPE_CHECKING:
+    from console.app import PilothouseApp
+
+FLASH_SECONDS = 6.0
+
+
+def key(keys: str, name: str, label: str, *, shown: bool = True, help: str = "") -> Binding:  # noqa: A002
+    """A key of a screen: calls `do_<name>`, or says why it cannot. `label` stands in the line of keys, `help` in `?`."""
+    return Binding(keys, f"do('{name}')", label, show=shown, id=name, tooltip=help)
+
+
+class BaseScreen(Screen[None]):
+    """One place of the console."""
+
+    TAB: ClassVar[str] = "overview"
+    FILTERS: ClassVar[bool] = False
+    """Whether `/` filters the list of this screen."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(Binding(str(at + 1), f"do('tab({tab})')", ROOMS[tab].title, show=False) for at, tab in enumerate(TABS)),
+        key("slash", "filter", "filter", help="state:failed pipeline:flights !tag:x free text /glob*"),
+        key("colon", "jump", "jump", help="run 128, dataset silver.flights, model x, a screen's name; tab completes"),
+        key("question_mark", "help", "keys", help="the keys of this screen, and why one is off"),
+        key("q", "quit", "quit", help="leave; runs go on"),
+        key("escape", "back", "back", shown=False, help="back to where one came from"),
+        key("left_square_bracket", "earlier", "earlier", shown=False, help="back through what was visited"),
+        key("right_square_bracket", "later", "later", shown=False, help="forward through what was visited"),
+        key("y", "copy", "copy", shown=False, help="copy the name under the cursor"),
+    ]
+
+    def __init__(self, subject: str = "") -> None:
+        super().__init__()
+        self.subject = subject
+        self.filter = ""
+        self.page_size = 100
+        self._reading = self._stale = False
+        self._flash = 0
+
+    @property
+    def session(self) -> Session:
+        """The session of the app."""
+        return cast("PilothouseApp", self.app).session
+
+    @property
+    def place(self) -> Place:
+        """Where this is."""
+        return Place(next(name for name, room in ROOMS.items() if room.name == type(self).__name__), self.subject)
+
+    # What a screen says of itself
+
+    @abstractmethod
+    def body(self) -> ComposeResult:
+        """The widgets between the rules."""
+
+    @abstractmethod
+    def read(self) -> Callable[[Database], Any]:
+        """What to read: called on the event loop, runs in the store's thread; capture what it needs."""
+
+    @abstractmethod
+    def show(self, data: Any) -> None:
+        """Show what was read."""
+
+    def trail(self) -> Content | str:
+        """Where one is, on the upper rule."""
+        return ""
+
+    def caption(self) -> Content | str:
+        """How much there is, at the right of the upper rule."""
+        return ""
+
+    def unavailable(self, name: str) -> str:
+        """Why the key of that name cannot be used now; empty when it can."""
+        if name == "filter" and not self.FILTERS:
+            return "there is no list to filter here"
+        return ""
+
+    def hidden(self, name: str) -> bool:
+        """Whether a key is left out of the line of keys, because it makes no sense here at all."""
+        return name == "filter" and not self.FILTERS
+
+    def copied(self) -> str:
+        """What `y` copies: the name of the thing under the cursor."""
+        rows = self._focused_rows()
+        return rows.row.key if rows is not None and rows.row is not None else self.subject
+
+    def candidates(self) -> Sequence[str]:
+        """Words that complete a filter, such as `state:failed`."""
+        return ()
+
+    def turn_to(self, subject: str) -> None:
+        """Show something else in the same place; the base shows what it has."""
+        if subject != self.subject:
+            self.subject = subject
+            self.reload()
+
+    def tick(self) -> None:
+        """Once a second, while this screen is the one that is seen: draw what depends on the clock."""
+
+    # The frame
+
+    def compose(self) -> ComposeResult:
+        """Header, tabs, rule, body, rule, keys."""
+        yield Header(lambda: self.session.standing)
+        yield Tabs(lambda: self.session.standing, self.TAB)
+        yield Rule(id="trail")
+        yield from self.body()
+        yield Rule(id="said")
+        yield Prompt(self._complete)
+        yield Keys()
+
+    def on_screen_resume(self) -> None:
+        """Seen again: what changed meanwhile is read."""
+        self.reload()
+        self.frame()
+
+    def frame(self) -> None:
+        """Draw the frame anew."""
+        self.query_one(Header).refresh()
+        self.query_one(Tabs).refresh()
+        self.query_one("#trail", Rule).say(self.trail(), self.caption())
+        self.query_one(Keys).show(self.hints())
+
+    def hints(self) -> list[Hint]:
+        """The keys of this screen, its own first."""
+        return [
+            Hint(_shown_key(one.key), one.description, one.id or "", self.unavailable(one.id or ""))
+            for one in own_bindings(type(self))
+            if one.show and not self.hidden(one.id or "")
+        ]
+
+    # Rows
+
+    def reload(self) -> None:
+        """Read again; a read that is under way is followed by one more."""
+        if self._reading:
+            self._stale = True
+            return
+        self._reading, self._stale = True, False
+        self.session.store.read(self, "page", self.read())
+
+    def on_answered(self, message: Answered) -> None:
+        """A query or an action came back."""
+        if message.job == "page":
+            self._reading = False
+            if message.fault is None:
+                self.show(message.value)
+                self.frame()
+            else:
+                self.failed(message.fault)
+            if self._stale:
+                self.reload()
+        elif message.fault is not None:
+            self.say_fault(message.fault)
+        else:
+            getattr(self, f"got_{message.job}")(message.value)
+
+    def failed(self, fault: Fault) -> None:
+        """The page could not be read: what is shown stays, and the reason is said."""
+        self.say_fault(fault)
+
+    def act(self, job: str, action: Callable[[], Any]) -> None:
+        """Have something done outside of the event loop; `got_<job>` gets what it gives."""
+        self.session.store.act(self, job, action)
+
+    # Words
+
+    def say(self, words: Content | str, tone: str = "") -> None:
+        """Say something on the lower rule, for some seconds."""
+        self._flash += 1
+        flash = self._flash
+        self.query_one("#said", Rule).say(words if isinstance(words, Content) else styled(words, tone))
+        self.set_timer(FLASH_SECONDS, lambda: self.query_one("#said", Rule).say() if flash == self._flash else None)
+
+    def say_fault(self, fault: Fault) -> None:
+        """Say a fault in one line; `?` or the run's own screen has the rest."""
+        self.say(
+            joined((f"{text.SIGNS['failed']} {fault.code} ", "bad"), f"{fault.thing}: {fault.cause}. {fault.remedy}")
+        )
+
+    # The grammar of keys
+
+    def action_do(self, name: str) -> None:
+        """Do what a key says, or say why not."""
+        reason = self.unavailable(name)
+        if reason:
+            self.say(reason, "warn")
+        elif name.startswith("tab("):
+            self.go(Place(name[4:-1]))
+        else:
+            getattr(self, f"do_{name}")()
+
+    def go(self, place: Place) -> None:
+        """Go somewhere."""
+        cast("PilothouseApp", self.app).go(place)
+
+    def do_filter(self) -> None:
+        """`/`"""
+        self.query_one(Prompt).ask("/", self.filter)
+        self.query_one("#said", Rule).display = False
+
+    def do_jump(self) -> None:
+        """`:`"""
+        self.query_one(Prompt).ask(":")
+        self.query_one("#said", Rule).display = False
+
+    def do_help(self) -> None:
+        """`?`"""
+        from console.screens.help import HelpScreen
+
+        self.app.push_screen(HelpScreen(self.trail() or ROOMS[self.place.screen].title, self.help_lines()))
+
+    def help_lines(self) -> list[tuple[str, str, str]]:
+        """Every key that works here: key, what it does, and why not if it is off."""
+        return [
+            (_shown_key(one.key), one.tooltip or one.description, self.unavailable(one.id or ""))
+            for one in own_bindings(type(self))
+            if one.id and not self.hidden(one.id)
+        ]
+
+    def do_quit(self) -> None:
+        """`q`"""
+        self.app.exit()
+
+    def do_back(self) -> None:
+        """`esc`: take back the filter, else leave."""
+        if self.filter:
+            self.set_filter("")
+        else:
+            cast("PilothouseApp", self.app).leave(self)
+
+    def do_earlier(self) -> None:
+        """`[`"""
+        cast("PilothouseApp", self.app).step(-1)
+
+    def do_later(self) -> None:
+        """`]`"""
+        cast("PilothouseApp", self.app).step(1)
+
+    def do_copy(self) -> None:
+        """`y`"""
+        value = self.copied()
+        self.say(cast("PilothouseApp", self.app).copy(value) if value else "nothing to copy here")
+
+    def set_filter(self, filter_: str) -> None:
+        """Filter the list; an error in the filter is said and the list stays."""
+        if filter_ != self.filter:
+            self.filter, self.page_size = filter_, 100
+            self.reload()
+
+    # Prompt and list
+
+    def _complete(self, mark: str) -> Sequence[str]:
+        return [mark + one for one in (self.candidates() if mark == "/" else jump.candidates(self.session.things))]
+
+    def on_prompt_given(self, message: Prompt.Given) -> None:
+        """Enter in the prompt."""
+        self._close_prompt()
+        if message.mark == "/":
+            self.set_filter(message.text)
+        elif message.text:
+            found = jump.find(message.text, self.session.things)
+            if isinstance(found, Place):
+                self.go(found)
+            elif found == "quit":
+                self.do_quit()
+            else:
+                self.say(found, "warn")
+
+    def on_prompt_typed(self, message: Prompt.Typed) -> None:
+        """Typing filters at once."""
+        if message.mark == "/":
+            self.set_filter(message.text.strip())
+
+    def on_prompt_left(self, message: Prompt.Left) -> None:
+        """Esc in the prompt: the filter is taken back."""
+        self._close_prompt()
+        if message.mark == "/":
+            self.set_filter("")
+
+    def _close_prompt(self) -> None:
+        self.query_one(Prompt).close()
+        self.query_one("#said", Rule).display = True
+        lists = self.query("Rows, Tree, Log, DataTable").filter(":focusable")
+        if lists:
+            lists.first().focus()
+
+    def _focused_rows(self) -> Rows | None:
+        return self.focused if isinstance(self.focused, Rows) else None
+
+    def on_rows_opened(self, message: Rows.Opened) -> None:
+        """Enter leads where the row says."""
+        if message.row is not None and message.row.place is not None:
+            self.go(message.row.place)
+
+    def on_rows_moved(self, message: Rows.Moved) -> None:
+        """Keys may be on or off for another row."""
+        self.query_one(Keys).show(self.hints())
+
+    def on_rows_more(self, message: Rows.More) -> None:
+        """A longer page, up to 500 rows."""
+        if self.page_size < 500:
+            self.page_size = min(500, self.page_size + 100)
+            self.reload()
+
+    def on_tabs_chosen(self, message: Tabs.Chosen) -> None:
+        """A click on a tab."""
+        self.go(Place(message.tab))
+
+    def on_keys_pressed(self, message: Keys.Pressed) -> None:
+        """A click on a key."""
+        self.action_do(message.action)
+
+
+_NAMES = {
+    "slash": "/", "colon": ":", "question_mark": "?", "left_square_bracket": "[", "right_square_bracket": "]",
+    "escape": "esc", "ctrl+p": "ctrl+p",
+}  # fmt: skip
+
+
+def _shown_key(keys: str) -> str:
+    first = keys.split(",")[0]
+    return _NAMES.get(first, first)
+
+
+def own_bindings(screen: type[BaseScreen]) -> list[Binding]:
+    """Bindings of a screen, its own before those that all have; a key that is bound again counts once."""
+    found: dict[str, Binding] = {}
+    for cls in screen.__mro__:
+        for one in cls.__dict__.get("BINDINGS", ()) if issubclass(cls, BaseScreen) else ():
+            if isinstance(one, Binding):
+                found.setdefault(one.key, one)
+    return list(found.values())

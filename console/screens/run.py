@@ -1,0 +1,253 @@
+"""One run: its tasks with states, rows and time against what is usual; log, outcome, parameters and decisions beside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from console import run_view
+from console.places import Place
+from console.run_view import PANES
+from console.screens.base import key
+from console.screens.run_keys import Chosen, RunKeys
+from console.text import as_of, joined, seconds, state_content
+from console.widgets.lines import Lines
+from console.widgets.rows import Column, Rows
+from metadata.database import Database
+from metadata.rows.logs import LogLine, read_lines
+from metadata.rows.run_detail import RunDetail, run_detail
+from metadata.values import utc_now
+
+WIDE = 120
+"""Cells from which both halves are shown side by side."""
+
+COLUMNS = (
+    Column("TASK", 20),
+    Column("STATE", 13),
+    Column("ROWS", 9, "right"),
+    Column("TOOK", 5, "right"),
+    Column(""),
+)
+
+
+class RunScreen(RunKeys):
+    """A run. The right half speaks of the task under the cursor; on the first row, of the whole run."""
+
+    TAB = "runs"
+    CSS_PATH = "run.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        key("o", "log", "log", help="the log, following its end"),
+        key("tab", "half", "other half", help="between the tasks and what they say"),
+        key("right,greater_than_sign", "next", "next pane", shown=False, help="next pane at the right"),
+        key("left,less_than_sign", "previous", "previous pane", shown=False, help="previous pane at the right"),
+        key("L", "lineage", "lineage", help="lineage of the pipeline"),
+    ]
+
+    def __init__(self, subject: str = "") -> None:
+        super().__init__(subject)
+        self._detail: RunDetail | None = None
+        self._log: list[LogLine] = []
+        self._log_of: tuple[str, int] = ("", 0)
+        self._pane = 0
+        self._aimed = False
+
+    def body(self) -> ComposeResult:
+        """Tasks and the reason under the cursor at the left, panes at the right."""
+        with Horizontal(id="halves"):
+            with Vertical(id="tasks-half"):
+                yield Rows(COLUMNS, id="tasks")
+                yield Static(id="reason")
+            with Vertical(id="panes-half"):
+                yield Static(id="panes")
+                yield Lines(id="pane", follow=True)
+
+    def on_mount(self) -> None:
+        """The cursor is on the tasks."""
+        self.query_one("#tasks").focus()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Side by side where there is room."""
+        self.set_class(event.size.width < WIDE, "narrow")
+
+    # Reading
+
+    def turn_to(self, subject: str) -> None:
+        """Another run."""
+        if subject != self.subject:
+            self._detail, self._log, self._log_of, self._aimed = None, [], ("", 0), False
+            self.query_one("#pane", Lines).show([])
+        super().turn_to(subject)
+
+    def read(self) -> Callable[[Database], Any]:
+        """The run, and log lines since the last that is here."""
+        number, after = int(self.subject or 0), self._log[-1].id if self._log else -1
+        return lambda database: _read(database, number, after)
+
+    def show(self, data: tuple[RunDetail, list[LogLine]]) -> None:
+        """Tasks, and the pane that is chosen."""
+        detail, lines = data
+        if str(detail.run.number) != self.subject:
+            return
+        known = {line.id for line in self._log[-200:]}
+        fresh = [line for line in lines if line.id not in known]
+        self._detail, self._log = detail, [*self._log, *fresh][-5_000:]
+        self._draw_tasks()
+        if not self._aimed:
+            self._aimed = True
+            self._aim(detail)
+        self._draw_pane(fresh)
+
+    def failed(self, fault: Any) -> None:
+        """There is no such run, or it cannot be read."""
+        if self._detail is None:
+            self.query_one("#tasks", Rows).show_rows([], empty=joined(("", ""), f"{fault.cause}; {fault.remedy}"))
+        super().failed(fault)
+
+    def _aim(self, detail: RunDetail) -> None:
+        """The cursor starts where it is of use: on what failed, else on what runs."""
+        for wanted in (("failed", "lost"), ("running", "retrying")):
+            for task in detail.tasks:
+                if task.state in wanted:
+                    self.query_one("#tasks", Rows).select(task.task_key)
+                    return
+
+    def tick(self) -> None:
+        """Bars and times of what runs move on."""
+        if self._detail is not None and not self._detail.run.state.final:
+            self._draw_tasks()
+            self.frame()
+
+    # Drawing
+
+    def _draw_tasks(self) -> None:
+        if self._detail is None:
+            return
+        rows = self.query_one("#tasks", Rows)
+        room = max(8, rows.size.width - sum(column.width for column in COLUMNS) - 2 * len(COLUMNS))
+        rows.show_rows(run_view.task_rows(self._detail, utc_now(), room))
+        self._draw_reason()
+
+    def _draw_reason(self) -> None:
+        reason = run_view.reason(self._detail, self._task_key()) if self._detail else None
+        box = self.query_one("#reason", Static)
+        box.display = reason is not None
+        box.update(reason or "")
+
+    def _draw_pane(self, fresh: list[LogLine] | None = None) -> None:
+        if self._detail is None:
+            return
+        name, task = PANES[self._pane], self._task_key()
+        self.query_one("#panes", Static).update(run_view.pane_titles(self._pane, task))
+        pane = self.query_one("#pane", Lines)
+        if name != "Log":
+            self._log_of = ("", 0)
+            pane.show(run_view.pane(name, self._detail, task))
+            return
+        of = (task or "*", self._detail.run.number)
+        chosen = self._log if of != self._log_of else fresh or []
+        lines = [run_view.log_line(line, not task) for line in chosen if not task or line.task_key == task]
+        if of != self._log_of:
+            self._log_of = of
+            pane.show(lines or [run_view.no_log(self._detail, task)])
+            pane.call_after_refresh(pane.scroll_end, animate=False)
+        else:
+            pane.add(lines)
+
+    def _task_key(self) -> str:
+        row = self.query_one("#tasks", Rows).row
+        return row.key if row is not None and row.key != run_view.WHOLE else ""
+
+    def on_rows_moved(self, message: Rows.Moved) -> None:
+        """The right half follows the cursor."""
+        super().on_rows_moved(message)
+        self._draw_reason()
+        self._draw_pane()
+
+    def on_rows_opened(self, message: Rows.Opened) -> None:
+        """Enter: to what the task says."""
+        self._turn_half(True)
+
+    def trail(self) -> Content | str:
+        """Which run, and how it is."""
+        if self._detail is None:
+            return f"Runs ▸ #{self.subject}"
+        run, now = self._detail.run, utc_now()
+        took = ((run.ended_at or now) - run.started_at).total_seconds() if run.started_at else None
+        usual = f" of usual {seconds(self._detail.usual)}" if self._detail.usual else ""
+        return joined(
+            ("Runs ▸ ", "quiet"), (run.pipeline_key, "strong"), (" ▸ ", "quiet"), (f"#{run.number}", "strong"),
+            f"  {as_of(run.as_of)}  ", state_content(run.state), f" {seconds(took)}", (usual, "quiet"),
+        )  # fmt: skip
+
+    def caption(self) -> Content | str:
+        """By whom, from which revision."""
+        if self._detail is None or self.size.width < WIDE:
+            return ""
+        run = self._detail.run
+        attempt = f"attempt {run.attempt} · " if run.attempt > 1 else ""
+        return joined((f"{attempt}plan {run.plan_hash[:7]} · revision {run.revision} · by {run.trigger}", "quiet"))
+
+    # Keys
+
+    def chosen(self) -> Chosen:
+        """This run."""
+        if self._detail is None:
+            return Chosen()
+        run = self._detail.run
+        waits = [decision.id for decision in self._detail.decisions if decision.waits]
+        return Chosen(run.pipeline_key, run.id, run.number, run.state, as_of(run.as_of), waits[0] if waits else "")
+
+    def copied(self) -> str:
+        """The key of the task, or the run as people type it."""
+        return self._task_key() or f"run {self.subject}"
+
+    def do_log(self) -> None:
+        """`o`"""
+        self._pane = PANES.index("Log")
+        self._turn_half(True)
+        self._draw_pane()
+        self.query_one("#pane", Lines).action_last()
+
+    def do_half(self) -> None:
+        """`tab`"""
+        self._turn_half(not self.has_class("right"))
+
+    def _turn_half(self, right: bool) -> None:
+        self.set_class(right, "right")
+        self.query_one("#pane" if right else "#tasks").focus()
+        self._draw_pane()
+
+    def do_next(self) -> None:
+        """To the next pane."""
+        self._turn_pane(1)
+
+    def do_previous(self) -> None:
+        """To the previous pane."""
+        self._turn_pane(-1)
+
+    def _turn_pane(self, by: int) -> None:
+        self._pane = (self._pane + by) % len(PANES)
+        self._draw_pane()
+
+    def do_back(self) -> None:
+        """Esc goes from the right half to the tasks, then out."""
+        if self.has_class("right"):
+            self._turn_half(False)
+        else:
+            super().do_back()
+
+    def do_lineage(self) -> None:
+        """`L`"""
+        self.go(Place("lineage", f"pipeline {self.chosen().pipeline}"))
+
+
+def _read(database: Database, number: int, after: int) -> tuple[RunDetail, list[LogLine]]:
+    detail = run_detail(database, number)
+    return detail, read_lines(database, detail.run.id, after=after, limit=5_000 if after < 0 else 1_000)

@@ -1,0 +1,139 @@
+"""The keys that act on a run: launch, cancel, run again, release. Shared by every screen with a run under its cursor."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual.binding import BindingType
+
+from console.places import Place
+from console.screens.ask import Ask
+from console.screens.base import BaseScreen, key
+from console.text import joined, state_content
+from flows import client
+from metadata.states import State
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What the keys act on: a run, a pipeline without one, a decision that waits."""
+
+    pipeline: str = ""
+    run_id: str = ""
+    number: int = 0
+    state: State | None = None
+    as_of: str = ""
+    decision: str = ""
+
+
+class RunKeys(BaseScreen):
+    """A screen whose cursor stands on runs."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        key("l", "launch", "launch", help="launch a pipeline: a form with its parameters"),
+        key("x", "cancel", "cancel", help="cancel the run, after asking"),
+        key("r", "again", "run again", help="run again: failed only, or all"),
+        key("a", "release", "release", help="release what a decision holds"),
+    ]
+
+    @abstractmethod
+    def chosen(self) -> Chosen:
+        """What is under the cursor."""
+
+    def unavailable(self, name: str) -> str:
+        """Why a run cannot be acted on."""
+        one = self.chosen()
+        there, state = f"run {one.number}", one.state
+        if name in ("cancel", "again") and (not one.run_id or state is None):
+            return "there is no run under the cursor"
+        if name == "cancel" and state is not None and state.final:
+            return f"{there} is {state} already"
+        if name == "cancel" and state is State.CANCELLING:
+            return f"{there} is being cancelled"
+        if name == "again" and state is not None and not state.final:
+            return f"{there} is still {state}; cancel it first (x)"
+        if name == "release" and not one.decision:
+            return "nothing is held here"
+        return super().unavailable(name)
+
+    def do_launch(self) -> None:
+        """`l`"""
+        from console.screens.launch import LaunchScreen
+
+        self.app.push_screen(LaunchScreen(self.session, self.chosen().pipeline), self._launched)
+
+    def _launched(self, number: int | None) -> None:
+        if number:
+            self.go(Place("run", str(number)))
+
+    def do_cancel(self) -> None:
+        """`x`"""
+        one = self.chosen()
+        question = joined(("cancel ", "strong"), (f"run {one.number} of {one.pipeline}", "accent"), f"  {one.as_of} ?")
+        note = joined("its Spark jobs stop within seconds; what it wrote so far stays whole", "")
+
+        def answered(answer: str | None) -> None:
+            if answer == "y":
+                self.say(f"cancelling run {one.number} …", "quiet")
+                self.act("cancelled", lambda: _cancel(one, self.session.author))
+
+        self.app.push_screen(Ask(question, [("y", "cancel it")], note), answered)
+
+    def got_cancelled(self, number: int) -> None:
+        """The cancellation is asked for."""
+        self.say(f"run {number} is being cancelled")
+        self.reload()
+
+    def do_again(self) -> None:
+        """`r`"""
+        one = self.chosen()
+        answers = [("a", "all of it, as if for the first time")]
+        if one.state is not State.SUCCEEDED:
+            answers.insert(0, ("f", "failed only: what succeeded is not done again"))
+        question = joined(
+            ("run again ", "strong"), (f"run {one.number} of {one.pipeline}", "accent"), f"  {one.as_of} ?"
+        )
+
+        def answered(answer: str | None) -> None:
+            if answer:
+                mode = "failed" if answer == "f" else "all"
+                self.act("repeated", lambda: _again(one, mode, self.session.author))
+
+        note = state_content(one.state) if one.state else ""
+        self.app.push_screen(Ask(question, answers, note), answered)
+
+    def got_repeated(self, number: int) -> None:
+        """A new attempt is on its way."""
+        self.say(f"run {number} runs again")
+        self.go(Place("run", str(number)))
+        self.reload()
+
+    def do_release(self) -> None:
+        """`a`"""
+        one = self.chosen()
+
+        def answered(answer: str | None) -> None:
+            if answer == "y":
+                self.act("released", lambda: client.release(one.decision, self.session.author))
+
+        self.app.push_screen(
+            Ask(joined(("release what is held", "strong"), f"  {one.pipeline} ?"), [("y", "release it: it goes on")]),
+            answered,
+        )
+
+    def got_released(self, _value: object) -> None:
+        """The hold is gone."""
+        self.say("released; the next run takes it along")
+        self.reload()
+
+
+def _cancel(one: Chosen, author: str) -> int:
+    client.cancel(one.run_id, author)
+    return one.number
+
+
+def _again(one: Chosen, mode: str, author: str) -> int:
+    client.again(one.run_id, mode, author)
+    return one.number

@@ -1,0 +1,51 @@
+"""What one console holds while it is open: the store, where one has been, and how the outside stands."""
+
+from __future__ import annotations
+
+import getpass
+from dataclasses import dataclass, field
+
+from sqlalchemy.engine import make_url
+
+from console.places import History, Place
+from console.store import Store
+from console.widgets.chrome import Standing
+from metadata.database import Database
+from metadata.settings import Settings
+
+
+@dataclass
+class Session:
+    """The console's own state; only handlers of messages change it."""
+
+    settings: Settings
+    store: Store
+    standing: Standing
+    change: int = -1
+    history: History = field(default_factory=History)
+    things: list[tuple[str, str, Place]] = field(default_factory=list)
+    """Everything that can be jumped to by name: kind, name, place."""
+
+    @property
+    def author(self) -> str:
+        """Who acts: the user of this operating system."""
+        return self.standing.author
+
+
+def open_session(settings: Settings) -> Session:
+    """A session on the home that the settings name; touches neither the network nor the database."""
+    return Session(settings, Store(Database.of(settings)), Standing(_context(settings), _author()))
+
+
+def _context(settings: Settings) -> str:
+    if settings.database_url is None:
+        return "local"
+    url = make_url(settings.database)
+    return f"{url.host}/{url.database}" if url.host else "local"
+
+
+def _author() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"

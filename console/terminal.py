@@ -1,0 +1,61 @@
+"""The terminal that the console runs in: what it can show, and what happens when it goes away.
+
+`prepare()` must run before anything imports textual, which reads its settings from the environment once.
+"""
+
+from __future__ import annotations
+
+import locale
+import os
+import select
+import signal
+import sys
+import threading
+from collections.abc import Callable, Mapping, MutableMapping
+
+_OVER_SSH = {"TEXTUAL_ANIMATIONS": "none", "TEXTUAL_FPS": "15", "TEXTUAL_SMOOTH_SCROLL": "0"}
+_RICH_COLOURS = ("256color", "direct", "kitty", "alacritty", "ghostty", "foot", "wezterm")
+
+
+def prepare(environ: MutableMapping[str, str] = os.environ) -> None:
+    """Set what textual reads at import: no animations, and over SSH few frames. What the user has set stays."""
+    settings = _OVER_SSH if "SSH_CONNECTION" in environ else {"TEXTUAL_ANIMATIONS": "none"}
+    for name, value in settings.items():
+        environ.setdefault(name, value)
+
+
+def speaks_unicode(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether signs beyond ASCII can be shown: the locale says UTF-8 and the terminal is not the bare console."""
+    named = environ.get("LC_ALL") or environ.get("LC_CTYPE") or environ.get("LANG") or ""
+    encoding = named.partition(".")[2] if named else locale.getpreferredencoding(False)
+    return encoding.lower().replace("-", "").startswith("utf8") and environ.get("TERM") not in ("linux", "vt100")
+
+
+def few_colours(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether the terminal has 16 colours or none, so that its own palette is the one to use."""
+    if environ.get("NO_COLOR"):
+        return True
+    if environ.get("COLORTERM", "").lower() in ("truecolor", "24bit"):
+        return False
+    return not any(word in environ.get("TERM", "") for word in _RICH_COLOURS)
+
+
+def on_loss(leave: Callable[[], None]) -> None:
+    """Call `leave` from a thread when the terminal is gone: on SIGHUP, or when its other end was closed.
+
+    A process that ignores SIGHUP and has lost its terminal would spin on a dead descriptor. Call it from the main
+    thread.
+    """
+    signal.signal(signal.SIGHUP, lambda _number, _frame: leave())
+    if not sys.stdin.isatty():
+        return
+    descriptor = sys.stdin.fileno()
+
+    def watch() -> None:
+        poller = select.poll()
+        poller.register(descriptor, 0)
+        while not any(event & (select.POLLHUP | select.POLLERR | select.POLLNVAL) for _, event in poller.poll(5_000)):
+            pass
+        leave()
+
+    threading.Thread(target=watch, name="terminal", daemon=True).start()

@@ -1,0 +1,229 @@
+"""Words and signs: how states, numbers, times and foreign text are written on screen. Pure; no widgets.
+
+Text from data, logs and metadata is never markup: it passes `plain()` and is styled only by `styled()`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from textual.content import Content
+
+from console import terminal
+from metadata.errors import Fault
+from metadata.states import State
+from metadata.values import utc_now
+
+UNICODE = terminal.speaks_unicode()
+"""Whether signs beyond ASCII are used by this process."""
+
+_QUIET = "dim" if terminal.few_colours() else "$tone-quiet"
+
+TONES = {
+    "": "",
+    "quiet": _QUIET,
+    "good": "$tone-good",
+    "bad": "bold $tone-bad",
+    "warn": "bold $tone-warn",
+    "active": "$tone-active",
+    "accent": "bold $tone-active",
+    "strong": "bold",
+    "key": "bold $tone-key",
+    "head": _QUIET,
+}
+"""A tone says what a text means; the theme says how that looks."""
+
+
+@dataclass(frozen=True)
+class Sign:
+    """How a state is shown: a sign with its ASCII twin, a word, and a tone."""
+
+    sign: str
+    ascii: str
+    word: str
+    tone: str
+
+    def __str__(self) -> str:
+        return self.sign if UNICODE else self.ascii
+
+
+SIGNS: dict[str, Sign] = {
+    State.SUCCEEDED: Sign("✓", "+", "succeeded", "good"),
+    State.FAILED: Sign("✗", "x", "failed", "bad"),
+    State.RUNNING: Sign("▶", ">", "running", "active"),
+    State.SCHEDULED: Sign("◷", "@", "scheduled", "quiet"),
+    State.QUEUED: Sign("…", ".", "queued", "quiet"),
+    State.BLOCKED: Sign("⊘", "0", "blocked", "warn"),
+    State.RETRYING: Sign("↻", "~", "retrying", "warn"),
+    State.WAITING: Sign("‖", "|", "waits for approval", "warn"),
+    State.CANCELLING: Sign("■", "#", "cancelling", "warn"),
+    State.CANCELLED: Sign("■", "#", "cancelled", "quiet"),
+    State.SKIPPED: Sign("–", "-", "skipped", "quiet"),
+    State.LOST: Sign("?", "?", "lost", "bad"),
+    "fired": Sign("!", "!", "fired", "warn"),
+    "quiet": Sign("✓", "+", "quiet", "good"),
+    "held": Sign("–", "-", "held back", "quiet"),
+    "undecided": Sign("?", "?", "undecided", "warn"),
+    "attention": Sign("!", "!", "attention", "warn"),
+}
+"""Every state by its word, of runs, task runs and decisions; `attention` marks what a person should look at."""
+
+UNKNOWN = Sign("?", "?", "unknown", "warn")
+_TWINS = {
+    "●": "*", "◐": "~", "○": "o", "━": "=", "╸": ">", "┄": "-", "─": "-", "│": "|", "▸": ">", "▾": "v", "…": "..",
+    "→": "->", "←": "<-", "±": "+/-", "·": "-", "×": "x", "–": "-", "▁": "_", "▂": ".", "▃": "-", "▄": "=", "▅": "+",
+    "▆": "*", "▇": "#", "█": "#", "✓": "+", "✗": "x", "▶": ">", "‖": "|", "■": "#", "⊘": "0", "↻": "~", "◷": "@",
+}  # fmt: skip
+
+
+def state_of(word: str) -> Sign:
+    """The sign of a state by its word; a state nobody knows is shown as that."""
+    return SIGNS.get(word, UNKNOWN)
+
+
+def glyph(text: str) -> str:
+    """Our own drawing characters, or their ASCII twins on a terminal without UTF-8."""
+    return text if UNICODE else "".join(_TWINS.get(one, one) for one in text)
+
+
+_CONTROL = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b.?|[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
+
+
+def plain(text: object, lines: bool = False) -> str:
+    """Foreign text without escape sequences, control and direction characters; on one line unless `lines`."""
+    cleaned = _CONTROL.sub("", str(text).replace("\r\n", "\n").replace("\r", "\n").expandtabs(4))
+    return cleaned if lines else " ".join(cleaned.split("\n"))
+
+
+def styled(text: object, tone: str = "", lines: bool = False) -> Content:
+    """Foreign or own text as content of a tone; markup in it stays text."""
+    return Content.styled(plain(text, lines), TONES[tone]) if TONES[tone] else Content(plain(text, lines))
+
+
+def joined(*parts: Content | str | tuple[object, str]) -> Content:
+    """Content of several parts: content, plain text, or (text, tone)."""
+    return Content("").join(
+        part if isinstance(part, Content) else styled(*part) if isinstance(part, tuple) else styled(part)
+        for part in parts
+    )
+
+
+def stacked(lines: Iterable[Content | str]) -> Content:
+    """Content of several lines."""
+    return Content("\n").join([line if isinstance(line, Content) else styled(line) for line in lines])
+
+
+def state_content(word: str, detail: str = "") -> Content:
+    """Sign and word of a state in its tone, with a detail after it."""
+    sign = state_of(word)
+    return joined((f"{sign} {sign.word}", sign.tone), (f" {detail}" if detail else "", "quiet"))
+
+
+def shorten(text: str, width: int) -> str:
+    """Shortened in the middle to `width` cells: the ends are what tells names apart."""
+    if len(text) <= width:
+        return text
+    mark = glyph("…")
+    room = width - len(mark)
+    if room <= 0:
+        return text[:width]
+    head = (room + 1) // 2
+    return text[:head] + mark + (text[-(room - head) :] if room > head else "")
+
+
+def number(value: float | None, digits: int = 0) -> str:
+    """A number with thousands separators; a dash when there is none."""
+    return glyph("–") if value is None else f"{value:,.{digits}f}"
+
+
+def figure(value: float | None) -> str:
+    """A figure of unknown size in four significant digits."""
+    if value is None:
+        return glyph("–")
+    return f"{value:,.0f}" if value == int(value) and abs(value) >= 10 else f"{value:,.4g}"
+
+
+def share(value: float | None) -> str:
+    """A share as a percentage."""
+    return glyph("–") if value is None else f"{value * 100:.3g} %"
+
+
+def seconds(value: float | None) -> str:
+    """A length of time, as `0:41`, `12:05` or `3:07:00`; a dash when there is none."""
+    if value is None:
+        return glyph("–")
+    whole = max(0, round(value))
+    hours, rest = divmod(whole, 3_600)
+    minutes, left = divmod(rest, 60)
+    return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"
+
+
+_STEPS = ((60, 1, "s"), (3_600, 60, "min"), (86_400, 3_600, "h"), (30 * 86_400, 86_400, "d"))
+
+
+def span(value: float) -> str:
+    """A rough length of time: `41 s`, `12 min`, `26 h`, `3 d`, `5 months`."""
+    for limit, unit, name in _STEPS:
+        if value < limit * (2 if name == "h" else 1):
+            return f"{int(value // unit)} {name}"
+    months = int(value // (30.44 * 86_400))
+    return f"{months} month{'s' if months != 1 else ''}" if months < 24 else f"{months // 12} years"
+
+
+def ago(instant: datetime | None, now: datetime | None = None) -> str:
+    """How long ago, or until, roughly: `now`, `3 min ago`, `in 12 min`."""
+    if instant is None:
+        return glyph("–")
+    passed = ((now or utc_now()) - instant).total_seconds()
+    if abs(passed) < 5:
+        return "now"
+    return f"{span(passed)} ago" if passed > 0 else f"in {span(-passed)}"
+
+
+def instant(value: datetime | None) -> str:
+    """An absolute time with its zone, in the zone of this machine."""
+    return glyph("–") if value is None else value.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def as_of(value: datetime | None) -> str:
+    """The instant a run speaks for: its date, and the time when it is not midnight."""
+    if value is None:
+        return glyph("–")
+    return value.strftime("%Y-%m-%d" if (value.hour, value.minute, value.second) == (0, 0, 0) else "%Y-%m-%d %H:%M")
+
+
+def bar(done: float, total: float, width: int) -> str:
+    """A progress bar: done, now, still to come."""
+    part = min(1.0, max(0.0, done / total)) if total > 0 else 0.0
+    full = int(part * width)
+    return glyph("━" * full + ("╸" if full < width else "") + "┄" * max(0, width - full - 1))
+
+
+def spark(values: Sequence[float]) -> str:
+    """A line of blocks, lowest to highest, one for each value."""
+    if not values:
+        return ""
+    blocks, low, high = "▁▂▃▄▅▆▇", min(values), max(values)
+    scale = (len(blocks) - 1) / (high - low) if high > low else 0.0
+    return glyph("".join(blocks[round((value - low) * scale)] for value in values))
+
+
+def fault_content(fault: Fault, key: str = "") -> Content:
+    """A failure in its four parts, each on its line; `key` names the key that mends it."""
+    return stacked(
+        [
+            joined((f"{SIGNS[State.FAILED]} {fault.code}", "bad"), ("  " + plain(fault.thing), "strong")),
+            joined(("cause    ", "quiet"), plain(fault.cause)),
+            joined(("remedy   ", "quiet"), plain(fault.remedy), (f"   {key}" if key else "", "key")),
+        ]
+    )
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """A number with its noun, in the right form."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"

@@ -1,0 +1,78 @@
+"""Colours. One accent; what is fine is quiet; 16 colours and none read as well; safe for colour-blind eyes."""
+
+from __future__ import annotations
+
+from textual.theme import Theme
+
+PILOTHOUSE = Theme(
+    name="pilothouse",
+    primary="#5fafd7",
+    secondary="#5fafd7",
+    accent="#5fafd7",
+    warning="#e5b567",
+    error="#ff7a5c",
+    success="#8fb3a3",
+    foreground="#d4d8dd",
+    background="#14171c",
+    surface="#14171c",
+    panel="#1c2129",
+    boost="#1c2129",
+    dark=True,
+    variables={
+        "tone-quiet": "#808a97",
+        "tone-good": "#8fb3a3",
+        "tone-bad": "#ff7a5c",
+        "tone-warn": "#e5b567",
+        "tone-active": "#5fafd7",
+        "tone-key": "#5fafd7",
+        "cursor-background": "#26384a",
+        "cursor-foreground": "#f2f5f8",
+        "cursor-idle": "#1f262f",
+        "rule": "#39424e",
+        "footer-key-foreground": "#5fafd7",
+        "input-selection-background": "#26384a",
+        "scrollbar": "#39424e",
+        "scrollbar-background": "#14171c",
+        "scrollbar-hover": "#5fafd7",
+        "scrollbar-active": "#5fafd7",
+    },
+)
+
+TERMINAL = Theme(
+    name="terminal",
+    ansi=True,
+    primary="ansi_cyan",
+    secondary="ansi_cyan",
+    accent="ansi_cyan",
+    warning="ansi_yellow",
+    error="ansi_red",
+    success="ansi_green",
+    foreground="ansi_default",
+    background="ansi_default",
+    surface="ansi_default",
+    panel="ansi_default",
+    boost="ansi_default",
+    dark=True,
+    variables={
+        "tone-quiet": "ansi_default",
+        "tone-good": "ansi_default",
+        "tone-bad": "ansi_red",
+        "tone-warn": "ansi_yellow",
+        "tone-active": "ansi_cyan",
+        "tone-key": "ansi_cyan",
+        "cursor-background": "ansi_cyan",
+        "cursor-foreground": "ansi_black",
+        "cursor-idle": "ansi_default",
+        "rule": "ansi_default",
+        "border-blurred": "ansi_default",
+        "block-cursor-foreground": "ansi_black",
+        "block-cursor-background": "ansi_cyan",
+        "input-cursor-background": "ansi_default",
+        "input-cursor-foreground": "ansi_black",
+        "input-selection-background": "ansi_cyan",
+        "input-selection-foreground": "ansi_black",
+        "screen-selection-background": "ansi_cyan",
+        "screen-selection-foreground": "ansi_black",
+    },
+)
+"""The terminal's own sixteen colours, on its own background."""

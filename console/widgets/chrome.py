@@ -1,0 +1,226 @@
+"""What frames every screen: header, tabs, rules that carry words, and the line of keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from rich.cells import cell_len
+from textual import events
+from textual.content import Content
+from textual.message import Message
+from textual.widget import Widget
+
+from console.places import ROOMS, TABS
+from console.text import glyph, joined, shorten, span, styled
+from metadata.values import utc_now
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service as the header shows it."""
+
+    name: str
+    state: Literal["up", "starting", "down", "external"]
+    since: datetime | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """All that the chrome shows of the outside: context, who is there, services, what runs and what waits."""
+
+    context: str
+    author: str
+    services: tuple[Service, ...] = ()
+    running: int = 0
+    waiting: int = 0
+
+    def away(self, name: str) -> bool:
+        """Whether a service is known to be down."""
+        return any(one.name == name and one.state == "down" for one in self.services)
+
+
+class Chrome(Widget):
+    """A line of the frame, drawn from the standing of the moment."""
+
+    DEFAULT_CSS = "Chrome { height: 1; width: 100%; padding: 0 1; background: $background; color: $foreground; text-wrap: nowrap; }"
+
+    def __init__(self, standing: Callable[[], Standing], *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._standing = standing
+
+
+_DOT = {"up": ("●", "good"), "external": ("●", "good"), "starting": ("◐", "active"), "down": ("○", "bad")}
+
+
+class Header(Chrome):
+    """Name and context at the left; who, and how the services are, at the right: since when, for one that is away."""
+
+    def render(self) -> Content:
+        """One line."""
+        standing = self._standing()
+        left = joined(("pilothouse", "strong"), "  ", (standing.context, "accent"))
+        room = self.size.width - left.cell_length - 2
+        for verbose in (True, False):
+            services = Content("  ").join([_service(one, verbose) for one in standing.services])
+            author = joined((shorten(standing.author, 16), "quiet"), "   ")
+            for right in (author + services, services):
+                if right.cell_length <= room:
+                    return left + " " * (self.size.width - left.cell_length - right.cell_length) + right
+        return left
+
+
+def _service(service: Service, verbose: bool) -> Content:
+    dot, tone = _DOT[service.state]
+    away = service.state in ("down", "starting")
+    note = ""
+    if away and verbose:
+        passed = span((utc_now() - service.since).total_seconds()) if service.since else ""
+        note = f" {service.state} {passed}".rstrip()
+    return joined((service.name, tone if away else "quiet"), (glyph(dot), tone), (note, tone))
+
+
+class Tabs(Chrome):
+    """The six screens by their digits, with what runs and what waits."""
+
+    class Chosen(Message):
+        """A tab was clicked."""
+
+        def __init__(self, tab: str) -> None:
+            super().__init__()
+            self.tab = tab
+
+    def __init__(self, standing: Callable[[], Standing], current: str) -> None:
+        super().__init__(standing)
+        self._current = current
+        self._ends: list[tuple[int, str]] = []
+
+    def render(self) -> Content:
+        """One line; titles are cut to their first letters where it is narrow."""
+        standing = self._standing()
+        marks = {
+            "runs": (f" {standing.running}{glyph('▶')}", "active") if standing.running else ("", ""),
+            "decisions": (f" {standing.waiting}{glyph('‖')}", "warn") if standing.waiting else ("", ""),
+        }
+        parts = []
+        for index, tab in enumerate(TABS):
+            here = tab == self._current
+            title = styled(ROOMS[tab].title, "strong" if here else "quiet")
+            if here:
+                title = title.stylize("underline")
+            parts.append(joined((f"{index + 1} ", "key"), title, marks.get(tab, ("", ""))))
+        total = sum(part.cell_length for part in parts)
+        gap = max(1, min(3, (self.size.width - total) // (len(parts) - 1)))
+        self._ends, at = [], 0
+        for part, tab in zip(parts, TABS, strict=True):
+            at += part.cell_length + gap
+            self._ends.append((at, tab))
+        return Content(" " * gap).join(parts)
+
+    def on_click(self, event: events.Click) -> None:
+        """A tab is a door."""
+        for end, tab in self._ends:
+            if event.x - 1 < end:
+                self.post_message(self.Chosen(tab))
+                return
+
+
+class Rule(Widget):
+    """A line across the screen that carries words: where one is at the left, how much there is at the right."""
+
+    DEFAULT_CSS = "Rule { height: 1; width: 100%; background: $background; color: $rule; text-wrap: nowrap; }"
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._left, self._right = Content(""), Content("")
+
+    def say(self, left: Content | str = "", right: Content | str = "") -> None:
+        """Put words on the line."""
+        words = tuple(one if isinstance(one, Content) else styled(one) for one in (left, right))
+        if words != (self._left, self._right) or [str(one) for one in words] != [str(self._left), str(self._right)]:
+            self._left, self._right = words
+            self.refresh()
+
+    def render(self) -> Content:
+        """One line."""
+        width, stroke = self.size.width, glyph("─")
+        left, right = self._left, self._right
+        if not left and not right:
+            return Content(stroke * width)
+        room = width - (right.cell_length + 3 if right else 0) - 3
+        if left.cell_length > room:
+            left = left.truncate(max(0, room), ellipsis=True)
+        middle = max(0, width - (left.cell_length + 3 if left else 0) - (right.cell_length + 3 if right else 0))
+        start = joined(stroke + " ", left.stylize_before("$foreground"), " ") if left else Content("")
+        end = joined(" ", right.stylize_before("$foreground"), " " + stroke) if right else Content("")
+        return start + stroke * middle + end
+
+
+@dataclass(frozen=True)
+class Hint:
+    """A key of the line of keys: what it does, and why not, when it is off."""
+
+    key: str
+    label: str
+    action: str
+    off: str = ""
+
+
+class Keys(Widget):
+    """The keys that are of use here. One that is off is dimmed; pressing or clicking it says why."""
+
+    DEFAULT_CSS = (
+        "Keys { height: 1; width: 100%; padding: 0 1; background: $background; color: $foreground; text-wrap: nowrap; }"
+    )
+
+    class Pressed(Message):
+        """A key was clicked."""
+
+        def __init__(self, action: str) -> None:
+            super().__init__()
+            self.action = action
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._hints: Sequence[Hint] = ()
+        self._ends: list[tuple[int, str]] = []
+
+    def show(self, hints: Sequence[Hint]) -> None:
+        """Show these keys; the last two stay when there is no room for all."""
+        if tuple(hints) != tuple(self._hints):
+            self._hints = tuple(hints)
+            self.refresh()
+
+    def render(self) -> Content:
+        """One line."""
+        room = self.size.width
+        last = list(self._hints[-2:])
+        taken = sum(_width(hint) for hint in last)
+        shown: list[Hint] = []
+        for hint in self._hints[:-2]:
+            if taken + _width(hint) > room + 2:
+                break
+            taken += _width(hint)
+            shown.append(hint)
+        content, self._ends, at = [], [], 0
+        for hint in [*shown, *last]:
+            tones = ("quiet", "quiet") if hint.off else ("key", "")
+            word = joined((hint.key, tones[0]), " ", (hint.label, tones[1]))
+            content.append(word.stylize("dim") if hint.off else word)
+            at += _width(hint)
+            self._ends.append((at, hint.action))
+        return Content("  ").join(content)
+
+    def on_click(self, event: events.Click) -> None:
+        """A click is a key press."""
+        for end, action in self._ends:
+            if event.x - 1 < end:
+                self.post_message(self.Pressed(action))
+                return
+
+
+def _width(hint: Hint) -> int:
+    return cell_len(hint.key) + 1 + cell_len(hint.label) + 2

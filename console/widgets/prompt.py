@@ -1,0 +1,96 @@
+"""The line in which one types a filter (`/`) or a place to jump to (`:`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.suggester import Suggester
+from textual.widgets import Input
+
+
+class _Completion(Suggester):
+    """Completes with the first candidate that begins with what was typed."""
+
+    def __init__(self, candidates: Callable[[], Sequence[str]]) -> None:
+        super().__init__(use_cache=False, case_sensitive=True)
+        self._candidates = candidates
+
+    async def get_suggestion(self, value: str) -> str | None:
+        """Part of the Suggester protocol."""
+        return next((one for one in self._candidates() if value and one.startswith(value)), None)
+
+
+class Prompt(Input):
+    """One line of input, with completion (tab or right). Posts `Given` on enter, `Typed` meanwhile, `Left` on esc."""
+
+    DEFAULT_CSS = """
+    Prompt, Prompt:focus { height: 1; border: none; padding: 0 1; background: $background; display: none; }
+    Prompt.open { display: block; }
+    Prompt:ansi { background: ansi_default; color: ansi_default; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "back", show=False, priority=True),
+        Binding("tab", "complete", "complete", show=False, priority=True),
+    ]
+
+    class Given(Message):
+        """Enter: what was typed."""
+
+        def __init__(self, mark: str, text: str) -> None:
+            super().__init__()
+            self.mark, self.text = mark, text
+
+    class Typed(Given):
+        """What stands there now."""
+
+    class Left(Message):
+        """Esc: nothing is wanted."""
+
+        def __init__(self, mark: str) -> None:
+            super().__init__()
+            self.mark = mark
+
+    def __init__(self, candidates: Callable[[str], Sequence[str]]) -> None:
+        """`candidates(mark)` gives what can be completed to, each with the mark in front."""
+        super().__init__(
+            id="prompt", select_on_focus=False, compact=True, suggester=_Completion(lambda: candidates(self.mark))
+        )
+        self.mark = "/"
+
+    def ask(self, mark: str, text: str = "") -> None:
+        """Open the line with a mark and a text to change."""
+        self.mark = mark
+        self.value = mark + text
+        self.add_class("open")
+        self.focus()
+        self.cursor_position = len(self.value)
+
+    def close(self) -> None:
+        """Put the line away."""
+        self.remove_class("open")
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Tell what stands there; the mark cannot be deleted, deleting it leaves."""
+        event.stop()
+        if not self.has_class("open"):
+            return
+        if not self.value.startswith(self.mark):
+            self.action_leave()
+            return
+        self.post_message(self.Typed(self.mark, self.value[len(self.mark) :]))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter."""
+        event.stop()
+        self.post_message(self.Given(self.mark, self.value[len(self.mark) :].strip()))
+
+    def action_leave(self) -> None:
+        """Esc."""
+        self.post_message(self.Left(self.mark))
+
+    def action_complete(self) -> None:
+        """Take what is suggested."""
+        self.action_cursor_right() if self.cursor_position < len(self.value) else super().action_cursor_right()

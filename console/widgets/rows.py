@@ -1,0 +1,330 @@
+"""A list of rows on textual's line API: only what is visible is drawn, and the cursor stays on its row.
+
+A list holds a page (500 rows at most; more are a query away). Every row has a stable key: new data moves the cursor
+with its row, and only lines that differ are drawn again. Sections let one cursor run through several small tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+from textual.visual import Visual
+
+from console.places import Place
+from console.text import glyph, shorten, styled
+
+GAP = 2
+"""Cells between columns."""
+AHEAD = 5
+"""Rows before the end of the page at which the next one is asked for."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its title, its width in cells (0: shares what is left), and from which width of the list it is shown."""
+
+    title: str
+    width: int = 0
+    align: Literal["left", "right"] = "left"
+    shown_from: int = 0
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row: a stable key, its cells, where `enter` leads, and the value that actions get."""
+
+    key: str
+    cells: tuple[Content | str, ...]
+    place: Place | None = None
+    value: Any = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class Section:
+    """A table within the list: columns, rows, and what is said when there are none. `title` heads the first column."""
+
+    columns: tuple[Column, ...]
+    rows: Sequence[Row] = ()
+    title: str = ""
+    empty: Content | str = ""
+
+
+@dataclass(frozen=True)
+class _Line:
+    section: Section | None
+    row: Row | None = None
+    text: Content | None = None
+
+
+def widths(columns: Sequence[Column], total: int) -> list[int]:
+    """Width of each column in cells, 0 for those that are left out; columns of width 0 share what is left."""
+    shown = [column.shown_from <= total for column in columns]
+    fixed = sum(column.width for column, there in zip(columns, shown, strict=True) if there)
+    gaps = GAP * max(0, sum(shown) - 1)
+    flexible = [index for index, column in enumerate(columns) if shown[index] and not column.width]
+    room = max(0, total - fixed - gaps)
+    found = [column.width if there else 0 for column, there in zip(columns, shown, strict=True)]
+    for position, index in enumerate(flexible):
+        found[index] = max(4, room // len(flexible) + (1 if position < room % len(flexible) else 0))
+    return found
+
+
+def fitted(cell: Content | str, width: int, align: str = "left") -> Content:
+    """A cell of exactly `width` cells: padded, or shortened in the middle."""
+    content = cell if isinstance(cell, Content) else styled(cell)
+    length = content.cell_length
+    if length > width:
+        if length != len(content.plain):
+            content = content.truncate(width, ellipsis=True)
+        else:
+            kept = shorten("x" * length, width).count("x")
+            head = (kept + 1) // 2
+            mark = glyph("…")[: max(0, width - kept)]
+            content = content[:head] + mark + content[length - (kept - head) :] if kept > head else content[:width]
+        length = content.cell_length
+    pad = max(0, width - length)
+    return content.pad_left(pad) if align == "right" else content.pad_right(pad)
+
+
+class Rows(ScrollView, can_focus=True):
+    """The list. Posts `Moved` when the cursor is on another row, `Opened` on enter, `More` near the end of the page."""
+
+    DEFAULT_CSS = """
+    Rows { height: 1fr; background: $background; color: $foreground; scrollbar-size-vertical: 1; overflow-x: hidden; }
+    Rows > .rows--cursor { background: $cursor-background; color: $cursor-foreground; }
+    Rows > .rows--idle { background: $cursor-idle; }
+    Rows > .rows--head { text-style: bold; color: $tone-quiet; }
+    Rows:ansi > .rows--cursor { background: ansi_default; color: ansi_default; text-style: reverse; }
+    Rows:ansi > .rows--idle { background: ansi_default; text-style: underline; }
+    """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"rows--cursor", "rows--head", "rows--idle"}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down,j", "move(1)", "down", show=False),
+        Binding("up,k", "move(-1)", "up", show=False),
+        Binding("g,home", "end(-1)", "first", show=False),
+        Binding("G,end", "end(1)", "last", show=False),
+        Binding("pagedown,ctrl+f", "page(1)", "page down", show=False),
+        Binding("pageup,ctrl+b", "page(-1)", "page up", show=False),
+        Binding("enter", "open", "open", show=False),
+    ]
+
+    class Moved(Message):
+        """The cursor is on another row."""
+
+        def __init__(self, rows: Rows, row: Row | None) -> None:
+            super().__init__()
+            self.rows, self.row = rows, row
+
+        @property
+        def control(self) -> Rows:
+            """The list."""
+            return self.rows
+
+    class Opened(Moved):
+        """Enter (or a second click) on a row."""
+
+    class More(Message):
+        """The cursor nears the end of a page that is not the last."""
+
+        def __init__(self, rows: Rows) -> None:
+            super().__init__()
+            self.rows = rows
+
+        @property
+        def control(self) -> Rows:
+            """The list."""
+            return self.rows
+
+    def __init__(self, columns: Iterable[Column] = (), *, id: str | None = None, marker: bool = True) -> None:  # noqa: A002
+        """`columns` of a list with one section; a list of several gives them with `show_sections`."""
+        super().__init__(id=id)
+        self._columns = tuple(columns)
+        self._marker = marker
+        self._lines: list[_Line] = []
+        self._pinned = 0
+        self._cursor = -1
+        self.more = False
+
+    @property
+    def row(self) -> Row | None:
+        """The row under the cursor."""
+        return self._lines[self._cursor].row if 0 <= self._cursor < len(self._lines) else None
+
+    @property
+    def rows(self) -> list[Row]:
+        """Every row of the page, in order."""
+        return [line.row for line in self._lines if line.row is not None]
+
+    def show_rows(self, rows: Sequence[Row], *, empty: Content | str = "", more: bool = False) -> None:
+        """Show a page; `empty` is said when it has no rows, `more` tells that there is a next page."""
+        self.more = more
+        self.show_sections([Section(self._columns, rows, empty=empty)])
+
+    def show_sections(self, sections: Sequence[Section]) -> None:
+        """Show several small tables, one below the other, with one cursor through all of them."""
+        key = self.row.key if self.row else None
+        before, was = self._lines, self._cursor
+        self._lines = list(_lines(sections))
+        self._pinned = 1 if len(sections) == 1 and any(column.title for column in sections[0].columns) else 0
+        self._cursor = self._find(key, was)
+        self.virtual_size = Size(self.size.width, len(self._lines))
+        changed = [
+            index
+            for index in range(max(len(before), len(self._lines)))
+            if before[index : index + 1] != self._lines[index : index + 1]
+            or (index in (was, self._cursor) and was != self._cursor)
+        ]
+        if len(before) != len(self._lines) or len(changed) > self.size.height:
+            self.refresh()
+        else:
+            for index in changed:
+                self._redraw(index)
+        if was != self._cursor or (self.row and self.row.key) != key:
+            self._moved()
+            self.call_after_refresh(self._reveal)
+
+    def select(self, key: str) -> bool:
+        """Put the cursor on the row of that key; False when it is not on this page."""
+        for index, line in enumerate(self._lines):
+            if line.row is not None and line.row.key == key:
+                self._go(index)
+                return True
+        return False
+
+    def _find(self, key: str | None, near: int) -> int:
+        stops = [index for index, line in enumerate(self._lines) if line.row is not None]
+        for index in stops:
+            if key is not None and self._lines[index].row.key == key:  # type: ignore[union-attr]
+                return index
+        return min(stops, key=lambda index: abs(index - max(near, 0)), default=-1)
+
+    def _stops(self) -> list[int]:
+        return [index for index, line in enumerate(self._lines) if line.row is not None]
+
+    def _go(self, index: int) -> None:
+        if index == self._cursor or index < 0:
+            return
+        before, self._cursor = self._cursor, index
+        self._redraw(before)
+        self._redraw(index)
+        self._reveal()
+        self._moved()
+        stops = self._stops()
+        if self.more and stops and index >= stops[-min(AHEAD, len(stops))]:
+            self.post_message(self.More(self))
+
+    def _moved(self) -> None:
+        self.post_message(self.Moved(self, self.row))
+
+    def _redraw(self, index: int) -> None:
+        y = index - self.scroll_offset.y
+        if 0 <= y < self.size.height:
+            self.refresh(Region(0, y, self.size.width, 1))
+
+    def _reveal(self) -> None:
+        if self._cursor < 0:
+            return
+        first = self._cursor == self._stops()[0]
+        top = 0 if first else self._cursor - self._pinned
+        self.scroll_to_region(
+            Region(0, top, self.size.width, 1 + (self._cursor - top)), animate=False, force=True, x_axis=False
+        )
+
+    def action_move(self, by: int) -> None:
+        """Down or up by rows."""
+        stops = self._stops()
+        if stops:
+            at = stops.index(self._cursor) if self._cursor in stops else 0
+            self._go(stops[max(0, min(len(stops) - 1, at + by))])
+
+    def action_page(self, by: int) -> None:
+        """Down or up by a screenful."""
+        self.action_move(by * max(1, self.size.height - 2))
+
+    def action_end(self, side: int) -> None:
+        """To the first or the last row."""
+        self.action_move(side * len(self._lines))
+
+    def action_open(self) -> None:
+        """Open the row under the cursor."""
+        if self.row is not None:
+            self.post_message(self.Opened(self, self.row))
+
+    def on_click(self, event: events.Click) -> None:
+        """A click moves the cursor; a click on the cursor's row opens it."""
+        index = event.y + self.scroll_offset.y
+        if 0 <= index < len(self._lines) and self._lines[index].row is not None:
+            if index == self._cursor:
+                self.action_open()
+            self._go(index)
+
+    def on_resize(self) -> None:
+        """Columns follow the width."""
+        self.virtual_size = Size(self.size.width, len(self._lines))
+        self.refresh()
+        self.call_after_refresh(self._reveal)
+
+    def on_focus(self) -> None:
+        """The cursor is drawn stronger in the list that has the focus."""
+        self._redraw(self._cursor)
+
+    def on_blur(self) -> None:
+        """See `on_focus`."""
+        self._redraw(self._cursor)
+
+    def render_line(self, y: int) -> Strip:
+        """One line of the screen."""
+        index = 0 if self._pinned and y == 0 else y + self.scroll_offset.y
+        style, width = self.visual_style, self.size.width
+        if not 0 <= index < len(self._lines):
+            return Strip.blank(width, style.rich_style)
+        content = self._content(self._lines[index], width)
+        if index == self._cursor and not (self._pinned and y == 0):
+            name = "rows--cursor" if self.has_focus else "rows--idle"
+            return Visual.to_strips(
+                self, content, width, 1, style + self.get_visual_style(name), pad=True, apply_selection=False
+            )[0]
+        return Visual.to_strips(self, content, width, 1, style, pad=True, apply_selection=False)[0]
+
+    def _content(self, line: _Line, width: int) -> Content:
+        edge = 1 if self._marker else 0
+        if line.section is None or line.text is not None:
+            return (line.text or Content("")).pad_left(edge)
+        room = width - 2 * edge
+        sizes = widths(line.section.columns, room)
+        if line.row is None:
+            cells: list[Content | str] = [styled(column.title, "head") for column in line.section.columns]
+            if line.section.title:
+                cells[0] = styled(line.section.title, "strong")
+        else:
+            cells = list(line.row.cells)
+        parts = [
+            fitted(cell, size, column.align)
+            for cell, size, column in zip(cells, sizes, line.section.columns, strict=True)
+            if size
+        ]
+        return Content(" " * GAP).join(parts).pad_left(edge)
+
+
+def _lines(sections: Sequence[Section]) -> Iterable[_Line]:
+    for position, section in enumerate(sections):
+        if position:
+            yield _Line(None)
+        if section.title or any(column.title for column in section.columns):
+            yield _Line(section if section.rows else Section(section.columns, title=section.title))
+        for row in section.rows:
+            yield _Line(section, row)
+        if not section.rows and section.empty:
+            for text in (
+                section.empty if isinstance(section.empty, Content) else styled(section.empty, "quiet", True)
+            ).split():
+                yield _Line(None, text=text)

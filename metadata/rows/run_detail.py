@@ -1,0 +1,195 @@
+"""All that one run shows: its tasks against their usual time, its decisions, its figures."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, and_, func, select
+
+from metadata import tables
+from metadata.database import Database
+from metadata.kinds import Parameter
+from metadata.rows.runs import Run, TaskRun, find_run, newest_tasks
+from metadata.states import State
+
+USUAL_OF = 10
+"""Earlier successes of which the median is what is usual."""
+
+
+@dataclass(frozen=True)
+class RunDecision:
+    """A decision that a run took."""
+
+    id: str
+    number: int
+    rule: str
+    state: str
+    reason: str
+    waits: bool
+
+
+@dataclass(frozen=True)
+class RunFigure:
+    """A figure that a task of a run left behind."""
+
+    task_key: str
+    name: str
+    slice: str
+    value: float | None
+    text: str
+    window_end: datetime | None
+
+
+@dataclass(frozen=True)
+class RunDetail:
+    """One run: tasks in plan order, decisions, figures, usual seconds of the run and of each task (by task uid)."""
+
+    run: Run
+    tasks: tuple[TaskRun, ...]
+    decisions: tuple[RunDecision, ...]
+    figures: tuple[RunFigure, ...]
+    usual: float | None
+    usual_of: dict[str, float]
+
+
+def run_detail(database: Database, number: int, figures: int = 500) -> RunDetail:
+    """Everything of the run of that number, the newest `figures` of its figures. Raises UsageError PH501."""
+    run = find_run(database, number)
+    with database.read() as connection:
+        return RunDetail(
+            run=run,
+            tasks=tuple(newest_tasks(connection, run.id)),
+            decisions=_decisions(connection, run.id),
+            figures=_figures(connection, run.id, figures),
+            usual=usual_seconds(connection, run.pipeline_uid, run.number),
+            usual_of=_usual_of_tasks(connection, run),
+        )
+
+
+def usual_seconds(connection: Connection, pipeline_uid: str, before: int) -> float | None:
+    """Median seconds of the newest successes of a pipeline before that run; None when there were none."""
+    run = tables.run
+    rows = connection.execute(
+        select(run.c.started_at, run.c.ended_at)
+        .where(
+            run.c.pipeline_uid == pipeline_uid,
+            run.c.number < before,
+            run.c.state == State.SUCCEEDED,
+            run.c.started_at.is_not(None),
+            run.c.ended_at.is_not(None),
+        )
+        .order_by(run.c.number.desc())
+        .limit(USUAL_OF)
+    ).all()
+    return _median([(ended - started).total_seconds() for started, ended in rows])
+
+
+def _usual_of_tasks(connection: Connection, run: Run) -> dict[str, float]:
+    task, earlier = tables.task_run, tables.run
+    recent = (
+        select(earlier.c.id)
+        .where(and_(earlier.c.pipeline_uid == run.pipeline_uid, earlier.c.number < run.number))
+        .order_by(earlier.c.number.desc())
+        .limit(USUAL_OF)
+        .subquery()
+    )
+    rows = connection.execute(
+        select(task.c.task_uid, task.c.started_at, task.c.ended_at).where(
+            task.c.run_id.in_(select(recent.c.id)),
+            task.c.state == State.SUCCEEDED,
+            task.c.started_at.is_not(None),
+            task.c.ended_at.is_not(None),
+        )
+    ).all()
+    lengths: dict[str, list[float]] = {}
+    for uid, started, ended in rows:
+        lengths.setdefault(uid, []).append((ended - started).total_seconds())
+    return {uid: statistics.median(values) for uid, values in lengths.items()}
+
+
+def _median(values: Sequence[float]) -> float | None:
+    return statistics.median(values) if values else None
+
+
+def _decisions(connection: Connection, run_id: str) -> tuple[RunDecision, ...]:
+    decision = tables.decision
+    rows = connection.execute(
+        select(
+            decision.c.id,
+            decision.c.number,
+            decision.c.rule_key.label("rule"),
+            decision.c.state,
+            decision.c.reason,
+            decision.c.waits,
+        )
+        .where(decision.c.run_id == run_id)
+        .order_by(decision.c.number)
+    ).mappings()
+    return tuple(RunDecision(**row) for row in rows)
+
+
+def _figures(connection: Connection, run_id: str, limit: int) -> tuple[RunFigure, ...]:
+    outcome = tables.outcome
+    rows = connection.execute(
+        select(
+            outcome.c.task_key,
+            outcome.c.name,
+            outcome.c.slice,
+            outcome.c.value,
+            outcome.c.text,
+            outcome.c.window_end,
+        )
+        .where(outcome.c.run_id == run_id)
+        .order_by(outcome.c.id.desc())
+        .limit(limit)
+    ).mappings()
+    return tuple(RunFigure(**row) for row in rows)[::-1]
+
+
+@dataclass(frozen=True)
+class LaunchForm:
+    """What is asked for when a pipeline is launched: its parameters, and the values of its newest run."""
+
+    pipeline: str
+    parameters: dict[str, Parameter]
+    last: dict[str, Any]
+
+
+def launch_form(database: Database, pipeline_key: str) -> LaunchForm:
+    """The form of a pipeline, from today's definition. Raises UsageError PH507 when there is no such pipeline."""
+    from metadata.definitions import load_blueprint
+    from metadata.errors import UsageError
+
+    pipeline = load_blueprint(database).pipelines.get(pipeline_key)
+    if pipeline is None:
+        raise UsageError("PH507", f"pipeline {pipeline_key}", "it is not in the blueprint", "see the blueprint (3)")
+    run = tables.run
+    with database.read() as connection:
+        last = connection.execute(
+            select(run.c.bindings)
+            .where(run.c.pipeline_uid == pipeline.uid, run.c.trigger == "manual")
+            .order_by(run.c.number.desc())
+            .limit(1)
+        ).scalar()
+    return LaunchForm(pipeline_key, dict(pipeline.parameters), dict(last or {}))
+
+
+def pipelines(database: Database) -> list[str]:
+    """Keys of the pipelines of the blueprint, those that ran last first."""
+    from metadata.definitions import definition
+
+    run = tables.run
+    newest = select(run.c.pipeline_uid, func.max(run.c.number).label("number")).group_by(run.c.pipeline_uid).subquery()
+    with database.read() as connection:
+        return list(
+            connection.execute(
+                select(definition.c.key)
+                .outerjoin(newest, newest.c.pipeline_uid == definition.c.uid)
+                .where(definition.c.kind == "pipeline")
+                .order_by(func.coalesce(newest.c.number, 0).desc(), definition.c.key)
+            ).scalars()
+        )

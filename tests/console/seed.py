@@ -1,0 +1,313 @@
+"""A database as some months of operation leave it: runs in every state, failures, logs, decisions, models, figures."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, insert, update
+
+from metadata import tables
+from metadata.database import Database, next_change
+from metadata.plan import Plan, PlanTask
+from metadata.rows.runs import store_plan
+from metadata.states import BatchState, DecisionState, State
+from metadata.tasks import read_spec
+
+NOW = datetime(2013, 12, 2, 12, 4, 10, tzinfo=UTC)
+"""The instant at which the seeded database is looked at, unless another one is given."""
+
+TASKS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "ingest_flights": ({"kind": "ingest", "from": {"connection": "landing", "files": "flights-*.csv"}, "to": "bronze.flights"}, ()),
+    "ingest_weather": ({"kind": "ingest", "from": {"connection": "landing", "files": "weather-*.csv"}, "to": "bronze.weather"}, ()),
+    "clean": ({"kind": "transform", "to": "silver.flights", "sql": "SELECT * FROM bronze.flights", "retries": 2}, ("ingest_flights", "ingest_weather")),
+    "summarise": ({"kind": "transform", "to": "gold.delay_by_hour", "sql": "SELECT * FROM silver.flights"}, ("clean",)),
+    "features": ({"kind": "features", "set": "flight_context", "to": "features.flight_context"}, ("clean",)),
+    "train": ({"kind": "train", "model": "late_arrival", "when": "champion == null"}, ("features",)),
+    "predict": ({"kind": "infer", "model": "late_arrival", "to": "predictions.pending"}, ("features", "train")),
+    "watch": ({"kind": "monitor", "monitor": "late_arrival_watch"}, ("predict",)),
+    "decide": ({"kind": "decide", "decisions": ["retrain_when_worse", "hold_when_broken"]}, ("watch",)),
+    "publish": ({"kind": "transform", "to": "predictions.late_arrival", "sql": "SELECT * FROM predictions.pending"}, ("decide",)),
+}  # fmt: skip
+"""Tasks of the pipeline `flights`: spec and what each waits for."""
+
+SECONDS = (6.1, 2.4, 5.2, 1.9, 7.7, 9.3, 4.8, 3.1, 0.6, 1.4)
+ROWS = (28_796, 2_157, 28_765, 452, 28_765, None, 28_765, None, None, 28_765)
+
+BAD_FILE = {
+    "code": "PH214",
+    "thing": "task ingest_flights: landing/flights-2013-05.csv",
+    "cause": "the column arr_delay is missing; the file has 18 columns, bronze.flights declares 19",
+    "remedy": "mend the file or declare the change in the blueprint (e), then run again (r)",
+    "detail": "org.apache.spark.sql.AnalysisException: [UNRESOLVED_COLUMN] arr_delay\n  at scala.Predef$.require",
+}
+BAD_QUALITY = {
+    "code": "PH221",
+    "thing": "dataset silver.flights: quality rule has_aircraft",
+    "cause": "4.1 % of the rows break it, at most 2 % may",
+    "remedy": "look at the quarantine, then run again (r) or widen the rule (e)",
+    "detail": "1,180 of 28,796 rows: tailnum IS NOT NULL",
+}
+
+
+def uid(*names: str) -> str:
+    """The uid that the seed gives to something of that name."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, "pilothouse:" + ":".join(names)))
+
+
+def plan(pipeline: str = "flights") -> Plan:
+    """The plan of a seeded pipeline; others than `flights` have the two tasks that ingest and clean."""
+    chosen = TASKS if pipeline == "flights" else {key: TASKS[key] for key in ("ingest_flights", "clean")}
+    return Plan(
+        pipeline=pipeline,
+        pipeline_uid=uid("pipeline", pipeline),
+        tasks=tuple(
+            PlanTask(
+                key=key,
+                spec=read_spec({**spec, "uid": uid(pipeline, key)}),
+                upstream=tuple(one for one in upstream if one in chosen),
+            )
+            for key, (spec, upstream) in chosen.items()
+        ),
+    )
+
+
+def empty(database: Database) -> None:
+    """All tables, nothing in them."""
+    try:
+        from metadata import definitions  # noqa: F401 - its tables join the metadata
+    except ImportError:
+        pass
+    tables.metadata.create_all(database.engine)
+    with database.write() as connection:
+        connection.execute(insert(tables.counter).values(id=1, value=0))
+
+
+@dataclass
+class _Writer:
+    connection: Connection
+    now: datetime
+    number: int = 0
+
+    def add(self, table: str, **values: Any) -> None:
+        """One row, with the next number of a change where the table has one."""
+        target = tables.metadata.tables[table]
+        if "changed" in target.c:
+            values["changed"] = next_change(self.connection)
+        self.connection.execute(insert(target).values(**values))
+
+    def run(
+        self,
+        pipeline: str,
+        as_of: datetime,
+        started: datetime,
+        state: State,
+        *,
+        failing: str = "",
+        fault: Mapping[str, Any] | None = None,
+        running: str = "",
+        trigger: str = "schedule",
+        detail: str = "",
+        author: str = "operator",
+    ) -> str:
+        """A run with its tasks and some log lines; what comes after `failing` is blocked, after `running` waits."""
+        self.number += 1
+        run_id, made = uid("run", str(self.number)), plan(pipeline)
+        store_plan(self.connection, made, 14)
+        passed = timedelta(seconds=1)
+        rows: list[dict[str, Any]] = []
+        stopped: set[str] = set()
+        for position, task in enumerate(made.tasks):
+            at, length = started + passed, SECONDS[position]
+            word, out, ended = State.SUCCEEDED, ROWS[position], at + timedelta(seconds=length)
+            begun: datetime | None = at
+            progress = why = None
+            if stopped.intersection(task.upstream):
+                word = State.BLOCKED if failing else State.QUEUED
+                why = f"waits for {sorted(stopped.intersection(task.upstream))[0]}"
+                stopped.add(task.key)
+                out, begun = None, None
+            elif task.key == failing:
+                word, out = (state if state != State.CANCELLED else State.CANCELLED), None
+                stopped.add(task.key)
+            elif task.key == running:
+                word, out, progress = State.RUNNING, None, {"what": "stage 2 of 3", "done": 6, "total": 9}
+                stopped.add(task.key)
+            elif task.kind == "train" and self.number > 4:
+                word, out, why, begun = State.SKIPPED, None, "champion == null said no", None
+            if state in (State.QUEUED, State.SCHEDULED):
+                word, out, begun, why = State.QUEUED, None, None, ""
+            rows.append(
+                {
+                    "id": uid("task_run", str(self.number), task.key), "run_id": run_id, "attempt": 1,
+                    "task_key": task.key, "task_uid": task.spec.uid, "kind": task.kind, "position": position,
+                    "upstream": list(task.upstream), "state": word, "state_detail": why or "",
+                    "fault": dict(fault) if fault and task.key == failing else None, "tries": 1 if begun else 0,
+                    "rows_in": out, "rows_out": out, "rows_bad": 31 if task.key == "clean" and out else None,
+                    "progress": progress, "started_at": begun,
+                    "ended_at": ended if begun and word.final else None,
+                    "heartbeat_at": self.now if word == State.RUNNING else None,
+                }
+            )  # fmt: skip
+            passed += timedelta(seconds=length) if begun else timedelta()
+        ended_at = started + passed if state.final else None
+        self.add(
+            "run", id=run_id, number=self.number, pipeline_uid=made.pipeline_uid, pipeline_key=pipeline,
+            plan_hash=made.hash, revision=14, bindings={}, as_of=as_of, trigger=trigger, author=author, attempt=1,
+            state=state, state_detail=detail, fault=dict(fault) if fault else None, created_at=started,
+            started_at=None if state in (State.QUEUED, State.SCHEDULED) else started, ended_at=ended_at,
+            heartbeat_at=self.now,
+        )  # fmt: skip
+        for row in rows:
+            self.add("task_run", **row)
+        self.log(run_id, rows)
+        return run_id
+
+    def log(self, run_id: str, rows: list[dict[str, Any]]) -> None:
+        """What tasks say; one line tries to be markup, one to move the cursor."""
+        for row in rows:
+            if row["started_at"] is None:
+                continue
+            lines = [("INFO", f"{row['task_key']} begins")]
+            if row["rows_out"]:
+                lines.append(("INFO", f"wrote {row['rows_out']:,} rows [bold red]not markup[/] \x1b[31mnot red\x1b[0m"))
+            if row["fault"]:
+                lines.append(("ERROR", row["fault"]["cause"]))
+            for offset, (level, message) in enumerate(lines):
+                self.add(
+                    "task_log", run_id=run_id, attempt=1, task_key=row["task_key"],
+                    at=row["started_at"] + timedelta(milliseconds=250 * offset), level=level, message=message,
+                )  # fmt: skip
+
+
+def seed(database: Database, now: datetime = NOW) -> None:
+    """Fill a database whose tables exist."""
+    with database.write() as connection:
+        writer = _Writer(connection, now)
+        _backfill(writer)
+        months = [datetime(2013, month, 2, 6, tzinfo=UTC) for month in range(1, 13)]
+        runs = []
+        for index, as_of in enumerate(months):
+            back = now - timedelta(hours=12 - index)
+            if index == 11:
+                runs.append(writer.run("flights", as_of, now - timedelta(seconds=34), State.RUNNING, running="predict"))
+            elif index == 10:
+                runs.append(
+                    writer.run(
+                        "flights", as_of, back, State.FAILED, failing="clean", fault=BAD_QUALITY, trigger="manual"
+                    )
+                )
+            elif index == 4:
+                runs.append(writer.run("flights", as_of, back, State.FAILED, failing="ingest_flights", fault=BAD_FILE))
+            else:
+                runs.append(writer.run("flights", as_of, back, State.SUCCEEDED))
+        writer.run("weather", now - timedelta(hours=2), now - timedelta(hours=2), State.SUCCEEDED)
+        writer.run(
+            "weather", now - timedelta(hours=1), now - timedelta(hours=1), State.LOST, failing="clean",
+            detail="no heartbeat for 20 s; its process is gone",
+        )  # fmt: skip
+        writer.run("weather", now, now - timedelta(seconds=3), State.QUEUED, detail="waits for a slot: 4 of 4 run")
+        _data(writer, runs)
+        _models(writer, runs, months)
+        _decisions(writer, runs, months)
+
+
+def _backfill(writer: _Writer) -> None:
+    long_ago = writer.now - timedelta(days=3)
+    writer.run("backfill_2012", datetime(2012, 1, 1, tzinfo=UTC), long_ago, State.CANCELLED, failing="clean",
+               trigger="manual", detail="cancelled by operator")  # fmt: skip
+    writer.run("weather", long_ago, long_ago + timedelta(hours=1), State.SUCCEEDED)
+
+
+def _data(writer: _Writer, runs: list[str]) -> None:
+    for key, rows, age in (
+        ("bronze.flights", 28_796 * 10, timedelta(minutes=1)),
+        ("bronze.weather", 23_910, timedelta(hours=26)),
+        ("silver.flights", 287_650, timedelta(minutes=3)),
+        ("gold.delay_by_hour", 6_112, timedelta(hours=2)),
+        ("features.flight_context", 287_650, timedelta(minutes=2)),
+        ("predictions.late_arrival", 201_355, timedelta(hours=2)),
+    ):
+        dataset = uid("dataset", key)
+        writer.add(
+            "dataset_state", dataset_uid=dataset, dataset_key=key, columns={"origin": "string"}, rows=rows, version=12,
+            sequence=12, as_of=writer.now - age, written_at=writer.now - age,
+        )  # fmt: skip
+        writer.add(
+            "batch", id=uid("batch", key), dataset_uid=dataset, sequence=12, state=BatchState.WRITTEN,
+            held=key == "predictions.late_arrival", run_id=runs[9], task_run_id=uid("task_run", "12", "clean"),
+            task_key="clean", task_uid=uid("flights", "clean"), plan_hash=plan().hash, as_of=writer.now - age,
+            intent={}, rows_in=28_796, rows_out=28_765, rows_bad=31, quality={"has_aircraft": {"bad": 31}}, version=12,
+            opened_at=writer.now - age, closed_at=writer.now - age,
+        )  # fmt: skip
+
+
+def _models(writer: _Writer, runs: list[str], months: list[datetime]) -> None:
+    model, monitor = uid("model", "late_arrival"), uid("monitor", "late_arrival_watch")
+    for version, index, value in ((1, 3, 0.641), (2, 8, 0.652), (3, 11, 0.664)):
+        until = months[index]
+        writer.add(
+            "model_version", model_uid=model, version=version, model_key="late_arrival", run_id=runs[index],
+            task_run_id=uid("task_run", str(index + 3), "train"), tracking_run_id=uid("mlflow", str(version)).replace("-", ""),
+            source=f"models:/late_arrival/{version}", trained_from=until - timedelta(days=90), trained_until=until - timedelta(days=18),
+            tested_from=until - timedelta(days=18), tested_until=until, rows_trained=64_310, rows_tested=16_077,
+            metric="roc_auc", metric_value=value, digest="9c41e07", features=["carrier", "origin", "temp"],
+            reference={"prediction": {"edges": [0, 0.25, 0.5, 0.75, 1], "share": [0.55, 0.3, 0.1, 0.05]}}, created_at=until,
+        )  # fmt: skip
+    aliases = (("champion", 1, None, 3), ("champion", 2, 1, 8), ("challenger", 3, None, 11))
+    for alias, version, previous, index in aliases:
+        writer.add(
+            "alias_history", model_uid=model, alias=alias, version=version, previous=previous, run_id=runs[index],
+            author="operator", reason="+0.011 roc_auc [0.004, 0.018] over the champion", as_of=months[index], at=months[index],
+        )  # fmt: skip
+    for index in range(4, 12):
+        window = {"window_start": months[index - 1], "window_end": months[index]}
+        figures = [
+            ("monitor", monitor, "", "roc_auc", 0.66 - 0.004 * index),
+            ("monitor", monitor, "version:2", "roc_auc", 0.655),
+        ]
+        for slice_, drift in (("temp", 0.35 * index), ("carrier", 0.02), ("origin", 0.01 * index)):
+            figures += [("monitor", monitor, slice_, "psi", drift), ("monitor", monitor, slice_, "psi_threshold", 0.4)]
+            figures += [("monitor", monitor, slice_, "null_rate", 0.01)]
+        figures += [("monitor", monitor, "", "prediction_psi", 0.03 * index), ("monitor", monitor, "", "rows", 28_000)]
+        for kind, subject, slice_, name, value in figures:
+            writer.add(
+                "outcome", run_id=runs[index], attempt=1, task_key="watch", subject_kind=kind, subject_uid=subject,
+                slice=slice_, name=name, value=value, as_of=months[index], **window,
+            )  # fmt: skip
+
+
+def _decisions(writer: _Writer, runs: list[str], months: list[datetime]) -> None:
+    rules = {
+        "retrain_when_worse": "performance.roc_auc < champion.roc_auc - 0.02",
+        "hold_when_broken": "worst(null_rate) > 0.3",
+    }
+    told = (
+        ("retrain_when_worse", 3, DecisionState.UNDECIDED, "performance.roc_auc is not there yet", False),
+        ("retrain_when_worse", 7, DecisionState.QUIET, "0.641 is not below 0.621", False),
+        ("retrain_when_worse", 8, DecisionState.FIRED, "0.618 < 0.641 - 0.02", False),
+        ("retrain_when_worse", 9, DecisionState.HELD, "cooldown until 2013-11-01", False),
+        ("hold_when_broken", 8, DecisionState.QUIET, "0.01 is not above 0.3", False),
+        ("hold_when_broken", 9, DecisionState.FIRED, "null_rate of temp 0.41 > 0.3", True),
+    )
+    for number, (rule, index, state, reason, waits) in enumerate(told, 1):
+        writer.add(
+            "decision", id=uid("decision", str(number)), number=number, run_id=runs[index], attempt=1, task_key="decide",
+            rule_uid=uid("decision", rule), rule_key=rule, state=state, reason=reason, expression=rules[rule],
+            inputs={"performance": {"roc_auc": 0.618}, "champion": {"roc_auc": 0.641}, "null_rate": {"temp": 0.41}},
+            actions={"hold": "publish", "alert": "critical"} if waits else {"retrain": "late_arrival"},
+            as_of=months[index], decided_at=months[index], waits=waits,
+        )  # fmt: skip
+
+
+def go_on(database: Database, number: int, task_key: str, state: State = State.SUCCEEDED) -> None:
+    """Move a task of a seeded run, as its flow would."""
+    with database.write() as connection:
+        connection.execute(
+            update(tables.task_run)
+            .where(tables.task_run.c.id == uid("task_run", str(number), task_key))
+            .values(state=state, progress=None, ended_at=NOW, changed=next_change(connection))
+        )
