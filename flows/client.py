@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from flows.services.prefect_api import PrefectApi
     from metadata.rows.runs import Run
 
+SERVICE_FAULTS = frozenset({"PH311", "PH410", "PH411"})
+"""Codes of faults that a restarted service mends: the orchestrator or the compute did not answer."""
 UP_SECONDS = 120.0
 """How long `ensure_up(wait=True)` waits; a first start downloads Spark's Delta jars."""
 DOWN_SECONDS = 45.0

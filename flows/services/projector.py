@@ -1,7 +1,8 @@
 """The projector: writes into our rows what Prefect knows of runs, and hands on to Prefect what our rows ask for.
 
 What people ask for is a row before it is a call to Prefect. A launch or a cancellation whose call was lost (the console
-was killed, the server was down) is handed on from here, so that nothing asked for is forgotten.
+was killed, the server was down) is handed on from here, so that nothing asked for is forgotten. Schedules are always
+handed on from here: a blueprint can be applied while nothing runs.
 """
 
 from __future__ import annotations
@@ -13,11 +14,16 @@ from datetime import timedelta
 from typing import Any
 
 from flows import client
-from flows.services import logs, records
+from flows.services import deployments, logs, records
+from flows.services.deployments import ScheduleSpec
 from flows.services.prefect_api import PrefectApi
 from flows.services.settling import judge
 from metadata.database import Database
+from metadata.definitions import load_blueprint
 from metadata.errors import PilothouseError
+from metadata.kinds import Blueprint
+from metadata.migrations import ensure
+from metadata.revisions import newest_revision
 from metadata.rows.runs import Run, attach_flow_run, set_run_state, unsettled_runs
 from metadata.settings import settings
 from metadata.states import State
@@ -38,12 +44,26 @@ class Projector:
     def __init__(self, database: Database, api: PrefectApi) -> None:
         self._database = database
         self._api = api
+        self._revision: int | None = None
 
     def round(self) -> bool:
-        """Bring every unsettled run up to date. Gives whether there was any.
+        """Bring unsettled runs up to date, and schedules after a new revision. Gives whether a run was unsettled.
 
         Raises `PilothouseError` when Prefect or the database is not there; the next round makes up for it.
         """
+        busy = self._settle_all()
+        self._follow_schedules()
+        return busy
+
+    def _follow_schedules(self) -> None:
+        revision = newest_revision(self._database)
+        if revision != self._revision:
+            specs = schedules_of(load_blueprint(self._database))
+            deployments.sync_schedules(self._api, specs)
+            self._revision = revision
+            log.info("revision %d: %d schedules", revision, len(specs))
+
+    def _settle_all(self) -> bool:
         runs = unsettled_runs(self._database)
         launched = {run.flow_run_id: run for run in runs if run.flow_run_id}
         known = self._flow_runs(list(launched))
@@ -87,6 +107,22 @@ class Projector:
             attach_flow_run(self._database, run.id, client.create_flow_run(run.id, run.attempt))
 
 
+def schedules_of(blueprint: Blueprint) -> list[ScheduleSpec]:
+    """What Prefect must know of the blueprint's schedules."""
+    return [
+        ScheduleSpec(
+            uid=schedule.uid,
+            key=key,
+            pipeline_uid=blueprint.pipelines[schedule.pipeline].uid,
+            cron=schedule.cron,
+            timezone=schedule.timezone,
+            overlap=schedule.overlap,
+            enabled=schedule.enabled,
+        )
+        for key, schedule in blueprint.schedules.items()
+    ]
+
+
 def follow(database: Database, leave: threading.Event) -> None:
     """Go round until `leave` is set. What is away is waited for, and said once."""
     folder, said = settings().state, ""
@@ -108,7 +144,9 @@ def main() -> None:
     logs.to_stdout()
     leave = threading.Event()
     signal.signal(signal.SIGTERM, lambda _number, _frame: leave.set())
-    follow(Database.of(settings()), leave)
+    database = Database.of(settings())
+    ensure(database)
+    follow(database, leave)
 
 
 if __name__ == "__main__":
