@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,6 +92,7 @@ revision_item = Table(
     Column("position", Integer, nullable=False),
     Column("kind", WORD, nullable=False),
     Column("key", KEY, nullable=False),
+    Column("key_before", KEY),
     Column("before", JSON(none_as_null=True)),
     Column("after", JSON(none_as_null=True)),
     Index("ix_revision_item_uid", "uid"),
@@ -170,7 +171,7 @@ def from_rows(kind: str, common: Mapping[str, Any], rows: Mapping[str, Iterable[
 def load_blueprint(database: Database, revision_number: int | None = None) -> Blueprint:
     """Today's blueprint with the uids of definitions and tasks, or the blueprint as a revision left it."""
     with database.read() as connection:
-        return read_blueprint(connection) if revision_number is None else _read_past(connection, revision_number)
+        return read_blueprint(connection) if revision_number is None else read_past(connection, revision_number)
 
 
 def read_blueprint(connection: Connection) -> Blueprint:
@@ -192,6 +193,25 @@ def read_blueprint(connection: Connection) -> Blueprint:
     return Blueprint.model_validate(sections)
 
 
+def read_past(connection: Connection, number: int) -> Blueprint:
+    """The blueprint as a revision left it, replayed from the log, within a transaction."""
+    query = (
+        select(revision_item)
+        .where(revision_item.c.revision <= number)
+        .order_by(revision_item.c.revision, revision_item.c.position)
+    )
+    state: dict[str, tuple[str, str, dict[str, Any]]] = {}
+    for row in connection.execute(query).mappings():
+        if row["after"] is None:
+            state.pop(row["uid"], None)
+        else:
+            state[row["uid"]] = (row["kind"], row["key"], row["after"])
+    sections: dict[str, dict[str, Any]] = defaultdict(dict)
+    for uid, (kind, key, body) in state.items():
+        sections[SECTIONS[kind]][key] = {**body, "uid": uid}
+    return Blueprint.model_validate(sections)
+
+
 def write_rows(connection: Connection, values: Iterable[tuple[str, Definition]]) -> None:
     """Replace the rows of definitions (kind, definition) in the tables of their kinds."""
     together: Rows = defaultdict(list)
@@ -210,18 +230,23 @@ def write_rows(connection: Connection, values: Iterable[tuple[str, Definition]])
 
 
 def write_references(connection: Connection, values: Iterable[tuple[str, Definition]], blueprint: Blueprint) -> None:
-    """Replace what definitions (kind, definition) refer to. The database refuses a reference to nothing."""
+    """Replace what definitions (kind, definition) refer to. The database refuses to refer to what is not there."""
     rows: list[dict[str, str]] = []
     uids: list[str] = []
-    for _kind, value in values:
+    for _, value in values:
         uids.append(value.uid)
-        for path, to_kind, to_key in references(value):
-            target = blueprint.get(to_kind, to_key)
-            rows.append({"from_uid": value.uid, "path": path, "to_uid": target.uid if target else f"no {to_key}"[:36]})
-    for start in range(0, len(uids), _CHUNK):
-        connection.execute(delete(reference).where(reference.c.from_uid.in_(uids[start : start + _CHUNK])))
+        for path, kind, key in references(value):
+            target = blueprint.get(kind, key)
+            rows.append({"from_uid": value.uid, "path": path, "to_uid": target.uid if target else ""})
+    forget_references(connection, uids)
     if rows:
         connection.execute(insert(reference), rows)
+
+
+def forget_references(connection: Connection, uids: Sequence[str]) -> None:
+    """Remove what definitions refer to, so that they, or what they refer to, may be deleted."""
+    for start in range(0, len(uids), _CHUNK):
+        connection.execute(delete(reference).where(reference.c.from_uid.in_(uids[start : start + _CHUNK])))
 
 
 def used_by(database: Database, uid: str) -> list[Use]:
@@ -246,22 +271,3 @@ def _uses(database: Database, condition: Any, other: Any) -> list[Use]:
     )
     with database.read() as connection:
         return [Use(*row) for row in connection.execute(query)]
-
-
-def _read_past(connection: Connection, number: int) -> Blueprint:
-    """Replays the log up to a revision."""
-    query = (
-        select(revision_item)
-        .where(revision_item.c.revision <= number)
-        .order_by(revision_item.c.revision, revision_item.c.position)
-    )
-    state: dict[str, tuple[str, str, dict[str, Any]]] = {}
-    for row in connection.execute(query).mappings():
-        if row["after"] is None:
-            state.pop(row["uid"], None)
-        else:
-            state[row["uid"]] = (row["kind"], row["key"], row["after"])
-    sections: dict[str, dict[str, Any]] = defaultdict(dict)
-    for uid, (kind, key, body) in state.items():
-        sections[SECTIONS[kind]][key] = {**body, "uid": uid}
-    return Blueprint.model_validate(sections)

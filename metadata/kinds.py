@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, model_validator
 
 from metadata.references import DatasetKey, FeatureSetKey, ModelKey, MonitorKey, PipelineKey
+from metadata.tagged import Tagged
 from metadata.tasks import TaskSpec, read_spec
 from metadata.values import Duration, Share
 
@@ -33,7 +34,7 @@ class Definition(Part):
     tags: tuple[str, ...] = Field((), description="Words to filter by.")
 
 
-class FilesConnection(Definition):
+class FilesConnection(Tagged, Definition):
     """A folder of files, below the data root or in an object store."""
 
     KIND: ClassVar[str] = "connection"
@@ -45,7 +46,7 @@ class FilesConnection(Definition):
     header: bool = Field(True, description="Whether the first line of a text file names the columns.")
 
 
-class SqlConnection(Definition):
+class SqlConnection(Tagged, Definition):
     """A relational database, by SQLAlchemy URL."""
 
     KIND: ClassVar[str] = "connection"
@@ -200,7 +201,7 @@ class Reference(Part):
     performance: Literal["test"] = "test"
 
 
-class CalibratedThreshold(Part):
+class CalibratedThreshold(Tagged, Part):
     """mean + sigmas · std (ddof 0) of the statistic over reference chunks, with a minimum n and a minimum effect."""
 
     kind: Literal["calibrated"] = "calibrated"
@@ -211,7 +212,7 @@ class CalibratedThreshold(Part):
     min_effect: float = Field(0.1, ge=0)
 
 
-class FixedThreshold(Part):
+class FixedThreshold(Tagged, Part):
     """Limits written down."""
 
     kind: Literal["fixed"] = "fixed"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from metadata.tagged import Tagged
 from metadata.values import Duration
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Ports(BaseModel):
     outputs: tuple[Ref, ...] = ()
 
 
-class TaskSpec(BaseModel):
+class TaskSpec(Tagged):
     """What every task of a pipeline has. A kind adds its parameters by subclassing."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)

@@ -1,0 +1,209 @@
+"""What applying a document would do to a blueprint: pure, definition by definition and field by field."""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from metadata.definitions import content, json_text
+from metadata.errors import PilothouseError
+from metadata.kinds import SECTIONS, Blueprint, Definition, Pipeline
+from metadata.references import with_new_keys
+
+Action = Literal["created", "changed", "renamed", "deleted"]
+
+
+@dataclass(frozen=True)
+class FieldChange:
+    """One difference inside a definition. `path` has dots, such as `tasks.clean.sql`; values are JSON."""
+
+    path: str
+    action: Literal["added", "removed", "changed", "renamed", "reordered"]
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True)
+class Change:
+    """What happens to one definition. `fields` is empty when it is created or deleted."""
+
+    action: Action
+    kind: str
+    key: str
+    uid: str
+    key_before: str | None
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    fields: tuple[FieldChange, ...] = ()
+
+
+@dataclass(frozen=True)
+class ChangeSet:
+    """Edits that are not applied yet, and the blueprint as they leave it (uids filled, `was` gone)."""
+
+    changes: tuple[Change, ...]
+    blueprint: Blueprint
+
+    def __bool__(self) -> bool:
+        return bool(self.changes)
+
+    def count(self, action: Action) -> int:
+        """How many definitions are created, changed, renamed or deleted."""
+        return sum(change.action == action for change in self.changes)
+
+
+def diff(current: Blueprint, wanted: Blueprint, prune: bool = False) -> ChangeSet:
+    """What applying the document `wanted` to `current` does. What it does not name is kept, unless `prune` is given.
+
+    Raises PilothouseError PH304 when two definitions, or two tasks of a pipeline, say that they were the same one.
+    """
+    merged = _merge(current, wanted, prune)
+    old = {value.uid: (kind, key, value) for kind, key, value in current}
+    changes = list(_differences(old, merged))
+    kept = {value.uid for _, _, value in merged}
+    for uid, (kind, key, value) in old.items():
+        if uid not in kept:
+            changes.append(Change("deleted", kind, key, uid, key, content(value), None))
+    return ChangeSet(tuple(changes), merged)
+
+
+def field_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[FieldChange, ...]:
+    """Differences between two JSON forms of a definition."""
+    return tuple(_walk("", before, after))
+
+
+def _differences(old: Mapping[str, tuple[str, str, Definition]], merged: Blueprint) -> Iterator[Change]:
+    for kind, key, value in merged:
+        said = content(value)
+        if value.uid not in old:
+            yield Change("created", kind, key, value.uid, None, None, said)
+            continue
+        _, old_key, old_value = old[value.uid]
+        old_said = content(old_value)
+        if old_key == key and json_text(old_said) == json_text(said):
+            continue
+        fields = tuple(_walk("", _full(old_value), _full(value)))
+        action: Action = "changed" if old_key == key else "renamed"
+        yield Change(action, kind, key, value.uid, old_key, old_said, said, fields)
+
+
+def _merge(current: Blueprint, wanted: Blueprint, prune: bool) -> Blueprint:
+    sections: dict[str, dict[str, Definition]] = defaultdict(dict)
+    new_keys: dict[tuple[str, str], str] = {}
+    taken: set[str] = set()
+    named: dict[tuple[str, str], Definition] = {}
+    for kind, section in SECTIONS.items():
+        there: dict[str, Definition] = getattr(current, section)
+        asked: dict[str, Definition] = getattr(wanted, section)
+        for key, origin in _origins(kind, there, {name: each.was for name, each in asked.items()}).items():
+            before = there.get(origin) if origin is not None else None
+            named[kind, key] = _identified(asked[key], before)
+            if before is not None and origin is not None:
+                taken.add(before.uid)
+                if origin != key:
+                    new_keys[kind, origin] = key
+    for kind, key, value in current:
+        if value.uid not in taken and not prune:
+            if (kind, key) in named:
+                raise _twice(kind, key)
+            sections[SECTIONS[kind]][key] = with_new_keys(value, new_keys) if new_keys else value
+        elif value.uid in taken:
+            place = new_keys.get((kind, key), key)
+            sections[SECTIONS[kind]][place] = named.pop((kind, place))
+    for (kind, key), value in named.items():
+        sections[SECTIONS[kind]][key] = value
+    return Blueprint.model_validate(sections)
+
+
+def _origins(thing: str, there: Collection[str], asked: Mapping[str, str | None]) -> dict[str, str | None]:
+    """For each key that is asked for, the key whose identity it takes, or None when it is new.
+
+    `was` counts only while its key is not there yet, or was itself given away: applying a document twice is as once.
+    """
+    renamed: dict[str, str] = {}
+    for key, was in asked.items():
+        if was is not None and was in there and key not in there:
+            if was in renamed.values():
+                raise _twice(thing, was)
+            renamed[key] = was
+    moved = True
+    while moved:
+        moved = False
+        for key, was in asked.items():
+            given_away = key not in renamed and key in renamed.values()
+            if given_away and was is not None and was in there and was not in renamed.values():
+                renamed[key] = was
+                moved = True
+    gone = set(renamed.values())
+    return {key: renamed.get(key, key if key in there and key not in gone else None) for key in asked}
+
+
+def _identified(value: Definition, before: Definition | None) -> Definition:
+    """`value` with the uid of `before`, or a new one; its tasks likewise."""
+    updates: dict[str, Any] = {"uid": before.uid if before else str(uuid.uuid4()), "was": None}
+    if isinstance(value, Pipeline):
+        there = before.tasks if isinstance(before, Pipeline) else {}
+        origins = _origins("task", there, {key: task.was for key, task in value.tasks.items()})
+        updates["tasks"] = {
+            key: task.model_copy(
+                update={"was": None, "uid": there[origin].uid if (origin := origins[key]) else str(uuid.uuid4())}
+            )
+            for key, task in value.tasks.items()
+        }
+    return value.model_copy(update=updates)
+
+
+def _twice(thing: str, key: str) -> PilothouseError:
+    return PilothouseError(
+        "PH304", f"{thing} {key}", "two entries say that they were it", "leave was: on the one that takes its history"
+    )
+
+
+def _full(value: Definition) -> dict[str, Any]:
+    return value.model_dump(mode="json", by_alias=True, exclude={"uid", "was"})
+
+
+def _walk(path: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[FieldChange]:
+    renamed = _renamed(before, after)
+    for key, value in before.items():
+        place = f"{path}{key}"
+        new_key = renamed.get(key, key)
+        if new_key not in after or (new_key == key and key in renamed.values()):
+            yield FieldChange(place, "removed", _shown(value), None)
+            continue
+        other = after[new_key]
+        if new_key != key:
+            yield FieldChange(f"{path}{new_key}", "renamed", key, new_key)
+        if isinstance(value, Mapping) and isinstance(other, Mapping):
+            yield from _walk(f"{path}{new_key}.", value, other)
+        elif value != other and not (key == "uid" and _is_task(before)):
+            yield FieldChange(place, "changed", value, other)
+    known = {renamed.get(key, key) for key in before}
+    for key, value in after.items():
+        if key not in known:
+            yield FieldChange(f"{path}{key}", "added", None, _shown(value))
+    old_order = [renamed.get(key, key) for key in before if renamed.get(key, key) in after]
+    new_order = [key for key in after if key in known]
+    if old_order != new_order:
+        yield FieldChange(path.rstrip("."), "reordered", old_order, new_order)
+
+
+def _renamed(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, str]:
+    """Entries that stand under another key now, told by their uid: old key → new key."""
+    places = {each["uid"]: key for key, each in after.items() if _is_task(each)}
+    return {
+        key: places[each["uid"]]
+        for key, each in before.items()
+        if _is_task(each) and places.get(each["uid"], key) != key
+    }
+
+
+def _is_task(value: Any) -> bool:
+    return isinstance(value, Mapping) and "kind" in value and isinstance(value.get("uid"), str)
+
+
+def _shown(value: Any) -> Any:
+    return {key: each for key, each in value.items() if key != "uid"} if _is_task(value) else value

@@ -1,0 +1,73 @@
+"""Databases for tests of rows: each test runs on SQLite and on PostgreSQL, on a database of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from metadata import migrations
+from metadata.database import Database
+from tests.metadata.postgres import Postgres, PostgresMissingError
+
+BACKENDS = ("sqlite", "postgresql")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A running PostgreSQL; tests that need it are skipped where there is none, but never in CI."""
+    try:
+        server = Postgres()
+    except PostgresMissingError as error:
+        if os.environ.get("CI"):
+            pytest.fail(f"CI must have PostgreSQL: {error}")
+        pytest.skip(f"no PostgreSQL here: {error}")
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file to copy from."""
+    path = tmp_path_factory.mktemp("template") / "metadata.db"
+    database = Database(f"sqlite:///{path}")
+    migrations.upgrade(database)
+    database.close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: Postgres) -> str:
+    """Name of a migrated PostgreSQL database to copy from."""
+    database = Database(postgres.create(name="migrated"))
+    migrations.upgrade(database)
+    database.close()
+    return "migrated"
+
+
+@pytest.fixture(params=BACKENDS)
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A migrated, empty metadata database."""
+    if request.param == "sqlite":
+        path = tmp_path / "metadata.db"
+        shutil.copy(request.getfixturevalue("sqlite_template"), path)
+        made = Database(f"sqlite:///{path}")
+    else:
+        template = request.getfixturevalue("postgres_template")
+        made = Database(request.getfixturevalue("postgres").create(template=template))
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=BACKENDS)
+def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A database without any table."""
+    if request.param == "sqlite":
+        made = Database(f"sqlite:///{tmp_path / 'metadata.db'}")
+    else:
+        made = Database(request.getfixturevalue("postgres").create())
+    yield made
+    made.close()
