@@ -1,0 +1,70 @@
+"""Lineage from plans: what comes of what, by which task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from metadata.kinds import SECTIONS
+from metadata.plan import Plan
+from metadata.tasks import Ref
+
+
+@dataclass(frozen=True)
+class Edge:
+    """Something of `from_kind` flows into something of `to_kind`, through a task or by definition (empty task key)."""
+
+    from_kind: str
+    from_uid: str
+    to_kind: str
+    to_uid: str
+    task_uid: str
+    task_key: str
+
+
+def edges(plan: Plan) -> list[Edge]:
+    """Every edge of a plan, each once: connection → dataset → feature set → model → dataset → monitor → decision."""
+    found: dict[Edge, None] = {}
+    for task in plan.tasks:
+        for source in task.inputs:
+            for target in task.outputs:
+                if source != target:
+                    found.setdefault(_edge(plan, source, target, task.spec.uid, task.key))
+    for key, dataset in plan.materialised.items():
+        if dataset in plan.datasets:
+            found.setdefault(_edge(plan, Ref("feature_set", key), Ref("dataset", dataset), "", ""))
+    for key, monitor in plan.monitors.items():
+        if monitor.model in plan.models:
+            found.setdefault(_edge(plan, Ref("model", monitor.model), Ref("monitor", key), "", ""))
+    return list(found)
+
+
+def walk(
+    known: Iterable[Edge], start: tuple[str, str], direction: Literal["up", "down"], depth: int
+) -> Iterator[tuple[int, Edge]]:
+    """Edges reached from `start` (kind, uid), breadth first, with their distance from 1; each edge once."""
+    near: dict[tuple[str, str], list[Edge]] = {}
+    for edge in known:
+        end = (edge.to_kind, edge.to_uid) if direction == "up" else (edge.from_kind, edge.from_uid)
+        near.setdefault(end, []).append(edge)
+    seen, frontier = {start}, [start]
+    for distance in range(1, depth + 1):
+        ahead: list[tuple[str, str]] = []
+        for place in frontier:
+            for edge in near.get(place, ()):
+                yield distance, edge
+                other = (edge.from_kind, edge.from_uid) if direction == "up" else (edge.to_kind, edge.to_uid)
+                if other not in seen:
+                    seen.add(other)
+                    ahead.append(other)
+        frontier = ahead
+
+
+def _edge(plan: Plan, source: Ref, target: Ref, task_uid: str, task_key: str) -> Edge:
+    return Edge(source.kind, _uid(plan, source), target.kind, _uid(plan, target), task_uid, task_key)
+
+
+def _uid(plan: Plan, ref: Ref) -> str:
+    uid: str = getattr(plan, SECTIONS[ref.kind])[ref.key].uid
+    return uid
