@@ -24,6 +24,7 @@ LABEL_SETTING = "spark.databricks.delta.commitInfo.userMetadata"
 NO_TABLE = ("DELTA_TABLE_ONLY_OPERATION", "DELTA_MISSING_DELTA_TABLE", "DELTA_TABLE_NOT_FOUND", "PATH_NOT_FOUND")
 # Another writer was faster: the same write on the newer version is right, because it may be repeated.
 CONFLICT = "DELTA_CONCURRENT"
+WRITES = ("WRITE", "MERGE")
 TRIES, PAUSE_SECONDS = 4, 0.5
 HISTORY_ROWS = 50
 
@@ -48,13 +49,15 @@ def append(
     batch: int,
     partition_by: Sequence[str] = (),
     evolve: bool = False,
+    exists: bool | None = None,
 ) -> int:
     """Write `frame` as the rows of `batch`, in place of what an earlier try left of it. Returns the table's version.
 
     `frame` holds the column `_batch`, always `batch`. The first write makes the table, with the frame's columns;
-    `evolve` lets later ones add columns.
+    `evolve` lets later ones add columns. Who knows whether the table `exists`, and that the columns fit it, spares the
+    question.
     """
-    first = not _fitting(spark, frame, path, evolve)
+    first = not (_fitting(spark, frame, path, evolve) if exists is None else exists)
     return _committed(spark, path, batch, lambda: _append(frame, path, batch, partition_by, evolve, first))
 
 
@@ -85,13 +88,17 @@ def merge(
     batch: int,
     partition_by: Sequence[str] = (),
     evolve: bool = False,
+    exists: bool | None = None,
+    unique: bool = False,
 ) -> int:
     """Update the rows that `frame` has by `keys` (NULL equals NULL) and insert the others. Returns the version.
 
-    Raises `PilothouseError` PH420 when the frame itself has a key twice: no order says which row would win.
+    Raises `PilothouseError` PH420 when the frame itself has a key twice: no order says which row would win. Who knows
+    whether the table `exists` (with fitting columns), and that keys are `unique`, spares the questions.
     """
-    _refuse_duplicates(frame, keys)
-    if not _fitting(spark, frame, path, evolve):
+    if not unique:
+        _refuse_duplicates(frame, keys)
+    if not (_fitting(spark, frame, path, evolve) if exists is None else exists):
         return _committed(spark, path, batch, lambda: _append(frame, path, batch, partition_by, evolve, True))
     matched = " AND ".join(f"target.{_name(key)} <=> source.{_name(key)}" for key in keys)
     statement = (
@@ -104,6 +111,17 @@ def merge(
             spark.sql(statement, source=frame)
 
     return _committed(spark, path, batch, write)
+
+
+def committed(spark: SparkSession, path: str, after: int | None) -> int | None:
+    """The version that the newest write or merge after version `after` made; None when there was none.
+
+    Batches of a table are written one at a time, so that such a commit is that of the batch which is open.
+    """
+    floor = -1 if after is None else after
+    own = [row.version for row in _history(spark, path, HISTORY_ROWS) if row.operation in WRITES]
+    newest = int(max(own, default=-1))
+    return newest if newest > floor else None
 
 
 def relation(path: str, version: int, batches: Collection[int] | None = None) -> str:

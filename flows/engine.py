@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from flows.delta import append, merge, overwrite, relation, table_exists, table_version
+from flows.delta import append, committed, merge, overwrite, relation, table_exists, table_version
 from metadata.errors import ServiceDownError, UsageError
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Progress",
     "append",
+    "committed",
     "connect",
     "interrupt",
     "merge",
