@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ import pytest
 
 from flows import client
 from flows.services import deployments, process, records
-from flows.services.prefect_api import PrefectApi
+from flows.services.catalog import PrefectServer
+from flows.services.prefect_api import PrefectApi, basic
 from flows.services.process import Identity
+from flows.services.records import Record
 from metadata.settings import settings
 
 FINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
@@ -34,6 +37,25 @@ def fresh_home(folder: Path, **variables: str) -> Iterator[None]:
         finally:
             client.down()
             settings.cache_clear()
+
+
+@contextmanager
+def running_prefect(folder: Path) -> Iterator[PrefectApi]:
+    """A Prefect server alone, which the client finds in the home `folder`, with our work pool and launch deployment."""
+    with fresh_home(folder):
+        server = PrefectServer(settings())
+        launch = server.launch(None)
+        child = process.spawn(launch.argv, launch.env, launch.folder, server.log, launch.pass_fds)
+        identity = process.identify(child.pid)
+        assert identity is not None
+        record = Record(server.name, "up", datetime.now(UTC), launch.url, launch.token, child.pid, identity.started)
+        records.save(settings().state, record)
+        with PrefectApi(launch.url, basic(launch.token), seconds=30) as api:
+            until(api.healthy, 60, "server healthy")
+            deployments.prepare(api)
+            yield api
+        child.terminate()
+        child.wait(20)
 
 
 def until(condition: Callable[[], Any], seconds: float, what: str = "") -> Any:

@@ -10,12 +10,10 @@ from typing import Any
 
 import pytest
 
-from flows.services import deployments, process
-from flows.services.catalog import PrefectServer
+from flows.services import deployments
 from flows.services.deployments import LAUNCH, PREFIX, ScheduleSpec
-from flows.services.prefect_api import PrefectApi, basic
-from metadata.settings import settings
-from tests.flows.homes import fresh_home, until
+from flows.services.prefect_api import PrefectApi
+from tests.flows.homes import running_prefect, until
 
 pytestmark = pytest.mark.slow
 NIGHTLY = ScheduleSpec("u-1", "nightly", "p-1", "0 3 * * *", "Europe/Berlin", "queue", True)
@@ -25,16 +23,8 @@ HOURLY = ScheduleSpec("u-2", "hourly", "p-1", "0 * * * *", "UTC", "skip", True)
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectApi]:
     """A Prefect server on its own, with our work pool and launch deployment."""
-    with fresh_home(tmp_path_factory.mktemp("home")):
-        server = PrefectServer(settings())
-        launch = server.launch(None)
-        child = process.spawn(launch.argv, launch.env, launch.folder, server.log, launch.pass_fds)
-        with PrefectApi(launch.url, basic(launch.token), seconds=30) as connection:
-            until(connection.healthy, 60, "server healthy")
-            deployments.prepare(connection)
-            yield connection
-        child.terminate()
-        child.wait(20)
+    with running_prefect(tmp_path_factory.mktemp("home")) as connection:
+        yield connection
 
 
 def _schedules(api: PrefectApi) -> dict[str, dict[str, Any]]:

@@ -1,0 +1,166 @@
+"""Rows follow Prefect, and what was asked for reaches Prefect. Against a real server and a real database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from flows import client
+from flows.services import projector as module
+from flows.services.deployments import PREFIX
+from flows.services.prefect_api import PrefectApi
+from flows.services.projector import Projector
+from metadata import migrations
+from metadata.database import Database
+from metadata.kinds import Blueprint
+from metadata.plan import Plan
+from metadata.revisions import apply
+from metadata.rows import runs
+from metadata.rows.runs import Run
+from metadata.settings import settings
+from metadata.states import State
+from tests.flows.homes import running_prefect
+
+pytestmark = pytest.mark.slow
+AS_OF = datetime(2024, 3, 1, 6, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectApi]:
+    """A Prefect server on its own."""
+    with running_prefect(tmp_path_factory.mktemp("home")) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def database(api: PrefectApi) -> Iterator[Database]:
+    """The metadata of that home."""
+    found = Database.of(settings())
+    migrations.ensure(found)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def projector(api: PrefectApi, database: Database, monkeypatch: pytest.MonkeyPatch) -> Projector:
+    """A projector that does not wait before it hands on."""
+    monkeypatch.setattr(module, "PATIENCE", timedelta(0))
+    return Projector(database, api)
+
+
+def _run(database: Database) -> Run:
+    spec = {"kind": "transform", "uid": "t-1", "to": "gold.x", "sql": "SELECT 1 AS a"}
+    plan = Plan.model_validate({"pipeline": "orders", "pipeline_uid": "p-1", "tasks": [{"key": "a", "spec": spec}]})
+    return runs.create_run(database, plan, revision=1, bindings={}, as_of=AS_OF, trigger="manual", author="ada")
+
+
+def _launched(database: Database, projector: Projector) -> Run:
+    run = _run(database)
+    projector.round()
+    found = runs.get_run(database, run.id)
+    assert found.flow_run_id is not None
+    return found
+
+
+def _set(api: PrefectApi, run: Run, kind: str, message: str = "") -> None:
+    body = {"state": {"type": kind, "message": message}, "force": True}
+    assert api.post(f"/flow_runs/{run.flow_run_id}/set_state", body)["status"] == "ACCEPT"
+
+
+def test_a_launch_that_was_lost_is_handed_on_once(projector: Projector, database: Database, api: PrefectApi) -> None:
+    run = _launched(database, projector)
+    assert client.create_flow_run(run.id, run.attempt) == run.flow_run_id
+    projector.round()
+    assert runs.get_run(database, run.id) == replace(run, state_detail="waits for the worker")
+    flow_run = api.get(f"/flow_runs/{run.flow_run_id}")
+    assert flow_run["parameters"] == {"run_id": run.id}
+    assert flow_run["idempotency_key"] == f"{run.id}:1"
+
+
+@pytest.mark.parametrize(
+    ("kind", "state"), [("CRASHED", State.LOST), ("FAILED", State.FAILED), ("CANCELLED", State.CANCELLED)]
+)
+def test_an_end_in_prefect_ends_the_run_and_its_tasks(
+    projector: Projector, database: Database, api: PrefectApi, kind: str, state: State
+) -> None:
+    run = _launched(database, projector)
+    _set(api, run, kind, "the reason")
+    projector.round()
+    found = runs.get_run(database, run.id)
+    assert (found.state, found.state_detail) == (state, "the reason")
+    assert all(task.state.final for task in runs.tasks_of(database, run.id))
+
+
+def test_an_end_that_the_flow_wrote_is_left_alone(projector: Projector, database: Database, api: PrefectApi) -> None:
+    run = _launched(database, projector)
+    runs.set_run_state(database, run.id, State.SUCCEEDED, attempt=1)
+    _set(api, run, "CRASHED")
+    projector.round()
+    assert runs.get_run(database, run.id).state is State.SUCCEEDED
+
+
+def test_a_run_that_prefect_does_not_know_is_lost(projector: Projector, database: Database, api: PrefectApi) -> None:
+    run = _launched(database, projector)
+    api.delete(f"/flow_runs/{run.flow_run_id}")
+    projector.round()
+    found = runs.get_run(database, run.id)
+    assert found.state is State.LOST
+    assert found.fault is not None
+
+
+def test_a_cancellation_that_was_lost_is_handed_on(projector: Projector, database: Database, api: PrefectApi) -> None:
+    run, waiting = _launched(database, projector), _run(database)
+    for one in (run, waiting):
+        runs.request_cancel(database, one.id, "ada")
+    projector.round()
+    projector.round()
+    for one in (run, waiting):
+        found = runs.get_run(database, one.id)
+        assert (found.state, found.state_detail) == (State.CANCELLED, "cancelled by ada")
+    assert api.get(f"/flow_runs/{run.flow_run_id}")["state"]["type"] == "CANCELLED"
+    assert runs.get_run(database, waiting.id).flow_run_id is None
+
+
+def test_a_silent_run_is_lost_and_its_process_is_to_be_ended(
+    projector: Projector, database: Database, api: PrefectApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = _launched(database, projector)
+    _set(api, run, "RUNNING")
+    runs.set_run_state(database, run.id, State.RUNNING, attempt=1)
+    projector.round()
+    assert runs.get_run(database, run.id).state is State.RUNNING
+    monkeypatch.setattr(module, "utc_now", lambda: datetime.now(UTC) + timedelta(minutes=1))
+    projector.round()
+    found = runs.get_run(database, run.id)
+    assert (found.state, "no sign of life" in found.state_detail) == (State.LOST, True)
+    assert api.get(f"/flow_runs/{run.flow_run_id}")["state"]["type"] == "CANCELLING"
+    _set(api, run, "CANCELLED")
+
+
+def test_schedules_follow_what_is_applied(projector: Projector, database: Database, api: PrefectApi) -> None:
+    document: dict[str, Any] = {
+        "connections": {"shop": {"kind": "files", "path": "shop"}},
+        "datasets": {"gold.x": {"storage": {"mode": "overwrite"}}},
+        "pipelines": {"orders": {"tasks": {"a": {"kind": "transform", "to": "gold.x", "sql": "SELECT 1 AS a"}}}},
+        "schedules": {"nightly": {"pipeline": "orders", "cron": "0 3 * * *", "timezone": "Europe/Berlin"}},
+    }
+    apply(database, Blueprint.model_validate(document), author="ada", settings=settings())
+    projector.round()
+
+    def crons() -> list[str]:
+        found = api.post("/deployments/filter", {"deployments": {"name": {"like_": PREFIX}}})
+        return [item["schedules"][0]["schedule"]["cron"] for item in found]
+
+    assert crons() == ["0 3 * * *"]
+    document["schedules"]["nightly"]["cron"] = "0 4 * * *"
+    apply(database, Blueprint.model_validate(document), author="ada", settings=settings())
+    projector.round()
+    assert crons() == ["0 4 * * *"]
+    del document["schedules"]
+    apply(database, Blueprint.model_validate(document), author="ada", settings=settings(), prune=True)
+    projector.round()
+    assert crons() == []
