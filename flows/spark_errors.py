@@ -55,9 +55,16 @@ REASONS = (
     ),
     Reason(
         SERVER_GONE,
-        ("StatusCode.UNAVAILABLE", "StatusCode.DEADLINE_EXCEEDED", "INVALID_HANDLE", "Cannot invoke RPC"),
+        (
+            "StatusCode.UNAVAILABLE",
+            "StatusCode.DEADLINE_EXCEEDED",
+            "INVALID_HANDLE",
+            "Cannot invoke RPC",
+            "on a stopped SparkContext",
+            "Application error processing RPC",
+        ),
         "the Spark server went away while it worked",
-        "It is started again by itself; see `pilothouse status`, then run it again (r)",
+        "It is started again by itself: run it again (r). If memory ran out, raise PILOTHOUSE_SPARK_DRIVER_MEMORY",
     ),
     Reason(
         "PH433",
@@ -291,7 +298,8 @@ def _python_cause(text: str) -> str:
 
 
 def _message(error: BaseException, text: str) -> str:
-    first = next((line for line in text.splitlines() if line.strip()), "")
+    details = re.search(r'details = "(.*)', text)
+    first = details[1] if details else next((line for line in text.splitlines() if line.strip()), "")
     plain = re.sub(r"^\([\w.$]+\) |\[[A-Z_0-9.]+\] | SQLSTATE: \w+.*$", "", first)
     return plain if _condition(error)[0] or plain == "" else f"{type(error).__name__}: {plain}"
 

