@@ -79,11 +79,11 @@ def frequent_categories(values: ArrayLike, limit: int = CATEGORIES) -> tuple[str
 
 
 def numeric_distribution(values: ArrayLike, edges: tuple[float, ...] | None = None) -> Distribution:
-    """Numbers in time order, in quantile bins of their own or in given ones."""
+    """Numbers in time order, in quantile bins of their own or in given ones. What is not finite is a missing value."""
     numbers = np.asarray(values, dtype=np.float64)
     frozen = quantile_edges(numbers) if edges is None else edges
     bins = np.searchsorted(np.asarray(frozen), numbers, side="left")
-    return Distribution(kind="numeric", edges=frozen, slices=_slices(bins, np.isnan(numbers), len(frozen) + 1))
+    return Distribution(kind="numeric", edges=frozen, slices=_slices(bins, ~np.isfinite(numbers), len(frozen) + 1))
 
 
 def category_distribution(values: ArrayLike, categories: tuple[str, ...] | None = None) -> Distribution:

@@ -30,7 +30,7 @@ class Distribution(BaseModel):
 
     Numeric: bin i holds values `<= edges[i]` that no earlier bin holds, the last bin what is above every edge.
     Category: one bin for each of `categories` (most frequent first), the last bin for any other text: never seen, or
-    beyond those that are kept. A missing value (NULL, NaN) is in no bin; it is counted apart.
+    beyond those that are kept. A missing value (NULL, NaN, infinity) is in no bin; it is counted apart.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -1,0 +1,201 @@
+"""The scored rows that a monitor looks at, counted in Spark: one aggregate over all windows, never one a feature.
+
+A row counts when the version that scored it was not trained on it: its event time is later than that version's
+`trained_until`. Bins are counted as `count_if(value <= edge)` on frozen edges, which is one cheap pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flows.model_sql import instant
+from flows.schema import literal, quoted
+from flows.windows import Windows
+from metadata.reference import Distribution, Slice
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+Numbers = NDArray[np.float64]
+
+SCORE = "score"
+MOST_LABELS = 1_000_000
+"""Labelled rows of one measurement that are brought to the driver (24 MB); beyond, a sample by hash of the entity."""
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Where labels come from: a relation, the label's expression, and the delay (an interval) until it is mature."""
+
+    relation: str
+    expression: str
+    delay: str
+
+
+@dataclass(frozen=True)
+class Population:
+    """Predictions that were made by `as_of`, by versions that had not seen the rows (`trained_until` by version)."""
+
+    predictions: str
+    entity: tuple[str, ...]
+    event_time: str
+    windows: Windows
+    as_of: datetime
+    trained_until: Mapping[int, datetime]
+    labels: Labels | None
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How many rows a version scored in a window, and how many of them have a mature label."""
+
+    window: str
+    version: int
+    rows: int
+    labels: int
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Labels and scores of the same rows."""
+
+    labels: Numbers
+    scores: Numbers
+
+
+def extents(spark: SparkSession, population: Population) -> list[Extent]:
+    """Rows and mature labels by window and version, oldest window first."""
+    if not population.trained_until:
+        return []
+    rows = spark.sql(
+        f"{_scored(population)} SELECT _w, _v, count(*) AS n, count(_label) AS labels "  # noqa: S608
+        f"FROM {_labelled(population)} GROUP BY _w, _v"
+    ).collect()
+    found = [Extent(str(row["_w"]), int(row["_v"]), int(row["n"]), int(row["labels"])) for row in rows]
+    return sorted(found, key=lambda extent: (population.windows.window(extent.window).start, extent.version))
+
+
+def column_counts(
+    spark: SparkSession,
+    population: Population,
+    version: int,
+    windows: Sequence[str],
+    features: str,
+    references: Mapping[str, Distribution],
+    score: Distribution,
+) -> dict[str, dict[str, Slice]]:
+    """By window: each feature of `references` in its frozen bins, and the score under the name `SCORE`.
+
+    `features` is a SELECT of entity and features; a scored row that it lacks is in no count.
+    """
+    columns = {name: f"_c{number}" for number, name in enumerate(references)}
+    join = _join(features, population.entity, columns) if references else ""
+    values = [
+        *(f"{_value(columns[name], reference)} AS {columns[name]}" for name, reference in references.items()),
+        f"{_value('_score', score)} AS _score",
+    ]
+    bins: dict[str, list[str]] = {name: _bins(columns[name], reference) for name, reference in references.items()}
+    bins[SCORE] = _bins("_score", score)
+    counts = [
+        f"array({', '.join(f'count_if({test})' for test in tests)}) AS _n{i}" for i, tests in enumerate(bins.values())
+    ]
+    rows = spark.sql(
+        f"{_scored(population)} SELECT _w, count(*) AS n, {', '.join(counts)} FROM ("  # noqa: S608
+        f"SELECT _w, {', '.join(values)} FROM _scored{join} "
+        f"WHERE _v = {int(version)} AND _w IN ({', '.join(map(literal, windows))})) GROUP BY _w"
+    ).collect()
+    kinds = {**references, SCORE: score}
+    return {
+        str(row["_w"]): {name: _slice(kinds[name], row[f"_n{i}"], int(row["n"])) for i, name in enumerate(bins)}
+        for row in rows
+    }
+
+
+def labelled(
+    spark: SparkSession, population: Population, windows: Sequence[str], expected: int
+) -> dict[tuple[str, int], Labelled]:
+    """Mature labels and their scores by window and version: `expected` rows, or a sample of `MOST_LABELS` of them."""
+    sample = ""
+    if expected > MOST_LABELS:
+        share = int(MOST_LABELS / expected * 1_000_000)
+        sample = f" AND pmod(xxhash64({_key_names(population.entity)}), 1000000) < {share}"
+    table = spark.sql(
+        f"{_scored(population)} SELECT _w, _v, CAST(_score AS DOUBLE) AS score, _label "  # noqa: S608
+        f"FROM {_labelled(population)} "
+        f"WHERE _label IS NOT NULL AND _score IS NOT NULL AND _w IN ({', '.join(map(literal, windows))}){sample}"
+    ).toPandas()
+    return {
+        (str(window), int(version)): Labelled(
+            part["_label"].to_numpy(dtype=np.float64), part["score"].to_numpy(dtype=np.float64)
+        )
+        for (window, version), part in table.groupby(["_w", "_v"])
+    }
+
+
+def _scored(population: Population) -> str:
+    """`WITH _scored AS …`: entity, event time, score, version and window of the rows that count."""
+    unseen = " OR ".join(
+        f"(_v = {int(version)} AND _t > {instant(until)})" for version, until in population.trained_until.items()
+    )
+    rows = (
+        f"SELECT {', '.join(_keys(population.entity))}, CAST({quoted(population.event_time)} AS TIMESTAMP) AS _t, "  # noqa: S608
+        f"{SCORE} AS _score, model_version AS _v FROM {population.predictions} "
+        f"WHERE scored_as_of <= {instant(population.as_of)}"
+    )
+    return f"WITH _scored AS (SELECT *, {population.windows.key_sql('_t')} AS _w FROM ({rows}) WHERE {unseen})"  # noqa: S608
+
+
+def _labelled(population: Population) -> str:
+    """`_scored` with `_label`: NULL while it is not mature."""
+    labels = population.labels
+    if labels is None:
+        return "(SELECT *, CAST(NULL AS DOUBLE) AS _label FROM _scored)"
+    source = (
+        f"SELECT {', '.join(_keys(population.entity))}, CAST((\n{labels.expression}\n) AS DOUBLE) AS _known "  # noqa: S608
+        f"FROM {labels.relation}"
+    )
+    mature = f"CASE WHEN _t + {labels.delay} <= {instant(population.as_of)} THEN _known END AS _label"
+    return f"(SELECT *, {mature} FROM _scored LEFT JOIN ({source}) USING ({_key_names(population.entity)}))"  # noqa: S608
+
+
+def _join(features: str, entity: Sequence[str], columns: Mapping[str, str]) -> str:
+    wanted = [*_keys(entity), *(f"{quoted(name)} AS {column}" for name, column in columns.items())]
+    return f" JOIN (SELECT {', '.join(wanted)} FROM ({features})) USING ({_key_names(entity)})"  # noqa: S608
+
+
+def _keys(entity: Sequence[str]) -> list[str]:
+    return [f"{quoted(column)} AS _e{place}" for place, column in enumerate(entity)]
+
+
+def _key_names(entity: Sequence[str]) -> str:
+    return ", ".join(f"_e{place}" for place in range(len(entity)))
+
+
+def _value(column: str, reference: Distribution) -> str:
+    """The column as the reference sees it: a finite number, or a text; else NULL."""
+    if reference.kind == "category":
+        return f"CAST({column} AS STRING)"
+    number = f"CAST({column} AS DOUBLE)"
+    return f"CASE WHEN abs({number}) < CAST('Infinity' AS DOUBLE) THEN {number} END"
+
+
+def _bins(column: str, reference: Distribution) -> list[str]:
+    """What is counted: values up to each edge, or equal to each category; last, rows without a value."""
+    if reference.kind == "category":
+        tests = [f"{column} = {literal(name)}" for name in reference.categories]
+    else:
+        tests = [f"{column} <= CAST({edge!r} AS DOUBLE)" for edge in reference.edges]
+    return [*tests, f"{column} IS NULL"]
+
+
+def _slice(reference: Distribution, found: Any, rows: int) -> Slice:
+    *counts, nulls = (int(number) for number in found)
+    if reference.kind == "numeric":
+        counts = [high - low for low, high in zip([0, *counts], counts, strict=False)]
+    return Slice(counts=(*counts, rows - nulls - sum(counts)), nulls=nulls)
