@@ -1,0 +1,208 @@
+"""The one place where datasets are written: every write is a batch, intended first, written at most once.
+
+A batch is intended (a row), built from its intent, checked, written to Delta under its sequence, and closed in one SQL
+transaction. A process may die anywhere in between: whoever comes next finds the open batch and finishes it, under the
+plan and with the intent that it was opened with. If its commit is in the table already it is only closed.
+"""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from flows import engine
+from flows.context import Figure, Outcome, TaskContext
+from flows.sources import SourceChangedError
+from flows.storing import RefusedError, Target, recount, store
+from metadata.errors import PilothouseError
+from metadata.intents import Intent, PinnedInput
+from metadata.kinds import Dataset
+from metadata.rows import batches as rows
+from metadata.rows.runs import get_run, load_plan
+from metadata.settings import Settings
+from metadata.tasks import Read
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+Intend = Callable[[TaskContext], Intent | str | None]
+"""What the next batch will contain, or the reason why there is none."""
+Build = Callable[[TaskContext, Intent], "DataFrame"]
+"""The rows of an intent. May carry the hidden columns `_source` and `_order` of flows.schema."""
+
+WAIT_SECONDS = 0.5
+CHANGED_TRIES = 3
+
+
+def table_path(settings: Settings, dataset: Dataset) -> str:
+    """Where the table of a dataset is."""
+    return f"{settings.data}/tables/{dataset.uid}"
+
+
+def quarantine_path(settings: Settings, dataset: Dataset) -> str:
+    """Where the rows that were set aside are: all columns, `_batch`, and `_reasons` (array of rule names)."""
+    return f"{settings.data}/quarantine/{dataset.uid}"
+
+
+def write_batches(context: TaskContext, intend: Intend, build: Build) -> Outcome:
+    """Write what the task has to write into its dataset, exactly once; what a dead owner left open comes first.
+
+    A live owner is waited for. What this run's task wrote in an earlier try that died before it could say so counts,
+    and is not written again. Raises PilothouseError when the batch is refused; nothing is written or used up then.
+    """
+    target = target_of(context)
+    database, uid = context.database, target.dataset.uid
+    changed = 0
+    while True:
+        open_batch = rows.open_batch_of(database, uid)
+        if open_batch is not None:
+            _settle_open(context, target, open_batch)
+            continue
+        done = rows.unsettled_work(database, context.run_id, context.task.spec.uid)
+        if done and not any(batch.intent.incremental for batch in done):
+            return _outcome(target, done)
+        state = rows.state_of(database, uid)
+        intent = intend(context)
+        if not isinstance(intent, Intent):
+            return _outcome(target, done, intent or "nothing to do")
+        batch = rows.open_batch(database, uid, _owner(context), intent, state.sequence if state else None)
+        if batch is None:
+            continue
+        try:
+            _write(context, target, batch, build)
+        except SourceChangedError:
+            changed += 1
+            if changed >= CHANGED_TRIES:
+                raise
+            continue
+        return _outcome(target, rows.unsettled_work(database, context.run_id, context.task.spec.uid))
+
+
+def pin_inputs(context: TaskContext, reads: Mapping[str, Read]) -> dict[str, PinnedInput] | str:
+    """Every dataset that the task reads, at its present version; a reason instead when there is nothing to read.
+
+    An input read as `new` gives the batches that this task has not read, and `again` earlier ones. Batches that are
+    held are passed over.
+    """
+    pinned: dict[str, PinnedInput] = {}
+    nothing_new: list[str] = []
+    for ref in context.task.inputs:
+        if ref.kind != "dataset":
+            continue
+        uid = context.plan.datasets[ref.key].uid
+        state = rows.state_of(context.database, uid)
+        if state is None or state.version is None:
+            return f"{ref.key} was never written"
+        read = reads.get(ref.key, Read())
+        if read.batches == "all":
+            seen = rows.visible_batches(context.database, uid)
+            pinned[ref.key] = PinnedInput(uid=uid, version=state.version, batches=seen)
+            continue
+        new, again = rows.new_inputs(context.database, context.task.spec.uid, uid, read.again)
+        pinned[ref.key] = PinnedInput(
+            uid=uid, version=state.version, batches=tuple(sorted({*new, *again})) if new else (), new=True
+        )
+        if not new:
+            nothing_new.append(ref.key)
+    if nothing_new and len(nothing_new) == sum(one.new for one in pinned.values()):
+        return f"nothing new in {', '.join(nothing_new)}"
+    return pinned
+
+
+def input_relation(context: TaskContext, intent: Intent, dataset: str) -> str:
+    """The SQL relation of a pinned input, as the intent saw it."""
+    pinned = intent.inputs[dataset]
+    path = table_path(context.settings, context.plan.datasets[dataset])
+    return engine.relation(path, pinned.version, list(pinned.batches) if pinned.batches is not None else None)
+
+
+def target_of(context: TaskContext) -> Target:
+    """The dataset that the task writes."""
+    key = context.task.datasets_out()[0]
+    dataset = context.plan.datasets[key]
+    return Target(key, dataset, table_path(context.settings, dataset), quarantine_path(context.settings, dataset))
+
+
+def _settle_open(context: TaskContext, target: Target, batch: rows.Batch) -> None:
+    """Finish an open batch if its owner is dead, else wait a moment for it."""
+    mine = batch.owner.task_run_id == context.task_run_id
+    if not mine and rows.owner_is_alive(context.database, batch):
+        context.report(f"waits for {batch.owner.task_key}, which writes {target.key}", 0, 1)
+        time.sleep(WAIT_SECONDS)
+        return
+    taken = rows.take_over(context.database, batch, context.task_run_id)
+    if taken is None:
+        return
+    context.log.info("finishing batch %d of %s, which was left open", batch.sequence, target.key)
+    plan = load_plan(context.database, taken.owner.plan_hash)
+    its_context = replace(
+        context,
+        run_id=taken.owner.run_id,
+        as_of=taken.owner.as_of,
+        bindings=get_run(context.database, taken.owner.run_id).bindings,
+        plan=plan,
+        task=plan.task(taken.owner.task_key),
+    )
+    its_target = target_of(its_context)
+    version = engine.committed(context.spark, its_target.path, taken.intent.target_version)
+    if version is not None:
+        written = recount(context.spark, its_target, taken, version)
+        rows.close_batch(context.database, taken, target.key, written)
+        return
+    module = importlib.import_module(f"flows.tasks.{its_context.task.kind}")
+    try:
+        _write(its_context, its_target, taken, module.build)
+    except (RefusedError, SourceChangedError) as error:
+        context.log.warning("batch %d of %s was refused: %s", taken.sequence, target.key, error)
+
+
+def _write(context: TaskContext, target: Target, batch: rows.Batch, build: Build) -> rows.Batch:
+    """Build, check, write and close one open batch; on a refusal nothing is written."""
+    state = rows.state_of(context.database, batch.dataset_uid)
+    try:
+        frame = build(context, batch.intent)
+        written = store(context.spark, target, batch, frame, state, lambda: rows.still_owned(context.database, batch))
+    except PilothouseError as error:
+        if isinstance(error, RefusedError | SourceChangedError) or error.fault.code.startswith(
+            ("PH21", "PH22", "PH23")
+        ):
+            rows.refuse_batch(context.database, batch, getattr(error, "quality", None))
+        raise
+    closed = rows.close_batch(context.database, batch, target.key, written)
+    context.log.info(
+        "batch %d of %s: %d rows written, %d bad", batch.sequence, target.key, written.rows_out, written.rows_bad
+    )
+    return closed
+
+
+def _owner(context: TaskContext) -> rows.Owner:
+    return rows.Owner(
+        run_id=context.run_id,
+        task_run_id=context.task_run_id,
+        task_key=context.task.key,
+        task_uid=context.task.spec.uid,
+        plan_hash=context.plan.hash,
+        as_of=context.as_of,
+    )
+
+
+def _outcome(target: Target, done: list[rows.Batch], reason: str | None = None) -> Outcome:
+    """What the run's task has written altogether; without a batch, why it had nothing to do."""
+    if not done:
+        return Outcome(skipped=reason)
+    rows_in = sum(batch.rows_in or 0 for batch in done)
+    rows_out = sum(batch.rows_out or 0 for batch in done)
+    rows_bad = sum(batch.rows_bad or 0 for batch in done)
+    subject = ("dataset", target.dataset.uid)
+    figures = [Figure("rows", float(rows_out), *subject), Figure("rows_bad", float(rows_bad), *subject)]
+    broken: dict[str, int] = {}
+    for batch in done:
+        for rule, count in (batch.quality or {}).items():
+            broken[rule] = broken.get(rule, 0) + int(count["rows_bad"])
+    figures += [
+        Figure("bad_share", bad / rows_in if rows_in else 0.0, *subject, slice=rule) for rule, bad in broken.items()
+    ]
+    return Outcome(rows_in=rows_in, rows_out=rows_out, rows_bad=rows_bad, figures=tuple(figures))

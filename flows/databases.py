@@ -1,0 +1,303 @@
+"""Tables of a relational database as a source: the whole of it, or what lies above a watermark, within pinned bounds.
+
+Bounds are fixed when a batch is intended: low is what was read before (minus the lookback), high the greatest value at
+that moment. Rows that arrive later with a value at or below high are only seen again within a lookback. All rows are
+read in one transaction, in chunks, and held in memory as Arrow; their number must equal the source's own count.
+"""
+
+from __future__ import annotations
+
+import difflib
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, NoSuchTableError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from flows.batches import target_of
+from flows.context import TaskContext
+from flows.schema import ORDER, quoted
+from flows.secrets import resolve
+from flows.sources import table_names
+from metadata.errors import PilothouseError
+from metadata.intents import Bounds, Intent, Mark
+from metadata.kinds import SqlConnection
+from metadata.plan import canonical_json
+from metadata.rows import batches as rows
+from metadata.tasks.ingest import Source, SourceWatermark
+from metadata.values import period
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.sql import DataFrame
+
+CHUNK_ROWS = 50_000
+
+
+def intend(context: TaskContext, source: Source, connection: SqlConnection) -> Intent | str:
+    """Bounds of the next batch; or the reason why there is nothing to read.
+
+    Raises PilothouseError PH250 (cannot be reached), PH251 (no such table), PH252 (no such column, or of a type that is
+    no watermark), PH253 (rows whose watermark is NULL).
+    """
+    name = str(source.table)
+    if source.watermark is None:
+        with _table(source, connection):
+            return Intent(bounds=Bounds(source=name))
+    with _table(source, connection) as (link, table):
+        return _bounded(context, source.watermark, name, link, table)
+
+
+def build(context: TaskContext, intent: Intent, source: Source, connection: SqlConnection) -> DataFrame:
+    """The rows within the bounds of the intent. Raises PH254 when their number is not what the source counts."""
+    import pyarrow as pa
+
+    bounds = intent.bounds
+    if bounds is None:
+        raise ValueError("an intent of a database source has bounds")
+    with _table(source, connection) as (link, table):
+        condition = _condition(bounds, table)
+        counted = int(link.execute(sa.select(sa.func.count()).select_from(table).where(condition)).scalar_one())
+        query = sa.select(*(column.label(f"c{index}") for index, column in enumerate(table.columns))).where(condition)
+        found = link.execution_options(stream_results=True, yield_per=CHUNK_ROWS).execute(query)
+        schema = [_arrow_type(column.type) for column in table.columns]
+        thing = f"table {source.table} of {source.connection}"
+        names = table_names(table.columns.keys(), thing, str(source.table))
+        chunks = []
+        for part in found.partitions(CHUNK_ROWS):
+            chunks.append(_chunk(part, names, schema, thing))
+            context.report(f"reads {source.table}", sum(len(chunk) for chunk in chunks), counted)
+    data = pa.concat_tables(chunks, promote_options="permissive") if chunks else _empty(names, schema)
+    if data.num_rows != counted:
+        raise PilothouseError(
+            "PH254",
+            thing,
+            f"{data.num_rows} rows were read where the table counts {counted}",
+            "it changed while it was read: run it again (r)",
+        )
+    frame = context.spark.createDataFrame(_settled(data))
+    if bounds.column is None:
+        return frame
+    position = table.columns.keys().index(bounds.column)
+    return frame.selectExpr("*", f"{quoted(names[position])} AS {ORDER}")
+
+
+def _bounded(
+    context: TaskContext, watermark: SourceWatermark, name: str, link: sa.Connection, table: sa.Table
+) -> Intent | str:
+    dataset, thing = target_of(context).dataset, f"table {name}"
+    column = _column(table, watermark.column, thing)
+    low = rows.watermark_of(context.database, context.task.spec.uid, dataset.uid, name)
+    high_value, nulls = link.execute(sa.select(sa.func.max(column), sa.func.count() - sa.func.count(column))).one()
+    if nulls and watermark.nulls == "fail":
+        raise PilothouseError(
+            "PH253",
+            thing,
+            f"{nulls} rows have no {watermark.column}: they would never be read",
+            "mend them at the source, or set watermark.nulls to include or ignore (e)",
+        )
+    if nulls and watermark.nulls == "include" and dataset.storage.mode == "append":
+        raise PilothouseError(
+            "PH253",
+            thing,
+            f"{nulls} rows without {watermark.column} would be appended again by every run",
+            "store the dataset with mode merge, or set watermark.nulls to ignore (e)",
+        )
+    try:
+        high = Mark.of(high_value) if high_value is not None else None
+    except ValueError as error:
+        raise _bad_column(thing, watermark.column, str(error)) from None
+    bounds = Bounds(
+        source=name,
+        column=watermark.column,
+        low=_look_back(low, watermark, thing) if low else None,
+        low_included=watermark.lookback is not None,
+        high=high,
+        nulls=watermark.nulls,
+    )
+    if link.execute(sa.select(sa.literal(1)).select_from(table).where(_condition(bounds, table)).limit(1)).first():
+        return Intent(bounds=bounds)
+    return f"nothing new in {name}" + (f" above {watermark.column} {low.value}" if low else "")
+
+
+def _look_back(low: Mark, watermark: SourceWatermark, thing: str) -> Mark:
+    if watermark.lookback is None:
+        return low
+    value = low.python
+    if isinstance(value, datetime):
+        return Mark.of(period(watermark.lookback).before(value))
+    if isinstance(value, date):
+        return Mark.of(period(watermark.lookback).before(datetime.combine(value, time())).date())
+    raise _bad_column(thing, watermark.column, f"a lookback needs a time, and {low.value} is {low.kind}")
+
+
+def _condition(bounds: Bounds, table: sa.Table) -> sa.ColumnElement[bool]:
+    if bounds.column is None:
+        return sa.true()
+    column = table.columns[bounds.column]
+    parts: list[sa.ColumnElement[bool]] = [column.is_not(None)]
+    if bounds.high is not None:
+        parts.append(column <= bounds.high.python)
+    if bounds.low is not None:
+        low = bounds.low.python
+        parts.append(column >= low if bounds.low_included else column > low)
+    within = sa.and_(*parts)
+    return sa.or_(within, column.is_(None)) if bounds.nulls == "include" else within
+
+
+def _column(table: sa.Table, name: str, thing: str) -> sa.Column[Any]:
+    if name not in table.columns:
+        near = difflib.get_close_matches(name, table.columns.keys(), 1)
+        raise _bad_column(thing, name, "it has no such column" + (f"; the nearest is {near[0]}" if near else ""))
+    return table.columns[name]
+
+
+def _bad_column(thing: str, column: str, cause: str) -> PilothouseError:
+    return PilothouseError("PH252", thing, f"watermark column {column}: {cause}", "name another column (e)")
+
+
+@contextmanager
+def _table(source: Source, connection: SqlConnection) -> Iterator[tuple[sa.Connection, sa.Table]]:
+    """One read transaction on the database, and the table as it is there. The URL is never repeated."""
+    thing = f"connection {source.connection}"
+    url = resolve(connection.url, thing)
+    try:
+        engine = sa.create_engine(url, poolclass=NullPool)
+    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+        what = "its URL is no SQLAlchemy URL" if isinstance(error, ArgumentError) else "its driver is not installed"
+        raise PilothouseError("PH250", thing, what, "write dialect+driver://user:password@host/name there") from None
+    schema, _, name = str(source.table).rpartition(".")
+    try:
+        with engine.connect() as link:
+            yield link, sa.Table(name, sa.MetaData(), schema=schema or None, autoload_with=link, resolve_fks=False)
+    except NoSuchTableError:
+        raise _no_table(engine, thing, schema, name) from None
+    except SQLAlchemyError as error:
+        said = str(getattr(error, "orig", None) or type(error).__name__)
+        raise PilothouseError(
+            "PH250",
+            thing,
+            "the database refused or could not be reached",
+            "check that it is up and the URL is right, then run it again (r)",
+            detail=_masked(said, url),
+        ) from None
+    finally:
+        engine.dispose()
+
+
+def _no_table(engine: sa.Engine, thing: str, schema: str, name: str) -> PilothouseError:
+    inspector = sa.inspect(engine)
+    there = [*inspector.get_table_names(schema or None), *inspector.get_view_names(schema or None)]
+    near = difflib.get_close_matches(name, there, 3, cutoff=0.4) or there[:3]
+    hint = f"; there are {', '.join(near)}" if near else ""
+    return PilothouseError("PH251", thing, f"it has no table {name}{hint}", "name another table (e)")
+
+
+def _masked(text: str, url: str) -> str:
+    password = sa.make_url(url).password
+    text = text.replace(url, "…")
+    return text.replace(str(password), "…") if password else text
+
+
+def _arrow_type(kind: Any) -> pa.DataType | None:
+    """Arrow's type of a column; None where only its values can tell (numerics without precision, unknown types)."""
+    import pyarrow as pa
+
+    if isinstance(kind, sa.Boolean):
+        return pa.bool_()
+    if isinstance(kind, sa.Integer):
+        return pa.int64()
+    if isinstance(kind, sa.Float):
+        return pa.float64()
+    if isinstance(kind, sa.Numeric):
+        precision, scale = kind.precision, kind.scale
+        return pa.decimal128(precision, scale or 0) if precision and precision <= 38 else None
+    if isinstance(kind, sa.DateTime):
+        return pa.timestamp("us", tz="UTC")
+    if isinstance(kind, sa.Date):
+        return pa.date32()
+    if isinstance(kind, sa.LargeBinary):
+        return pa.binary()
+    if isinstance(kind, sa.types.NullType):
+        return None
+    return pa.string()
+
+
+def _chunk(part: Sequence[Any], names: Sequence[str], schema: Sequence[Any], thing: str) -> pa.Table:
+    import pyarrow as pa
+
+    columns = list(zip(*part, strict=True))
+    arrays = [
+        _array(name, [_plain(value, kind) for value in values], kind, thing)
+        for name, values, kind in zip(names, columns, schema, strict=True)
+    ]
+    return pa.table(arrays, names=list(names))
+
+
+def _array(name: str, values: list[Any], kind: pa.DataType | None, thing: str) -> pa.Array:
+    import pyarrow as pa
+
+    if kind is None:
+        try:
+            return pa.array(values)
+        except pa.ArrowException:
+            return pa.array([None if value is None else str(value) for value in values], pa.string())
+    try:
+        return pa.array(values, kind)
+    except (pa.ArrowException, TypeError, OverflowError, ValueError):
+        odd = next((value for value in values if not _fits(value, kind)), values[0])
+        raise PilothouseError(
+            "PH255",
+            thing,
+            f"column {name} holds {str(odd)[:80]!r}, which is no {kind}",
+            "mend the value at the source, or read a view that casts the column",
+        ) from None
+
+
+def _fits(value: Any, kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    try:
+        pa.array([value], kind)
+    except (pa.ArrowException, TypeError, OverflowError, ValueError):
+        return False
+    return True
+
+
+def _plain(value: Any, kind: pa.DataType | None) -> Any:
+    """A driver's value as Arrow takes it: instants in UTC (also those without a zone), what is odd as text."""
+    if value is None or isinstance(value, bool | int | float | bytes):
+        text = kind is not None and str(kind) == "string" and value is not None
+        return str(value) if text and not isinstance(value, bytes) else value
+    if isinstance(value, datetime):
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+    if isinstance(value, memoryview | bytearray):
+        return bytes(value)
+    if isinstance(value, dict | list):
+        return canonical_json(value)
+    if isinstance(value, uuid.UUID | time | timedelta):
+        return str(value)
+    if isinstance(value, Decimal | date | str):
+        return value
+    return str(value)
+
+
+def _empty(names: Sequence[str], schema: Sequence[Any]) -> pa.Table:
+    import pyarrow as pa
+
+    return pa.schema([(name, kind or pa.string()) for name, kind in zip(names, schema, strict=True)]).empty_table()
+
+
+def _settled(data: pa.Table) -> pa.Table:
+    """Columns that hold nothing but NULL are text, and decimals wider than Spark's 38 digits too."""
+    import pyarrow as pa
+
+    for index, field in enumerate(data.schema):
+        if pa.types.is_null(field.type) or pa.types.is_decimal256(field.type):
+            data = data.set_column(index, field.name, data.column(index).cast(pa.string()))
+    return data

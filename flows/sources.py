@@ -1,0 +1,343 @@
+"""Files of a connection: which are there, which are new, and how they become rows.
+
+A file is known by its path, size, time of change and, up to 64 MB, its SHA-256. A file that changed after it was read
+is read again, as new content; one that was only touched is not. Everything is read by the names in each file's own
+header, never by position, and every fault names its file.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import difflib
+import gzip
+import hashlib
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from flows.schema import CORRUPT, ORDER, SOURCE, extra_columns, infer_text, literal, missing_columns, quoted
+from metadata.errors import PilothouseError
+from metadata.intents import FileIdentity
+from metadata.kinds import Dataset, FilesConnection
+from metadata.settings import Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+CHECKSUM_BYTES = 64 * 2**20
+HEADER_BYTES = 2**20
+_NAME_BREAKS = str.maketrans(dict.fromkeys(" ,;{}()\n\t=\r", "_"))
+
+
+class SourceChangedError(PilothouseError):
+    """A file is not what the intent saw: the batch is refused, and intended anew."""
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The files of one connection. `thing` is how faults call it."""
+
+    root: Path
+    data: Path
+    thing: str
+
+    def matching(self, pattern: str) -> list[Path]:
+        """Files that match a pattern, by path. Raises PH231: a path or link that leads out of the folder."""
+        if pattern.startswith("/") or ".." in Path(pattern).parts:
+            raise self._fault(
+                "PH231", f"the pattern {pattern!r} leads out of the folder", "write one that stays inside"
+            )
+        if not self._inside(self.root, self.data):
+            raise self._fault("PH231", f"{self.root} leads out of the data root", "move the files below the data root")
+        found = sorted(path for path in self.root.glob(pattern) if path.is_file())
+        for path in found:
+            if not self._inside(path, self.root):
+                raise self._fault("PH231", f"{path.name} is a link that leads out of the folder", "copy the file there")
+        return found
+
+    def nothing_matches(self, pattern: str) -> PilothouseError:
+        """PH232, with the nearest names that are there."""
+        there = sorted(str(path.relative_to(self.root)) for path in self.root.rglob("*") if path.is_file())[:2000]
+        near = difflib.get_close_matches(pattern, there, 3, cutoff=0.4) or there[:3]
+        if not self.root.is_dir():
+            cause = f"the folder {self.root} is not there"
+        elif near:
+            cause = f"no file matches {pattern!r}; there are {', '.join(near)}"
+        else:
+            cause = f"no file matches {pattern!r}; the folder {self.root} is empty"
+        return self._fault("PH232", cause, "land the files, or mend the pattern (e), then run it again (r)")
+
+    def identify(self, path: Path, known: Iterable[FileIdentity]) -> FileIdentity:
+        """What `path` is now; its checksum is only computed when a known file of that path does not settle it."""
+        status = path.stat()
+        fresh = FileIdentity(
+            path=path.relative_to(self.root).as_posix(), size=status.st_size, modified=str(status.st_mtime_ns)
+        )
+        for earlier in known:
+            if earlier.same_content(fresh):
+                return earlier
+        if status.st_size > CHECKSUM_BYTES:
+            return fresh
+        return fresh.model_copy(update={"checksum": self._digest(path)})
+
+    def verified(self, file: FileIdentity) -> Path:
+        """The file of an intent, if it is still the same. Raises SourceChangedError PH233."""
+        path = self.root / file.path
+        try:
+            status = path.stat()
+        except FileNotFoundError:
+            raise SourceChangedError(
+                "PH233", self.thing, f"{file.path} vanished before it was read", "land it again, then run it again (r)"
+            ) from None
+        if status.st_size == file.size and str(status.st_mtime_ns) == file.modified:
+            return path
+        if file.checksum and status.st_size == file.size and self._digest(path) == file.checksum:
+            return path
+        raise SourceChangedError(
+            "PH233",
+            self.thing,
+            f"{file.path} changed between the moment it was listed and the moment it was read",
+            "land files under a temporary name and rename them when they are complete, then run it again (r)",
+        )
+
+    def _digest(self, path: Path) -> str:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+
+    def _inside(self, path: Path, root: Path) -> bool:
+        return path.resolve().is_relative_to(root.resolve())
+
+    def _fault(self, code: str, cause: str, remedy: str) -> PilothouseError:
+        return PilothouseError(code, self.thing, cause, remedy)
+
+
+def folder_of(connection: FilesConnection, key: str, settings: Settings) -> Folder:
+    """The folder of a files connection. Raises PH234 for an object store, which this machine's files are not."""
+    thing = f"connection {key}"
+    if "://" in connection.path or "://" in settings.data:
+        raise PilothouseError(
+            "PH234",
+            thing,
+            "files in an object store are not read yet",
+            "mount it below the data root, or copy the files",
+        )
+    data = Path(settings.data)
+    return Folder(data / connection.path, data, thing)
+
+
+def read_csv(
+    spark: SparkSession,
+    folder: Folder,
+    files: Iterable[FileIdentity],
+    connection: FilesConnection,
+    dataset: Dataset,
+    known: Mapping[str, str],
+) -> DataFrame:
+    """The rows of CSV files (also .csv.gz), all columns as text unless nothing is declared or frozen yet.
+
+    Columns come by each file's own header; characters that a table cannot hold in a name become `_`. Raises
+    PilothouseError: PH210 and PH211 for a missing or an extra column, PH235 for a file that is no readable text.
+    """
+    groups: dict[tuple[str, ...], list[Path]] = {}
+    expected = tuple(dataset.columns) or tuple(known)
+    for file in files:
+        path = folder.verified(file)
+        header = csv_header(path, connection, folder.thing, () if connection.header else expected)
+        _check_columns(folder.thing, file.path, header, dataset, known)
+        groups.setdefault(header, []).append(path)
+    frames = [_csv_group(spark, header, paths, connection) for header, paths in groups.items()]
+    frame = _union(frames)
+    if expected:
+        return frame
+    types = infer_text(frame, [name for name in frame.columns if name not in (SOURCE, ORDER, CORRUPT)])
+    return frame.selectExpr(
+        *(f"CAST({quoted(name)} AS {kind}) AS {quoted(name)}" for name, kind in types.items()), SOURCE, ORDER, CORRUPT
+    )
+
+
+def csv_header(path: Path, connection: FilesConnection, thing: str, names: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Column names of one CSV file, ready for a table; `names` are those of a file without a header."""
+    with _open(path) as stream:
+        start = stream.read(HEADER_BYTES)
+    first = _first_record(_text(start, path, thing), connection.delimiter)
+    if first is None:
+        raise _unreadable(thing, path, "is empty: it has not even a header")
+    if connection.header:
+        return table_names(first, thing, path.name)
+    if names and len(names) != len(first):
+        raise _unreadable(thing, path, f"has {len(first)} columns, where {len(names)} are declared")
+    return names or tuple(f"column_{index + 1}" for index in range(len(first)))
+
+
+def table_names(names: Iterable[str | None], thing: str, where: str) -> tuple[str, ...]:
+    """Names as a table can hold them: runs of spaces and signs become `_`, an empty name becomes column_N.
+
+    Raises PH212 when two columns end up with the same name.
+    """
+    clean: list[str] = []
+    for index, name in enumerate(names):
+        text = "_".join(filter(None, (name or "").strip().translate(_NAME_BREAKS).split("_")))
+        leading = "_" if (name or "").startswith("_") else ""
+        clean.append(f"{leading}{text}" if text else f"column_{index + 1}")
+    lowered = [name.lower() for name in clean]
+    for index, name in enumerate(lowered):
+        if name in lowered[:index]:
+            raise PilothouseError(
+                "PH212",
+                thing,
+                f"column {clean[index]!r} is there twice in {where}",
+                "give each column a name of its own; upper and lower case are the same",
+            )
+    return tuple(clean)
+
+
+def read_parquet(
+    spark: SparkSession, folder: Folder, files: Iterable[FileIdentity], dataset: Dataset, known: Mapping[str, str]
+) -> DataFrame:
+    """The rows of Parquet files, read by each file's own schema. Raises PH210, PH211, PH235 naming the file."""
+    import pyarrow.parquet as parquet
+    from pyarrow import ArrowException
+
+    groups: dict[str, list[Path]] = {}
+    for file in files:
+        path = folder.verified(file)
+        try:
+            schema = parquet.read_schema(path)
+        except (ArrowException, OSError) as error:
+            raise _unreadable(folder.thing, path, "is no Parquet file", str(error)) from None
+        _check_columns(folder.thing, file.path, table_names(schema.names, folder.thing, path.name), dataset, known)
+        groups.setdefault(schema.remove_metadata().to_string(show_field_metadata=False), []).append(path)
+    frames = [_parquet_group(spark, paths, folder.thing) for paths in groups.values()]
+    return _union(frames if dataset.columns or known or len(frames) == 1 else _widened(frames))
+
+
+def _check_columns(thing: str, where: str, header: tuple[str, ...], dataset: Dataset, known: Mapping[str, str]) -> None:
+    """Every declared (or frozen) column is in the file, and no other unless the dataset evolves."""
+    wanted = dict.fromkeys(dataset.columns) or dict.fromkeys(known)
+    if not wanted:
+        return
+    lowered = {name.lower() for name in header}
+    missing = [name for name in wanted if name.lower() not in lowered]
+    if missing and (dataset.columns or dataset.schema_drift == "fail"):
+        raise missing_columns(thing, missing, dict.fromkeys(header), where)
+    allowed = {name.lower() for name in (*wanted, *known)}
+    extra = [name for name in header if name.lower() not in allowed]
+    if extra and dataset.schema_drift == "fail":
+        raise extra_columns(thing, extra, wanted, where)
+
+
+def _csv_group(
+    spark: SparkSession, header: tuple[str, ...], paths: list[Path], connection: FilesConnection
+) -> DataFrame:
+    """Files that share a header. Fields may hold line breaks; quotes are doubled inside quotes (RFC 4180)."""
+    columns = [f"c{index}" for index in range(len(header))]
+    schema = ", ".join([*(f"{name} STRING" for name in columns), f"{CORRUPT} STRING"])
+    raw = spark.read.schema(schema).csv(
+        [str(path) for path in paths],
+        header=connection.header,
+        sep=connection.delimiter,
+        quote='"',
+        escape='"',
+        multiLine=True,
+        mode="PERMISSIVE",
+        columnNameOfCorruptRecord=CORRUPT,
+        encoding="UTF-8",
+    )
+    marks = [literal(text) for text in connection.nulls if text != ""]
+    empty = "" in connection.nulls
+    selected = []
+    for column, name in zip(columns, header, strict=True):
+        value = f"nullif({column}, '')" if empty else f"coalesce({column}, '')"
+        if marks:
+            value = f"CASE WHEN {column} IN ({', '.join(marks)}) THEN NULL ELSE {value} END"
+        selected.append(f"{value} AS {quoted(name)}")
+    return raw.selectExpr(*selected, CORRUPT, *_origin())
+
+
+def _parquet_group(spark: SparkSession, paths: list[Path], thing: str) -> DataFrame:
+    raw = spark.read.parquet(*(str(path) for path in paths))
+    names = table_names(raw.columns, thing, paths[0].name)
+    renamed = [f"{quoted(old)} AS {quoted(new)}" for old, new in zip(raw.columns, names, strict=True)]
+    return raw.selectExpr(*renamed, *_origin())
+
+
+def _origin() -> list[str]:
+    """File of each row, and an order in which the file that changed last wins."""
+    return [
+        f"_metadata.file_path AS {SOURCE}",
+        f"struct(_metadata.file_modification_time AS changed, _metadata.file_path AS path) AS {ORDER}",
+    ]
+
+
+def _widened(frames: list[DataFrame]) -> list[DataFrame]:
+    """Frames of the first batch whose types differ: whole numbers widen, numbers become double, the rest text."""
+    kinds: dict[str, set[str]] = {}
+    for frame in frames:
+        for name, kind in frame.dtypes:
+            kinds.setdefault(name, set()).add(kind)
+    whole, numbers = {"tinyint", "smallint", "int", "bigint"}, {"float", "double"}
+    chosen = {}
+    for name, found in kinds.items():
+        if len(found) == 1:
+            continue
+        chosen[name] = "bigint" if found <= whole else "double" if found <= whole | numbers else "string"
+    return [
+        frame.selectExpr(
+            *(
+                f"CAST({quoted(name)} AS {chosen[name]}) AS {quoted(name)}" if name in chosen else quoted(name)
+                for name in frame.columns
+            )
+        )
+        for frame in frames
+    ]
+
+
+def _union(frames: list[DataFrame]) -> DataFrame:
+    """All rows; a column that a frame lacks is NULL there, one whose types differ becomes text."""
+    kinds: dict[str, set[str]] = {}
+    for frame in frames if len(frames) > 1 else []:
+        for name, kind in frame.dtypes:
+            kinds.setdefault(name, set()).add(kind)
+    mixed = {name for name, found in kinds.items() if len(found) > 1}
+    whole = frames[0] if not mixed else _as_text(frames[0], mixed)
+    for frame in frames[1:]:
+        whole = whole.unionByName(_as_text(frame, mixed) if mixed else frame, allowMissingColumns=True)
+    return whole
+
+
+def _as_text(frame: DataFrame, names: set[str]) -> DataFrame:
+    return frame.selectExpr(
+        *(
+            f"CAST({quoted(name)} AS STRING) AS {quoted(name)}" if name in names else quoted(name)
+            for name in frame.columns
+        )
+    )
+
+
+def _open(path: Path) -> IO[bytes] | gzip.GzipFile:
+    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
+
+
+def _text(start: bytes, path: Path, thing: str) -> str:
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise _unreadable(thing, path, "is written in UTF-16; CSV files must be in UTF-8")
+    try:
+        return codecs.getincrementaldecoder("utf-8-sig")().decode(start)
+    except UnicodeDecodeError as error:
+        raise _unreadable(thing, path, f"is not UTF-8: byte {error.start} cannot be read") from None
+
+
+def _first_record(text: str, delimiter: str) -> list[str] | None:
+    for record in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
+        if record:
+            return record
+    return None
+
+
+def _unreadable(thing: str, path: Path, what: str, detail: str = "") -> PilothouseError:
+    return PilothouseError(
+        "PH235", thing, f"{path.name} {what}", "mend or remove the file, then run it again (r)", detail=detail
+    )

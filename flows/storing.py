@@ -1,0 +1,284 @@
+"""One batch into one table: shaped, checked, counted and written in as few passes as its rules allow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from flows import engine, quality
+from flows.schema import (
+    BATCH,
+    ORDER,
+    REASONS,
+    UNCASTABLE,
+    Conformed,
+    conform,
+    explain_misfits,
+    missing_columns,
+    quoted,
+    types_of,
+)
+from metadata.errors import PilothouseError
+from metadata.kinds import Dataset, QualityRule
+from metadata.rows.batches import Batch, DatasetState, Written, taken
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+
+class RefusedError(PilothouseError):
+    """The rows of a batch break a rule that lets none of them through."""
+
+    quality: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Target:
+    """A dataset and where its rows go."""
+
+    key: str
+    dataset: Dataset
+    path: str
+    quarantine: str
+
+    @property
+    def thing(self) -> str:
+        """How faults call it."""
+        return f"dataset {self.key}"
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One batch on its way into its table."""
+
+    spark: SparkSession
+    target: Target
+    batch: Batch
+    state: DatasetState | None
+    conformed: Conformed
+    owned: Callable[[], bool]
+
+    @property
+    def rules(self) -> Mapping[str, QualityRule]:
+        return self.target.dataset.quality
+
+    @property
+    def merges(self) -> bool:
+        return self.target.dataset.storage.mode == "merge"
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return self.target.dataset.storage.keys if self.merges else ()
+
+
+def store(
+    spark: SparkSession,
+    target: Target,
+    batch: Batch,
+    frame: DataFrame,
+    state: DatasetState | None,
+    owned: Callable[[], bool],
+) -> Written:
+    """Write the rows of a batch under the dataset's storage rule, types and quality rules.
+
+    Rows that share the keys of a merge must be identical, or differ in the hidden column `_order`: then the highest
+    wins (the file that changed last, the highest watermark); otherwise the batch is refused (PH216). When nothing
+    must be known of the rows beforehand they are counted while they are written; what does not fit its column's type
+    stops the write, which leaves nothing behind. `owned` is asked once more before the write. Raises PilothouseError.
+    """
+    known = state.columns if state and target.dataset.storage.mode != "overwrite" else _frozen(target.dataset, state)
+    conformed = conform(frame, target.thing, target.dataset, known)
+    for name in (*target.dataset.storage.keys, *target.dataset.storage.partition_by):
+        if name not in conformed.columns:
+            raise missing_columns(target.thing, [name], conformed.columns)
+    job = _Job(spark, target, batch, state, conformed, owned)
+    try:
+        if job.merges or quality.needs_look_ahead(job.rules):
+            return _store_checked(job)
+        return _store_passing(job)
+    except PilothouseError:
+        raise
+    except Exception as error:
+        misfits = explain_misfits(conformed, target.thing) if UNCASTABLE in str(error) else None
+        if misfits is None:
+            raise
+        raise RefusedError(**misfits.fault.model_dump()) from None
+
+
+def recount(spark: SparkSession, target: Target, batch: Batch, version: int) -> Written:
+    """The figures of a batch whose rows are in the table already, at `version`."""
+    mine = f"{BATCH} = {batch.sequence}"
+    table = spark.sql(f"SELECT * FROM delta.{quoted(target.path)} VERSION AS OF {version}")  # noqa: S608
+    rows_out = table.where(mine).count()
+    aside = 0
+    if engine.table_exists(spark, target.quarantine):
+        aside = spark.sql(f"SELECT * FROM delta.{quoted(target.quarantine)}").where(mine).count()  # noqa: S608
+    columns = {name: kind for name, kind in types_of(table.schema).items() if name != BATCH}
+    return Written(
+        rows_in=rows_out + aside,
+        rows_out=rows_out,
+        rows_bad=aside,
+        version=version,
+        rows=table.count(),
+        columns=columns,
+    )
+
+
+def _frozen(dataset: Dataset, state: DatasetState | None) -> dict[str, str]:
+    return dict(state.columns) if state and not dataset.columns else {}
+
+
+def _store_passing(job: _Job) -> Written:
+    """Nothing can refuse these rows but their types: one pass, counted while written."""
+    from pyspark.sql.connect import functions as f
+    from pyspark.sql.connect.observation import Observation
+
+    observation = Observation(f"batch-{job.batch.id}")
+    warnings = quality.warning_counts(job.rules)
+    named = {name: f"bad{index}" for index, name in enumerate(warnings)}
+    watched = job.conformed.frame.observe(
+        observation,
+        f.expr("count(*)").alias("rows"),
+        *(f.expr(count).alias(named[rule]) for rule, count in warnings.items()),
+    )
+    version = _put(job, watched)
+    seen = observation.get
+    total = int(seen["rows"])
+    figures = quality.counts(job.rules, total, {rule: int(seen[named[rule]]) for rule in warnings})
+    return _written(job, total, total, 0, version, figures)
+
+
+def _store_checked(job: _Job) -> Written:
+    """Rows are kept at hand, counted in one pass, and only then written."""
+    rules = job.rules
+    frame = job.conformed.frame
+    if rules:
+        frame = quality.flag(frame, rules, _table_before(job), job.keys)
+    frame = frame.persist()
+    try:
+        keeps = f"NOT {quality.bad(rules, 'drop', 'quarantine')}" if rules else "true"
+        aside = quality.bad(rules, "quarantine")
+        keys = ", ".join(quoted(name) for name in job.keys)
+        seen = frame.selectExpr(
+            "count(*) AS rows",
+            f"count_if({keeps}) AS good",
+            f"count_if({aside}) AS aside",
+            f"count(DISTINCT CASE WHEN {keeps} THEN struct({keys}) END) AS apart" if keys else "0L AS apart",
+            *(f"count_if({quality.broken(name)}) AS bad{index}" for index, name in enumerate(rules)),
+        ).collect()[0]
+        found = {name: int(seen[f"bad{index}"]) for index, name in enumerate(rules)}
+        figures = quality.counts(rules, seen["rows"], found)
+        _refuse(job, frame, figures, seen["rows"])
+        good = frame.where(keeps).drop(REASONS) if rules else frame
+        written = seen["good"]
+        if keys and seen["apart"] != seen["good"]:
+            good, written = _one_a_key(job, good), seen["apart"]
+        if seen["aside"]:
+            _check_owned(job)
+            engine.append(
+                job.spark,
+                frame.where(aside).drop(ORDER).selectExpr("*", f"{job.batch.sequence}L AS {BATCH}"),
+                job.target.quarantine,
+                job.batch.sequence,
+                partition_by=(),
+                evolve=True,
+            )
+        version = _put(job, good)
+        return _written(job, seen["rows"], written, seen["rows"] - seen["good"], version, figures)
+    finally:
+        frame.unpersist()
+
+
+def _table_before(job: _Job) -> DataFrame | None:
+    """The table as it was before this batch, where its rows stay beside those of the batch."""
+    version = job.batch.intent.target_version
+    if version is None or job.target.dataset.storage.mode == "overwrite":
+        return None
+    return job.spark.sql(f"SELECT * FROM {engine.relation(job.target.path, version, None)}")  # noqa: S608
+
+
+def _refuse(job: _Job, frame: DataFrame, figures: list[quality.Count], total: int) -> None:
+    refused = quality.refused_by(job.rules, figures)
+    if not refused:
+        return
+    shown = frame.where(quality.broken(refused[0].rule)).drop(REASONS, ORDER).limit(1).collect()
+    fault = quality.refusal(job.target.thing, job.rules, refused, total, shown[0].asDict() if shown else {}).fault
+    error = RefusedError(**fault.model_dump())
+    error.quality = _recorded(figures)
+    raise error
+
+
+def _one_a_key(job: _Job, frame: DataFrame) -> DataFrame:
+    """One row a key: identical rows are one, and of different ones the highest `_order` wins."""
+    keys = ", ".join(quoted(name) for name in job.keys)
+    newest = frame
+    if ORDER in frame.columns:
+        newest = (
+            frame.selectExpr("*", f"rank() OVER (PARTITION BY {keys} ORDER BY {ORDER} DESC) AS _rank")
+            .where("_rank = 1")
+            .drop("_rank")
+        )
+    single = newest.drop(ORDER).distinct()
+    twice = single.selectExpr(f"struct({keys}) AS mine").groupBy("mine").count().where("count > 1").limit(1).collect()
+    if twice:
+        shown = ", ".join(f"{name}={value!r}" for name, value in twice[0]["mine"].asDict().items())
+        raise RefusedError(
+            "PH216",
+            job.target.thing,
+            f"{twice[0]['count']} different rows of one batch have the same key ({shown})",
+            "let the query give one row a key, for example the newest by row_number() (e)",
+        )
+    return single
+
+
+def _check_owned(job: _Job) -> None:
+    if not job.owned():
+        raise taken(job.target.key, job.batch)
+
+
+def _put(job: _Job, frame: DataFrame) -> int:
+    """Write the rows; a repeat of the same batch leaves the same table. Returns the table's version."""
+    _check_owned(job)
+    storage = job.target.dataset.storage
+    number = job.batch.sequence
+    rows = frame.drop(ORDER).selectExpr("*", f"{number}L AS {BATCH}")
+    exists = job.batch.intent.target_version is not None
+    path, partition_by, evolve = job.target.path, storage.partition_by, job.conformed.evolves
+    if storage.mode == "overwrite":
+        return engine.overwrite(job.spark, rows, path, number, partition_by, evolve)
+    if storage.mode == "append":
+        return engine.append(job.spark, rows, path, number, partition_by, evolve, exists)
+    return engine.merge(job.spark, rows, path, storage.keys, number, partition_by, evolve, exists, unique=True)
+
+
+def _written(
+    job: _Job, rows_in: int, rows_out: int, rows_bad: int, version: int, figures: list[quality.Count]
+) -> Written:
+    return Written(
+        rows_in=rows_in,
+        rows_out=rows_out,
+        rows_bad=rows_bad,
+        version=version,
+        rows=_table_rows(job, rows_out, version),
+        columns=job.conformed.columns,
+        quality=_recorded(figures) if job.rules else None,
+    )
+
+
+def _table_rows(job: _Job, rows_out: int, version: int) -> int:
+    """Rows of the whole table: known without asking, unless rows were merged into it."""
+    mode = job.target.dataset.storage.mode
+    if mode == "overwrite" or job.state is None:
+        return rows_out
+    if mode == "append" and job.state.rows is not None:
+        return job.state.rows + rows_out
+    query = f"SELECT count(*) FROM delta.{quoted(job.target.path)} VERSION AS OF {version}"  # noqa: S608
+    return int(job.spark.sql(query).collect()[0][0])
+
+
+def _recorded(figures: list[quality.Count]) -> dict[str, Any]:
+    return {
+        count.rule: {"otherwise": count.otherwise, "rows_bad": count.rows_bad, "share": count.share}
+        for count in figures
+    }

@@ -1,0 +1,91 @@
+"""Ingest: what is new at a source, exactly once, into a dataset."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from flows import databases, sources
+from flows.batches import target_of, write_batches
+from flows.context import Outcome, TaskContext
+from metadata.errors import PilothouseError
+from metadata.intents import FileIdentity, Intent
+from metadata.kinds import FilesConnection, SqlConnection
+from metadata.rows import batches as rows
+from metadata.tasks.ingest import Ingest, Source
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+def run(context: TaskContext) -> Outcome:
+    """Read new files, or the rows of a table above the watermark, and write one batch."""
+    return write_batches(context, intend, build)
+
+
+def intend(context: TaskContext) -> Intent | str:
+    """The files or the bounds of the next batch; or the reason why nothing is to be read.
+
+    A pattern that matches nothing is a failure, unless files were read before: then they were cleared away.
+    """
+    source, connection = _source(context)
+    if isinstance(connection, SqlConnection):
+        return databases.intend(context, source, connection)
+    return _new_files(context, source, connection)
+
+
+def build(context: TaskContext, intent: Intent) -> DataFrame:
+    """The rows of the intent's files or bounds."""
+    source, connection = _source(context)
+    if isinstance(connection, SqlConnection):
+        return databases.build(context, intent, source, connection)
+    target = target_of(context)
+    state = rows.state_of(context.database, target.dataset.uid)
+    known = state.columns if state else {}
+    folder = sources.folder_of(connection, source.connection, context.settings)
+    if _format(context, source) == "parquet":
+        return sources.read_parquet(context.spark, folder, intent.files, target.dataset, known)
+    return sources.read_csv(context.spark, folder, intent.files, connection, target.dataset, known)
+
+
+def _source(context: TaskContext) -> tuple[Source, FilesConnection | SqlConnection]:
+    source = cast(Ingest, context.task.spec).source
+    return source, context.plan.connections[source.connection]
+
+
+def _new_files(context: TaskContext, source: Source, connection: FilesConnection) -> Intent | str:
+    folder = sources.folder_of(connection, source.connection, context.settings)
+    dataset, task_uid = target_of(context).dataset, context.task.spec.uid
+    pattern = str(source.files)
+    known: dict[str, list[FileIdentity]] = {}
+    for file in rows.known_files(context.database, task_uid, dataset.uid):
+        known.setdefault(file.path, []).append(file)
+    there = folder.matching(pattern)
+    if not there:
+        if known:
+            return f"nothing new at {source.connection}: no file matches {pattern}"
+        raise folder.nothing_matches(pattern)
+    now = [folder.identify(path, known.get(path.relative_to(folder.root).as_posix(), ())) for path in there]
+    if dataset.storage.mode == "overwrite":
+        newest = rows.newest_intent(context.database, task_uid, dataset.uid)
+        fresh = [] if newest is not None and set(newest.files) == set(now) else now
+    else:
+        fresh = [file for file in now if file not in known.get(file.path, ())]
+    if not fresh:
+        return f"nothing new at {source.connection}: {len(now)} files read before"
+    return Intent(files=tuple(sorted(fresh, key=lambda file: file.path)))
+
+
+def _format(context: TaskContext, source: Source) -> str:
+    if source.format is not None:
+        return source.format
+    pattern = str(source.files).lower()
+    if pattern.endswith((".parquet", ".pq")):
+        return "parquet"
+    if pattern.endswith((".csv", ".csv.gz", ".tsv", ".txt")):
+        return "csv"
+    raise PilothouseError(
+        "PH236",
+        f"task {context.task.key}",
+        f"the pattern {source.files!r} does not say what the files are",
+        "add format: csv or format: parquet (e)",
+    )

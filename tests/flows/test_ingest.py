@@ -1,0 +1,215 @@
+"""Ingest: files become rows exactly once, by name and type, and every fault names its file."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from metadata.errors import PilothouseError
+from tests.flows.warehouse import Warehouse
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def house(tmp_path: Path, spark: Any) -> Warehouse:
+    return Warehouse(tmp_path, spark)
+
+
+def ingest(house: Warehouse, pattern: str = "*.csv", connection: dict[str, Any] | None = None, **dataset: Any) -> None:
+    house.define(
+        connections={"landing": {"kind": "files", "path": "landing", **(connection or {})}},
+        datasets={"bronze.x": dataset},
+        pipelines={
+            "flow": {
+                "tasks": {
+                    "take": {"kind": "ingest", "from": {"connection": "landing", "files": pattern}, "to": "bronze.x"}
+                }
+            }
+        },
+    )
+
+
+def test_reads_each_file_once(house: Warehouse) -> None:
+    ingest(house)
+    house.land("a.csv", "id,name\n1,ann\n2,bob\n")
+    assert house.run().rows_out == 2
+    assert house.run().skipped == "nothing new at landing: 1 files read before"
+    house.land("b.csv", "name,id\ncid,3\n")
+    assert house.run().rows_out == 1
+    assert house.rows("bronze.x") == [(1, "ann"), (2, "bob"), (3, "cid")]
+    assert (house.state("bronze.x").rows, house.state("bronze.x").columns) == (3, {"id": "long", "name": "string"})
+
+
+def test_text_that_is_hard_to_read(house: Warehouse) -> None:
+    ingest(house, connection={"nulls": ["", "NA", "n/a"], "delimiter": ";"})
+    house.land(
+        "odd.csv",
+        b"\xef\xbb\xbf" + 'Order No;Preis (€);größe;note\r\n007;1,5;NA;"a; ""b""\r\nc"\r\n008;n/a;3;\r\n'.encode(),
+    )
+    house.run()
+    assert house.rows("bronze.x") == [("007", "1,5", None, 'a; "b"\nc'), ("008", None, 3, None)]
+    assert list(house.state("bronze.x").columns) == ["Order_No", "Preis_€", "größe", "note"]
+
+
+def test_compressed_files(house: Warehouse) -> None:
+    ingest(house, "*.csv.gz")
+    house.land("a.csv.gz", gzip.compress(b"id\n1\n2\n"))
+    assert house.run().rows_out == 2
+
+
+def test_declared_types_are_enforced(house: Warehouse) -> None:
+    ingest(
+        house,
+        columns={"n": "int", "x": "double", "d": "date", "t": "timestamp", "b": "boolean", "m": "decimal(10, 2)"},
+    )
+    house.land("a.csv", "t,n,x,d,b,m\n2024-01-02T03:04:05Z,7.0,1e3,2024-02-29,true,12.34\n,,,,,\n")
+    assert house.run().rows_out == 2
+    assert house.state("bronze.x").columns == {
+        "n": "int",
+        "x": "double",
+        "d": "date",
+        "t": "timestamp",
+        "b": "boolean",
+        "m": "decimal(10,2)",
+    }
+    house.land(
+        "b.csv", "n,x,d,t,b,m\n1,1,2024-01-01,2024-01-01,true,1\nseven,1,2023-02-29,2024-01-01,true,1\n8.5,,,,,\n"
+    )
+    with pytest.raises(PilothouseError) as refused:
+        house.run()
+    fault = refused.value.fault
+    assert (fault.code, fault.thing) == ("PH214", "dataset bronze.x")
+    assert fault.cause == "column n: 2 values are no int, such as '8.5' (b.csv)"
+    assert "column d: 1 values are no date, such as '2023-02-29' (b.csv)" in fault.detail
+    assert house.state("bronze.x").rows == 2
+
+
+def test_inferred_types_are_frozen(house: Warehouse) -> None:
+    ingest(house)
+    house.land("a.csv", "code,zip,qty\n1,01234,2\n2,99999,3\n")
+    house.run()
+    assert house.state("bronze.x").columns == {"code": "long", "zip": "string", "qty": "long"}
+    house.land("b.csv", "code,zip,qty\nx9,1,2\n")
+    with pytest.raises(PilothouseError, match=r"column code: 1 values are no long, such as 'x9' \(b.csv\)"):
+        house.run()
+    house.land("b.csv", "code,zip,qty\n9,1,2\n")
+    assert house.run().rows_out == 1
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_missing_and_extra_columns_name_their_file(house: Warehouse, declared: bool) -> None:
+    ingest(house, columns={"id": "long", "name": "string"} if declared else {})
+    house.land("a.csv", "id,name\n1,ann\n")
+    house.run()
+    house.land("b.csv", "id,nam\n2,bob\n")
+    with pytest.raises(PilothouseError, match="PH210 .*column name is missing in b.csv; the nearest is nam"):
+        house.run()
+    house.land("b.csv", "id,name,age\n2,bob,3\n")
+    with pytest.raises(PilothouseError, match="PH211 .*column age in b.csv"):
+        house.run()
+    assert house.state("bronze.x").rows == 1
+
+
+def test_evolving_columns(house: Warehouse) -> None:
+    ingest(house, columns={"id": "long"}, schema_drift="evolve")
+    house.land("a.csv", "id\n1\n")
+    house.run()
+    house.land("b.csv", "id,extra\n2,y\n")
+    house.run()
+    house.land("c.csv", "id\n3\n")
+    house.run()
+    assert house.rows("bronze.x") == [(1, None), (2, "y"), (3, None)]
+
+
+def test_lines_with_another_number_of_fields(house: Warehouse) -> None:
+    ingest(house)
+    house.land("a.csv", "a,b\n1,2\n3\n4,5,6\n")
+    with pytest.raises(PilothouseError, match="PH214 .*2 lines have another number of fields .*a.csv"):
+        house.run()
+
+
+def test_nothing_there(house: Warehouse) -> None:
+    ingest(house, "orders-*.csv")
+    with pytest.raises(PilothouseError, match="PH232 .*is empty"):
+        house.run()
+    house.land("order-1.csv", "a\n1\n")
+    with pytest.raises(PilothouseError, match="PH232 .*there are order-1.csv"):
+        house.run()
+    house.land("orders-1.csv", "a\n1\n").unlink()
+    house.land("orders-2.csv", "")
+    with pytest.raises(PilothouseError, match="PH235 .*orders-2.csv is empty"):
+        house.run()
+    house.land("orders-2.csv", "a,b\n")
+    assert house.run().rows_out == 0
+    assert "nothing new" in str(house.run().skipped)
+
+
+def test_a_file_that_changed_is_read_again(house: Warehouse) -> None:
+    ingest(house, storage={"mode": "merge", "keys": ["id"]})
+    path = house.land("a.csv", "id,v\n1,x\n2,y\n")
+    house.run()
+    os.utime(path)
+    assert house.run().skipped
+    house.land("a.csv", "id,v\n1,z\n3,w\n")
+    assert house.run().rows_out == 2
+    assert house.rows("bronze.x") == [(1, "z"), (2, "y"), (3, "w")]
+
+
+def test_newest_file_wins_within_a_merge(house: Warehouse) -> None:
+    ingest(house, storage={"mode": "merge", "keys": ["id"]})
+    os.utime(house.land("a.csv", "id,v\n1,new\n"), ns=(2 * 10**18, 2 * 10**18))
+    os.utime(house.land("b.csv", "id,v\n1,old\n2,y\n2,y\n"), ns=(10**18, 10**18))
+    assert house.run().rows_out == 2
+    assert house.rows("bronze.x") == [(1, "new"), (2, "y")]
+    house.land("c.csv", "id,v\n5,x\n5,y\n")
+    with pytest.raises(PilothouseError, match="PH216 .*2 different rows of one batch have the same key"):
+        house.run()
+
+
+def test_overwrite_takes_all_files(house: Warehouse) -> None:
+    ingest(house, storage={"mode": "overwrite"})
+    house.land("a.csv", "id\n1\n")
+    house.land("b.csv", "id\n2\n")
+    house.run()
+    house.land("b.csv", "id\n3\n")
+    assert house.run().rows_out == 2
+    (house.landing / "a.csv").unlink()
+    assert house.run().rows_out == 1
+    assert house.rows("bronze.x") == [(3,)]
+
+
+def test_parquet_of_several_schemas(house: Warehouse) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as parquet
+
+    ingest(house, "*.parquet")
+    parquet.write_table(pa.table({"id": pa.array([1], pa.int32()), "Name x": ["a"]}), house.landing / "a.parquet")
+    parquet.write_table(pa.table({"Name x": ["b"], "id": pa.array([2], pa.int64())}), house.landing / "b.parquet")
+    house.run()
+    assert house.rows("bronze.x", columns="id, Name_x") == [(1, "a"), (2, "b")]
+    house.land("c.parquet", b"not parquet")
+    with pytest.raises(PilothouseError, match="PH235 .*c.parquet is no Parquet file"):
+        house.run()
+    parquet.write_table(pa.table({"id": [3]}), house.landing / "c.parquet")
+    with pytest.raises(PilothouseError, match="PH210 .*Name_x is missing in c.parquet"):
+        house.run()
+
+
+def test_nothing_outside_the_folder_is_read(house: Warehouse) -> None:
+    secret = Path(house.settings.home) / "secret.csv"
+    secret.write_text("a\n1\n")
+    ingest(house)
+    (house.landing / "link.csv").symlink_to(secret)
+    with pytest.raises(PilothouseError, match="PH231"):
+        house.run()
+    ingest(house, "../*.csv")
+    with pytest.raises(PilothouseError, match="PH231"):
+        house.run()
+    ingest(house, "*.csv", connection={"path": "../"})
+    with pytest.raises(PilothouseError, match="PH231"):
+        house.run()
