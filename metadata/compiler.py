@@ -1,162 +1,150 @@
-"""The compiler: a pure function from a blueprint and the key of a pipeline to its plan."""
+"""The compiler: a pipeline of a blueprint becomes a plan. Pure: the same definitions give the same plan and hash."""
 
 from __future__ import annotations
 
-import heapq
 import uuid
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 
-from metadata.errors import UsageError
-from metadata.kinds import SECTIONS, Blueprint, Definition, Pipeline
+from metadata.errors import PilothouseError
+from metadata.graph import CycleError, ordered
+from metadata.kinds import SECTIONS, Blueprint, Definition
 from metadata.plan import Plan, PlanTask
 from metadata.references import references
 from metadata.sql import compile_query
-from metadata.tasks import Read, Ref, TaskSpec
-from metadata.tasks.train import materialised
+from metadata.tasks import Ports, Read, Ref, TaskSpec
+
+_PLAN_KINDS = ("connection", "dataset", "feature_set", "model", "monitor", "decision")
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """The tasks of a pipeline, written and generated, and what each waits for."""
+
+    specs: Mapping[str, TaskSpec]
+    ports: Mapping[str, Ports]
+    upstream: Mapping[str, Collection[str]]
+    generated: Mapping[str, str]
+    """Task that each generated task came from."""
+    clashes: tuple[tuple[str, str], ...]
+    """Generated keys that were there already, with the task that generates them."""
 
 
 def compile_plan(blueprint: Blueprint, pipeline_key: str) -> Plan:
-    """The plan of a pipeline: its tasks in order, and every definition that they need.
+    """The plan of a pipeline: its tasks in order with every definition that they need, and no other.
 
-    The same definitions give the same plan, in whatever order the document has them. Linear in the number of tasks.
-    Raises UsageError PH171 for a cycle, naming it, and PH172 for a task or definition that is not there.
+    A task that reads a dataset comes after those of the same pipeline that write it; `after` adds what the data does
+    not say. Raises PilothouseError: PH141 no such pipeline, PH142 tasks wait for each other, PH143 a definition that
+    is not there, PH144 two tasks of one key, PH140 SQL that is refused.
     """
-    pipeline = blueprint.pipelines[pipeline_key]
-    specs = _expanded(pipeline, blueprint)
-    ports = {key: spec.ports(blueprint) for key, spec in specs.items()}
-    upstream = _upstream(pipeline_key, specs, {key: (port.inputs, port.outputs) for key, port in ports.items()})
-    tasks = tuple(
-        PlanTask(
-            key=key,
-            spec=specs[key],
-            upstream=tuple(sorted(upstream[key])),
-            inputs=ports[key].inputs,
-            outputs=ports[key].outputs,
-            reads=_reads(specs[key]),
-            queries={name: compile_query(sql) for name, sql in specs[key].queries().items()},
-        )
-        for key in _in_order(pipeline_key, upstream)
-    )
-    needed = _needed(blueprint, (ref for task in tasks for ref in (*task.inputs, *task.outputs)))
-    sets = tuple(sorted(needed["feature_set"]))
+    pipeline = blueprint.pipelines.get(pipeline_key)
+    if pipeline is None:
+        raise PilothouseError("PH141", f"pipeline {pipeline_key}", "there is no such pipeline", "name another")
+    thing = f"pipeline {pipeline_key}"
+    wiring = wire(blueprint, pipeline_key)
+    for key, source in wiring.clashes:
+        raise PilothouseError("PH144", thing, f"{source} generates a task {key}, and it is there already", "rename one")
+    try:
+        order = ordered(list(wiring.specs), wiring.upstream)
+    except CycleError as error:
+        cause = f"its tasks wait for each other: {error}"
+        raise PilothouseError("PH142", thing, cause, "take out one `after`, or read another dataset") from None
+    position = {key: index for index, key in enumerate(order)}
+    tasks = []
+    for key in order:
+        for other in wiring.upstream[key]:
+            if other not in position:
+                raise PilothouseError("PH143", f"task {key}", f"there is no task {other} to wait for", "mend `after`")
+        tasks.append(_plan_task(key, wiring, position, pipeline.uid or pipeline_key))
+    needed = _needed(blueprint, wiring)
     return Plan(
         pipeline=pipeline_key,
         pipeline_uid=pipeline.uid,
         timezone=pipeline.timezone,
         parameters=pipeline.parameters,
-        tasks=tasks,
-        materialised=dict(sorted(materialised(sets, blueprint).items())),
-        **{SECTIONS[kind]: _sorted(definitions) for kind, definitions in needed.items()},
+        tasks=tuple(tasks),
+        materialised={
+            key: to for key, to in sorted(blueprint.materialised.items()) if Ref("feature_set", key) in needed
+        },
+        **{SECTIONS[kind]: {ref.key: each for ref, each in needed.items() if ref.kind == kind} for kind in _PLAN_KINDS},
     )
 
 
-def _expanded(pipeline: Pipeline, blueprint: Blueprint) -> dict[str, TaskSpec]:
-    """The pipeline's tasks, and those that its tasks bring along, each with an identity."""
-    specs = dict(pipeline.tasks)
+def wire(blueprint: Blueprint, pipeline_key: str) -> Wiring:
+    """What the tasks of a pipeline wait for. References to nothing are left as they are, for checks to report."""
+    pipeline = blueprint.pipelines[pipeline_key]
+    specs: dict[str, TaskSpec] = dict(pipeline.tasks)
+    generated: dict[str, str] = {}
+    clashes: list[tuple[str, str]] = []
     for key, spec in pipeline.tasks.items():
-        for name, more in spec.expand(key, blueprint).items():
-            uid = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{pipeline.uid}/{name}"))
-            specs[name] = more.model_copy(update={"uid": uid})
-    return {key: spec.model_copy(update={"was": None}) for key, spec in specs.items()}
-
-
-def _upstream(
-    pipeline_key: str,
-    specs: Mapping[str, TaskSpec],
-    ports: Mapping[str, tuple[tuple[Ref, ...], tuple[Ref, ...]]],
-) -> dict[str, set[str]]:
-    """What each task waits for: the writers of what it reads, and what `after` names.
-
-    Tasks that a decision brings along write for later runs: nobody of this run waits for what they write.
-    """
-    writers: dict[Ref, list[str]] = {}
-    for key, (_, outputs) in ports.items():
-        if not _is_generated(key):
-            for ref in outputs:
-                writers.setdefault(ref, []).append(key)
-    upstream: dict[str, set[str]] = {}
+        for new, added in spec.expand(key, blueprint).items():
+            if new in specs:
+                clashes.append((new, key))
+                continue
+            specs[new] = added
+            generated[new] = key
+    ports = {key: spec.ports(blueprint) for key, spec in specs.items()}
+    writers: dict[Ref, list[str]] = defaultdict(list)
+    for key in pipeline.tasks:
+        for ref in ports[key].outputs:
+            writers[ref].append(key)
+    upstream: dict[str, dict[str, None]] = {}
     for key, spec in specs.items():
-        waits = {writer for ref in ports[key][0] for writer in writers.get(ref, ())}
-        for name in spec.after:
-            if name not in specs:
-                raise UsageError(
-                    "PH172",
-                    f"task {key} of pipeline {pipeline_key}",
-                    f"it waits for {name}, which is no task",
-                    "mend `after`",
-                )
-            waits.add(name)
-        upstream[key] = waits - {key}
-    return upstream
+        waits = dict.fromkeys(spec.after)
+        for ref in ports[key].inputs:
+            waits.update(dict.fromkeys(writer for writer in writers[ref] if writer != key))
+        upstream[key] = waits
+    for key, held in _holds(blueprint, pipeline.tasks):
+        if held in upstream and held != key:
+            upstream[held][key] = None
+    return Wiring(specs, ports, upstream, generated, tuple(clashes))
 
 
-def _is_generated(key: str) -> bool:
-    """Keys of generated tasks hold a space, which keys in documents cannot."""
-    return " " in key
+def _holds(blueprint: Blueprint, tasks: Mapping[str, TaskSpec]) -> Iterator[tuple[str, str]]:
+    """Tasks with the tasks whose input their rules may hold: those must not start before the rules were asked."""
+    for key, spec in tasks.items():
+        for name in getattr(spec, "decisions", ()):
+            rule = blueprint.decisions.get(name)
+            if rule and rule.then.hold:
+                yield key, rule.then.hold
 
 
-def _in_order(pipeline_key: str, upstream: Mapping[str, set[str]]) -> list[str]:
-    """A topological order, by key among tasks that are ready together."""
-    left = {key: len(waits) for key, waits in upstream.items()}
-    downstream: dict[str, list[str]] = {key: [] for key in upstream}
-    for key, waits in upstream.items():
-        for name in waits:
-            downstream[name].append(key)
-    ready = [key for key, count in left.items() if count == 0]
-    heapq.heapify(ready)
-    order: list[str] = []
-    while ready:
-        key = heapq.heappop(ready)
-        order.append(key)
-        for name in downstream[key]:
-            left[name] -= 1
-            if left[name] == 0:
-                heapq.heappush(ready, name)
-    if len(order) < len(upstream):
-        cycle = find_cycle({key: waits for key, waits in upstream.items() if left[key] > 0})
-        raise UsageError(
-            "PH171",
-            f"pipeline {pipeline_key}",
-            f"its tasks wait for each other: {' → '.join(cycle)}",
-            "take one of these dependencies out",
-        )
-    return order
+def _plan_task(key: str, wiring: Wiring, position: Mapping[str, int], pipeline: str) -> PlanTask:
+    spec, ports = wiring.specs[key], wiring.ports[key]
+    if key in wiring.generated:
+        spec = spec.model_copy(update={"uid": str(uuid.uuid5(uuid.NAMESPACE_URL, f"pilothouse:{pipeline}:{key}"))})
+    given: dict[str, Read] | None = getattr(spec, "reads", None)
+    datasets = [ref.key for ref in ports.inputs if ref.kind == "dataset"]
+    return PlanTask(
+        key=key,
+        spec=spec,
+        upstream=tuple(sorted(wiring.upstream[key], key=position.__getitem__)),
+        inputs=ports.inputs,
+        outputs=ports.outputs,
+        reads={} if given is None else {dataset: given.get(dataset, Read()) for dataset in datasets},
+        queries={name: compile_query(sql) for name, sql in spec.queries().items()},
+    )
 
 
-def find_cycle(upstream: Mapping[str, Iterable[str]]) -> list[str]:
-    """One cycle of a graph in which every node lies on or behind one: its nodes, the first again at the end."""
-    seen: dict[str, int] = {}
-    path: list[str] = []
-    node = min(upstream)
-    while node not in seen:
-        seen[node] = len(path)
-        path.append(node)
-        node = min(name for name in upstream[node] if name in upstream)
-    return [*path[seen[node] :], node][::-1]
-
-
-def _reads(spec: TaskSpec) -> dict[str, Read]:
-    reads: dict[str, Read] = getattr(spec, "reads", {})
-    return reads
-
-
-def _needed(blueprint: Blueprint, refs: Iterable[Ref]) -> dict[str, dict[str, Definition]]:
-    """Every definition that is named, or that a named one needs in turn, by kind."""
-    found: dict[str, dict[str, Definition]] = {kind: {} for kind in SECTIONS if kind not in ("pipeline", "schedule")}
-    waiting = list(refs)
+def _needed(blueprint: Blueprint, wiring: Wiring) -> dict[Ref, Definition]:
+    """Every definition that the tasks name, and what those name in turn, sorted."""
+    waiting: list[tuple[Ref, str]] = []
+    for key, spec in wiring.specs.items():
+        ports = wiring.ports[key]
+        named = [*ports.inputs, *ports.outputs, *(Ref(kind, other) for _path, kind, other in references(spec))]
+        waiting += [(ref, f"task {key}") for ref in named]
+    found: dict[Ref, Definition] = {}
     while waiting:
-        ref = waiting.pop()
-        if ref.key in found[ref.kind]:
+        ref, source = waiting.pop()
+        if ref in found or ref.kind not in _PLAN_KINDS:
             continue
-        definition = blueprint.get(ref.kind, ref.key)
+        definition = blueprint.get(*ref)
         if definition is None:
-            raise UsageError(
-                "PH172", f"{ref.kind} {ref.key}", "it is named but not defined", "define it, or mend its name"
-            )
-        found[ref.kind][ref.key] = definition.model_copy(update={"was": None})
-        waiting.extend(Ref(named.kind, named.key) for named in references(definition))
-    return found
-
-
-def _sorted(definitions: Mapping[str, Definition]) -> dict[str, Definition]:
-    return dict(sorted(definitions.items()))
+            cause = f"it names the {ref.kind.replace('_', ' ')} {ref.key}, which is not there"
+            raise PilothouseError("PH143", source, cause, "define it, or name another")
+        found[ref] = definition
+        waiting += [(Ref(kind, key), f"{ref.kind} {ref.key}") for _path, kind, key in references(definition)]
+        if ref.kind == "feature_set" and ref.key in blueprint.materialised:
+            waiting.append((Ref("dataset", blueprint.materialised[ref.key]), f"feature set {ref.key}"))
+    return dict(sorted(found.items()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal
@@ -317,6 +318,21 @@ class Blueprint(Part):
         for kind, section in SECTIONS.items():
             for key, definition in getattr(self, section).items():
                 yield kind, key, definition
+
+    @functools.cached_property
+    def materialised(self) -> dict[str, str]:
+        """Dataset in which each feature set is materialised by a features task of any pipeline."""
+        found: dict[str, str] = {}
+        for pipeline in self.pipelines.values():
+            for spec in pipeline.tasks.values():
+                if spec.kind == "features":
+                    found[str(getattr(spec, "feature_set", ""))] = str(getattr(spec, "to", ""))
+        return found
+
+    def __copy__(self) -> Blueprint:
+        copied = super().__copy__()
+        copied.__dict__.pop("materialised", None)
+        return copied
 
     def get(self, kind: str, key: str) -> Definition | None:
         """The definition of that kind and key, or None."""

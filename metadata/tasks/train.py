@@ -36,10 +36,4 @@ def model_inputs(key: str, blueprint: Blueprint) -> tuple[Ref, ...]:
 
 def materialised(sets: tuple[str, ...], blueprint: Blueprint) -> dict[str, str]:
     """Dataset in which each feature set is materialised by a features task of any pipeline."""
-    found: dict[str, str] = {}
-    for pipeline in blueprint.pipelines.values():
-        for spec in pipeline.tasks.values():
-            name = getattr(spec, "feature_set", None)
-            if spec.kind == "features" and name in sets:
-                found[str(name)] = str(getattr(spec, "to", ""))
-    return found
+    return {name: blueprint.materialised[name] for name in sets if name in blueprint.materialised}
