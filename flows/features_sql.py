@@ -17,6 +17,7 @@ from datetime import timedelta
 import sqlglot
 from sqlglot.tokenizer_core import Token, TokenType
 
+from flows.schema import quoted
 from metadata.errors import PilothouseError
 from metadata.kinds import Feature, FeatureSet
 from metadata.values import period
@@ -35,11 +36,6 @@ AGGREGATES = frozenset(
 
 
 JUST_BEFORE = "INTERVAL '0.000001' SECOND"
-
-
-def quoted(name: str) -> str:
-    """A column name as Spark SQL reads it, whatever it contains."""
-    return "`" + name.replace("`", "``") + "`"
 
 
 def features_query(key: str, definition: FeatureSet, new: str, source: str) -> str:

@@ -1,0 +1,61 @@
+"""Rows of a model as a task reads them: pinned versions, kinds of features, rows brought to this process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flows.batches import input_relation, pin_inputs
+from flows.context import TaskContext
+from flows.model_sql import Relation, model_columns
+from metadata.errors import PilothouseError
+from metadata.intents import Intent, PinnedInput
+from metadata.rows.batches import state_of
+from metadata.rows.models import ModelFeature
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_NUMBERS = ("boolean", "short", "int", "long", "float", "double", "decimal")
+
+
+def pinned_relation(context: TaskContext) -> Relation | str:
+    """Relations of the task's input datasets at their present versions; a reason where one was never written."""
+    pinned = pin_inputs(context, {})
+    return pinned if isinstance(pinned, str) else relation_of(context, pinned)
+
+
+def relation_of(context: TaskContext, pinned: dict[str, PinnedInput]) -> Relation:
+    """Relations of pinned inputs."""
+    intent = Intent(inputs=pinned)
+    return lambda key: input_relation(context, intent, key)
+
+
+def model_features(context: TaskContext, key: str) -> tuple[ModelFeature, ...]:
+    """The features of a model: text is a category, all else is a number. Raises PilothouseError PH609."""
+    columns = model_columns(context.plan, key)
+    sets = [context.plan.feature_sets[name] for name in context.plan.models[key].features]
+    defaults = {name: feature.default for one in sets for name, feature in one.features.items()}
+    types: dict[str, dict[str, str]] = {}
+    found = []
+    for name, dataset in columns.features.items():
+        if dataset not in types:
+            state = state_of(context.database, context.plan.datasets[dataset].uid)
+            types[dataset] = state.columns if state else {}
+        kind = types[dataset].get(name, "nothing")
+        if kind != "string" and not kind.startswith(_NUMBERS):
+            raise PilothouseError(
+                "PH609",
+                f"feature {name}",
+                f"it is {kind} in {dataset}, and a feature is a number or text",
+                "run its features task once more, or mend the feature set (e)",
+            )
+        default = defaults.get(name)
+        found.append(ModelFeature(name=name, kind="category" if kind == "string" else "number", default=default))
+    return tuple(found)
+
+
+def collect(context: TaskContext, sql: str) -> pd.DataFrame:
+    """Rows as pandas, through Arrow: instants aware and in UTC; no value is NaN or None."""
+    table = context.spark.sql(sql).toArrow()
+    frame: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)
+    return frame

@@ -1,0 +1,121 @@
+"""Compare: champion and challenger on the same mature rows, which neither was trained on.
+
+These are the challenger's test rows, the newest share of its own window, as far as they lie after the champion's
+`trained_until`. Neither model is fitted again for the comparison.
+"""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flows import scoring
+from flows.context import Figure, Outcome, TaskContext
+from flows.model_rows import collect, pinned_relation
+from flows.model_sql import LABEL, Relation, instant, labelled_rows, model_columns
+from flows.registry import Registry
+from flows.schema import quoted
+from flows.training import advantage, good_enough, in_order, inputs_of, metrics
+from metadata.kinds import Model
+from metadata.rows.models import ModelVersion, challenger, champion
+from metadata.tasks.compare import Compare
+
+Scores = NDArray[np.float64]
+
+FEWEST_ROWS = 100
+"""Rows below which a difference says nothing."""
+
+RESAMPLES = 200
+
+
+def run(context: TaskContext) -> Outcome:
+    """Leave the figures `champion`, `challenger`, `difference`, `better` (1 or 0), `rows`, and the interval."""
+    key = cast(Compare, context.task.spec).model
+    model = context.plan.models[key]
+    old, new = champion(context.database, model.uid), challenger(context.database, model.uid)
+    if old is None or new is None:
+        return Outcome(skipped=f"{key} has no {'champion' if old is None else 'challenger'} to compare")
+    relation = pinned_relation(context)
+    if isinstance(relation, str):
+        return Outcome(skipped=relation)
+    labels, scores = _scored(context, key, relation, old, new)
+    if len(labels) < FEWEST_ROWS:
+        return Outcome(skipped=f"only {len(labels)} mature rows are new to both versions; {FEWEST_ROWS} are needed")
+    values = [metrics(model.predicts.kind, labels, found).get(model.metric) for found in scores]
+    if values[0] is None or values[1] is None:
+        return Outcome(skipped=f"{model.metric} has no value on the {len(labels)} rows: they all have one label")
+    return _judged(model, old, new, (values[0], values[1]), interval(model, labels, scores), len(labels))
+
+
+def interval(model: Model, labels: Scores, scores: tuple[Scores, Scores]) -> tuple[float, float]:
+    """The 95 % percentile interval of the difference, by a paired bootstrap over rows (Efron and Tibshirani, 1993).
+
+    Seeded by the estimator's seed; resamples on which the metric has no value are left out.
+    """
+    draw = np.random.default_rng(model.estimator.seed)
+    differences = []
+    for _ in range(RESAMPLES):
+        rows = draw.integers(0, len(labels), len(labels))
+        found = [metrics(model.predicts.kind, labels[rows], each[rows]).get(model.metric) for each in scores]
+        if found[0] is not None and found[1] is not None:
+            differences.append(advantage(model.metric, challenger=found[1], champion=found[0]))
+    low, high = np.percentile(differences, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def _scored(
+    context: TaskContext, key: str, relation: Relation, old: ModelVersion, new: ModelVersion
+) -> tuple[Scores, tuple[Scores, Scores]]:
+    """Labels, and the scores of champion and challenger, of the rows that both are compared on."""
+    model, columns = context.plan.models[key], model_columns(context.plan, key)
+    time = quoted(columns.event_time)
+    mature = labelled_rows(context.plan, key, relation, context.as_of)
+    rows = collect(
+        context,
+        f"SELECT * FROM ({mature}) WHERE {time} BETWEEN {instant(new.tested_from)} AND {instant(new.tested_until)} "  # noqa: S608
+        f"AND {time} > {instant(max(old.trained_until, new.trained_until))}",
+    )
+    rows = in_order(rows, columns.event_time, columns.entity, f"model {key}")
+    registry = Registry.of(context.settings)
+
+    def score(version: ModelVersion) -> Scores:
+        loaded: Any = pickle.loads(registry.model_bytes(version.source))  # noqa: S301 - the registry is trusted as code
+        return scoring.scores(loaded, scoring.prepare(rows, inputs_of(version.features)), model.predicts.kind)
+
+    return rows[LABEL].to_numpy(dtype=np.float64), (score(old), score(new))
+
+
+def _judged(
+    model: Model,
+    old: ModelVersion,
+    new: ModelVersion,
+    values: tuple[float, float],
+    bounds: tuple[float, float],
+    rows: int,
+) -> Outcome:
+    wanted = model.promote_when
+    difference = advantage(model.metric, challenger=values[1], champion=values[0])
+    better = difference > 0 and difference >= wanted.better_than_champion_by
+    serves = good_enough(model.metric, values[1], wanted.at_least)
+    verdict = "is better" if better and serves else "is not good enough to serve" if better else "is not better"
+    note = (
+        f"version {new.version} {verdict} than version {old.version}: {model.metric} {values[1]:.4f} against "
+        f"{values[0]:.4f} on {rows} rows, difference {difference:+.4f} ({bounds[0]:+.4f} to {bounds[1]:+.4f})"
+    )
+    found = {
+        "champion": values[0],
+        "challenger": values[1],
+        "difference": difference,
+        "difference_low": bounds[0],
+        "difference_high": bounds[1],
+        "better": float(better and serves),
+        "rows": float(rows),
+    }
+    figures = tuple(
+        Figure(name, value, "model", model.uid, window_start=new.tested_from, window_end=new.tested_until, text=note)
+        for name, value in found.items()
+    )
+    return Outcome(rows_in=rows, figures=figures, note=note)

@@ -1,0 +1,169 @@
+"""Fitting a model on rows that are at hand: split by time, fit, metrics, and what is remembered of the rows."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from flows import scoring
+from flows.estimators import model_pipeline, new_estimator
+from flows.model_sql import LABEL
+from metadata.errors import PilothouseError
+from metadata.kinds import Model
+from metadata.plan import canonical_json
+from metadata.rows.models import ModelFeature
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+LOWER_IS_BETTER = frozenset({"log_loss", "rmse", "mae"})
+
+
+class UnfitRowsError(Exception):
+    """The rows allow no fit yet; says why, in words for the operator."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted model with its rows, both parts in the order of their event time."""
+
+    pipeline: Any
+    train: pd.DataFrame
+    test: pd.DataFrame
+    test_scores: np.ndarray[Any, Any]
+    metrics: dict[str, float]
+
+
+def inputs_of(features: Sequence[ModelFeature]) -> tuple[scoring.Input, ...]:
+    """Features as `flows.scoring` takes them."""
+    return tuple((item.name, item.kind, item.default) for item in features)
+
+
+def in_order(rows: pd.DataFrame, event_time: str, entity: Sequence[str], thing: str) -> pd.DataFrame:
+    """Rows by event time, then entity: the same rows always fit the same model. Raises PH606 for an entity twice."""
+    doubled = rows.duplicated(subset=list(entity))
+    if doubled.any():
+        shown = ", ".join(f"{name}={rows.loc[doubled, name].iloc[0]!r}" for name in entity)
+        raise PilothouseError(
+            "PH606",
+            thing,
+            f"{int(doubled.sum())} of its rows have an entity that another row has ({shown})",
+            "let the datasets of its features and of its label have one row an entity: merge by keys",
+        )
+    return rows.sort_values([event_time, *entity], kind="stable", ignore_index=True)
+
+
+def split_by_time(rows: pd.DataFrame, event_time: str, share: float) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rows in time order, the newest `share` apart; rows of one instant stay together, on the side of the test."""
+    if share <= 0 or rows.empty:
+        return rows, rows.iloc[:0]
+    place = min(round(len(rows) * (1 - share)), len(rows) - 1)
+    test = rows[event_time] >= rows[event_time].iloc[place]
+    return rows[~test], rows[test]
+
+
+def fit(
+    definition: Model, rows: pd.DataFrame, event_time: str, features: Sequence[ModelFeature], prefixes: Sequence[str]
+) -> Fitted:
+    """Fit on the older rows and measure on the newest share; one thread, so that Spark beside it is not starved.
+
+    Raises UnfitRowsError when the rows do not suffice, PilothouseError PH603–PH605 for the estimator and PH607 when the
+    fit itself fails.
+    """
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    binary = definition.predicts.kind == "binary"
+    train, test = split_by_time(rows, event_time, definition.trained_on.test)
+    if train.empty:
+        raise UnfitRowsError(f"{len(rows)} mature rows are too few to set {definition.trained_on.test:.0%} apart")
+    if binary:
+        _check_binary(definition, rows[LABEL])
+        if train[LABEL].nunique() < 2:
+            raise UnfitRowsError(f"all {len(train)} rows to train on have the same label")
+    estimator = new_estimator(definition.estimator, prefixes, definition.predicts.kind)
+    inputs = inputs_of(features)
+    pipeline = model_pipeline(estimator, inputs)
+    target = train[LABEL].astype(int) if binary else train[LABEL]
+    try:
+        with threadpool_limits(limits=1):
+            pipeline.fit(scoring.prepare(train, inputs), target)
+        found = scoring.scores(pipeline, scoring.prepare(test, inputs), definition.predicts.kind)
+    except (ValueError, TypeError) as error:
+        raise PilothouseError(
+            "PH607",
+            f"estimator {definition.estimator.path}",
+            f"it refuses the rows or its parameters: {str(error).strip().splitlines()[0]}",
+            "mend its params in the blueprint (e), or give its features defaults",
+            str(error),
+        ) from error
+    return Fitted(pipeline, train, test, found, metrics(definition.predicts.kind, test[LABEL].to_numpy(), found))
+
+
+def metrics(kind: str, labels: np.ndarray[Any, Any], scores: np.ndarray[Any, Any]) -> dict[str, float]:
+    """Metrics by name; those without a value on these rows (no row, or one class only) are left out."""
+    from sklearn import metrics as measures
+
+    if not len(labels):
+        return {}
+    if kind == "regression":
+        found = {
+            "rmse": measures.root_mean_squared_error(labels, scores),
+            "mae": measures.mean_absolute_error(labels, scores),
+        }
+        return {**found, "r2": float(measures.r2_score(labels, scores))} if len(labels) > 1 else found
+    found = {
+        "accuracy": measures.accuracy_score(labels, scores >= 0.5),
+        "log_loss": measures.log_loss(labels, scores, labels=[0, 1]),
+    }
+    if len(set(labels)) == 2:
+        found["roc_auc"] = measures.roc_auc_score(labels, scores)
+        found["average_precision"] = measures.average_precision_score(labels, scores)
+    return {name: float(value) for name, value in found.items()}
+
+
+def advantage(metric: str, challenger: float, champion: float) -> float:
+    """How much better the challenger is; positive is better whichever way the metric points."""
+    return champion - challenger if metric in LOWER_IS_BETTER else challenger - champion
+
+
+def good_enough(metric: str, value: float | None, at_least: float | None) -> bool:
+    """Whether a value may serve: at least as good as `at_least`, so not above it where lower is better."""
+    if at_least is None:
+        return True
+    return value is not None and advantage(metric, value, at_least) >= 0
+
+
+def digest(definition: Model, features: Sequence[ModelFeature], rows: pd.DataFrame) -> str:
+    """SHA-256 of what a version is made from: its rows in their order, and its definition."""
+    import pandas as pd
+
+    made_of = {
+        "predicts": definition.predicts.model_dump(mode="json"),
+        "estimator": definition.estimator.model_dump(mode="json"),
+        "trained_on": definition.trained_on.model_dump(mode="json"),
+        "features": [item.model_dump() for item in features],
+        "columns": list(rows.columns),
+    }
+    total = hashlib.sha256(canonical_json(made_of).encode())
+    total.update(pd.util.hash_pandas_object(rows, index=False).to_numpy().tobytes())
+    return total.hexdigest()
+
+
+def history(oldest: datetime, newest: datetime) -> float:
+    """Days from the oldest to the newest mature row."""
+    return (newest - oldest).total_seconds() / 86_400
+
+
+def _check_binary(definition: Model, labels: pd.Series[float]) -> None:
+    odd = labels[~labels.isin([0.0, 1.0])]
+    if len(odd):
+        raise PilothouseError(
+            "PH608",
+            f"label {definition.predicts.label}",
+            f"it is {odd.iloc[0]:g} in {len(odd)} rows, and a binary label is true or false, 1 or 0",
+            "mend the label in the blueprint (e), or set kind: regression",
+        )
