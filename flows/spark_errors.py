@@ -79,6 +79,12 @@ REASONS = (
         "See the log of the server; use smaller batches, or free memory",
     ),
     Reason(
+        "PH435",
+        ("PYTHON_EXCEPTION", "An exception was thrown from the Python worker"),
+        "a Python function failed: {raised}",
+        "Correct the data or the code of the model; the detail has its stack trace",
+    ),
+    Reason(
         "PH436",
         ("DELTA_CONCURRENT",),
         "something else wrote to the same table at the same time",
@@ -103,16 +109,16 @@ REASONS = (
         "Correct the query, or say `schema_drift: evolve` on the dataset",
     ),
     Reason(
-        "PH440",
-        ("DELTA_NOT_NULL_CONSTRAINT_VIOLATED", "DELTA_VIOLATE_CONSTRAINT"),
-        "a row breaks a constraint of the table",
-        "Correct the rows at their source, or add a quality rule that puts them aside",
-    ),
-    Reason(
         "PH441",
         ("DELTA_REPLACE_WHERE_MISMATCH",),
         "rows of another batch are among those of this one",
         "Report this: batches are numbered by Pilothouse itself",
+    ),
+    Reason(
+        "PH440",
+        ("DELTA_NOT_NULL_CONSTRAINT_VIOLATED", "DELTA_VIOLATE_CONSTRAINT"),
+        "a row breaks a constraint of the table",
+        "Correct the rows at their source, or add a quality rule that puts them aside",
     ),
     Reason(
         "PH442",
@@ -223,12 +229,6 @@ REASONS = (
         "Aggregate or limit it in the query",
     ),
 )
-PYTHON_FAILURE = Reason(
-    "PH435",
-    ("PYTHON_EXCEPTION", "An exception was thrown from the Python worker"),
-    "",
-    "Correct the data or the code of the model; the detail has its stack trace",
-)
 
 
 def explain(error: BaseException, thing: str) -> Fault:
@@ -241,14 +241,10 @@ def explain(error: BaseException, thing: str) -> Fault:
     text = str(error)
     condition, parameters = _condition(error)
     detail = text if condition else "".join(traceback.format_exception(error))
-    if _fits(PYTHON_FAILURE, condition, text):
-        return Fault(
-            code=PYTHON_FAILURE.code, thing=thing, cause=_python_cause(text), remedy=PYTHON_FAILURE.remedy, detail=text
-        )
     for reason in REASONS:
         if _fits(reason, condition, text):
-            cause = _one_line(reason.cause.format_map(_Words(parameters)))
-            remedy = reason.remedy.format_map(_Words(parameters))
+            words = _Words(parameters, raised=_raised(text))
+            cause, remedy = _one_line(reason.cause.format_map(words)), reason.remedy.format_map(words)
             return Fault(code=reason.code, thing=thing, cause=cause, remedy=remedy, detail=detail)
     return Fault(
         code="PH499",
@@ -262,8 +258,9 @@ def explain(error: BaseException, thing: str) -> Fault:
 class _Words(dict[str, str]):
     """Parameters of a condition, without the quotes that Spark puts around names; what is missing is said vaguely."""
 
-    def __init__(self, parameters: Mapping[str, str]) -> None:
+    def __init__(self, parameters: Mapping[str, str], raised: str) -> None:
         super().__init__({name: value.strip().strip('`"').replace("`", "") for name, value in parameters.items()})
+        self["raised"] = raised
 
     def __missing__(self, name: str) -> str:
         return "it asks for"
@@ -288,13 +285,11 @@ def _fits(reason: Reason, condition: str, text: str) -> bool:
     return False
 
 
-def _python_cause(text: str) -> str:
-    """The last line of the Python stack trace inside: what the function itself raised."""
-    lines = [line.strip() for line in text.split("SQLSTATE:")[0].splitlines() if line.strip()]
-    raised = next(
-        (line for line in reversed(lines) if re.match(r"[\w.]+(?:Error|Exception|Exit|Interrupt)\b", line)), ""
-    )
-    return _one_line(f"a Python function failed: {raised or lines[-1]}")
+def _raised(text: str) -> str:
+    """What a Python function raised on the server: the last line of its stack trace in `text` that names an error."""
+    lines = [line.strip() for line in text.split("SQLSTATE:")[0].splitlines()]
+    raised = [line for line in lines if re.match(r"[\w.]+(?:Error|Exception|Exit|Interrupt)\b", line)]
+    return raised[-1] if raised else "see the detail"
 
 
 def _message(error: BaseException, text: str) -> str:

@@ -188,11 +188,11 @@ def warm_up(settings: Settings, remote: str) -> None:
 
 def explain_start_failure(log_text: str) -> Fault:
     """Why a server ended at its start, from what it printed and logged (`log_file`)."""
-    for code, signs, cause, remedy in START_FAILURES:
-        if any(sign in log_text for sign in signs):
-            break
-    else:
-        code, cause, remedy = "PH409", "it ended without a reason that is known", "See the detail and its log"
+    unknown = ("PH409", "it ended without a reason that is known", "See the detail and its log")
+    known = (
+        (code, cause, remedy) for code, signs, cause, remedy in START_FAILURES if any(s in log_text for s in signs)
+    )
+    code, cause, remedy = next(known, unknown)
     return Fault(
         code=code, thing="the local Spark server", cause=cause, remedy=remedy, detail=log_text[-DETAIL_CHARACTERS:]
     )
