@@ -8,14 +8,12 @@ from datetime import datetime
 
 from flows.context import Figure
 from flows.statistics import Threshold, null_rate_threshold, psi, psi_threshold
+from flows.training import LOWER_IS_BETTER
 from flows.windows import Window
 from metadata.kinds import CalibratedThreshold, FixedThreshold
 from metadata.reference import Distribution, Slice
 
 Limits = CalibratedThreshold | FixedThreshold
-
-LOWER_IS_BETTER = frozenset({"log_loss", "rmse", "mae"})
-"""Metrics that alarm above their limit; all others alarm below it."""
 
 
 @dataclass(frozen=True)

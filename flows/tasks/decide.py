@@ -1,0 +1,131 @@
+"""Decide: evaluate decision rules over what the monitor measured in this run. What follows is in the plan, guarded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, cast
+
+from metadata.cel import evaluate
+
+from flows.champions import champion_seen, metrics_of
+from flows.context import Figure, Outcome, TaskContext
+from metadata.errors import PilothouseError
+from metadata.kinds import DecisionRule, Monitor
+from metadata.rows.decisions import Ruling, last_fired, record
+from metadata.rows.outcomes import Measured, figures_of_run
+from metadata.states import DecisionState
+from metadata.tasks.decide import Decide
+from metadata.values import Period, period
+
+
+def run(context: TaskContext) -> Outcome:
+    """Evaluate each rule, record it with what it saw, and hold what it says; the figure `fired` is 1 or 0."""
+    figures = []
+    fired = 0
+    for key in cast(Decide, context.task.spec).decisions:
+        rule = context.plan.decisions[key]
+        ruling = _rule_on(context, key, rule)
+        decision = record(
+            context.database,
+            ruling,
+            run_id=context.run_id,
+            attempt=context.attempt,
+            task_key=context.task.key,
+            as_of=context.as_of,
+        )
+        yes = decision.state == DecisionState.FIRED
+        fired += yes
+        level = context.log.warning if yes or decision.state == DecisionState.UNDECIDED else context.log.info
+        level("decision %d, %s: %s, %s", decision.number, key, decision.state, decision.reason)
+        text = f"{decision.state}: {decision.reason}"
+        figures.append(Figure("fired", float(yes), "decision", rule.uid, slice=key, text=text))
+    return Outcome(figures=tuple(figures), note=f"{fired} of {len(figures)} rules fired")
+
+
+def rule_inputs(monitor: Monitor, measured: Iterable[Measured]) -> dict[str, Any]:
+    """`performance`, `psi`, `null_rate`, `prediction` and `rows` of a monitor's figures.
+
+    Each is of the newest window in which it has a value; what has none anywhere is left out, and a rule on it is
+    undecided.
+    """
+    groups: dict[str, dict[str, dict[datetime, float]]] = {}
+    for figure in measured:
+        place = _place(monitor, figure)
+        if place is None or figure.value is None or figure.window_end is None:
+            continue
+        group, name = place
+        groups.setdefault(group, {}).setdefault(name, {})[figure.window_end] = figure.value
+    inputs: dict[str, Any] = {}
+    for group, named in groups.items():
+        newest = max(end for values in named.values() for end in values)
+        inputs[group] = {name: values[newest] for name, values in named.items() if newest in values}
+    if "rows" in inputs:
+        inputs["rows"] = inputs["rows"]["rows"]
+    return inputs
+
+
+def _place(monitor: Monitor, figure: Measured) -> tuple[str, str] | None:
+    """Map and name under which rules see a figure, if they do."""
+    if figure.name in ("psi", "null_rate"):
+        return figure.name, figure.slice
+    if figure.slice:
+        return None
+    if figure.name == "prediction_psi":
+        return "prediction", "psi"
+    if figure.name == "rows":
+        return "rows", "rows"
+    return ("performance", figure.name) if figure.name in monitor.watch.performance else None
+
+
+def _rule_on(context: TaskContext, key: str, rule: DecisionRule) -> Ruling:
+    monitor = context.plan.monitors[rule.after]
+    measured = [
+        figure for figure in figures_of_run(context.database, context.run_id) if figure.subject_uid == monitor.uid
+    ]
+    model = context.plan.models[monitor.model]
+    champion = champion_seen(context.database, model.uid, context.run_id, context.task.kind)
+    inputs = {**rule_inputs(monitor, measured), "champion": metrics_of(champion)}
+    verdict = evaluate(rule.when, inputs)
+    reason = verdict.reason
+    if not measured and verdict.answer == "undecided":
+        reason = f"{rule.after} measured nothing in this run"
+    state = {"yes": DecisionState.FIRED, "no": DecisionState.QUIET}.get(verdict.answer, DecisionState.UNDECIDED)
+    if state == DecisionState.FIRED:
+        until = _cooling_until(context, rule)
+        if until is not None and context.as_of < until:
+            state, reason = DecisionState.HELD, f"cooldown until {until:%Y-%m-%d %H:%M} UTC"
+    return Ruling(
+        rule_uid=rule.uid,
+        rule_key=key,
+        state=state,
+        reason=reason,
+        expression=rule.when,
+        inputs=verdict.inputs,
+        actions=rule.then.model_dump(exclude_none=True),
+        hold=_held_datasets(context, key, rule) if state == DecisionState.FIRED else (),
+    )
+
+
+def _cooling_until(context: TaskContext, rule: DecisionRule) -> datetime | None:
+    if rule.cooldown is None:
+        return None
+    fired = last_fired(context.database, rule.uid, context.as_of, context.run_id)
+    length = period(rule.cooldown)
+    return None if fired is None else Period(-length.months, -length.span).before(fired)
+
+
+def _held_datasets(context: TaskContext, key: str, rule: DecisionRule) -> tuple[str, ...]:
+    """Uids of the datasets that the task which is to wait reads. Raises PilothouseError PH710."""
+    if rule.then.hold is None:
+        return ()
+    try:
+        task = context.plan.task(rule.then.hold)
+    except KeyError:
+        raise PilothouseError(
+            "PH710",
+            f"decision rule {key}",
+            f"it holds task {rule.then.hold}, which this pipeline does not have",
+            "name a task of the pipeline in the blueprint (e)",
+        ) from None
+    return tuple(context.plan.datasets[ref.key].uid for ref in task.inputs if ref.kind == "dataset")

@@ -1,0 +1,216 @@
+"""Monitor: what a model gets, what it says of it, and how well, window by window, each beside its reference.
+
+A window is measured when rows of it were scored, or labels of it became mature, since it was measured last by a run
+that spoke for an earlier instant. Its figures are those of the newest version that scored rows in it, held against
+that version's own reference; metrics of every version carry the slice `version:N`. Held batches are measured too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+from pydantic import ValidationError
+
+from flows import engine
+from flows.batches import table_path
+from flows.context import Figure, Outcome, TaskContext
+from flows.drift import feature_readings, figures, monitor_figure, performance_readings, psi_reading
+from flows.model_sql import delay, feature_rows, model_columns
+from flows.population import SCORE, Extent, Labelled, Labels, Population, column_counts, extents, labelled
+from flows.training import metrics
+from flows.windows import Window, Windows
+from metadata.errors import PilothouseError
+from metadata.kinds import Monitor
+from metadata.reference import Distribution, ModelReference, Slice
+from metadata.rows.batches import state_of
+from metadata.rows.models import ModelVersion, versions
+from metadata.rows.outcomes import measured_before
+from metadata.tasks.monitor import MonitorTask
+
+Counted = Mapping[str, Mapping[str, Slice]]
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """One window, counted: what each version scored in it, the newest version's columns, and known labels."""
+
+    window: Window
+    extents: tuple[Extent, ...]
+    reference: ModelReference
+    columns: Mapping[str, Slice]
+    known: Mapping[int, Labelled]
+
+    @property
+    def newest(self) -> Extent:
+        """What the newest version scored."""
+        return self.extents[-1]
+
+
+def run(context: TaskContext) -> Outcome:
+    """Measure the windows with new material."""
+    monitor = context.plan.monitors[cast(MonitorTask, context.task.spec).monitor]
+    unread = _never_written(context, monitor)
+    if unread:
+        return Outcome(skipped=f"{unread} was never written")
+    scorers = {
+        version.version: version for version in versions(context.database, context.plan.models[monitor.model].uid)
+    }
+    population = _population(context, monitor, scorers)
+    found: dict[str, list[Extent]] = {}
+    for extent in extents(context.spark, population):
+        found.setdefault(extent.window, []).append(extent)
+    due = _due(context, monitor, population.windows, found)
+    if not due:
+        return Outcome(skipped="no window has new predictions or newly mature labels")
+    used = {parts[-1].version for parts in due.values()}
+    references = {version: _reference(scorers[version]) for version in used}
+    measured = _measure(context, monitor, population, references, due)
+    rows = sum(part.newest.rows for part in measured)
+    recorded = [figure for part in measured for figure in _figures(context, monitor, part)]
+    alarms = [figure for figure in recorded if figure.name == "alarm" and figure.value]
+    note = f"measured {len(measured)} windows, {rows:,} rows: {len(alarms)} alarms"
+    for alarm in alarms:
+        context.log.warning("%s in the window that ends %s: %s", alarm.slice or "model", alarm.window_end, alarm.text)
+    return Outcome(rows_in=rows, figures=tuple(recorded), note=note)
+
+
+def _never_written(context: TaskContext, monitor: Monitor) -> str | None:
+    wanted = {monitor.predictions}
+    if monitor.watch.features:
+        wanted |= set(model_columns(context.plan, monitor.model).features.values())
+    if monitor.watch.performance:
+        wanted.add(context.plan.models[monitor.model].predicts.source)
+    for key in sorted(wanted):
+        state = state_of(context.database, context.plan.datasets[key].uid)
+        if state is None or state.version is None:
+            return key
+    return None
+
+
+def _relation(context: TaskContext, key: str) -> str:
+    """All rows of a dataset as they are now."""
+    dataset = context.plan.datasets[key]
+    state = state_of(context.database, dataset.uid)
+    version = state.version if state else None
+    return engine.relation(table_path(context.settings, dataset), version or 0)
+
+
+def _reference(version: ModelVersion) -> ModelReference:
+    try:
+        return ModelReference.model_validate(version.reference)
+    except ValidationError as error:
+        raise PilothouseError(
+            "PH701",
+            f"model {version.model_key}, version {version.version}",
+            "its reference cannot be read, so nothing can be held against it",
+            "train the model again: a new version brings a new reference",
+            str(error),
+        ) from None
+
+
+def _population(context: TaskContext, monitor: Monitor, scorers: Mapping[int, ModelVersion]) -> Population:
+    model, columns = context.plan.models[monitor.model], model_columns(context.plan, monitor.model)
+    labels = None
+    if monitor.watch.performance:
+        labels = Labels(_relation(context, model.predicts.source), model.predicts.label, delay(model))
+    return Population(
+        predictions=_relation(context, monitor.predictions),
+        entity=columns.entity,
+        event_time=columns.event_time,
+        windows=Windows(monitor.window, context.plan.timezone),
+        as_of=context.as_of,
+        trained_until={number: version.trained_until for number, version in scorers.items()},
+        labels=labels,
+    )
+
+
+def _due(
+    context: TaskContext, monitor: Monitor, windows: Windows, found: Mapping[str, list[Extent]]
+) -> dict[str, list[Extent]]:
+    """Windows of which there is more than was measured, by key."""
+    known: dict[tuple[datetime | None, str, str], float | None] = {}
+    for figure in measured_before(context.database, monitor.uid, ("rows", "labels"), context.as_of, context.run_id):
+        known[figure.window_start, figure.slice, figure.name] = figure.value
+    due = {}
+    for key, parts in found.items():
+        start = windows.window(key).start
+        if any(
+            (known.get((start, _slice(part), "rows")), known.get((start, _slice(part), "labels")))
+            != (part.rows, part.labels)
+            for part in parts
+        ):
+            due[key] = parts
+    return due
+
+
+def _slice(extent: Extent) -> str:
+    return f"version:{extent.version}"
+
+
+def _measure(
+    context: TaskContext,
+    monitor: Monitor,
+    population: Population,
+    references: Mapping[int, ModelReference],
+    due: Mapping[str, list[Extent]],
+) -> list[_Measured]:
+    newest: dict[int, list[str]] = {}
+    for key, parts in due.items():
+        newest.setdefault(parts[-1].version, []).append(key)
+    counted: dict[str, Mapping[str, Slice]] = {}
+    for done, (version, keys) in enumerate(newest.items()):
+        context.report(f"counts the rows of version {version}", done, len(newest))
+        reference = references[version]
+        watched = _features(monitor, reference) if monitor.watch.features else {}
+        rows = feature_rows(context.plan, monitor.model, lambda key: _relation(context, key)) if watched else ""
+        counted |= column_counts(context.spark, population, version, keys, rows, watched, reference.score)
+    expected = sum(part.labels for parts in due.values() for part in parts)
+    known = labelled(context.spark, population, list(due), expected) if expected else {}
+    return [
+        _Measured(
+            window=population.windows.window(key),
+            extents=tuple(parts),
+            reference=references[parts[-1].version],
+            columns=counted.get(key, {}),
+            known={part.version: known[key, part.version] for part in parts if (key, part.version) in known},
+        )
+        for key, parts in due.items()
+    ]
+
+
+def _features(monitor: Monitor, reference: ModelReference) -> dict[str, Distribution]:
+    return reference.features if monitor.reference.features == "training" else reference.test_features
+
+
+def _figures(context: TaskContext, monitor: Monitor, measured: _Measured) -> list[Figure]:
+    watch, limits, window = monitor.watch, monitor.threshold, measured.window
+    kind = context.plan.models[monitor.model].predicts.kind
+
+    def figure(name: str, value: float | None, part: str = "") -> Figure:
+        return monitor_figure(name, value, monitor.uid, window.start, window.end, part)
+
+    newest = measured.newest
+    found = [
+        figure("rows", newest.rows),
+        figure("labels", newest.labels),
+        figure("version", newest.version),
+    ]
+    for extent in measured.extents:
+        found += [figure("rows", extent.rows, _slice(extent)), figure("labels", extent.labels, _slice(extent))]
+    readings = []
+    if watch.features and measured.columns:
+        for name, reference in _features(monitor, measured.reference).items():
+            readings += feature_readings(name, reference, measured.columns[name], watch.features, limits)
+    if watch.prediction and measured.columns:
+        readings.append(psi_reading("prediction_psi", "", measured.reference.score, measured.columns[SCORE], limits))
+    if watch.performance:
+        for version, known in measured.known.items():
+            values = metrics(kind, known.labels, known.scores)
+            judged = performance_readings(values, watch.performance, len(known.labels), limits)
+            if version == newest.version:
+                readings += judged
+            found += [figure(reading.name, reading.value, f"version:{version}") for reading in judged]
+    return found + figures(readings, monitor.uid, window)
