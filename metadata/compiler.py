@@ -114,6 +114,8 @@ def _plan_task(key: str, wiring: Wiring, position: Mapping[str, int], pipeline: 
     spec, ports = wiring.specs[key], wiring.ports[key]
     if key in wiring.generated:
         spec = spec.model_copy(update={"uid": str(uuid.uuid5(uuid.NAMESPACE_URL, f"pilothouse:{pipeline}:{key}"))})
+    elif spec.was is not None:
+        spec = spec.model_copy(update={"was": None})
     given: dict[str, Read] | None = getattr(spec, "reads", None)
     datasets = [ref.key for ref in ports.inputs if ref.kind == "dataset"]
     return PlanTask(
@@ -143,7 +145,7 @@ def _needed(blueprint: Blueprint, wiring: Wiring) -> dict[Ref, Definition]:
         if definition is None:
             cause = f"it names the {ref.kind.replace('_', ' ')} {ref.key}, which is not there"
             raise PilothouseError("PH143", source, cause, "define it, or name another")
-        found[ref] = definition
+        found[ref] = definition.model_copy(update={"was": None}) if definition.was is not None else definition
         waiting += [(Ref(kind, key), f"{ref.kind} {ref.key}") for _path, kind, key in references(definition)]
         if ref.kind == "feature_set" and ref.key in blueprint.materialised:
             waiting.append((Ref("dataset", blueprint.materialised[ref.key]), f"feature set {ref.key}"))

@@ -31,13 +31,23 @@ def edges(plan: Plan) -> list[Edge]:
             for target in task.outputs:
                 if source != target:
                     found.setdefault(_edge(plan, source, target, task.spec.uid, task.key))
-    for key, dataset in plan.materialised.items():
-        if dataset in plan.datasets:
-            found.setdefault(_edge(plan, Ref("feature_set", key), Ref("dataset", dataset), "", ""))
-    for key, monitor in plan.monitors.items():
-        if monitor.model in plan.models:
-            found.setdefault(_edge(plan, Ref("model", monitor.model), Ref("monitor", key), "", ""))
+    by_task = {(edge.from_uid, edge.to_uid) for edge in found}
+    for source, target in _by_definition(plan):
+        edge = _edge(plan, source, target, "", "")
+        if (edge.from_uid, edge.to_uid) not in by_task:
+            found.setdefault(edge)
     return list(found)
+
+
+def _by_definition(plan: Plan) -> Iterator[tuple[Ref, Ref]]:
+    for key, feature_set in plan.feature_sets.items():
+        yield Ref("dataset", feature_set.source), Ref("feature_set", key)
+    for key, dataset in plan.materialised.items():
+        yield Ref("feature_set", key), Ref("dataset", dataset)
+    for key, monitor in plan.monitors.items():
+        yield Ref("model", monitor.model), Ref("monitor", key)
+    for key, rule in plan.decisions.items():
+        yield Ref("monitor", rule.after), Ref("decision", key)
 
 
 def walk(
