@@ -107,6 +107,9 @@ run = Table(
     Column("changed", BigInteger, nullable=False, index=True),
     Index("ix_run_pipeline_number", "pipeline_uid", "number"),
     Index("ix_run_state_number", "state", "number"),
+    Index("ix_run_pipeline_uid_state_number", "pipeline_uid", "state", "number"),
+    Index("ix_run_pipeline_key_number", "pipeline_key", "number"),
+    Index("ix_run_schedule_uid_number", "schedule_uid", "number"),
 )
 
 task_run = Table(
@@ -295,6 +298,9 @@ decision = Table(
     Column("changed", BigInteger, nullable=False, index=True),
     UniqueConstraint("run_id", "attempt", "task_key", "rule_uid"),
     Index("ix_decision_rule_uid_as_of", "rule_uid", "as_of"),
+    Index("ix_decision_rule_uid_number", "rule_uid", "number"),
+    Index("ix_decision_waits_number", "waits", "number"),
+    Index("ix_decision_state_number", "state", "number"),
 )
 
 lineage_edge = Table(

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, ClassVar
 
-from sqlalchemy import select
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.content import Content
 
 from console.places import Place
+from console.screens.base import key
 from console.screens.run_keys import Chosen, RunKeys
-from console.text import ago, as_of, joined, seconds, state_content, styled
+from console.text import ago, as_of, joined, number, seconds, state_content, styled
 from console.widgets.rows import Column, Row, Rows
-from metadata import tables
 from metadata.database import Database
-from metadata.rows.runs import Run, _to_run
+from metadata.rows.pages import Page, list_runs
+from metadata.rows.runs import Run
 from metadata.states import State
 from metadata.values import utc_now
 
@@ -36,6 +38,12 @@ class RunsScreen(RunKeys):
 
     TAB = "runs"
     FILTERS = True
+    BINDINGS: ClassVar[list[BindingType]] = [key("o", "log", "log", help="the run and its log")]
+
+    def __init__(self, subject: str = "") -> None:
+        super().__init__(subject)
+        self.filter = subject
+        self._page: Page[Run] | None = None
 
     def body(self) -> ComposeResult:
         """The list."""
@@ -45,20 +53,37 @@ class RunsScreen(RunKeys):
         """The cursor is in the list."""
         self.query_one(Rows).focus()
 
+    def turn_to(self, subject: str) -> None:
+        """`:runs state:failed` opens the list with that filter."""
+        if subject:
+            self.set_filter(subject)
+
     def read(self) -> Callable[[Database], Any]:
         """A page of runs."""
+        words, limit = self.filter, self.page_size
+        return lambda database: list_runs(database, words, limit=limit)
 
-        def query(database: Database) -> list[Run]:
-            with database.read() as connection:
-                rows = connection.execute(select(tables.run).order_by(tables.run.c.number.desc())).mappings()
-                return [_to_run(row) for row in rows]
-
-        return query
-
-    def show(self, data: list[Run]) -> None:
+    def show(self, data: Page[Run]) -> None:
         """The page."""
+        self._page = data
+        self._draw()
+
+    def tick(self) -> None:
+        """Runs that go on take longer."""
+        if self._page is not None:
+            self._draw()
+
+    def _draw(self) -> None:
+        if self._page is None:
+            return
         now = utc_now()
-        self.query_one(Rows).show_rows([_row(run, now) for run in data])
+        empty = (
+            f"No run matches {self.filter!r}. esc takes the filter back."
+            if self.filter
+            else "No runs yet. l launches a pipeline; a schedule starts its own."
+        )
+        rows = [run_row(run, now) for run in self._page.items]
+        self.query_one(Rows).show_rows(rows, empty=empty, more=self._page.next is not None)
 
     def chosen(self) -> Chosen:
         """The run under the cursor."""
@@ -68,17 +93,47 @@ class RunsScreen(RunKeys):
         run: Run = row.value
         return Chosen(run.pipeline_key, run.id, run.number, run.state, as_of(run.as_of))
 
+    def copied(self) -> str:
+        """The run as people type it."""
+        one = self.chosen()
+        return f"run {one.number}" if one.number else ""
+
+    def unavailable(self, name: str) -> str:
+        """A log needs a run."""
+        if name == "log" and not self.chosen().number:
+            return "there is no run under the cursor"
+        return super().unavailable(name)
+
+    def hidden(self, name: str) -> bool:
+        """What is held is released where it is seen: in the run, on the overview, among the decisions."""
+        return name == "release" or super().hidden(name)
+
+    def do_log(self) -> None:
+        """`o`"""
+        self.go(Place("run", str(self.chosen().number)))
+
     def candidates(self) -> Sequence[str]:
         """Words of the filter."""
-        return [f"state:{state}" for state in State]
+        pipelines = [name for kind, name, _ in self.session.things if kind == "pipeline"]
+        return [*(f"state:{state}" for state in State), *(f"pipeline:{name}" for name in pipelines), "active:yes"]
 
     def trail(self) -> Content | str:
         """Where one is."""
-        return joined(("Runs", "strong"), (f"  / {self.filter}" if self.filter else "", "accent"))
+        return joined(("Runs", "strong"), (f" ▸ {self.filter}" if self.filter else "", "accent"))
+
+    def caption(self) -> Content | str:
+        """How many there are."""
+        if self._page is None:
+            return ""
+        shown, more = len(self._page.items), "+" if self._page.capped else ""
+        first = f"1–{shown} of " if shown else ""
+        return joined((f"{first}{number(self._page.total)}{more}, newest first", "quiet"))
 
 
-def _row(run: Run, now: Any) -> Row:
+def run_row(run: Run, now: datetime) -> Row:
+    """A run as a row of the list."""
     took = ((run.ended_at or now) - run.started_at).total_seconds() if run.started_at else None
+    reason = f"{run.fault.thing}: {run.fault.cause}" if run.fault else run.state_detail
     return Row(
         run.id,
         (
@@ -89,7 +144,7 @@ def _row(run: Run, now: Any) -> Row:
             seconds(took),
             styled(ago(run.started_at or run.created_at, now), "quiet"),
             styled(run.trigger, "quiet"),
-            styled(run.fault.cause if run.fault else run.state_detail, "quiet"),
+            styled(reason, "quiet"),
         ),
         Place("run", str(run.number)),
         run,

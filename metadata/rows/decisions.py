@@ -170,10 +170,11 @@ def _let_go(connection: Connection, decision: Decision) -> None:
 def _decisions(connection: Connection, condition: Any) -> list[Decision]:
     columns = [tables.decision.c[name] for name in Decision.__dataclass_fields__]
     rows = connection.execute(select(*columns).where(condition).order_by(tables.decision.c.number)).mappings()
-    return [_to_decision(row) for row in rows]
+    return [to_decision(row) for row in rows]
 
 
-def _to_decision(row: RowMapping) -> Decision:
+def to_decision(row: RowMapping) -> Decision:
+    """A row of `decision`."""
     return Decision(**{**row, "state": DecisionState(row["state"])})
 
 

@@ -168,7 +168,7 @@ def run_as_of(database: Database, pipeline_uid: str, as_of: datetime) -> Run | N
             .mappings()
             .first()
         )
-    return None if row is None else _to_run(row)
+    return None if row is None else to_run(row)
 
 
 def unsettled_runs(database: Database) -> list[Run]:
@@ -177,7 +177,7 @@ def unsettled_runs(database: Database) -> list[Run]:
         rows = connection.execute(
             select(tables.run).where(tables.run.c.state.not_in(FINAL)).order_by(tables.run.c.number)
         ).mappings()
-        return [_to_run(row) for row in rows]
+        return [to_run(row) for row in rows]
 
 
 def tasks_of(database: Database, run_id: str) -> list[TaskRun]:
@@ -441,14 +441,15 @@ def _there(run: Run | None, name: str) -> Run:
 
 def _run(connection: Connection, condition: Any) -> Run | None:
     row = connection.execute(select(tables.run).where(condition)).mappings().first()
-    return None if row is None else _to_run(row)
+    return None if row is None else to_run(row)
 
 
 def _fault(value: Any) -> Fault | None:
     return None if value is None else Fault.model_validate(value)
 
 
-def _to_run(row: RowMapping) -> Run:
+def to_run(row: RowMapping) -> Run:
+    """A row of `run`."""
     values = {name: row[name] for name in Run.__dataclass_fields__}
     return Run(**{**values, "state": State(row["state"]), "fault": _fault(row["fault"])})
 

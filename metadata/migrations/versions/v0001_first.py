@@ -83,7 +83,10 @@ def upgrade() -> None:
     with op.batch_alter_table("decision", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_decision_changed"), ["changed"], unique=False)
         batch_op.create_index("ix_decision_rule_uid_as_of", ["rule_uid", "as_of"], unique=False)
+        batch_op.create_index("ix_decision_rule_uid_number", ["rule_uid", "number"], unique=False)
         batch_op.create_index(batch_op.f("ix_decision_run_id"), ["run_id"], unique=False)
+        batch_op.create_index("ix_decision_state_number", ["state", "number"], unique=False)
+        batch_op.create_index("ix_decision_waits_number", ["waits", "number"], unique=False)
 
     op.create_table(
         "definition",
@@ -380,7 +383,10 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("run", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_run_changed"), ["changed"], unique=False)
+        batch_op.create_index("ix_run_pipeline_key_number", ["pipeline_key", "number"], unique=False)
         batch_op.create_index("ix_run_pipeline_number", ["pipeline_uid", "number"], unique=False)
+        batch_op.create_index("ix_run_pipeline_uid_state_number", ["pipeline_uid", "state", "number"], unique=False)
+        batch_op.create_index("ix_run_schedule_uid_number", ["schedule_uid", "number"], unique=False)
         batch_op.create_index("ix_run_state_number", ["state", "number"], unique=False)
 
     op.create_table(

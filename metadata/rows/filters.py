@@ -1,0 +1,171 @@
+"""The one language of filters: `state:failed pipeline:flights,weather !tag:test rows:>1000 some words /bronze.*`.
+
+Words are joined by AND; the values of one word, separated by commas, by OR; `!` negates; quotes keep spaces together.
+`field:value` matches a field, `*` and `?` stand for any characters; a word that begins with `/` is a pattern for the
+key; any other word must occur in one of the texts. Everything becomes bound parameters of SQL.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, and_, cast, false, func, not_, or_, types
+
+from metadata.errors import UsageError
+from metadata.values import period
+
+Condition = ColumnElement[bool]
+Matcher = Callable[[str], Condition]
+"""Makes the condition of one value; raises ValueError saying what is expected."""
+
+
+@dataclass(frozen=True)
+class Term:
+    """One word of a filter. `field` is empty for texts and for patterns of the key."""
+
+    kind: Literal["field", "key", "text"]
+    field: str
+    values: tuple[str, ...]
+    negated: bool = False
+
+
+@dataclass(frozen=True)
+class Language:
+    """What can be filtered in one list: its fields, the column of its key, and the columns that hold text."""
+
+    fields: Mapping[str, Matcher]
+    key: ColumnElement[Any]
+    texts: Sequence[ColumnElement[Any]]
+
+
+_WORD = re.compile(r"""(?P<negated>!?)(?:(?P<field>[A-Za-z_]+):)?(?P<rest>(?:"[^"]*"?|[^\s"])*)""")
+
+
+def parse(text: str) -> tuple[Term, ...]:
+    """The words of a filter. Nothing is refused here; unknown fields are, by `conditions`."""
+    terms: list[Term] = []
+    for match in _WORD.finditer(text.replace("\0", "")):
+        rest, field = match["rest"], (match["field"] or "").lower()
+        values = tuple(each for each in _split(rest) if each)
+        if not values:
+            continue
+        negated = bool(match["negated"])
+        if field:
+            terms.append(Term("field", field, values, negated))
+        elif rest.startswith("/") and len(rest) > 1:
+            terms.append(Term("key", "", tuple(each.removeprefix("/") for each in values), negated))
+        else:
+            terms.append(Term("text", "", (rest.replace('"', ""),), negated))
+    return tuple(terms)
+
+
+def conditions(text: str, language: Language) -> list[Condition]:
+    """Conditions of a filter, to be joined by AND. Raises UsageError PH306 for an unknown field or a wrong value."""
+    found: list[Condition] = []
+    for term in parse(text):
+        condition = or_(*(_condition(term, value, language) for value in term.values))
+        found.append(not_(condition) if term.negated else condition)
+    return found
+
+
+def text_field(column: ColumnElement[Any]) -> Matcher:
+    """Equal to the value, or like it where it holds `*` or `?`."""
+    present = func.coalesce(column, "")
+    return lambda value: _like(present, value) if _is_pattern(value) else present == value
+
+
+def exact_field(column: ColumnElement[Any]) -> Matcher:
+    """As `text_field` for a column that is never NULL, so that its index is used."""
+    return lambda value: _like(column, value) if _is_pattern(value) else column == value
+
+
+def number_field(column: ColumnElement[Any]) -> Matcher:
+    """`128`, `>1000`, `<=5`."""
+
+    def matcher(value: str) -> Condition:
+        match = re.fullmatch(r"(>=|<=|>|<|=)?\s*(-?[\d_]+(?:\.\d+)?)", value)
+        if match is None:
+            raise ValueError("a number, or >1000, <=5")
+        number = float(match[2]) if "." in match[2] else int(match[2])
+        if abs(number) >= 2**63:
+            raise ValueError("a smaller number")
+        return and_(column.is_not(None), _COMPARE[match[1] or "="](column, number))
+
+    return matcher
+
+
+def age_field(column: ColumnElement[Any], now: datetime) -> Matcher:
+    """`>2h`, `<30d`: how long ago."""
+
+    def matcher(value: str) -> Condition:
+        match = re.fullmatch(r"(>|<)\s*(.+)", value)
+        if match is None:
+            raise ValueError("an age, such as >2h or <30d")
+        instant = period(match[2]).before(now)
+        return and_(column.is_not(None), column < instant if match[1] == ">" else column > instant)
+
+    return matcher
+
+
+def flag_field(condition: Condition) -> Matcher:
+    """`yes` or `no`."""
+
+    def matcher(value: str) -> Condition:
+        if value.lower() not in ("yes", "no"):
+            raise ValueError("yes or no")
+        return condition if value.lower() == "yes" else not_(condition)
+
+    return matcher
+
+
+def tag_field(column: ColumnElement[Any]) -> Matcher:
+    """One of the words of a JSON list."""
+    texts = func.coalesce(cast(column, types.Text), "")
+    return lambda value: _like(texts, f'*"{json.dumps(value)[1:-1]}"*')
+
+
+def _condition(term: Term, value: str, language: Language) -> Condition:
+    if term.kind == "text":
+        return or_(false(), *(_like(func.coalesce(column, ""), f"*{value}*") for column in language.texts))
+    if term.kind == "key":
+        return _like(language.key, value)
+    matcher = language.fields.get(term.field)
+    if matcher is None:
+        near = difflib.get_close_matches(term.field, language.fields, 1)
+        has = f"did you mean {near[0]}:?" if near else f"there are {', '.join(sorted(language.fields))}"
+        raise UsageError("PH306", f"filter {term.field}:{value}", f"nothing here has a {term.field}", has)
+    try:
+        return matcher(value)
+    except (ValueError, OverflowError) as error:
+        raise UsageError(
+            "PH306", f"filter {term.field}:{value}", f"{value!r} is not what it compares with", f"write {error}"
+        ) from None
+
+
+def _split(text: str) -> list[str]:
+    """Values by commas outside quotes, without the quotes."""
+    return [part.replace('"', "") for part in re.findall(r'(?:"[^"]*"?|[^,"])+', text)]
+
+
+def _is_pattern(value: str) -> bool:
+    return "*" in value or "?" in value
+
+
+def _like(column: ColumnElement[Any], pattern: str) -> Condition:
+    escaped = re.sub(r"([\\%_])", r"\\\1", pattern).replace("*", "%").replace("?", "_")
+    return column.ilike(escaped, escape="\\")
+
+
+_COMPARE: dict[str, Callable[[ColumnElement[Any], float], Condition]] = {
+    "=": lambda column, number: column == number,
+    ">": lambda column, number: column > number,
+    "<": lambda column, number: column < number,
+    ">=": lambda column, number: column >= number,
+    "<=": lambda column, number: column <= number,
+}

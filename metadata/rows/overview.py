@@ -1,0 +1,234 @@
+"""The first screen: what needs a person, how pipelines do, how fresh the data is, and what the models are worth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, exists, func, literal, select, union_all
+
+from metadata import tables
+from metadata.database import Database
+from metadata.definitions import LAYOUTS, definition, revision
+from metadata.rows.attention import Attention, attention
+from metadata.rows.firing import next_fire
+from metadata.rows.pages import DatasetRow, ModelRow, list_datasets, list_models
+from metadata.rows.run_detail import usual_seconds
+from metadata.rows.runs import Run, newest_tasks, to_run
+from metadata.states import State
+from metadata.values import utc_now
+
+LAST_RUNS = 12
+DRIFT_WINDOWS = 12
+
+
+@dataclass(frozen=True)
+class RunMark:
+    """One of the last runs of a pipeline."""
+
+    number: int
+    state: State
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is: tasks that have ended, of how many, and the one that runs with what it says of itself."""
+
+    done: int
+    total: int
+    task_key: str
+    said: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class PipelineRow:
+    """How a pipeline does: its last runs (oldest first), the newest one, seconds it took and usually takes."""
+
+    uid: str
+    key: str
+    last: tuple[RunMark, ...]
+    newest: Run | None
+    progress: Progress | None
+    took: float | None
+    usual: float | None
+    next_at: datetime | None
+
+
+@dataclass(frozen=True)
+class ModelHealth:
+    """A model, what it measured last on mature rows, and its worst feature PSI window by window (oldest first)."""
+
+    model: ModelRow
+    measured: float | None
+    measured_until: datetime | None
+    drift: tuple[float, ...]
+    monitors: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Overview:
+    """All of the first screen, as of change number `change`."""
+
+    change: int
+    attention: tuple[Attention, ...]
+    pipelines: tuple[PipelineRow, ...]
+    freshness: tuple[DatasetRow, ...]
+    models: tuple[ModelHealth, ...]
+
+
+def overview(database: Database, *, now: datetime | None = None, limit: int = 50) -> Overview:
+    """Read the first screen; at most `limit` rows in each part."""
+    now = now or utc_now()
+    with database.read() as connection:
+        change = connection.execute(select(tables.counter.c.value)).scalar() or 0
+        needed = attention(connection, now)
+        pipelines = _pipelines(connection, now, limit)
+    datasets = list_datasets(database, "written:yes", limit=limit, now=now).items
+    models = list_models(database, limit=limit).items
+    with database.read() as connection:
+        health = tuple(_health(connection, model) for model in models)
+    freshness = sorted(datasets, key=lambda row: (not row.stale, -(row.written_at or now).timestamp(), row.key))
+    return Overview(int(change), tuple(needed[:limit]), tuple(pipelines), tuple(freshness), health)
+
+
+_FOLLOWED = (
+    tables.run,
+    tables.task_run,
+    tables.batch,
+    tables.dataset_state,
+    tables.outcome,
+    tables.model_version,
+    tables.alias_history,
+    tables.decision,
+    definition,
+    revision,
+)
+
+
+@dataclass(frozen=True)
+class Changes:
+    """The newest change number, and the tables in which something changed since the one that was given."""
+
+    newest: int
+    tables: frozenset[str]
+
+    def __bool__(self) -> bool:
+        return bool(self.tables)
+
+
+def changed_since(database: Database, number: int) -> Changes:
+    """What changed after change `number`: one look at the counter, and a few index look-ups when it moved."""
+    with database.read() as connection:
+        newest = int(connection.execute(select(tables.counter.c.value)).scalar() or 0)
+        if newest <= number:
+            return Changes(newest, frozenset())
+        looks = [
+            select(literal(table.name).label("name")).where(exists().where(table.c.changed > number))
+            for table in _FOLLOWED
+        ]
+        return Changes(newest, frozenset(connection.execute(union_all(*looks)).scalars()))
+
+
+def _pipelines(connection: Connection, now: datetime, limit: int) -> list[PipelineRow]:
+    """Pipelines by their newest run, those that run now first, those that never ran last."""
+    query = (
+        select(definition.c.uid, definition.c.key)
+        .where(definition.c.kind == "pipeline")
+        .order_by(definition.c.key)
+        .limit(limit)
+    )
+    fires = _next_fires(connection, now)
+    rows = [_pipeline(connection, uid, key, fires.get(uid)) for uid, key in connection.execute(query).all()]
+    return sorted(
+        rows,
+        key=lambda row: (row.progress is None, -(row.newest.created_at.timestamp() if row.newest else 0.0), row.key),
+    )
+
+
+def _pipeline(connection: Connection, uid: str, key: str, next_at: datetime | None) -> PipelineRow:
+    run = tables.run
+    found = (
+        connection.execute(select(run).where(run.c.pipeline_uid == uid).order_by(run.c.number.desc()).limit(LAST_RUNS))
+        .mappings()
+        .all()
+    )
+    newest = to_run(found[0]) if found else None
+    row = PipelineRow(
+        uid=uid,
+        key=key,
+        last=tuple(RunMark(each["number"], State(each["state"])) for each in reversed(found)),
+        newest=newest,
+        progress=None,
+        took=None,
+        usual=None,
+        next_at=next_at,
+    )
+    if newest is None:
+        return row
+    took = (newest.ended_at - newest.started_at).total_seconds() if newest.ended_at and newest.started_at else None
+    usual = usual_seconds(connection, uid, newest.number + (1 if newest.state.final else 0))
+    return replace(row, took=took, usual=usual, progress=None if newest.state.final else _progress(connection, newest))
+
+
+def _progress(connection: Connection, run: Run) -> Progress:
+    tasks = newest_tasks(connection, run.id)
+    begun = [task for task in tasks if task.state in (State.RUNNING, State.RETRYING)]
+    return Progress(
+        done=sum(task.state.final for task in tasks),
+        total=len(tasks),
+        task_key=begun[0].task_key if begun else "",
+        said=(begun[0].progress or {}) if begun else {},
+    )
+
+
+def _next_fires(connection: Connection, now: datetime) -> dict[str, datetime]:
+    """When each pipeline is launched next by any of its enabled schedules."""
+    schedule, pipeline = LAYOUTS["schedule"].table, definition
+    rows = connection.execute(
+        select(pipeline.c.uid, schedule.c.cron, schedule.c.timezone)
+        .join(schedule, schedule.c.pipeline == pipeline.c.key)
+        .where(pipeline.c.kind == "pipeline", schedule.c.enabled.is_(True))
+    )
+    fires: dict[str, datetime] = {}
+    for row in rows:
+        instant = next_fire(row.cron, row.timezone, now)
+        if instant is not None:
+            fires[row.uid] = min(instant, fires.get(row.uid, instant))
+    return fires
+
+
+def _health(connection: Connection, model: ModelRow) -> ModelHealth:
+    monitor, outcome = LAYOUTS["monitor"].table, tables.outcome
+    watching = connection.execute(
+        select(definition.c.uid, definition.c.key)
+        .join(monitor, monitor.c.uid == definition.c.uid)
+        .where(monitor.c.model == model.key)
+        .order_by(definition.c.key)
+    ).all()
+    uids = [row.uid for row in watching]
+    drift = connection.execute(
+        select(outcome.c.window_end, func.max(outcome.c.value).label("worst"))
+        .where(outcome.c.subject_uid.in_(uids), outcome.c.name == "psi", outcome.c.value.is_not(None))
+        .group_by(outcome.c.window_end)
+        .order_by(outcome.c.window_end.desc())
+        .limit(DRIFT_WINDOWS)
+    ).all()
+    measured = connection.execute(
+        select(outcome.c.value, outcome.c.window_end)
+        .where(
+            outcome.c.subject_uid.in_(uids),
+            outcome.c.name == model.metric,
+            outcome.c.slice == f"version:{model.champion}",
+            outcome.c.value.is_not(None),
+        )
+        .order_by(outcome.c.window_end.desc(), outcome.c.id.desc())
+        .limit(1)
+    ).first()
+    return ModelHealth(
+        model=model,
+        measured=measured.value if measured else None,
+        measured_until=measured.window_end if measured else None,
+        drift=tuple(float(row.worst) for row in reversed(drift)),
+        monitors=tuple(row.key for row in watching),
+    )

@@ -1,0 +1,461 @@
+"""Lists as people page through them, filtered in SQL.
+
+Every `list_*` takes a filter (the language of `metadata.rows.filters`), the `next` of the page before it, and a limit.
+Runs and decisions come newest first, definitions by key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, case, cast, exists, func, literal, select, types
+
+from metadata import tables
+from metadata.database import Database
+from metadata.definitions import LAYOUTS, definition, reference
+from metadata.rows.decisions import Decision, to_decision
+from metadata.rows.filters import (
+    Language,
+    Matcher,
+    age_field,
+    conditions,
+    exact_field,
+    flag_field,
+    number_field,
+    tag_field,
+    text_field,
+)
+from metadata.rows.firing import next_fire
+from metadata.rows.paging import COUNT_CAP, Cursor, Page, page
+from metadata.rows.runs import Run, to_run
+from metadata.states import FINAL, State
+from metadata.values import period, utc_now
+
+__all__ = ["COUNT_CAP", "Cursor", "Page"]
+
+
+@dataclass(frozen=True)
+class DefinitionRow:
+    """A definition in a list. `about` says in a few words what is particular to its kind."""
+
+    uid: str
+    kind: str
+    key: str
+    about: str
+    description: str
+    owner: str
+    tags: tuple[str, ...]
+    revision_changed: int
+    used_by: int
+
+
+@dataclass(frozen=True)
+class DatasetRow:
+    """A dataset in a list: how it is kept, what is in it, how old that is and whether it should be newer."""
+
+    uid: str
+    key: str
+    layer: str | None
+    mode: str
+    owner: str
+    rows: int | None
+    version: int | None
+    as_of: datetime | None
+    written_at: datetime | None
+    fresh_within: str | None
+    stale: bool
+    used_by: int
+
+
+@dataclass(frozen=True)
+class ModelRow:
+    """A model in a list: who serves, who wants to, and what the champion is worth on its test rows."""
+
+    uid: str
+    key: str
+    owner: str
+    metric: str
+    champion: int | None
+    challenger: int | None
+    metric_value: float | None
+    trained_until: datetime | None
+    created_at: datetime | None
+    versions: int
+
+
+@dataclass(frozen=True)
+class VersionRow:
+    """A model version in a list: what it is worth, what it was trained on, and the aliases it holds."""
+
+    model_uid: str
+    model_key: str
+    version: int
+    aliases: tuple[str, ...]
+    metric: str
+    metric_value: float | None
+    trained_from: datetime
+    trained_until: datetime
+    tested_until: datetime
+    rows_trained: int
+    rows_tested: int
+    digest: str
+    run_id: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class ScheduleRow:
+    """A schedule in a list: when it fires next, and what became of its newest run."""
+
+    uid: str
+    key: str
+    pipeline: str
+    cron: str
+    timezone: str
+    overlap: str
+    enabled: bool
+    next_at: datetime | None
+    last_run: int | None
+    last_state: State | None
+    last_at: datetime | None
+
+
+def list_runs(database: Database, words: str = "", *, after: Cursor | None = None, limit: int = 50) -> Page[Run]:
+    """Runs, newest first. Fields: state, active, pipeline, number, author, trigger, revision, age, tag."""
+    run, pipeline = tables.run, definition.alias("pipeline")
+    language = Language(
+        {
+            "state": exact_field(run.c.state),
+            "active": flag_field(run.c.state.not_in(FINAL)),
+            "pipeline": exact_field(run.c.pipeline_key),
+            "number": number_field(run.c.number),
+            "run": number_field(run.c.number),
+            "author": text_field(run.c.author),
+            "trigger": text_field(run.c.trigger),
+            "revision": number_field(run.c.revision),
+            "age": age_field(run.c.created_at, utc_now()),
+            "tag": _where(run.c.pipeline_uid == pipeline.c.uid, tag_field(pipeline.c.tags)),
+        },
+        run.c.pipeline_key,
+        (run.c.pipeline_key, run.c.state, run.c.author, run.c.trigger, run.c.state_detail),
+    )
+    query = select(run).where(*conditions(words, language))
+    with database.read() as connection:
+        return page(connection, query, run.c.number, to_run, after=after, limit=limit, newest_first=True)
+
+
+def list_decisions(
+    database: Database, words: str = "", *, after: Cursor | None = None, limit: int = 50
+) -> Page[Decision]:
+    """Decisions, newest first. Fields: state, waits, rule, number, age, pipeline, run."""
+    decision, run = tables.decision, tables.run
+    of_run = decision.c.run_id == run.c.id
+    language = Language(
+        {
+            "state": exact_field(decision.c.state),
+            "waits": flag_field(decision.c.waits.is_(True)),
+            "rule": exact_field(decision.c.rule_key),
+            "number": number_field(decision.c.number),
+            "age": age_field(decision.c.decided_at, utc_now()),
+            "pipeline": _where(of_run, exact_field(run.c.pipeline_key)),
+            "run": _where(of_run, number_field(run.c.number)),
+        },
+        decision.c.rule_key,
+        (decision.c.rule_key, decision.c.state, decision.c.reason, decision.c.expression),
+    )
+    columns = [decision.c[name] for name in Decision.__dataclass_fields__]
+    query = select(*columns).where(*conditions(words, language))
+    with database.read() as connection:
+        return page(connection, query, decision.c.number, to_decision, after=after, limit=limit, newest_first=True)
+
+
+def list_definitions(
+    database: Database, kind: str | None = None, words: str = "", *, after: Cursor | None = None, limit: int = 50
+) -> Page[DefinitionRow]:
+    """Definitions of a kind by key, or of all kinds. Fields: kind, key, owner, tag, revision, used, about."""
+    used, about = _used_by(), _about()
+    place: ColumnElement[str] = definition.c.key
+    if kind is None:
+        place = (definition.c.kind + literal(" ") + definition.c.key).label("place")
+    language = Language(
+        {
+            "kind": exact_field(definition.c.kind),
+            "key": exact_field(definition.c.key),
+            "owner": text_field(definition.c.owner),
+            "tag": tag_field(definition.c.tags),
+            "revision": number_field(definition.c.revision_changed),
+            "used": number_field(used),
+            "about": text_field(about),
+        },
+        definition.c.key,
+        (definition.c.key, definition.c.description, definition.c.owner, about),
+    )
+    columns = [definition.c[name] for name in ("uid", "kind", "description", "owner", "tags", "revision_changed")]
+    query = select(
+        *columns, definition.c.key, place if kind is None else literal(0), about.label("about"), used.label("used_by")
+    ).where(*conditions(words, language))
+    if kind is not None:
+        query = query.where(definition.c.kind == kind)
+
+    def make(row: RowMapping) -> DefinitionRow:
+        values = {name: row[name] for name in DefinitionRow.__dataclass_fields__}
+        return DefinitionRow(**{**values, "tags": tuple(row["tags"])})
+
+    with database.read() as connection:
+        return page(connection, query, place, make, after=after, limit=limit)
+
+
+def count_kinds(database: Database) -> dict[str, int]:
+    """How many definitions there are of each kind; kinds without any are there with 0."""
+    query = select(definition.c.kind, func.count()).group_by(definition.c.kind)
+    with database.read() as connection:
+        return {**dict.fromkeys(LAYOUTS, 0), **{row[0]: row[1] for row in connection.execute(query)}}
+
+
+def list_datasets(
+    database: Database,
+    words: str = "",
+    *,
+    after: Cursor | None = None,
+    limit: int = 50,
+    now: datetime | None = None,
+) -> Page[DatasetRow]:
+    """Datasets by key with what is in them. Fields: key, layer, mode, owner, tag, rows, age, written, stale, used."""
+    now = now or utc_now()
+    dataset, storage, state, used = (
+        LAYOUTS["dataset"].table,
+        _part("dataset", "storage"),
+        tables.dataset_state,
+        _used_by(),
+    )
+    with database.read() as connection:
+        language = Language(
+            {
+                "key": exact_field(definition.c.key),
+                "layer": text_field(dataset.c.layer),
+                "mode": exact_field(storage.c.mode),
+                "owner": text_field(definition.c.owner),
+                "tag": tag_field(definition.c.tags),
+                "rows": number_field(state.c.rows),
+                "age": age_field(state.c.written_at, now),
+                "written": flag_field(state.c.written_at.is_not(None)),
+                "stale": flag_field(definition.c.uid.in_(stale_datasets(connection, now))),
+                "used": number_field(used),
+            },
+            definition.c.key,
+            (definition.c.key, definition.c.description, definition.c.owner, dataset.c.layer),
+        )
+        query = (
+            select(
+                *(definition.c[name] for name in ("uid", "key", "owner")),
+                *(dataset.c[name] for name in ("layer", "fresh_within")),
+                storage.c.mode,
+                *(state.c[name] for name in ("rows", "version", "as_of", "written_at")),
+                used.label("used_by"),
+            )
+            .join(dataset, dataset.c.uid == definition.c.uid)
+            .join(storage, storage.c.dataset_uid == definition.c.uid)
+            .outerjoin(state, state.c.dataset_uid == definition.c.uid)
+            .where(*conditions(words, language))
+        )
+
+        def make(row: RowMapping) -> DatasetRow:
+            return DatasetRow(**row, stale=is_stale(row["fresh_within"], row["written_at"], now))
+
+        return page(connection, query, definition.c.key, make, after=after, limit=limit)
+
+
+def stale_datasets(connection: Connection, now: datetime) -> list[str]:
+    """Uids of the datasets that were written longer ago than their `fresh_within`."""
+    dataset, state = LAYOUTS["dataset"].table, tables.dataset_state
+    query = (
+        select(dataset.c.uid, dataset.c.fresh_within, state.c.written_at)
+        .join(state, state.c.dataset_uid == dataset.c.uid)
+        .where(dataset.c.fresh_within.is_not(None))
+    )
+    return [row.uid for row in connection.execute(query) if is_stale(row.fresh_within, row.written_at, now)]
+
+
+def is_stale(fresh_within: str | None, written_at: datetime | None, now: datetime) -> bool:
+    """Whether something written then is older than it may be. What was never written is not stale, but empty."""
+    return fresh_within is not None and written_at is not None and written_at < period(fresh_within).before(now)
+
+
+def list_models(database: Database, words: str = "", *, after: Cursor | None = None, limit: int = 50) -> Page[ModelRow]:
+    """Models by key with who serves. Fields: key, owner, tag, metric, value, champion, challenger, versions, age."""
+    model, version = LAYOUTS["model"].table, tables.model_version
+    champion, challenger = _holder("champion"), _holder("challenger")
+    versions = (
+        select(func.count()).where(version.c.model_uid == definition.c.uid).correlate(definition).scalar_subquery()
+    )
+    served = version.alias("served")
+    serving = and_(served.c.model_uid == definition.c.uid, served.c.version == champion)
+    language = Language(
+        {
+            "key": exact_field(definition.c.key),
+            "owner": text_field(definition.c.owner),
+            "tag": tag_field(definition.c.tags),
+            "metric": exact_field(model.c.metric),
+            "value": number_field(served.c.metric_value),
+            "champion": number_field(champion),
+            "challenger": number_field(challenger),
+            "versions": number_field(versions),
+            "age": age_field(served.c.created_at, utc_now()),
+        },
+        definition.c.key,
+        (definition.c.key, definition.c.description, definition.c.owner, model.c.metric),
+    )
+    query = (
+        select(
+            *(definition.c[name] for name in ("uid", "key", "owner")),
+            model.c.metric,
+            champion.label("champion"),
+            challenger.label("challenger"),
+            *(served.c[name] for name in ("metric_value", "trained_until", "created_at")),
+            versions.label("versions"),
+        )
+        .join(model, model.c.uid == definition.c.uid)
+        .outerjoin(served, serving)
+        .where(*conditions(words, language))
+    )
+    with database.read() as connection:
+        return page(connection, query, definition.c.key, lambda row: ModelRow(**row), after=after, limit=limit)
+
+
+def list_versions(
+    database: Database, model_uid: str, words: str = "", *, after: Cursor | None = None, limit: int = 50
+) -> Page[VersionRow]:
+    """Versions of a model, newest first. Fields: version, value, age, rows."""
+    version = tables.model_version
+    language = Language(
+        {
+            "version": number_field(version.c.version),
+            "value": number_field(version.c.metric_value),
+            "rows": number_field(version.c.rows_trained),
+            "age": age_field(version.c.created_at, utc_now()),
+        },
+        version.c.model_key,
+        (version.c.metric, version.c.digest),
+    )
+    columns = [version.c[name] for name in VersionRow.__dataclass_fields__ if name != "aliases"]
+    query = select(*columns).where(version.c.model_uid == model_uid, *conditions(words, language))
+    with database.read() as connection:
+        holders = _holders(connection, model_uid)
+
+        def make(row: RowMapping) -> VersionRow:
+            aliases = tuple(alias for alias, number in holders.items() if number == row["version"])
+            return VersionRow(**row, aliases=aliases)
+
+        return page(connection, query, version.c.version, make, after=after, limit=limit, newest_first=True)
+
+
+def list_schedules(
+    database: Database,
+    words: str = "",
+    *,
+    after: Cursor | None = None,
+    limit: int = 50,
+    now: datetime | None = None,
+) -> Page[ScheduleRow]:
+    """Schedules by key with when they fire next. Fields: key, pipeline, enabled, overlap, owner, tag, state."""
+    schedule, run = LAYOUTS["schedule"].table, tables.run
+    newest = (
+        select(func.max(run.c.number)).where(run.c.schedule_uid == definition.c.uid).correlate(definition)
+    ).scalar_subquery()
+    last = run.alias("last")
+    language = Language(
+        {
+            "key": exact_field(definition.c.key),
+            "pipeline": exact_field(schedule.c.pipeline),
+            "enabled": flag_field(schedule.c.enabled.is_(True)),
+            "overlap": exact_field(schedule.c.overlap),
+            "owner": text_field(definition.c.owner),
+            "tag": tag_field(definition.c.tags),
+            "state": text_field(last.c.state),
+        },
+        definition.c.key,
+        (definition.c.key, definition.c.description, schedule.c.pipeline, schedule.c.cron),
+    )
+    query = (
+        select(
+            *(definition.c[name] for name in ("uid", "key")),
+            *(schedule.c[name] for name in ("pipeline", "cron", "timezone", "overlap", "enabled")),
+            last.c.number.label("last_run"),
+            last.c.state.label("last_state"),
+            last.c.created_at.label("last_at"),
+        )
+        .join(schedule, schedule.c.uid == definition.c.uid)
+        .outerjoin(last, last.c.number == newest)
+        .where(*conditions(words, language))
+    )
+    moment = now or utc_now()
+
+    def make(row: RowMapping) -> ScheduleRow:
+        fires = next_fire(row["cron"], row["timezone"], moment) if row["enabled"] else None
+        state = State(row["last_state"]) if row["last_state"] else None
+        return ScheduleRow(**{**row, "last_state": state}, next_at=fires)
+
+    with database.read() as connection:
+        return page(connection, query, definition.c.key, make, after=after, limit=limit)
+
+
+def _where(joined: ColumnElement[bool], matcher: Matcher) -> Matcher:
+    """Matches a row of another table that belongs to this one."""
+    return lambda value: exists().where(and_(joined, matcher(value)))
+
+
+def _part(kind: str, field: str) -> Any:
+    return LAYOUTS[kind].parts[field].table
+
+
+def _used_by() -> ColumnElement[int]:
+    other = reference.alias("used")
+    users = select(func.count(other.c.from_uid.distinct())).where(other.c.to_uid == definition.c.uid)
+    return users.correlate(definition).scalar_subquery()
+
+
+def _about() -> ColumnElement[str]:
+    """A few words on a definition of any kind."""
+    tables_of: Mapping[str, Any] = {kind: layout.table for kind, layout in LAYOUTS.items()}
+
+    def one(table: Any, what: ColumnElement[Any], link: str = "uid") -> ColumnElement[Any]:
+        return select(what).where(table.c[link] == definition.c.uid).correlate(definition).scalar_subquery()
+
+    def count(table: Any, link: str, word: str) -> ColumnElement[Any]:
+        return one(table, cast(func.count(), types.Text) + literal(f" {word}"), link)
+
+    dataset, storage = tables_of["dataset"], _part("dataset", "storage")
+    feature, task = LAYOUTS["feature_set"].entries["features"].table, LAYOUTS["pipeline"].entries["tasks"].table
+    words = {
+        "connection": one(tables_of["connection"], tables_of["connection"].c.kind),
+        "dataset": func.coalesce(one(dataset, dataset.c.layer + literal(" ")), literal(""))
+        + one(storage, storage.c.mode, "dataset_uid"),
+        "feature_set": count(feature, "feature_set_uid", "features"),
+        "model": one(tables_of["model"], tables_of["model"].c.metric),
+        "monitor": one(tables_of["monitor"], tables_of["monitor"].c.model),
+        "decision": one(tables_of["decision"], tables_of["decision"].c.after),
+        "pipeline": count(task, "pipeline_uid", "tasks"),
+        "schedule": one(tables_of["schedule"], tables_of["schedule"].c.cron),
+    }
+    return case(words, value=definition.c.kind, else_=literal(""))
+
+
+def _newest_alias(alias: str) -> ColumnElement[Any]:
+    history = tables.alias_history.alias(f"history_{alias}")
+    newest = select(func.max(history.c.id)).where(history.c.model_uid == definition.c.uid, history.c.alias == alias)
+    return newest.correlate(definition).scalar_subquery()
+
+
+def _holder(alias: str) -> ColumnElement[Any]:
+    """Version that holds an alias of the model in `definition`: what the newest word on it says."""
+    history = tables.alias_history.alias(f"holder_{alias}")
+    return select(history.c.version).where(history.c.id == _newest_alias(alias)).correlate(definition).scalar_subquery()
+
+
+def _holders(connection: Connection, model_uid: str) -> dict[str, int]:
+    history = tables.alias_history
+    query = select(history.c.alias, history.c.version).where(history.c.model_uid == model_uid).order_by(history.c.id)
+    return {row.alias: row.version for row in connection.execute(query)}

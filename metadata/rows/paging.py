@@ -1,0 +1,54 @@
+"""Pages of rows: keyset paging, so that the last page costs what the first does, and counts that are capped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, func, literal, select
+
+T = TypeVar("T")
+Cursor = int | str
+
+COUNT_CAP = 10_000
+"""Rows that are counted; beyond it a page says that there are more."""
+
+
+@dataclass(frozen=True)
+class Page(Generic[T]):
+    """Some rows of a list. `next` is given as `after` for the page that follows; None at the end.
+
+    `total` counts what the filter leaves in all pages, at most `COUNT_CAP`: then `capped` is true.
+    """
+
+    items: tuple[T, ...]
+    next: Cursor | None
+    total: int
+    capped: bool
+
+
+def page(
+    connection: Connection,
+    query: Select[Any],
+    key: ColumnElement[Any],
+    make: Callable[[RowMapping], T],
+    *,
+    after: Cursor | None,
+    limit: int,
+    newest_first: bool = False,
+) -> Page[T]:
+    """The page of `query` after the row whose `key` (unique; among its columns) is `after`, ordered by `key`."""
+    ordered = query.order_by(key.desc() if newest_first else key)
+    if after is not None:
+        ordered = ordered.where(key < after if newest_first else key > after)
+    rows = connection.execute(ordered.limit(limit + 1)).mappings().all()
+    there_is_more = len(rows) > limit
+    shown = rows[:limit]
+    if after is None and not there_is_more:
+        total = len(rows)
+    else:
+        some = query.with_only_columns(literal(1).label("one")).order_by(None).limit(COUNT_CAP + 1).subquery()
+        total = int(connection.execute(select(func.count()).select_from(some)).scalar_one())
+    following = shown[-1][key.key] if there_is_more and shown else None
+    return Page(tuple(make(row) for row in shown), following, min(total, COUNT_CAP), total > COUNT_CAP)
