@@ -110,6 +110,9 @@ run = Table(
     Index("ix_run_pipeline_uid_state_number", "pipeline_uid", "state", "number"),
     Index("ix_run_pipeline_key_number", "pipeline_key", "number"),
     Index("ix_run_schedule_uid_number", "schedule_uid", "number"),
+    Index("ix_run_author_number", "author", "number"),
+    Index("ix_run_trigger_number", "trigger", "number"),
+    Index("ix_run_created_at", "created_at"),
 )
 
 task_run = Table(

@@ -103,12 +103,13 @@ def _decisions(connection: Connection) -> Iterator[Attention]:
     for each in waiting:
         yield _of_decision(each, "hold", "a", "release")
     newest = select(func.max(decision.c.number)).where(decision.c.rule_uid == definition.c.uid)
+    numbers = connection.execute(
+        select(newest.correlate(definition).scalar_subquery()).where(definition.c.kind == "decision")
+    ).scalars()
     latest = connection.execute(
         select(*columns)
-        .join(definition, definition.c.uid == decision.c.rule_uid)
         .where(
-            definition.c.kind == "decision",
-            decision.c.number == newest.correlate(definition).scalar_subquery(),
+            decision.c.number.in_([number for number in numbers if number is not None]),
             decision.c.state.in_((DecisionState.FIRED, DecisionState.UNDECIDED)),
             decision.c.waits.is_(False),
         )

@@ -8,14 +8,19 @@ key; any other word must occur in one of the texts. Everything becomes bound par
 from __future__ import annotations
 
 import difflib
+import functools
 import json
+import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, and_, cast, false, func, not_, or_, types
+from sqlalchemy import ColumnElement, and_, cast, func, literal, not_, or_, types
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from metadata.errors import UsageError
 from metadata.values import period
@@ -132,7 +137,8 @@ def tag_field(column: ColumnElement[Any]) -> Matcher:
 
 def _condition(term: Term, value: str, language: Language) -> Condition:
     if term.kind == "text":
-        return or_(false(), *(_like(func.coalesce(column, ""), f"*{value}*") for column in language.texts))
+        together = functools.reduce(operator.add, (func.coalesce(column, "") + "\n" for column in language.texts))
+        return _like(together, f"*{value}*")
     if term.kind == "key":
         return _like(language.key, value)
     matcher = language.fields.get(term.field)
@@ -158,8 +164,22 @@ def _is_pattern(value: str) -> bool:
 
 
 def _like(column: ColumnElement[Any], pattern: str) -> Condition:
-    escaped = re.sub(r"([\\%_])", r"\\\1", pattern).replace("*", "%").replace("?", "_")
-    return column.ilike(escaped, escape="\\")
+    escaped = re.sub(r"([!%_\[])", r"!\1", pattern).replace("*", "%").replace("?", "_")
+    return Alike(column, literal(escaped))
+
+
+class Alike(FunctionElement[bool]):
+    """Text like a pattern whatever its case: the operator that each database has for it, without calls of lower()."""
+
+    type = types.Boolean()
+    inherit_cache = True
+
+
+@compiles(Alike)
+def _alike(element: Alike, compiler: SQLCompiler, **how: Any) -> str:
+    word = "ILIKE" if compiler.dialect.name == "postgresql" else "LIKE"
+    text, pattern = (compiler.process(each, **how) for each in element.clauses)
+    return f"({text} {word} {pattern} ESCAPE '!')"
 
 
 _COMPARE: dict[str, Callable[[ColumnElement[Any], float], Condition]] = {

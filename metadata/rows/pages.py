@@ -31,7 +31,7 @@ from metadata.rows.filters import (
 from metadata.rows.firing import next_fire
 from metadata.rows.paging import COUNT_CAP, Cursor, Page, page
 from metadata.rows.runs import Run, to_run
-from metadata.states import FINAL, State
+from metadata.states import State
 from metadata.values import period, utc_now
 
 __all__ = ["COUNT_CAP", "Cursor", "Page"]
@@ -125,19 +125,23 @@ class ScheduleRow:
 
 def list_runs(database: Database, words: str = "", *, after: Cursor | None = None, limit: int = 50) -> Page[Run]:
     """Runs, newest first. Fields: state, active, pipeline, number, author, trigger, revision, age, tag."""
-    run, pipeline = tables.run, definition.alias("pipeline")
+    run = tables.run
+
+    def tagged(value: str) -> ColumnElement[bool]:
+        return run.c.pipeline_uid.in_(select(definition.c.uid).where(tag_field(definition.c.tags)(value)))
+
     language = Language(
         {
             "state": exact_field(run.c.state),
-            "active": flag_field(run.c.state.not_in(FINAL)),
+            "active": flag_field(run.c.state.in_([state for state in State if not state.final])),
             "pipeline": exact_field(run.c.pipeline_key),
             "number": number_field(run.c.number),
             "run": number_field(run.c.number),
-            "author": text_field(run.c.author),
-            "trigger": text_field(run.c.trigger),
+            "author": exact_field(run.c.author),
+            "trigger": exact_field(run.c.trigger),
             "revision": number_field(run.c.revision),
             "age": age_field(run.c.created_at, utc_now()),
-            "tag": _where(run.c.pipeline_uid == pipeline.c.uid, tag_field(pipeline.c.tags)),
+            "tag": tagged,
         },
         run.c.pipeline_key,
         (run.c.pipeline_key, run.c.state, run.c.author, run.c.trigger, run.c.state_detail),

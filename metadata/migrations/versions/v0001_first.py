@@ -382,12 +382,15 @@ def upgrade() -> None:
         sa.UniqueConstraint("number", name=op.f("uq_run_number")),
     )
     with op.batch_alter_table("run", schema=None) as batch_op:
+        batch_op.create_index("ix_run_author_number", ["author", "number"], unique=False)
         batch_op.create_index(batch_op.f("ix_run_changed"), ["changed"], unique=False)
+        batch_op.create_index("ix_run_created_at", ["created_at"], unique=False)
         batch_op.create_index("ix_run_pipeline_key_number", ["pipeline_key", "number"], unique=False)
         batch_op.create_index("ix_run_pipeline_number", ["pipeline_uid", "number"], unique=False)
         batch_op.create_index("ix_run_pipeline_uid_state_number", ["pipeline_uid", "state", "number"], unique=False)
         batch_op.create_index("ix_run_schedule_uid_number", ["schedule_uid", "number"], unique=False)
         batch_op.create_index("ix_run_state_number", ["state", "number"], unique=False)
+        batch_op.create_index("ix_run_trigger_number", ["trigger", "number"], unique=False)
 
     op.create_table(
         "schedule",
