@@ -143,7 +143,7 @@ def explain_misfits(conformed: Conformed, thing: str) -> PilothouseError | None:
             ("source", f"min({source}) FILTER (WHERE {cast.failed})"),
         )
     ]
-    row = raw.selectExpr(*aggregates).collect()[0]
+    row = raw.selectExpr(*aggregates, f"count({quoted(names[0])}) AS read").collect()[0]
     found = []
     for index, cast in enumerate(casts):
         count, value, where = row[f"n{index}"], row[f"value{index}"], row[f"source{index}"]

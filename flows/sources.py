@@ -76,12 +76,10 @@ class Folder:
         fresh = FileIdentity(
             path=path.relative_to(self.root).as_posix(), size=status.st_size, modified=str(status.st_mtime_ns)
         )
-        for earlier in known:
-            if earlier.same_content(fresh):
-                return earlier
-        if status.st_size > CHECKSUM_BYTES:
-            return fresh
-        return fresh.model_copy(update={"checksum": self._digest(path)})
+        known = list(known)
+        if not any(earlier.same_content(fresh) for earlier in known) and status.st_size <= CHECKSUM_BYTES:
+            fresh = fresh.model_copy(update={"checksum": self._digest(path)})
+        return next((earlier for earlier in known if earlier.same_content(fresh)), fresh)
 
     def verified(self, file: FileIdentity) -> Path:
         """The file of an intent, if it is still the same. Raises SourceChangedError PH233."""
@@ -235,7 +233,7 @@ def _csv_group(
     """Files that share a header. Fields may hold line breaks; quotes are doubled inside quotes (RFC 4180)."""
     columns = [f"c{index}" for index in range(len(header))]
     schema = ", ".join([*(f"{name} STRING" for name in columns), f"{CORRUPT} STRING"])
-    raw = spark.read.schema(schema).csv(
+    raw = spark.read.schema(schema).option("columnPruning", "false").csv(
         [str(path) for path in paths],
         header=connection.header,
         sep=connection.delimiter,

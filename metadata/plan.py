@@ -84,8 +84,12 @@ class Plan(BaseModel):
     """Dataset in which each feature set is materialised."""
 
     def canonical(self) -> str:
-        """Its JSON text with sorted keys: what is hashed and stored. `Plan.model_validate_json` reads it back."""
-        return canonical_json(self.model_dump(mode="json", by_alias=True, exclude_defaults=True))
+        """Its JSON text: what is hashed and stored. `Plan.model_validate_json` reads it back, columns in their order."""
+        return json.dumps(
+            self.model_dump(mode="json", by_alias=True, exclude_defaults=True),
+            separators=(",", ":"),
+            ensure_ascii=False,
+        )
 
     @functools.cached_property
     def hash(self) -> str:
