@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from flows import engine, spark_server
+from flows import engine, registry, spark_server
 from metadata.settings import Settings
 
 
@@ -29,18 +29,15 @@ class SparkAddress:
 
 
 @contextmanager
-def running_spark(home: Path) -> Iterator[SparkAddress]:
-    """A local Spark server of the home `home`, stopped with all its children afterwards."""
+def running_spark(home: Path, jars: Path) -> Iterator[SparkAddress]:
+    """A local Spark server of the home `home`, its Delta jars kept in `jars`; killed with its children afterwards."""
     settings = Settings(home=home, spark_driver_memory="1g")
     settings.logs.mkdir(parents=True, exist_ok=True)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
     token = secrets.token_urlsafe()
-    shared_jars = os.environ.get("PILOTHOUSE_TEST_IVY")
-    argv, environment = spark_server.spark_command(
-        settings, port, token, ivy_folder=Path(shared_jars) if shared_jars else None
-    )
+    argv, environment = spark_server.spark_command(settings, port, token, ivy_folder=jars)
     with (settings.logs / "spark.out").open("wb") as output:
         process = subprocess.Popen(
             argv,
@@ -63,19 +60,21 @@ def running_spark(home: Path) -> Iterator[SparkAddress]:
 
 
 @pytest.fixture(scope="session")
-def spark_server_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Home of the session's Spark server."""
-    return tmp_path_factory.mktemp("spark-home")
+def jars(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of downloaded Delta jars: PILOTHOUSE_TEST_IVY, which outlives the tests, else one of this test session."""
+    kept = os.environ.get("PILOTHOUSE_TEST_IVY")
+    return Path(kept) if kept else tmp_path_factory.mktemp("jars")
 
 
 @pytest.fixture(scope="session", name="spark_server")
-def spark_address(spark_server_home: Path) -> Iterator[SparkAddress]:
+def spark_address(tmp_path_factory: pytest.TempPathFactory, jars: Path) -> Iterator[SparkAddress]:
     """One Spark server for all tests: the one that PILOTHOUSE_TEST_SPARK_REMOTE names, else one that is started."""
+    home = tmp_path_factory.mktemp("spark-home")
     given = os.environ.get("PILOTHOUSE_TEST_SPARK_REMOTE")
     if given:
-        yield SparkAddress(given, spark_server_home)
+        yield SparkAddress(given, home)
         return
-    with running_spark(spark_server_home) as address:
+    with running_spark(home, jars) as address:
         yield address
 
 
@@ -85,3 +84,11 @@ def spark(spark_server: SparkAddress) -> Iterator[Any]:
     session = engine.connect(spark_server.remote)
     yield session
     session.stop()
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty MLflow store to copy from (making one takes 4 s)."""
+    settings = Settings(home=tmp_path_factory.mktemp("registry"))
+    registry.prepare(settings)
+    return settings.home / "mlflow.db"

@@ -1,0 +1,156 @@
+"""Sessions on a real Spark server: connecting, and failing to, in seconds; tags; progress."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from flows import engine
+from flows.spark_errors import explain
+from metadata.errors import PilothouseError, ServiceDownError, UsageError
+from tests.flows.conftest import SparkAddress
+
+SLOW_QUERY = "SELECT sum(a.id * b.id) FROM range(400000) a CROSS JOIN range(400000) b"
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A port at which somebody listens who never says a word."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener.getsockname()[1]
+
+
+def code_of(remote: str) -> str:
+    with pytest.raises(PilothouseError) as caught:
+        engine.connect(remote)
+    return caught.value.fault.code
+
+
+def test_nobody_listens(silent_port: int) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        free = listener.getsockname()[1]
+    with pytest.raises(ServiceDownError, match="PH410") as caught:
+        engine.connect(f"sc://localhost:{free}/;token=x")
+    assert "pilothouse up" in caught.value.fault.remedy
+
+
+def test_who_listens_is_no_spark_server(silent_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "ANSWER_SECONDS", 1.0)
+    assert code_of(f"sc://localhost:{silent_port}/;token=x") == "PH411"
+
+
+def test_an_address_that_is_none_is_wrong_use() -> None:
+    with pytest.raises(UsageError, match="PH414"):
+        engine.connect("http://localhost:15002")
+
+
+@pytest.mark.slow
+class TestSession:
+    def test_a_wrong_token_is_refused(self, spark_server: SparkAddress) -> None:
+        address = spark_server.remote.partition("token=")[0]
+        assert code_of(address + "token=wrong") == "PH412"
+        assert code_of(address.rstrip(";")) in ("PH411", "PH412")
+
+    def test_another_python_on_the_server_is_refused(
+        self, spark_server: SparkAddress, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(engine, "python_version", lambda: "3.9")
+        with pytest.raises(ServiceDownError, match=r"PH413.*this is Python 3\.9"):
+            engine.connect(spark_server.remote)
+
+    def test_who_attaches_to_a_session_shares_it(self, spark_server: SparkAddress) -> None:
+        session_id = str(uuid.uuid4())
+        first, second = (engine.connect(spark_server.remote, session_id=session_id) for _ in range(2))
+        stranger = engine.connect(spark_server.remote)
+        first.conf.set("pilothouse.test", "here")
+        assert second.conf.get("pilothouse.test") == "here"
+        assert stranger.conf.get("pilothouse.test", "none") == "none"
+
+    def test_stop_leaves_a_shared_session_alive(self, spark_server: SparkAddress) -> None:
+        session_id = str(uuid.uuid4())
+        first = engine.connect(spark_server.remote, session_id=session_id)
+        first.conf.set("pilothouse.test", "here")
+        first.stop()
+        second = engine.connect(spark_server.remote, session_id=session_id)
+        assert second.conf.get("pilothouse.test") == "here"
+
+    def test_a_shared_session_that_was_closed_is_followed_by_another(self, spark_server: SparkAddress) -> None:
+        session_id = str(uuid.uuid4())
+        closed = engine.connect(spark_server.remote, session_id=session_id)
+        closed.client.release_session()
+        first, second = (engine.connect(spark_server.remote, session_id=session_id) for _ in range(2))
+        assert first.sql("SELECT 1").collect()[0][0] == 1
+        assert first.session_id == second.session_id != session_id
+
+    def test_times_are_utc_and_sums_do_not_wrap(self, spark: Any) -> None:
+        assert spark.conf.get("spark.sql.session.timeZone") == "UTC"
+        assert spark.conf.get("spark.sql.ansi.enabled") == "true"
+
+    def test_interrupt_stops_what_carries_the_tag_and_nothing_else(self, spark_server: SparkAddress) -> None:
+        """From another client of the same session, as a cancel comes from another thread or process."""
+        session_id = str(uuid.uuid4())
+        ends: dict[str, tuple[float, str]] = {}
+
+        def work(tag: str, query: str) -> None:
+            spark = engine.connect(spark_server.remote, session_id=session_id)
+            with engine.operation_tag(spark, tag):
+                try:
+                    spark.sql(query).collect()
+                    code = "done"
+                except Exception as error:
+                    code = explain(error, tag).code
+            ends[tag] = (time.monotonic(), code)
+
+        short_query = "SELECT sum(a.id * b.id) FROM range(3000) a CROSS JOIN range(3000) b"
+        threads = [threading.Thread(target=work, args=pair) for pair in (("mine", SLOW_QUERY), ("other", short_query))]
+        for thread in threads:
+            thread.start()
+        control = engine.connect(spark_server.remote, session_id=session_id)
+        while engine.interrupt(control, "mine") == 0:
+            time.sleep(0.1)
+        asked = time.monotonic()
+        for thread in threads:
+            thread.join(60)
+        assert ends["mine"][1] == "PH432"
+        assert ends["mine"][0] - asked < 5
+        assert ends["other"][1] == "done"
+
+    def test_a_tag_ends_with_its_block(self, spark: Any) -> None:
+        with engine.operation_tag(spark, "inside"):
+            assert spark.getTags() == {"inside"}
+        assert spark.getTags() == set()
+
+    def test_progress_says_how_far_the_operations_of_this_thread_are(self, spark: Any) -> None:
+        mine: list[engine.Progress] = []
+        foreign: list[engine.Progress] = []
+        query = "SELECT id % 10 AS part, sum(id) FROM range(0, 60000000, 1, 8) GROUP BY part"
+
+        def watch() -> None:
+            with engine.progress(spark, foreign.append):
+                started.set()
+                ended.wait(60)
+
+        started, ended = threading.Event(), threading.Event()
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        started.wait(10)
+        with engine.progress(spark, mine.append):
+            spark.sql(query).collect()
+        seen = len(mine)
+        spark.sql(query).collect()
+        ended.set()
+        watcher.join()
+        assert mine
+        assert all(p.tasks_done <= p.tasks_total and p.stages_done <= p.stages_total for p in mine)
+        assert mine[-1].tasks_total >= 8
+        assert len(mine) == seen
+        assert foreign == []
