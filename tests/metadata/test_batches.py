@@ -1,0 +1,352 @@
+"""Batches: one open at a time, closed with all that follows from them, whatever is killed and whoever comes next."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from sqlalchemy import insert, select, update
+
+from metadata import tables
+from metadata.database import Database
+from metadata.errors import PilothouseError
+from metadata.intents import Bounds, FileIdentity, Intent, Mark, PinnedInput
+from metadata.rows import batches
+from metadata.states import BatchState, State
+from metadata.values import utc_now
+
+HASH = "0" * 64
+AS_OF = datetime(2024, 1, 2, tzinfo=UTC)
+
+
+def prepare(database: Database) -> None:
+    with database.write() as link:
+        link.execute(
+            insert(tables.plan).values(hash=HASH, pipeline_uid="p", revision=1, body="{}", created_at=utc_now())
+        )
+
+
+def owner(task: str = "task", run: str = "run", task_run: str | None = None) -> batches.Owner:
+    return batches.Owner(run, task_run or str(uuid.uuid4()), task, f"uid of {task}", HASH, AS_OF)
+
+
+def written(version: int = 0, rows: int = 1, **more: Any) -> batches.Written:
+    return batches.Written(
+        rows_in=rows, rows_out=rows, rows_bad=0, version=version, rows=rows, columns={"b": "int", "a": "string"}, **more
+    )
+
+
+def write(
+    database: Database, dataset: str, intent: Intent | None = None, by: batches.Owner | None = None
+) -> batches.Batch:
+    state = batches.state_of(database, dataset)
+    after = state.sequence if state else None
+    version = (state.version or 0) + 1 if state else 0
+    opened = batches.open_batch(database, dataset, by or owner(), intent or Intent(), after)
+    assert opened is not None
+    return batches.close_batch(database, opened, f"key of {dataset}", written(version))
+
+
+@pytest.fixture
+def store(database: Database) -> Database:
+    prepare(database)
+    return database
+
+
+def test_a_batch_is_intended_then_closed_with_all_that_follows(store: Database) -> None:
+    source = write(store, "in")
+    intent = Intent(
+        files=(FileIdentity(path="a.csv", size=1, modified="1", checksum="x"),),
+        inputs={"in": PinnedInput(uid="in", version=0, batches=(source.sequence,), new=True)},
+        bounds=Bounds(source="t", column="at", high=Mark.of(7)),
+    )
+    batch = batches.open_batch(store, "out", owner(), intent)
+    assert batch is not None and batch.state == BatchState.OPEN and batch.intent.target_version is None
+    assert batches.known_files(store, "uid of task", "out") == []
+    assert batches.new_inputs(store, "uid of task", "in") == ((1,), ())
+    closed = batches.close_batch(store, batch, "silver.out", written(3, rows=5, quality={"r": {"rows_bad": 0}}))
+    assert (closed.state, closed.version, closed.rows_out, closed.quality) == (
+        BatchState.WRITTEN,
+        3,
+        5,
+        {"r": {"rows_bad": 0}},
+    )
+    assert batches.known_files(store, "uid of task", "out") == list(intent.files)
+    assert batches.new_inputs(store, "uid of task", "in", again=1) == ((), (1,))
+    assert batches.watermark_of(store, "uid of task", "out", "t") == Mark.of(7)
+    state = batches.state_of(store, "out")
+    assert state is not None
+    assert (state.dataset_key, state.rows, state.version, state.sequence) == ("silver.out", 5, 3, 1)
+    assert list(state.columns.items()) == [("b", "int"), ("a", "string")]
+    following = batches.open_batch(store, "out", owner(), Intent(), after=1)
+    assert following is not None and (following.sequence, following.intent.target_version) == (2, 3)
+
+
+def test_only_one_batch_is_open_and_only_on_what_was_seen(store: Database) -> None:
+    first = batches.open_batch(store, "d", owner(), Intent())
+    assert first is not None
+    assert batches.open_batch(store, "d", owner(), Intent()) is None
+    batches.close_batch(store, first, "d", written())
+    assert batches.open_batch(store, "d", owner(), Intent(), after=None) is None
+    assert batches.open_batch(store, "d", owner(), Intent(), after=1) is not None
+    assert batches.open_batch(store, "other", owner(), Intent()) is not None
+
+
+def test_many_at_once_open_one(store: Database) -> None:
+    opened: list[batches.Batch | None] = []
+
+    def go() -> None:
+        opened.append(batches.open_batch(store, "d", owner(), Intent()))
+
+    threads = [threading.Thread(target=go) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(opened) == 8 and sum(batch is not None for batch in opened) == 1
+
+
+def test_a_refused_batch_uses_nothing_up(store: Database) -> None:
+    intent = Intent(files=(FileIdentity(path="a", size=1, modified="1"),))
+    batch = batches.open_batch(store, "d", owner(), intent)
+    assert batch is not None
+    batches.refuse_batch(store, batch, {"r": {"rows_bad": 3}})
+    assert batches.get_batch(store, batch.id).state == BatchState.REFUSED
+    assert batches.known_files(store, "uid of task", "d") == [] and batches.state_of(store, "d") is None
+    with pytest.raises(PilothouseError, match="PH202"):
+        batches.close_batch(store, batch, "d", written())
+    following = batches.open_batch(store, "d", owner(), intent)
+    assert following is not None and following.sequence == 2
+
+
+def test_who_was_taken_for_dead_cannot_close(store: Database) -> None:
+    batch = batches.open_batch(store, "d", owner(), Intent())
+    assert batch is not None and batches.still_owned(store, batch)
+    heir = batches.take_over(store, batch, "heir")
+    assert heir is not None and batches.take_over(store, batch, "slower heir") is None
+    assert not batches.still_owned(store, batch)
+    with pytest.raises(PilothouseError, match="PH202"):
+        batches.close_batch(store, batch, "d", written())
+    batches.refuse_batch(store, batch)
+    assert batches.get_batch(store, batch.id).state == BatchState.OPEN
+    closed = batches.close_batch(store, heir, "d", written(4))
+    assert batches.close_batch(store, heir, "d", written(9)) == closed
+    assert batches.state_of(store, "d").version == 4  # type: ignore[union-attr]
+
+
+def test_an_owner_lives_while_it_beats(store: Database) -> None:
+    now = utc_now()
+    with store.write() as link:
+        link.execute(
+            insert(tables.run).values(
+                id="r",
+                number=1,
+                pipeline_uid="p",
+                pipeline_key="p",
+                bindings={},
+                as_of=AS_OF,
+                trigger="manual",
+                author="a",
+                attempt=1,
+                state="running",
+                created_at=now,
+                changed=1,
+            )
+        )
+        link.execute(
+            insert(tables.task_run).values(
+                id="t", run_id="r", attempt=1, task_key="task", task_uid="uid of task", kind="ingest", position=0,
+                upstream=[], state="running", heartbeat_at=now, changed=1,
+            )
+        )  # fmt: skip
+    batch = batches.open_batch(store, "d", owner(task_run="t"), Intent())
+    assert batch is not None and batches.owner_is_alive(store, batch)
+
+    def set_task(**values: Any) -> None:
+        with store.write() as link:
+            link.execute(update(tables.task_run).values(**values))
+
+    set_task(heartbeat_at=now - timedelta(seconds=21))
+    assert not batches.owner_is_alive(store, batch)
+    set_task(heartbeat_at=now, state=State.LOST)
+    assert not batches.owner_is_alive(store, batch)
+    nobody = batches.open_batch(store, "e", owner(task_run="gone"), Intent())
+    assert nobody is not None and not batches.owner_is_alive(store, nobody)
+    batches.close_batch(store, batch, "d", written())
+    assert [one.id for one in batches.unsettled_work(store, "run", "uid of task")] == [batch.id]
+    set_task(state=State.SUCCEEDED, ended_at=utc_now(), run_id="r")
+    assert len(batches.unsettled_work(store, "run", "uid of task")) == 1
+    other = batches.open_batch(store, "d", owner(run="r", task_run="t"), Intent(), after=1)
+    assert other is not None
+    batches.close_batch(store, other, "d", written(1))
+    assert [one.sequence for one in batches.unsettled_work(store, "r", "uid of task")] == [2]
+    set_task(ended_at=utc_now())
+    assert batches.unsettled_work(store, "r", "uid of task") == []
+
+
+def test_held_batches_are_passed_over_until_released(store: Database) -> None:
+    write(store, "d", by=owner(run="one"))
+    write(store, "d", by=owner(run="two"))
+    write(store, "d", by=owner(run="three"))
+    assert batches.visible_batches(store, "d") is None
+    with store.write() as link:
+        assert batches.hold(link, "two", ["d", "other"]) == 1
+        assert batches.hold(link, "two", ["d"]) == 0
+    assert batches.new_inputs(store, "reader", "d") == ((1, 3), ())
+    assert batches.visible_batches(store, "d") == (1, 3)
+    with store.write() as link:
+        assert batches.release(link, "two", ["d"]) == 1
+    assert batches.new_inputs(store, "reader", "d") == ((1, 2, 3), ())
+
+
+def test_again_gives_the_newest_that_were_read(store: Database) -> None:
+    for _ in range(4):
+        write(store, "d")
+    read = Intent(inputs={"d": PinnedInput(uid="d", version=3, batches=(1, 2, 3), new=True)})
+    write(store, "out", read)
+    assert batches.new_inputs(store, "uid of task", "d", again=2) == ((4,), (2, 3))
+    assert batches.new_inputs(store, "another task", "d", again=2) == ((1, 2, 3, 4), ())
+    all_rows = Intent(inputs={"d": PinnedInput(uid="d", version=3)})
+    write(store, "out", all_rows)
+    assert batches.new_inputs(store, "uid of task", "d") == ((4,), ())
+
+
+def test_a_watermark_never_goes_back(store: Database) -> None:
+    for high in (5, 9, 3):
+        write(store, "d", Intent(bounds=Bounds(source="t", column="n", high=Mark.of(high))))
+    write(store, "d", Intent(bounds=Bounds(source="t", column="n")))
+    assert batches.watermark_of(store, "uid of task", "d", "t") == Mark.of(9)
+
+
+MARKS = st.one_of(
+    st.integers(),
+    st.floats(allow_nan=False),
+    st.decimals(allow_nan=False, allow_infinity=False),
+    st.text(),
+    st.dates(),
+    st.datetimes(),
+    st.datetimes(timezones=st.just(timezone(timedelta(hours=-5)))),
+)
+
+
+@given(MARKS)
+def test_a_mark_survives_json(value: Any) -> None:
+    mark = Mark.model_validate_json(Mark.of(value).model_dump_json())
+    assert mark.python == value and type(mark.python) is type(value)
+    assert mark.reached_by(mark)
+
+
+@given(st.sampled_from([int, float, Decimal, date.fromordinal]), st.integers(1, 10**6), st.integers(1, 10**6))
+def test_marks_order_as_their_values(kind: Any, one: int, other: int) -> None:
+    assert Mark.of(kind(one)).reached_by(Mark.of(kind(other))) == (other >= one)
+
+
+@pytest.mark.parametrize("value", [True, None, b"x", object()])
+def test_what_is_no_mark(value: Any) -> None:
+    with pytest.raises(ValueError, match="no watermark"):
+        Mark.of(value)
+
+
+def test_what_makes_an_intent_incremental() -> None:
+    assert not Intent(inputs={"d": PinnedInput(uid="d", version=1, batches=(1,))}).incremental
+    assert not Intent(bounds=Bounds(source="t")).incremental
+    assert Intent(inputs={"d": PinnedInput(uid="d", version=1, batches=(1,), new=True)}).incremental
+    assert Intent(bounds=Bounds(source="t", column="n")).incremental
+    assert Intent(files=(FileIdentity(path="a", size=1, modified="1"),)).incremental
+
+
+class Life(RuleBasedStateMachine):
+    """A dataset and its reader under any order of opening, dying, taking over, closing and refusing."""
+
+    folder: Path
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.database = Database(f"sqlite:///{self.folder / f'{uuid.uuid4()}.db'}")
+        tables.metadata.create_all(self.database.engine)
+        with self.database.write() as link:
+            link.execute(insert(tables.counter).values(id=1, value=0))
+        prepare(self.database)
+        self.open: batches.Batch | None = None
+        self.stale: list[batches.Batch] = []
+        self.read: list[int] = []
+        self.good: list[int] = []
+        self.opened = 0
+
+    @rule()
+    def open_one(self) -> None:
+        state = batches.state_of(self.database, "d")
+        found = batches.open_batch(self.database, "d", owner(), Intent(), state.sequence if state else None)
+        if self.open is not None:
+            assert found is None
+            return
+        assert found is not None
+        self.opened += 1
+        assert found.sequence == self.opened
+        self.open = found
+
+    @precondition(lambda self: self.open is not None)
+    @rule()
+    def take_over(self) -> None:
+        assert self.open is not None
+        self.stale.append(self.open)
+        self.open = batches.take_over(self.database, self.open, str(uuid.uuid4()))
+        assert self.open is not None
+
+    @precondition(lambda self: self.open is not None)
+    @rule(good=st.booleans())
+    def finish(self, good: bool) -> None:
+        assert self.open is not None
+        if good:
+            batches.close_batch(self.database, self.open, "d", written(self.open.sequence))
+            self.good.append(self.open.sequence)
+        else:
+            batches.refuse_batch(self.database, self.open)
+        self.open = None
+
+    @precondition(lambda self: self.stale)
+    @rule()
+    def a_dead_owner_wakes_up(self) -> None:
+        ghost = self.stale[-1]
+        batches.refuse_batch(self.database, ghost)
+        now = batches.get_batch(self.database, ghost.id)
+        if now.state == BatchState.WRITTEN:
+            assert batches.close_batch(self.database, ghost, "d", written(999)) == now
+        else:
+            with pytest.raises(PilothouseError):
+                batches.close_batch(self.database, ghost, "d", written(999))
+
+    @rule()
+    def read_what_is_new(self) -> None:
+        new, _ = batches.new_inputs(self.database, "uid of task", "d")
+        if new:
+            write(self.database, "out", Intent(inputs={"d": PinnedInput(uid="d", version=0, batches=new, new=True)}))
+            self.read += new
+
+    @invariant()
+    def every_written_batch_is_read_once(self) -> None:
+        new, _ = batches.new_inputs(self.database, "uid of task", "d")
+        assert [*self.read, *new] == self.good
+        state = batches.state_of(self.database, "d")
+        assert (state.sequence if state else None) == (self.good[-1] if self.good else None)
+        with self.database.read() as link:
+            count = select(tables.batch.c.id).where(tables.batch.c.dataset_uid == "d", tables.batch.c.state == "open")
+            assert len(link.execute(count).all()) == (self.open is not None)
+
+    def teardown(self) -> None:
+        self.database.close()
+
+
+def test_life(tmp_path: Path) -> None:
+    from hypothesis.stateful import run_state_machine_as_test
+
+    machine = type("Life", (Life,), {"folder": tmp_path})
+    run_state_machine_as_test(machine, settings=settings(max_examples=12, stateful_step_count=20, deadline=None))
