@@ -12,6 +12,8 @@ from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonS
 
 _UNITS = {"s": 1, "min": 60, "h": 3_600, "d": 86_400, "week": 604_800}
 _SPELLED = {"sec": "s", "second": "s", "minute": "min", "m": "min", "hour": "h", "day": "d", "w": "week"}
+_LONGEST = 36_500
+"""Days."""
 _DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([a-z]+?)s?\s*$", re.IGNORECASE)
 
 
@@ -36,12 +38,13 @@ def period(text: str) -> Period:
     if match:
         number, unit = float(match[1]), match[2].lower()
         if unit in ("month", "mo", "year", "y"):
-            if number == int(number):
-                return Period(int(number) * (12 if unit.startswith("y") else 1), timedelta())
+            months = number * (12 if unit.startswith("y") else 1)
+            if months == int(months) and months <= _LONGEST / 30:
+                return Period(int(months), timedelta())
         else:
-            unit = _SPELLED.get(unit, unit)
-            if unit in _UNITS:
-                return Period(0, timedelta(seconds=number * _UNITS[unit]))
+            seconds = number * _UNITS.get(_SPELLED.get(unit, unit), float("inf"))
+            if seconds <= _LONGEST * 86_400:
+                return Period(0, timedelta(seconds=seconds))
     raise ValueError(f"{text!r} is no duration: write a number and s, min, h, d, weeks, months or years, as in '30 d'")
 
 
@@ -63,13 +66,19 @@ def _share(value: object) -> object:
     return value
 
 
+def _share_text(value: float) -> str:
+    """As a percentage where that reads back as the same number, else as the number."""
+    text = f"{value * 100:.10g}"
+    return f"{text} %" if float(text) / 100 == value else repr(value)
+
+
 Duration = Annotated[str, AfterValidator(_duration)]
 """A duration as text, checked; `period()` gives its length."""
 
 Share = Annotated[
     float,
     BeforeValidator(_share),
-    PlainSerializer(lambda value: f"{value * 100:.10g} %", return_type=str),
+    PlainSerializer(_share_text, return_type=str),
     WithJsonSchema({"type": "string", "examples": ["5 %"]}),
 ]
 """A share between 0 and 1, written as `5 %`."""

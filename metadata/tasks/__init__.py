@@ -96,7 +96,7 @@ def read_spec(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     kind, known = value.get("kind"), task_kinds()
-    if kind not in known:
+    if not isinstance(kind, str) or kind not in known:
         near = difflib.get_close_matches(str(kind), known, 1)
         raise ValueError(
             f"{kind!r} is no task kind" + (f"; did you mean {near[0]!r}?" if near else f": {sorted(known)}")

@@ -1,0 +1,162 @@
+"""What is wrong with a document's content, in an author's words, from what pydantic says of it."""
+
+from __future__ import annotations
+
+import re
+import types
+from collections.abc import Iterator
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from metadata.findings import Path, instead, nearest
+from metadata.kinds import Blueprint
+from metadata.tasks import TaskSpec, task_kinds
+
+_EXPECTED = {
+    "string_type": "a text (put it in quotes)",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "tuple_type": "a list, as in [a, b]",
+    "list_type": "a list, as in [a, b]",
+    "dict_type": "keys with values",
+    "model_type": "keys with values",
+    "model_attributes_type": "keys with values",
+}
+
+
+def explain(error: ValidationError, content: dict[str, Any]) -> Iterator[tuple[Path, str, str]]:
+    """Path, cause and remedy of every error, in the order of the fields."""
+    for details in error.errors(include_url=False):
+        path, missing = _path(details["loc"], content)
+        yield from _explain(details, path, missing, content)
+
+
+def _path(loc: tuple[int | str, ...], content: Any) -> tuple[Path, str | None]:
+    """The part of a location that leads through the content, and the name of a key that is not there."""
+    path: list[str | int] = []
+    for step in loc:
+        if (isinstance(content, dict) and step in content) or (
+            isinstance(content, list) and isinstance(step, int) and step < len(content)
+        ):
+            content = content[step]
+        else:
+            continue
+        path.append(step)
+    last = loc[-1] if loc else None
+    return tuple(path), str(last) if last is not None and (not path or path[-1] != last) else None
+
+
+def _explain(
+    details: ErrorDetails, path: Path, missing: str | None, content: dict[str, Any]
+) -> Iterator[tuple[Path, str, str]]:
+    kind, given, context = details["type"], details.get("input"), details.get("ctx", {})
+    name = str(path[-1]) if path else "it"
+    if kind == "extra_forbidden":
+        model = _model_at(path[:-1], content)
+        yield path, f"there is no key {name}", instead(name, _names(model) if model else ())
+    elif kind == "missing":
+        model = _model_at(path, content)
+        said = _said(model, missing) if model else ""
+        yield path, f"the key {missing} is missing", said or f"add {missing}: …"
+    elif kind in ("literal_error", "enum"):
+        options = re.findall(r"'([^']*)'", str(context.get("expected", "")))
+        yield path, f"{_shown(given)} is not what {name} can be", instead(str(given), options)
+    elif kind in ("union_tag_invalid", "union_tag_not_found"):
+        options = re.findall(r"'([^']*)'", str(context.get("expected_tags", "")))
+        if kind == "union_tag_not_found":
+            yield path, "the key kind is missing", f"add kind: {' or '.join(_kinds_at(path, content))}"
+        else:
+            yield path, f"there is no kind {_shown(context.get('tag'))}", instead(str(context.get("tag")), options)
+    elif kind == "string_pattern_mismatch":
+        yield path, f"{_shown(given)} is not what {name} can be", _pattern_hint(given, path, content)
+    elif kind == "value_error":
+        cause, _, remedy = re.sub(r"^Value error, ", "", details["msg"]).replace("; ", ": ").partition(": ")
+        yield path, cause, remedy or "mend it"
+    elif kind == "too_short":
+        yield path, f"{name} is empty", "name at least one"
+    elif kind in _EXPECTED:
+        yield path, f"{name} is {_shown(given)}", f"expected {_EXPECTED[kind]}"
+    else:
+        yield path, f"{name} is {_shown(given)}: {details['msg'][:1].lower()}{details['msg'][1:]}", "mend it"
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list | tuple):
+        return "a list"
+    text = repr(value) if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def _pattern_hint(given: Any, path: Path, content: dict[str, Any]) -> str:
+    model = _model_at(path[:-1] if path and path[-1] == "type" else path, content)
+    said = _said(model, "type") if model else ""
+    words = re.findall(r"[a-z]+", said)
+    near = nearest(str(given), words)
+    return f"did you mean {near}?" if near else f"expected {said.rstrip('.')}" if said else "write another"
+
+
+def _names(model: type[BaseModel]) -> list[str]:
+    return [field.alias or name for name, field in model.model_fields.items() if name != "uid"]
+
+
+def _said(model: type[BaseModel], name: str | None) -> str:
+    for key, field in model.model_fields.items():
+        if name in (key, field.alias):
+            return f"{field.description}" if field.description else ""
+    return ""
+
+
+def _model_at(path: Path, content: Any) -> type[BaseModel] | None:
+    """The model that describes the content at a path, as far as its types tell."""
+    model = _chosen(*_annotation_at(path, content))
+    return model if isinstance(model, type) and issubclass(model, BaseModel) else None
+
+
+def _kinds_at(path: Path, content: Any) -> list[str]:
+    annotation, _ = _annotation_at(path, content)
+    while get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    models = [each for each in get_args(annotation) if isinstance(each, type) and issubclass(each, BaseModel)]
+    return [str(model.model_fields["kind"].default) for model in models if "kind" in model.model_fields]
+
+
+def _annotation_at(path: Path, content: Any) -> tuple[Any, Any]:
+    """The declared type of the content at a path, and that content."""
+    annotation: Any = Blueprint
+    for step in path:
+        model = _chosen(annotation, content)
+        content = content[step]
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            annotation = next(
+                (field.annotation for key, field in model.model_fields.items() if step in (key, field.alias)), None
+            )
+        else:
+            arguments = get_args(model)
+            annotation = arguments[-1 if get_origin(model) is dict else 0] if arguments else None
+    return annotation, content
+
+
+def _chosen(annotation: Any, content: Any) -> Any:
+    """The one of the types of an annotation that the content is meant to be."""
+    while get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    if get_origin(annotation) in (Union, types.UnionType):
+        options = [_chosen(each, content) for each in get_args(annotation)]
+        models = [each for each in options if isinstance(each, type) and issubclass(each, BaseModel)]
+        kind = content.get("kind") if isinstance(content, dict) else None
+        named = [each for each in models if "kind" in each.model_fields and each.model_fields["kind"].default == kind]
+        return (named or models or [None])[0]
+    if annotation is TaskSpec and isinstance(content, dict):
+        return task_kinds().get(str(content.get("kind")), TaskSpec)
+    return annotation

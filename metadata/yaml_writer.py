@@ -1,0 +1,173 @@
+"""A blueprint as YAML that reads well: defaults left out, SQL as blocks, what is short on one line."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from metadata.kinds import SECTIONS, Blueprint, Column, Definition
+from metadata.tasks import Read, TaskSpec
+from metadata.yaml_text import plain_value
+
+WIDTH = 120
+_PLAIN = re.compile(
+    r"[\w/.(][\w/.()<>=+*%°;'-]*( [\w/.()<>=+*%°;'-]+)*(, ?[\w/.()<>=+*%°;'-]+( [\w/.()<>=+*%°;'-]+)*)*"
+)
+_FLOW_PLAIN = re.compile(r"[\w/.(][\w/.()<>=+*%°;'-]*( [\w/.()<>=+*%°;'-]+)*")
+_KEY = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
+_BREAKS = re.compile(r"[\r\x85\u2028\u2029\ufeff]")
+_LAST = ("after", "when", "retries", "retry_delay", "timeout", "sql")
+_FIRST = ("kind", "was", "description")
+_ENTRIES = {"columns", "quality", "features", "tasks", "parameters"}
+"""Fields whose entries stand on a line each, unless all of them are single words."""
+_EXACT = {"params", "parameters"}
+"""Fields in which a float and a whole number are two things."""
+
+
+def write_blueprint(blueprint: Blueprint) -> str:
+    """The blueprint as one YAML document."""
+    sections = []
+    for section in SECTIONS.values():
+        entries: Mapping[str, Definition] = getattr(blueprint, section)
+        if entries:
+            bodies = ["\n".join(_entry(key, plain(value), 1, False)) for key, value in entries.items()]
+            apart = "\n" if section == "connections" or all("\n" not in body for body in bodies) else "\n\n"
+            sections.append(f"{section}:\n{apart.join(bodies)}")
+    return "\n\n".join(sections) + "\n"
+
+
+def plain(value: Any) -> Any:
+    """A definition or a part of one as plain values: aliases for names, defaults and uids left out, shorthand used."""
+    if isinstance(value, BaseModel):
+        said = {}
+        dumped = value.model_dump(by_alias=True, exclude_defaults=True)
+        for name, field in type(value).model_fields.items():
+            key = field.alias or name
+            if name != "uid" and key in dumped:
+                inner = getattr(value, name)
+                said[key] = dumped[key] if isinstance(inner, float) and key in dumped else plain(inner)
+        if isinstance(value, TaskSpec):
+            said = _in_order(said)
+        return _shorthand(value, said)
+    if isinstance(value, Mapping):
+        return {key: plain(each) for key, each in value.items()}
+    if isinstance(value, tuple | list):
+        return [plain(each) for each in value]
+    return value
+
+
+def _in_order(said: dict[str, Any]) -> dict[str, Any]:
+    middle = [key for key in said if key not in (*_FIRST, *_LAST)]
+    return {key: said[key] for key in (*_FIRST, *middle, *_LAST) if key in said}
+
+
+def _shorthand(value: BaseModel, said: dict[str, Any]) -> Any:
+    if isinstance(value, Column) and set(said) == {"type"}:
+        return said["type"]
+    if isinstance(value, Read) and value.again == 0:
+        return value.batches
+    return said
+
+
+def _entry(key: str, value: Any, level: int, exact: bool) -> Iterator[str]:
+    """Lines of a key with its value, indented."""
+    lead = "  " * level + f"{_key(key)}:"
+    exact = exact or key in _EXACT
+    if isinstance(value, str) and ("\n" in value or key == "sql") and _fits_block(value):
+        yield from _block(lead, value, level)
+        return
+    short = _flow(value, exact)
+    if not isinstance(value, dict | list) or not value:
+        yield f"{lead} {_scalar(value, exact, _PLAIN) if not isinstance(value, dict | list) else short}"
+    elif level > 1 and len(lead) + len(short) < WIDTH and "\n" not in short and not _wants_lines(key, value, level):
+        yield f"{lead} {short}"
+    elif isinstance(value, dict):
+        yield lead
+        for name, each in value.items():
+            yield from _entry(str(name), each, level + 1, exact)
+    else:
+        yield lead
+        for each in value:
+            yield "  " * (level + 1) + f"- {_flow(each, exact)}"
+
+
+def _wants_lines(key: str, value: Any, level: int) -> bool:
+    if not isinstance(value, dict):
+        return False
+    if "sql" in value or any(isinstance(each, str) and "\n" in each for each in value.values()):
+        return True
+    return level == 2 and key in _ENTRIES and any(isinstance(each, dict) for each in value.values())
+
+
+def _block(lead: str, value: str, level: int) -> Iterator[str]:
+    body = value.rstrip("\n")
+    ends = len(value) - len(body)
+    mark = "|" + ("2" if value[:1] in " \n" else "") + {0: "-", 1: ""}.get(ends, "+")
+    yield f"{lead} {mark}"
+    pad = "  " * (level + 1)
+    for line in [*body.split("\n"), *[""] * (ends - 1)]:
+        yield pad + line if line else ""
+
+
+def _fits_block(value: str) -> bool:
+    body = value.strip("\n")
+    return bool(body.strip()) and not _BREAKS.search(value) and all(_printable(each) for each in value)
+
+
+def _printable(character: str) -> bool:
+    return character in "\n\t" or (character.isprintable() and ord(character) < 0x10000)
+
+
+def _flow(value: Any, exact: bool) -> str:
+    if isinstance(value, dict):
+        inner = (f"{_key(str(key))}: {_flow(each, exact or key in _EXACT)}" for key, each in value.items())
+        return f"{{{', '.join(inner)}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(_flow(each, exact) for each in value)}]"
+    return _scalar(value, exact, _FLOW_PLAIN)
+
+
+def _key(key: str) -> str:
+    return key if _KEY.fullmatch(key) and plain_value(key) == key else _quoted(key)
+
+
+def _scalar(value: Any, exact: bool, allowed: re.Pattern[str]) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return _number(value, exact)
+    if isinstance(value, int):
+        return str(value)
+    text = str(value)
+    reads_back = allowed.fullmatch(text) and plain_value(text) == text and all(_printable(each) for each in text)
+    return text if reads_back and len(text) < WIDTH * 4 else _quoted(text)
+
+
+def _number(value: float, exact: bool) -> str:
+    if value != value:
+        return ".nan"
+    if value in (float("inf"), float("-inf")):
+        return ".inf" if value > 0 else "-.inf"
+    if not exact and value == int(value) and abs(value) < 1e15:
+        return str(int(value))
+    return repr(value)
+
+
+def _quoted(text: str) -> str:
+    """A text in double quotes, with escapes that YAML knows."""
+    return '"' + "".join(_escaped(character) for character in text) + '"'
+
+
+def _escaped(character: str) -> str:
+    if character in '"\\\n\t\r':
+        return json.dumps(character)[1:-1]
+    if _printable(character) and not _BREAKS.match(character):
+        return character
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
