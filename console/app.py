@@ -122,7 +122,7 @@ class PilothouseApp(App[None]):
         if "services" not in self._pending:
             self._pending.add("services")
             store.act(self, "services", look_at_services)
-        if isinstance(self.screen, BaseScreen):
+        if isinstance(self.screen, BaseScreen) and self.screen.there:
             self.screen.tick()
 
     def on_answered(self, message: Answered) -> None:
@@ -151,7 +151,7 @@ class PilothouseApp(App[None]):
 
     def _stand(self, **news: Any) -> None:
         self.session.standing = stand(self.session.standing, self._answered_at, **news)
-        if isinstance(self.screen, BaseScreen) and self.screen.is_mounted:
+        if isinstance(self.screen, BaseScreen):
             self.screen.set_class(self.session.standing.away("db"), "stale")
             self.screen.frame()
 

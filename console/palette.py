@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.types import IgnoreReturnCallbackType
@@ -29,15 +28,18 @@ class ConsoleProvider(Provider):
                 yield Hit(score, matcher.highlight(name), command, name, help_)
 
     def _commands(self, named: bool) -> Iterator[tuple[str, str, IgnoreReturnCallbackType]]:
-        screen = cast(BaseScreen, self.screen)
+        screen = self.screen
         if not isinstance(screen, BaseScreen):
             return
-        for one in own_bindings(type(screen)):
-            if one.id and not screen.hidden(one.id) and one.id != "back":
-                off = screen.unavailable(one.id)
-                yield one.description, f"not now: {off}" if off else one.tooltip, _doing(screen, one.id)
+        actions = [
+            (one, screen.unavailable(one.id))
+            for one in own_bindings(type(screen))
+            if one.id and not screen.hidden(one.id) and one.id != "back"
+        ]
+        for one, off in sorted(actions, key=lambda action: bool(action[1])):
+            yield one.description, f"not now: {off}" if off else one.tooltip, _doing(screen, one.id or "")
         for tab in TABS:
-            yield f"go to {ROOMS[tab].title}", "", _going(screen, Place(tab))
+            yield f"go to {ROOMS[tab].title}", "one of the six screens", _going(screen, Place(tab))
         if named:
             for kind, name, place in screen.session.things:
                 yield f"{kind} {name}", "", _going(screen, place)

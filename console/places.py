@@ -20,7 +20,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Room:
-    """One kind of screen: its title, the tab under which it lies, and the class that draws it (imported when needed)."""
+    """One kind of screen: its title, the tab under which it lies, the class that draws it (imported when needed)."""
 
     title: str
     tab: str

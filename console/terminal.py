@@ -40,7 +40,7 @@ def few_colours(environ: Mapping[str, str] = os.environ) -> bool:
     return not any(word in environ.get("TERM", "") for word in _RICH_COLOURS)
 
 
-def on_loss(leave: Callable[[], None]) -> None:
+def on_loss(leave: Callable[[], object]) -> None:
     """Call `leave` from a thread when the terminal is gone: on SIGHUP, or when its other end was closed.
 
     A process that ignores SIGHUP and has lost its terminal would spin on a dead descriptor. Call it from the main

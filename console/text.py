@@ -90,7 +90,8 @@ def glyph(text: str) -> str:
 
 
 _CONTROL = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b.?|[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b.?"
+    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
 
 
@@ -219,7 +220,8 @@ def fault_content(fault: Fault, key: str = "") -> Content:
         [
             joined((f"{SIGNS[State.FAILED]} {fault.code}", "bad"), ("  " + plain(fault.thing), "strong")),
             joined(("cause    ", "quiet"), plain(fault.cause)),
-            joined(("remedy   ", "quiet"), plain(fault.remedy), (f"   {key}" if key else "", "key")),
+            joined(("remedy   ", "quiet"), plain(fault.remedy)),
+            *([joined(("press    ", "quiet"), (key, "key"))] if key else []),
         ]
     )
 

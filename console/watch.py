@@ -16,14 +16,18 @@ from metadata import tables
 from metadata.database import Database
 
 SHOWN = ("prefect", "spark")
+"""Services that the header always shows; the others only when they are away."""
 RECENT_RUNS = 50
 
 
 def look_at_services() -> tuple[Service, ...]:
     """The services that the header shows, from the records of the home; milliseconds."""
     found = {one.name: one for one in client.status()}
+    supervised = found["supervisor"].state == "up"
     return tuple(
-        Service(name, found[name].state, found[name].since, found[name].detail) for name in SHOWN if name in found
+        Service(one.name, one.state, one.since, one.detail)
+        for one in found.values()
+        if one.name in SHOWN or (supervised and one.state in ("down", "starting"))
     )
 
 
@@ -43,7 +47,7 @@ def stand(
     waiting: int | None = None,
 ) -> Standing:
     """How the outside stands after some news of it; a database that does not answer is away since it last did."""
-    shown = {one.name: one for one in before.services}
+    shown = {one.name: one for one in before.services if services is None or one.name == "db"}
     if database is not None:
         shown["db"] = Service("db", database, answered_at, detail)
     for one in services or ():
@@ -51,7 +55,7 @@ def stand(
     order = ("db", *SHOWN)
     return replace(
         before,
-        services=tuple(shown[name] for name in order if name in shown),
+        services=tuple(sorted(shown.values(), key=lambda one: (one.name not in order, one.name != "db", one.name))),
         running=before.running if running is None else running,
         waiting=before.waiting if waiting is None else waiting,
     )

@@ -15,6 +15,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import Screen
+from textual.widget import Widget
 
 from console import jump, text
 from console.places import ROOMS, TABS, Place
@@ -34,7 +35,7 @@ FLASH_SECONDS = 6.0
 
 
 def key(keys: str, name: str, label: str, *, shown: bool = True, help: str = "") -> Binding:  # noqa: A002
-    """A key of a screen: calls `do_<name>`, or says why it cannot. `label` stands in the line of keys, `help` in `?`."""
+    """A key of a screen: calls `do_<name>`, or says why it cannot. The line of keys shows `label`, `?` shows `help`."""
     return Binding(keys, f"do('{name}')", label, show=shown, id=name, tooltip=help)
 
 
@@ -64,6 +65,8 @@ class BaseScreen(Screen[None]):
         self.page_size = 100
         self._reading = self._stale = False
         self._flash = 0
+        self._before_prompt: Widget | None = None
+        self.there = False
 
     @property
     def session(self) -> Session:
@@ -137,13 +140,22 @@ class BaseScreen(Screen[None]):
         yield Prompt(self._complete)
         yield Keys()
 
-    def on_screen_resume(self) -> None:
-        """Seen again: what changed meanwhile is read."""
+    def on_mount(self) -> None:
+        """Its widgets are there: rows can come."""
+        self.there = True
         self.reload()
         self.frame()
 
+    def on_screen_resume(self) -> None:
+        """Seen again: what changed meanwhile is read."""
+        if self.there:
+            self.reload()
+            self.frame()
+
     def frame(self) -> None:
         """Draw the frame anew."""
+        if not self.there:
+            return
         self.query_one(Header).refresh()
         self.query_one(Tabs).refresh()
         self.query_one("#trail", Rule).say(self.trail(), self.caption())
@@ -161,7 +173,7 @@ class BaseScreen(Screen[None]):
 
     def reload(self) -> None:
         """Read again; a read that is under way is followed by one more."""
-        if self._reading:
+        if self._reading or not self.there:
             self._stale = True
             return
         self._reading, self._stale = True, False
@@ -195,6 +207,8 @@ class BaseScreen(Screen[None]):
 
     def say(self, words: Content | str, tone: str = "") -> None:
         """Say something on the lower rule, for some seconds."""
+        if not self.there:
+            return
         self._flash += 1
         flash = self._flash
         self.query_one("#said", Rule).say(words if isinstance(words, Content) else styled(words, tone))
@@ -224,13 +238,11 @@ class BaseScreen(Screen[None]):
 
     def do_filter(self) -> None:
         """`/`"""
-        self.query_one(Prompt).ask("/", self.filter)
-        self.query_one("#said", Rule).display = False
+        self._ask("/", self.filter)
 
     def do_jump(self) -> None:
         """`:`"""
-        self.query_one(Prompt).ask(":")
-        self.query_one("#said", Rule).display = False
+        self._ask(":")
 
     def do_help(self) -> None:
         """`?`"""
@@ -306,12 +318,15 @@ class BaseScreen(Screen[None]):
         if message.mark == "/":
             self.set_filter("")
 
+    def _ask(self, mark: str, text_: str = "") -> None:
+        self._before_prompt = self.focused
+        self.query_one(Keys).display = False
+        self.query_one(Prompt).ask(mark, text_)
+
     def _close_prompt(self) -> None:
         self.query_one(Prompt).close()
-        self.query_one("#said", Rule).display = True
-        lists = self.query("Rows, Tree, Log, DataTable").filter(":focusable")
-        if lists:
-            lists.first().focus()
+        self.query_one(Keys).display = True
+        self.set_focus(self._before_prompt)
 
     def _focused_rows(self) -> Rows | None:
         return self.focused if isinstance(self.focused, Rows) else None

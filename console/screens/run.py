@@ -1,4 +1,4 @@
-"""One run: its tasks with states, rows and time against what is usual; log, outcome, parameters and decisions beside."""
+"""One run: its tasks with states, rows and time against what is usual; log, outcome and decisions beside."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The keys that act on a run: launch, cancel, run again, release. Shared by every screen with a run under its cursor."""
+"""The keys that act on a run: launch, cancel, run again, release. For every screen with a run under its cursor."""
 
 from __future__ import annotations
 

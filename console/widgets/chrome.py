@@ -46,7 +46,11 @@ class Standing:
 class Chrome(Widget):
     """A line of the frame, drawn from the standing of the moment."""
 
-    DEFAULT_CSS = "Chrome { height: 1; width: 100%; padding: 0 1; background: $background; color: $foreground; text-wrap: nowrap; }"
+    DEFAULT_CSS = """
+    Chrome {
+        height: 1; width: 100%; padding: 0 1; background: $background; color: $foreground; text-wrap: nowrap;
+    }
+    """
 
     def __init__(self, standing: Callable[[], Standing], *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -196,17 +200,8 @@ class Keys(Widget):
 
     def render(self) -> Content:
         """One line."""
-        room = self.size.width
-        last = list(self._hints[-2:])
-        taken = sum(_width(hint) for hint in last)
-        shown: list[Hint] = []
-        for hint in self._hints[:-2]:
-            if taken + _width(hint) > room + 2:
-                break
-            taken += _width(hint)
-            shown.append(hint)
         content, self._ends, at = [], [], 0
-        for hint in [*shown, *last]:
+        for hint in _fitting(self._hints, self.size.width + 2):
             tones = ("quiet", "quiet") if hint.off else ("key", "")
             word = joined((hint.key, tones[0]), " ", (hint.label, tones[1]))
             content.append(word.stylize("dim") if hint.off else word)
@@ -220,6 +215,15 @@ class Keys(Widget):
             if event.x - 1 < end:
                 self.post_message(self.Pressed(action))
                 return
+
+
+def _fitting(hints: Sequence[Hint], room: int) -> list[Hint]:
+    """What there is room for: keys that are off go first, then the rightmost but for the last two."""
+    shown = list(hints)
+    while sum(_width(hint) for hint in shown) > room and len(shown) > 2:
+        off = [hint for hint in shown[:-2] if hint.off]
+        shown.remove(off[-1] if off else shown[-3])
+    return shown
 
 
 def _width(hint: Hint) -> int:

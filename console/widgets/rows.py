@@ -30,7 +30,7 @@ AHEAD = 5
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its title, its width in cells (0: shares what is left), and from which width of the list it is shown."""
+    """A column: title, width in cells (0: shares what is left), and from which width of the list it is shown."""
 
     title: str
     width: int = 0

@@ -10,7 +10,10 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, update
 
-from metadata import tables
+from metadata import (
+    definitions,  # noqa: F401 - its tables join the metadata
+    tables,
+)
 from metadata.database import Database, next_change
 from metadata.plan import Plan, PlanTask
 from metadata.rows.runs import store_plan
@@ -20,18 +23,31 @@ from metadata.tasks import read_spec
 NOW = datetime(2013, 12, 2, 12, 4, 10, tzinfo=UTC)
 """The instant at which the seeded database is looked at, unless another one is given."""
 
+
+def _ingest(name: str) -> dict[str, Any]:
+    return {
+        "kind": "ingest",
+        "from": {"connection": "landing", "files": f"{name}-*.csv"},
+        "to": f"bronze.{name}",
+    }
+
+
+def _transform(to: str, source: str, **more: Any) -> dict[str, Any]:
+    return {"kind": "transform", "to": to, "sql": f"SELECT * FROM {source}", **more}
+
+
 TASKS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
-    "ingest_flights": ({"kind": "ingest", "from": {"connection": "landing", "files": "flights-*.csv"}, "to": "bronze.flights"}, ()),
-    "ingest_weather": ({"kind": "ingest", "from": {"connection": "landing", "files": "weather-*.csv"}, "to": "bronze.weather"}, ()),
-    "clean": ({"kind": "transform", "to": "silver.flights", "sql": "SELECT * FROM bronze.flights", "retries": 2}, ("ingest_flights", "ingest_weather")),
-    "summarise": ({"kind": "transform", "to": "gold.delay_by_hour", "sql": "SELECT * FROM silver.flights"}, ("clean",)),
+    "ingest_flights": (_ingest("flights"), ()),
+    "ingest_weather": (_ingest("weather"), ()),
+    "clean": (_transform("silver.flights", "bronze.flights", retries=2), ("ingest_flights", "ingest_weather")),
+    "summarise": (_transform("gold.delay_by_hour", "silver.flights"), ("clean",)),
     "features": ({"kind": "features", "set": "flight_context", "to": "features.flight_context"}, ("clean",)),
     "train": ({"kind": "train", "model": "late_arrival", "when": "champion == null"}, ("features",)),
     "predict": ({"kind": "infer", "model": "late_arrival", "to": "predictions.pending"}, ("features", "train")),
     "watch": ({"kind": "monitor", "monitor": "late_arrival_watch"}, ("predict",)),
     "decide": ({"kind": "decide", "decisions": ["retrain_when_worse", "hold_when_broken"]}, ("watch",)),
-    "publish": ({"kind": "transform", "to": "predictions.late_arrival", "sql": "SELECT * FROM predictions.pending"}, ("decide",)),
-}  # fmt: skip
+    "publish": (_transform("predictions.late_arrival", "predictions.pending"), ("decide",)),
+}
 """Tasks of the pipeline `flights`: spec and what each waits for."""
 
 SECONDS = (6.1, 2.4, 5.2, 1.9, 7.7, 9.3, 4.8, 3.1, 0.6, 1.4)
@@ -77,10 +93,6 @@ def plan(pipeline: str = "flights") -> Plan:
 
 def empty(database: Database) -> None:
     """All tables, nothing in them."""
-    try:
-        from metadata import definitions  # noqa: F401 - its tables join the metadata
-    except ImportError:
-        pass
     tables.metadata.create_all(database.engine)
     with database.write() as connection:
         connection.execute(insert(tables.counter).values(id=1, value=0))

@@ -1,0 +1,133 @@
+"""`l`: launch a pipeline. A form of its parameters, with the last values filled in, and the instant it speaks for."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Input, Label, Static
+
+from console.session import Session
+from console.store import Answered
+from console.text import fault_content, joined, styled
+from console.widgets.rows import Column, Row, Rows
+from flows import client
+from metadata.bindings import instant
+from metadata.errors import Fault
+from metadata.kinds import Parameter
+from metadata.rows.run_detail import LaunchForm, launch_form, pipelines
+
+AS_OF = "as_of"
+
+
+class LaunchScreen(ModalScreen[int]):
+    """Gives the number of the run that was launched, 0 when none was."""
+
+    CSS_PATH = "launch.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "back", priority=True)]
+
+    def __init__(self, session: Session, pipeline: str) -> None:
+        """Without a `pipeline` it is asked for first."""
+        super().__init__()
+        self._session = session
+        self._pipeline = pipeline
+        self._form: LaunchForm | None = None
+        self._sent = False
+
+    def compose(self) -> ComposeResult:
+        """A title, the pipelines or the form, and what is wrong."""
+        with Vertical(id="launch"):
+            yield Static(id="title")
+            yield Rows([Column("")], id="pipelines")
+            yield VerticalScroll(id="fields", can_focus=False)
+            yield Static(id="wrong")
+            yield Static(id="hint")
+
+    def on_mount(self) -> None:
+        """Ask for the pipeline, or for its parameters."""
+        if self._pipeline:
+            self._ask_parameters(self._pipeline)
+        else:
+            self.query_one("#title", Static).update(styled("launch which pipeline?", "strong"))
+            self._hint("enter choose   esc back")
+            self._session.store.read(self, "pipelines", pipelines)
+
+    def _ask_parameters(self, pipeline: str) -> None:
+        self._pipeline = pipeline
+        self.query_one("#pipelines").display = False
+        self.query_one("#title", Static).update(joined(("launch ", "strong"), (pipeline, "accent")))
+        self._hint("enter launch   tab next field   esc back")
+        self._session.store.read(self, "form", lambda database: launch_form(database, pipeline))
+
+    async def on_answered(self, message: Answered) -> None:
+        """The pipelines, the form, or the run are there; or what is wrong is said, and nothing typed is lost."""
+        if message.fault is not None:
+            self._sent = False
+            self._say(message.fault)
+        elif message.job == "pipelines":
+            rows = [Row(name, (name,)) for name in message.value]
+            empty = "There is no pipeline yet. Apply a blueprint first: pilothouse blueprint apply FILE"
+            chooser = self.query_one("#pipelines", Rows)
+            chooser.show_rows(rows, empty=empty)
+            chooser.focus()
+        elif message.job == "form":
+            await self._show_form(message.value)
+        else:
+            self.dismiss(message.value)
+
+    async def _show_form(self, form: LaunchForm) -> None:
+        self._form = form
+        fields = self.query_one("#fields", VerticalScroll)
+        entries = [(name, parameter, _filled(form, name, parameter)) for name, parameter in form.parameters.items()]
+        lines = [_field(name, value, parameter.type, parameter.description) for name, parameter, value in entries]
+        about = "the instant it speaks for; empty: now"
+        await fields.mount_all([*lines, _field(AS_OF, "", "2013-02-02T06:00:00-05:00", about)])
+        self.query(Input).first().focus()
+
+    def on_rows_opened(self, message: Rows.Opened) -> None:
+        """A pipeline was chosen."""
+        if message.row is not None:
+            self._ask_parameters(message.row.key)
+
+    def on_input_submitted(self) -> None:
+        """Enter, in any field: launch."""
+        if self._form is None or self._sent:
+            return
+        values = {field.name or "": field.value.strip() for field in self.query(Input)}
+        typed = values.pop(AS_OF)
+        given = {name: value for name, value in values.items() if value or self._form.parameters[name].type == "string"}
+        pipeline, author = self._pipeline, self._session.author
+        self._sent = True
+        self._hint("launching …")
+
+        def launch() -> int:
+            return client.launch(pipeline, given, instant(typed) if typed else None, author).number
+
+        self._session.store.act(self, "launched", launch)
+
+    def _say(self, fault: Fault) -> None:
+        self.query_one("#wrong", Static).update(fault_content(fault))
+        self._hint("enter launch   tab next field   esc back")
+
+    def _hint(self, words: str) -> None:
+        self.query_one("#hint", Static).update(styled(words, "quiet"))
+
+    def action_leave(self) -> None:
+        """Esc."""
+        self.dismiss(0)
+
+
+def _filled(form: LaunchForm, name: str, parameter: Parameter) -> str:
+    value = form.last.get(name, parameter.default)
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _field(name: str, value: str, kind: str, about: str) -> Horizontal:
+    return Horizontal(
+        Label(styled(name, "strong"), classes="name"),
+        Input(value, placeholder=kind, name=name, compact=True, select_on_focus=False),
+        Label(styled(about, "quiet"), classes="about"),
+    )

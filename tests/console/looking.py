@@ -1,0 +1,34 @@
+"""Reading the screen of a running console as plain text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from textual.app import App
+from textual.pilot import Pilot
+
+from console.screens.base import BaseScreen
+
+
+def seen(app: App[None]) -> str:
+    """What stands on the screen, line by line."""
+    return "\n".join("".join(segment.text for segment in line) for line in app.screen._compositor.render_strips())
+
+
+async def until(pilot: Pilot[None], holds: Callable[[], bool], seconds: float = 10.0) -> None:
+    """Wait until something holds; fails with the screen that was there instead."""
+    for _ in range(int(seconds / 0.05)):
+        await pilot.pause(0.05)
+        if holds():
+            return
+    raise AssertionError("this never came to be on screen:\n" + seen(pilot.app))
+
+
+async def until_seen(pilot: Pilot[None], *words: str, seconds: float = 10.0) -> None:
+    """Wait until all words stand on the screen."""
+    await until(pilot, lambda: all(word in seen(pilot.app) for word in words), seconds)
+
+
+def screen_name(app: App[None]) -> str:
+    """The screen that is open, by its place."""
+    return app.screen.place.screen if isinstance(app.screen, BaseScreen) else type(app.screen).__name__

@@ -1,0 +1,248 @@
+"""The grammar of the console: keys, places, filter, jump, palette, and what it says when something is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import update
+
+from console.app import PilothouseApp
+from console.places import History, Place
+from console.widgets.rows import Rows
+from metadata import tables
+from metadata.database import Database, next_change
+from metadata.rows.runs import find_run
+from metadata.states import State
+from tests.console import seed
+from tests.console.looking import screen_name, seen, until, until_seen
+
+MakeApp = Callable[[], PilothouseApp]
+
+
+async def test_somebody_finds_the_failed_task_its_reason_and_the_key_that_mends_it(
+    database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("2", "slash", *"state:failed", "enter")
+        await until_seen(pilot, "1–2 of 2")
+        await pilot.press("enter")
+        await until_seen(pilot, "has_aircraft", "4.1 % of the rows break it", "r run again", "PH221")
+        assert app.screen.query_one("#tasks", Rows).row.key == "clean"  # type: ignore[union-attr]
+
+
+async def test_esc_comes_back_with_the_cursor_where_it_was(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("2")
+        await until_seen(pilot, "#14")
+        await pilot.press("j", "j", "j", "enter")
+        await until(pilot, lambda: screen_name(app) == "run")
+        await until_seen(pilot, "predict")
+        await pilot.press("escape")
+        await until(pilot, lambda: screen_name(app) == "runs")
+        row = app.screen.query_one(Rows).row
+        assert row is not None and row.place == Place("run", "14")
+
+
+async def test_a_run_moves_without_a_key_being_pressed(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        app.go(Place("run", "14"))
+        await until_seen(pilot, "6 of 10")
+        seed.go_on(database, 14, "predict")
+        await until_seen(pilot, "7 of 10")
+
+
+async def test_a_key_that_is_off_stays_and_says_why(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        app.go(Place("run", "13"))
+        await until_seen(pilot, "x cancel", "#13")
+        await pilot.press("x")
+        await until_seen(pilot, "run 13 is failed already")
+        assert screen_name(app) == "run"
+
+
+async def test_cancel_asks_by_name_and_esc_leaves_it(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        app.go(Place("run", "14"))
+        await until_seen(pilot, "6 of 10")
+        await pilot.press("x")
+        await until_seen(pilot, "run 14 of flights")
+        await pilot.press("escape")
+        assert find_run(database, 14).state is State.RUNNING
+        await pilot.press("x")
+        await until_seen(pilot, "run 14 of flights")
+        await pilot.press("y")
+        await until(pilot, lambda: find_run(database, 14).state is State.CANCELLING)
+        await until_seen(pilot, "cancelling")
+
+
+async def test_run_again_asks_what_to_do_again(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        app.go(Place("run", "13"))
+        await until_seen(pilot, "#13", "PH221")
+        await pilot.press("r")
+        await until_seen(pilot, "failed only", "all of it")
+        await pilot.press("f")
+        await until(pilot, lambda: find_run(database, 13).attempt == 2)
+        await until_seen(pilot, "queued")
+
+
+async def test_the_filter_is_pushed_down_and_its_errors_are_said(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("2")
+        await until_seen(pilot, "1–17 of 17")
+        await pilot.press("slash", *"pipeline:weather !state:lost", "enter")
+        await until_seen(pilot, "1–3 of 3")
+        await pilot.press("escape")
+        await until_seen(pilot, "1–17 of 17")
+        await pilot.press("slash", *"stat:failed", "enter")
+        await until_seen(pilot, "PH306", "did you mean state")
+
+
+async def test_jump_completes_and_names_the_nearest(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until(pilot, lambda: bool(app.session.things))
+        await pilot.press("colon", *"run 1", "enter")
+        await until_seen(pilot, "backfill_2012", "#1")
+        await pilot.press("colon", *"rnu 14", "enter")
+        await until_seen(pilot, "nothing is named 'rnu 14'", "run 14")
+        await pilot.press("colon", *"ru", "tab", "enter")
+        await until(pilot, lambda: screen_name(app) == "runs")
+
+
+async def test_back_and_forward_through_what_was_visited(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("2")
+        await until_seen(pilot, "#14")
+        app.go(Place("run", "14"))
+        await until(pilot, lambda: screen_name(app) == "run")
+        await pilot.press("1")
+        await until(pilot, lambda: screen_name(app) == "overview")
+        await pilot.press("left_square_bracket")
+        await until(pilot, lambda: screen_name(app) == "run")
+        await pilot.press("left_square_bracket")
+        await until(pilot, lambda: screen_name(app) == "runs")
+        await pilot.press("right_square_bracket", "right_square_bracket")
+        await until(pilot, lambda: screen_name(app) == "overview")
+
+
+async def test_help_lists_the_keys_and_why_one_is_off(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 50)) as pilot:
+        app.go(Place("run", "13"))
+        await until_seen(pilot, "#13", "PH221")
+        await pilot.press("question_mark")
+        await until_seen(pilot, "run 13 is failed already", "Everywhere", "Signs", "skipped")
+
+
+async def test_the_palette_finds_actions_and_things(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until(pilot, lambda: bool(app.session.things))
+        await pilot.press("ctrl+p")
+        await until_seen(pilot, "launch a pipeline")
+        await pilot.press(*"run 13")
+        await until_seen(pilot, "run 13")
+        await pilot.press("enter")
+        await until(pilot, lambda: screen_name(app) == "run")
+
+
+async def test_untrusted_text_is_shown_as_it_is(database: Database, make_app: MakeApp) -> None:
+    with database.write() as connection:
+        connection.execute(
+            update(tables.task_run)
+            .where(tables.task_run.c.id == seed.uid("task_run", "13", "clean"))
+            .values(
+                fault={
+                    "code": "PH221", "thing": "[red]thing[/]", "cause": "\x1b[2J\x1b[Hgone [link=x]",
+                    "remedy": "[/]", "detail": "",
+                },
+                changed=next_change(connection),
+            )
+        )  # fmt: skip
+    app = make_app()
+    async with app.run_test(size=(120, 30)) as pilot:
+        app.go(Place("run", "13"))
+        await until_seen(pilot, "[red]thing[/]", "gone [link=x]")
+        assert "\x1b" not in seen(app)
+
+
+async def test_logs_are_plain_and_follow(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.go(Place("run", "14"))
+        await until_seen(pilot, "6 of 10")
+        await pilot.press("g", "o")
+        await until_seen(pilot, "[bold red]not markup[/] not red")
+        with database.write() as connection:
+            connection.execute(
+                tables.task_log.insert().values(
+                    run_id=seed.uid("run", "14"), attempt=1, task_key="predict", at=seed.NOW, level="WARNING",
+                    message="the newest line",
+                )
+            )  # fmt: skip
+            next_change(connection)
+        await until_seen(pilot, "the newest line")
+        await pilot.press("escape")
+        await until_seen(pilot, "TASK")
+
+
+async def test_a_dead_database_is_said_in_the_header_and_heals(
+    database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("2")
+        await until_seen(pilot, "#14", "db●")
+        path = database.url.removeprefix("sqlite:///")
+        app.session.store.database = Database("sqlite:////nowhere/at/all.db")
+        await until_seen(pilot, "db○ down", "#14")
+        assert "Traceback" not in seen(app)
+        app.session.store.database = Database(f"sqlite:///{path}")
+        await until_seen(pilot, "db●")
+
+
+async def test_an_unknown_run_is_said(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        app.go(Place("run", "999"))
+        await until_seen(pilot, "there is no such run")
+
+
+async def test_empty_screens_name_the_key(empty_database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("2")
+        await until_seen(pilot, "No runs yet. l launches a pipeline")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 20), (160, 48)])
+async def test_every_size_has_room_for_the_keys_that_leave(
+    database: Database, make_app: MakeApp, size: tuple[int, int]
+) -> None:
+    app = make_app()
+    async with app.run_test(size=size) as pilot:
+        await pilot.press("2")
+        await until_seen(pilot, "? keys", "q quit", "#14")
+
+
+def test_history_forgets_what_lay_ahead() -> None:
+    history = History()
+    for name in ("overview", "runs", "models"):
+        history.visit(Place(name))
+    assert history.step(-1) == Place("runs")
+    history.visit(Place("runs"))
+    history.visit(Place("decisions"))
+    assert history.step(1) is None
+    assert history.step(-1) == Place("runs")
+    assert history.step(-1) == Place("overview")
+    assert history.step(-1) is None
