@@ -1,0 +1,196 @@
+"""Columns of a query: which it gives, and which it names that no table of its has. What cannot be known is not said."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from metadata.findings import instead
+from metadata.sql import SqlProblem, parse_expression, read
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+    from sqlglot.optimizer.scope import Scope
+
+Columns = tuple[str, ...]
+Schemas = Mapping[str, Columns | None]
+"""Columns of each dataset by key; None: not known."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was found of a query: its output columns (None: not known), and what it names that is not there."""
+
+    columns: Columns | None
+    problems: tuple[SqlProblem, ...]
+
+
+def columns_of(sql: str, schemas: Schemas) -> Columns | None:
+    """Output columns of a query in order; None where they cannot be known."""
+    return look(sql, schemas).columns
+
+
+def look(sql: str, schemas: Schemas) -> Look:
+    """Follow the columns of a query. A query that is refused anyway gives nothing."""
+    keys = {table.key for table in read(sql).tables}
+    return _look(sql, tuple(sorted((key, schemas.get(key)) for key in keys)))
+
+
+@functools.lru_cache(maxsize=5_000)
+def _look(sql: str, schemas: tuple[tuple[str, Columns | None], ...]) -> Look:
+    from sqlglot.errors import SqlglotError
+    from sqlglot.optimizer.scope import traverse_scope
+
+    tree = read(sql).tree
+    if tree is None or read(sql).problems:
+        return Look(None, ())
+    follower = _Follower(dict(schemas))
+    try:
+        for scope in traverse_scope(tree.copy()):
+            follower.visit(scope)
+    except (SqlglotError, RecursionError):
+        return Look(None, ())
+    return Look(follower.last, tuple(dict.fromkeys(follower.problems)))
+
+
+def expression_problems(text: str, columns: Columns) -> Iterator[SqlProblem]:
+    """Columns that an expression names and a dataset with just these columns does not have."""
+    from sqlglot import exp
+
+    tree, _ = parse_expression(text)
+    known = {name.lower() for name in columns}
+    for column in tree.find_all(exp.Column) if tree is not None else ():
+        words = [part.name.lower() for part in column.parts]
+        if words[0] not in known and not isinstance(column.this, exp.Star):
+            yield SqlProblem(f"there is no column {column.parts[0].name}", instead(words[0], columns))
+
+
+class _Follower:
+    """Goes through the scopes of a query, inner ones first, and keeps what each gives."""
+
+    def __init__(self, schemas: Schemas) -> None:
+        self.schemas = schemas
+        self.given: dict[int, Columns | None] = {}
+        self.last: Columns | None = None
+        self.problems: list[SqlProblem] = []
+
+    def visit(self, scope: Scope) -> None:
+        from sqlglot import exp
+
+        node = scope.expression
+        given: Columns | None = None
+        if isinstance(node, exp.SetOperation):
+            sides = scope.set_operation_scopes
+            given = self.given.get(id(sides[0])) if sides else None
+        elif isinstance(node, exp.Select):
+            self._check(scope, node)
+            given = self._outputs(scope, node)
+        elif isinstance(node, exp.Subquery):
+            inner = next(iter(scope.subquery_scopes or scope.derived_table_scopes), None)
+            given = self.given.get(id(inner)) if inner is not None else None
+        self.last = given
+        self.given[id(scope)] = _renamed(node, given)
+
+    def _sources(self, scope: Scope) -> dict[str, Columns | None]:
+        """Columns of each table that a scope selects from, by lower-case alias."""
+        found: dict[str, Columns | None] = {}
+        for name, node in scope.references:
+            source = scope.sources.get(name)
+            found[name.lower()] = None if source is None else self._columns(node, source)
+        for lateral in scope.expression.args.get("laterals") or ():
+            alias = lateral.args.get("alias")
+            names = tuple(column.name for column in (alias.columns if alias else ()))
+            found[alias.name.lower() if alias else ""] = names or None
+        return found
+
+    def _columns(self, node: Any, source: Any) -> Columns | None:
+        from sqlglot import exp
+
+        if node.args.get("pivots"):
+            return None
+        if not isinstance(source, exp.Table):
+            return self.given.get(id(source))
+        alias = node.args.get("alias")
+        if alias is not None and alias.columns:
+            return tuple(column.name for column in alias.columns)
+        return self.schemas.get(".".join(part.name for part in source.parts).lower())
+
+    def _visible(self, scope: Scope) -> dict[str, Columns | None]:
+        found: dict[str, Columns | None] = {}
+        around: Scope | None = scope
+        while around is not None:
+            found = {**self._sources(around), **found}
+            around = around.parent
+        return found
+
+    def _check(self, scope: Scope, node: exp.Select) -> None:
+        from sqlglot import exp
+
+        sources = self._visible(scope)
+        closed = not any(columns is None for columns in sources.values())
+        everything = {name.lower() for columns in sources.values() for name in columns or ()}
+        aliases = {each.alias.lower() for each in node.expressions if each.alias} | {"all"}
+        for column in scope.find_all(exp.Column):
+            if isinstance(column.this, exp.Star) or _within_pivot(column):
+                continue
+            words = [part.name.lower() for part in column.parts]
+            if len(words) == 1:
+                if closed and words[0] not in everything | aliases:
+                    self._unknown(column.name, sorted(everything))
+            elif words[0] in sources:
+                columns = sources[words[0]]
+                if columns is not None and words[1] not in {name.lower() for name in columns}:
+                    self._unknown(f"{column.parts[0].name}.{column.parts[1].name}", columns, words[1])
+            elif closed and words[0] not in everything | aliases:
+                cause = f"there is no table {column.parts[0].name} in the query"
+                self.problems.append(SqlProblem(cause, instead(words[0], sources)))
+
+    def _unknown(self, shown: str, columns: Any, word: str | None = None) -> None:
+        self.problems.append(SqlProblem(f"there is no column {shown}", instead((word or shown).lower(), columns)))
+
+    def _outputs(self, scope: Scope, node: exp.Select) -> Columns | None:
+        from sqlglot import exp
+
+        sources = self._sources(scope)
+        hidden = {
+            join.this.alias_or_name.lower()
+            for join in node.args.get("joins") or ()
+            if join.kind in ("SEMI", "ANTI") or join.side in ("SEMI", "ANTI")
+        }
+        found: list[str] = []
+        for each in node.expressions:
+            if isinstance(each, exp.Star) or (isinstance(each, exp.Column) and isinstance(each.this, exp.Star)):
+                star = each if isinstance(each, exp.Star) else each.this
+                all_of_them = [name for name in sources if name not in hidden]
+                wanted = [each.table.lower()] if isinstance(each, exp.Column) else all_of_them
+                if star.args.get("rename") or star.args.get("replace"):
+                    return None
+                left_out = {item.name.lower() for item in star.args.get("except_") or ()}
+                for name in wanted:
+                    columns = sources.get(name)
+                    if columns is None:
+                        return None
+                    found += [column for column in columns if column.lower() not in left_out]
+            elif isinstance(each, exp.Aliases):
+                found += [alias.name for alias in each.args["expressions"]]
+            elif each.alias or isinstance(each, exp.Column | exp.Dot):
+                found.append(each.alias or each.name)
+            else:
+                return None
+        return tuple({name.lower(): name for name in found}.values())
+
+
+def _within_pivot(column: Any) -> bool:
+    from sqlglot import exp
+
+    return isinstance(column.find_ancestor(exp.Pivot, exp.Select), exp.Pivot)
+
+
+def _renamed(node: Any, given: Columns | None) -> Columns | None:
+    """Columns as the alias around a subquery names them, as in `AS t(a, b)`."""
+    parent = node.parent
+    alias = parent.args.get("alias") if parent is not None else None
+    names = tuple(column.name for column in alias.columns) if alias is not None and hasattr(alias, "columns") else ()
+    return names or given
