@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 from abc import ABC, abstractmethod
@@ -75,9 +76,13 @@ class Service(ABC):
         """End it at once, because it does not answer any more."""
         process.stop_tree(identity, 2.0)
 
-    def reason(self) -> str:
-        """What its log says of its end, in one line."""
-        return logs.last_line(self.log)
+    def reason(self, said: str) -> str:
+        """The reason of its end in one line, from what it `said` (in its log) since its start."""
+        return logs.last_line(said)
+
+    def progress(self, said: str) -> str:
+        """What it does while it is not up yet, from what it `said`; empty where there is nothing to tell."""
+        return ""
 
     def environment(self, without: tuple[str, ...] = (), **values: str) -> dict[str, str]:
         """Environment that marks the process as this service of this home."""
@@ -165,6 +170,17 @@ class SparkServer(Service):
         from flows import spark_server
 
         return spark_server.ready(self.given or "")
+
+    def reason(self, said: str) -> str:
+        from flows import spark_server
+
+        own_log = logs.tail(spark_server.log_file(self.settings), most=10_000)
+        fault = spark_server.explain_start_failure(f"{said}\n{own_log}")
+        return f"{fault.cause}. {fault.remedy}"
+
+    def progress(self, said: str) -> str:
+        jars = re.findall(r"downloading \S*?([^/\s]+\.jar)", said)
+        return f"downloads {jars[-1]}" if jars and "artifacts copied" not in said else ""
 
     def warm_up(self) -> list[str] | None:
         return process.module("flows.services.warm_spark")

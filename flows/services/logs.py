@@ -18,13 +18,13 @@ def to_stdout() -> None:
     logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
-def rotate(path: Path, size: int = SIZE, kept: int = KEPT) -> None:
-    """Set a log aside when it has grown past `size` bytes, and empty it in place.
+def rotate(path: Path, most: int = SIZE, kept: int = KEPT) -> None:
+    """Set a log aside when it has grown past `most` bytes, and empty it in place.
 
     Its writer appends, so that it goes on at the new end without being told. What it writes between the copy and the
     cut, some microseconds, is lost.
     """
-    if not path.exists() or path.stat().st_size <= size:
+    if size(path) <= most:
         return
     for number in range(kept - 1, 0, -1):
         older = path.with_name(f"{path.name}.{number}")
@@ -35,16 +35,22 @@ def rotate(path: Path, size: int = SIZE, kept: int = KEPT) -> None:
         handle.truncate(0)
 
 
-def tail(path: Path, size: int = 20_000) -> str:
-    """The last `size` bytes of a log as text, empty when there is none."""
-    if not path.exists():
+def size(path: Path) -> int:
+    """Bytes in a log, 0 when there is none."""
+    return path.stat().st_size if path.exists() else 0
+
+
+def tail(path: Path, since: int = 0, most: int = 20_000) -> str:
+    """What was written into a log after its byte `since`, its last `most` bytes; empty when there is none."""
+    end = size(path)
+    if not end:
         return ""
     with path.open("rb") as handle:
-        handle.seek(max(0, path.stat().st_size - size))
+        handle.seek(max(since if since <= end else 0, end - most))
         return handle.read().decode("utf-8", errors="replace")
 
 
-def last_line(path: Path) -> str:
-    """The last line of a log that says something: what a service that died is likely to have said of it."""
-    lines = [line.strip() for line in tail(path).splitlines() if line.strip()]
+def last_line(text: str) -> str:
+    """The last line that says something: what a process that died is likely to have said of it."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[-1][:300] if lines else ""

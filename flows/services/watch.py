@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import signal
 import subprocess
 import threading
 import time
 from datetime import UTC, datetime
 
-from flows.services import process, records
+from flows.services import logs, process, records
 from flows.services.catalog import Service
 from flows.services.process import Identity
 from flows.services.records import Record
@@ -38,6 +39,7 @@ class Watch(threading.Thread):
         self._folder = service.settings.state
         self._closing = threading.Event()
         self._child: subprocess.Popen[bytes] | None = None
+        self._log_start = 0
 
     def close(self) -> None:
         """End the service in an orderly way and stop watching; returns at once, `join()` waits for it."""
@@ -54,8 +56,11 @@ class Watch(threading.Thread):
                 if record is None or not record.alive():
                     record = self._start(record)
                 reason = self._follow(record)
-            except (PilothouseError, OSError, subprocess.SubprocessError) as error:
+            except PilothouseError as error:
                 reason = str(error)
+            except Exception as error:  # noqa: BLE001 - a watch outlives whatever a start raises
+                log.debug("%s", self._service.name, exc_info=True)
+                reason = f"{type(error).__name__}: {error}"
             if self._closing.is_set():
                 break
             failures = 1 if time.monotonic() - begun > STABLE_SECONDS else failures + 1
@@ -71,6 +76,7 @@ class Watch(threading.Thread):
         while (other := self._service.waits_for()) and not self._closing.wait(GLANCE_SECONDS):
             log.debug("%s waits for %s", self._service.name, other)
         launch = self._service.launch(previous)
+        self._log_start = logs.size(self._service.log)
         self._child = process.spawn(launch.argv, launch.env, launch.folder, self._service.log, launch.pass_fds)
         identity = process.identify(self._child.pid) or Identity(self._child.pid, 0)
         log.info("%s: started as process %d", self._service.name, identity.pid)
@@ -85,9 +91,9 @@ class Watch(threading.Thread):
         identity = record.identity or Identity(0, 0)
         ready, born, looked, misses = record.state == "up", time.monotonic(), 0.0, 0
         while not self._closing.wait(GLANCE_SECONDS):
-            self._reap()
+            code = self._reap()
             if not identity.alive():
-                return f"the process has ended: {self._service.reason()}"
+                return self._reason(code)
             if time.monotonic() - looked < (self._service.probe_seconds if ready else GLANCE_SECONDS):
                 continue
             well, looked = self._well(record), time.monotonic()
@@ -95,8 +101,7 @@ class Watch(threading.Thread):
                 ready = True
                 self._warm_up()
             misses = 0 if well or not ready else misses + 1
-            if ready:
-                record = self._note(record, well)
+            record = self._note(record, well) if ready else self._note_start(record)
             late = not ready and time.monotonic() - born > self._service.start_seconds
             if late or misses >= MISSES:
                 self._service.kill(identity)
@@ -108,7 +113,7 @@ class Watch(threading.Thread):
     def _well(self, record: Record) -> bool:
         try:
             return self._service.healthy(record)
-        except PilothouseError as error:
+        except Exception as error:  # noqa: BLE001 - whatever a look raises, the service is not well
             log.debug("%s: %s", self._service.name, error)
             return False
 
@@ -116,6 +121,12 @@ class Watch(threading.Thread):
         seen = record.now("up") if well else record.now("down", "it does not answer")
         if seen.state != record.state:
             log.info("%s: %s %s", seen.name, seen.state, seen.detail)
+            records.save(self._folder, seen)
+        return seen
+
+    def _note_start(self, record: Record) -> Record:
+        seen = record.now(record.state, self._service.progress(self._said()))
+        if seen.detail != record.detail:
             records.save(self._folder, seen)
         return seen
 
@@ -130,9 +141,17 @@ class Watch(threading.Thread):
         records.save(self._folder, record)
         return record
 
-    def _reap(self) -> None:
-        if self._child is not None and self._child.poll() is not None:
-            self._child = None
+    def _reap(self) -> int | None:
+        """Exit code of the process if it has ended and was started by this supervisor."""
+        return self._child.poll() if self._child is not None else None
+
+    def _said(self) -> str:
+        return logs.tail(self._service.log, self._log_start)
+
+    def _reason(self, code: int | None) -> str:
+        if code is not None and code < 0:
+            return f"the process was killed by {signal.Signals(-code).name}"
+        return f"the process has ended: {self._service.reason(self._said())}"
 
     def _look_at_given(self) -> None:
         """A service that was given by URL is looked at and left alone."""

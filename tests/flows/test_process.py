@@ -150,10 +150,14 @@ def test_a_log_is_set_aside_while_its_writer_goes_on(tmp_path: Path) -> None:
     with path.open("ab", buffering=0) as writer:
         for generation in range(5):
             writer.write(b"%d" % generation * 20)
-            logs.rotate(path, size=10, kept=2)
+            logs.rotate(path, most=10, kept=2)
         writer.write(b"last line\n\n")
     assert path.read_bytes() == b"last line\n\n"
     assert (tmp_path / "x.log.1").read_bytes() == b"4" * 20
     assert (tmp_path / "x.log.2").read_bytes() == b"3" * 20
     assert not (tmp_path / "x.log.3").exists()
-    assert logs.last_line(path) == "last line"
+    assert logs.last_line(logs.tail(path)) == "last line"
+    assert logs.tail(path, since=5) == "line\n\n"
+    assert logs.tail(path, most=3) == "e\n\n"
+    assert logs.tail(path, since=1000) == "last line\n\n"
+    assert logs.tail(tmp_path / "none.log") == ""
