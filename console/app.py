@@ -22,6 +22,7 @@ from console.screens.base import BaseScreen  # noqa: E402
 from console.session import Session, open_session  # noqa: E402
 from console.store import Answered, Glance, glance  # noqa: E402
 from console.watch import look_at_services, stand, start_services, things  # noqa: E402
+from metadata.migrations import ensure  # noqa: E402
 from metadata.settings import Settings  # noqa: E402
 from metadata.settings import settings as read_settings  # noqa: E402
 from metadata.values import utc_now  # noqa: E402
@@ -64,6 +65,7 @@ class PilothouseApp(App[None]):
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
+        self.session.store.read(self, "ensured", ensure)
         self._look()
         if self._start:
             self.session.store.act(self, "started", start_services)

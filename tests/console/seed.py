@@ -6,52 +6,37 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, insert, update
 
-from metadata import (
-    definitions,  # noqa: F401 - its tables join the metadata
-    tables,
-)
+from metadata import tables
+from metadata.compiler import compile_plan
 from metadata.database import Database, next_change
-from metadata.plan import Plan, PlanTask
+from metadata.definitions import load_blueprint
+from metadata.documents import read
+from metadata.kinds import Blueprint
+from metadata.migrations import upgrade
+from metadata.revisions import apply
 from metadata.rows.runs import store_plan
+from metadata.settings import settings
 from metadata.states import BatchState, DecisionState, State
-from metadata.tasks import read_spec
 
 NOW = datetime(2013, 12, 2, 12, 4, 10, tzinfo=UTC)
 """The instant at which the seeded database is looked at, unless another one is given."""
 
 
-def _ingest(name: str) -> dict[str, Any]:
-    return {
-        "kind": "ingest",
-        "from": {"connection": "landing", "files": f"{name}-*.csv"},
-        "to": f"bronze.{name}",
-    }
-
-
-def _transform(to: str, source: str, **more: Any) -> dict[str, Any]:
-    return {"kind": "transform", "to": to, "sql": f"SELECT * FROM {source}", **more}
-
-
-TASKS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
-    "ingest_flights": (_ingest("flights"), ()),
-    "ingest_weather": (_ingest("weather"), ()),
-    "clean": (_transform("silver.flights", "bronze.flights", retries=2), ("ingest_flights", "ingest_weather")),
-    "summarise": (_transform("gold.delay_by_hour", "silver.flights"), ("clean",)),
-    "features": ({"kind": "features", "set": "flight_context", "to": "features.flight_context"}, ("clean",)),
-    "train": ({"kind": "train", "model": "late_arrival", "when": "champion == null"}, ("features",)),
-    "predict": ({"kind": "infer", "model": "late_arrival", "to": "predictions.pending"}, ("features", "train")),
-    "watch": ({"kind": "monitor", "monitor": "late_arrival_watch"}, ("predict",)),
-    "decide": ({"kind": "decide", "decisions": ["retrain_when_worse", "hold_when_broken"]}, ("watch",)),
-    "publish": (_transform("predictions.late_arrival", "predictions.pending"), ("decide",)),
-}
-"""Tasks of the pipeline `flights`: spec and what each waits for."""
-
-SECONDS = (6.1, 2.4, 5.2, 1.9, 7.7, 9.3, 4.8, 3.1, 0.6, 1.4)
-ROWS = (28_796, 2_157, 28_765, 452, 28_765, None, 28_765, None, None, 28_765)
+SECONDS = {
+    "ingest_flights": 6.1, "ingest_weather": 2.4, "clean": 5.2, "summarise": 1.9, "features": 7.7, "train": 9.3,
+    "predict": 4.8, "watch": 3.1, "decide": 0.6, "publish": 1.4,
+}  # fmt: skip
+ROWS = {
+    "ingest_flights": 28_796, "ingest_weather": 2_157, "clean": 28_765, "summarise": 452, "features": 28_765,
+    "predict": 28_765, "publish": 28_765,
+}  # fmt: skip
+OPTIONAL = ("retrain late_arrival", "compare late_arrival", "promote late_arrival")
+"""Tasks that are skipped unless a decision fires."""
 
 BAD_FILE = {
     "code": "PH214",
@@ -70,39 +55,36 @@ BAD_QUALITY = {
 
 
 def uid(*names: str) -> str:
-    """The uid that the seed gives to something of that name."""
+    """The id that the seed gives to a run, task run, decision or batch of that name."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, "pilothouse:" + ":".join(names)))
-
-
-def plan(pipeline: str = "flights") -> Plan:
-    """The plan of a seeded pipeline; others than `flights` have the two tasks that ingest and clean."""
-    chosen = TASKS if pipeline == "flights" else {key: TASKS[key] for key in ("ingest_flights", "clean")}
-    return Plan(
-        pipeline=pipeline,
-        pipeline_uid=uid("pipeline", pipeline),
-        tasks=tuple(
-            PlanTask(
-                key=key,
-                spec=read_spec({**spec, "uid": uid(pipeline, key)}),
-                upstream=tuple(one for one in upstream if one in chosen),
-            )
-            for key, (spec, upstream) in chosen.items()
-        ),
-    )
 
 
 def empty(database: Database) -> None:
     """All tables, nothing in them."""
-    tables.metadata.create_all(database.engine)
-    with database.write() as connection:
-        connection.execute(insert(tables.counter).values(id=1, value=0))
+    upgrade(database)
+
+
+def apply_blueprint(database: Database) -> Blueprint:
+    """The blueprint beside this file, as two revisions; gives it with uids."""
+    document = read(Path(__file__).with_name("seed.yaml")).blueprint
+    first = document.model_copy(update={"schedules": {}})
+    apply(database, first, author="operator", note="first blueprint", settings=settings())
+    apply(database, document, author="operator", note="schedules", settings=settings())
+    return load_blueprint(database)
 
 
 @dataclass
 class _Writer:
     connection: Connection
     now: datetime
+    blueprint: Blueprint
     number: int = 0
+
+    def uid_of(self, kind: str, key: str) -> str:
+        """The uid of a definition."""
+        definition = self.blueprint.get(kind, key)
+        assert definition is not None, (kind, key)
+        return definition.uid
 
     def add(self, table: str, **values: Any) -> None:
         """One row, with the next number of a change where the table has one."""
@@ -127,14 +109,14 @@ class _Writer:
     ) -> str:
         """A run with its tasks and some log lines; what comes after `failing` is blocked, after `running` waits."""
         self.number += 1
-        run_id, made = uid("run", str(self.number)), plan(pipeline)
-        store_plan(self.connection, made, 14)
+        run_id, made = uid("run", str(self.number)), compile_plan(self.blueprint, pipeline)
+        store_plan(self.connection, made, 2)
         passed = timedelta(seconds=1)
         rows: list[dict[str, Any]] = []
         stopped: set[str] = set()
         for position, task in enumerate(made.tasks):
-            at, length = started + passed, SECONDS[position]
-            word, out, ended = State.SUCCEEDED, ROWS[position], at + timedelta(seconds=length)
+            at, length = started + passed, SECONDS.get(task.key, 1.0)
+            word, out, ended = State.SUCCEEDED, ROWS.get(task.key), at + timedelta(seconds=length)
             begun: datetime | None = at
             progress = why = None
             if stopped.intersection(task.upstream):
@@ -148,8 +130,10 @@ class _Writer:
             elif task.key == running:
                 word, out, progress = State.RUNNING, None, {"what": "stage 2 of 3", "done": 6, "total": 9}
                 stopped.add(task.key)
-            elif task.kind == "train" and self.number > 4:
+            elif task.key in OPTIONAL or (task.key == "train" and self.number > 4):
                 word, out, why, begun = State.SKIPPED, None, "champion == null said no", None
+                if task.key in OPTIONAL:
+                    why = 'decisions["retrain_when_worse"] said no'
             if state in (State.QUEUED, State.SCHEDULED):
                 word, out, begun, why = State.QUEUED, None, None, ""
             rows.append(
@@ -168,7 +152,7 @@ class _Writer:
         ended_at = started + passed if state.final else None
         self.add(
             "run", id=run_id, number=self.number, pipeline_uid=made.pipeline_uid, pipeline_key=pipeline,
-            plan_hash=made.hash, revision=14, bindings={}, as_of=as_of, trigger=trigger, author=author, attempt=1,
+            plan_hash=made.hash, revision=2, bindings={}, as_of=as_of, trigger=trigger, author=author, attempt=1,
             state=state, state_detail=detail, fault=dict(fault) if fault else None, created_at=started,
             started_at=None if state in (State.QUEUED, State.SCHEDULED) else started, ended_at=ended_at,
             heartbeat_at=self.now,
@@ -197,8 +181,9 @@ class _Writer:
 
 def seed(database: Database, now: datetime = NOW) -> None:
     """Fill a database whose tables exist."""
+    blueprint = apply_blueprint(database)
     with database.write() as connection:
-        writer = _Writer(connection, now)
+        writer = _Writer(connection, now, blueprint)
         _backfill(writer)
         months = [datetime(2013, month, 2, 6, tzinfo=UTC) for month in range(1, 13)]
         runs = []
@@ -218,7 +203,7 @@ def seed(database: Database, now: datetime = NOW) -> None:
                 runs.append(writer.run("flights", as_of, back, State.SUCCEEDED))
         writer.run("weather", now - timedelta(hours=2), now - timedelta(hours=2), State.SUCCEEDED)
         writer.run(
-            "weather", now - timedelta(hours=1), now - timedelta(hours=1), State.LOST, failing="clean",
+            "weather", now - timedelta(hours=1), now - timedelta(hours=1), State.LOST, failing="ingest_weather",
             detail="no heartbeat for 20 s; its process is gone",
         )  # fmt: skip
         writer.run("weather", now, now - timedelta(seconds=3), State.QUEUED, detail="waits for a slot: 4 of 4 run")
@@ -229,7 +214,7 @@ def seed(database: Database, now: datetime = NOW) -> None:
 
 def _backfill(writer: _Writer) -> None:
     long_ago = writer.now - timedelta(days=3)
-    writer.run("backfill_2012", datetime(2012, 1, 1, tzinfo=UTC), long_ago, State.CANCELLED, failing="clean",
+    writer.run("backfill_2012", datetime(2012, 1, 1, tzinfo=UTC), long_ago, State.CANCELLED, failing="ingest_flights",
                trigger="manual", detail="cancelled by operator")  # fmt: skip
     writer.run("weather", long_ago, long_ago + timedelta(hours=1), State.SUCCEEDED)
 
@@ -243,7 +228,7 @@ def _data(writer: _Writer, runs: list[str]) -> None:
         ("features.flight_context", 287_650, timedelta(minutes=2)),
         ("predictions.late_arrival", 201_355, timedelta(hours=2)),
     ):
-        dataset = uid("dataset", key)
+        dataset = writer.uid_of("dataset", key)
         writer.add(
             "dataset_state", dataset_uid=dataset, dataset_key=key, columns={"origin": "string"}, rows=rows, version=12,
             sequence=12, as_of=writer.now - age, written_at=writer.now - age,
@@ -251,35 +236,41 @@ def _data(writer: _Writer, runs: list[str]) -> None:
         writer.add(
             "batch", id=uid("batch", key), dataset_uid=dataset, sequence=12, state=BatchState.WRITTEN,
             held=key == "predictions.late_arrival", run_id=runs[9], task_run_id=uid("task_run", "12", "clean"),
-            task_key="clean", task_uid=uid("flights", "clean"), plan_hash=plan().hash, as_of=writer.now - age,
+            task_key="clean", task_uid=writer.blueprint.pipelines["flights"].tasks["clean"].uid,
+            plan_hash=compile_plan(writer.blueprint, "flights").hash, as_of=writer.now - age,
             intent={}, rows_in=28_796, rows_out=28_765, rows_bad=31, quality={"has_aircraft": {"bad": 31}}, version=12,
             opened_at=writer.now - age, closed_at=writer.now - age,
         )  # fmt: skip
 
 
 def _models(writer: _Writer, runs: list[str], months: list[datetime]) -> None:
-    model, monitor = uid("model", "late_arrival"), uid("monitor", "late_arrival_watch")
+    model = writer.uid_of("model", "late_arrival")
+    monitor = writer.uid_of("monitor", "late_arrival_watch")
     for version, index, value in ((1, 3, 0.641), (2, 8, 0.652), (3, 11, 0.664)):
         until = months[index]
         writer.add(
             "model_version", model_uid=model, version=version, model_key="late_arrival", run_id=runs[index],
-            task_run_id=uid("task_run", str(index + 3), "train"), tracking_run_id=uid("mlflow", str(version)).replace("-", ""),
-            source=f"models:/late_arrival/{version}", trained_from=until - timedelta(days=90), trained_until=until - timedelta(days=18),
+            task_run_id=uid("task_run", str(index + 3), "train"),
+            tracking_run_id=uid("mlflow", str(version)).replace("-", ""),
+            source=f"models:/late_arrival/{version}", trained_from=until - timedelta(days=90),
+            trained_until=until - timedelta(days=18),
             tested_from=until - timedelta(days=18), tested_until=until, rows_trained=64_310, rows_tested=16_077,
             metric="roc_auc", metric_value=value, digest="9c41e07", features=["carrier", "origin", "temp"],
-            reference={"prediction": {"edges": [0, 0.25, 0.5, 0.75, 1], "share": [0.55, 0.3, 0.1, 0.05]}}, created_at=until,
+            reference={"prediction": {"edges": [0, 0.25, 0.5, 0.75, 1], "share": [0.55, 0.3, 0.1, 0.05]}},
+            created_at=until,
         )  # fmt: skip
     aliases = (("champion", 1, None, 3), ("champion", 2, 1, 8), ("challenger", 3, None, 11))
     for alias, version, previous, index in aliases:
         writer.add(
             "alias_history", model_uid=model, alias=alias, version=version, previous=previous, run_id=runs[index],
-            author="operator", reason="+0.011 roc_auc [0.004, 0.018] over the champion", as_of=months[index], at=months[index],
+            author="operator", reason="+0.011 roc_auc [0.004, 0.018] over the champion", as_of=months[index],
+            at=months[index],
         )  # fmt: skip
     for index in range(4, 12):
         window = {"window_start": months[index - 1], "window_end": months[index]}
         figures = [
             ("monitor", monitor, "", "roc_auc", 0.66 - 0.004 * index),
-            ("monitor", monitor, "version:2", "roc_auc", 0.655),
+            ("monitor", monitor, "version:2", "roc_auc", 0.655 - 0.002 * index),
         ]
         for slice_, drift in (("temp", 0.35 * index), ("carrier", 0.02), ("origin", 0.01 * index)):
             figures += [("monitor", monitor, slice_, "psi", drift), ("monitor", monitor, slice_, "psi_threshold", 0.4)]
@@ -307,8 +298,9 @@ def _decisions(writer: _Writer, runs: list[str], months: list[datetime]) -> None
     )
     for number, (rule, index, state, reason, waits) in enumerate(told, 1):
         writer.add(
-            "decision", id=uid("decision", str(number)), number=number, run_id=runs[index], attempt=1, task_key="decide",
-            rule_uid=uid("decision", rule), rule_key=rule, state=state, reason=reason, expression=rules[rule],
+            "decision", id=uid("decision", str(number)), number=number, run_id=runs[index], attempt=1,
+            task_key="decide",
+            rule_uid=writer.uid_of("decision", rule), rule_key=rule, state=state, reason=reason, expression=rules[rule],
             inputs={"performance": {"roc_auc": 0.618}, "champion": {"roc_auc": 0.641}, "null_rate": {"temp": 0.41}},
             actions={"hold": "publish", "alert": "critical"} if waits else {"retrain": "late_arrival"},
             as_of=months[index], decided_at=months[index], waits=waits,
