@@ -31,6 +31,7 @@ from sqlalchemy import (
 )
 
 from metadata.database import Database
+from metadata.errors import PilothouseError
 from metadata.kinds import KIND_MODELS, SECTIONS, Blueprint, Definition
 from metadata.mapper import Layout, Rows, lay_out
 from metadata.references import references
@@ -230,14 +231,18 @@ def write_rows(connection: Connection, values: Iterable[tuple[str, Definition]])
 
 
 def write_references(connection: Connection, values: Iterable[tuple[str, Definition]], blueprint: Blueprint) -> None:
-    """Replace what definitions (kind, definition) refer to. The database refuses to refer to what is not there."""
+    """Replace what definitions (kind, definition) refer to. Raises PilothouseError PH308 for what is not there."""
     rows: list[dict[str, str]] = []
     uids: list[str] = []
     for _, value in values:
         uids.append(value.uid)
         for path, kind, key in references(value):
             target = blueprint.get(kind, key)
-            rows.append({"from_uid": value.uid, "path": path, "to_uid": target.uid if target else ""})
+            if target is None:
+                raise PilothouseError(
+                    "PH308", f"{kind} {key}", f"it is named at {path}, but is not there", "define it, or name another"
+                )
+            rows.append({"from_uid": value.uid, "path": path, "to_uid": target.uid})
     forget_references(connection, uids)
     if rows:
         connection.execute(insert(reference), rows)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 
 from metadata import tables
 from metadata.changes import Change, ChangeSet, FieldChange, diff, field_changes
-from metadata.checks import Finding, check
+from metadata.checks import check
 from metadata.compiler import compile_plan
 from metadata.database import Database, next_change
 from metadata.definitions import (
@@ -29,6 +29,7 @@ from metadata.definitions import (
     write_rows,
 )
 from metadata.errors import PilothouseError
+from metadata.findings import Finding
 from metadata.kinds import Blueprint, Definition
 from metadata.lineage import edges
 from metadata.plan import Plan
@@ -50,7 +51,7 @@ class CheckError(PilothouseError):
         more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
         super().__init__(
             first.code,
-            f"{first.kind} {first.key}".strip() or "blueprint",
+            first.thing,
             f"{first.cause}{more}",
             first.remedy,
             detail="\n".join(str(finding) for finding in findings),

@@ -24,7 +24,10 @@ VERSIONS: tuple[str, ...] = ("0001",)
 
 
 def ensure(database: Database) -> None:
-    """Make sure that the schema fits, cheaply when it does. Upgrades an embedded database, refuses a shared one (PH302)."""
+    """Make sure that the schema fits, cheaply when it does.
+
+    An embedded database is upgraded; a shared one that is behind is refused (PH302), for others may work with it.
+    """
     upgrade(database, shared_ok=False)
 
 

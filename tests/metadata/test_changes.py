@@ -1,0 +1,152 @@
+"""What applying a document would do, told definition by definition and field by field."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from metadata.changes import Change, diff
+from metadata.errors import PilothouseError
+from metadata.kinds import Blueprint
+from tests.metadata.blueprints import orders, orders_document
+
+
+def applied(*documents: Blueprint, prune: bool = False) -> Blueprint:
+    """The blueprint after those documents were applied one after the other."""
+    current = Blueprint()
+    for document in documents:
+        current = diff(current, document, prune).blueprint
+    return current
+
+
+def document(**sections: Any) -> Blueprint:
+    return Blueprint.model_validate(sections)
+
+
+def only(changes: tuple[Change, ...]) -> Change:
+    assert len(changes) == 1, changes
+    return changes[0]
+
+
+def told(change: Change) -> list[tuple[str, str, Any, Any]]:
+    return [(field.action, field.path, field.before, field.after) for field in change.fields]
+
+
+def test_the_same_document_again_changes_nothing() -> None:
+    current = applied(orders())
+    assert not diff(current, orders())
+    assert diff(current, orders()).blueprint == current
+
+
+def test_a_changed_field_is_named_with_its_value_before_and_after_defaults_included() -> None:
+    current = applied(orders())
+    body = orders_document()
+    body["datasets"]["silver.orders"]["storage"] = {"keys": ["order_id"]}
+    body["datasets"]["silver.orders"]["columns"]["note"] = "string"
+    del body["datasets"]["silver.orders"]["columns"]["returned"]
+    change = only(diff(current, document(**body)).changes)
+    assert (change.action, change.kind, change.key) == ("changed", "dataset", "silver.orders")
+    plain = {"unit": "", "description": ""}
+    assert told(change) == [
+        ("removed", "columns.returned", {"type": "boolean", **plain}, None),
+        ("added", "columns.note", None, {"type": "string", **plain}),
+        ("changed", "storage.mode", "merge", "append"),
+    ]
+
+
+def test_the_order_of_features_is_a_change_and_of_definitions_is_none() -> None:
+    current = applied(orders())
+    body = orders_document()
+    features = body["feature_sets"]["order_context"]["features"]
+    body["feature_sets"]["order_context"]["features"] = dict(reversed(features.items()))
+    body["datasets"] = dict(reversed(body["datasets"].items()))
+    change = only(diff(current, document(**body)).changes)
+    assert told(change) == [("reordered", "features", ["amount", "hour", "mean_30d"], ["mean_30d", "hour", "amount"])]
+
+
+def test_what_the_document_does_not_name_is_kept_or_pruned() -> None:
+    current = applied(orders())
+    part = document(schedules=orders_document()["schedules"])
+    assert not diff(current, part)
+    pruned = diff(current, part, prune=True)
+    assert {change.action for change in pruned.changes} == {"deleted"}
+    assert [kind for kind, _, _ in pruned.blueprint] == ["schedule"]
+
+
+def test_a_rename_keeps_the_identity_and_is_followed_by_all_that_name_it() -> None:
+    current = applied(orders())
+    renamed = document(
+        datasets={"raw.orders": {**orders_document()["datasets"]["bronze.orders"], "was": "bronze.orders"}}
+    )
+    changes = diff(current, renamed)
+    assert changes.blueprint.datasets["raw.orders"].uid == current.datasets["bronze.orders"].uid
+    assert "bronze.orders" not in changes.blueprint.datasets
+    assert [(change.action, change.key) for change in changes.changes] == [
+        ("renamed", "raw.orders"),
+        ("changed", "orders"),
+    ]
+    clean = changes.blueprint.pipelines["orders"].tasks["clean"]
+    assert "FROM raw.orders" in clean.queries()["sql"]
+    assert not diff(changes.blueprint, renamed), "a rename that is done is done"
+
+
+def test_a_renamed_task_keeps_its_uid_and_a_new_one_gets_its_own() -> None:
+    current = applied(orders())
+    body = orders_document()
+    tasks = body["pipelines"]["orders"]["tasks"]
+    body["pipelines"]["orders"]["tasks"] = {
+        "land": {**tasks.pop("ingest"), "was": "ingest"},
+        **tasks,
+        "ingest": {"kind": "transform", "to": "bronze.other", "sql": "SELECT 1 AS a"},
+    }
+    changes = diff(current, document(**body))
+    before, after = current.pipelines["orders"].tasks, changes.blueprint.pipelines["orders"].tasks
+    assert after["land"].uid == before["ingest"].uid
+    assert after["ingest"].uid not in {task.uid for task in before.values()}
+    assert [field[:2] for field in told(only(changes.changes))] == [
+        ("renamed", "tasks.land"),
+        ("added", "tasks.ingest"),
+    ]
+
+
+def test_keys_may_move_in_a_chain() -> None:
+    current = applied(document(datasets={"a": {"owner": "first"}, "b": {"owner": "second"}}))
+    moved = document(datasets={"b": {"was": "a", "owner": "first"}, "c": {"was": "b", "owner": "second"}})
+    after = diff(current, moved).blueprint
+    assert after.datasets["b"].uid == current.datasets["a"].uid
+    assert after.datasets["c"].uid == current.datasets["b"].uid
+    assert not diff(after, moved)
+
+
+def test_two_heirs_of_one_definition_are_refused() -> None:
+    current = applied(document(datasets={"a": {}}))
+    with pytest.raises(PilothouseError, match="PH304"):
+        diff(current, document(datasets={"b": {"was": "a"}, "c": {"was": "a"}}))
+
+
+def test_was_of_something_unknown_makes_a_new_definition() -> None:
+    assert only(diff(Blueprint(), document(datasets={"b": {"was": "gone"}})).changes).action == "created"
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcd"), st.sampled_from([None, *"abcdx"]), max_size=4),
+    st.sets(st.sampled_from("abcd")),
+)
+def test_uids_stay_unique_and_a_document_applied_twice_is_as_once(
+    asked: dict[str, str | None], there: set[str]
+) -> None:
+    current = applied(document(datasets={key: {} for key in there}))
+    wanted = document(datasets={key: {"was": was} for key, was in asked.items()})
+    try:
+        after = diff(current, wanted).blueprint
+    except PilothouseError as error:
+        assert error.fault.code == "PH304"
+        return
+    uids = [dataset.uid for dataset in after.datasets.values()]
+    assert len(set(uids)) == len(uids)
+    assert set(asked) <= set(after.datasets)
+    assert {dataset.uid for dataset in current.datasets.values()} <= set(uids), "nothing is lost without prune"
+    assert not diff(after, wanted)

@@ -1,0 +1,106 @@
+"""Migrations: what they make is what the tables say; an embedded database is backed up, a shared one is asked for."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, select, text
+
+from metadata import definitions, migrations, tables
+from metadata.database import Database, next_change
+from metadata.errors import PilothouseError
+from metadata.migrations import VERSIONS, configuration, ensure, upgrade
+
+
+def set_version(database: Database, version: str) -> None:
+    with database.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :version"), {"version": version})
+
+
+def test_migrations_make_exactly_the_tables_that_the_program_works_with(empty_database: Database) -> None:
+    assert upgrade(empty_database)
+    with empty_database.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, definitions.definition.metadata) == []
+
+
+def test_a_new_database_starts_to_count_at_zero(empty_database: Database) -> None:
+    upgrade(empty_database)
+    with empty_database.write() as connection:
+        assert connection.execute(select(tables.counter.c.value)).scalars().all() == [0]
+        assert next_change(connection) == 1
+
+
+def test_upgrading_twice_does_nothing(empty_database: Database) -> None:
+    assert upgrade(empty_database)
+    assert not upgrade(empty_database)
+
+
+def test_the_versions_that_the_program_names_are_those_of_the_scripts() -> None:
+    scripts = ScriptDirectory.from_config(configuration())
+    assert tuple(script.revision for script in scripts.walk_revisions())[::-1] == VERSIONS
+
+
+def test_a_version_of_a_newer_program_is_refused(database: Database) -> None:
+    set_version(database, "9999")
+    for act in (ensure, upgrade):
+        with pytest.raises(PilothouseError, match=r"PH302.*9999"):
+            act(database)
+
+
+def test_ensure_makes_an_embedded_database_and_refuses_a_shared_one(empty_database: Database) -> None:
+    if empty_database.url.startswith("sqlite"):
+        ensure(empty_database)
+        with empty_database.read() as connection:
+            assert inspect(connection).has_table("run")
+    else:
+        with pytest.raises(PilothouseError, match=r"PH302.*pilothouse db upgrade"):
+            ensure(empty_database)
+        with empty_database.read() as connection:
+            assert inspect(connection).get_table_names() == []
+
+
+def test_an_embedded_database_is_backed_up_before_it_is_upgraded(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not database.url.startswith("sqlite"):
+        pytest.skip("a shared database is backed up by who runs it")
+    with database.write() as connection:
+        for _ in range(3):
+            next_change(connection)
+    monkeypatch.setattr(migrations, "VERSIONS", (*VERSIONS, "9999"))  # a program that is one version ahead
+    upgrade(database)
+    (backup,) = tmp_path.glob("*.backup")
+    assert stat.S_IMODE(backup.stat().st_mode) == 0o600
+    with sqlite3.connect(backup) as copy:
+        assert copy.execute("SELECT value FROM counter").fetchall() == [(3,)]
+        assert copy.execute("SELECT version_num FROM alembic_version").fetchall() == [(VERSIONS[-1],)]
+
+
+def test_many_that_start_at_once_upgrade_once(empty_database: Database) -> None:
+    done: list[bool] = []
+    threads = [threading.Thread(target=lambda: done.append(upgrade(Database(empty_database.url)))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(done) == 4
+    with empty_database.read() as connection:
+        assert connection.execute(select(tables.counter.c.value)).scalars().all() == [0]
+
+
+def test_looking_whether_the_schema_fits_does_not_load_alembic(database: Database) -> None:
+    code = (
+        "import sys; from metadata.database import Database; from metadata.migrations import ensure;"
+        f"ensure(Database({database.url!r})); assert 'alembic' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

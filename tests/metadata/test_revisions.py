@@ -1,0 +1,247 @@
+"""Revisions: one transaction, dense numbers, a chain that shows tampering, and no edit lost between processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import event, select, update
+
+from metadata import tables
+from metadata.database import Database
+from metadata.definitions import (
+    definition,
+    dependency,
+    load_blueprint,
+    reference,
+    references_of,
+    revision,
+    revision_item,
+    used_by,
+)
+from metadata.errors import PilothouseError
+from metadata.kinds import Blueprint
+from metadata.revisions import (
+    GENESIS,
+    CheckError,
+    Revision,
+    apply,
+    edits_of,
+    history_of,
+    list_revisions,
+    newest_revision,
+    verify_chain,
+)
+from metadata.settings import Settings
+from tests.metadata.blueprints import orders, orders_document
+
+SETTINGS = Settings()
+
+
+def put(database: Database, document: Blueprint, **more: Any) -> Revision | None:
+    return apply(database, document, author="ada", note="because", settings=SETTINGS, **more)
+
+
+def datasets(**keys: dict[str, Any]) -> Blueprint:
+    return Blueprint.model_validate({"datasets": {key.replace("__", "."): body for key, body in keys.items()}})
+
+
+def test_applying_makes_one_revision_and_applying_again_makes_none(database: Database) -> None:
+    made = put(database, orders())
+    assert made is not None
+    assert (made.number, made.author, made.note, made.previous) == (1, "ada", "because", GENESIS)
+    assert put(database, orders()) is None
+    assert [each.number for each in list_revisions(database)] == [1]
+
+
+def test_what_was_applied_is_read_back_with_uids_in_its_order(database: Database) -> None:
+    put(database, orders())
+    found = load_blueprint(database)
+    assert [(kind, key) for kind, key, _ in found] == [(kind, key) for kind, key, _ in orders()]
+    uids = [value.uid for _, _, value in found] + [task.uid for task in found.pipelines["orders"].tasks.values()]
+    assert all(uids)
+    assert len(set(uids)) == len(uids)
+    assert list(found.feature_sets["order_context"].features) == ["amount", "hour", "mean_30d"]
+    assert load_blueprint(database, 1) == found
+
+
+def test_an_earlier_revision_can_be_read(database: Database) -> None:
+    put(database, datasets(a={"owner": "one"}))
+    put(database, datasets(a={"owner": "two"}, b={}))
+    assert load_blueprint(database, 1).datasets["a"].owner == "one"
+    assert list(load_blueprint(database, 1).datasets) == ["a"]
+    assert load_blueprint(database, 2) == load_blueprint(database)
+
+
+def test_a_rename_keeps_uids_and_history_and_the_next_apply_finds_nothing_to_do(database: Database) -> None:
+    put(database, orders())
+    uid = load_blueprint(database).datasets["bronze.orders"].uid
+    renamed = Blueprint.model_validate(
+        {"datasets": {"raw.orders": {**orders_document()["datasets"]["bronze.orders"], "was": "bronze.orders"}}}
+    )
+    assert put(database, renamed) is not None
+    assert load_blueprint(database).datasets["raw.orders"].uid == uid
+    assert [(edit.key_before, edit.key) for edit in history_of(database, uid)] == [
+        ("bronze.orders", "raw.orders"),
+        (None, "bronze.orders"),
+    ]
+    assert put(database, renamed) is None
+    assert verify_chain(database) == 2
+
+
+def test_keys_that_move_in_a_chain_do_not_get_in_each_others_way(database: Database) -> None:
+    put(database, datasets(a={"owner": "1"}, b={"owner": "2"}, c={"owner": "3"}))
+    before = load_blueprint(database).datasets
+    put(database, datasets(b={"was": "a", "owner": "1"}, c={"was": "b", "owner": "2"}, d={"was": "c", "owner": "3"}))
+    after = load_blueprint(database).datasets
+    assert [after[key].uid for key in "bcd"] == [before[key].uid for key in "abc"]
+
+
+def test_pruning_removes_what_the_document_does_not_name_and_says_so(database: Database) -> None:
+    put(database, orders())
+    body = orders_document()
+    del body["schedules"], body["datasets"]["bronze.orders"]["quality"]
+    made = put(database, Blueprint.model_validate(body), prune=True)
+    assert made is not None
+    assert {(edit.kind, edit.key, edit.after is None) for edit in edits_of(database, made.number)} == {
+        ("dataset", "bronze.orders", False),
+        ("schedule", "orders_daily", True),
+    }
+    assert load_blueprint(database).schedules == {}
+    assert verify_chain(database) == 2
+
+
+def test_pruning_all_leaves_nothing_and_keeps_the_log(database: Database) -> None:
+    put(database, orders())
+    put(database, Blueprint(), prune=True)
+    assert list(load_blueprint(database)) == []
+    with database.read() as connection:
+        for table in (definition, reference, dependency, tables.lineage_edge):
+            assert connection.execute(select(table)).first() is None, table.name
+    assert verify_chain(database) == 2
+    assert len(list(load_blueprint(database, 1))) == len(list(orders()))
+
+
+def test_used_by_and_references_say_where(database: Database) -> None:
+    put(database, orders())
+    found = load_blueprint(database)
+    assert [(use.kind, use.key, use.path) for use in used_by(database, found.datasets["bronze.orders"].uid)] == [
+        ("pipeline", "orders", "tasks.clean.reads"),
+        ("pipeline", "orders", "tasks.clean.sql"),
+        ("pipeline", "orders", "tasks.ingest.to"),
+    ]
+    assert [(use.kind, use.key) for use in references_of(database, found.models["returns"].uid)] == [
+        ("dataset", "silver.orders"),
+        ("feature_set", "order_context"),
+    ]
+
+
+def test_lineage_and_dependencies_follow_the_plans(database: Database) -> None:
+    put(database, orders())
+    found = load_blueprint(database)
+    with database.read() as connection:
+        edge = tables.lineage_edge
+        made = connection.execute(select(edge.c.task_key).where(edge.c.to_uid == found.datasets["silver.orders"].uid))
+        assert {row.task_key for row in made} == {"clean"}
+        after = connection.execute(select(dependency.c.after).where(dependency.c.task == "clean")).scalars().all()
+        assert after == ["ingest"]
+
+
+def test_findings_refuse_the_whole_document(database: Database) -> None:
+    body = orders_document()
+    body["datasets"]["new.one"] = {}
+    body["schedules"]["orders_daily"]["pipeline"] = "no_such"
+    with pytest.raises(PilothouseError) as refused:
+        put(database, Blueprint.model_validate(body))
+    assert isinstance(refused.value, CheckError)
+    assert refused.value.findings
+    assert newest_revision(database) == 0
+    assert list(load_blueprint(database)) == []
+
+
+def test_an_edit_that_started_from_an_older_revision_is_refused(database: Database) -> None:
+    put(database, datasets(a={}))
+    put(database, datasets(b={}))
+    with pytest.raises(PilothouseError, match=r"PH303.*revision 2.*revision 1"):
+        put(database, datasets(c={}), base_revision=1)
+    assert put(database, datasets(c={}), base_revision=2) is not None
+
+
+@pytest.mark.parametrize(
+    "tamper",
+    [
+        update(revision).where(revision.c.number == 1).values(author="eve"),
+        update(revision).where(revision.c.number == 2).values(note="nothing to see"),
+        update(revision_item).where(revision_item.c.revision == 1).values(after={"owner": "eve"}),
+        update(revision).where(revision.c.number == 2).values(previous=GENESIS),
+        update(definition).where(definition.c.key == "a").values(owner="eve"),
+    ],
+    ids=["author", "note", "item", "previous", "definition"],
+)
+def test_the_chain_shows_what_was_changed_behind_our_back(database: Database, tamper: Any) -> None:
+    put(database, datasets(a={"owner": "one"}))
+    put(database, datasets(a={"owner": "two"}))
+    assert verify_chain(database) == 2
+    with database.write() as connection:
+        connection.execute(tamper)
+    with pytest.raises(PilothouseError, match="PH305"):
+        verify_chain(database)
+
+
+def _forked(work: Callable[[], None]) -> multiprocessing.context.ForkProcess:
+    process = multiprocessing.get_context("fork").Process(target=work)
+    process.start()
+    return process
+
+
+def test_two_processes_that_apply_in_a_loop_lose_no_edit(database: Database) -> None:
+    rounds = 6
+
+    def apply_many(name: str) -> None:
+        own = Database(database.url)
+        for number in range(rounds):
+            put(own, datasets(**{f"{name}.d{number}".replace(".", "__"): {"owner": name}}))
+
+    workers = [_forked(lambda name=name: apply_many(name)) for name in ("left", "right")]
+    for worker in workers:
+        worker.join(120)
+        assert worker.exitcode == 0
+    assert [each.number for each in list_revisions(database)] == list(range(2 * rounds, 0, -1))
+    assert set(load_blueprint(database).datasets) == {f"{w}.d{n}" for w in ("left", "right") for n in range(rounds)}
+    assert verify_chain(database) == 2 * rounds
+
+
+@pytest.mark.parametrize("statement", [1, 5, 12, 18, 22, 25, 28, 31, 34, 40])
+def test_killed_at_any_statement_it_leaves_the_state_before_or_after(database: Database, statement: int) -> None:
+    put(database, orders())
+    before = load_blueprint(database)
+    body = orders_document()
+    body["datasets"]["silver.orders"]["owner"] = "somebody else"
+    body["datasets"]["extra"] = {"description": "new"}
+    del body["schedules"]
+
+    def die_in_the_middle() -> None:
+        own = Database(database.url)
+        seen = 0
+
+        @event.listens_for(own.engine, "before_cursor_execute")
+        def _count(*_: Any) -> None:
+            nonlocal seen
+            seen += 1
+            if seen == statement:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        put(own, Blueprint.model_validate(body), prune=True)
+
+    process = _forked(die_in_the_middle)
+    process.join(60)
+    head = newest_revision(database)
+    assert verify_chain(database) == head
+    assert (load_blueprint(database) == before) == (head == 1)
+    assert head == (1 if process.exitcode else 2)
+    put(database, Blueprint.model_validate(body), prune=True)
+    assert load_blueprint(database).datasets["extra"].description == "new"
