@@ -58,7 +58,7 @@ class Watch(threading.Thread):
                 reason = self._follow(record)
             except PilothouseError as error:
                 reason = str(error)
-            except Exception as error:  # noqa: BLE001 - a watch outlives whatever a start raises
+            except Exception as error:
                 log.debug("%s", self._service.name, exc_info=True)
                 reason = f"{type(error).__name__}: {error}"
             if self._closing.is_set():
