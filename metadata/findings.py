@@ -10,6 +10,8 @@ from typing import Literal
 Path = tuple[str | int, ...]
 """Where a value stands: names of keys, and numbers of list items."""
 
+Severity = Literal["error", "warning"]
+
 
 @dataclass(frozen=True)
 class Place:
@@ -24,7 +26,7 @@ class Finding:
     """One thing that is wrong. `kind` and `key` name the definition (empty: none); `path` leads to the field in it."""
 
     code: str
-    severity: Literal["error", "warning"]
+    severity: Severity
     kind: str
     key: str
     path: Path

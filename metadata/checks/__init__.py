@@ -1,0 +1,57 @@
+"""Integrity checks: what is wrong with a blueprint before it is applied. `CHECKS` says what each code means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from metadata.checks import datasets, learning, naming, outside, pipelines, queries, rules
+from metadata.checks.catalogue import CHECKS, Check
+from metadata.checks.view import View
+from metadata.findings import Finding, Locations
+from metadata.kinds import SECTIONS, Blueprint
+
+__all__ = ["CHECKS", "Check", "Finding", "check"]
+
+_ALL: tuple[Callable[[View], Iterator[Finding]], ...] = (
+    naming.check_references,
+    naming.check_connections,
+    naming.check_renames,
+    naming.check_keys,
+    naming.check_columns,
+    outside.check_secrets,
+    outside.check_paths,
+    outside.check_schedules,
+    outside.check_parameters,
+    datasets.check_storage,
+    datasets.check_quality,
+    queries.check_queries,
+    queries.check_outputs,
+    pipelines.check_order,
+    pipelines.check_inputs,
+    pipelines.check_writers,
+    pipelines.check_reading,
+    pipelines.check_reach,
+    learning.check_feature_sets,
+    learning.check_models,
+    learning.check_monitors,
+    rules.check_decisions,
+    rules.check_guards,
+)
+
+
+def check(
+    blueprint: Blueprint,
+    *,
+    estimator_prefixes: Iterable[str] | None = None,
+    locations: Locations | None = None,
+) -> list[Finding]:
+    """Every finding, errors first, then in the order of the blueprint; with file and line where `locations` are given.
+
+    `estimator_prefixes` are those of the settings; None leaves estimators unchecked.
+    """
+    view = View(blueprint, None if estimator_prefixes is None else tuple(estimator_prefixes))
+    found = list(dict.fromkeys(finding for examine in _ALL for finding in examine(view)))
+    if locations is not None:
+        found = [locations.locate(each, SECTIONS[each.kind]) if each.kind else each for each in found]
+    order = {(kind, key): place for place, (kind, key, _) in enumerate(blueprint)}
+    return sorted(found, key=lambda each: (each.severity != "error", order.get((each.kind, each.key), -1)))

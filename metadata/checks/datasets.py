@@ -1,0 +1,68 @@
+"""Datasets: how they are stored, their quality rules, and the columns that these name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from metadata.checks.view import View
+from metadata.findings import Finding, Path, Severity, instead
+from metadata.kinds import Dataset
+from metadata.sql import expression_findings
+from metadata.sql_columns import expression_problems
+
+
+def check_storage(view: View) -> Iterator[Finding]:
+    """Rows can be merged, and the columns that storage names are there."""
+    for key, dataset in view.blueprint.datasets.items():
+        if dataset.storage.mode == "merge" and not dataset.storage.keys:
+            cause = "it merges, and no keys say which rows are the same"
+            yield view.finding("PH130", ("dataset", key), ("storage",), cause, "add keys: [column]")
+        yield from named_columns(view, ("dataset", key), key, ("storage", "keys"), dataset.storage.keys)
+        partitions = dataset.storage.partition_by
+        yield from named_columns(view, ("dataset", key), key, ("storage", "partition_by"), partitions)
+
+
+def check_quality(view: View) -> Iterator[Finding]:
+    """Predicates are safe, name columns that are there, and no rule says what another does."""
+    for key, dataset in view.blueprint.datasets.items():
+        seen: dict[object, str] = {}
+        for name, rule in dataset.quality.items():
+            path = ("quality", name)
+            if rule.expect is not None:
+                yield from expression(view, ("dataset", key), key, (*path, "expect"), rule.expect)
+            yield from named_columns(view, ("dataset", key), key, (*path, "unique"), rule.unique)
+            said = " ".join(rule.expect.lower().split()) if rule.expect is not None else frozenset(rule.unique)
+            if said in seen:
+                cause = f"it says the same as {seen[said]}"
+                yield view.finding("PH133", ("dataset", key), path, cause, "keep one of them", "warning")
+            seen.setdefault(said, name)
+
+
+def named_columns(
+    view: View, where: tuple[str, str], dataset: str, path: Path, names: Iterable[str]
+) -> Iterator[Finding]:
+    """Columns that a definition names are columns of a dataset."""
+    known = view.known(dataset)
+    for name in names if known is not None else ():
+        if known is not None and known.lacks(name):
+            cause = f"{dataset} has no column {name}"
+            severity: Severity = "error" if known.closed else "warning"
+            yield view.finding("PH124", where, path, cause, instead(name, known.columns), severity)
+
+
+def expression(view: View, where: tuple[str, str], dataset: str, path: Path, text: str) -> Iterator[Finding]:
+    """An expression over the columns of a dataset is safe, and they are there."""
+    problems = expression_findings(text)
+    for problem in problems:
+        yield view.finding("PH123", where, path, problem.cause, problem.remedy)
+    known = view.known(dataset)
+    if known is not None and not problems:
+        for problem in expression_problems(text, known.columns):
+            cause = f"{problem.cause} in {dataset}"
+            severity: Severity = "error" if known.closed else "warning"
+            yield view.finding("PH124", where, path, cause, problem.remedy, severity)
+
+
+def appends(dataset: Dataset | None) -> bool:
+    """Whether rows that are written again stand there twice."""
+    return dataset is not None and dataset.storage.mode == "append"

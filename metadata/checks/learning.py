@@ -1,0 +1,126 @@
+"""Feature sets, models and monitors: columns, windows, metrics, and who makes what they read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from metadata.checks.datasets import expression, named_columns
+from metadata.checks.view import View
+from metadata.findings import Finding, instead
+from metadata.kinds import Feature, FeatureSet, Model
+from metadata.sql import parse_expression
+from metadata.tasks import Ref
+
+METRICS = {
+    "binary": ("roc_auc", "average_precision", "accuracy", "log_loss"),
+    "regression": ("rmse", "mae", "r2"),
+}
+"""Metrics by the kind of a model."""
+
+
+def check_feature_sets(view: View) -> Iterator[Finding]:
+    """Features are made of columns that are there, and their windows leak nothing."""
+    for key, definition in view.blueprint.feature_sets.items():
+        where = ("feature_set", key)
+        yield from named_columns(view, where, definition.source, ("entity",), definition.entity)
+        yield from named_columns(view, where, definition.source, ("event_time",), [definition.event_time])
+        for name, feature in definition.features.items():
+            path = ("features", name)
+            if feature.expr is not None:
+                yield from expression(view, where, definition.source, (*path, "expr"), feature.expr)
+            else:
+                yield from named_columns(view, where, definition.source, path, [name])
+            yield from named_columns(view, where, definition.source, (*path, "by"), feature.by)
+            for cause, remedy, severe in _window_problems(name, feature, definition):
+                yield view.finding("PH160", where, path, cause, remedy, "error" if severe else "warning")
+
+
+def _window_problems(name: str, feature: Feature, definition: FeatureSet) -> Iterator[tuple[str, str, bool]]:
+    from sqlglot import exp
+
+    tree = parse_expression(feature.expr)[0] if feature.expr is not None else None
+    called = tree is not None and tree.find(exp.AggFunc, exp.Anonymous) is not None
+    if name == definition.event_time:
+        yield "it has the name of the event time", "give it another name", True
+    if feature.over is None:
+        if feature.by or feature.known_after is not None:
+            yield "by and known_after belong to a window", "add over: 30 d, or leave them out", True
+        if tree is not None and tree.find(exp.AggFunc) is not None and tree.find(exp.Window) is None:
+            yield "it aggregates, and no window says over which rows", "add over: 30 d", True
+        return
+    if feature.expr is None or (tree is not None and not called):
+        yield "a window needs an aggregate", f"add expr: avg({name})", True
+    if feature.known_after is None:
+        cause = "its window ends just before the event, where values may not be known yet"
+        yield cause, "add known_after: how long it takes until a row's values are known", False
+    if not feature.by:
+        yield "its window holds the rows of everybody", "add by: [column], unless that is meant", False
+
+
+def check_models(view: View) -> Iterator[Finding]:
+    """Models can be trained: an allowed estimator, a metric that fits, features that are materialised."""
+    for key, model in view.blueprint.models.items():
+        where = ("model", key)
+        prefixes = view.estimator_prefixes
+        if prefixes is not None and not model.estimator.path.startswith(prefixes):
+            cause = f"{model.estimator.path} is under no import path that the settings allow"
+            yield view.finding("PH161", where, ("estimator", "class"), cause, f"they allow {', '.join(prefixes)}")
+        fit = METRICS[model.predicts.kind]
+        if model.metric not in fit:
+            cause = f"{model.metric} is no metric of a {model.predicts.kind} model"
+            yield view.finding("PH162", where, ("metric",), cause, instead(model.metric, fit))
+        source = model.predicts.source
+        yield from expression(view, where, source, ("predicts", "label"), model.predicts.label)
+        yield from _features_of(view, key, model)
+
+
+def _features_of(view: View, key: str, model: Model) -> Iterator[Finding]:
+    where = ("model", key)
+    made_by: dict[str, str] = {}
+    for name in model.features:
+        definition = view.blueprint.feature_sets.get(name)
+        if definition is None:
+            continue
+        if name not in view.blueprint.materialised:
+            cause = f"no task materialises the feature set {name}"
+            yield view.finding(
+                "PH167", where, ("features",), cause, f"add a task: {{kind: features, set: {name}, to: …}}"
+            )
+        yield from named_columns(view, where, model.predicts.source, ("predicts", "from"), definition.entity)
+        for feature in definition.features:
+            if feature in made_by:
+                cause = f"{feature} is a feature of {made_by[feature]} and of {name}"
+                yield view.finding("PH160", where, ("features",), cause, "rename one of them")
+            made_by[feature] = name
+
+
+def check_monitors(view: View) -> Iterator[Finding]:
+    """Monitors hold predictions of their model against metrics that it has."""
+    for key, monitor in view.blueprint.monitors.items():
+        where = ("monitor", key)
+        model = view.blueprint.models.get(monitor.model)
+        if not any((monitor.watch.features, monitor.watch.prediction, monitor.watch.performance)):
+            cause, remedy = "it watches nothing", "name features, prediction or performance"
+            yield view.finding("PH162", where, ("watch",), cause, remedy)
+        for metric in monitor.watch.performance if model else ():
+            if model and metric not in METRICS[model.predicts.kind]:
+                cause = f"{metric} is no metric of a {model.predicts.kind} model"
+                remedy = instead(metric, METRICS[model.predicts.kind])
+                yield view.finding("PH162", where, ("watch", "performance"), cause, remedy)
+        yield from _predictions(view, key)
+
+
+def _predictions(view: View, key: str) -> Iterator[Finding]:
+    monitor = view.blueprint.monitors[key]
+    if monitor.predictions not in view.blueprint.datasets or monitor.model not in view.blueprint.models:
+        return
+    writers = view.writers.get(Ref("dataset", monitor.predictions), ())
+    if not any(task.spec.kind == "infer" and getattr(task.spec, "model", "") == monitor.model for task in writers):
+        mine = [
+            str(getattr(task.spec, "to", ""))
+            for task in view.of_kind("infer")
+            if getattr(task.spec, "model", "") == monitor.model
+        ]
+        cause = f"no infer task writes predictions of {monitor.model} to {monitor.predictions}"
+        remedy = f"name {mine[0]}" if mine else f"add a task: {{kind: infer, model: {monitor.model}, to: …}}"
+        yield view.finding("PH164", ("monitor", key), ("predictions",), cause, remedy)

@@ -1,0 +1,107 @@
+"""Names: references to nothing, kinds that do not fit, keys, and what was renamed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from metadata.checks.view import View
+from metadata.findings import Finding, instead
+from metadata.kinds import KEY, SECTIONS, Definition, FilesConnection, SqlConnection
+from metadata.references import references
+from metadata.tasks.ingest import Ingest
+
+
+def check_references(view: View) -> Iterator[Finding]:
+    """Every definition that is named is there."""
+    for kind, key, definition in view.blueprint:
+        for path, wanted, name in references(definition):
+            if view.blueprint.get(wanted, name) is None:
+                known = getattr(view.blueprint, SECTIONS[wanted])
+                cause = f"there is no {wanted.replace('_', ' ')} {name}"
+                steps = _steps(path, definition)
+                yield view.finding("PH110", (kind, key), steps, cause, instead(name, known))
+
+
+def _steps(path: str, value: Any) -> tuple[str, ...]:
+    """A dotted path as steps; keys of the definition may hold dots themselves."""
+    words, steps = path.split("."), list[str]()
+    while words:
+        length = 1
+        if isinstance(value, Mapping):
+            lengths = range(len(words), 0, -1)
+            length = next((n for n in lengths if ".".join(words[:n]) in value), 1)
+        step, words = ".".join(words[:length]), words[length:]
+        fields = getattr(type(value), "model_fields", {})
+        alias = fields[step].alias if step in fields else None
+        steps.append(alias or step)
+        value = value.get(step) if isinstance(value, Mapping) else getattr(value, step, None)
+    return tuple(steps)
+
+
+def check_connections(view: View) -> Iterator[Finding]:
+    """Files come from a folder, tables from a database."""
+    for task in view.of_kind("ingest"):
+        if not isinstance(task.spec, Ingest):
+            continue
+        source = task.spec.source
+        connection = view.blueprint.connections.get(source.connection)
+        if source.files is not None and isinstance(connection, SqlConnection):
+            cause = f"{source.connection} is a database, and files are read from a folder"
+            yield view.of_task("PH111", task, ("from",), cause, "name a table, or a connection of kind files")
+        if source.table is not None and isinstance(connection, FilesConnection):
+            cause = f"{source.connection} is a folder, and a table is read from a database"
+            yield view.of_task("PH111", task, ("from",), cause, "name files, or a connection of kind sql")
+
+
+def check_renames(view: View) -> Iterator[Finding]:
+    """No two definitions, and no two tasks of a pipeline, were the same one."""
+    for kind, section in SECTIONS.items():
+        entries: Mapping[str, Definition] = getattr(view.blueprint, section)
+        for key, first, was in _repeats({key: value.was for key, value in entries.items()}):
+            cause = f"it says that it was {was}, and so does {first}"
+            yield view.finding("PH114", (kind, key), ("was",), cause, "keep one of them")
+    for key, pipeline in view.blueprint.pipelines.items():
+        for name, first, was in _repeats({name: spec.was for name, spec in pipeline.tasks.items()}):
+            cause = f"it says that it was {was}, and so does {first}"
+            yield view.finding("PH114", ("pipeline", key), ("tasks", name, "was"), cause, "keep one of them")
+
+
+def _repeats(formerly: Mapping[str, str | None]) -> Iterator[tuple[str, str, str]]:
+    first: dict[str, str] = {}
+    for key, was in formerly.items():
+        if was is not None:
+            if was in first:
+                yield key, first[was], was
+            first.setdefault(was, key)
+
+
+def check_keys(view: View) -> Iterator[Finding]:
+    """Keys of tasks are words, as all keys are."""
+    for task in view.tasks:
+        if not re.match(KEY, task.key):
+            cause = f"{task.key!r} is no key"
+            yield view.of_task("PH115", task, (), cause, "write lower-case letters, digits and _, joined by dots")
+
+
+def check_columns(view: View) -> Iterator[Finding]:
+    """Column names are not the system's own, and no two of a dataset are the same."""
+    named = [("dataset", key, "columns", list(value.columns)) for key, value in view.blueprint.datasets.items()]
+    named += [
+        ("feature_set", key, "features", list(value.features)) for key, value in view.blueprint.feature_sets.items()
+    ]
+    for kind, key, field, columns in named:
+        seen: dict[str, str] = {}
+        for column in columns:
+            where = (kind, key)
+            if column.startswith("_"):
+                cause = f"{column} begins with _, which is kept for the system"
+                yield view.finding("PH125", where, (field, column), cause, "give it another name")
+            elif not column.strip() or any(character in column for character in " ,;{}()\n\t=."):
+                cause = f"{column!r} holds a character that no column name may hold"
+                yield view.finding("PH125", where, (field, column), cause, "write letters, digits and _")
+            if column.lower() in seen:
+                cause = f"{column} is there twice (as {seen[column.lower()]}): case does not tell them apart"
+                yield view.finding("PH125", where, (field, column), cause, "keep one of them")
+            seen[column.lower()] = column

@@ -1,0 +1,107 @@
+"""Decision rules and guards: CEL that can be read, over inputs that somebody measures, doing what can be done."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from metadata.cel import Rule, RuleError, show
+from metadata.checks.learning import METRICS
+from metadata.checks.view import Task, View
+from metadata.findings import Finding, instead
+from metadata.kinds import DecisionRule
+
+RULE_INPUTS = ("performance", "psi", "null_rate", "prediction", "champion", "rows")
+"""What a decision rule may read."""
+GUARD_INPUTS = ("champion", "tasks", "decisions", "params")
+"""What a guard may read."""
+
+
+def check_decisions(view: View) -> Iterator[Finding]:
+    """Every decision rule: what it reads, and what it would do."""
+    for key, rule in view.blueprint.decisions.items():
+        where = ("decision", key)
+        try:
+            compiled = Rule.compile(rule.when, RULE_INPUTS)
+        except RuleError as error:
+            yield view.finding("PH170", where, ("when",), error.cause, error.remedy)
+        else:
+            for path in compiled.paths:
+                known = _rule_names(view, rule, path[0])
+                if known is not None and len(path) > 1 and path[1] not in known:
+                    cause = f"nobody measures {show(path)}"
+                    yield view.finding("PH171", where, ("when",), cause, instead(path[1], known))
+                elif known is not None and not known:
+                    cause = f"{rule.after} does not watch {path[0]}"
+                    yield view.finding("PH171", where, ("when",), cause, "add it to `watch` of the monitor")
+        yield from _actions(view, key, rule)
+
+
+def _rule_names(view: View, rule: DecisionRule, root: str) -> Collection[str] | None:
+    """Names within an input of a rule; None where they cannot be known."""
+    monitor = view.blueprint.monitors.get(rule.after)
+    model = view.blueprint.models.get(monitor.model) if monitor else None
+    if monitor is None or model is None or root == "rows":
+        return None
+    if root == "champion":
+        return METRICS[model.predicts.kind]
+    if root == "performance":
+        return monitor.watch.performance
+    if root == "prediction":
+        return monitor.watch.prediction
+    if root not in monitor.watch.features:
+        return ()
+    sets = [view.blueprint.feature_sets.get(name) for name in model.features]
+    return [feature for each in sets if each is not None for feature in each.features]
+
+
+def _actions(view: View, key: str, rule: DecisionRule) -> Iterator[Finding]:
+    where = ("decision", key)
+    asking = [task for task in view.of_kind("decide") if key in getattr(task.spec, "decisions", ())]
+    for name, model in (("retrain", rule.then.retrain), ("promote", rule.then.promote)):
+        if model is None or model not in view.blueprint.models:
+            continue
+        for pipeline in {task.pipeline: None for task in asking}:
+            trains = any(
+                task.pipeline == pipeline and getattr(task.spec, "model", "") == model for task in view.of_kind("train")
+            )
+            if not trains:
+                cause = f"no task of pipeline {pipeline} trains {model}"
+                remedy = f"add a task: {{kind: train, model: {model}}}"
+                yield view.finding("PH165", where, ("then", name), cause, remedy)
+    for task in asking if rule.then.hold is not None else ():
+        yield from _hold(view, key, str(rule.then.hold), task)
+
+
+def _hold(view: View, key: str, held: str, asking: Task) -> Iterator[Finding]:
+    tasks = view.blueprint.pipelines[asking.pipeline].tasks
+    where, path = ("decision", key), ("then", "hold")
+    if held not in tasks:
+        cause = f"pipeline {asking.pipeline} has no task {held} to hold"
+        yield view.finding("PH166", where, path, cause, instead(held, tasks))
+    elif not any(ref.kind == "dataset" for ref in view.wirings[asking.pipeline].ports[held].inputs):
+        yield view.finding("PH166", where, path, f"{held} reads no dataset", "name a task that reads one")
+
+
+def check_guards(view: View) -> Iterator[Finding]:
+    """The guard of every written task."""
+    for task in view.tasks:
+        if task.spec.when is None:
+            continue
+        try:
+            rule = Rule.compile(task.spec.when, GUARD_INPUTS)
+        except RuleError as error:
+            yield view.of_task("PH170", task, ("when",), error.cause, error.remedy)
+            continue
+        pipeline = view.blueprint.pipelines[task.pipeline]
+        asked = [name for spec in pipeline.tasks.values() for name in getattr(spec, "decisions", ())]
+        names = {
+            "tasks": [key for key in view.wirings[task.pipeline].specs if key != task.key],
+            "decisions": asked,
+            "params": [*pipeline.parameters, "as_of"],
+            "champion": [metric for metrics in METRICS.values() for metric in metrics],
+        }
+        for path in rule.paths:
+            if len(path) > 1 and path[1] not in names[path[0]]:
+                cause = f"{show(path)} is nothing that this pipeline has"
+                code = "PH122" if path[0] == "params" else "PH171"
+                yield view.of_task(code, task, ("when",), cause, instead(path[1], names[path[0]]))

@@ -1,0 +1,140 @@
+"""What the checks look at: a blueprint, with what can be known of its columns and its tasks' order."""
+
+from __future__ import annotations
+
+import functools
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from metadata.compiler import Wiring, wire
+from metadata.findings import Finding, Path, Severity
+from metadata.kinds import Blueprint
+from metadata.sql_columns import columns_of
+from metadata.tasks import Ref, TaskSpec
+from metadata.tasks.features import Features
+from metadata.tasks.transform import Transform
+
+
+class Task(NamedTuple):
+    """A task where it stands."""
+
+    pipeline: str
+    key: str
+    spec: TaskSpec
+
+    @property
+    def path(self) -> Path:
+        """Its path within the pipeline."""
+        return ("tasks", self.key)
+
+
+class Known(NamedTuple):
+    """Columns of a dataset, and whether it can have no others."""
+
+    columns: tuple[str, ...]
+    closed: bool
+
+    def lacks(self, name: str) -> bool:
+        """Whether a column is not among them, whatever its case."""
+        return name.lower() not in {each.lower() for each in self.columns}
+
+
+@dataclass
+class View:
+    """A blueprint under examination."""
+
+    blueprint: Blueprint
+    estimator_prefixes: tuple[str, ...] | None = None
+    _columns: dict[str, Known | None] = field(default_factory=dict)
+
+    def finding(
+        self,
+        code: str,
+        where: tuple[str, str],
+        path: Path,
+        cause: str,
+        remedy: str,
+        severity: Severity = "error",
+    ) -> Finding:
+        """A finding about the definition `where` (kind, key)."""
+        return Finding(code, severity, *where, path, cause, remedy)
+
+    def of_task(
+        self,
+        code: str,
+        task: Task,
+        path: Path,
+        cause: str,
+        remedy: str,
+        severity: Severity = "error",
+    ) -> Finding:
+        """A finding about a task; `path` leads on from the task."""
+        return self.finding(code, ("pipeline", task.pipeline), (*task.path, *path), cause, remedy, severity)
+
+    @functools.cached_property
+    def tasks(self) -> tuple[Task, ...]:
+        """Every task that is written in a pipeline."""
+        return tuple(
+            Task(pipeline, key, spec)
+            for pipeline, definition in self.blueprint.pipelines.items()
+            for key, spec in definition.tasks.items()
+        )
+
+    @functools.cached_property
+    def wirings(self) -> dict[str, Wiring]:
+        """What the tasks of each pipeline wait for."""
+        return {key: wire(self.blueprint, key) for key in self.blueprint.pipelines}
+
+    @functools.cached_property
+    def writers(self) -> dict[Ref, list[Task]]:
+        """The tasks that give each thing, over all pipelines."""
+        found: dict[Ref, list[Task]] = defaultdict(list)
+        for task in self.tasks:
+            for ref in self.wirings[task.pipeline].ports[task.key].outputs:
+                found[ref].append(task)
+        return found
+
+    def of_kind(self, kind: str) -> Iterator[Task]:
+        """Every written task of a kind."""
+        return (task for task in self.tasks if task.spec.kind == kind)
+
+    def known(self, dataset: str) -> Known | None:
+        """Columns of a dataset: those declared, else those of the task that writes it; None where nobody knows."""
+        if dataset not in self._columns:
+            self._columns[dataset] = None  # a dataset that is made of itself tells nothing
+            self._columns[dataset] = self._derive(dataset)
+        return self._columns[dataset]
+
+    def schemas(self, *, certain: bool) -> dict[str, tuple[str, ...] | None]:
+        """Columns of every dataset; with `certain`, only of those that can have no others."""
+        found: dict[str, tuple[str, ...] | None] = {}
+        for key in self.blueprint.datasets:
+            known = self.known(key)
+            found[key] = known.columns if known and (known.closed or not certain) else None
+        return found
+
+    def _derive(self, key: str) -> Known | None:
+        dataset = self.blueprint.datasets.get(key)
+        if dataset is None:
+            return None
+        closed = dataset.schema_drift == "fail"
+        if dataset.columns:
+            return Known(tuple(dataset.columns), closed)
+        writers = self.writers.get(Ref("dataset", key), [])
+        columns = self._given_by(writers[0].spec) if len(writers) == 1 else None
+        return None if columns is None else Known(columns, closed)
+
+    def _given_by(self, spec: TaskSpec) -> tuple[str, ...] | None:
+        if isinstance(spec, Transform):
+            schemas: dict[str, tuple[str, ...] | None] = {}
+            for ref in spec.ports(self.blueprint).inputs:
+                known = self.known(ref.key)
+                schemas[ref.key] = known.columns if known and known.closed else None
+            return columns_of(spec.sql, schemas)
+        if isinstance(spec, Features):
+            definition = self.blueprint.feature_sets.get(spec.feature_set)
+            if definition is not None:
+                return tuple(dict.fromkeys((*definition.entity, definition.event_time, *definition.features)))
+        return None
