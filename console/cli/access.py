@@ -5,9 +5,8 @@ from __future__ import annotations
 import getpass
 import os
 
-from metadata.migrations import ensure
-
 from metadata.database import Database
+from metadata.migrations import ensure
 from metadata.settings import settings
 
 

@@ -94,9 +94,8 @@ def db() -> None:
 @db.command()
 def upgrade() -> None:
     """Bring the metadata database to the version of this program; also one that is shared."""
-    from metadata.migrations import upgrade as upgrade_database
-
     from metadata.database import Database
+    from metadata.migrations import upgrade as upgrade_database
     from metadata.settings import settings
 
     upgrade_database(Database.of(settings()), shared_ok=True)

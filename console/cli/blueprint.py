@@ -1,0 +1,182 @@
+"""The blueprint as documents: check, diff, apply, export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from console.cli.access import author, database
+from console.cli.output import JSON_OPTION, plain, print_json, print_rows
+from metadata.changes import Change, ChangeSet, FieldChange
+from metadata.checks import check as check_blueprint
+from metadata.definitions import load_blueprint
+from metadata.documents import Document, DocumentError, dump, read
+from metadata.errors import UsageError
+from metadata.findings import Finding
+from metadata.kinds import SECTIONS
+from metadata.revisions import CheckError, changes_of, list_revisions
+from metadata.revisions import apply as apply_document
+from metadata.settings import settings
+
+SOURCES = click.argument("source", nargs=-1, required=True, type=click.Path(path_type=Path))
+PRUNE = click.option("--prune", is_flag=True, help="Also remove what the documents do not name.")
+
+
+@click.group()
+def blueprint() -> None:
+    """What the pipelines are: definitions as YAML, files or folders."""
+
+
+@blueprint.command()
+@SOURCES
+@JSON_OPTION
+@click.pass_context
+def check(context: click.Context, source: tuple[Path, ...], as_json: bool) -> None:
+    """Say what is wrong with documents, merged into the blueprint that is there. Exits with 1 for an error."""
+    try:
+        document = read(source)
+        _, changes = changes_of(database(), document.blueprint)
+        found = [
+            document.locations.locate(each, SECTIONS.get(each.kind, ""))
+            for each in check_blueprint(changes.blueprint, estimator_prefixes=settings().estimator_prefixes)
+        ]
+    except DocumentError as error:
+        found = list(error.findings)
+    _show_findings(found, as_json)
+    if any(each.severity == "error" for each in found):
+        context.exit(1)
+
+
+@blueprint.command()
+@SOURCES
+@PRUNE
+@JSON_OPTION
+@click.pass_context
+def diff(context: click.Context, source: tuple[Path, ...], prune: bool, as_json: bool) -> None:
+    """Say what applying documents would change. Exits with 3 when there are differences."""
+    _, changes = changes_of(database(), _read(context, source).blueprint, prune)
+    if as_json:
+        print_json([_plain_change(each) for each in changes.changes])
+    elif changes:
+        _show_changes(changes)
+    else:
+        click.echo("No differences.")
+    if changes:
+        context.exit(3)
+
+
+@blueprint.command()
+@SOURCES
+@PRUNE
+@click.option("--note", default="", help="Why, for the history.")
+@click.option("--yes", is_flag=True, help="Do not ask before removing.")
+@click.pass_context
+def apply(context: click.Context, source: tuple[Path, ...], prune: bool, note: str, yes: bool) -> None:
+    """Make the blueprint what documents say, as one revision; nothing is changed when anything is wrong."""
+    store, document = database(), _read(context, source)
+    base, changes = changes_of(store, document.blueprint, prune)
+    _show_changes(changes)
+    if changes.count("deleted") and not yes:
+        click.confirm(f"Remove {changes.count('deleted')} definitions?", abort=True)
+    try:
+        made = apply_document(
+            store,
+            document.blueprint,
+            author=author(),
+            note=note,
+            prune=prune,
+            settings=settings(),
+            base_revision=base,
+        )
+    except CheckError as error:
+        located = [document.locations.locate(each, SECTIONS.get(each.kind, "")) for each in error.findings]
+        _show_findings(located, as_json=False, err=True)
+        context.exit(1)
+    click.echo(f"Revision {made.number} is applied." if made else "Nothing to change.")
+
+
+@blueprint.command()
+@click.argument("keys", nargs=-1)
+@click.option("--revision", type=int, help="As it was at that revision.")
+def export(keys: tuple[str, ...], revision: int | None) -> None:
+    """Print the blueprint as YAML: all of it, or the definitions of KEYS."""
+    found = load_blueprint(database(), revision)
+    if keys:
+        missing = sorted(set(keys) - {key for _, key, _ in found})
+        if missing:
+            raise UsageError("PH802", missing[0], "no definition has this key", "pilothouse blueprint export shows all")
+        found = found.model_copy(
+            update={
+                section: {key: value for key, value in getattr(found, section).items() if key in keys}
+                for section in SECTIONS.values()
+            }
+        )
+    click.echo(dump(found), nl=False)
+
+
+@blueprint.command()
+@JSON_OPTION
+def log(as_json: bool) -> None:
+    """Revisions, newest first."""
+    print_rows(
+        as_json,
+        list_revisions(database()),
+        {
+            "REVISION": lambda row: row.number,
+            "WHEN": lambda row: row.applied_at,
+            "BY": lambda row: row.author,
+            "NOTE": lambda row: row.note,
+        },
+        "No revision yet. Apply a blueprint with: pilothouse blueprint apply FILE",
+    )
+
+
+def _read(context: click.Context, source: tuple[Path, ...]) -> Document:
+    try:
+        return read(source)
+    except DocumentError as error:
+        _show_findings(error.findings, as_json=False, err=True)
+        context.exit(1)
+
+
+def _show_findings(found: list[Finding] | tuple[Finding, ...], as_json: bool, err: bool = False) -> None:
+    if as_json:
+        print_json(list(found))
+        return
+    for each in found:
+        place = f"{each.file}:{each.line}" if each.line else each.file or "blueprint"
+        click.echo(f"{plain(place)}: {each.severity} {each.code} {plain(each.thing)}", err=err)
+        click.echo(f"  cause  {plain(each.cause)}", err=err)
+        click.echo(f"  next   {plain(each.remedy)}", err=err)
+    if not found:
+        click.echo("Nothing is wrong.", err=err)
+
+
+_SIGNS = {"created": "+", "changed": "~", "renamed": "→", "deleted": "-"}
+
+
+def _show_changes(changes: ChangeSet) -> None:
+    for each in changes.changes:
+        former = f" (was {each.key_before})" if each.action == "renamed" else ""
+        click.echo(f"{_SIGNS[each.action]} {each.kind} {plain(each.key)}{former}")
+        for field in each.fields:
+            click.echo(f"    {_field(field)}")
+
+
+def _field(field: FieldChange) -> str:
+    if field.action == "added":
+        return f"+ {field.path}: {plain(field.after)}"
+    if field.action == "removed":
+        return f"- {field.path}: {plain(field.before)}"
+    return f"~ {field.path}: {plain(field.before)} → {plain(field.after)}"
+
+
+def _plain_change(change: Change) -> dict[str, object]:
+    return {
+        "action": change.action,
+        "kind": change.kind,
+        "key": change.key,
+        "was": change.key_before,
+        "fields": list(change.fields),
+    }

@@ -1,0 +1,48 @@
+"""Decisions: what rules said, and letting go what they hold."""
+
+from __future__ import annotations
+
+import click
+
+from console.cli.access import author, database
+from console.cli.output import JSON_OPTION, print_rows
+from flows import client
+from metadata.errors import UsageError
+from metadata.rows.pages import list_decisions
+
+
+@click.group()
+def decision() -> None:
+    """Decisions of rules."""
+
+
+@decision.command(name="list")
+@click.option("--filter", "words", default="", help="Such as 'state:fired rule:retrain_when_worse'.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 500))
+@JSON_OPTION
+def list_(words: str, limit: int, as_json: bool) -> None:
+    """Decisions, newest first."""
+    print_rows(
+        as_json,
+        list_decisions(database(), words, limit=limit).items,
+        {
+            "DECISION": lambda row: row.number,
+            "RULE": lambda row: row.rule_key,
+            "STATE": lambda row: row.state,
+            "AS OF": lambda row: row.as_of,
+            "WAITS": lambda row: row.waits,
+            "REASON": lambda row: row.reason,
+        },
+        "No decisions yet. A pipeline with a decide task makes them.",
+    )
+
+
+@decision.command()
+@click.argument("number", type=int)
+def release(number: int) -> None:
+    """Let go what decision NUMBER holds; the next run reads it."""
+    found = list_decisions(database(), f"number:{number}", limit=1).items
+    if not found:
+        raise UsageError("PH720", f"decision {number}", "there is no such decision", "pilothouse decision list")
+    client.release(found[0].id, author())
+    click.echo(f"Decision {number} holds nothing any more; the next run reads it.")
