@@ -160,7 +160,7 @@ class Registry:
         from mlflow import MlflowClient
 
         for noisy in ("alembic", "mlflow"):
-            logging.getLogger(noisy).setLevel(logging.WARNING)
+            logging.getLogger(noisy).setLevel(logging.ERROR)
         return MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
 
     def _find(self, candidate: Candidate) -> Registered | None:
@@ -185,7 +185,7 @@ class Registry:
         found = self._client.get_experiment_by_name(name)
         if found is not None:
             return str(found.experiment_id)
-        location = (self._folder / name).as_uri() if self._folder else None
+        location = str(self._folder / name) if self._folder else None
         return str(self._client.create_experiment(name, artifact_location=location))
 
     def _log(self, run_id: str, candidate: Candidate) -> None:

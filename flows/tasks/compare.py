@@ -114,8 +114,5 @@ def _judged(
         "better": float(better and serves),
         "rows": float(rows),
     }
-    figures = tuple(
-        Figure(name, value, "model", model.uid, window_start=new.tested_from, window_end=new.tested_until, text=note)
-        for name, value in found.items()
-    )
+    figures = tuple(Figure(name, value, "model", model.uid, text=note) for name, value in found.items())
     return Outcome(rows_in=rows, figures=figures, note=note)
