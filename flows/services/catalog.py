@@ -37,7 +37,7 @@ class Service(ABC):
 
     name: str
     given: str | None = None
-    start_seconds = 90.0
+    start_seconds = 180.0
     """After this time without a first answer the start has failed."""
     probe_seconds = 2.0
     """Time between two looks at its health."""
@@ -189,7 +189,7 @@ class SparkServer(Service):
 class Follower(Service):
     """A service of our own that follows Prefect and has no port: it says by a file that its loop goes round."""
 
-    patience_seconds = 30.0
+    patience_seconds = 45.0
     """Time without a beat after which it counts as stuck."""
 
     def _prefect(self) -> Record | None:

@@ -43,6 +43,14 @@ def noted(folder: Path, flow_run_id: UUID) -> Identity | None:
     return Identity.parse(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
+def forget_ended(folder: Path) -> None:
+    """Remove the notes of processes that have ended."""
+    for path in (folder / "flow-runs").glob("[!.]*"):
+        identity = Identity.parse(path.read_text(encoding="utf-8"))
+        if identity is None or not identity.alive():
+            path.unlink(missing_ok=True)
+
+
 def check_preload() -> None:
     """In the first child: fail, saying why, when a module could not be preloaded (the fork server keeps it quiet)."""
     for name in PRELOAD:

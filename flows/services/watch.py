@@ -17,7 +17,7 @@ from metadata.errors import PilothouseError
 
 FIRST_DELAY, LONGEST_DELAY, STABLE_SECONDS = 0.5, 30.0, 60.0
 """Seconds to the first restart, at most, and of running after which an end counts as the first again."""
-MISSES = 3
+MISSES = 4
 """Looks in a row at a service without an answer, after which it is killed and started again."""
 GLANCE_SECONDS = 0.2
 """Time between two looks at whether the process lives."""

@@ -224,12 +224,13 @@ async def serve(values: Settings) -> None:
         synced, pause = time.monotonic(), POLL_SECONDS
         while not draining.is_set() or worker.mine:
             try:
-                if time.monotonic() - synced > SYNC_SECONDS:
-                    await worker.sync_with_backend()
-                    synced = time.monotonic()
                 if not draining.is_set():
                     await worker.get_and_submit_flow_runs()
                 await worker.reconcile()
+                if time.monotonic() - synced > SYNC_SECONDS:
+                    await worker.sync_with_backend()
+                    flow_process.forget_ended(values.state)
+                    synced = time.monotonic()
                 pause = POLL_SECONDS
             except Exception:
                 pause = min(pause * 2, LONGEST_POLL_SECONDS)

@@ -51,7 +51,7 @@ def running_prefect(folder: Path) -> Iterator[PrefectApi]:
         record = Record(server.name, "up", datetime.now(UTC), launch.url, launch.token, child.pid, identity.started)
         records.save(settings().state, record)
         with PrefectApi(launch.url, basic(launch.token), seconds=30) as api:
-            until(api.healthy, 60, "server healthy")
+            until(api.healthy, 150, "server healthy")
             deployments.prepare(api)
             yield api
         child.terminate()
@@ -68,7 +68,7 @@ def until(condition: Callable[[], Any], seconds: float, what: str = "") -> Any:
     return found
 
 
-def up(*names: str, seconds: float = 60) -> None:
+def up(*names: str, seconds: float = 150) -> None:
     """Wait until these services are up."""
 
     def all_up() -> bool:

@@ -7,12 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from flows.services import logs, process
+from flows.services import flow_process, logs, process
 from flows.services.process import Identity
 
 SLEEP = "import time; time.sleep(60)"
@@ -119,6 +120,7 @@ def test_the_lock_goes_to_one_and_is_free_when_its_holder_was_killed(start: Star
     holder = start(
         f"""
 import time
+import uuid
 from pathlib import Path
 from flows.services import process
 with process.lock(Path({str(path)!r})) as ours:
@@ -161,3 +163,22 @@ def test_a_log_is_set_aside_while_its_writer_goes_on(tmp_path: Path) -> None:
     assert logs.tail(path, most=3) == "e\n\n"
     assert logs.tail(path, since=1000) == "last line\n\n"
     assert logs.tail(tmp_path / "none.log") == ""
+
+
+def test_notes_of_flow_processes_go_when_their_processes_have(tmp_path: Path) -> None:
+    folder, alive, ended = tmp_path / "flow-runs", uuid.uuid4(), uuid.uuid4()
+    folder.mkdir()
+    me = process.ourselves()
+    flow_process.note(tmp_path, alive).write_text(str(me))
+    flow_process.note(tmp_path, ended).write_text(str(Identity(me.pid, me.started - 1)))
+    (folder / ".draft").write_text("")
+    flow_process.forget_ended(tmp_path)
+    assert flow_process.noted(tmp_path, alive) == me
+    assert flow_process.noted(tmp_path, ended) is None
+
+
+def test_a_process_of_another_host_is_not_ours() -> None:
+    me = process.ourselves()
+    assert flow_process.here(flow_process.place(me)) == me
+    assert flow_process.here(f"elsewhere/{me}") is None
+    assert flow_process.here(None) is None
