@@ -1,0 +1,228 @@
+"""Batches written to real Delta tables: repeated, concurrent, drifting, and cut off by a killed server."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flows import engine
+from metadata.errors import PilothouseError
+from tests.flows.conftest import running_spark
+
+Write = Callable[[Any, str, int], int]
+
+
+def rows(spark: Any, batch: int, *values: tuple[int | None, str]) -> Any:
+    """A frame of (id, name) that belongs to `batch`."""
+    frame = spark.createDataFrame(list(values), "id bigint, name string")
+    return frame.selectExpr("*", f"{batch}L AS _batch")
+
+
+def content(
+    spark: Any, path: str, version: int | None = None, batches: set[int] | None = None
+) -> list[tuple[Any, ...]]:
+    """All rows of the table, sorted, as readers see them."""
+    newest = engine.table_version(spark, path) if version is None else version
+    assert newest is not None
+    found = spark.sql(f"SELECT * FROM {engine.relation(path, newest, batches)}").collect()
+    return sorted(map(tuple, found), key=repr)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
+def test_a_path_cannot_leave_its_quotes(path: str) -> None:
+    text = engine.relation(path, 3, {2, 1})
+    quoted = text.removeprefix("(SELECT * EXCEPT (_batch) FROM delta.").removesuffix(
+        " VERSION AS OF 3 WHERE _batch IN (1, 2))"
+    )
+    assert quoted[0] == quoted[-1] == "`"
+    assert quoted[1:-1].replace("``", "").count("`") == 0
+    assert quoted[1:-1].replace("``", "`") == path
+
+
+@pytest.mark.slow
+class TestTable:
+    def test_there_is_none(self, spark: Any, tmp_path: Path) -> None:
+        (tmp_path / "stray").mkdir()
+        (tmp_path / "stray" / "part-0.parquet").touch()
+        for path in (tmp_path / "gone", tmp_path, tmp_path / "stray"):
+            assert engine.table_version(spark, str(path)) is None
+            assert not engine.table_exists(spark, str(path))
+
+    def test_a_repeated_append_replaces_what_the_first_try_wrote(self, spark: Any, tmp_path: Path) -> None:
+        path = str(tmp_path / "t")
+        first = engine.append(spark, rows(spark, 1, (1, "a")), path, 1)
+        second = engine.append(spark, rows(spark, 2, (2, "b"), (3, "c")), path, 2)
+        third = engine.append(spark, rows(spark, 2, (2, "b"), (4, "d")), path, 2)
+        assert first < second < third
+        assert content(spark, path) == [(1, "a"), (2, "b"), (4, "d")]
+        assert content(spark, path, second) == [(1, "a"), (2, "b"), (3, "c")]
+        assert content(spark, path, third, {2}) == [(2, "b"), (4, "d")]
+        assert content(spark, path, third, set()) == []
+
+    def test_an_empty_batch_makes_a_table_and_takes_away_what_an_earlier_try_wrote(
+        self, spark: Any, tmp_path: Path
+    ) -> None:
+        path = str(tmp_path / "t")
+        first = engine.append(spark, rows(spark, 1).where("false"), path, 1)
+        assert engine.append(spark, rows(spark, 2).where("false"), path, 2) == first
+        engine.append(spark, rows(spark, 3, (1, "a")), path, 3)
+        engine.append(spark, rows(spark, 3).where("false"), path, 3)
+        assert content(spark, path) == []
+
+    def test_the_batch_stands_in_the_history(self, spark: Any, tmp_path: Path) -> None:
+        path = str(tmp_path / "t")
+        engine.append(spark, rows(spark, 1, (1, "a")), path, 1)
+        engine.merge(spark, rows(spark, 2, (1, "b")), path, ["id"], 2)
+        engine.overwrite(spark, rows(spark, 3, (1, "c")), path, 3)
+        history = spark.sql(f"DESCRIBE HISTORY delta.`{path}`").collect()
+        assert [row.userMetadata for row in history] == ["batch=3", "batch=2", "batch=1"]
+
+    def test_a_path_may_hold_any_character(self, spark: Any, tmp_path: Path) -> None:
+        path = str(tmp_path / "it's {a} `strange` path; --")
+        engine.append(spark, rows(spark, 1, (1, "a")), path, 1)
+        engine.merge(spark, rows(spark, 2, (1, "b")), path, ["id"], 2)
+        assert content(spark, path) == [(1, "b")]
+
+    def test_batch_leads_so_that_delta_keeps_its_statistics(self, spark: Any, tmp_path: Path) -> None:
+        path = str(tmp_path / "t")
+        engine.append(spark, rows(spark, 1, (1, "a")), path, 1)
+        assert spark.read.format("delta").load(path).columns == ["_batch", "id", "name"]
+
+    def test_partitions(self, spark: Any, tmp_path: Path) -> None:
+        path = str(tmp_path / "t")
+        for batch in (1, 2, 2):
+            engine.append(spark, rows(spark, batch, (batch, "a"), (batch, "b")), path, batch, partition_by=["name"])
+        assert content(spark, path) == [(1, "a"), (1, "b"), (2, "a"), (2, "b")]
+        assert (tmp_path / "t" / "name=a").is_dir()
+
+    def test_overwrite_leaves_the_last_batch_alone(self, spark: Any, tmp_path: Path) -> None:
+        path = str(tmp_path / "t")
+        for batch in (1, 2, 2):
+            version = engine.overwrite(spark, rows(spark, batch, (batch, "x")), path, batch)
+        assert content(spark, path, version) == [(2, "x")]
+        wider = rows(spark, 3, (3, "x")).selectExpr("*", "1 AS extra")
+        engine.overwrite(spark, wider, path, 3, evolve=True)
+        assert content(spark, path) == [(3, "x", 1)]
+
+    def test_merge_updates_by_key_and_null_is_a_key(self, spark: Any, tmp_path: Path) -> None:
+        path = str(tmp_path / "t")
+        engine.merge(spark, rows(spark, 1, (1, "a"), (None, "n")), path, ["id"], 1)
+        for _ in range(2):
+            version = engine.merge(spark, rows(spark, 2, (None, "m"), (2, "b")), path, ["id"], 2)
+        assert content(spark, path, version) == [(1, "a"), (2, "b"), (None, "m")]
+        assert content(spark, path, version, {2}) == [(2, "b"), (None, "m")]
+
+    @pytest.mark.parametrize("exists", [True, False])
+    def test_merge_refuses_a_key_that_comes_twice(self, spark: Any, tmp_path: Path, exists: bool) -> None:
+        path = str(tmp_path / "t")
+        if exists:
+            engine.append(spark, rows(spark, 1, (1, "a")), path, 1)
+        with pytest.raises(PilothouseError, match=r"PH420.*id = 7"):
+            engine.merge(spark, rows(spark, 2, (7, "a"), (7, "b")), path, ["id"], 2)
+        assert engine.table_exists(spark, path) == exists
+
+    @pytest.mark.parametrize("way", ["append", "merge"])
+    def test_other_columns_are_refused_or_evolve(self, spark: Any, tmp_path: Path, way: str) -> None:
+        """Delta would fill a missing column with NULL, and MERGE would drop a new one, without a word."""
+        path = str(tmp_path / "t")
+        engine.append(spark, rows(spark, 1, (1, "a")), path, 1)
+
+        def write(frame: Any, batch: int, evolve: bool) -> int:
+            if way == "append":
+                return engine.append(spark, frame, path, batch, evolve=evolve)
+            return engine.merge(spark, frame, path, ["id"], batch, evolve=evolve)
+
+        wider = rows(spark, 2, (2, "b")).selectExpr("*", "1 AS extra")
+        with pytest.raises(PilothouseError, match=r"PH421.*bring extra"):
+            write(wider, 2, False)
+        with pytest.raises(PilothouseError, match=r"PH421.*lack name"):
+            write(rows(spark, 2, (2, "b")).drop("name"), 2, False)
+        write(wider, 2, True)
+        assert content(spark, path) == [(1, "a", None), (2, "b", 1)]
+
+    def test_batches_of_one_table_may_be_written_side_by_side(self, spark: Any, tmp_path: Path) -> None:
+        path = str(tmp_path / "t")
+        engine.append(spark, rows(spark, 1, (1, "x")), path, 1)
+        failures: list[BaseException] = []
+
+        def write(batch: int) -> None:
+            try:
+                engine.append(spark, rows(spark, batch, (batch, "x")), path, batch)
+            except Exception as error:
+                failures.append(error)
+
+        threads = [threading.Thread(target=write, args=(batch,)) for batch in range(2, 5)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert failures == []
+        assert content(spark, path) == [(batch, "x") for batch in range(1, 5)]
+
+
+ROWS = 600_000
+WRITES: dict[str, Write] = {
+    "append": lambda spark, path, batch: engine.append(spark, big(spark, batch), path, batch),
+    "overwrite": lambda spark, path, batch: engine.overwrite(spark, big(spark, batch), path, batch),
+    "merge": lambda spark, path, batch: engine.merge(spark, big(spark, batch), path, ["id"], batch),
+}
+EXPECTED = {"append": Counter({1: ROWS, 2: ROWS}), "overwrite": Counter({2: ROWS}), "merge": Counter({2: ROWS})}
+
+
+def big(spark: Any, batch: int) -> Any:
+    """Rows whose writing takes a second or more."""
+    return spark.range(ROWS).selectExpr(
+        "id", "sha2(repeat(CAST(id AS STRING), 20), 512) AS name", f"{batch}L AS _batch"
+    )
+
+
+def data_files(folder: Path) -> int:
+    return sum(1 for _ in folder.glob("*.parquet"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pause", [0.0, 0.7])
+def test_a_batch_is_there_once_after_the_server_was_killed(tmp_path: Path, jars: Path, pause: float) -> None:
+    """Killed while three tables are written (`pause` seconds after the first new file), then each batch again."""
+    tables = {name: str(tmp_path / name) for name in WRITES}
+    with running_spark(tmp_path / "home", jars) as server:
+        assert server.process is not None
+        spark = engine.connect(server.remote)
+        for name, write in WRITES.items():
+            write(spark, tables[name], 1)
+        before = {name: data_files(Path(path)) for name, path in tables.items()}
+
+        def attempt(name: str) -> None:
+            with contextlib.suppress(Exception):
+                WRITES[name](spark, tables[name], 2)
+
+        threads = [threading.Thread(target=attempt, args=(name,)) for name in WRITES]
+        for thread in threads:
+            thread.start()
+        deadline = time.monotonic() + 120
+        while all(data_files(Path(tables[name])) == before[name] for name in WRITES):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        time.sleep(pause)
+        server.process.kill()
+        for thread in threads:
+            thread.join(60)
+    with running_spark(tmp_path / "home", jars) as server:
+        spark = engine.connect(server.remote)
+        for name, write in WRITES.items():
+            version = write(spark, tables[name], 2)
+            found = spark.sql(
+                f"SELECT _batch, count(*) AS n, count(DISTINCT id) AS ids "
+                f"FROM delta.`{tables[name]}` VERSION AS OF {version} GROUP BY _batch"
+            ).collect()
+            assert Counter({row[0]: row.n for row in found}) == EXPECTED[name], name
+            assert all(row.n == row.ids for row in found), name

