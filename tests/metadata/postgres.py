@@ -23,7 +23,7 @@ class PostgresMissingError(Exception):
 
 
 class Postgres:
-    """A server in a temporary folder, with databases made from a template."""
+    """A server in a temporary folder."""
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))
@@ -50,13 +50,13 @@ class Postgres:
         """SQLAlchemy URL of one of its databases."""
         return f"postgresql+psycopg://postgres@/{name}?host={self.folder}"
 
-    def create(self, template: str = "template0", name: str = "") -> str:
-        """Make a database, as a copy of `template`; returns its URL."""
+    def create(self) -> str:
+        """Make a database; returns its URL."""
         self._count += 1
-        name = name or f"test_{self._count}"
+        name = f"test_{self._count}"
         engine = create_engine(self.url(), isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy"))
+            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template0 STRATEGY file_copy"))
         engine.dispose()
         return self.url(name)
 
