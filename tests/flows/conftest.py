@@ -17,6 +17,7 @@ import pytest
 
 from flows import engine, registry, spark_server
 from metadata.settings import Settings
+from tests.flows import learning
 
 
 @dataclass(frozen=True)
@@ -92,3 +93,13 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = Settings(home=tmp_path_factory.mktemp("registry"))
     registry.prepare(settings)
     return settings.home / "mlflow.db"
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory, spark: Any, store: Path) -> Path:
+    """A home in which 60 days of trips have their features, to copy from (tests.flows.learning)."""
+    home = tmp_path_factory.mktemp("world")
+    house = learning.open_house(home, spark, store)
+    learning.land(house, "trips-1.csv", learning.trips(60))
+    house.run("ingest", "features", as_of=learning.day(60))
+    return home

@@ -1,0 +1,173 @@
+"""Runs as people launch them: real orchestrator, worker, Spark and tables."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from flows import client
+from flows.services.flow_process import noted
+from metadata.errors import UsageError
+from metadata.rows.logs import read_lines
+from metadata.rows.pages import list_runs
+from metadata.rows.runs import get_run
+from metadata.settings import settings
+from metadata.states import State
+from tests.flows.homes import until
+from tests.flows.house import House
+
+pytestmark = pytest.mark.slow
+
+SHOP = """
+connections:
+  till: {{kind: files, path: {name}}}
+datasets:
+  bronze.{name}:
+    columns: {{id: long, shop: string, amount: double}}
+  silver.{name}:
+    storage: {{mode: merge, keys: [id]}}
+    quality:
+      positive: {{expect: amount > 0, otherwise: fail}}
+  gold.{name}: {{storage: {{mode: overwrite}}}}
+  gold.{name}_count: {{storage: {{mode: overwrite}}}}
+pipelines:
+  {name}:
+    tasks:
+      ingest: {{kind: ingest, from: {{connection: till, files: "*.csv"}}, to: bronze.{name}}}
+      count:
+        kind: transform
+        to: gold.{name}_count
+        sql: |
+          SELECT count(*) AS sold FROM bronze.{name}
+      clean:
+        kind: transform
+        to: silver.{name}
+        sql: |
+          SELECT id, shop, amount FROM bronze.{name}
+      total:
+        kind: transform
+        to: gold.{name}
+        sql: |
+          SELECT shop, sum(amount) AS total FROM silver.{name} GROUP BY shop
+"""
+
+SLOW = """
+connections:
+  grid: {{kind: files, path: {name}}}
+datasets:
+  bronze.{name}: {{columns: {{n: long}}}}
+  gold.{name}: {{storage: {{mode: overwrite}}}}
+pipelines:
+  {name}:
+    tasks:
+      ingest: {{kind: ingest, from: {{connection: grid, files: "*.csv"}}, to: bronze.{name}}}
+      burn:
+        kind: transform
+        to: gold.{name}
+        timeout: {timeout}
+        sql: |
+          SELECT sum(sin(a.n * b.n) + c.n) AS burnt
+          FROM bronze.{name} AS a CROSS JOIN bronze.{name} AS b CROSS JOIN bronze.{name} AS c
+"""
+
+
+def slow_pipeline(house: House, name: str, timeout: str = "10 min") -> None:
+    house.apply(SLOW.format(name=name, timeout=timeout))
+    house.land(name, "n.csv", "n\n" + "\n".join(str(n) for n in range(6_000)))
+
+
+def test_a_run_goes_through_and_the_second_finds_nothing_new(house: House) -> None:
+    house.apply(SHOP.format(name="sales"))
+    house.land("sales", "1.csv", "id,shop,amount\n1,north,10\n2,south,5\n3,north,2.5\n")
+    run = house.ended(house.launch("sales"))
+    assert (run.state, run.fault) == (State.SUCCEEDED, None)
+    assert sorted(house.ask("SELECT shop, total FROM gold.sales")) == [("north", 12.5), ("south", 5.0)]
+    assert house.ask("SELECT sold FROM gold.sales_count") == [(3,)]
+    assert house.tasks(run)["ingest"].rows_out == 3
+
+    second = house.ended(house.launch("sales"))
+    ingest = house.tasks(second)["ingest"]
+    assert (second.state, ingest.state) == (State.SUCCEEDED, State.SKIPPED)
+    assert "nothing new" in ingest.state_detail
+    assert house.ask("SELECT count(*) FROM bronze.sales") == [(3,)]
+
+
+def test_a_failure_has_four_parts_blocks_what_waits_and_failed_only_goes_on_from_there(house: House) -> None:
+    house.apply(SHOP.format(name="returns"))
+    house.land("returns", "1.csv", "id,shop,amount\n1,north,10\n2,south,-5\n")
+    failed = house.ended(house.launch("returns"))
+    assert failed.state == State.FAILED
+    assert failed.fault is not None
+    assert failed.fault.code.startswith("PH2")
+    assert "positive" in failed.fault.cause
+    assert failed.fault.remedy
+    tasks = house.tasks(failed)
+    assert tasks["total"].state == State.BLOCKED
+    assert "clean" in tasks["total"].state_detail
+    assert tasks["count"].state == State.SUCCEEDED
+    assert any("positive" in line.message for line in read_lines(house.database, failed.id))
+
+    again = house.ended(client.again(failed.id, "failed", "test"))
+    assert (again.state, again.attempt) == (State.FAILED, 2)
+    kept = house.tasks(again)
+    assert (kept["ingest"].attempt, kept["count"].attempt, kept["clean"].attempt) == (1, 1, 2)
+
+
+def test_cancelling_stops_the_spark_job_and_leaves_nothing_half_written(house: House) -> None:
+    slow_pipeline(house, "grid")
+    run = house.launch("grid")
+    house.running(run, "burn")
+    client.cancel(run.id, "test")
+    ended = house.ended(run, seconds=15)
+    assert ended.state == State.CANCELLED
+    assert house.states(ended)["ingest"] == State.SUCCEEDED
+    assert house.states(ended)["burn"] == State.CANCELLED
+    with pytest.raises(UsageError, match="PH592"):
+        house.ask("SELECT * FROM gold.grid")
+
+
+def test_a_task_that_takes_too_long_is_stopped(house: House) -> None:
+    slow_pipeline(house, "patience", timeout="3 s")
+    run = house.ended(house.launch("patience"))
+    assert run.state == State.FAILED
+    assert run.fault is not None
+    assert run.fault.code == "PH506"
+
+
+def test_a_killed_flow_process_is_lost_with_a_reason_and_can_be_run_again(house: House) -> None:
+    slow_pipeline(house, "fragile", timeout="20 s")
+    run = house.launch("fragile")
+    house.running(run, "burn")
+    flow_run_id = get_run(house.database, run.id).flow_run_id
+    assert flow_run_id is not None
+    identity = noted(settings().state, flow_run_id)  # type: ignore[arg-type]
+    assert identity is not None
+    os.kill(identity.pid, signal.SIGKILL)
+    lost = house.ended(run, seconds=60)
+    assert lost.state == State.LOST
+    assert lost.fault is not None
+    assert not any(not state.final for state in house.states(lost).values())
+    again = client.again(run.id, "failed", "test")
+    house.running(again, "burn")
+    assert house.tasks(again)["ingest"].attempt == 1
+    client.cancel(run.id, "test")
+    assert house.ended(again, seconds=15).state == State.CANCELLED
+
+
+def test_an_unknown_pipeline_is_refused_with_the_nearest_name(house: House) -> None:
+    house.apply(SHOP.format(name="orders"))
+    with pytest.raises(UsageError) as caught:
+        house.launch("order")
+    assert "orders" in caught.value.fault.remedy
+
+
+def test_a_schedule_fires_without_anybody_asking(house: House) -> None:
+    house.apply(SHOP.format(name="nightly"))
+    house.land("nightly", "1.csv", "id,shop,amount\n1,north,10\n")
+    house.apply('schedules: {every_minute: {pipeline: nightly, cron: "* * * * *"}}')
+    run = until(lambda: list_runs(house.database, "pipeline:nightly").items, 150, "scheduled run")[0]
+    house.apply('schedules: {every_minute: {pipeline: nightly, cron: "* * * * *", enabled: false}}')
+    ended = house.ended(run)
+    assert (ended.state, ended.trigger, ended.as_of.second) == (State.SUCCEEDED, "schedule", 0)
