@@ -18,6 +18,7 @@ import pytest
 from flows import engine, registry, spark_server
 from metadata.settings import Settings
 from tests.flows import learning
+from tests.flows.house import House, open_house
 
 
 @dataclass(frozen=True)
@@ -103,3 +104,10 @@ def world(tmp_path_factory: pytest.TempPathFactory, spark: Any, store: Path) -> 
     learning.land(house, "trips-1.csv", learning.trips(60))
     house.run("ingest", "features", as_of=learning.day(60))
     return home
+
+
+@pytest.fixture(scope="session")
+def house(tmp_path_factory: pytest.TempPathFactory, spark_server: SparkAddress) -> Iterator[House]:
+    """A home with every service up, on the Spark server of the tests."""
+    with open_house(tmp_path_factory.mktemp("house"), spark_server.remote) as opened:
+        yield opened
