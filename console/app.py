@@ -13,6 +13,7 @@ terminal.prepare()
 from textual.app import App  # noqa: E402 - textual reads the environment when it is imported
 from textual.binding import Binding, BindingType  # noqa: E402
 from textual.command import Provider  # noqa: E402
+from textual.message import Message  # noqa: E402
 from textual.screen import Screen  # noqa: E402
 
 from console import clipboard, places, theme  # noqa: E402
@@ -20,7 +21,7 @@ from console.palette import ConsoleProvider  # noqa: E402
 from console.places import ROOMS, TABS, Place  # noqa: E402
 from console.screens.base import BaseScreen  # noqa: E402
 from console.session import Session, open_session  # noqa: E402
-from console.store import Answered, Glance, glance  # noqa: E402
+from console.store import Answered, Glance, Looked, Ticked, glance  # noqa: E402
 from console.watch import look_at_services, stand, start_services, things  # noqa: E402
 from metadata.migrations import ensure  # noqa: E402
 from metadata.settings import Settings  # noqa: E402
@@ -124,8 +125,7 @@ class PilothouseApp(App[None]):
         if "services" not in self._pending:
             self._pending.add("services")
             store.act(self, "services", look_at_services)
-        if isinstance(self.screen, BaseScreen) and self.screen.there:
-            self.screen.tick()
+        self._tell(Ticked())
 
     def on_answered(self, message: Answered) -> None:
         """A look came back."""
@@ -139,8 +139,8 @@ class PilothouseApp(App[None]):
             self.session.things = message.value
         elif message.job == "services" and message.fault is None:
             self._stand(services=message.value)
-        elif message.fault is not None and isinstance(self.screen, BaseScreen):
-            self.screen.say_fault(message.fault)
+        elif message.fault is not None:
+            self._tell(Looked(fault=message.fault))
 
     def _glanced(self, seen: Glance) -> None:
         self._answered_at = seen.at
@@ -148,14 +148,16 @@ class PilothouseApp(App[None]):
         if seen.change != self.session.change:
             self.session.change = seen.change
             self.session.store.read(self, "things", things)
-            if isinstance(self.screen, BaseScreen):
-                self.screen.reload()
+            self._tell(Looked(changed=True))
 
     def _stand(self, **news: Any) -> None:
         self.session.standing = stand(self.session.standing, self._answered_at, **news)
-        if isinstance(self.screen, BaseScreen):
-            self.screen.set_class(self.session.standing.away("db"), "stale")
-            self.screen.frame()
+        self._tell(Looked())
+
+    def _tell(self, message: Message) -> None:
+        """Post to the screen that is seen; while the app closes there is none."""
+        if self.screen_stack:
+            self.screen.post_message(message)
 
     # Odds and ends
 

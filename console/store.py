@@ -32,6 +32,22 @@ class Answered(Message, bubble=False):
         self.job, self.value, self.fault = job, value, fault
 
 
+class Looked(Message, bubble=False):
+    """The outside was looked at: the frame is drawn anew, and the rows are read again when something `changed`."""
+
+    def __init__(self, changed: bool = False, fault: Fault | None = None) -> None:
+        super().__init__()
+        self.changed, self.fault = changed, fault
+
+
+class Ticked(Message, bubble=False):
+    """A second has passed."""
+
+    def can_replace(self, message: Message) -> bool:
+        """One is enough."""
+        return isinstance(message, Ticked)
+
+
 class Line:
     """Jobs done one after the other in one daemon thread: a job that hangs holds up neither the screen nor the exit."""
 

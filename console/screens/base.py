@@ -20,7 +20,7 @@ from textual.widget import Widget
 from console import jump, text
 from console.places import ROOMS, TABS, Place
 from console.session import Session
-from console.store import Answered
+from console.store import Answered, Looked, Ticked
 from console.text import joined, styled
 from console.widgets.chrome import Header, Hint, Keys, Rule, Tabs
 from console.widgets.prompt import Prompt
@@ -202,6 +202,22 @@ class BaseScreen(Screen[None]):
     def act(self, job: str, action: Callable[[], Any]) -> None:
         """Have something done outside of the event loop; `got_<job>` gets what it gives."""
         self.session.store.act(self, job, action)
+
+    def on_looked(self, message: Looked) -> None:
+        """The outside was looked at."""
+        if not self.there:
+            return
+        self.set_class(self.session.standing.away("db"), "stale")
+        self.frame()
+        if message.changed:
+            self.reload()
+        if message.fault is not None:
+            self.say_fault(message.fault)
+
+    def on_ticked(self, _message: Ticked) -> None:
+        """A second has passed."""
+        if self.there:
+            self.tick()
 
     # Words
 

@@ -51,15 +51,22 @@ class LaunchScreen(ModalScreen[int]):
         if self._pipeline:
             self._ask_parameters(self._pipeline)
         else:
-            self.query_one("#title", Static).update(styled("launch which pipeline?", "strong"))
-            self._hint("enter choose   esc back")
-            self._session.store.read(self, "pipelines", pipelines)
+            self._ask_pipeline()
+
+    def _ask_pipeline(self) -> None:
+        self._form = None
+        self.query_one("#fields").remove_children()
+        self.query_one("#wrong", Static).update("")
+        self.query_one("#pipelines").display = True
+        self.query_one("#title", Static).update(styled("launch which pipeline?", "strong"))
+        self._hint("enter choose   esc leave")
+        self._session.store.read(self, "pipelines", pipelines)
 
     def _ask_parameters(self, pipeline: str) -> None:
         self._pipeline = pipeline
         self.query_one("#pipelines").display = False
         self.query_one("#title", Static).update(joined(("launch ", "strong"), (pipeline, "accent")))
-        self._hint("enter launch   tab next field   esc back")
+        self._hint("enter launch   tab next field   esc another pipeline")
         self._session.store.read(self, "form", lambda database: launch_form(database, pipeline))
 
     async def on_answered(self, message: Answered) -> None:
@@ -72,6 +79,7 @@ class LaunchScreen(ModalScreen[int]):
             empty = "There is no pipeline yet. Apply a blueprint first: pilothouse blueprint apply FILE"
             chooser = self.query_one("#pipelines", Rows)
             chooser.show_rows(rows, empty=empty)
+            chooser.select(self._pipeline)
             chooser.focus()
         elif message.job == "form":
             await self._show_form(message.value)
@@ -110,14 +118,17 @@ class LaunchScreen(ModalScreen[int]):
 
     def _say(self, fault: Fault) -> None:
         self.query_one("#wrong", Static).update(fault_content(fault))
-        self._hint("enter launch   tab next field   esc back")
+        self._hint("enter launch   tab next field   esc another pipeline")
 
     def _hint(self, words: str) -> None:
         self.query_one("#hint", Static).update(styled(words, "quiet"))
 
     def action_leave(self) -> None:
-        """Esc."""
-        self.dismiss(0)
+        """Esc: from the form to the other pipelines, then out."""
+        if self._form is not None and not self._sent:
+            self._ask_pipeline()
+        else:
+            self.dismiss(0)
 
 
 def _filled(form: LaunchForm, name: str, parameter: Parameter) -> str:

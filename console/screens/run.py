@@ -30,7 +30,7 @@ WIDE = 120
 
 COLUMNS = (
     Column("TASK", 20),
-    Column("STATE", 13),
+    Column("STATE", 16, prose=True),
     Column("ROWS", 9, "right"),
     Column("TOOK", 5, "right"),
     Column(""),

@@ -156,7 +156,7 @@ class Rule(Widget):
             return Content(stroke * width)
         room = width - (right.cell_length + 3 if right else 0) - 3
         if left.cell_length > room:
-            left = left.truncate(max(0, room), ellipsis=True)
+            left = left.truncate(max(0, room))
         middle = max(0, width - (left.cell_length + 3 if left else 0) - (right.cell_length + 3 if right else 0))
         start = joined(stroke + " ", left.stylize_before("$foreground"), " ") if left else Content("")
         end = joined(" ", right.stylize_before("$foreground"), " " + stroke) if right else Content("")

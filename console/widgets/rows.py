@@ -30,12 +30,16 @@ AHEAD = 5
 
 @dataclass(frozen=True)
 class Column:
-    """A column: title, width in cells (0: shares what is left), and from which width of the list it is shown."""
+    """A column: title, width in cells (0: shares what is left), and from which width of the list it is shown.
+
+    Names that are too long are shortened in the middle, sentences (`prose`) at the end.
+    """
 
     title: str
     width: int = 0
     align: Literal["left", "right"] = "left"
     shown_from: int = 0
+    prose: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,13 +82,21 @@ def widths(columns: Sequence[Column], total: int) -> list[int]:
     return found
 
 
-def fitted(cell: Content | str, width: int, align: str = "left") -> Content:
-    """A cell of exactly `width` cells: padded, or shortened in the middle."""
+def cut(content: Content, width: int) -> Content:
+    """Content of at most `width` cells, its end cut off with a mark."""
+    if content.cell_length <= width:
+        return content
+    mark = glyph("…")
+    return content.truncate(max(0, width - len(mark))) + mark[:width]
+
+
+def fitted(cell: Content | str, width: int, align: str = "left", prose: bool = False) -> Content:
+    """A cell of exactly `width` cells: padded, or shortened in the middle, prose at the end."""
     content = cell if isinstance(cell, Content) else styled(cell)
     length = content.cell_length
     if length > width:
-        if length != len(content.plain):
-            content = content.truncate(width, ellipsis=True)
+        if prose or length != len(content.plain):
+            content = cut(content, width)
         else:
             kept = shorten("x" * length, width).count("x")
             head = (kept + 1) // 2
@@ -308,7 +320,7 @@ class Rows(ScrollView, can_focus=True):
         else:
             cells = list(line.row.cells)
         parts = [
-            fitted(cell, size, column.align)
+            fitted(cell, size, column.align, column.prose)
             for cell, size, column in zip(cells, sizes, line.section.columns, strict=True)
             if size
         ]

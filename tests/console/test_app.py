@@ -50,9 +50,9 @@ async def test_a_run_moves_without_a_key_being_pressed(database: Database, make_
     app = make_app()
     async with app.run_test(size=(100, 30)) as pilot:
         app.go(Place("run", "14"))
-        await until_seen(pilot, "6 of 10")
+        await until_seen(pilot, "6 of 13")
         seed.go_on(database, 14, "predict")
-        await until_seen(pilot, "7 of 10")
+        await until_seen(pilot, "7 of 13")
 
 
 async def test_a_key_that_is_off_stays_and_says_why(database: Database, make_app: MakeApp) -> None:
@@ -69,7 +69,7 @@ async def test_cancel_asks_by_name_and_esc_leaves_it(database: Database, make_ap
     app = make_app()
     async with app.run_test(size=(100, 30)) as pilot:
         app.go(Place("run", "14"))
-        await until_seen(pilot, "6 of 10")
+        await until_seen(pilot, "6 of 13")
         await pilot.press("x")
         await until_seen(pilot, "run 14 of flights")
         await pilot.press("escape")
@@ -180,7 +180,7 @@ async def test_logs_are_plain_and_follow(database: Database, make_app: MakeApp) 
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
         app.go(Place("run", "14"))
-        await until_seen(pilot, "6 of 10")
+        await until_seen(pilot, "6 of 13")
         await pilot.press("g", "o")
         await until_seen(pilot, "[bold red]not markup[/] not red")
         with database.write() as connection:
@@ -246,3 +246,55 @@ def test_history_forgets_what_lay_ahead() -> None:
     assert history.step(-1) == Place("runs")
     assert history.step(-1) == Place("overview")
     assert history.step(-1) is None
+
+
+async def test_the_overview_says_what_needs_a_person_and_which_key_mends_it(
+    database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_seen(pilot, "ATTENTION 4", "r run again", "a release", "L lineage")
+        await until_seen(pilot, "flights #13", "4.1 %", "predict", "6 of 13", "PIPELINES 3", "late_arrival v2")
+
+
+async def test_the_overview_acts_on_what_needs_a_person(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_seen(pilot, "ATTENTION 4")
+        await pilot.press("j", "r")
+        await until_seen(pilot, "run 13 of flights", "failed only")
+        await pilot.press("escape", "j", "a")
+        await until_seen(pilot, "release what is held")
+        await pilot.press("y")
+        await until_seen(pilot, "ATTENTION 3")
+
+
+async def test_an_empty_overview_says_what_would_be_there(empty_database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_seen(pilot, "Nothing needs you", "No pipelines yet", "No data yet", "No models yet")
+
+
+async def test_launching_asks_for_the_parameters_and_keeps_what_was_typed(
+    database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_seen(pilot, "PIPELINES 3")
+        await pilot.press("l")
+        await until_seen(pilot, "launch weather", "as_of")
+        await pilot.press("escape")
+        await until_seen(pilot, "launch which pipeline?", "weather", "flights")
+        await pilot.press("escape")
+        app.go(Place("run", "12"))
+        await until_seen(pilot, "#12")
+        await pilot.press("l")
+        await until_seen(pilot, "launch flights", "month", "full", "as_of")
+        await pilot.press(*"2013-02", "tab", "ctrl+u", *"maybe", "enter")
+        await until_seen(pilot, "PH509", "2013-02", "maybe")
+        await pilot.press("ctrl+u", *"true", "tab", *"2013-02-02", "enter")
+        await until(pilot, lambda: screen_name(app) == "run" and "#18" in seen(app))
+        run = find_run(database, 18)
+        assert run.bindings == {"month": "2013-02", "full": True}
+        assert run.as_of.isoformat() == "2013-02-02T00:00:00+00:00"
+        await until_seen(pilot, "queued")

@@ -1,0 +1,200 @@
+"""How the first screen is drawn, as sections of rows. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from textual.content import Content
+
+from console.jump import definition_place
+from console.places import Place
+from console.text import (
+    SIGNS,
+    Sign,
+    ago,
+    bar,
+    figure,
+    glyph,
+    joined,
+    number,
+    plain,
+    seconds,
+    span,
+    spark,
+    state_of,
+    styled,
+)
+from console.widgets.rows import Column, Row, Section
+from metadata.rows.attention import Attention
+from metadata.rows.overview import ModelHealth, Overview, PipelineRow
+from metadata.rows.pages import DatasetRow
+from metadata.states import State
+
+ATTENTION = (Column("", 22), Column("", prose=True), Column("", 13))
+PIPELINES = (
+    Column("", 26),
+    Column("last 12", 12),
+    Column("last", 10),
+    Column("took", 5, "right"),
+    Column("usual", 5, "right"),
+    Column("next"),
+)
+FRESHNESS = (Column("", 26), Column("rows", 12, "right"), Column("age", 10, "right"), Column("", shown_from=60))
+MODELS = (
+    Column("", 26),
+    Column("metric", 16),
+    Column("measured", 10, "right"),
+    Column("drift", 12),
+    Column("", shown_from=100),
+)
+_SIGNS: dict[str, Sign] = {
+    "failed": SIGNS[State.FAILED],
+    "lost": SIGNS[State.LOST],
+    "alert": SIGNS["attention"],
+    "hold": SIGNS[State.WAITING],
+    "undecided": SIGNS["undecided"],
+    "stale": SIGNS["attention"],
+}
+
+
+def sections(seen: Overview, now: datetime, width: int) -> list[Section]:
+    """The four sections, what needs a person first."""
+    attention = Section(
+        ATTENTION,
+        [_attention(one) for one in seen.attention],
+        f"ATTENTION {len(seen.attention) or ''}".rstrip(),
+        "Nothing needs you. Failed runs, holds, alerts and stale data appear here.",
+    )
+    pipelines = Section(
+        PIPELINES,
+        [row for one in seen.pipelines for row in _pipeline(one, now, width)],
+        f"PIPELINES {len(seen.pipelines) or ''}".rstrip(),
+        "No pipelines yet. Apply a blueprint (pilothouse blueprint apply FILE), or see the demo: pilothouse demo",
+    )
+    freshness = Section(
+        FRESHNESS,
+        [_dataset(one, now) for one in seen.freshness],
+        "FRESHNESS",
+        "No data yet. A run of a pipeline writes datasets; l launches one.",
+    )
+    models = Section(
+        MODELS,
+        [_model(one) for one in seen.models],
+        "MODELS",
+        "No models yet. A task of kind train makes one.",
+    )
+    return [attention, pipelines, models, freshness]
+
+
+def _attention(one: Attention) -> Row:
+    sign = _SIGNS[one.what]
+    times = f" ×{one.count}" if one.count > 1 else ""
+    place = {
+        "run": Place("run", one.subject),
+        "decision": Place("decisions", one.subject),
+        "dataset": definition_place("dataset", one.subject),
+    }[one.subject_kind]
+    return Row(
+        f"attention {one.what} {one.uid}",
+        (
+            joined((f"{sign} ", sign.tone), (plain(one.thing), "strong"), (glyph(times), sign.tone)),
+            plain(one.cause),
+            joined((f"{one.key} ", "key"), one.remedy),
+        ),
+        place,
+        one,
+    )
+
+
+def _pipeline(one: PipelineRow, now: datetime, width: int) -> list[Row]:
+    run = one.newest
+    marks = joined(*((str(state_of(mark.state)), state_of(mark.state).tone) for mark in one.last))
+    going = run is not None and not run.state.final
+    took = (now - run.started_at).total_seconds() if run and going and run.started_at else one.took
+    slow = took is not None and one.usual is not None and took > max(1.5 * one.usual, one.usual + 2)
+    rows = [
+        Row(
+            f"pipeline {one.key}",
+            (
+                styled(one.key, "strong"),
+                marks,
+                _last(one, now),
+                styled(seconds(took), "warn" if slow else ""),
+                styled(seconds(one.usual), "quiet"),
+                styled(ago(one.next_at, now) if one.next_at else glyph("–"), "quiet"),
+            ),
+            Place("run", str(run.number)) if run else definition_place("pipeline", one.key),
+            one,
+        )
+    ]
+    if run is not None and one.progress is not None and run.state is not State.QUEUED:
+        rows.append(_live(one, width))
+    return rows
+
+
+def _last(one: PipelineRow, now: datetime) -> Content:
+    run = one.newest
+    if run is None:
+        return styled("never", "quiet")
+    if not run.state.final:
+        sign = state_of(run.state)
+        return styled("now" if run.state is State.RUNNING else sign.word, sign.tone)
+    return styled(ago(run.ended_at or run.created_at, now), "quiet")
+
+
+def _live(one: PipelineRow, width: int) -> Row:
+    """The task that runs now: a bar of tasks done, and what it says of itself."""
+    assert one.progress is not None and one.newest is not None  # noqa: S101 - the caller looked
+    going = one.progress
+    sign = state_of(State.RUNNING)
+    said = going.said
+    inner = f"{said.get('what', '')} {said.get('done', 0)}/{said.get('total', 0)}" if said.get("total") else ""
+    room = 12 if width < 100 else 32
+    return Row(
+        f"live {one.key}",
+        (
+            joined((f"  {sign} ", sign.tone), going.task_key or one.newest.state),
+            joined((bar(going.done, going.total, 12), "active")),
+            joined((f"{going.done} of {going.total}", "quiet")),
+            "",
+            "",
+            joined((plain(inner)[: room * 2], "quiet")),
+        ),
+        Place("run", str(one.newest.number)),
+        one,
+    )
+
+
+def _dataset(one: DatasetRow, now: datetime) -> Row:
+    age = span((now - one.written_at).total_seconds()) if one.written_at else glyph("–")
+    note = f"usual within {one.fresh_within}" if one.stale else ""
+    return Row(
+        f"dataset {one.key}",
+        (
+            one.key,
+            number(one.rows),
+            styled(age + (" !" if one.stale else ""), "warn" if one.stale else "quiet"),
+            styled(note, "warn"),
+        ),
+        definition_place("dataset", one.key),
+        one,
+    )
+
+
+def _model(one: ModelHealth) -> Row:
+    model = one.model
+    version = f" v{model.champion}" if model.champion else ""
+    challenger = f"challenger v{model.challenger}" if model.challenger else ""
+    return Row(
+        f"model {model.key}",
+        (
+            joined(model.key, (version, "accent")),
+            joined((f"{model.metric} ", "quiet"), figure(model.metric_value)) if model.champion else
+            styled("not trained yet", "quiet"),
+            styled(figure(one.measured) if one.measured is not None else glyph("–"), ""),
+            joined((spark(one.drift[-12:]) or glyph("–"), "")),
+            styled(challenger, "quiet"),
+        ),
+        definition_place("model", model.key),
+        one,
+    )  # fmt: skip
