@@ -88,8 +88,8 @@ class Appointment:
 def record_version(database: Database, version: ModelVersion, by: Appointment, serves: bool) -> Alias:
     """Record a version once, and give it its alias in the same transaction: returns which.
 
-    It becomes champion when `serves` and nobody is; else challenger. A version that is recorded already stays as it is,
-    and keeps the alias it was first given.
+    It becomes champion when `serves` and nobody is, and an earlier challenger, which was not good enough, gives way;
+    else it is challenger. A version that is recorded already stays as it is, with the alias it was first given.
     """
     with database.write() as connection:
         known = _versions(connection, version.model_uid, version.version)
@@ -102,6 +102,8 @@ def record_version(database: Database, version: ModelVersion, by: Appointment, s
         vacant = _holder(connection, version.model_uid, "champion") is None
         alias: Alias = "champion" if serves and vacant else "challenger"
         _appoint(connection, version.model_uid, alias, version.version, by, change)
+        if alias == "champion" and _holder(connection, version.model_uid, "challenger") is not None:
+            _appoint(connection, version.model_uid, "challenger", None, by, change)
     return alias
 
 
