@@ -1,0 +1,157 @@
+"""The first screen: what needs a person and what does not any more, and how things do."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import insert, update
+
+from metadata import tables
+from metadata.database import Database, next_change
+from metadata.kinds import Blueprint
+from metadata.rows.overview import changed_since, overview
+from metadata.states import State
+from tests.metadata.rows import (
+    NOW,
+    add_decision,
+    add_figure,
+    add_run,
+    add_state,
+    add_version,
+    applied,
+)
+
+
+def needed(database: Database) -> list[tuple[str, str, str]]:
+    return [(item.what, item.thing, item.key) for item in overview(database, now=NOW).attention]
+
+
+def test_nothing_needs_anybody_at_first(database: Database) -> None:
+    assert overview(database).pipelines == ()
+    applied(database)
+    found = overview(database, now=NOW)
+    assert found.attention == ()
+    assert [(row.key, row.last, row.newest, row.usual) for row in found.pipelines] == [("orders", (), None, None)]
+    assert found.freshness == ()
+    assert [row.model.key for row in found.models] == ["returns"]
+
+
+def test_a_failure_needs_somebody_until_the_pipeline_succeeds(database: Database) -> None:
+    uid = applied(database).pipelines["orders"].uid
+    add_run(database, uid, "orders", "succeeded")
+    add_run(database, uid, "orders", "failed", fault={"code": "PH2", "thing": "x", "cause": "disk", "remedy": "free"})
+    add_run(database, uid, "orders", "failed", state_detail="quality")
+    add_run(database, uid, "orders", "cancelled")
+    (item,) = overview(database, now=NOW).attention
+    assert (item.what, item.thing, item.cause, item.key, item.count) == ("failed", "orders #3", "quality", "r", 2)
+    assert (item.subject_kind, item.subject) == ("run", "3")
+    add_run(database, uid, "orders", "lost")
+    assert needed(database) == [("lost", "orders #5", "r")]
+    add_run(database, uid, "orders", "succeeded")
+    assert needed(database) == []
+
+
+def test_runs_of_a_deleted_pipeline_need_nobody(database: Database) -> None:
+    applied(database)
+    add_run(database, "gone", "gone", "failed")
+    assert needed(database) == []
+
+
+def test_what_is_held_undecided_or_critical_needs_somebody(database: Database) -> None:
+    body = {"after": "returns_watch", "when": "rows > 1.0", "then": {"alert": "critical"}}
+    rules = dict.fromkeys(("r1", "r2", "r3", "r4"), body)
+    applied(database)
+    found = applied(database, Blueprint.model_validate({"decisions": rules}))
+    uid = {name: rule.uid for name, rule in found.decisions.items()}
+    add_decision(database, uid["r1"], "r1", "fired", waits=True, actions={"alert": "critical", "hold": "publish"})
+    add_decision(database, uid["r2"], "r2", "undecided")
+    add_decision(database, uid["r3"], "r3", "fired", actions={"alert": "critical"})
+    add_decision(database, uid["r4"], "r4", "fired", actions={"alert": "info"})
+    assert needed(database) == [("hold", "r1", "a"), ("alert", "r3", "enter"), ("undecided", "r2", "enter")]
+    add_decision(database, uid["r2"], "r2", "quiet")
+    add_decision(database, uid["r3"], "r3", "quiet")
+    assert needed(database) == [("hold", "r1", "a")]
+    with database.write() as connection:
+        connection.execute(update(tables.decision).values(waits=False, released_by="ada", released_at=NOW))
+    assert needed(database) == []
+
+
+def test_a_dataset_that_is_older_than_it_may_be_needs_somebody(database: Database) -> None:
+    uid = applied(database).datasets["silver.orders"].uid
+    add_state(database, uid, "silver.orders", 10, NOW - timedelta(days=2, seconds=1))
+    assert needed(database) == [("stale", "silver.orders", "L")]
+    (row,) = overview(database, now=NOW).freshness
+    assert row.stale
+    assert overview(database, now=NOW - timedelta(days=1)).attention == ()
+
+
+def test_pipelines_show_their_last_runs_and_what_is_usual(database: Database) -> None:
+    uid = applied(database).pipelines["orders"].uid
+    for number in range(1, 15):
+        add_run(database, uid, "orders", "failed" if number == 7 else "succeeded")
+    (row,) = overview(database, now=NOW).pipelines
+    assert [mark.number for mark in row.last] == list(range(3, 15))
+    assert row.last[4].state == State.FAILED
+    assert row.took == 140, "the fourteenth run takes 10 s times its number"
+    assert row.usual == 95, "the median of the newest ten successes: 5, 6, 8, 9 … 14"
+    assert row.next_at is not None
+
+
+def test_a_run_under_way_shows_its_progress_first(database: Database) -> None:
+    task = {"tasks": {"t": {"kind": "transform", "to": "d", "sql": "SELECT 1 AS a"}}}
+    document = Blueprint.model_validate({"datasets": {"d": {}}, "pipelines": {"a": task, "b": task, "c": task}})
+    uids = {key: value.uid for key, value in applied(database, document).pipelines.items()}
+    add_run(database, uids["a"], "a", "succeeded")
+    _, run_id = add_run(database, uids["b"], "b", "running", ended_at=None)
+    states = (("x", "succeeded", None), ("y", "running", {"rows": 5}), ("z", "queued", None))
+    with database.write() as connection:
+        rows: list[dict[str, Any]] = [
+            {"id": key, "task_key": key, "task_uid": key, "position": place, "state": state, "progress": said}
+            for place, (key, state, said) in enumerate(states)
+        ]
+        common = {
+            "run_id": run_id,
+            "attempt": 1,
+            "kind": "transform",
+            "upstream": [],
+            "changed": next_change(connection),
+        }
+        for row in rows:
+            connection.execute(insert(tables.task_run).values(**row, **common))
+    found = overview(database, now=NOW).pipelines
+    assert [row.key for row in found] == ["b", "a", "c"]
+    progress = found[0].progress
+    assert progress is not None
+    assert (progress.done, progress.total, progress.task_key, progress.said) == (1, 3, "y", {"rows": 5})
+    assert found[0].took is None
+
+
+def test_models_show_their_champion_its_newest_measure_and_drift(database: Database) -> None:
+    found = applied(database)
+    model, monitor = found.models["returns"].uid, found.monitors["returns_watch"].uid
+    add_version(database, model, "returns", 1, 0.70, "champion")
+    for month in range(3):
+        end = NOW - timedelta(days=30 * (3 - month))
+        add_figure(database, monitor, "psi", 0.1 * month, end, "amount")
+        add_figure(database, monitor, "psi", 0.05, end, "hour")
+        add_figure(database, monitor, "psi_threshold", 9.0, end, "hour")
+        add_figure(database, monitor, "roc_auc", 0.6 + 0.01 * month, end, "version:1")
+        add_figure(database, monitor, "roc_auc", 0.9, end, "version:2")
+    (health,) = overview(database, now=NOW).models
+    assert health.model.champion == 1
+    assert health.model.metric_value == 0.70
+    assert health.measured == 0.62
+    assert health.drift == (0.05, 0.1, 0.2)
+    assert health.monitors == ("returns_watch",)
+
+
+def test_changes_tell_the_tables_in_which_something_moved(database: Database) -> None:
+    found = applied(database)
+    start = changed_since(database, 0)
+    assert start.tables == {"definition", "revision"}
+    assert not changed_since(database, start.newest)
+    add_run(database, found.pipelines["orders"].uid, "orders", "queued")
+    later = changed_since(database, start.newest)
+    assert (later.tables, later.newest) == ({"run"}, start.newest + 1)
+    assert not changed_since(database, later.newest)
