@@ -6,16 +6,16 @@ Runs and decisions come newest first, definitions by key.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, case, cast, exists, func, literal, select, types
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, exists, func, select
 
 from metadata import tables
 from metadata.database import Database
-from metadata.definitions import LAYOUTS, definition, reference
+from metadata.definitions import LAYOUTS, definition
+from metadata.rows.catalog import DefinitionRow, count_kinds, list_definitions, part_table, users
 from metadata.rows.decisions import Decision, to_decision
 from metadata.rows.filters import (
     Language,
@@ -34,22 +34,25 @@ from metadata.rows.runs import Run, to_run
 from metadata.states import State
 from metadata.values import period, utc_now
 
-__all__ = ["COUNT_CAP", "Cursor", "Page"]
-
-
-@dataclass(frozen=True)
-class DefinitionRow:
-    """A definition in a list. `about` says in a few words what is particular to its kind."""
-
-    uid: str
-    kind: str
-    key: str
-    about: str
-    description: str
-    owner: str
-    tags: tuple[str, ...]
-    revision_changed: int
-    used_by: int
+__all__ = [
+    "COUNT_CAP",
+    "Cursor",
+    "DatasetRow",
+    "DefinitionRow",
+    "ModelRow",
+    "Page",
+    "ScheduleRow",
+    "VersionRow",
+    "count_kinds",
+    "is_stale",
+    "list_datasets",
+    "list_decisions",
+    "list_definitions",
+    "list_models",
+    "list_runs",
+    "list_schedules",
+    "list_versions",
+]
 
 
 @dataclass(frozen=True)
@@ -176,49 +179,6 @@ def list_decisions(
         return page(connection, query, decision.c.number, to_decision, after=after, limit=limit, newest_first=True)
 
 
-def list_definitions(
-    database: Database, kind: str | None = None, words: str = "", *, after: Cursor | None = None, limit: int = 50
-) -> Page[DefinitionRow]:
-    """Definitions of a kind by key, or of all kinds. Fields: kind, key, owner, tag, revision, used, about."""
-    used, about = _used_by(), _about()
-    place: ColumnElement[str] = definition.c.key
-    if kind is None:
-        place = (definition.c.kind + literal(" ") + definition.c.key).label("place")
-    language = Language(
-        {
-            "kind": exact_field(definition.c.kind),
-            "key": exact_field(definition.c.key),
-            "owner": text_field(definition.c.owner),
-            "tag": tag_field(definition.c.tags),
-            "revision": number_field(definition.c.revision_changed),
-            "used": number_field(used),
-            "about": text_field(about),
-        },
-        definition.c.key,
-        (definition.c.key, definition.c.description, definition.c.owner, about),
-    )
-    columns = [definition.c[name] for name in ("uid", "kind", "description", "owner", "tags", "revision_changed")]
-    query = select(
-        *columns, definition.c.key, place if kind is None else literal(0), about.label("about"), used.label("used_by")
-    ).where(*conditions(words, language))
-    if kind is not None:
-        query = query.where(definition.c.kind == kind)
-
-    def make(row: RowMapping) -> DefinitionRow:
-        values = {name: row[name] for name in DefinitionRow.__dataclass_fields__}
-        return DefinitionRow(**{**values, "tags": tuple(row["tags"])})
-
-    with database.read() as connection:
-        return page(connection, query, place, make, after=after, limit=limit)
-
-
-def count_kinds(database: Database) -> dict[str, int]:
-    """How many definitions there are of each kind; kinds without any are there with 0."""
-    query = select(definition.c.kind, func.count()).group_by(definition.c.kind)
-    with database.read() as connection:
-        return {**dict.fromkeys(LAYOUTS, 0), **{row[0]: row[1] for row in connection.execute(query)}}
-
-
 def list_datasets(
     database: Database,
     words: str = "",
@@ -231,9 +191,9 @@ def list_datasets(
     now = now or utc_now()
     dataset, storage, state, used = (
         LAYOUTS["dataset"].table,
-        _part("dataset", "storage"),
+        part_table("dataset", "storage"),
         tables.dataset_state,
-        _used_by(),
+        users(),
     )
     with database.read() as connection:
         language = Language(
@@ -409,42 +369,6 @@ def list_schedules(
 def _where(joined: ColumnElement[bool], matcher: Matcher) -> Matcher:
     """Matches a row of another table that belongs to this one."""
     return lambda value: exists().where(and_(joined, matcher(value)))
-
-
-def _part(kind: str, field: str) -> Any:
-    return LAYOUTS[kind].parts[field].table
-
-
-def _used_by() -> ColumnElement[int]:
-    other = reference.alias("used")
-    users = select(func.count(other.c.from_uid.distinct())).where(other.c.to_uid == definition.c.uid)
-    return users.correlate(definition).scalar_subquery()
-
-
-def _about() -> ColumnElement[str]:
-    """A few words on a definition of any kind."""
-    tables_of: Mapping[str, Any] = {kind: layout.table for kind, layout in LAYOUTS.items()}
-
-    def one(table: Any, what: ColumnElement[Any], link: str = "uid") -> ColumnElement[Any]:
-        return select(what).where(table.c[link] == definition.c.uid).correlate(definition).scalar_subquery()
-
-    def count(table: Any, link: str, word: str) -> ColumnElement[Any]:
-        return one(table, cast(func.count(), types.Text) + literal(f" {word}"), link)
-
-    dataset, storage = tables_of["dataset"], _part("dataset", "storage")
-    feature, task = LAYOUTS["feature_set"].entries["features"].table, LAYOUTS["pipeline"].entries["tasks"].table
-    words = {
-        "connection": one(tables_of["connection"], tables_of["connection"].c.kind),
-        "dataset": func.coalesce(one(dataset, dataset.c.layer + literal(" ")), literal(""))
-        + one(storage, storage.c.mode, "dataset_uid"),
-        "feature_set": count(feature, "feature_set_uid", "features"),
-        "model": one(tables_of["model"], tables_of["model"].c.metric),
-        "monitor": one(tables_of["monitor"], tables_of["monitor"].c.model),
-        "decision": one(tables_of["decision"], tables_of["decision"].c.after),
-        "pipeline": count(task, "pipeline_uid", "tasks"),
-        "schedule": one(tables_of["schedule"], tables_of["schedule"].c.cron),
-    }
-    return case(words, value=definition.c.kind, else_=literal(""))
 
 
 def _newest_alias(alias: str) -> ColumnElement[Any]:

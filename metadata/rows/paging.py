@@ -51,5 +51,5 @@ def page(
         one = query.with_only_columns(literal(1).label("one"), maintain_column_froms=True)
         some = one.limit(COUNT_CAP + 1).subquery()
         total = int(connection.execute(select(func.count()).select_from(some)).scalar_one())
-    following = shown[-1][key.key] if there_is_more and shown else None
+    following = shown[-1][str(key.key)] if there_is_more and shown else None
     return Page(tuple(make(row) for row in shown), following, min(total, COUNT_CAP), total > COUNT_CAP)
