@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from flows import scoring
 from flows.estimators import model_pipeline, new_estimator
@@ -17,8 +19,9 @@ from metadata.plan import canonical_json
 from metadata.rows.models import ModelFeature
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
+
+Numbers = NDArray[np.float64]
 
 LOWER_IS_BETTER = frozenset({"log_loss", "rmse", "mae"})
 
@@ -34,7 +37,7 @@ class Fitted:
     pipeline: Any
     train: pd.DataFrame
     test: pd.DataFrame
-    test_scores: np.ndarray[Any, Any]
+    test_scores: Numbers
     metrics: dict[str, float]
 
 
@@ -71,12 +74,13 @@ def fit(
 ) -> Fitted:
     """Fit on the older rows and measure on the newest share; one thread, so that Spark beside it is not starved.
 
-    Raises UnfitRowsError when the rows do not suffice, PilothouseError PH603–PH605 for the estimator and PH607 when the
-    fit itself fails.
+    Raises UnfitRowsError when the rows do not suffice, PilothouseError PH603–PH605 for the estimator, PH612 for
+    a metric of another kind of model, PH608 for a label that is not binary, PH607 when the fit itself fails.
     """
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     binary = definition.predicts.kind == "binary"
+    _check_metric(definition)
     train, test = split_by_time(rows, event_time, definition.trained_on.test)
     if train.empty:
         raise UnfitRowsError(f"{len(rows)} mature rows are too few to set {definition.trained_on.test:.0%} apart")
@@ -103,26 +107,43 @@ def fit(
     return Fitted(pipeline, train, test, found, metrics(definition.predicts.kind, test[LABEL].to_numpy(), found))
 
 
-def metrics(kind: str, labels: np.ndarray[Any, Any], scores: np.ndarray[Any, Any]) -> dict[str, float]:
-    """Metrics by name; those without a value on these rows (no row, or one class only) are left out."""
+METRICS = {
+    "binary": ("roc_auc", "average_precision", "accuracy", "log_loss"),
+    "regression": ("rmse", "mae", "r2"),
+}
+"""Metrics of each kind of model."""
+
+
+def metrics(kind: str, labels: Numbers, scores: Numbers) -> dict[str, float]:
+    """Metrics by name; those without a value on these rows are left out."""
+    found = {name: metric(name, labels, scores) for name in METRICS[kind]}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def metric(name: str, labels: Numbers, scores: Numbers) -> float | None:
+    """One metric as scikit-learn defines it; None where it has no value: on no row, one class only, one row for r2."""
     from sklearn import metrics as measures
 
-    if not len(labels):
-        return {}
-    if kind == "regression":
-        found = {
-            "rmse": measures.root_mean_squared_error(labels, scores),
-            "mae": measures.mean_absolute_error(labels, scores),
-        }
-        return {**found, "r2": float(measures.r2_score(labels, scores))} if len(labels) > 1 else found
-    found = {
-        "accuracy": measures.accuracy_score(labels, scores >= 0.5),
-        "log_loss": measures.log_loss(labels, scores, labels=[0, 1]),
-    }
-    if len(set(labels)) == 2:
-        found["roc_auc"] = measures.roc_auc_score(labels, scores)
-        found["average_precision"] = measures.average_precision_score(labels, scores)
-    return {name: float(value) for name, value in found.items()}
+    if not len(labels) or (name == "r2" and len(labels) < 2):
+        return None
+    if name in ("roc_auc", "average_precision") and len(np.unique(labels)) < 2:
+        return None
+    match name:
+        case "accuracy":
+            value = measures.accuracy_score(labels, scores >= 0.5)
+        case "log_loss":
+            value = measures.log_loss(labels, scores, labels=[0, 1])
+        case "rmse":
+            value = measures.root_mean_squared_error(labels, scores)
+        case "mae":
+            value = measures.mean_absolute_error(labels, scores)
+        case "r2":
+            value = measures.r2_score(labels, scores)
+        case "average_precision":
+            value = measures.average_precision_score(labels, scores)
+        case _:
+            value = measures.roc_auc_score(labels, scores)
+    return float(value)
 
 
 def advantage(metric: str, challenger: float, champion: float) -> float:
@@ -153,9 +174,15 @@ def digest(definition: Model, features: Sequence[ModelFeature], rows: pd.DataFra
     return total.hexdigest()
 
 
-def history(oldest: datetime, newest: datetime) -> float:
-    """Days from the oldest to the newest mature row."""
-    return (newest - oldest).total_seconds() / 86_400
+def _check_metric(definition: Model) -> None:
+    fitting = METRICS[definition.predicts.kind]
+    if definition.metric not in fitting:
+        raise PilothouseError(
+            "PH612",
+            f"metric {definition.metric}",
+            f"it is none of a {definition.predicts.kind} model",
+            f"set metric to one of {', '.join(fitting)} in the blueprint (e)",
+        )
 
 
 def _check_binary(definition: Model, labels: pd.Series[float]) -> None:

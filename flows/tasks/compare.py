@@ -10,7 +10,6 @@ import pickle
 from typing import Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from flows import scoring
 from flows.context import Figure, Outcome, TaskContext
@@ -18,12 +17,10 @@ from flows.model_rows import collect, pinned_relation
 from flows.model_sql import LABEL, Relation, instant, labelled_rows, model_columns
 from flows.registry import Registry
 from flows.schema import quoted
-from flows.training import advantage, good_enough, in_order, inputs_of, metrics
+from flows.training import Numbers, advantage, good_enough, in_order, inputs_of, metric
 from metadata.kinds import Model
 from metadata.rows.models import ModelVersion, challenger, champion
 from metadata.tasks.compare import Compare
-
-Scores = NDArray[np.float64]
 
 FEWEST_ROWS = 100
 """Rows below which a difference says nothing."""
@@ -44,13 +41,13 @@ def run(context: TaskContext) -> Outcome:
     labels, scores = _scored(context, key, relation, old, new)
     if len(labels) < FEWEST_ROWS:
         return Outcome(skipped=f"only {len(labels)} mature rows are new to both versions; {FEWEST_ROWS} are needed")
-    values = [metrics(model.predicts.kind, labels, found).get(model.metric) for found in scores]
+    values = [metric(model.metric, labels, found) for found in scores]
     if values[0] is None or values[1] is None:
         return Outcome(skipped=f"{model.metric} has no value on the {len(labels)} rows: they all have one label")
     return _judged(model, old, new, (values[0], values[1]), interval(model, labels, scores), len(labels))
 
 
-def interval(model: Model, labels: Scores, scores: tuple[Scores, Scores]) -> tuple[float, float]:
+def interval(model: Model, labels: Numbers, scores: tuple[Numbers, Numbers]) -> tuple[float, float]:
     """The 95 % percentile interval of the difference, by a paired bootstrap over rows (Efron and Tibshirani, 1993).
 
     Seeded by the estimator's seed; resamples on which the metric has no value are left out.
@@ -59,7 +56,7 @@ def interval(model: Model, labels: Scores, scores: tuple[Scores, Scores]) -> tup
     differences = []
     for _ in range(RESAMPLES):
         rows = draw.integers(0, len(labels), len(labels))
-        found = [metrics(model.predicts.kind, labels[rows], each[rows]).get(model.metric) for each in scores]
+        found = [metric(model.metric, labels[rows], each[rows]) for each in scores]
         if found[0] is not None and found[1] is not None:
             differences.append(advantage(model.metric, challenger=found[1], champion=found[0]))
     low, high = np.percentile(differences, [2.5, 97.5])
@@ -68,7 +65,7 @@ def interval(model: Model, labels: Scores, scores: tuple[Scores, Scores]) -> tup
 
 def _scored(
     context: TaskContext, key: str, relation: Relation, old: ModelVersion, new: ModelVersion
-) -> tuple[Scores, tuple[Scores, Scores]]:
+) -> tuple[Numbers, tuple[Numbers, Numbers]]:
     """Labels, and the scores of champion and challenger, of the rows that both are compared on."""
     model, columns = context.plan.models[key], model_columns(context.plan, key)
     time = quoted(columns.event_time)
@@ -81,7 +78,7 @@ def _scored(
     rows = in_order(rows, columns.event_time, columns.entity, f"model {key}")
     registry = Registry.of(context.settings)
 
-    def score(version: ModelVersion) -> Scores:
+    def score(version: ModelVersion) -> Numbers:
         loaded: Any = pickle.loads(registry.model_bytes(version.source))  # noqa: S301 - the registry is trusted as code
         return scoring.scores(loaded, scoring.prepare(rows, inputs_of(version.features)), model.predicts.kind)
 
