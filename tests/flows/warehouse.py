@@ -128,9 +128,9 @@ class Warehouse:
         ]
 
     def quarantined(self, dataset: str) -> list[dict[str, Any]]:
-        """The rows of a dataset that were set aside."""
+        """The rows of a dataset that were set aside, by their column id."""
         path = quarantine_path(self.settings, self.plan.datasets[dataset])
-        return [row.asDict() for row in self.spark.sql(f"SELECT * FROM delta.`{path}` ORDER BY 1").collect()]
+        return [row.asDict() for row in self.spark.sql(f"SELECT * FROM delta.`{path}` ORDER BY id").collect()]
 
     def state(self, dataset: str) -> batches.DatasetState:
         """What the metadata says of a dataset."""

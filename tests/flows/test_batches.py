@@ -1,0 +1,278 @@
+"""Exactly once: whatever dies between intent, write and close, the tables end as if nothing had happened."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from flows import batches as writing
+from flows import storing
+from flows.tasks import ingest
+from metadata import tables
+from metadata.intents import Intent
+from metadata.rows import batches, runs
+from metadata.states import BatchState, State
+from metadata.values import utc_now
+from tests.flows.conftest import SparkAddress
+from tests.flows.warehouse import Warehouse
+
+pytestmark = pytest.mark.slow
+
+
+class DeadError(BaseException):
+    """The process ends here."""
+
+
+def define(house: Warehouse) -> None:
+    house.define(
+        datasets={
+            "bronze.x": {"columns": {"id": "long", "v": "string"}},
+            "silver.x": {
+                "storage": {"mode": "merge", "keys": ["id"]},
+                "quality": {"named": {"expect": "v IS NOT NULL", "otherwise": "quarantine"}},
+            },
+            "gold.x": {"storage": {"mode": "overwrite"}},
+            "gold.log": {"storage": {"mode": "append"}},
+        },
+        pipelines={
+            "flow": {
+                "tasks": {
+                    "take": {
+                        "kind": "ingest",
+                        "from": {"connection": "landing", "files": "*.csv"},
+                        "to": "bronze.x",
+                    },
+                    "clean": {
+                        "kind": "transform",
+                        "to": "silver.x",
+                        "reads": {"bronze.x": "new"},
+                        "sql": "SELECT id, v FROM bronze.x",
+                    },
+                    "count": {
+                        "kind": "transform",
+                        "to": "gold.x",
+                        "sql": "SELECT v, count(*) AS n FROM silver.x GROUP BY v",
+                    },
+                    "log": {"kind": "transform", "to": "gold.log", "sql": "SELECT sum(n) AS n FROM gold.x"},
+                }
+            }
+        },
+    )
+
+
+def contents(house: Warehouse) -> dict[str, Any]:
+    """All that a reader sees."""
+    found: dict[str, Any] = {key: house.rows(key, order="ALL") for key in house.plan.datasets}
+    found["aside"] = [(row["id"], row["_reasons"]) for row in house.quarantined("silver.x")]
+    found["rows"] = {key: house.state(key).rows for key in house.plan.datasets}
+    return found
+
+
+def land_first(house: Warehouse) -> None:
+    house.land("a.csv", "id,v\n1,a\n2,\n3,c\n")
+
+
+def land_second(house: Warehouse) -> None:
+    house.land("b.csv", "v,id\nz,1\nd,4\n,5\n")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, spark: Any) -> dict[str, Any]:
+    house = Warehouse(tmp_path_factory.mktemp("undisturbed"), spark)
+    define(house)
+    land_first(house)
+    house.run()
+    land_second(house)
+    house.run()
+    return contents(house)
+
+
+def before_the_write(patch: pytest.MonkeyPatch) -> None:
+    def die(*_: Any) -> Any:
+        raise DeadError
+
+    patch.setattr(storing, "_put", die)
+
+
+def after_the_write(patch: pytest.MonkeyPatch) -> None:
+    def die(*_: Any) -> Any:
+        raise DeadError
+
+    patch.setattr(batches, "close_batch", die)
+
+
+def after_the_close(patch: pytest.MonkeyPatch) -> None:
+    close = batches.close_batch
+
+    def die(*arguments: Any) -> Any:
+        close(*arguments)
+        raise DeadError
+
+    patch.setattr(batches, "close_batch", die)
+
+
+def after_the_intent(patch: pytest.MonkeyPatch) -> None:
+    opened = batches.open_batch
+
+    def die(*arguments: Any) -> Any:
+        opened(*arguments)
+        raise DeadError
+
+    patch.setattr(batches, "open_batch", die)
+
+
+SEAMS = (after_the_intent, before_the_write, after_the_write, after_the_close)
+
+
+@pytest.mark.parametrize("task", ["take", "clean", "log"])
+def test_a_task_that_dies_at_every_step_is_finished_by_its_retry(
+    tmp_path: Path, spark: Any, undisturbed: dict[str, Any], task: str
+) -> None:
+    house = Warehouse(tmp_path, spark)
+    define(house)
+    land_first(house)
+    run = house.start()
+    for key in [one.key for one in house.plan.tasks]:
+        for seam in SEAMS if key == task else ():
+            with pytest.MonkeyPatch.context() as patch, pytest.raises(DeadError):
+                seam(patch)
+                house.execute(run, key)
+        outcome = house.execute(run, key)
+        assert outcome.skipped is None and outcome.rows_out
+    land_second(house)
+    house.run()
+    assert contents(house) == undisturbed
+
+
+@pytest.mark.parametrize("seam", [before_the_write, after_the_write])
+def test_the_next_run_finishes_what_a_dead_run_left(
+    tmp_path: Path, spark: Any, seam: Callable[[pytest.MonkeyPatch], None]
+) -> None:
+    house = Warehouse(tmp_path, spark)
+    define(house)
+    land_first(house)
+    dead = house.start()
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(DeadError):
+        seam(patch)
+        house.execute(dead, "take")
+    house.land("c.csv", "id,v\n9,late\n")
+    assert house.run("take").rows_out == 1
+    assert house.rows("bronze.x", order="id") == [(1, "a"), (2, None), (3, "c"), (9, "late")]
+    assert house.state("bronze.x").rows == 4
+    assert batches.new_inputs(house.database, "reader", house.plan.datasets["bronze.x"].uid) == ((1, 2), ())
+    assert house.execute(dead, "take").rows_out == 3
+
+
+SCRIPT = """
+import os, signal, sys
+from pathlib import Path
+from flows import batches as writing, engine, storing
+from metadata.rows import batches, runs
+from tests.flows.test_batches import define
+from tests.flows.warehouse import Warehouse
+
+folder, remote, number, task, seam = sys.argv[1:]
+house = Warehouse(Path(folder), engine.connect(remote))
+define(house)
+module, name = {"write": (storing, "_put"), "close": (batches, "close_batch")}[seam]
+setattr(module, name, lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+house.execute(runs.find_run(house.database, int(number)), task)
+"""
+
+
+@pytest.mark.parametrize("seam", ["write", "close"])
+def test_kill_9(tmp_path: Path, spark: Any, spark_server: SparkAddress, undisturbed: dict[str, Any], seam: str) -> None:
+    house = Warehouse(tmp_path, spark)
+    define(house)
+    land_first(house)
+    run = house.start()
+    house.execute(run, "take")
+    arguments = [str(tmp_path), spark_server.remote, str(run.number), "clean", seam]
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, *arguments], cwd=Path(__file__).parents[2], capture_output=True, text=True
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    with house.database.write() as link:
+        link.execute(update(tables.task_run).values(heartbeat_at=utc_now() - timedelta(seconds=30)))
+    land_second(house)
+    for task in ("clean", "count", "log"):
+        house.execute(run, task)
+    house.run()
+    assert contents(house) == undisturbed
+
+
+def test_a_live_owner_is_waited_for(tmp_path: Path, spark: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    house = Warehouse(tmp_path, spark)
+    define(house)
+    land_first(house)
+    run, other = house.start(), house.start()
+    context = house.context(other, "take")
+    intent = ingest.intend(context)
+    assert isinstance(intent, Intent)
+    held = batches.open_batch(house.database, context.plan.datasets["bronze.x"].uid, writing._owner(context), intent)
+    assert held is not None
+    waits: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        assert batches.get_batch(house.database, held.id).state == BatchState.OPEN
+        if len(waits) == 2:
+            batches.refuse_batch(house.database, held)
+
+    monkeypatch.setattr(writing.time, "sleep", sleep)
+    assert house.execute(run, "take").rows_out == 3
+    assert len(waits) == 2
+
+
+def test_a_file_that_changes_under_the_reader_is_intended_anew(
+    tmp_path: Path, spark: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = Warehouse(tmp_path, spark)
+    define(house)
+    land_first(house)
+    opened, changes = batches.open_batch, ["id,v\n7,new\n"]
+
+    def change(*arguments: Any) -> Any:
+        batch = opened(*arguments)
+        if changes:
+            house.land("a.csv", changes.pop())
+        return batch
+
+    monkeypatch.setattr(batches, "open_batch", change)
+    assert house.run("take").rows_out == 1
+    assert house.rows("bronze.x") == [(7, "new")]
+
+
+def test_a_finished_batch_is_not_built_again(tmp_path: Path, spark: Any) -> None:
+    """What was committed stays, even if its file has changed before anybody could close the batch."""
+    house = Warehouse(tmp_path, spark)
+    define(house)
+    land_first(house)
+    run = house.start()
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(DeadError):
+        after_the_write(patch)
+        house.execute(run, "take")
+    house.land("a.csv", "id,v\n8,other\n")
+    outcome = house.execute(run, "take")
+    assert outcome.rows_out == 4
+    assert sorted(house.rows("bronze.x", order="id")) == [(1, "a"), (2, None), (3, "c"), (8, "other")]
+
+
+def test_doing_all_again_appends_again(tmp_path: Path, spark: Any) -> None:
+    house = Warehouse(tmp_path, spark)
+    define(house)
+    land_first(house)
+    house.run()
+    run = runs.find_run(house.database, 1)
+    runs.set_run_state(house.database, run.id, State.SUCCEEDED)
+    again = runs.new_attempt(house.database, run.id, "all", "tests")
+    assert house.execute(again, "log").rows_out == 1
+    assert len(house.rows("gold.log")) == 2

@@ -1,0 +1,160 @@
+"""A database as a source: whole, or above a watermark; odd types; what would be lost is said."""
+
+from __future__ import annotations
+
+import sqlite3
+import uuid
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from metadata.errors import PilothouseError
+from tests.flows.warehouse import Warehouse
+
+pytestmark = pytest.mark.slow
+
+
+class Crm:
+    """A source database with one table."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "crm.db"
+        self.run("CREATE TABLE obs (id INTEGER, at TIMESTAMP, v TEXT)")
+
+    def run(self, statement: str, *values: Any) -> None:
+        with sqlite3.connect(self.path) as link:
+            link.execute(statement, values)
+
+
+@pytest.fixture
+def house(tmp_path: Path, spark: Any) -> Warehouse:
+    return Warehouse(tmp_path, spark)
+
+
+@pytest.fixture
+def crm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Crm:
+    made = Crm(tmp_path)
+    monkeypatch.setenv("CRM_URL", f"sqlite:///{made.path}")
+    return made
+
+
+def define(house: Warehouse, table: str = "obs", watermark: dict[str, Any] | None = None, **dataset: Any) -> None:
+    house.define(
+        connections={"crm": {"kind": "sql", "url": "env:CRM_URL"}},
+        datasets={"bronze.x": dataset},
+        pipelines={
+            "flow": {
+                "tasks": {
+                    "take": {
+                        "kind": "ingest",
+                        "from": {"connection": "crm", "table": table, "watermark": watermark},
+                        "to": "bronze.x",
+                    }
+                }
+            }
+        },
+    )
+
+
+def test_goes_on_from_the_watermark(house: Warehouse, crm: Crm) -> None:
+    define(house, watermark={"column": "at", "lookback": "2 d"}, storage={"mode": "merge", "keys": ["id"]})
+    assert "nothing new in obs" in str(house.run().skipped)
+    crm.run("INSERT INTO obs VALUES (1, '2024-01-01 00:00:00', 'a'), (2, '2024-01-05 00:00:00', 'b')")
+    assert house.run().rows_out == 2
+    crm.run("INSERT INTO obs VALUES (3, '2024-01-04 00:00:00', 'late'), (4, '2023-12-01 00:00:00', 'too late')")
+    crm.run("INSERT INTO obs VALUES (5, '2024-01-06 12:00:00', 'c')")
+    assert house.run().rows_out == 3
+    assert [row[0] for row in house.rows("bronze.x")] == [1, 2, 3, 5]
+    assert house.rows("bronze.x")[0] == (1, datetime(2024, 1, 1), "a")
+
+
+def test_without_lookback_only_what_lies_above(house: Warehouse, crm: Crm) -> None:
+    define(house, watermark={"column": "id"})
+    crm.run("INSERT INTO obs VALUES (1, NULL, 'a'), (2, NULL, 'b')")
+    assert house.run().rows_out == 2
+    assert house.run().skipped == "nothing new in obs above id 2"
+    crm.run("INSERT INTO obs VALUES (3, NULL, 'c')")
+    assert house.run().rows_out == 1
+    assert house.state("bronze.x").rows == 3
+
+
+def test_rows_without_a_watermark(house: Warehouse, crm: Crm) -> None:
+    crm.run("INSERT INTO obs VALUES (1, '2024-01-01 00:00:00', 'a'), (2, NULL, 'b')")
+    define(house, watermark={"column": "at"})
+    with pytest.raises(PilothouseError, match=r"PH253 .*1 rows have no at"):
+        house.run()
+    define(house, watermark={"column": "at", "nulls": "include"})
+    with pytest.raises(PilothouseError, match=r"PH253 .*appended again by every run"):
+        house.run()
+    define(house, watermark={"column": "at", "nulls": "include"}, storage={"mode": "merge", "keys": ["id"]})
+    assert house.run().rows_out == 2
+
+
+def test_the_whole_table(house: Warehouse, crm: Crm) -> None:
+    define(house, storage={"mode": "overwrite"})
+    crm.run("INSERT INTO obs VALUES (1, NULL, 'a')")
+    house.run()
+    crm.run("UPDATE obs SET v = 'z'")
+    house.run()
+    assert house.rows("bronze.x", columns="id, v") == [(1, "z")]
+
+
+def test_odd_types(house: Warehouse, crm: Crm) -> None:
+    engine = sa.create_engine(f"sqlite:///{crm.path}")
+    meta = sa.MetaData()
+    table = sa.Table(
+        "odd stuff",
+        meta,
+        sa.Column("Big Number", sa.BigInteger),
+        sa.Column("money", sa.Numeric(12, 3)),
+        sa.Column("day", sa.Date),
+        sa.Column("yes", sa.Boolean),
+        sa.Column("raw", sa.LargeBinary),
+        sa.Column("doc", sa.JSON),
+        sa.Column("who", sa.Uuid),
+        sa.Column("ratio", sa.Float),
+        sa.Column("empty", sa.Integer),
+    )
+    meta.create_all(engine)
+    identity = uuid.UUID(int=7)
+    values = (2**60, Decimal("123456.789"), date(2024, 2, 29), True, b"\x00\xff", {"a": [1]}, identity, 0.1, None)
+    with engine.begin() as link:
+        link.execute(table.insert().values(values))
+    define(house, table="odd stuff")
+    house.run()
+    row = house.rows("bronze.x")[0]
+    assert row[:5] == (2**60, Decimal("123456.789"), date(2024, 2, 29), True, bytearray(b"\x00\xff"))
+    assert row[5] == '{"a":[1]}' and row[7:] == (0.1, None)
+    assert list(house.state("bronze.x").columns)[:2] == ["Big_Number", "money"]
+
+
+def test_faults_say_what_and_never_the_url(house: Warehouse, crm: Crm, monkeypatch: pytest.MonkeyPatch) -> None:
+    define(house, table="observations")
+    with pytest.raises(PilothouseError, match=r"PH251 .*no table observations; there are obs"):
+        house.run()
+    define(house, watermark={"column": "att"})
+    with pytest.raises(PilothouseError, match=r"PH252 .*no such column; the nearest is at"):
+        house.run()
+    crm.run("INSERT INTO obs VALUES ('many', '2024-01-01 00:00:00', 'a')")
+    define(house)
+    with pytest.raises(PilothouseError, match=r"PH255 .*column id holds 'many'"):
+        house.run()
+    monkeypatch.setenv("CRM_URL", "postgresql+psycopg://me:hunter2@127.0.0.1:1/none")
+    with pytest.raises(PilothouseError, match=r"PH250") as refused:
+        house.run()
+    assert "hunter2" not in str(refused.value.fault.model_dump())
+    monkeypatch.delenv("CRM_URL")
+    with pytest.raises(PilothouseError, match=r"PH230 .*CRM_URL is not set"):
+        house.run()
+
+
+def test_instants_are_utc(house: Warehouse, crm: Crm) -> None:
+    define(house, columns={"id": "int", "at": "timestamp", "v": "string"})
+    crm.run("INSERT INTO obs VALUES (1, '2024-07-01 12:30:00.000000', 'a')")
+    house.run()
+    found = house.rows("bronze.x", columns="date_format(at, \"yyyy-MM-dd'T'HH:mm:ssXXX\")")
+    assert found == [("2024-07-01T12:30:00Z",)]

@@ -1,0 +1,116 @@
+"""Quality rules: what happens to a bad row, and what is said of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.batches import quarantine_path
+from metadata.errors import PilothouseError
+from metadata.rows import batches
+from tests.flows.warehouse import Warehouse
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def house(tmp_path: Path, spark: Any) -> Warehouse:
+    return Warehouse(tmp_path, spark)
+
+
+def define(house: Warehouse, **dataset: Any) -> None:
+    dataset.setdefault("columns", {"id": "long", "v": "long", "email": "string"})
+    house.define(
+        datasets={"bronze.x": dataset},
+        pipelines={
+            "flow": {
+                "tasks": {
+                    "take": {"kind": "ingest", "from": {"connection": "landing", "files": "*.csv"}, "to": "bronze.x"}
+                }
+            }
+        },
+    )
+
+
+RULES = {
+    "small": {"expect": "v < 10", "otherwise": "quarantine"},
+    "known": {"expect": "email IS NOT NULL", "otherwise": "quarantine"},
+    "one id": {"unique": ["id"], "otherwise": "quarantine"},
+    "even": {"expect": "v % 2 = 0", "otherwise": "warn"},
+    "not 13": {"expect": "v <> 13 OR v IS NULL", "otherwise": "drop"},
+}
+
+
+def test_every_consequence(house: Warehouse) -> None:
+    define(house, quality=RULES)
+    house.land("a.csv", "id,v,email\n1,1,a\n2,20,\n3,,c\n4,4,d\n4,4,d\n5,13,e\n")
+    outcome = house.run()
+    assert (outcome.rows_in, outcome.rows_out, outcome.rows_bad) == (6, 2, 4)
+    assert house.rows("bronze.x") == [(1, 1, "a"), (4, 4, "d")]
+    aside = [(row["id"], row["v"], row["_reasons"]) for row in house.quarantined("bronze.x")]
+    assert aside == [
+        (2, 20, ["small", "known"]),
+        (3, None, ["small", "even"]),
+        (4, 4, ["one id"]),
+        (5, 13, ["small", "even", "not 13"]),
+    ]
+    figures = {(figure.name, figure.slice): figure.value for figure in outcome.figures}
+    assert figures[("bad_share", "small")] == 3 / 6 and figures[("rows_bad", "")] == 4
+    house.land("b.csv", "id,v,email\n1,2,again\n6,6,f\n")
+    assert house.run().rows_out == 1
+    assert house.quarantined("bronze.x")[0]["_reasons"] == ["one id"]
+    assert house.state("bronze.x").rows == 3
+
+
+def test_a_batch_that_is_refused_leaves_nothing(house: Warehouse) -> None:
+    rules = {
+        "known": {"expect": "email IS NOT NULL", "otherwise": "quarantine"},
+        "positive": {"expect": "v > 0", "otherwise": "fail"},
+    }
+    define(house, quality=rules)
+    house.land("a.csv", "id,v,email\n1,1,a\n2,-1,\n3,,c\n")
+    with pytest.raises(PilothouseError) as refused:
+        house.run()
+    fault = refused.value.fault
+    assert (fault.code, fault.thing) == ("PH220", "dataset bronze.x")
+    assert fault.cause == "2 of 3 rows break positive (v > 0)"
+    assert "v=-1" in fault.detail or "id=3" in fault.detail
+    uid = house.plan.datasets["bronze.x"].uid
+    assert batches.state_of(house.database, uid) is None and batches.open_batch_of(house.database, uid) is None
+    assert not Path(quarantine_path(house.settings, house.plan.datasets["bronze.x"])).exists()
+    house.land("a.csv", "id,v,email\n1,1,a\n2,1,\n")
+    outcome = house.run()
+    assert (outcome.rows_out, outcome.rows_bad) == (1, 1)
+
+
+def test_at_most(house: Warehouse) -> None:
+    define(house, quality={"known": {"expect": "email IS NOT NULL", "otherwise": "drop", "at_most": "50 %"}})
+    house.land("a.csv", "id,v,email\n1,1,a\n2,1,\n")
+    assert house.run().rows_out == 1
+    house.land("b.csv", "id,v,email\n3,1,\n")
+    with pytest.raises(PilothouseError, match=r"1 of 1 rows break known .*more than 50 %"):
+        house.run()
+    assert house.state("bronze.x").rows == 1
+
+
+def test_uniqueness_of_what_a_merge_replaces(house: Warehouse) -> None:
+    define(
+        house,
+        storage={"mode": "merge", "keys": ["id"]},
+        quality={"own email": {"unique": ["email"], "otherwise": "quarantine"}},
+    )
+    house.land("a.csv", "id,v,email\n1,1,a\n2,1,b\n")
+    house.run()
+    house.land("b.csv", "id,v,email\n1,5,a\n3,1,b\n4,1,c\n")
+    assert house.run().rows_out == 2
+    assert house.rows("bronze.x") == [(1, 5, "a"), (2, 1, "b"), (4, 1, "c")]
+
+
+def test_warnings_are_counted_in_passing(house: Warehouse) -> None:
+    define(house, quality={"even": {"expect": "v % 2 = 0", "otherwise": "warn"}})
+    house.land("a.csv", "id,v,email\n1,1,a\n2,2,b\n3,,c\n")
+    outcome = house.run()
+    assert (outcome.rows_out, outcome.rows_bad) == (3, 0)
+    assert {figure.slice: figure.value for figure in outcome.figures if figure.name == "bad_share"} == {"even": 2 / 3}
