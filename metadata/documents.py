@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
@@ -12,7 +13,7 @@ from pydantic import ValidationError
 from metadata.errors import PilothouseError
 from metadata.explain import explain
 from metadata.findings import Finding, Locations, Path, Place, instead
-from metadata.kinds import SECTIONS, Blueprint, Definition
+from metadata.kinds import KEY, SECTIONS, Blueprint, Definition
 from metadata.tasks import task_kinds
 from metadata.yaml_text import YamlText, fault, read_yaml
 from metadata.yaml_writer import write_blueprint
@@ -168,7 +169,11 @@ def _merge(
             first = places[section, key]
             cause = f"{section} {key} is there twice (first in {first.file}, line {first.line})"
             findings.append(fault("PH103", name, text.lines.get((section, key), 1), cause, "keep one of them"))
-        into[key] = {} if definition is None else definition
+        if re.match(KEY, key):
+            into[key] = {} if definition is None else definition
+        else:
+            remedy = "write lower-case letters, digits and _, joined by dots"
+            findings.append(fault("PH105", name, text.lines.get((section, key), 1), f"{key!r} is no key", remedy))
 
 
 def _look_for_tails(name: str, text: YamlText, findings: list[Finding]) -> None:

@@ -1,0 +1,229 @@
+"""Integrity checks: each code provoked by a small change to a blueprint that passes all of them."""
+
+from __future__ import annotations
+
+import copy
+from importlib import resources
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from metadata.checks import CHECKS, Finding, check
+from metadata.documents import read_text
+from metadata.kinds import SECTIONS, Blueprint, Definition
+from tests.metadata.blueprints import ORDERS, definitions, orders
+
+FLIGHTS = resources.files("metadata.blueprints").joinpath("flights.yaml").read_text(encoding="utf-8")
+TASKS = "pipelines/orders/tasks"
+REMOVED = object()
+
+
+def changed(**changes: Any) -> Blueprint:
+    """The orders blueprint with values by path, steps joined by `/`."""
+    document: dict[str, Any] = copy.deepcopy(ORDERS)
+    for path, value in changes.items():
+        *steps, last = path.split("/")
+        place = document
+        for step in steps:
+            place = place.setdefault(step, {})
+        if value is REMOVED:
+            del place[last]
+        else:
+            place[last] = value
+    return Blueprint.model_validate(document)
+
+
+def found(**changes: Any) -> list[Finding]:
+    return check(changed(**changes), estimator_prefixes=["sklearn."])
+
+
+def test_nothing_is_wrong_with_blueprints_that_are_right() -> None:
+    assert check(orders(), estimator_prefixes=["sklearn."]) == []
+    document = read_text(FLIGHTS)
+    assert check(document.blueprint, estimator_prefixes=["sklearn."], locations=document.locations) == []
+
+
+def transform(sql: str, to: str = "silver.orders", **more: Any) -> dict[str, Any]:
+    return {"kind": "transform", "to": to, "sql": sql, "reads": {"bronze.orders": "new"}, **more}
+
+
+CLEAN = "SELECT order_id, customer, ordered_at, amount, returned FROM bronze.orders"
+STORED = {"storage": {"mode": "merge", "keys": ["order_id"]}}
+
+PROVOKED: list[tuple[str, dict[str, Any], str, str]] = [
+    ("PH110", {f"{TASKS}/clean/to": "silver.order"}, "no dataset silver.order", "did you mean silver.orders?"),
+    ("PH110", {f"{TASKS}/clean/sql": "SELECT order_id FROM bronze.ordes"}, "bronze.ordes", "bronze.orders"),
+    ("PH110", {"schedules/orders_daily/pipeline": "ordres"}, "no pipeline ordres", "did you mean orders?"),
+    ("PH110", {"models/returns/features": ["order_contxt"]}, "no feature set", "did you mean order_context?"),
+    ("PH111", {f"{TASKS}/ingest/from/connection": "crm"}, "crm is a database", "name a table"),
+    ("PH111", {f"{TASKS}/ingest/from": {"connection": "landing", "table": "t"}}, "landing is a folder", "name files"),
+    ("PH112", {f"{TASKS}/ingest/after": ["clean"]}, "clean → ingest|ingest → clean", "dependencies"),
+    ("PH112", {f"{TASKS}/ingest/after": ["ingest"]}, "ingest → ingest", "dependencies"),
+    ("PH113", {f"{TASKS}/clean/after": ["ingst"]}, "the task ingst", "did you mean ingest?"),
+    ("PH113", {f"{TASKS}/ingest": REMOVED}, "reads bronze.orders, which no other task writes", "let a task write"),
+    ("PH114", {"datasets/features.orders/was": "x", "datasets/silver.orders/was": "x"}, "it was x", "keep one"),
+    ("PH114", {f"{TASKS}/clean/was": "x", f"{TASKS}/train/was": "x"}, "it was x", "keep one"),
+    ("PH115", {f"{TASKS}/My Task": transform(CLEAN, after=["clean"])}, "'My Task' is no key", "lower-case"),
+    ("PH116", {f"{TASKS}/decide2": {"kind": "decide", "decisions": ["retrain"]}}, "retrain returns", "decide"),
+    ("PH117", {f"{TASKS}/clean/reads": {"bronze.orders": "new", "silver.orders": "new"}}, "reads names", "bronze"),
+    ("PH120", {f"{TASKS}/clean/sql": "SELECT * FROM text.`/etc/passwd`"}, "names a path", "one SELECT"),
+    ("PH120", {f"{TASKS}/clean/sql": "SELECT 1;\nDROP TABLE x"}, "semicolon", "one query"),
+    ("PH121", {f"{TASKS}/clean/sql": CLEAN.replace("amount", "amont")}, "no column amont", "did you mean amount?"),
+    ("PH122", {f"{TASKS}/clean/sql": f"{CLEAN} WHERE ordered_at > :sinc"}, ":sinc", "did you mean since?"),
+    ("PH122", {"pipelines/orders/parameters/since/default": "soon"}, "to be a date", "mend"),
+    ("PH122", {"pipelines/orders/parameters/as_of": {"type": "date"}}, "as_of", "another name"),
+    ("PH122", {"schedules/orders_daily/parameters": {"sinc": "2024-01-01"}}, "no parameter sinc", "since?"),
+    ("PH122", {"pipelines/orders/parameters/n": {"type": "int"}}, "parameter n has no value", "give one"),
+    ("PH122", {f"{TASKS}/train/when": "params.sinc == '1'"}, "params.sinc", "since?"),
+    ("PH123", {"datasets/bronze.orders/quality/q": {"expect": "x IN (SELECT 1)"}}, "holds a query", "transform"),
+    ("PH123", {"models/returns/predicts/label": "reflect('a', 'b')"}, "function reflect", "one SELECT"),
+    ("PH123", {"feature_sets/order_context/features/hour/expr": "hour("}, "no Spark SQL", "one Spark SQL"),
+    ("PH124", {"datasets/silver.orders/storage/keys": ["order_idd"]}, "no column order_idd", "order_id?"),
+    ("PH124", {"datasets/silver.orders/storage/partition_by": ["day"]}, "no column day", "there are"),
+    ("PH124", {"datasets/bronze.orders/quality/q": {"expect": "amout > 0"}}, "no column amout", "amount?"),
+    ("PH124", {"datasets/bronze.orders/quality/q": {"unique": ["ordr_id"]}}, "no column ordr_id", "order_id?"),
+    ("PH124", {"feature_sets/order_context/entity": ["id"]}, "no column id", ""),
+    ("PH124", {"feature_sets/order_context/event_time": "ordered"}, "no column ordered", "ordered_at?"),
+    ("PH124", {"feature_sets/order_context/features/hour/expr": "hour(orderd_at)"}, "orderd_at", "ordered_at?"),
+    ("PH124", {"feature_sets/order_context/features/amounts": {}}, "no column amounts", "amount?"),
+    ("PH124", {"models/returns/predicts/label": "retuned"}, "no column retuned", "returned?"),
+    ("PH124", {"datasets/features.orders/storage/keys": ["order_key"]}, "no column order_key", "order_id?"),
+    ("PH125", {"datasets/bronze.orders/columns/_batch": "long"}, "_batch begins with _", "another name"),
+    ("PH125", {"datasets/bronze.orders/columns/Amount": "long"}, "there twice", "keep one"),
+    ("PH125", {"datasets/bronze.orders/columns/a b": "long"}, "no column name", "letters"),
+    ("PH125", {f"{TASKS}/clean/sql": CLEAN.replace("amount", "amount, 1 AS _x")}, "column _x", "another name"),
+    ("PH126", {f"{TASKS}/clean/sql": CLEAN.replace(", returned", "")}, "does not give the column returned", ""),
+    ("PH126", {f"{TASKS}/clean/sql": CLEAN.replace("returned", "returned, 1 AS one")}, "the column one", "declare"),
+    ("PH130", {"datasets/features.orders/storage/keys": []}, "no keys", "add keys"),
+    ("PH131", {"datasets/silver.orders/storage": {}, f"{TASKS}/clean/reads": {}}, "appended", "read new batches"),
+    ("PH131", {"datasets/silver.orders/storage": {},
+               f"{TASKS}/clean/reads": {"bronze.orders": {"batches": "new", "again": 1}}}, "read again", "merge"),
+    ("PH131", {f"{TASKS}/ingest/from": {"connection": "crm", "table": "t"}}, "whole table", "add a watermark"),
+    ("PH131", {f"{TASKS}/ingest/from": {"connection": "crm", "table": "t",
+               "watermark": {"column": "u", "lookback": "2 d"}}}, "lookback reads rows again", "merge by keys"),
+    ("PH132", {"datasets/silver.orders/storage": {"mode": "overwrite"}}, "only new batches", "append or merge"),
+    ("PH133", {"datasets/bronze.orders/quality/same": {"expect": "order_id  is not null"}}, "the same", "keep one"),
+    ("PH134", {f"{TASKS}/again": transform(CLEAN)}, "silver.orders is written by clean too", "after: [clean]"),
+    ("PH150", {"connections/crm/url": "postgresql://u:hunter22@db/x"}, "url is to be a reference", "env:NAME"),
+    ("PH150", {"connections/crm/url": "env:"}, "url is to be a reference", "env:NAME"),
+    ("PH150", {"connections/landing/path": "s3a://AKIAIOSFODNN7EXAMPLE:abc/x"}, "credential", "env:NAME"),
+    ("PH150", {"models/returns/estimator/params": {"password": "hunter22"}}, "credential", "env:NAME"),
+    ("PH150", {"datasets/bronze.orders/description": "ask with password=hunter2222"}, "credential", "change"),
+    ("PH150", {"datasets/bronze.orders/owner": "ghp_" + "a1B2c3D4e5" * 3 + "f6G7h8"}, "credential", "change"),
+    ("PH150", {"datasets/bronze.orders/owner": "q7Zk3Lw9Xv2Nf8Rt4Yb6Hs1Mc5Jd0PgUaE"}, "credential", "change"),
+    ("PH151", {"connections/landing/path": "../secrets"}, "leads out", "below the data root"),
+    ("PH151", {"connections/landing/path": "/etc"}, "leads out", "below the data root"),
+    ("PH151", {"connections/landing/path": "file:///etc"}, "no object store", "there are"),
+    ("PH151", {"connections/landing/path": "s3a://b/../c"}, "leads out", "below the data root"),
+    ("PH151", {f"{TASKS}/ingest/from/files": "../*.csv"}, "leads out of its folder", "pattern of names"),
+    ("PH152", {f"{TASKS}/ingest/from/files": "orders-*"}, "what kind of file", "csv or parquet"),
+    ("PH153", {"schedules/orders_daily/cron": "0 6 * *"}, "has 4 fields", "0 6 2 * *"),
+    ("PH153", {"schedules/orders_daily/cron": "0 66 * * *"}, "is no cron", "0 6 2 * *"),
+    ("PH153", {"schedules/orders_daily/cron": "0 6 31 2 *"}, "'0 6 31 2 *'", "0 6 2 * *"),
+    ("PH154", {"schedules/orders_daily/timezone": "Europe/Berln"}, "Europe/Berln", "Europe/Berlin?"),
+    ("PH154", {"pipelines/orders/timezone": "../etc/passwd"}, "no time zone", ""),
+    ("PH160", {"feature_sets/order_context/features/mean_30d": {"expr": "avg(amount)", "by": ["customer"]}},
+     "by and known_after belong to a window", "over: 30 d"),
+    ("PH160", {"feature_sets/order_context/features/mean": {"expr": "avg(amount)"}}, "it aggregates", "over"),
+    ("PH160", {"feature_sets/order_context/features/m": {"expr": "amount", "over": "3 d", "by": ["customer"],
+               "known_after": "1 d"}}, "needs an aggregate", "avg(m)"),
+    ("PH160", {"feature_sets/order_context/features/mean_30d/known_after": None}, "not be known yet", "known_after"),
+    ("PH160", {"feature_sets/order_context/features/mean_30d/by": []}, "rows of everybody", "by"),
+    ("PH161", {"models/returns/estimator/class": "os.system"}, "os.system", "sklearn."),
+    ("PH162", {"models/returns/metric": "rmse"}, "no metric of a binary model", "there are"),
+    ("PH162", {"monitors/returns_watch/watch/performance": ["roc_auk"]}, "roc_auk", "roc_auc?"),
+    ("PH162", {"monitors/returns_watch/watch": {}}, "watches nothing", "performance"),
+    ("PH164", {"monitors/returns_watch/predictions": "silver.orders"}, "no infer task", "name predictions.returns"),
+    ("PH165", {f"{TASKS}/train": REMOVED}, "trains returns", "kind: train"),
+    ("PH166", {"decisions/retrain/then": {"hold": "publsh"}}, "no task publsh", "there are"),
+    ("PH166", {"decisions/retrain/then": {"hold": "ingest"}}, "ingest reads no dataset", "reads one"),
+    ("PH167", {f"{TASKS}/features": REMOVED}, "no task materialises", "kind: features"),
+    ("PH168", {f"{TASKS}/decide": REMOVED}, "no decide task asks it", "decide"),
+    ("PH168", {f"{TASKS}/watch": REMOVED}, "no monitor task measures it", "monitor"),
+    ("PH170", {"decisions/retrain/when": "performance.roc_auc <"}, "no CEL", "mend"),
+    ("PH170", {"decisions/retrain/when": "perf.roc_auc < 1"}, "no input perf", "performance"),
+    ("PH170", {"decisions/retrain/when": "psi.exists(x, psi.all(y, y > x))"}, "another macro", "worst"),
+    ("PH170", {f"{TASKS}/train/when": "champ == null"}, "no input champ", "champion"),
+    ("PH171", {"decisions/retrain/when": "performance.rmse < 1"}, "nobody measures performance.rmse", ""),
+    ("PH171", {"decisions/retrain/when": "worst(null_rate) > 1"}, "does not watch null_rate", "watch"),
+    ("PH171", {"decisions/retrain/when": "psi.amonut > 1"}, "psi.amonut", "amount?"),
+    ("PH171", {f"{TASKS}/train/when": 'decisions["retrian"]'}, "decisions.retrian", "retrain?"),
+    ("PH171", {f"{TASKS}/train/when": "tasks.claen.rows > 0"}, "tasks.claen", "clean?"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "changes", "cause", "remedy"), PROVOKED)
+def test_each_check_finds_what_it_is_for(code: str, changes: dict[str, Any], cause: str, remedy: str) -> None:
+    findings = found(**changes)
+    matching = [
+        each
+        for each in findings
+        if each.code == code and any(word in each.cause for word in cause.split("|")) and remedy in each.remedy
+    ]
+    assert matching, [str(each) for each in findings]
+
+
+def test_every_code_of_a_check_is_documented_and_provoked() -> None:
+    checks = {code for code in CHECKS if code >= "PH110"}
+    assert {code for code, *_ in PROVOKED} == checks
+    assert all(each.title and each.meaning and each.remedy for each in CHECKS.values())
+
+
+def test_a_secret_is_not_repeated() -> None:
+    findings = found(**{"connections/crm/url": "postgresql://u:hunter22@db/x"})
+    assert findings and not any("hunter22" in str(each) for each in findings)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["sklearn.ensemble.HistGradientBoostingClassifier", "see https://example.org/a/very/long/path/to/some/page-of-docs",
+     "SELECT customer_identification_number_of_order", "env:PASSWORD", "The password is asked for at launch."],
+)  # fmt: skip
+def test_what_only_looks_a_little_like_a_secret_passes(text: str) -> None:
+    assert found(**{"datasets/bronze.orders/description": text}) == []
+
+
+def test_columns_that_may_still_come_are_warnings() -> None:
+    severities = {
+        finding.severity
+        for finding in found(
+            **{"datasets/bronze.orders/schema_drift": "evolve", f"{TASKS}/clean/sql": CLEAN.replace("amount", "amont")}
+        )
+        if finding.code == "PH121"
+    }
+    assert severities == {"warning"}
+
+
+def test_columns_are_known_through_transforms_that_declare_none() -> None:
+    findings = found(
+        **{
+            "datasets/gold.a": {"storage": {"mode": "overwrite"}},
+            "datasets/gold.b": {"storage": {"mode": "overwrite"}},
+            f"{TASKS}/a": {"kind": "transform", "to": "gold.a", "sql": "SELECT customer AS who FROM silver.orders"},
+            f"{TASKS}/b": {"kind": "transform", "to": "gold.b", "sql": "SELECT whom FROM gold.a"},
+        }
+    )
+    assert [(each.code, each.remedy) for each in findings] == [("PH121", "did you mean who?")]
+
+
+def test_findings_carry_file_and_line() -> None:
+    text = FLIGHTS.replace("FROM silver.flights\n", "FROM silver.fligths\n")
+    document = read_text(text, "flights.yaml")
+    (finding,) = check(document.blueprint, locations=document.locations)
+    assert finding.file == "flights.yaml"
+    assert "sql: |" in text.splitlines()[finding.line - 1]
+    assert finding.thing == "pipeline flights tasks.summarise.sql"
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=60)
+@given(st.dictionaries(st.sampled_from("abcdef"), definitions(), min_size=1, max_size=5))
+def test_any_blueprint_is_answered(named: dict[str, tuple[str, Definition]]) -> None:
+    sections: dict[str, dict[str, Definition]] = {}
+    for key, (kind, value) in named.items():
+        sections.setdefault(SECTIONS[kind], {})[key] = value
+    findings = check(Blueprint().model_copy(update=sections), estimator_prefixes=["sklearn."])
+    assert all(finding.code in CHECKS and finding.cause and finding.remedy for finding in findings)
+    severities = [finding.severity for finding in findings]
+    assert severities == sorted(severities)

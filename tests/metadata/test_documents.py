@@ -1,0 +1,249 @@
+"""Documents: what is written is what is read, and what is wrong is said with its line, all at once."""
+
+from __future__ import annotations
+
+import re
+from importlib import resources
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from metadata.documents import DocumentError, dump, dump_one, read, read_one, read_text, try_read
+from metadata.findings import Finding
+from metadata.kinds import SECTIONS, Blueprint, Definition
+from tests.metadata.blueprints import definitions, orders
+
+FLIGHTS = resources.files("metadata.blueprints").joinpath("flights.yaml").read_text(encoding="utf-8")
+
+
+def without_uid(value: Definition) -> Definition:
+    return value.model_copy(update={"uid": ""})
+
+
+_BLUEPRINTS = st.dictionaries(st.from_regex(r"[a-z_][a-z0-9_]{0,6}(\.[a-z_][a-z0-9_]{0,6})?", fullmatch=True),
+                              definitions(), min_size=1, max_size=4)  # fmt: skip
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(_BLUEPRINTS)
+def test_what_is_written_is_read_again(named: dict[str, tuple[str, Definition]]) -> None:
+    sections: dict[str, dict[str, Definition]] = {}
+    for key, (kind, value) in named.items():
+        sections.setdefault(SECTIONS[kind], {})[key] = without_uid(value)
+    blueprint = Blueprint().model_copy(update=sections)
+    text = dump(blueprint)
+    document, findings = try_read({"it": text})
+    assert findings == ()
+    assert document is not None
+    assert document.blueprint == blueprint
+    assert dump(document.blueprint) == text
+    for section, entries in sections.items():
+        assert list(getattr(document.blueprint, section)) == list(entries)
+
+
+@settings(deadline=None)
+@given(definitions(), st.sampled_from(["a", "a.b", "null", "on"]))
+def test_one_definition_is_written_and_read_again(pair: tuple[str, Definition], key: str) -> None:
+    kind, value = pair
+    found = read_one(dump_one(kind, key, value))
+    assert found[:3] == (kind, key, without_uid(value))
+
+
+@settings(deadline=None)
+@given(st.text(max_size=80))
+def test_any_text_is_answered(text: str) -> None:
+    document, findings = try_read({"it": text})
+    assert (document is None) == bool(findings)
+
+
+_YAML = st.recursive(
+    st.sampled_from(["x", "1", "null", "true", "''", "0.5", "30 d", "transform", "files"]),
+    lambda inner: (
+        st.lists(inner, max_size=3).map(lambda each: f"[{', '.join(each)}]")
+        | st.dictionaries(
+            st.sampled_from(
+                [*SECTIONS.values(), "a", "kind", "tasks", "columns", "from", "reads", "quality", "then", "1"]
+            ),
+            inner,
+            max_size=3,
+        ).map(lambda each: "{" + ", ".join(f"{key}: {value}" for key, value in each.items()) + "}")
+    ),
+    max_leaves=12,
+)
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.sampled_from([*SECTIONS.values()]), _YAML, min_size=1, max_size=3))
+def test_any_yaml_is_answered(sections: dict[str, str]) -> None:
+    text = "\n".join(f"{key}: {value}" for key, value in sections.items())
+    document, findings = try_read({"it": text})
+    assert (document is None) == bool(findings)
+    assert all(finding.line for finding in findings)
+
+
+def test_the_demo_is_written_as_it_is_drawn() -> None:
+    blueprint = read_text(FLIGHTS).blueprint
+    text = dump(blueprint)
+    assert read_text(text).blueprint == blueprint
+    assert "      year: int\n" in text
+    assert "    storage: {mode: merge, keys: [flight_id]}\n" in text
+    assert "        reads: {bronze.flights: new}\n" in text
+    assert "        sql: |\n          SELECT concat_ws(" in text
+    assert "at_most" not in text and "uid" not in text
+    assert max(len(line) for line in text.splitlines()) <= 120
+
+
+def test_uids_are_not_written() -> None:
+    blueprint = orders()
+    named = blueprint.model_copy(
+        update={
+            "models": {key: value.model_copy(update={"uid": "secret-id"}) for key, value in blueprint.models.items()}
+        }
+    )
+    assert "secret-id" not in dump(named)
+
+
+def found(text: str) -> tuple[Finding, ...]:
+    with pytest.raises(DocumentError) as caught:
+        read_text(text, "f.yaml")
+    return caught.value.findings
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "line_of", "cause", "remedy"),
+    [
+        ("layer: silver", "layr: silver", "layr", "there is no key layr", "did you mean layer?"),
+        ("kind: transform", "kind: transfrm", "clean:", "'transfrm' is no task kind", "did you mean 'transform'?"),
+        ("seats: int", "seats: itn", "seats: itn", "'itn' is not what seats can be", "did you mean int?"),
+        ("{mode: merge, keys: [flight_id]}", "{mode: mrge}", "mode: mrge", "'mrge' is not what mode", "merge?"),
+        ("over: 30 d", "over: 30 dx", "over: 30 dx", "'30 dx' is no duration", "write a number"),
+        ("entity: [flight_id]", "entity: flight_id", "entity:", "entity is 'flight_id'", "a list"),
+        ("at_least: 0.6", "at_least: high", "at_least", "at_least is 'high'", "a number"),
+        ("schedules:", "schedulez:", "schedulez:", "schedulez is no kind", "did you mean schedules?"),
+        ("kind: files", "path2: x", "landing:", "the key kind is missing", "files or sql"),
+        ("model: late_arrival\n    predictions", "predictions", "late_arrival_watch:", "key model is missing", "model"),
+        ("\"origin IN ('EWR', 'JFK', 'LGA')\"", "origin IN (1, 2)", "IN (1, 2)", "'2)' looks like the end", "quotes"),
+        ("owner: ops", "uid: x", "uid: x", "uid is given by Pilothouse", "was: renames"),
+        (", to: predictions.pending}", "}", "kind: infer", "the key to is missing", "Dataset that is written"),
+        (
+            "infer, model: late_arrival, to: predictions.pending",
+            "promote, model: x",
+            "kind: promote",
+            "made by the compiler",
+            "decision rule",
+        ),
+        ("retries: 2", "retries: 200", "retries: 200", "less than or equal to 20", "mend"),
+        ("cron: 0 6 2 * *", "cron: 5", "cron: 5", "cron is 5", "a text"),
+        (
+            "silver.flights:\n",
+            "Silver Flights:\n",
+            "Silver Flights:",
+            "'Silver Flights' is no key",
+            "lower-case letters",
+        ),
+    ],
+)
+def test_an_error_names_line_cause_and_remedy(before: str, after: str, line_of: str, cause: str, remedy: str) -> None:
+    assert before in FLIGHTS
+    text = FLIGHTS.replace(before, after, 1) if before != "kind: transform" else FLIGHTS.replace(before, after)
+    matching = [each for each in found(text) if cause in each.cause]
+    assert matching, [str(each) for each in found(text)]
+    assert remedy in matching[0].remedy
+    assert line_of in text.splitlines()[matching[0].line - 1]
+    assert matching[0].file == "f.yaml"
+
+
+def test_all_errors_come_at_once_in_the_order_of_their_lines() -> None:
+    text = FLIGHTS.replace("layer:", "layr:").replace("retries: 2", "retries: x")
+    lines = [finding.line for finding in found(text)]
+    assert len(lines) > 10
+    assert lines == sorted(lines)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("", "PH100"),
+        ("# nothing", "PH100"),
+        ("datasets:", "PH100"),
+        ("[1, 2]", "PH102"),
+        ("just words", "PH102"),
+        ("a: &x 1\nb: *x", "PH102"),
+        ("a: !!python/object:os.system x", "PH102"),
+        ("? [a]\n: 1", "PH102"),
+        ("datasets: " + "[" * 5000, "PH102"),
+        ("datasets: " + "{a: " * 5000, "PH102"),
+        ("datasets: {a: {}", "PH101"),
+        ("\tdatasets: {}", "PH101"),
+        ("datasets: {a: {description: b: c}}", "PH101"),
+        ("datasets: \x00", "PH101"),
+        ("datasets: 'x", "PH101"),
+        ("datasets: 3", "PH105"),
+        ("datasets: {a: 3}", "PH105"),
+        ("datasets: {1: {}}", "PH105"),
+        ("datasets: {a: {columns: {x: decimal(10,2)}}}", "PH106"),
+        ("pipelines: {p: {tasks: {t: {kind: [a]}}}}", "PH105"),
+        ("pipelines: {p: {tasks: {}}}", "PH105"),
+        ("datasets: {a: {fresh_within: 99999999999999999999 d}}", "PH105"),
+        ("datasets: {a: {}, a: {}}", "PH103"),
+        ("datasets: {a: {}}\ndatasets: {b: {}}", "PH103"),
+        ("dataset: {a: {}}", "PH104"),
+        ("x: 1" * 3_000_000, "PH101"),
+    ],
+)
+def test_what_is_no_blueprint_is_said_so(text: str, code: str) -> None:
+    findings = found(text)
+    assert code in {finding.code for finding in findings}
+    assert all(finding.line for finding in findings)
+
+
+def test_a_billion_laughs_is_refused_without_laughing() -> None:
+    levels = ["a0: &a0 [x, x]", *(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 60))]
+    assert {finding.code for finding in found("\n".join(levels))} == {"PH102"}
+
+
+def test_hints_for_malformed_lines() -> None:
+    (tab,) = found("datasets:\n\ta: {}")
+    assert "tabs" in tab.remedy and tab.line == 2
+    (quoted,) = found("datasets:\n  a: {quality: {r: {expect: \"x\" IN ('a', 'b')}}}")
+    assert "quotes" in quoted.remedy
+
+
+def test_many_files_are_one_blueprint(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "a.yaml").write_text("datasets: {a: {layer: bronze}}\n")
+    (tmp_path / "sub" / "b.yml").write_text(
+        "datasets:\n  b: {layer: gold}\nconnections:\n  c: {kind: files, path: x}\n"
+    )
+    (tmp_path / "notes.txt").write_text("not: [yaml")
+    document = read(tmp_path)
+    assert list(document.blueprint.datasets) == ["a", "b"]
+    place = document.locations.of(("datasets", "b", "layer"))
+    assert place is not None and (Path(place.file).name, place.line) == ("b.yml", 2)
+
+
+def test_a_key_in_two_files_is_an_error_naming_both(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("datasets: {a: {layer: bronze}}\n")
+    (tmp_path / "b.yaml").write_text("\n\ndatasets:\n  a: {layer: gold}\n")
+    with pytest.raises(DocumentError) as caught:
+        read([tmp_path / "a.yaml", tmp_path / "b.yaml"])
+    (finding,) = caught.value.findings
+    assert (finding.code, Path(finding.file).name, finding.line) == ("PH103", "b.yaml", 4)
+    assert "a.yaml, line 1" in finding.cause
+
+
+def test_files_that_cannot_be_read_are_said_so(tmp_path: Path) -> None:
+    (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00\x01")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DocumentError) as caught:
+        read([tmp_path / "binary.yaml", tmp_path / "missing.yaml", tmp_path / "empty"])
+    causes = " ".join(finding.cause for finding in caught.value.findings)
+    assert re.search("no text in UTF-8", causes) and re.search("No such file", causes)
+    assert "no .yaml file" in causes
+
+
+def test_one_definition_is_expected_by_the_editor() -> None:
+    with pytest.raises(DocumentError, match="holds 2 definitions"):
+        read_one("datasets: {a: {}, b: {}}")

@@ -1,0 +1,59 @@
+"""Lineage: from files to decisions and back."""
+
+from __future__ import annotations
+
+from metadata.compiler import compile_plan
+from metadata.kinds import SECTIONS, Blueprint
+from metadata.lineage import Edge, edges, walk
+from tests.metadata.blueprints import orders
+
+
+def with_uids(blueprint: Blueprint) -> Blueprint:
+    """Keys as uids, so that edges can be read."""
+    return blueprint.model_copy(
+        update={
+            section: {key: value.model_copy(update={"uid": key}) for key, value in getattr(blueprint, section).items()}
+            for section in SECTIONS.values()
+        }
+    )
+
+
+EDGES = edges(compile_plan(with_uids(orders()), "orders"))
+
+
+def reached(start: tuple[str, str], direction: str, depth: int = 20) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for distance, edge in walk(EDGES, start, "up" if direction == "up" else "down", depth):
+        other = edge.from_uid if direction == "up" else edge.to_uid
+        found.setdefault(other, distance)
+    return found
+
+
+def test_down_from_the_files_to_the_decision() -> None:
+    found = reached(("connection", "landing"), "down")
+    chain = ["bronze.orders", "silver.orders", "order_context", "features.orders", "returns", "predictions.returns"]
+    assert {*chain, "returns_watch", "retrain"} == set(found)
+    assert found["returns"] < found["predictions.returns"] <= found["returns_watch"] < found["retrain"]
+    assert found["bronze.orders"] < found["silver.orders"] < found["features.orders"]
+
+
+def test_up_from_the_decision_to_the_files() -> None:
+    assert set(reached(("decision", "retrain"), "up")) >= {"returns_watch", "predictions.returns", "returns", "landing"}
+
+
+def test_depth_is_a_limit() -> None:
+    assert set(reached(("connection", "landing"), "down", 1)) == {"bronze.orders"}
+
+
+def test_each_edge_is_walked_once_in_a_circle() -> None:
+    circle = [Edge("dataset", "a", "dataset", "b", "t", "t"), Edge("dataset", "b", "dataset", "a", "u", "u")]
+    assert [distance for distance, _ in walk(circle, ("dataset", "a"), "down", 100)] == [1, 2]
+
+
+def test_edges_name_the_task_that_made_them() -> None:
+    (edge,) = [edge for edge in EDGES if edge.to_uid == "silver.orders" and edge.from_uid == "bronze.orders"]
+    assert edge.task_key == "clean"
+    assert len(EDGES) == len(set(EDGES))
+    pairs = [(edge.from_uid, edge.to_uid) for edge in EDGES if edge.task_key == ""]
+    by_task = {(edge.from_uid, edge.to_uid) for edge in EDGES if edge.task_key}
+    assert not by_task.intersection(pairs)
