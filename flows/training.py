@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from flows import scoring
 from flows.estimators import model_pipeline, new_estimator
 from flows.model_sql import LABEL
+from metadata.checks.learning import METRICS
 from metadata.errors import PilothouseError
 from metadata.kinds import Model
 from metadata.plan import canonical_json
@@ -74,13 +75,12 @@ def fit(
 ) -> Fitted:
     """Fit on the older rows and measure on the newest share; one thread, so that Spark beside it is not starved.
 
-    Raises UnfitRowsError when the rows do not suffice, PilothouseError PH603–PH605 for the estimator, PH612 for
-    a metric of another kind of model, PH608 for a label that is not binary, PH607 when the fit itself fails.
+    Raises UnfitRowsError when the rows do not suffice, PilothouseError PH603–PH605 for the estimator, PH608 for
+    a label that is not binary, PH607 when the fit itself fails.
     """
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     binary = definition.predicts.kind == "binary"
-    _check_metric(definition)
     train, test = split_by_time(rows, event_time, definition.trained_on.test)
     if train.empty:
         raise UnfitRowsError(f"{len(rows)} mature rows are too few to set {definition.trained_on.test:.0%} apart")
@@ -105,13 +105,6 @@ def fit(
             str(error),
         ) from error
     return Fitted(pipeline, train, test, found, metrics(definition.predicts.kind, test[LABEL].to_numpy(), found))
-
-
-METRICS = {
-    "binary": ("roc_auc", "average_precision", "accuracy", "log_loss"),
-    "regression": ("rmse", "mae", "r2"),
-}
-"""Metrics of each kind of model."""
 
 
 def metrics(kind: str, labels: Numbers, scores: Numbers) -> dict[str, float]:
@@ -172,17 +165,6 @@ def digest(definition: Model, features: Sequence[ModelFeature], rows: pd.DataFra
     total = hashlib.sha256(canonical_json(made_of).encode())
     total.update(pd.util.hash_pandas_object(rows, index=False).to_numpy().tobytes())
     return total.hexdigest()
-
-
-def _check_metric(definition: Model) -> None:
-    fitting = METRICS[definition.predicts.kind]
-    if definition.metric not in fitting:
-        raise PilothouseError(
-            "PH612",
-            f"metric {definition.metric}",
-            f"it is none of a {definition.predicts.kind} model",
-            f"set metric to one of {', '.join(fitting)} in the blueprint (e)",
-        )
 
 
 def _check_binary(definition: Model, labels: pd.Series[float]) -> None:

@@ -10,6 +10,7 @@ from metadata.findings import Finding, instead
 from metadata.kinds import Feature, FeatureSet, Model
 from metadata.sql import parse_expression
 from metadata.tasks import Ref
+from metadata.values import period
 
 METRICS = {
     "binary": ("roc_auc", "average_precision", "accuracy", "log_loss"),
@@ -50,6 +51,8 @@ def _window_problems(name: str, feature: Feature, definition: FeatureSet) -> Ite
         return
     if feature.expr is None or (tree is not None and not called):
         yield "a window needs an aggregate", f"add expr: avg({name})", True
+    if any(period(length).months for length in (feature.over, feature.known_after) if length is not None):
+        yield "its window has no fixed length", "write over and known_after in days or weeks", True
     if feature.known_after is None:
         cause = "its window ends just before the event, where values may not be known yet"
         yield cause, "add known_after: how long it takes until a row's values are known", False
