@@ -34,6 +34,7 @@ from metadata.kinds import Blueprint, Definition
 from metadata.lineage import edges
 from metadata.plan import Plan
 from metadata.settings import Settings
+from metadata.storable import refuse_unstorable
 from metadata.values import utc_now
 
 GENESIS = "0" * 64
@@ -105,7 +106,7 @@ def apply(
     What the document does not name is kept unless `prune` is given. Checking and compiling happen before the
     transaction, which begins only if no other revision came in between; else all of it is done anew.
     Raises CheckError for findings, PilothouseError PH303 when `base_revision` is given and is not the newest,
-    PH304 for two entries that say they were the same one, and what the compiler refuses.
+    PH304 for two entries that say they were the same one, PH309 for what cannot be kept, and what the compiler refuses.
     """
     for _ in range(_ATTEMPTS):
         head, current = _snapshot(database)
@@ -128,7 +129,9 @@ def changes_of(database: Database, document: Blueprint, prune: bool = False) -> 
 
 
 def prepare(blueprint: Blueprint, settings: Settings) -> list[Plan]:
-    """Check a whole blueprint and compile its pipelines. Raises CheckError for findings that are errors."""
+    """Check a whole blueprint and compile its pipelines. Raises CheckError for findings that are errors, and PH309."""
+    for kind, key, value in blueprint:
+        refuse_unstorable(kind, key, value)
     found = check(blueprint, estimator_prefixes=settings.estimator_prefixes)
     errors = [finding for finding in found if finding.severity == "error"]
     if errors:

@@ -192,6 +192,35 @@ def test_the_chain_shows_what_was_changed_behind_our_back(database: Database, ta
         verify_chain(database)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"datasets": {"a" * 256: {}}},
+        {"datasets": {"a": {"description": "nul \0"}}},
+        {"datasets": {"a": {"owner": "half \ud800"}}},
+        {"datasets": {"a": {"columns": {"c" * 256: "int"}}}},
+        {"datasets": {"a": {"columns": {"\0": "int"}}}},
+        {
+            "models": {
+                "m": orders_document()["models"]["returns"] | {"estimator": {"class": "sklearn.x", "seed": 2**70}}
+            }
+        },
+        {
+            "models": {
+                "m": orders_document()["models"]["returns"]
+                | {"estimator": {"class": "sklearn.x", "params": {"tol": float("nan")}}}
+            }
+        },
+    ],
+    ids=["long key", "NUL", "surrogate", "long column", "NUL column", "big number", "NaN"],
+)
+def test_what_no_database_keeps_is_refused_alike_by_all(database: Database, body: dict[str, Any]) -> None:
+    put(database, orders())
+    with pytest.raises(PilothouseError, match="PH309"):
+        put(database, Blueprint.model_validate(body))
+    assert newest_revision(database) == 1
+
+
 def _forked(work: Callable[[], None]) -> multiprocessing.context.ForkProcess:
     process = multiprocessing.get_context("fork").Process(target=work)
     process.start()
