@@ -132,10 +132,8 @@ def _plan_task(key: str, wiring: Wiring, position: Mapping[str, int], pipeline: 
 def _needed(blueprint: Blueprint, wiring: Wiring) -> dict[Ref, Definition]:
     """Every definition that the tasks name, and what those name in turn, sorted."""
     waiting: list[tuple[Ref, str]] = []
-    for key, spec in wiring.specs.items():
-        ports = wiring.ports[key]
-        named = [*ports.inputs, *ports.outputs, *(Ref(kind, other) for _path, kind, other in references(spec))]
-        waiting += [(ref, f"task {key}") for ref in named]
+    for key, ports in wiring.ports.items():
+        waiting += [(ref, f"task {key}") for ref in (*ports.inputs, *ports.outputs)]
     found: dict[Ref, Definition] = {}
     while waiting:
         ref, source = waiting.pop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple, TypeVar, get_args, get_origin
@@ -58,10 +59,9 @@ _Visit = Callable[[str, str, str], str]
 
 def _rewrite(part: BaseModel, path: str, visit: _Visit) -> Any:
     updates: dict[str, Any] = {}
-    for name, field in type(part).model_fields.items():
+    for name, annotation, marks in _telling_fields(type(part)):
         value = getattr(part, name)
-        marks = [mark.kind for mark in field.metadata if isinstance(mark, Refers)]
-        changed = _value(value, field.annotation, marks, f"{path}.{name}" if path else name, visit)
+        changed = _value(value, annotation, list(marks), f"{path}.{name}" if path else name, visit)
         if changed != value:
             updates[name] = changed
     queries = getattr(part, "queries", None)
@@ -71,6 +71,27 @@ def _rewrite(part: BaseModel, path: str, visit: _Visit) -> Any:
             if changed != sql:
                 updates[name] = changed
     return part.model_copy(update=updates) if updates else part
+
+
+@functools.cache
+def _telling_fields(model: type[BaseModel]) -> tuple[tuple[str, Any, tuple[str, ...]], ...]:
+    """Name, annotation and marks of the fields of a model in which a key can stand."""
+    found = []
+    for name, field in model.model_fields.items():
+        marks = tuple(mark.kind for mark in field.metadata if isinstance(mark, Refers))
+        if marks or _can_refer(field.annotation):
+            found.append((name, field.annotation, marks))
+    return tuple(found)
+
+
+def _can_refer(annotation: Any) -> bool:
+    if get_origin(annotation) is Annotated:
+        inner, *notes = get_args(annotation)
+        return any(isinstance(note, Refers) for note in notes) or _can_refer(inner)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        open_family = bool(annotation.__subclasses__()) or hasattr(annotation, "queries")
+        return open_family or bool(_telling_fields(annotation))
+    return any(_can_refer(argument) for argument in get_args(annotation))
 
 
 def _value(value: Any, annotation: Any, marks: list[str], path: str, visit: _Visit) -> Any:
