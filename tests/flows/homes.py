@@ -112,7 +112,7 @@ class Probe:
         """Prefect's message of its state."""
         return str(self.api.get(f"/flow_runs/{flow_run_id}")["state"]["message"])
 
-    def reaches(self, flow_run_id: str, *states: str, seconds: float = 30) -> str:
+    def reaches(self, flow_run_id: str, *states: str, seconds: float = 90) -> str:
         """Wait until it is in one of these states; gives which."""
         until(lambda: self.state(flow_run_id) in states, seconds, f"{flow_run_id} {states}")
         return self.state(flow_run_id)
@@ -120,7 +120,7 @@ class Probe:
     def process(self, flow_run_id: str) -> Identity:
         """The process of a run that has begun its task."""
         self.reaches(flow_run_id, "RUNNING")
-        until(lambda: self.task_states(flow_run_id) == ["RUNNING"], 20, "task running")
+        until(lambda: self.task_states(flow_run_id) == ["RUNNING"], 60, "task running")
         identity = Identity.parse((settings().state / "flow-runs" / flow_run_id).read_text())
         assert identity is not None
         return identity
