@@ -218,7 +218,8 @@ def _word_problems(sql: str, lexed: Lexed, tokens: list[Token]) -> tuple[SqlProb
         word, line = token.text.lower(), sql.count("\n", 0, token.start) + 1
         following = tokens[index + 1] if index + 1 < len(tokens) else None
         if following and following.token_type == TokenType.L_PAREN and word in REFUSED_FUNCTIONS:
-            found.append(SqlProblem(f"the function {word} is refused: it reaches beyond the datasets", line=line))
+            remedy = "leave it out: queries and expressions only read datasets"
+            found.append(SqlProblem(f"the function {word} is refused: it reaches beyond the datasets", remedy, line))
         if following and word == "using" and sql[following.start] in "'\"rR" and sql[following.end] in "'\"":
             found.append(SqlProblem("TRANSFORM … USING runs a command on the server", line=line))
         if token.token_type == TokenType.PLACEHOLDER:

@@ -54,6 +54,7 @@ def lex(sql: str) -> Lexed:
     position = 0
     while found := _STOP.search(sql, position):
         start, mark = found.start(), found[0]
+        _check_bare(sql, position, start)
         if mark in ("--", "/*"):
             comments = comments or not sql.startswith("/*+", start)
             position = _comment_end(sql, start)
@@ -63,7 +64,16 @@ def lex(sql: str) -> Lexed:
             position = end
         else:
             raise UnreadableError(_REFUSED[mark], start)
+    _check_bare(sql, position, len(sql))
     return Lexed(tuple(quoted), comments)
+
+
+def _check_bare(sql: str, start: int, end: int) -> None:
+    """Between quotes and comments, what is no ASCII is a letter: spaces of other scripts are not told apart alike."""
+    for position in range(start, end) if not sql[start:end].isascii() else ():
+        character = sql[position]
+        if not character.isascii() and not character.isalnum():
+            raise UnreadableError(f"{character!r} (U+{ord(character):04X}) stands outside quotes", position)
 
 
 def _comment_end(sql: str, start: int) -> int:

@@ -14,6 +14,7 @@ from metadata.kinds import Blueprint
 from metadata.sql_columns import columns_of
 from metadata.tasks import Ref, TaskSpec
 from metadata.tasks.features import Features
+from metadata.tasks.infer import PREDICTION_COLUMNS, Infer
 from metadata.tasks.transform import Transform
 
 
@@ -124,7 +125,7 @@ class View:
             return Known(tuple(dataset.columns), closed)
         writers = self.writers.get(Ref("dataset", key), [])
         columns = self._given_by(writers[0].spec) if len(writers) == 1 else None
-        return None if columns is None else Known(columns, closed)
+        return None if columns is None else Known(columns, closed and not isinstance(writers[0].spec, Infer))
 
     def _given_by(self, spec: TaskSpec) -> tuple[str, ...] | None:
         if isinstance(spec, Transform):
@@ -137,4 +138,9 @@ class View:
             definition = self.blueprint.feature_sets.get(spec.feature_set)
             if definition is not None:
                 return tuple(dict.fromkeys((*definition.entity, definition.event_time, *definition.features)))
+        if isinstance(spec, Infer):
+            model = self.blueprint.models.get(spec.model)
+            definition = self.blueprint.feature_sets.get(model.features[0]) if model else None
+            if definition is not None:
+                return (*definition.entity, definition.event_time, *PREDICTION_COLUMNS)
         return None

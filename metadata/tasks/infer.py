@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from metadata.kinds import Blueprint
 
 
+PREDICTION_COLUMNS = ("score", "predicted", "model_version", "scored_as_of")
+"""What a prediction says, beside the entity and the event time that it is for."""
+
+
 class Infer(TaskSpec):
     """Scores every row that has no prediction yet and that training has not seen."""
 
