@@ -51,7 +51,7 @@ def in_order(rows: pd.DataFrame, event_time: str, entity: Sequence[str], thing: 
     """Rows by event time, then entity: the same rows always fit the same model. Raises PH606 for an entity twice."""
     doubled = rows.duplicated(subset=list(entity))
     if doubled.any():
-        shown = ", ".join(f"{name}={rows.loc[doubled, name].iloc[0]!r}" for name in entity)
+        shown = ", ".join(f"{name}={rows.loc[doubled, name].iloc[0]}" for name in entity)
         raise PilothouseError(
             "PH606",
             thing,

@@ -12,7 +12,6 @@ from sklearn.metrics import roc_auc_score
 
 from flows.registry import Registry
 from flows.tasks import train as train_task
-from metadata.errors import PilothouseError
 from metadata.reference import ModelReference
 from metadata.rows.models import alias_changes, challenger, champion
 from tests.flows.learning import day, furnished_house, land, open_house, trips, version_numbers
@@ -141,42 +140,6 @@ def test_scores_of_the_stored_model_are_those_that_were_measured(tmp_path: Path,
     ]
     assert len(known) == version.rows_tested
     assert roc_auc_score(*zip(*known, strict=True)) == pytest.approx(version.metric_value, abs=1e-9)
-
-
-@pytest.mark.parametrize(
-    ("estimator", "code", "words"),
-    [
-        ({"class": "os.system"}, "PH603", "starts with none of"),
-        ({"class": "sklearn.ensemble.HistGradientBoosting"}, "PH604", "did you mean"),
-        ({"class": "sklearn.nowhere.Thing"}, "PH604", "no module"),
-        ({"class": "sklearn.cluster.KMeans"}, "PH605", "predict_proba"),
-        ({"class": "sklearn.linear_model.LogisticRegression", "params": {"max_itre": 9}}, "PH605", "max_iter"),
-        ({"class": "sklearn.ensemble.HistGradientBoostingClassifier", "params": {"max_iter": -1}}, "PH607", "refuses"),
-    ],
-)
-def test_an_estimator_that_cannot_be_used_is_explained(
-    tmp_path: Path, spark: Any, world: Path, estimator: dict[str, Any], code: str, words: str
-) -> None:
-    house = furnished_house(world, tmp_path, spark, model={"estimator": estimator})
-    with pytest.raises(PilothouseError, match=words) as refused:
-        house.run("train", as_of=day(30))
-    assert refused.value.fault.code == code
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        "sklearn.linear_model.LogisticRegression",
-        "sklearn.ensemble.RandomForestClassifier",
-        "sklearn.ensemble.HistGradientBoostingClassifier",
-    ],
-)
-def test_estimators_with_and_without_missing_values_and_categories(
-    tmp_path: Path, spark: Any, world: Path, path: str
-) -> None:
-    house = furnished_house(world, tmp_path, spark, model={"estimator": {"class": path}})
-    house.run("train", as_of=day(30))
-    assert (version_numbers(house)[0].metric_value or 0) > 0.6
 
 
 def test_regression(tmp_path: Path, spark: Any, world: Path) -> None:
