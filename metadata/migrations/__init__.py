@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DatabaseError
 
 from metadata.database import Database
 from metadata.errors import PilothouseError
@@ -64,10 +65,15 @@ def configuration() -> Config:
 
 def _version(database: Database) -> str | None:
     """Version of the schema, None when there is none yet. Raises PH302 for a version that this program lacks."""
-    with database.read() as connection:
-        if not inspect(connection).has_table("alembic_version"):
-            return None
-        version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    try:
+        with database.read() as connection:
+            if not inspect(connection).has_table("alembic_version"):
+                return None
+            version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    except DatabaseError as error:
+        raise PilothouseError(
+            "PH310", "metadata database", "it is damaged, or no database", "restore a backup of it", detail=str(error)
+        ) from error
     if version is not None and version not in VERSIONS:
         raise _misfit(version, "upgrade this program, or name another database by PILOTHOUSE_DATABASE_URL")
     return None if version is None else str(version)
@@ -111,10 +117,15 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _back_up(path: Path, version: str) -> Path:
+def _back_up(path: Path, version: str) -> None:
     """A consistent copy beside the database, readable by its owner only."""
     copy = path.with_name(f"{path.stem}-{version}-{utc_now():%Y%m%dT%H%M%S%f}.backup")
-    copy.touch(mode=0o600)
-    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
-        source.backup(target)
-    return copy
+    try:
+        copy.touch(mode=0o600)
+        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
+            source.backup(target)
+    except (OSError, sqlite3.Error) as error:
+        copy.unlink(missing_ok=True)
+        raise PilothouseError(
+            "PH311", "metadata database", f"it cannot be backed up ({error})", "free some space; nothing was upgraded"
+        ) from error

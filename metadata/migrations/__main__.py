@@ -11,7 +11,7 @@ from metadata.migrations import VERSIONS, configuration
 
 
 def draft(message: str) -> Path:
-    """Write the migration that leads from the newest version to today's tables. Read it before it is committed."""
+    """Write the migration from the newest version to today's tables. Read it, and add its number to `VERSIONS`."""
     from alembic import command
 
     with tempfile.TemporaryDirectory() as folder:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import resource
 import sqlite3
 import stat
 import subprocess
@@ -84,6 +87,36 @@ def test_an_embedded_database_is_backed_up_before_it_is_upgraded(
     with sqlite3.connect(backup) as copy:
         assert copy.execute("SELECT value FROM counter").fetchall() == [(3,)]
         assert copy.execute("SELECT version_num FROM alembic_version").fetchall() == [(VERSIONS[-1],)]
+
+
+def test_a_file_that_is_no_database_is_told_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "metadata.db"
+    path.write_bytes(b"not a database" * 1000)
+    with pytest.raises(PilothouseError, match="PH310"):
+        ensure(Database(f"sqlite:///{path}"))
+    assert path.read_bytes() == b"not a database" * 1000
+
+
+def test_without_a_backup_nothing_is_upgraded(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not database.url.startswith("sqlite"):
+        pytest.skip("a shared database is backed up by who runs it")
+    monkeypatch.setattr(migrations, "VERSIONS", (*VERSIONS, "9999"))
+
+    def with_no_space_left() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))  # bytes that a file may have
+        try:
+            upgrade(Database(database.url))
+        except PilothouseError as error:
+            os._exit(0 if error.fault.code == "PH311" else 1)
+        os._exit(2)
+
+    process = multiprocessing.get_context("fork").Process(target=with_no_space_left)
+    process.start()
+    process.join(60)
+    assert process.exitcode == 0
+    assert list(tmp_path.glob("*.backup")) == []
 
 
 def test_many_that_start_at_once_upgrade_once(empty_database: Database) -> None:
