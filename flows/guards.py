@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from metadata.cel import evaluate
-
 from flows.champions import champion_seen, metrics_of
 from flows.context import TaskContext
+from metadata.cel import evaluate
 from metadata.plan import Plan, PlanTask
 from metadata.rows.decisions import decisions_of_run
 from metadata.rows.outcomes import figures_of_run

@@ -29,6 +29,10 @@ MOST_LABELS = 1_000_000
 """Labelled rows of one measurement that are brought to the driver (24 MB); beyond, a sample by hash of the entity."""
 
 
+LAST_YEAR = 9_999
+"""Event times from this year on mean "never" in some source, and lie in no window."""
+
+
 @dataclass(frozen=True)
 class Labels:
     """Where labels come from: a relation, the label's expression, and the delay (an interval) until it is mature."""
@@ -148,7 +152,8 @@ def _scored(population: Population) -> str:
         f"{SCORE} AS _score, model_version AS _v FROM {population.predictions} "
         f"WHERE scored_as_of <= {instant(population.as_of)}"
     )
-    return f"WITH _scored AS (SELECT *, {population.windows.key_sql('_t')} AS _w FROM ({rows}) WHERE {unseen})"  # noqa: S608
+    window = population.windows.key_sql("_t")
+    return f"WITH _scored AS (SELECT *, {window} AS _w FROM ({rows}) WHERE year(_t) < {LAST_YEAR} AND ({unseen}))"  # noqa: S608
 
 
 def _labelled(population: Population) -> str:

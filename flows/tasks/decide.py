@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, cast
 
-from metadata.cel import evaluate
-
 from flows.champions import champion_seen, metrics_of
 from flows.context import Figure, Outcome, TaskContext
+from metadata.cel import evaluate
 from metadata.errors import PilothouseError
 from metadata.kinds import DecisionRule, Monitor
 from metadata.rows.decisions import Ruling, last_fired, record

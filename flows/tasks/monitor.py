@@ -52,13 +52,13 @@ class _Measured:
 def run(context: TaskContext) -> Outcome:
     """Measure the windows with new material."""
     monitor = context.plan.monitors[cast(MonitorTask, context.task.spec).monitor]
-    unread = _never_written(context, monitor)
-    if unread:
-        return Outcome(skipped=f"{unread} was never written")
+    relations = _relations(context, monitor)
+    if isinstance(relations, str):
+        return Outcome(skipped=f"{relations} was never written")
     scorers = {
         version.version: version for version in versions(context.database, context.plan.models[monitor.model].uid)
     }
-    population = _population(context, monitor, scorers)
+    population = _population(context, monitor, relations, scorers)
     found: dict[str, list[Extent]] = {}
     for extent in extents(context.spark, population):
         found.setdefault(extent.window, []).append(extent)
@@ -67,7 +67,7 @@ def run(context: TaskContext) -> Outcome:
         return Outcome(skipped="no window has new predictions or newly mature labels")
     used = {parts[-1].version for parts in due.values()}
     references = {version: _reference(scorers[version]) for version in used}
-    measured = _measure(context, monitor, population, references, due)
+    measured = _measure(context, monitor, population, relations, references, due)
     rows = sum(part.newest.rows for part in measured)
     recorded = [figure for part in measured for figure in _figures(context, monitor, part)]
     alarms = [figure for figure in recorded if figure.name == "alarm" and figure.value]
@@ -77,25 +77,21 @@ def run(context: TaskContext) -> Outcome:
     return Outcome(rows_in=rows, figures=tuple(recorded), note=note)
 
 
-def _never_written(context: TaskContext, monitor: Monitor) -> str | None:
+def _relations(context: TaskContext, monitor: Monitor) -> dict[str, str] | str:
+    """The datasets that are read, each at one version, held batches too; the key of one that was never written."""
     wanted = {monitor.predictions}
     if monitor.watch.features:
         wanted |= set(model_columns(context.plan, monitor.model).features.values())
     if monitor.watch.performance:
         wanted.add(context.plan.models[monitor.model].predicts.source)
+    found = {}
     for key in sorted(wanted):
-        state = state_of(context.database, context.plan.datasets[key].uid)
+        dataset = context.plan.datasets[key]
+        state = state_of(context.database, dataset.uid)
         if state is None or state.version is None:
             return key
-    return None
-
-
-def _relation(context: TaskContext, key: str) -> str:
-    """All rows of a dataset as they are now."""
-    dataset = context.plan.datasets[key]
-    state = state_of(context.database, dataset.uid)
-    version = state.version if state else None
-    return engine.relation(table_path(context.settings, dataset), version or 0)
+        found[key] = engine.relation(table_path(context.settings, dataset), state.version)
+    return found
 
 
 def _reference(version: ModelVersion) -> ModelReference:
@@ -111,13 +107,15 @@ def _reference(version: ModelVersion) -> ModelReference:
         ) from None
 
 
-def _population(context: TaskContext, monitor: Monitor, scorers: Mapping[int, ModelVersion]) -> Population:
+def _population(
+    context: TaskContext, monitor: Monitor, relations: Mapping[str, str], scorers: Mapping[int, ModelVersion]
+) -> Population:
     model, columns = context.plan.models[monitor.model], model_columns(context.plan, monitor.model)
     labels = None
     if monitor.watch.performance:
-        labels = Labels(_relation(context, model.predicts.source), model.predicts.label, delay(model))
+        labels = Labels(relations[model.predicts.source], model.predicts.label, delay(model))
     return Population(
-        predictions=_relation(context, monitor.predictions),
+        predictions=relations[monitor.predictions],
         entity=columns.entity,
         event_time=columns.event_time,
         windows=Windows(monitor.window, context.plan.timezone),
@@ -154,6 +152,7 @@ def _measure(
     context: TaskContext,
     monitor: Monitor,
     population: Population,
+    relations: Mapping[str, str],
     references: Mapping[int, ModelReference],
     due: Mapping[str, list[Extent]],
 ) -> list[_Measured]:
@@ -164,8 +163,8 @@ def _measure(
     for done, (version, keys) in enumerate(newest.items()):
         context.report(f"counts the rows of version {version}", done, len(newest))
         reference = references[version]
-        watched = _features(monitor, reference) if monitor.watch.features else {}
-        rows = feature_rows(context.plan, monitor.model, lambda key: _relation(context, key)) if watched else ""
+        watched = _features(context, monitor, reference) if monitor.watch.features else {}
+        rows = feature_rows(context.plan, monitor.model, relations.__getitem__) if watched else ""
         counted |= column_counts(context.spark, population, version, keys, rows, watched, reference.score)
     expected = sum(part.labels for parts in due.values() for part in parts)
     known = labelled(context.spark, population, list(due), expected) if expected else {}
@@ -181,8 +180,11 @@ def _measure(
     ]
 
 
-def _features(monitor: Monitor, reference: ModelReference) -> dict[str, Distribution]:
-    return reference.features if monitor.reference.features == "training" else reference.test_features
+def _features(context: TaskContext, monitor: Monitor, reference: ModelReference) -> dict[str, Distribution]:
+    """The features of a version, but for those that the model's definition has lost since."""
+    known = reference.features if monitor.reference.features == "training" else reference.test_features
+    there = model_columns(context.plan, monitor.model).features
+    return {name: distribution for name, distribution in known.items() if name in there}
 
 
 def _figures(context: TaskContext, monitor: Monitor, measured: _Measured) -> list[Figure]:
@@ -202,7 +204,7 @@ def _figures(context: TaskContext, monitor: Monitor, measured: _Measured) -> lis
         found += [figure("rows", extent.rows, _slice(extent)), figure("labels", extent.labels, _slice(extent))]
     readings = []
     if watch.features and measured.columns:
-        for name, reference in _features(monitor, measured.reference).items():
+        for name, reference in _features(context, monitor, measured.reference).items():
             readings += feature_readings(name, reference, measured.columns[name], watch.features, limits)
     if watch.prediction and measured.columns:
         readings.append(psi_reading("prediction_psi", "", measured.reference.score, measured.columns[SCORE], limits))
