@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 from typing import Any
@@ -95,7 +95,8 @@ def try_read(texts: Mapping[str, str]) -> tuple[Document | None, tuple[Finding, 
     try:
         blueprint = Blueprint.model_validate(content)
     except ValidationError as error:
-        findings += _of_validation(error, content, locations, findings)
+        tails = {path for each in read.values() for path in each.tails}
+        findings += _of_validation(error, content, locations, tails)
         return None, tuple(findings)
     _look_at_keys(content, locations, findings)
     return (None if findings else Document(blueprint, locations)), tuple(findings)
@@ -177,12 +178,13 @@ def _merge(
 
 
 def _look_for_tails(name: str, text: YamlText, findings: list[Finding]) -> None:
-    for path in sorted(text.tails, key=str):
-        word = str(path[-1])
-        if not word.isidentifier():
-            cause = f"{word!r} looks like the end of a text that was cut at a comma"
-            finding = fault("PH106", name, text.lines.get(path, 1), cause, "put the text in quotes")
-            findings.append(_about(finding, path))
+    odd = (path for path in sorted(text.tails, key=str) if not str(path[-1]).isidentifier())
+    findings += [_cut(path, Place(name, text.lines.get(path, 1))) for path in odd]
+
+
+def _cut(path: Path, place: Place) -> Finding:
+    cause = f"{str(path[-1])!r} looks like the end of a text that was cut at a comma"
+    return _about(fault("PH106", place.file, place.line, cause, "put the text in quotes"), path)
 
 
 def _about(finding: Finding, path: Path) -> Finding:
@@ -193,14 +195,15 @@ def _about(finding: Finding, path: Path) -> Finding:
 
 
 def _of_validation(
-    error: ValidationError, content: dict[str, Any], locations: Locations, known: Iterable[Finding]
+    error: ValidationError, content: dict[str, Any], locations: Locations, tails: Collection[Path]
 ) -> list[Finding]:
-    tails = {(finding.file, finding.line) for finding in known if finding.code == "PH106"}
     found: list[Finding] = []
     for path, cause, remedy in explain(error, content):
         place = locations.of(path) or Place("", 0)
-        if (place.file, place.line) not in tails:
+        if path not in tails:
             found.append(_about(fault("PH105", place.file, place.line, cause, remedy), path))
+        elif str(path[-1]).isidentifier():  # others were found before
+            found.append(_cut(path, place))
     return list(dict.fromkeys(found))
 
 

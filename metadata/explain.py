@@ -42,13 +42,10 @@ def _path(loc: tuple[int | str, ...], content: Any) -> tuple[Path, str | None]:
     """The part of a location that leads through the content, and the name of a key that is not there."""
     path: list[str | int] = []
     for step in loc:
-        if (isinstance(content, dict) and step in content) or (
-            isinstance(content, list) and isinstance(step, int) and step < len(content)
-        ):
-            content = content[step]
-        else:
-            continue
-        path.append(step)
+        inside = content if isinstance(content, dict) else dict(enumerate(content)) if isinstance(content, list) else {}
+        if step in inside:
+            content = inside[step]
+            path.append(step)
     last = loc[-1] if loc else None
     return tuple(path), str(last) if last is not None and (not path or path[-1] != last) else None
 
@@ -156,7 +153,7 @@ def _chosen(annotation: Any, content: Any) -> Any:
         models = [each for each in options if isinstance(each, type) and issubclass(each, BaseModel)]
         kind = content.get("kind") if isinstance(content, dict) else None
         named = [each for each in models if "kind" in each.model_fields and each.model_fields["kind"].default == kind]
-        return (named or models or [None])[0]
+        return next(iter(named or models), None)
     if annotation is TaskSpec and isinstance(content, dict):
         return task_kinds().get(str(content.get("kind")), TaskSpec)
     return annotation

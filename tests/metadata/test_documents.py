@@ -125,6 +125,13 @@ def found(text: str) -> tuple[Finding, ...]:
         ("kind: files", "path2: x", "landing:", "the key kind is missing", "files or sql"),
         ("model: late_arrival\n    predictions", "predictions", "late_arrival_watch:", "key model is missing", "model"),
         ("\"origin IN ('EWR', 'JFK', 'LGA')\"", "origin IN (1, 2)", "IN (1, 2)", "'2)' looks like the end", "quotes"),
+        (
+            '"scheduled hour of departure, UTC"',
+            "departure, UTC",
+            "departure, UTC",
+            "'UTC' looks like the end",
+            "quotes",
+        ),
         ("owner: ops", "uid: x", "uid: x", "uid is given by Pilothouse", "was: renames"),
         (", to: predictions.pending}", "}", "kind: infer", "the key to is missing", "Dataset that is written"),
         (
