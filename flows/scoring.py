@@ -51,6 +51,15 @@ def scores(model: Any, prepared: pd.DataFrame, kind: str) -> np.ndarray[Any, Any
     return np.asarray(found, dtype=np.float64)
 
 
+def travel_by_value() -> None:
+    """Let what is sent to executors carry this module's code with it: they need not have Pilothouse installed."""
+    import sys
+
+    from pyspark import cloudpickle
+
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])
+
+
 def batch_scorer(
     model: bytes, inputs: Sequence[Input], kind: str, keep: Sequence[str]
 ) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:

@@ -65,7 +65,7 @@ def build(context: TaskContext, intent: Intent) -> DataFrame:
     keep = (*columns.entity, columns.event_time)
     frame = context.spark.sql(_unscored(context, intent, version))
     schema = StructType([frame.schema[name] for name in keep] + [StructField("score", DoubleType())])
-    _travels_by_value()
+    scoring.travel_by_value()
     score = scoring.batch_scorer(_fitted(context, version), inputs_of(version.features), model.predicts.kind, keep)
     return frame.mapInArrow(score, schema).selectExpr(
         *(quoted(name) for name in keep),
@@ -104,10 +104,3 @@ def _fitted(context: TaskContext, version: ModelVersion) -> bytes:
             "train a smaller one: fewer or shallower trees in its params (e)",
         )
     return found
-
-
-def _travels_by_value() -> None:
-    """The executors need not have Pilothouse installed."""
-    from pyspark import cloudpickle
-
-    cloudpickle.register_pickle_by_value(scoring)

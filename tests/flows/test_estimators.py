@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +13,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.dummy import DummyClassifier
 
 from flows import scoring
 from flows.estimators import model_pipeline, new_estimator
@@ -166,3 +171,22 @@ def test_an_unseen_category_is_no_seen_one() -> None:
     seen = set(columns.transform(prepared)[:, 0])
     unseen = columns.transform(scoring.prepare(pd.DataFrame({"line": ["never seen"]}), inputs))[0, 0]
     assert unseen not in seen
+
+
+def test_scoring_runs_where_pilothouse_is_not_installed(tmp_path: Path) -> None:
+    from pyspark import cloudpickle
+
+    scoring.travel_by_value()
+    fitted = pickle.dumps(DummyClassifier().fit([[0], [1]], [0, 1]))
+    sent = tmp_path / "function"
+    sent.write_bytes(cloudpickle.dumps(scoring.batch_scorer(fitted, (("x", "number", None),), "binary", ("id",))))
+    executor = """
+import pickle, sys
+sys.modules.update(flows=None, metadata=None)
+import pyarrow
+score = pickle.load(open(sys.argv[1], "rb"))
+batch = pyarrow.RecordBatch.from_pydict({"id": ["a", None], "x": [1.0, None]})
+print([found.to_pydict() for found in score(iter([batch, batch.slice(0, 0)]))])
+"""
+    run = subprocess.run([sys.executable, "-c", executor, str(sent)], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[{'id': ['a', None], 'score': [0.5, 0.5]}, {'id': [], 'score': []}]"
