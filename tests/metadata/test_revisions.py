@@ -6,12 +6,13 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import event, select, update
 
-from metadata import tables
+from metadata import definitions, tables
 from metadata.database import Database
 from metadata.definitions import (
     definition,
@@ -23,6 +24,7 @@ from metadata.definitions import (
     revision_item,
     used_by,
 )
+from metadata.documents import dump, read, read_text
 from metadata.errors import PilothouseError
 from metadata.kinds import Blueprint
 from metadata.revisions import (
@@ -40,6 +42,7 @@ from metadata.settings import Settings
 from tests.metadata.blueprints import orders, orders_document
 
 SETTINGS = Settings()
+FLIGHTS = Path(definitions.__file__).parent / "blueprints" / "flights.yaml"
 
 
 def put(database: Database, document: Blueprint, **more: Any) -> Revision | None:
@@ -67,6 +70,13 @@ def test_what_was_applied_is_read_back_with_uids_in_its_order(database: Database
     assert len(set(uids)) == len(uids)
     assert list(found.feature_sets["order_context"].features) == ["amount", "hour", "mean_30d"]
     assert load_blueprint(database, 1) == found
+
+
+def test_the_blueprint_as_a_document_is_nothing_new(database: Database) -> None:
+    put(database, read(FLIGHTS).blueprint)
+    exported = read_text(dump(load_blueprint(database))).blueprint
+    assert put(database, exported) is None
+    assert put(database, exported, prune=True) is None
 
 
 def test_an_earlier_revision_can_be_read(database: Database) -> None:
