@@ -46,22 +46,17 @@ class DocumentError(PilothouseError):
 def read(source: FilePath | str | Iterable[FilePath | str]) -> Document:
     """The blueprint of a file, of a folder (every .yaml and .yml file below it), or of several of them together.
 
-    Raises DocumentError with every finding.
+    A text of several lines is read itself. Raises DocumentError with every finding.
     """
+    if isinstance(source, str) and ("\n" in source or not source):
+        return read_text(source)
     texts: dict[str, str] = {}
     findings: list[Finding] = []
     sources = [source] if isinstance(source, FilePath | str) else list(source)
-    for path in (FilePath(each) for each in sources):
-        if path.is_dir():
-            files = sorted(each for each in path.rglob("*") if each.suffix in _ENDINGS and each.is_file())
-            if not files:
-                findings.append(fault("PH100", str(path), 0, "there is no .yaml file in it", "name another folder"))
-        else:
-            files = [path]
-        for file in files:
-            text = _text(file, findings)
-            if text is not None:
-                texts[str(file)] = text
+    for file in (file for each in sources for file in _files(FilePath(each), findings)):
+        text = _text(file, findings)
+        if text is not None:
+            texts[str(file)] = text
     if findings:
         raise DocumentError(findings)
     return read_texts(texts)
@@ -125,14 +120,27 @@ def dump_one(kind: str, key: str, definition: Definition) -> str:
     return write_blueprint(Blueprint().model_copy(update={SECTIONS[kind]: {key: definition}}))
 
 
+def _files(path: FilePath, findings: list[Finding]) -> list[FilePath]:
+    try:
+        if not path.is_dir():
+            return [path]
+        files = sorted(each for each in path.rglob("*") if each.suffix in _ENDINGS and each.is_file())
+    except (OSError, ValueError) as error:
+        findings.append(fault("PH100", str(path)[:200], 0, f"it cannot be read: {error}"[:200], "name another file"))
+        return []
+    if not files:
+        findings.append(fault("PH100", str(path), 0, "there is no .yaml file in it", "name another folder"))
+    return files
+
+
 def _text(path: FilePath, findings: list[Finding]) -> str | None:
     try:
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         cause = f"it is no text in UTF-8 (byte {error.start})"
         findings.append(fault("PH100", str(path), 0, cause, "name a YAML file, or save it as UTF-8"))
-    except OSError as error:
-        findings.append(fault("PH100", str(path), 0, f"it cannot be read: {error.strerror}", "name another file"))
+    except (OSError, ValueError) as error:
+        findings.append(fault("PH100", str(path)[:200], 0, f"it cannot be read: {error}"[:200], "name another file"))
     return None
 
 

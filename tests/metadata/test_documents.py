@@ -251,6 +251,16 @@ def test_files_that_cannot_be_read_are_said_so(tmp_path: Path) -> None:
     assert "no .yaml file" in causes
 
 
+@pytest.mark.parametrize("path", ["x" * 5000, "a\0b", ""])
+def test_what_is_no_path_is_said_so(path: str) -> None:
+    with pytest.raises(DocumentError):
+        read(path)
+
+
+def test_a_text_of_several_lines_is_read_itself() -> None:
+    assert list(read("datasets:\n  a: {}\n").blueprint.datasets) == ["a"]
+
+
 def test_one_definition_is_expected_by_the_editor() -> None:
     with pytest.raises(DocumentError, match="holds 2 definitions"):
         read_one("datasets: {a: {}, b: {}}")
