@@ -28,7 +28,7 @@ from metadata.errors import PilothouseError
 from metadata.intents import Bounds, Intent, Mark
 from metadata.kinds import SqlConnection
 from metadata.plan import canonical_json
-from metadata.rows import batches as rows
+from metadata.rows import consumption
 from metadata.tasks.ingest import Source, SourceWatermark
 from metadata.values import period
 
@@ -92,7 +92,7 @@ def _bounded(
 ) -> Intent | str:
     dataset, thing = target_of(context).dataset, f"table {name}"
     column = _column(table, watermark.column, thing)
-    low = rows.watermark_of(context.database, context.task.spec.uid, dataset.uid, name)
+    low = consumption.watermark_of(context.database, context.task.spec.uid, dataset.uid, name)
     high_value, nulls = link.execute(sa.select(sa.func.max(column), sa.func.count() - sa.func.count(column))).one()
     if nulls and watermark.nulls == "fail":
         raise PilothouseError(

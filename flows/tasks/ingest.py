@@ -11,6 +11,7 @@ from metadata.errors import PilothouseError
 from metadata.intents import FileIdentity, Intent
 from metadata.kinds import FilesConnection, SqlConnection
 from metadata.rows import batches as rows
+from metadata.rows import consumption
 from metadata.tasks.ingest import Ingest, Source
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def _new_files(context: TaskContext, source: Source, connection: FilesConnection
     dataset, task_uid = target_of(context).dataset, context.task.spec.uid
     pattern = str(source.files)
     known: dict[str, list[FileIdentity]] = {}
-    for file in rows.known_files(context.database, task_uid, dataset.uid):
+    for file in consumption.known_files(context.database, task_uid, dataset.uid):
         known.setdefault(file.path, []).append(file)
     there = folder.matching(pattern)
     if not there:

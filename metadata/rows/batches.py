@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, and_, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, RowMapping, and_, func, insert, or_, select, update
 
 from metadata import tables
 from metadata.database import Database, next_change
 from metadata.errors import PilothouseError
-from metadata.intents import FileIdentity, Intent, Mark
+from metadata.intents import Intent
+from metadata.rows.consumption import use_up
 from metadata.states import BatchState, State
 from metadata.values import utc_now
 
@@ -206,7 +207,7 @@ def close_batch(database: Database, batch: Batch, dataset_key: str, written: Wri
                 changed=change,
             )
         )
-        _use_up(connection, now)
+        use_up(connection, now.id, now.dataset_uid, now.owner.task_uid, now.intent)
         _set_state(
             connection,
             now.dataset_uid,
@@ -320,20 +321,6 @@ def release(connection: Connection, run_id: str, dataset_uids: Iterable[str]) ->
     return _set_held(connection, run_id, dataset_uids, held=False)
 
 
-def known_files(database: Database, task_uid: str, dataset_uid: str) -> list[FileIdentity]:
-    """Every file that a task has read into a dataset, as it was then."""
-    file = tables.ingested_file
-    with database.read() as connection:
-        rows = connection.execute(
-            select(file.c.path, file.c.size, file.c.modified, file.c.checksum).where(
-                file.c.task_uid == task_uid, file.c.dataset_uid == dataset_uid
-            )
-        )
-        return [
-            FileIdentity(path=row.path, size=row.size, modified=row.modified, checksum=row.checksum) for row in rows
-        ]
-
-
 def newest_intent(database: Database, task_uid: str, dataset_uid: str) -> Intent | None:
     """The intent of the newest batch that a task has written to a dataset."""
     batch = tables.batch
@@ -349,77 +336,6 @@ def newest_intent(database: Database, task_uid: str, dataset_uid: str) -> Intent
             .limit(1)
         ).scalar()
     return Intent.model_validate(found) if found is not None else None
-
-
-def watermark_of(database: Database, task_uid: str, dataset_uid: str, source: str) -> Mark | None:
-    """How far a task has read a source into a dataset; None before the first batch."""
-    mark = tables.watermark
-    with database.read() as connection:
-        found = connection.execute(
-            select(mark.c.value).where(
-                mark.c.task_uid == task_uid, mark.c.dataset_uid == dataset_uid, mark.c.source == source
-            )
-        ).scalar()
-    return Mark.model_validate(found) if found is not None else None
-
-
-def _use_up(connection: Connection, batch: Batch) -> None:
-    intent, owner = batch.intent, batch.owner
-    reads = [
-        {"batch_id": batch.id, "dataset_uid": pinned.uid, "sequence": sequence, "task_uid": owner.task_uid}
-        for pinned in intent.inputs.values()
-        if pinned.new
-        for sequence in sorted(set(pinned.batches or ()))
-    ]
-    if reads:
-        connection.execute(insert(tables.batch_input), reads)
-    if intent.files:
-        _remember_files(connection, batch)
-    bounds = intent.bounds
-    if bounds is not None and bounds.column is not None and bounds.high is not None:
-        _advance(connection, batch, bounds.source, bounds.high)
-
-
-def _remember_files(connection: Connection, batch: Batch) -> None:
-    table, owner = tables.ingested_file, batch.owner
-    mine = and_(table.c.task_uid == owner.task_uid, table.c.dataset_uid == batch.dataset_uid)
-    known = {
-        (row.path, row.size, row.modified, row.checksum)
-        for row in connection.execute(
-            select(table.c.path, table.c.size, table.c.modified, table.c.checksum).where(mine)
-        )
-    }
-    rows = [
-        {
-            "task_uid": owner.task_uid,
-            "dataset_uid": batch.dataset_uid,
-            "batch_id": batch.id,
-            **file.model_dump(),
-        }
-        for file in batch.intent.files
-        if (file.path, file.size, file.modified, file.checksum) not in known
-    ]
-    if rows:
-        connection.execute(insert(table), rows)
-
-
-def _advance(connection: Connection, batch: Batch, source: str, high: Mark) -> None:
-    table, owner = tables.watermark, batch.owner
-    mine = and_(table.c.task_uid == owner.task_uid, table.c.dataset_uid == batch.dataset_uid, table.c.source == source)
-    earlier = connection.execute(select(table.c.value).where(mine)).scalar()
-    if earlier is not None:
-        if not Mark.model_validate(earlier).reached_by(high):
-            return
-        connection.execute(delete(table).where(mine))
-    connection.execute(
-        insert(table).values(
-            task_uid=owner.task_uid,
-            dataset_uid=batch.dataset_uid,
-            source=source,
-            value=high.model_dump(),
-            batch_id=batch.id,
-        )
-    )
 
 
 def _set_state(connection: Connection, dataset_uid: str, **values: Any) -> None:

@@ -19,7 +19,7 @@ from metadata import tables
 from metadata.database import Database
 from metadata.errors import PilothouseError
 from metadata.intents import Bounds, FileIdentity, Intent, Mark, PinnedInput
-from metadata.rows import batches
+from metadata.rows import batches, consumption
 from metadata.states import BatchState, State
 from metadata.values import utc_now
 
@@ -70,7 +70,7 @@ def test_a_batch_is_intended_then_closed_with_all_that_follows(store: Database) 
     )
     batch = batches.open_batch(store, "out", owner(), intent)
     assert batch is not None and batch.state == BatchState.OPEN and batch.intent.target_version is None
-    assert batches.known_files(store, "uid of task", "out") == []
+    assert consumption.known_files(store, "uid of task", "out") == []
     assert batches.new_inputs(store, "uid of task", "in") == ((1,), ())
     closed = batches.close_batch(store, batch, "silver.out", written(3, rows=5, quality={"r": {"rows_bad": 0}}))
     assert (closed.state, closed.version, closed.rows_out, closed.quality) == (
@@ -79,9 +79,9 @@ def test_a_batch_is_intended_then_closed_with_all_that_follows(store: Database) 
         5,
         {"r": {"rows_bad": 0}},
     )
-    assert batches.known_files(store, "uid of task", "out") == list(intent.files)
+    assert consumption.known_files(store, "uid of task", "out") == list(intent.files)
     assert batches.new_inputs(store, "uid of task", "in", again=1) == ((), (1,))
-    assert batches.watermark_of(store, "uid of task", "out", "t") == Mark.of(7)
+    assert consumption.watermark_of(store, "uid of task", "out", "t") == Mark.of(7)
     state = batches.state_of(store, "out")
     assert state is not None
     assert (state.dataset_key, state.rows, state.version, state.sequence) == ("silver.out", 5, 3, 1)
@@ -120,7 +120,7 @@ def test_a_refused_batch_uses_nothing_up(store: Database) -> None:
     assert batch is not None
     batches.refuse_batch(store, batch, {"r": {"rows_bad": 3}})
     assert batches.get_batch(store, batch.id).state == BatchState.REFUSED
-    assert batches.known_files(store, "uid of task", "d") == [] and batches.state_of(store, "d") is None
+    assert consumption.known_files(store, "uid of task", "d") == [] and batches.state_of(store, "d") is None
     with pytest.raises(PilothouseError, match="PH202"):
         batches.close_batch(store, batch, "d", written())
     following = batches.open_batch(store, "d", owner(), intent)
@@ -223,7 +223,7 @@ def test_a_watermark_never_goes_back(store: Database) -> None:
     for high in (5, 9, 3):
         write(store, "d", Intent(bounds=Bounds(source="t", column="n", high=Mark.of(high))))
     write(store, "d", Intent(bounds=Bounds(source="t", column="n")))
-    assert batches.watermark_of(store, "uid of task", "d", "t") == Mark.of(9)
+    assert consumption.watermark_of(store, "uid of task", "d", "t") == Mark.of(9)
 
 
 MARKS = st.one_of(

@@ -1,0 +1,94 @@
+"""What tasks have read so far: files by identity, watermarks of tables, batches of datasets."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, and_, delete, insert, select
+
+from metadata import tables
+from metadata.database import Database
+from metadata.intents import FileIdentity, Intent, Mark
+
+
+def known_files(database: Database, task_uid: str, dataset_uid: str) -> list[FileIdentity]:
+    """Every file that a task has read into a dataset, as it was then."""
+    file = tables.ingested_file
+    with database.read() as connection:
+        rows = connection.execute(
+            select(file.c.path, file.c.size, file.c.modified, file.c.checksum).where(
+                file.c.task_uid == task_uid, file.c.dataset_uid == dataset_uid
+            )
+        )
+        return [
+            FileIdentity(path=row.path, size=row.size, modified=row.modified, checksum=row.checksum) for row in rows
+        ]
+
+
+def watermark_of(database: Database, task_uid: str, dataset_uid: str, source: str) -> Mark | None:
+    """How far a task has read a source into a dataset; None before the first batch."""
+    mark = tables.watermark
+    with database.read() as connection:
+        found = connection.execute(
+            select(mark.c.value).where(
+                mark.c.task_uid == task_uid, mark.c.dataset_uid == dataset_uid, mark.c.source == source
+            )
+        ).scalar()
+    return Mark.model_validate(found) if found is not None else None
+
+
+def use_up(connection: Connection, batch_id: str, dataset_uid: str, task_uid: str, intent: Intent) -> None:
+    """Count what a batch read as read: input batches, files and watermark; within the transaction that closes it."""
+    reads = [
+        {"batch_id": batch_id, "dataset_uid": pinned.uid, "sequence": sequence, "task_uid": task_uid}
+        for pinned in intent.inputs.values()
+        if pinned.new
+        for sequence in sorted(set(pinned.batches or ()))
+    ]
+    if reads:
+        connection.execute(insert(tables.batch_input), reads)
+    if intent.files:
+        _remember_files(connection, batch_id, dataset_uid, task_uid, intent)
+    bounds = intent.bounds
+    if bounds is not None and bounds.column is not None and bounds.high is not None:
+        _advance(connection, batch_id, dataset_uid, task_uid, bounds.source, bounds.high)
+
+
+def _remember_files(connection: Connection, batch_id: str, dataset_uid: str, task_uid: str, intent: Intent) -> None:
+    table = tables.ingested_file
+    mine = and_(table.c.task_uid == task_uid, table.c.dataset_uid == dataset_uid)
+    known = {
+        (row.path, row.size, row.modified, row.checksum)
+        for row in connection.execute(
+            select(table.c.path, table.c.size, table.c.modified, table.c.checksum).where(mine)
+        )
+    }
+    rows = [
+        {
+            "task_uid": task_uid,
+            "dataset_uid": dataset_uid,
+            "batch_id": batch_id,
+            **file.model_dump(),
+        }
+        for file in intent.files
+        if (file.path, file.size, file.modified, file.checksum) not in known
+    ]
+    if rows:
+        connection.execute(insert(table), rows)
+
+
+def _advance(connection: Connection, batch_id: str, dataset_uid: str, task_uid: str, source: str, high: Mark) -> None:
+    table = tables.watermark
+    mine = and_(table.c.task_uid == task_uid, table.c.dataset_uid == dataset_uid, table.c.source == source)
+    earlier = connection.execute(select(table.c.value).where(mine)).scalar()
+    if earlier is not None:
+        if not Mark.model_validate(earlier).reached_by(high):
+            return
+        connection.execute(delete(table).where(mine))
+    connection.execute(
+        insert(table).values(
+            task_uid=task_uid,
+            dataset_uid=dataset_uid,
+            source=source,
+            value=high.model_dump(),
+            batch_id=batch_id,
+        )
+    )
