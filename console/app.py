@@ -18,7 +18,7 @@ from textual.screen import Screen  # noqa: E402
 
 from console import clipboard, places, theme  # noqa: E402
 from console.palette import ConsoleProvider  # noqa: E402
-from console.places import ROOMS, TABS, Place  # noqa: E402
+from console.places import TABS, Place  # noqa: E402
 from console.screens.base import BaseScreen  # noqa: E402
 from console.session import Session, open_session  # noqa: E402
 from console.store import Answered, Glance, Looked, Ticked, glance  # noqa: E402
@@ -74,25 +74,23 @@ class PilothouseApp(App[None]):
     # Where one is
 
     def go(self, place: Place, *, visit: bool = True) -> None:
-        """Open a place; one that is open under its tab already is shown as it was left."""
+        """Open a place: one of the six screens as it was left, or what lies below, on top of where one is."""
         if visit:
             self.session.history.visit(place)
-        tab = ROOMS[place.screen].tab
-        if self.current_mode != tab:
-            self.switch_mode(tab)
+        if place.screen in TABS and self.current_mode != place.screen:
+            self.switch_mode(place.screen)
         self.call_later(self._unfold, place)
 
     async def _unfold(self, place: Place) -> None:
-        stack = self.screen_stack
-        while len(stack) > 1 and not (isinstance(self.screen, BaseScreen) and self.screen.place == place):
-            if place.screen != ROOMS[place.screen].tab and len(stack) == 1:
-                break
+        """Close what lies above a place that is open already, or open it."""
+        below = [isinstance(one, BaseScreen) and one.place == place for one in self.screen_stack]
+        keep = 1 if place.screen in TABS else below.index(True) + 1 if True in below else len(below)
+        for _ in range(len(below) - keep):
             await self.pop_screen()
-            stack = self.screen_stack
         top = self.screen
-        if isinstance(top, BaseScreen) and top.place.screen == place.screen:
+        if isinstance(top, BaseScreen) and place.screen in TABS:
             top.turn_to(place.subject)
-        else:
+        elif not (isinstance(top, BaseScreen) and top.place == place):
             await self.push_screen(places.make(place))
 
     def leave(self, screen: BaseScreen) -> None:
@@ -179,8 +177,11 @@ class PilothouseApp(App[None]):
         return ()
 
 
-def run(settings: Settings | None = None) -> None:
-    """Open the console on a home and stay until the user leaves or the terminal is gone."""
-    app = PilothouseApp(open_session(settings or read_settings()))
+def run(settings: Settings | None = None, *, start: bool = True) -> None:
+    """Open the console on a home and stay until the user leaves or the terminal is gone.
+
+    `start`: have the embedded services started when they are not up; they stay up afterwards.
+    """
+    app = PilothouseApp(open_session(settings or read_settings()), start=start)
     terminal.on_loss(lambda: app.call_later(app.exit))
     app.run()

@@ -20,22 +20,21 @@ class Place:
 
 @dataclass(frozen=True)
 class Room:
-    """One kind of screen: its title, the tab under which it lies, the class that draws it (imported when needed)."""
+    """One kind of screen: its title, and the class that draws it (imported when needed)."""
 
     title: str
-    tab: str
     module: str
     name: str
 
 
 ROOMS: dict[str, Room] = {
-    "overview": Room("Overview", "overview", "console.screens.overview", "OverviewScreen"),
-    "runs": Room("Runs", "runs", "console.screens.runs", "RunsScreen"),
-    "run": Room("Run", "runs", "console.screens.run", "RunScreen"),
-    "blueprint": Room("Blueprint", "blueprint", "console.screens.blueprint", "BlueprintScreen"),
-    "lineage": Room("Lineage", "lineage", "console.screens.lineage", "LineageScreen"),
-    "models": Room("Models", "models", "console.screens.models", "ModelsScreen"),
-    "decisions": Room("Decisions", "decisions", "console.screens.decisions", "DecisionsScreen"),
+    "overview": Room("Overview", "console.screens.overview", "OverviewScreen"),
+    "runs": Room("Runs", "console.screens.runs", "RunsScreen"),
+    "run": Room("Run", "console.screens.run", "RunScreen"),
+    "blueprint": Room("Blueprint", "console.screens.blueprint", "BlueprintScreen"),
+    "lineage": Room("Lineage", "console.screens.lineage", "LineageScreen"),
+    "models": Room("Models", "console.screens.models", "ModelsScreen"),
+    "decisions": Room("Decisions", "console.screens.decisions", "DecisionsScreen"),
 }
 
 TABS = ("overview", "runs", "blueprint", "lineage", "models", "decisions")

@@ -11,7 +11,11 @@ import select
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, MutableMapping
+
+LOOK_MILLISECONDS = 500
+GRACE_SECONDS = 3.0
 
 _OVER_SSH = {"TEXTUAL_ANIMATIONS": "none", "TEXTUAL_FPS": "15", "TEXTUAL_SMOOTH_SCROLL": "0"}
 _RICH_COLOURS = ("256color", "direct", "kitty", "alacritty", "ghostty", "foot", "wezterm")
@@ -43,19 +47,24 @@ def few_colours(environ: Mapping[str, str] = os.environ) -> bool:
 def on_loss(leave: Callable[[], object]) -> None:
     """Call `leave` from a thread when the terminal is gone: on SIGHUP, or when its other end was closed.
 
-    A process that ignores SIGHUP and has lost its terminal would spin on a dead descriptor. Call it from the main
-    thread.
+    A process that ignores SIGHUP and has lost its terminal would spin on a dead descriptor; one that still writes to
+    it can block for ever. So what has not left in an orderly way after `GRACE_SECONDS` is ended: nothing that a
+    console holds is lost. Call it from the main thread.
     """
-    signal.signal(signal.SIGHUP, lambda _number, _frame: leave())
-    if not sys.stdin.isatty():
-        return
-    descriptor = sys.stdin.fileno()
+    gone = threading.Event()
+    signal.signal(signal.SIGHUP, lambda _number, _frame: gone.set())
+    descriptor = sys.stdin.fileno() if sys.stdin.isatty() else None
 
     def watch() -> None:
         poller = select.poll()
-        poller.register(descriptor, 0)
-        while not any(event & (select.POLLHUP | select.POLLERR | select.POLLNVAL) for _, event in poller.poll(5_000)):
-            pass
+        if descriptor is not None:
+            poller.register(descriptor, 0)
+        while not gone.is_set():
+            events = poller.poll(LOOK_MILLISECONDS)
+            if any(event & (select.POLLHUP | select.POLLERR | select.POLLNVAL) for _, event in events):
+                gone.set()
         leave()
+        time.sleep(GRACE_SECONDS)
+        os._exit(128 + signal.SIGHUP)
 
     threading.Thread(target=watch, name="terminal", daemon=True).start()

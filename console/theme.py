@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 PILOTHOUSE = Theme(
     name="pilothouse",
@@ -54,6 +54,7 @@ TERMINAL = Theme(
     boost="ansi_default",
     dark=True,
     variables={
+        **BUILTIN_THEMES["ansi-dark"].variables,
         "tone-quiet": "ansi_default",
         "tone-good": "ansi_default",
         "tone-bad": "ansi_red",

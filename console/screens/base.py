@@ -42,14 +42,13 @@ def key(keys: str, name: str, label: str, *, shown: bool = True, help: str = "")
 class BaseScreen(Screen[None]):
     """One place of the console."""
 
-    TAB: ClassVar[str] = "overview"
     FILTERS: ClassVar[bool] = False
     """Whether `/` filters the list of this screen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(str(at + 1), f"do('tab({tab})')", ROOMS[tab].title, show=False) for at, tab in enumerate(TABS)),
         key("slash", "filter", "filter", help="state:failed pipeline:flights !tag:x free text /glob*"),
-        key("colon", "jump", "jump", help="run 128, dataset silver.flights, model x, a screen's name; tab completes"),
+        key("colon", "jump", "jump", help="run 128, dataset silver.flights, models; tab completes"),
         key("question_mark", "help", "keys", help="the keys of this screen, and why one is off"),
         key("q", "quit", "quit", help="leave; runs go on"),
         key("escape", "back", "back", shown=False, help="back to where one came from"),
@@ -133,7 +132,7 @@ class BaseScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """Header, tabs, rule, body, rule, keys."""
         yield Header(lambda: self.session.standing)
-        yield Tabs(lambda: self.session.standing, self.TAB)
+        yield Tabs(lambda: self.session.standing, self.app.current_mode)
         yield Rule(id="trail")
         yield from self.body()
         yield Rule(id="said")

@@ -25,7 +25,6 @@ from metadata.values import utc_now
 class OverviewScreen(RunKeys):
     """The first screen: one list of four sections, and one cursor through all of them."""
 
-    TAB = "overview"
     BINDINGS: ClassVar[list[BindingType]] = [
         key("o", "log", "log", shown=False, help="the run under the cursor, and its log"),
         key("L", "lineage", "lineage", help="lineage of what is under the cursor"),

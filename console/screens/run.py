@@ -40,7 +40,6 @@ COLUMNS = (
 class RunScreen(RunKeys):
     """A run. The right half speaks of the task under the cursor; on the first row, of the whole run."""
 
-    TAB = "runs"
     CSS_PATH = "run.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         key("o", "log", "log", help="the log, following its end"),

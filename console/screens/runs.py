@@ -36,7 +36,6 @@ COLUMNS = (
 class RunsScreen(RunKeys):
     """The list of runs."""
 
-    TAB = "runs"
     FILTERS = True
     BINDINGS: ClassVar[list[BindingType]] = [key("o", "log", "log", help="the run and its log")]
 

@@ -17,6 +17,7 @@ from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.style import Style
 from textual.visual import Visual
 
 from console.places import Place
@@ -115,8 +116,6 @@ class Rows(ScrollView, can_focus=True):
     Rows > .rows--cursor { background: $cursor-background; color: $cursor-foreground; }
     Rows > .rows--idle { background: $cursor-idle; }
     Rows > .rows--head { text-style: bold; color: $tone-quiet; }
-    Rows:ansi > .rows--cursor { background: ansi_default; color: ansi_default; text-style: reverse; }
-    Rows:ansi > .rows--idle { background: ansi_default; text-style: underline; }
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {"rows--cursor", "rows--head", "rows--idle"}
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -301,6 +300,10 @@ class Rows(ScrollView, can_focus=True):
             return Strip.blank(width, style.rich_style)
         content = self._content(self._lines[index], width)
         if index == self._cursor and not (self._pinned and y == 0):
+            if self.app.native_ansi_color:
+                content = content.without_spans.pad_right(width - content.cell_length)
+                marked = Style(reverse=True) if self.has_focus else Style(underline=True)
+                return Visual.to_strips(self, content, width, 1, style + marked, apply_selection=False)[0]
             name = "rows--cursor" if self.has_focus else "rows--idle"
             return Visual.to_strips(
                 self, content, width, 1, style + self.get_visual_style(name), pad=True, apply_selection=False

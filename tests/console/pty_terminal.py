@@ -1,0 +1,120 @@
+"""A real terminal around a real console process: what is written to it, as a screen of text (pyte)."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import sys
+import termios
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+import pyte
+
+CONSOLE = (sys.executable, "-c", "from console.app import run; run(start=False)")
+KEYS = {"enter": "\r", "escape": "\x1b", "tab": "\t", "ctrl+p": "\x10", "ctrl+u": "\x15", "ctrl+c": "\x03"}
+
+
+class Terminal:
+    """A process on a pseudo terminal of its own."""
+
+    def __init__(
+        self,
+        argv: tuple[str, ...] = CONSOLE,
+        *,
+        size: tuple[int, int] = (80, 24),
+        term: str = "xterm-256color",
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        self.screen = pyte.Screen(*size)
+        self._stream = pyte.ByteStream(self.screen)
+        self.raw = b""
+        without = ("NO_COLOR", "COLORTERM", "SSH_CONNECTION", "TMUX")
+        environ = {name: value for name, value in os.environ.items() if name not in without}
+        environ |= {"TERM": term, "LANG": "C.UTF-8", "ESCDELAY": "50", **(env or {})}
+        self.pid, self.master = pty.fork()
+        if self.pid == 0:
+            os.execvpe(argv[0], argv, environ)
+        self.resize(*size)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.running():
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        if self.master >= 0:
+            os.close(self.master)
+
+    def resize(self, columns: int, lines: int) -> None:
+        """The window gets another size."""
+        self.screen.resize(lines, columns)
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+
+    def hang_up(self) -> None:
+        """The other end of the terminal is closed, as when SSH drops."""
+        os.close(self.master)
+        self.master = -1
+
+    def send(self, *keys: str) -> None:
+        """Press keys: names, or text as it is."""
+        for key in keys:
+            os.write(self.master, KEYS.get(key, key).encode())
+            self.read(0.15)
+
+    def read(self, seconds: float) -> None:
+        """Take in what is written during that time."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            if not select.select([self.master], [], [], left)[0]:
+                return
+            try:
+                data = os.read(self.master, 65_536)
+            except OSError:
+                return
+            if not data:
+                return
+            self.raw += data
+            self._stream.feed(data.replace(b"\x1b[>25u", b"").replace(b"\x1b[<u", b""))
+
+    @property
+    def text(self) -> str:
+        """What stands on the screen."""
+        return "\n".join(self.screen.display)
+
+    def until(self, *words: str, seconds: float = 60.0) -> str:
+        """Wait until all words stand on the screen; fails with what stood there instead."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self.read(0.1)
+            if all(word in self.text for word in words):
+                return self.text
+        raise AssertionError(f"{words} never came to be on screen:\n{self.text}")
+
+    def running(self) -> bool:
+        """Whether the process lives."""
+        try:
+            return os.waitpid(self.pid, os.WNOHANG) == (0, 0)
+        except ChildProcessError:
+            return False
+
+    def ended(self, seconds: float = 20.0) -> bool:
+        """Wait for its end."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if not self.running():
+                return True
+            if self.master >= 0:
+                self.read(0.1)
+            else:
+                time.sleep(0.1)
+        return False

@@ -1,0 +1,119 @@
+"""The console as a process on a real terminal: sizes, colours, signs, hang-ups."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+from console import clipboard, terminal
+from metadata.database import Database
+from tests.console.pty_terminal import Terminal
+
+
+@pytest.mark.parametrize(
+    ("size", "term"), [((80, 24), "screen"), ((160, 48), "xterm-256color")], ids=["80x24 screen", "160x48 xterm"]
+)
+def test_the_whole_way_to_a_failure_on_a_real_terminal(database: Database, size: tuple[int, int], term: str) -> None:
+    with Terminal(size=size, term=term) as shown:
+        text = shown.until("ATTENTION 4", "flights #13", "q quit", "db●")
+        assert all(len(line.rstrip()) <= size[0] for line in text.splitlines())
+        shown.send("j", "enter")
+        shown.until("Runs ▸ flights ▸ #13", "PH221", "press    r run again")
+        shown.send("o")
+        shown.until("4.1 % of the rows break it", "Log")
+        shown.send("escape", "escape")
+        shown.until("ATTENTION 4")
+        shown.send("q")
+        assert shown.ended()
+
+
+def test_no_color_emits_none_and_no_utf8_means_ascii(database: Database) -> None:
+    with Terminal(term="xterm", env={"NO_COLOR": "1", "LANG": "C", "LC_ALL": "C"}) as shown:
+        text = shown.until("ATTENTION 4", "x flights #13", "q quit")
+        body = "".join(line for line in text.splitlines())
+        assert {one for one in body if not one.isascii()} <= set("▁▂▃▄▅▆▇█▔▐▌")
+        colours = re.findall(rb"\x1b\[([0-9;:]*)m", shown.raw)
+        codes = {int(code) for group in colours for code in re.split(rb"[;:]", group) if code}
+        assert not codes & {*range(30, 39), *range(40, 49), *range(90, 98), *range(100, 108)}
+
+
+def test_a_hang_up_ends_the_console(database: Database) -> None:
+    with Terminal() as shown:
+        shown.until("q quit", "ATTENTION")
+        shown.hang_up()
+        assert shown.ended()
+
+
+def test_sighup_ends_the_console(database: Database) -> None:
+    with Terminal() as shown:
+        shown.until("q quit", "ATTENTION")
+        os.kill(shown.pid, signal.SIGHUP)
+        assert shown.ended()
+
+
+def test_a_resize_loses_neither_cursor_nor_text(database: Database) -> None:
+    with Terminal() as shown:
+        shown.until("ATTENTION 4")
+        shown.send("2")
+        shown.until("1–17 of 17")
+        shown.send("/", "state:fai")
+        shown.resize(120, 30)
+        shown.until("/state:fai", "REASON")
+        shown.send("led", "enter")
+        shown.until("1–2 of 2")
+
+
+def test_over_ssh_nothing_moves_that_need_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    environ = {"SSH_CONNECTION": "10.0.0.1 1 10.0.0.2 22", "TEXTUAL_FPS": "30"}
+    terminal.prepare(environ)
+    assert environ["TEXTUAL_ANIMATIONS"] == "none"
+    assert environ["TEXTUAL_SMOOTH_SCROLL"] == "0"
+    assert environ["TEXTUAL_FPS"] == "30"
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({"LANG": "C.UTF-8"}, True),
+        ({"LC_ALL": "de_DE.utf8", "LANG": "C"}, True),
+        ({"LC_ALL": "C", "LANG": "C.UTF-8"}, False),
+        ({"LANG": "C.UTF-8", "TERM": "linux"}, False),
+    ],
+)
+def test_signs_follow_the_locale(environ: dict[str, str], expected: bool) -> None:
+    assert terminal.speaks_unicode(environ) is expected
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({"TERM": "screen"}, True),
+        ({"TERM": "screen-256color"}, False),
+        ({"TERM": "xterm", "COLORTERM": "truecolor"}, False),
+        ({"TERM": "xterm-256color", "NO_COLOR": "1"}, True),
+        ({}, True),
+    ],
+)
+def test_few_colours_are_told_from_many(environ: dict[str, str], expected: bool) -> None:
+    assert terminal.few_colours(environ) is expected
+
+
+def test_copying_is_wrapped_for_tmux_and_screen() -> None:
+    assert clipboard.sequence("hi", {}) == "\x1b]52;c;aGk=\x07"
+    assert clipboard.sequence("hi", {"TMUX": "/tmp/x"}) == "\x1bPtmux;\x1b\x1b]52;c;aGk=\x07\x1b\\"
+    wrapped = clipboard.sequence("x" * 2_000, {"TERM": "screen"})
+    assert max(len(part) for part in wrapped.split("\x1b\\")) <= 702
+
+
+def test_what_is_too_long_to_copy_goes_to_a_file(home: Path) -> None:
+    written: list[str] = []
+    said = clipboard.copy("y" * 80_000, written.append, home)
+    assert written == []
+    assert "copied.txt" in said
+    path = home / "copied.txt"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert len(path.read_text(encoding="utf-8")) == 80_000
