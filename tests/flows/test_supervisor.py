@@ -66,7 +66,7 @@ def test_a_killed_service_is_started_again_at_its_address(home: Path, name: str)
 @pytest.mark.slow
 def test_who_calls_while_the_server_restarts_waits_and_does_not_fail(home: Path) -> None:
     up(*ALL)
-    with PrefectApi(*client.prefect_api(), seconds=30) as api:
+    with PrefectApi(*client.prefect_api(), seconds=RECOVERY_SECONDS) as api:
         _kill(identity_of(records.PREFECT))
         assert api.post("/flows/", {"name": "patient"}) is not None
 
