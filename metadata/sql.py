@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 DIALECT = "spark"
 _KEPT = 20_000
+"""Texts whose reading is kept."""
+_TREES = 64
+"""Texts whose trees are kept: they are large."""
 
 REFUSED_FUNCTIONS = frozenset(
     {
@@ -69,9 +72,8 @@ class Table(NamedTuple):
 
 @dataclass(frozen=True)
 class Reading:
-    """What was read of one text. `tree` is None when it could not be parsed; nobody may change it."""
+    """What was read of one text."""
 
-    tree: exp.Query | None
     tables: tuple[Table, ...]
     problems: tuple[SqlProblem, ...]
     parameters: tuple[str, ...] = ()
@@ -93,6 +95,7 @@ def parameters_of(sql: str) -> tuple[str, ...]:
     return read(sql).parameters
 
 
+@functools.lru_cache(maxsize=_KEPT)
 def compile_query(sql: str) -> Query:
     """The query with its tables as slots. Raises PilothouseError PH140 for a text that is refused."""
     from metadata.plan import Query, TableToken  # the plan knows the task kinds, which know this module
@@ -143,7 +146,7 @@ def expression_findings(text: str) -> tuple[SqlProblem, ...]:
     return tuple(found)
 
 
-@functools.lru_cache(maxsize=_KEPT)
+@functools.lru_cache(maxsize=_TREES)
 def parse_expression(text: str) -> tuple[exp.Expr | None, tuple[SqlProblem, ...]]:
     """The tree of one expression, and what stands against its words; no tree when it cannot be read."""
     from sqlglot import errors, exp
@@ -170,6 +173,21 @@ def parse_expression(text: str) -> tuple[exp.Expr | None, tuple[SqlProblem, ...]
 @functools.lru_cache(maxsize=_KEPT)
 def read(sql: str) -> Reading:
     """Parse a query and look at all that it reads and calls."""
+    tree, problems = parse_query(sql)
+    if tree is None:
+        return Reading((), problems)
+    from sqlglot import exp
+
+    found = list(_shape_problems(tree, sql))
+    tables, more = _tables(tree, sql)
+    found += [*more, *_name_problems(tree, tables)]
+    parameters = dict.fromkeys(str(node.this) for node in tree.find_all(exp.Placeholder) if node.this)
+    return Reading(tuple(sorted(tables)), tuple(dict.fromkeys(found)), tuple(parameters))
+
+
+@functools.lru_cache(maxsize=_TREES)
+def parse_query(sql: str) -> tuple[exp.Query | None, tuple[SqlProblem, ...]]:
+    """The tree of one query, which nobody may change, or why there is none."""
     from sqlglot import TokenType, errors, exp
     from sqlglot.dialects.dialect import Dialect
 
@@ -179,27 +197,22 @@ def read(sql: str) -> Reading:
         tokens = dialect.tokenize(sql)
         problems = _word_problems(sql, lexed, tokens)
         if problems:
-            return Reading(None, (), problems)
+            return None, problems
         trees = [tree for tree in dialect.parser().parse(tokens, sql) if tree is not None]
     except UnreadableError as error:
-        return Reading(None, (), (SqlProblem(str(error), line=sql.count("\n", 0, error.offset) + 1),))
+        return None, (SqlProblem(str(error), line=sql.count("\n", 0, error.offset) + 1),)
     except errors.ParseError as error:
         line = int((error.errors or [{}])[0].get("line") or 1)
-        return Reading(None, (), (SqlProblem(_plain(error), "mend the SQL", line),))
+        return None, (SqlProblem(_plain(error), "mend the SQL", line),)
     except (errors.SqlglotError, RecursionError) as error:
-        return Reading(None, (), (SqlProblem(_plain(error), "mend the SQL"),))
+        return None, (SqlProblem(_plain(error), "mend the SQL"),)
     if not trees:
-        return Reading(None, (), (SqlProblem("there is no query"),))
+        return None, (SqlProblem("there is no query"),)
     if any(token.token_type == TokenType.SEMICOLON for token in tokens):
-        return Reading(None, (), (SqlProblem("a semicolon ends it", "write one query, without a semicolon"),))
-    tree = trees[0]
-    if not isinstance(tree, exp.Query):
-        return Reading(None, (), (SqlProblem(f"it is no query but {tree.key.upper()}"),))
-    found = list(_shape_problems(tree, sql))
-    tables, more = _tables(tree, sql)
-    found += [*more, *_name_problems(tree, tables)]
-    parameters = dict.fromkeys(str(node.this) for node in tree.find_all(exp.Placeholder) if node.this)
-    return Reading(tree, tuple(sorted(tables)), tuple(dict.fromkeys(found)), tuple(parameters))
+        return None, (SqlProblem("a semicolon ends it", "write one query, without a semicolon"),)
+    if len(trees) > 1 or not isinstance(trees[0], exp.Query):
+        return None, (SqlProblem(f"it is no query but {trees[0].key.upper()}"),)
+    return trees[0], ()
 
 
 def _word_problems(sql: str, lexed: Lexed, tokens: list[Token]) -> tuple[SqlProblem, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from metadata.findings import instead
-from metadata.sql import SqlProblem, parse_expression, read
+from metadata.sql import SqlProblem, parse_expression, parse_query, read
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -43,7 +43,7 @@ def _look(sql: str, schemas: tuple[tuple[str, Columns | None], ...]) -> Look:
     from sqlglot.errors import SqlglotError
     from sqlglot.optimizer.scope import traverse_scope
 
-    tree = read(sql).tree
+    tree, _ = parse_query(sql)
     if tree is None or read(sql).problems:
         return Look(None, ())
     follower = _Follower(dict(schemas))
