@@ -1,0 +1,328 @@
+"""The blueprint: every kind of definition, one by one, as YAML, with what uses it and how it came to be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from textual.binding import BindingType
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.widget import Widget
+
+from console.jump import definition_place
+from console.places import Place
+from console.screens.base import key
+from console.screens.editing import Editing
+from console.screens.review import field_lines
+from console.screens.split import SplitScreen
+from console.text import ago, counted, instant, joined, number, plain, styled
+from console.widgets.rows import Column, Row, Rows
+from metadata.database import Database
+from metadata.definitions import Use, load_blueprint, references_of, used_by
+from metadata.documents import dump_one
+from metadata.kinds import SECTIONS, Dataset, Definition
+from metadata.revisions import Edit, history_of
+from metadata.rows.batches import DatasetState, state_of
+from metadata.rows.pages import DefinitionRow, Page, count_kinds, list_definitions
+from metadata.values import utc_now
+
+
+@dataclass(frozen=True)
+class _Detail:
+    """All that the right half says of one definition."""
+
+    uid: str
+    text: str
+    definition: Definition
+    uses: tuple[Use, ...]
+    used_by: tuple[Use, ...]
+    history: tuple[Edit, ...]
+    state: DatasetState | None
+
+
+class BlueprintScreen(Editing, SplitScreen):
+    """Kinds, the definitions of one kind, and the one under the cursor."""
+
+    CSS_PATH: ClassVar[list[str]] = ["split.tcss", "blueprint.tcss"]  # type: ignore[assignment]
+    FILTERS = True
+    COLUMNS = (
+        Column("KEY"),
+        Column("WHAT", 12, shown_from=44, prose=True),
+        Column("OWNER", 8, shown_from=58),
+        Column("USED", 4, "right", shown_from=34),
+    )
+    PANES = ("YAML", "Used by", "Columns", "History")
+    BINDINGS: ClassVar[list[BindingType]] = [
+        key("e", "edit", "edit", help="edit it as YAML in $EDITOR, see what changes, apply"),
+        key("l", "launch", "launch", help="launch the pipeline under the cursor"),
+        key("L", "lineage", "lineage", help="lineage of what is under the cursor"),
+    ]
+
+    def __init__(self, subject: str = "") -> None:
+        super().__init__(subject)
+        self.kind = "dataset"
+        self._wanted = ""
+        self._page: Page[DefinitionRow] | None = None
+        self._detail: _Detail | None = None
+        self._aim(subject)
+
+    def _aim(self, subject: str) -> None:
+        kind, _, wanted = subject.partition(" ")
+        if kind in SECTIONS:
+            self.kind, self._wanted = kind, wanted
+
+    def left(self) -> Iterable[Widget]:
+        """Kinds beside their definitions."""
+        with Horizontal():
+            yield Rows((Column("KIND"), Column("", 5, "right")), id="kinds", marker=False)
+            yield Rows(self.COLUMNS, id="list")
+
+    def turn_to(self, subject: str) -> None:
+        """To one definition."""
+        if subject:
+            self._aim(subject)
+            self.filter = ""
+            self.reload()
+
+    def read(self) -> Callable[[Database], Any]:
+        """How many there are of each kind, and a page of the one that is open."""
+        kind, words, limit, wanted = self.kind, self.filter, self.page_size, self._wanted
+
+        def query(database: Database) -> tuple[dict[str, int], str, Page[DefinitionRow]]:
+            page = list_definitions(database, kind, words, limit=limit)
+            if wanted and wanted not in {row.key for row in page.items}:
+                page = list_definitions(database, kind, words, limit=500)
+            return count_kinds(database), kind, page
+
+        return query
+
+    def show(self, data: tuple[dict[str, int], str, Page[DefinitionRow]]) -> None:
+        """Both lists."""
+        counts, kind, page = data
+        if kind != self.kind:
+            return
+        self._page, self._detail = page, None
+        kinds = self.query_one("#kinds", Rows)
+        kinds.show_rows([_kind_row(each, counts.get(each, 0), each == kind) for each in SECTIONS])
+        kinds.select(kind)
+        name = SECTIONS[kind].replace("_", " ")
+        empty = (
+            f"Nothing matches {self.filter!r}. esc takes the filter back."
+            if self.filter
+            else f"No {name} yet. Write one under `{SECTIONS[kind]}:` and apply it: pilothouse blueprint apply FILE."
+        )
+        self.list.show_rows([_row(each) for each in page.items], empty=empty, more=page.next is not None)
+        if self._wanted:
+            self.list.select(self._wanted)
+            self._wanted = ""
+        self.moved()
+
+    def on_rows_moved(self, message: Rows.Moved) -> None:
+        """Another kind opens its list; another definition its detail."""
+        if message.rows.id == "kinds":
+            if message.row is not None and message.row.key != self.kind and self.focused is message.rows:
+                self.kind, self.page_size, self._page = message.row.key, 100, None
+                self.reload()
+            return
+        super().on_rows_moved(message)
+
+    def on_rows_opened(self, message: Rows.Opened) -> None:
+        """Enter goes one column to the right."""
+        if message.rows.id == "kinds":
+            self.list.focus()
+        else:
+            super().on_rows_opened(message)
+
+    def do_half(self) -> None:
+        """Tab goes through kinds, definitions and detail."""
+        kinds = self.query_one("#kinds", Rows)
+        if self.focused is kinds:
+            self.list.focus()
+        elif self.focused is self.list:
+            self.turn_half(True)
+        else:
+            self.turn_half(False)
+            kinds.focus()
+
+    def do_back(self) -> None:
+        """Esc goes from the definitions to the kinds, then out."""
+        if not self.filter and not self.has_class("right") and self.focused is self.list:
+            self.query_one("#kinds", Rows).focus()
+        else:
+            super().do_back()
+
+    def moved(self) -> None:
+        """The definition under the cursor is read."""
+        row = self._definition()
+        if row is None or self._detail is None or self._detail.uid != row.uid:
+            self._detail = None
+            if row is not None:
+                self.session.store.read(self, "detail", lambda database: _read(database, row))
+        self.draw_detail()
+
+    def got_detail(self, value: _Detail | None) -> None:
+        """It was read; only the newest is of use."""
+        row = self._definition()
+        if value is not None and row is not None and value.uid == row.uid:
+            self._detail = value
+            self.draw_detail()
+
+    def _definition(self) -> DefinitionRow | None:
+        return self.row.value if self.row else None
+
+    def lines(self, pane: str) -> Sequence[Content]:
+        """What a pane says of it."""
+        if self._detail is None:
+            return ()
+        return {"YAML": _yaml, "Used by": _uses, "Columns": _columns, "History": _history}[pane](self._detail)
+
+    def unavailable(self, name: str) -> str:
+        """What needs a definition, or a pipeline."""
+        row = self._definition() if self.there else None
+        if name in ("edit", "lineage", "launch") and row is None:
+            return "there is no definition under the cursor"
+        if name == "launch" and self.kind != "pipeline":
+            return "only a pipeline can be launched"
+        if name == "lineage" and self.kind == "schedule":
+            return "a schedule has no lineage; its pipeline has"
+        return super().unavailable(name)
+
+    def hidden(self, name: str) -> bool:
+        """Launching is of pipelines."""
+        return (name == "launch" and self.kind != "pipeline") or super().hidden(name)
+
+    def do_edit(self) -> None:
+        """`e`"""
+        row = self._definition()
+        if row is not None and self._detail is not None:
+            self.edit(row.kind, row.key, self._detail.text)
+
+    def do_launch(self) -> None:
+        """`l`"""
+        from console.screens.launch import LaunchScreen
+
+        def launched(run: int | None) -> None:
+            if run:
+                self.go(Place("run", str(run)))
+
+        row = self._definition()
+        if row is not None:
+            self.app.push_screen(LaunchScreen(self.session, row.key), launched)
+
+    def do_lineage(self) -> None:
+        """`L`"""
+        row = self._definition()
+        if row is not None:
+            self.go(Place("lineage", f"{row.kind} {row.key}"))
+
+    def copied(self) -> str:
+        """Its key."""
+        return self.row.key if self.row else self.kind
+
+    def candidates(self) -> Sequence[str]:
+        """Words of the filter."""
+        rows: list[DefinitionRow] = [row.value for row in self.list.rows]
+        owners, tags = {row.owner for row in rows if row.owner}, {tag for row in rows for tag in row.tags}
+        return [*(f"owner:{owner}" for owner in sorted(owners)), *(f"tag:{tag}" for tag in sorted(tags))]
+
+    def trail(self) -> Content | str:
+        """Where one is."""
+        section = SECTIONS[self.kind].replace("_", " ")
+        return joined(
+            ("Blueprint ▸ ", "quiet"), (section, "strong"), (f" ▸ {self.filter}" if self.filter else "", "accent")
+        )
+
+    def caption(self) -> Content | str:
+        """How many there are."""
+        if self._page is None:
+            return ""
+        return styled(
+            f"{len(self._page.items)} of {number(self._page.total)}{'+' if self._page.capped else ''}", "quiet"
+        )
+
+
+def _kind_row(kind: str, count: int, chosen: bool) -> Row:
+    return Row(kind, (styled(SECTIONS[kind].replace("_", " "), "strong" if chosen else ""), number(count)))
+
+
+def _row(row: DefinitionRow) -> Row:
+    cells = (row.key, styled(row.about, "quiet"), styled(row.owner, "quiet"), number(row.used_by))
+    return Row(row.key, cells, definition_place(row.kind, row.key), row)
+
+
+def _read(database: Database, row: DefinitionRow) -> _Detail | None:
+    definition = load_blueprint(database).get(row.kind, row.key)
+    if definition is None:
+        return None
+    return _Detail(
+        uid=row.uid,
+        text=dump_one(row.kind, row.key, definition),
+        definition=definition,
+        uses=tuple(references_of(database, row.uid)),
+        used_by=tuple(used_by(database, row.uid)),
+        history=tuple(history_of(database, row.uid)),
+        state=state_of(database, row.uid) if row.kind == "dataset" else None,
+    )
+
+
+def _yaml(detail: _Detail) -> list[Content]:
+    return [_yaml_line(line) for line in detail.text.splitlines()]
+
+
+def _yaml_line(line: str) -> Content:
+    name, colon, rest = line.partition(":")
+    if colon and name.strip().replace(".", "").replace("_", "").isalnum():
+        return joined((name + colon, "active"), plain(rest))
+    return styled(line, "quiet" if line.lstrip().startswith("#") else "")
+
+
+def _uses(detail: _Detail) -> list[Content]:
+    lines = [styled("Used by", "strong"), *_references(detail.used_by, "nothing uses it")]
+    return [*lines, Content(""), styled("Uses", "strong"), *_references(detail.uses, "it uses nothing else")]
+
+
+def _references(uses: Iterable[Use], none: str) -> list[Content]:
+    lines = [
+        joined(f"  {use.kind.replace('_', ' ')} ", (use.key, "strong"), (f"  {use.path}", "quiet")) for use in uses
+    ]
+    return lines or [styled(f"  {none}", "quiet")]
+
+
+def _columns(detail: _Detail) -> list[Content]:
+    if not isinstance(detail.definition, Dataset):
+        return [styled("Only datasets have columns.", "quiet")]
+    declared, state = detail.definition.columns, detail.state
+    types = dict(state.columns) if state else {name: column.type for name, column in declared.items()}
+    if not types:
+        return [styled("None declared: they are frozen when the first batch is written.", "quiet")]
+    width = max(len(name) for name in types)
+    lines = []
+    if state and state.version is not None:
+        written = f"{number(state.rows)} rows, version {state.version}, {ago(state.written_at, utc_now())}"
+        lines += [styled(written, "quiet"), Content("")]
+    for name, kind in types.items():
+        column = declared.get(name)
+        words = "  ".join(part for part in (column.unit, column.description) if part) if column else ""
+        lines.append(joined(f"{name.ljust(width)}  ", (kind.ljust(10), "active"), (f" {plain(words)}", "quiet")))
+    return lines
+
+
+def _history(detail: _Detail) -> list[Content]:
+    lines: list[Content] = []
+    for edit in detail.history:
+        revision = edit.revision
+        what = (
+            "made" if edit.before is None else "deleted" if edit.after is None else counted(len(edit.fields), "change")
+        )
+        lines += [
+            joined(
+                (f"revision {revision.number}  ", "strong"),
+                f"{what}  ",
+                (f"{plain(revision.author)}, {instant(revision.applied_at)}", "quiet"),
+            ),
+            *([styled(f"    {revision.note}", "quiet")] if revision.note else []),
+            *field_lines(edit.fields),
+        ]
+    return lines or [styled("No history.", "quiet")]

@@ -1,0 +1,247 @@
+"""Decisions, newest first: what each rule said, what it saw, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from textual.binding import BindingType
+from textual.content import Content
+
+from console.places import Place
+from console.screens.base import key
+from console.screens.run_keys import Chosen
+from console.screens.split import SplitScreen
+from console.text import ago, as_of, figure, instant, joined, number, plain, state_content, state_of, styled
+from console.widgets.rows import Column, Row, Rows
+from flows import client
+from metadata.database import Database
+from metadata.rows.decisions import Decision
+from metadata.rows.pages import Page, list_decisions
+from metadata.rows.runs import Run, TaskRun, get_run, tasks_of
+from metadata.states import DecisionState
+from metadata.values import utc_now
+
+
+@dataclass(frozen=True)
+class _Aftermath:
+    """The run of a decision, and its tasks that a decision brings along."""
+
+    run: Run
+    tasks: tuple[TaskRun, ...]
+
+
+class DecisionsScreen(SplitScreen):
+    """The log of decisions."""
+
+    FILTERS = True
+    COLUMNS = (
+        Column("#", 5, "right"),
+        Column("RULE"),
+        Column("STATE", 12),
+        Column("AS OF", 16),
+        Column("WHEN", 11, shown_from=70),
+    )
+    PANES = ("What it saw",)
+    BINDINGS: ClassVar[list[BindingType]] = [
+        key("a", "release", "release", help="release what the decision holds; the next run reads it"),
+        key("o", "run", "its run", help="the run in which it was decided"),
+        key("L", "lineage", "lineage", help="lineage of the rule"),
+    ]
+
+    def __init__(self, subject: str = "") -> None:
+        super().__init__(subject)
+        self._page: Page[Decision] | None = None
+        self._aftermath: dict[str, _Aftermath] = {}
+        self._wanted = subject
+
+    def turn_to(self, subject: str) -> None:
+        """To one decision, by its number."""
+        self._wanted = subject
+        self.reload()
+
+    def read(self) -> Callable[[Database], Any]:
+        """A page of decisions."""
+        words, limit = self.filter, self.page_size
+        return lambda database: list_decisions(database, words, limit=limit)
+
+    def show(self, data: Page[Decision]) -> None:
+        """The page."""
+        self._page = data
+        empty = (
+            f"No decision matches {self.filter!r}. esc takes the filter back."
+            if self.filter
+            else "No decisions yet. A pipeline with a decide task takes them; 3 shows the rules."
+        )
+        self.list.show_rows([_row(one) for one in data.items], empty=empty, more=data.next is not None)
+        for row in self.list.rows:
+            if self._wanted and self._wanted in (row.key, str(row.value.number)):
+                self.list.select(row.key)
+                self._wanted = ""
+        self._aftermath.clear()
+        self.moved()
+
+    def moved(self) -> None:
+        """What came of the decision under the cursor is read when it is not known."""
+        self.draw_detail()
+        one = self._decision()
+        if one is not None and one.id not in self._aftermath:
+            identity, run_id = one.id, one.run_id
+            self.session.store.read(self, "aftermath", lambda database: (identity, _aftermath(database, run_id)))
+
+    def got_aftermath(self, value: tuple[str, _Aftermath]) -> None:
+        """It was read."""
+        self._aftermath[value[0]] = value[1]
+        self.draw_detail()
+
+    def _decision(self) -> Decision | None:
+        return self.row.value if self.row else None
+
+    def about(self) -> str:
+        """Which decision."""
+        one = self._decision()
+        return f"{one.rule_key} #{one.number}" if one else ""
+
+    def lines(self, pane: str) -> Sequence[Content]:
+        """The rule, each input that it saw, what it does, and what came of it."""
+        one = self._decision()
+        if one is None:
+            return ()
+        found = [
+            joined(state_content(one.state), (f"  {one.rule_key}", "strong")),
+            joined(("because  ", "quiet"), plain(one.reason)),
+            joined(("as of    ", "quiet"), instant(one.as_of)),
+            joined(("decided  ", "quiet"), instant(one.decided_at)),
+            Content(""),
+            styled("Rule", "strong"),
+            styled(f"  {one.expression}"),
+            Content(""),
+            styled("What it saw", "strong"),
+            *_inputs(one.inputs),
+            Content(""),
+            styled("What it does", "strong"),
+            *(joined((f"  {name:<10}", "quiet"), plain(value)) for name, value in _actions(one)),
+        ]
+        if one.waits:
+            found += [Content(""), joined(("‖ waits  ", "warn"), "press ", ("a", "key"), " to release what is held")]
+        elif one.released_at:
+            found += [Content(""), joined(("released  ", "quiet"), f"{one.released_by}, {instant(one.released_at)}")]
+        return [*found, Content(""), *self._came_of(one)]
+
+    def _came_of(self, one: Decision) -> list[Content]:
+        known = self._aftermath.get(one.id)
+        if known is None:
+            return []
+        head = joined(("What came of it", "strong"), (f"  in run {known.run.number}", "quiet"))
+        return [
+            head,
+            *(joined("  ", state_content(task.state), f"  {task.task_key}  ", (plain(task.state_detail), "quiet"))
+              for task in known.tasks),
+        ] if known.tasks else [head, styled("  nothing: the rule brings no tasks along", "quiet")]  # fmt: skip
+
+    def unavailable(self, name: str) -> str:
+        """What needs a decision, or one that waits."""
+        one = self._decision() if self.there else None
+        if name in ("release", "run", "lineage") and one is None:
+            return "there is no decision under the cursor"
+        if name == "release" and one is not None and not one.waits:
+            return f"released by {one.released_by}" if one.released_by else "this decision holds nothing"
+        return super().unavailable(name)
+
+    def do_release(self) -> None:
+        """`a`"""
+        from console.screens.ask import Ask
+
+        one, author = self._decision(), self.session.author
+        if one is None:
+            return
+        chosen = Chosen(decision=one.id)
+
+        def answered(answer: str | None) -> None:
+            if answer == "y":
+                self.act("released", lambda: client.release(chosen.decision, author))
+
+        question = joined(("release what ", "strong"), (one.rule_key, "accent"), (" holds ?", "strong"))
+        self.app.push_screen(Ask(question, [("y", "release it: the next run reads it")], plain(one.reason)), answered)
+
+    def got_released(self, _value: object) -> None:
+        """The hold is gone."""
+        self.say("released; the next run reads it")
+        self.reload()
+
+    def do_run(self) -> None:
+        """`o`"""
+        one = self._decision()
+        known = self._aftermath.get(one.id) if one else None
+        if known is not None:
+            self.go(Place("run", str(known.run.number)))
+
+    def do_lineage(self) -> None:
+        """`L`"""
+        one = self._decision()
+        if one is not None:
+            self.go(Place("lineage", f"decision {one.rule_key}"))
+
+    def copied(self) -> str:
+        """The rule and number."""
+        return self.about()
+
+    def candidates(self) -> Sequence[str]:
+        """Words of the filter."""
+        rules = sorted({row.value.rule_key for row in self.list.rows})
+        return [*(f"state:{state}" for state in DecisionState), *(f"rule:{rule}" for rule in rules), "waits:yes"]
+
+    def trail(self) -> Content | str:
+        """Where one is."""
+        return joined(("Decisions", "strong"), (f" ▸ {self.filter}" if self.filter else "", "accent"))
+
+    def caption(self) -> Content | str:
+        """How many there are."""
+        if self._page is None:
+            return ""
+        return joined((f"{number(self._page.total)}{'+' if self._page.capped else ''}, newest first", "quiet"))
+
+    def on_rows_opened(self, message: Rows.Opened) -> None:
+        """Enter: to what it saw."""
+        self.turn_half(True)
+
+
+def _row(one: Decision) -> Row:
+    sign = state_of("waiting") if one.waits else state_of(one.state)
+    state = joined((f"{sign} {'waits' if one.waits else sign.word}", sign.tone))
+    cells = (
+        str(one.number),
+        styled(one.rule_key, "strong" if one.state == DecisionState.FIRED else ""),
+        state,
+        as_of(one.as_of),
+        styled(ago(one.decided_at, utc_now()), "quiet"),
+    )
+    return Row(one.id, cells, value=one)
+
+
+def _inputs(inputs: dict[str, Any]) -> list[Content]:
+    lines = []
+    for path, value in inputs.items():
+        if isinstance(value, dict):
+            ranked = sorted(value.items(), key=lambda item: -(item[1] or 0) if isinstance(item[1], int | float) else 0)
+            lines.append(joined((f"  {path}", "quiet")))
+            lines += [joined(f"    {name}  ", (_shown(each), "strong")) for name, each in ranked]
+        else:
+            lines.append(joined((f"  {path}  ", "quiet"), (_shown(value), "strong")))
+    return lines or [styled("  nothing: an input was missing", "quiet")]
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "none"
+    return figure(value) if isinstance(value, int | float) and not isinstance(value, bool) else plain(value)
+
+
+def _actions(one: Decision) -> list[tuple[str, object]]:
+    return [(name, value) for name, value in one.actions.items() if isinstance(value, str)]
+
+
+def _aftermath(database: Database, run_id: str) -> _Aftermath:
+    followed = tuple(task for task in tasks_of(database, run_id) if " " in task.task_key)
+    return _Aftermath(get_run(database, run_id), followed)

@@ -1,0 +1,238 @@
+"""Lineage: a tree up and down from anything, opened level by level."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.content import Content
+
+from console.jump import definition_place
+from console.places import Place
+from console.screens.base import BaseScreen, key
+from console.text import ago, glyph, joined, number, plain, styled
+from console.widgets.rows import Column, Row, Rows
+from metadata.database import Database
+from metadata.definitions import load_blueprint
+from metadata.errors import Fault, UsageError
+from metadata.rows.lineage import Direction, Node, Step, find_node, neighbours
+from metadata.rows.pages import list_datasets
+from metadata.values import utc_now
+
+ARROWS: dict[Direction, str] = {"up": "←", "down": "→"}
+OPEN_LEVELS = 2
+"""Levels that are open at first."""
+
+Path = tuple[str, ...]
+"""Where a line stands: direction, then the uids on the way down the tree; the root is the empty path."""
+
+
+@dataclass(frozen=True)
+class _Around:
+    """What was read: the root, and the branches that were asked for."""
+
+    root: Node | None
+    branches: dict[Path, tuple[Step, ...]]
+
+
+class LineageScreen(BaseScreen):
+    """What a thing comes from, and what comes of it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        key("right,space", "open", "open", help="open a branch; enter does so too"),
+        key("left", "close", "close", help="close a branch, or go to what it hangs on"),
+        key("L", "root", "start here", help="the lineage of what is under the cursor"),
+        key("e", "definition", "definition", help="its definition in the blueprint"),
+    ]
+
+    def __init__(self, subject: str = "") -> None:
+        super().__init__(subject)
+        self._root: Node | None = None
+        self._branches: dict[Path, tuple[Step, ...]] = {}
+        self._open: set[Path] = set()
+
+    def body(self) -> ComposeResult:
+        """The tree, as a list."""
+        yield Rows((Column("WHAT"), Column("ROWS", 11, "right"), Column("WHEN", 12), Column("STATE", 0, prose=True)))
+
+    @property
+    def _rows(self) -> Rows:
+        return self.query_one(Rows)
+
+    def on_mount(self) -> None:
+        """The cursor is in the tree."""
+        self._rows.focus()
+
+    def turn_to(self, subject: str) -> None:
+        """The lineage of something else."""
+        if subject and subject != self.subject:
+            self._root, self._open = None, set()
+            super().turn_to(subject)
+
+    def read(self) -> Callable[[Database], Any]:
+        """The root, and every branch that is open."""
+        subject, wanted = self.subject, set(self._open)
+        fresh = self._root is None
+        return lambda database: _read(database, subject, wanted, OPEN_LEVELS if fresh else 0)
+
+    def show(self, data: _Around) -> None:
+        """The tree as it is now."""
+        self._root, self._branches = data.root, data.branches
+        self._open |= set(data.branches)
+        self._draw()
+
+    def tick(self) -> None:
+        """Ages grow."""
+        self._draw()
+
+    def _draw(self) -> None:
+        if self._root is None:
+            empty = "Nothing yet. Apply a blueprint (pilothouse blueprint apply), then see here what comes of what."
+            self._rows.show_rows([], empty=empty)
+            return
+        root = Row("", _cells(self._root, "", joined((self._root.key, "strong"))), value=(self._root, ()))
+        self._rows.show_rows([root, *self._lines()])
+
+    def _lines(self) -> Iterator[Row]:
+        for direction in ARROWS:
+            yield from self._below((direction,))
+
+    def _below(self, path: Path) -> Iterator[Row]:
+        for step in self._branches.get(path, ()):
+            here = (*path, step.node.uid)
+            again = step.node.uid in path
+            sign = " " if again or not step.more else glyph("▾") if here in self._open else glyph("▸")
+            via = ", ".join(each.task for each in step.via)
+            words = joined(
+                "  " * len(path),
+                (f"{sign} ", "quiet"),
+                (f"{glyph(ARROWS[path[0]])} ", "active"),  # type: ignore[index]
+                (f"{step.node.kind.replace('_', ' ')} ", "quiet"),
+                step.node.key,
+                (f"  {via}" if via else "", "quiet"),
+            )
+            yield Row("/".join(here), _cells(step.node, step.node.label, words), value=(step.node, here))
+            if here in self._open and not again:
+                yield from self._below(here)
+
+    def _here(self) -> tuple[Node, Path] | None:
+        row = self._rows.row if self.there else None
+        return None if row is None else row.value
+
+    def unavailable(self, name: str) -> str:
+        """What needs a line."""
+        if name in ("open", "close", "root", "definition") and self._here() is None:
+            return "there is nothing under the cursor"
+        return super().unavailable(name)
+
+    def do_open(self) -> None:
+        """`→`"""
+        here = self._here()
+        if here is not None and here[1]:
+            self._open.add(here[1])
+            self.reload()
+
+    def do_close(self) -> None:
+        """`←`"""
+        here = self._here()
+        if here is None or not here[1]:
+            return
+        path = here[1]
+        if path in self._open:
+            self._open = {each for each in self._open if each[: len(path)] != path}
+            self.reload()
+        else:
+            self._rows.select("/".join(path[:-1]) if len(path) > 2 else "")
+
+    def on_rows_opened(self, message: Rows.Opened) -> None:
+        """Enter opens or closes a branch; where none goes on it leads to the definition."""
+        here = self._here()
+        if here is None:
+            return
+        if not here[1] or (here[1] in self._open and not self._branches.get(here[1])):
+            self.do_definition()
+        elif here[1] in self._open:
+            self.do_close()
+        else:
+            self.do_open()
+
+    def do_root(self) -> None:
+        """`L`"""
+        here = self._here()
+        if here is not None:
+            self.go(Place("lineage", f"{here[0].kind} {here[0].key}"))
+
+    def do_definition(self) -> None:
+        """`e`"""
+        here = self._here()
+        if here is not None:
+            self.go(definition_place(here[0].kind, here[0].key))
+
+    def copied(self) -> str:
+        """The key under the cursor."""
+        here = self._here()
+        return here[0].key if here else ""
+
+    def failed(self, fault: Fault) -> None:
+        """There is no such thing."""
+        if self._root is None:
+            self._rows.show_rows([], empty=f"{fault.thing}: {fault.cause}; {fault.remedy}")
+        super().failed(fault)
+
+    def trail(self) -> Content | str:
+        """Where one is."""
+        return joined(("Lineage", "quiet"), (f" ▸ {self._root.key}" if self._root else "", "strong"))
+
+    def caption(self) -> Content | str:
+        """Which arrow is which."""
+        return styled(glyph("← comes from   → comes of it"), "quiet")
+
+
+def _cells(node: Node, label: str, words: Content) -> tuple[Content | str, ...]:
+    warns = "warn" if node.warns else "quiet"
+    return (
+        words,
+        "" if node.rows is None else number(node.rows),
+        styled(ago(node.at, utc_now()) if node.at else "", "quiet"),
+        joined((plain(label), warns), (" !" if node.warns else "", "warn")),
+    )
+
+
+def _read(database: Database, subject: str, wanted: set[Path], levels: int) -> _Around:
+    root = _root(database, subject)
+    if root is None:
+        return _Around(None, {})
+    branches: dict[Path, tuple[Step, ...]] = {}
+
+    def grow(path: Path, uid: str, direction: Direction, depth: int) -> None:
+        branches[path] = neighbours(database, uid, direction)
+        for step in branches[path]:
+            here = (*path, step.node.uid)
+            if step.node.uid not in (root.uid, *path) and step.more and (here in wanted or depth < levels):
+                grow(here, step.node.uid, direction, depth + 1)
+
+    for direction in ARROWS:
+        grow((direction,), root.uid, direction, 1)
+    return _Around(root, branches)
+
+
+def _root(database: Database, subject: str) -> Node | None:
+    kind, _, name = subject.partition(" ")
+    if not name:
+        items = list_datasets(database, limit=500).items
+        first = next((row for row in items if row.layer == "silver"), items[0] if items else None)
+        return None if first is None else find_node(database, first.key, "dataset")
+    return _of_pipeline(database, name) if kind == "pipeline" else find_node(database, name, kind)
+
+
+def _of_pipeline(database: Database, name: str) -> Node:
+    """A pipeline has no lineage of its own: that of the first dataset that it writes."""
+    pipeline = load_blueprint(database).pipelines.get(name)
+    written = [str(getattr(spec, "to", "")) for spec in pipeline.tasks.values()] if pipeline else []
+    keys = [key for key in written if key]
+    if not keys:
+        raise UsageError("PH307", f"pipeline {name}", "it writes no dataset", "see its definition under 3")
+    return find_node(database, keys[0], "dataset")

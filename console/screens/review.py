@@ -1,0 +1,101 @@
+"""What applying a draft would do: changes field by field, and what was found; one key applies it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from console.edit import Review
+from console.text import joined, plain
+from console.widgets.lines import Lines
+from metadata.changes import Change, FieldChange
+
+SIGNS = {"created": ("+", "good"), "changed": ("~", "active"), "renamed": ("→", "active"), "deleted": ("-", "bad")}
+
+
+class ReviewScreen(ModalScreen[str]):
+    """Gives `y` (apply), `e` (edit again) or an empty text (leave it)."""
+
+    CSS_PATH = "review.tcss"
+
+    def __init__(self, review: Review) -> None:
+        super().__init__()
+        self._review = review
+
+    def compose(self) -> ComposeResult:
+        """Changes, findings, answers."""
+        keys = [] if self._review.errors else [("y", "apply")]
+        answers = [joined((f"{one:>4} ", "key"), what) for one, what in [*keys, ("e", "edit again"), ("esc", "leave")]]
+        with Vertical(id="review"):
+            yield Lines(id="changes")
+            yield Static(Content("  ").join(answers), id="answers")
+
+    def on_mount(self) -> None:
+        """Show them."""
+        lines = self.query_one(Lines)
+        lines.show(review_lines(self._review))
+        lines.focus()
+
+    def on_key(self, event: events.Key) -> None:
+        """One key answers."""
+        pressed = event.character or event.key
+        if event.key == "escape":
+            event.stop()
+            self.dismiss("")
+        elif pressed == "e" or (pressed == "y" and not self._review.errors):
+            event.stop()
+            self.dismiss(pressed)
+
+
+def review_lines(review: Review) -> list[Content]:
+    """The changes in words, then the findings."""
+    lines: list[Content] = []
+    for change in review.changes.changes if review.changes else ():
+        lines += change_lines(change)
+    for each in review.findings:
+        tone = "bad" if each.severity == "error" else "warn"
+        where = f" line {each.line}" if each.line else ""
+        lines += [
+            Content(""),
+            joined((f"{each.severity} {each.code}", tone), (f"{where}  {each.thing}", "strong")),
+            joined(("  cause   ", "quiet"), plain(each.cause)),
+            joined(("  remedy  ", "quiet"), plain(each.remedy)),
+        ]
+    return lines
+
+
+def change_lines(change: Change) -> list[Content]:
+    """One definition: what happens to it, field by field."""
+    sign, tone = SIGNS[change.action]
+    was = f"  (was {change.key_before})" if change.action == "renamed" else ""
+    head = joined((f"{sign} {change.action} ", tone), (f"{change.kind} ", "quiet"), (change.key, "strong"), was)
+    return [head, *field_lines(change.fields)]
+
+
+def field_lines(fields: Sequence[FieldChange]) -> list[Content]:
+    """Each field that differs, before and after."""
+    lines = []
+    for each in fields:
+        before, after = (plain(value) for value in (each.before, each.after))
+        if each.action == "added":
+            lines.append(joined(("    + ", "good"), (each.path, "strong"), f": {after}"))
+        elif each.action == "removed":
+            lines.append(joined(("    - ", "bad"), (each.path, "strong"), f": {before}"))
+        elif "\n" in str(each.before) or len(before) + len(after) > 80:
+            lines += [joined(("    ~ ", "active"), (each.path, "strong")), *_both(str(each.before), str(each.after))]
+        else:
+            lines.append(joined(("    ~ ", "active"), (each.path, "strong"), f": {before} → ", (after, "accent")))
+    return lines
+
+
+def _both(before: str, after: str) -> list[Content]:
+    return [
+        *(joined(("        - ", "bad"), (line, "quiet")) for line in before.splitlines()),
+        *(joined(("        + ", "good"), line) for line in after.splitlines()),
+    ]

@@ -1,0 +1,112 @@
+"""Figures of a model over time, as charts and tables read them: by window, by feature, by score."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from metadata.database import Database
+from metadata.definitions import load_blueprint
+from metadata.errors import UsageError
+from metadata.kinds import Model, Monitor
+from metadata.reference import Distribution, ModelReference
+from metadata.rows.models import AliasChange, ModelVersion, alias_changes, versions
+from metadata.rows.outcomes import Measured, series
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One figure over windows: values in the order of the chart's windows, None where it was not measured."""
+
+    label: str
+    values: tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
+class Drift:
+    """One feature over windows: PSI, the threshold of each window, and whether it alarmed in the newest."""
+
+    feature: str
+    values: tuple[float | None, ...]
+    thresholds: tuple[float | None, ...]
+    alarms: bool
+
+
+@dataclass(frozen=True)
+class ModelCharts:
+    """All that the screen of one model shows."""
+
+    key: str
+    model: Model
+    monitor: str
+    versions: tuple[ModelVersion, ...]
+    aliases: tuple[AliasChange, ...]
+    windows: tuple[datetime, ...]
+    metric: tuple[Curve, ...]
+    drift: tuple[Drift, ...]
+    scores: Mapping[int, Distribution]
+    """Score distribution on test rows, by version."""
+
+
+def model_charts(database: Database, key: str) -> ModelCharts:
+    """Versions, aliases, and the figures that the model's first monitor left. Raises UsageError PH803."""
+    blueprint = load_blueprint(database)
+    model = blueprint.models.get(key)
+    if model is None:
+        raise UsageError("PH803", f"model {key}", "there is no such model", "5 lists the models")
+    known = tuple(versions(database, model.uid))
+    name, monitor = next(((name, each) for name, each in blueprint.monitors.items() if each.model == key), ("", None))
+    measured = _measured(database, monitor, model.metric)
+    windows = tuple(sorted({row.window_end for rows in measured.values() for row in rows if row.window_end}))
+    return ModelCharts(
+        key=key,
+        model=model,
+        monitor=name,
+        versions=known,
+        aliases=tuple(alias_changes(database, model.uid)),
+        windows=windows,
+        metric=_metric(measured, windows, model.metric),
+        drift=_drift(measured, windows),
+        scores={each.version: ModelReference.model_validate(each.reference).score for each in known},
+    )
+
+
+def _measured(database: Database, monitor: Monitor | None, metric: str) -> dict[str, list[Measured]]:
+    if monitor is None:
+        return {}
+    return {name: series(database, monitor.uid, name) for name in (metric, "psi", "psi_threshold", "alarm")}
+
+
+def _metric(measured: Mapping[str, list[Measured]], windows: tuple[datetime, ...], metric: str) -> tuple[Curve, ...]:
+    """The metric of each version, window by window."""
+    rows = measured.get(metric, [])
+    slices = sorted({row.slice for row in rows if row.slice.startswith("version:")})
+    return tuple(
+        Curve(each.replace("version:", "version "), _over(windows, [row for row in rows if row.slice == each]))
+        for each in slices
+    )
+
+
+def _drift(measured: Mapping[str, list[Measured]], windows: tuple[datetime, ...]) -> tuple[Drift, ...]:
+    found = []
+    for feature in sorted({row.slice for row in measured.get("psi", [])}):
+        values, thresholds = (
+            _over(windows, [row for row in measured.get(name, []) if row.slice == feature])
+            for name in ("psi", "psi_threshold")
+        )
+        found.append(Drift(feature, values, thresholds, _above(values, thresholds)))
+    return tuple(sorted(found, key=lambda each: -max((value or 0.0 for value in each.values), default=0.0)))
+
+
+def _above(values: tuple[float | None, ...], thresholds: tuple[float | None, ...]) -> bool:
+    pairs = [(value, limit) for value, limit in zip(values, thresholds, strict=True) if value is not None]
+    if not pairs:
+        return False
+    value, limit = pairs[-1]
+    return limit is not None and value > limit
+
+
+def _over(windows: tuple[datetime, ...], rows: list[Measured]) -> tuple[float | None, ...]:
+    by_window = {row.window_end: row.value for row in rows}
+    return tuple(by_window.get(window) for window in windows)
