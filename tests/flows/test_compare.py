@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from flows.tasks.compare import interval
-from flows.training import advantage, good_enough, metrics
+from flows.training import advantage, good_enough, metric, metrics
 from metadata.kinds import Model
 from metadata.rows.models import alias_changes, champion
 from tests.flows.learning import MODEL, day, furnished_house, trips, version_numbers
@@ -111,25 +111,41 @@ def test_too_few_common_rows_leave_it_undecided(world: Path, tmp_path: Path, spa
     assert "mature rows are new to both versions" in str(house.execute(run, "compare late").skipped)
 
 
-def test_the_interval_holds_the_difference_and_is_the_same_each_time() -> None:
-    model = Model.model_validate(MODEL)
+@pytest.mark.parametrize("name", ["roc_auc", "average_precision"])
+def test_the_interval_holds_the_difference_and_is_the_same_each_time(name: str) -> None:
+    model = Model.model_validate({**MODEL, "metric": name})
     draw = np.random.default_rng(0)
     labels = (draw.random(2_000) < 0.3).astype(float)
     good, poor = labels + draw.normal(0, 1, 2_000), labels + draw.normal(0, 3, 2_000)
     low, high = interval(model, labels, (poor, good))
-    assert 0 < low < roc_auc_score(labels, good) - roc_auc_score(labels, poor) < high
+    values = [metric(name, labels, scores) or 0.0 for scores in (poor, good)]
+    assert 0 < low < values[1] - values[0] < high
     assert (low, high) == interval(model, labels, (poor, good))
-    low, high = interval(model, labels, (poor, draw.permutation(poor)))
-    assert low < 0
+    low, high = interval(model, labels, (poor, labels + draw.normal(0, 3, 2_000)))
+    assert low < 0 < high
+    assert interval(model, labels, (poor, poor)) == (0.0, 0.0)
+
+
+def test_the_interval_is_as_wide_as_the_differences_of_repeated_samples() -> None:
+    model, draw = Model.model_validate(MODEL), np.random.default_rng(5)
+    differences, widths = [], []
+    for _ in range(200):
+        labels = (draw.random(400) < 0.4).astype(float)
+        shared = draw.normal(0, 1, 400)
+        pair = (labels + shared + draw.normal(0, 1, 400), labels + shared + draw.normal(0, 0.5, 400))
+        differences.append(roc_auc_score(labels, pair[1]) - roc_auc_score(labels, pair[0]))
+        low, high = interval(model, labels, pair)
+        widths.append((high - low) / (2 * 1.96))
+    assert np.mean(widths) == pytest.approx(np.std(differences), rel=0.15)
 
 
 @given(st.sampled_from(["roc_auc", "rmse", "log_loss"]), st.floats(0, 1), st.floats(0, 1))
-def test_lower_is_better_for_errors(metric: str, left: float, right: float) -> None:
-    assert advantage(metric, left, right) == -advantage(metric, right, left)
-    better = left > right if metric == "roc_auc" else left < right
-    assert (advantage(metric, challenger=left, champion=right) > 0) == better
-    assert good_enough(metric, left, right) == (better or left == right)
-    assert good_enough(metric, None, None) and not good_enough(metric, None, right)
+def test_lower_is_better_for_errors(name: str, left: float, right: float) -> None:
+    assert advantage(name, left, right) == -advantage(name, right, left)
+    better = left > right if name == "roc_auc" else left < right
+    assert (advantage(name, challenger=left, champion=right) > 0) == better
+    assert good_enough(name, left, right) == (better or left == right)
+    assert good_enough(name, None, None) and not good_enough(name, None, right)
 
 
 def test_a_metric_without_a_value_is_left_out() -> None:
