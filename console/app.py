@@ -1,10 +1,13 @@
-"""The console's app: it opens a session, moves between places, and looks once a second whether something changed."""
+"""The console's app: it opens a session, moves between places, and looks once a second whether something changed.
+
+What loads the database's library (`console.watch`) is imported in threads, after the first paint.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from console import terminal
 
@@ -21,12 +24,15 @@ from console.palette import ConsoleProvider  # noqa: E402
 from console.places import TABS, Place  # noqa: E402
 from console.screens.base import BaseScreen  # noqa: E402
 from console.session import Session, open_session  # noqa: E402
-from console.store import Answered, Glance, Looked, Ticked, glance  # noqa: E402
-from console.watch import look_at_services, stand, start_services, things  # noqa: E402
-from metadata.migrations import ensure  # noqa: E402
+from console.store import Answered, Glance, Looked, Ticked  # noqa: E402
+from console.widgets.chrome import Service, stand  # noqa: E402
 from metadata.settings import Settings  # noqa: E402
 from metadata.settings import settings as read_settings  # noqa: E402
 from metadata.values import utc_now  # noqa: E402
+
+if TYPE_CHECKING:
+    from console.jump import Thing
+    from metadata.database import Database
 
 LOOK_SECONDS = 1.0
 PATIENCE_SECONDS = 4.0
@@ -62,14 +68,13 @@ class PilothouseApp(App[None]):
     def on_mount(self) -> None:
         """Paint, then look around, then start what is not up."""
         self.go(Place("overview"))
-        self.set_interval(LOOK_SECONDS, self._look)
-        self.call_after_refresh(self._begin)
+        self.call_after_refresh(self.call_after_refresh, self.session.store.start, self, "opened", _open)
 
     def _begin(self) -> None:
-        self.session.store.read(self, "ensured", ensure)
         self._look()
+        self.set_interval(LOOK_SECONDS, self._look)
         if self._start:
-            self.session.store.act(self, "started", start_services)
+            self.session.store.act(self, "started", _start_services)
 
     # Where one is
 
@@ -117,17 +122,19 @@ class PilothouseApp(App[None]):
         if "glance" not in self._pending:
             self._pending.add("glance")
             self._asked_at = utc_now()
-            store.read(self, "glance", glance)
+            store.read(self, "glance", _glance)
         elif (utc_now() - self._asked_at).total_seconds() > PATIENCE_SECONDS:
             self._stand(database="down")
         if "services" not in self._pending:
             self._pending.add("services")
-            store.act(self, "services", look_at_services)
+            store.act(self, "services", _look_at_services)
         self._tell(Ticked())
 
     def on_answered(self, message: Answered) -> None:
         """A look came back."""
         self._pending.discard(message.job)
+        if message.job == "opened":
+            self._begin()
         if message.job == "glance":
             if message.fault is not None:
                 self._stand(database="down", detail=message.fault.cause)
@@ -145,7 +152,7 @@ class PilothouseApp(App[None]):
         self._stand(database="up", running=seen.running, waiting=seen.waiting)
         if seen.change != self.session.change:
             self.session.change = seen.change
-            self.session.store.read(self, "things", things)
+            self.session.store.read(self, "things", _things)
             self._tell(Looked(changed=True))
 
     def _stand(self, **news: Any) -> None:
@@ -175,6 +182,36 @@ class PilothouseApp(App[None]):
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[Any]:
         """Only our own commands stand in the palette."""
         return ()
+
+
+def _open(database: Database) -> None:
+    from metadata.migrations import ensure
+
+    ensure(database)
+
+
+def _glance(database: Database) -> Glance:
+    from console import watch
+
+    return watch.glance(database)
+
+
+def _things(database: Database) -> list[Thing]:
+    from console import watch
+
+    return watch.things(database)
+
+
+def _look_at_services() -> tuple[Service, ...]:
+    from console import watch
+
+    return watch.look_at_services()
+
+
+def _start_services() -> None:
+    from console import watch
+
+    watch.start_services()
 
 
 def run(settings: Settings | None = None, *, start: bool = True) -> None:

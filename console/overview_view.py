@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from textual.content import Content
 
+from console.chosen import Chosen
 from console.jump import definition_place
 from console.places import Place
 from console.text import (
     SIGNS,
     Sign,
     ago,
+    as_of,
     bar,
     figure,
     glyph,
@@ -25,10 +29,12 @@ from console.text import (
     styled,
 )
 from console.widgets.rows import Column, Row, Section
-from metadata.rows.attention import Attention
-from metadata.rows.overview import ModelHealth, Overview, PipelineRow
-from metadata.rows.pages import DatasetRow
 from metadata.states import State
+
+if TYPE_CHECKING:
+    from metadata.rows.attention import Attention
+    from metadata.rows.overview import ModelHealth, Overview, PipelineRow
+    from metadata.rows.pages import DatasetRow
 
 ATTENTION = (Column("", 22), Column("", prose=True), Column("", 13))
 PIPELINES = (
@@ -55,6 +61,15 @@ _SIGNS: dict[str, Sign] = {
     "undecided": SIGNS["undecided"],
     "stale": SIGNS["attention"],
 }
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a row of the first screen is about: for the keys that act on runs, for `L` and for `y`."""
+
+    chosen: Chosen
+    lineage: str
+    name: str
 
 
 def sections(seen: Overview, now: datetime, width: int) -> list[Section]:
@@ -102,8 +117,25 @@ def _attention(one: Attention) -> Row:
             joined((f"{one.key} ", "key"), one.remedy),
         ),
         place,
-        one,
+        _subject_of(one),
     )
+
+
+def _subject_of(one: Attention) -> Subject:
+    name = f"{one.subject_kind} {one.subject}"
+    if one.subject_kind == "run":
+        pipeline = one.thing.rpartition(" #")[0]
+        state = State.LOST if one.what == "lost" else State.FAILED
+        return Subject(Chosen(pipeline, one.uid, int(one.subject), state), f"pipeline {pipeline}", name)
+    if one.subject_kind == "decision":
+        return Subject(Chosen(one.thing, decision=one.uid if one.what == "hold" else ""), f"decision {one.thing}", name)
+    return Subject(Chosen(), name, one.subject)
+
+
+def _of_pipeline(one: PipelineRow) -> Subject:
+    run = one.newest
+    chosen = Chosen(one.key, run.id, run.number, run.state, as_of(run.as_of)) if run else Chosen(one.key)
+    return Subject(chosen, f"pipeline {one.key}", one.key)
 
 
 def _pipeline(one: PipelineRow, now: datetime, width: int) -> list[Row]:
@@ -124,7 +156,7 @@ def _pipeline(one: PipelineRow, now: datetime, width: int) -> list[Row]:
                 styled(ago(one.next_at, now) if one.next_at else glyph("–"), "quiet"),
             ),
             Place("run", str(run.number)) if run else definition_place("pipeline", one.key),
-            one,
+            _of_pipeline(one),
         )
     ]
     if run is not None and one.progress is not None and run.state is not State.QUEUED:
@@ -161,7 +193,7 @@ def _live(one: PipelineRow, width: int) -> Row:
             joined((plain(inner)[: room * 2], "quiet")),
         ),
         Place("run", str(one.newest.number)),
-        one,
+        _of_pipeline(one),
     )
 
 
@@ -177,7 +209,7 @@ def _dataset(one: DatasetRow, now: datetime) -> Row:
             styled(note, "warn"),
         ),
         definition_place("dataset", one.key),
-        one,
+        Subject(Chosen(), f"dataset {one.key}", one.key),
     )
 
 
@@ -196,5 +228,5 @@ def _model(one: ModelHealth) -> Row:
             styled(challenger, "quiet"),
         ),
         definition_place("model", model.key),
-        one,
+        Subject(Chosen(), f"model {model.key}", model.key),
     )  # fmt: skip

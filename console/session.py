@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import getpass
 from dataclasses import dataclass, field
-
-from sqlalchemy.engine import make_url
+from urllib.parse import urlsplit
 
 from console.places import History, Place
 from console.store import Store
 from console.widgets.chrome import Standing
-from metadata.database import Database
 from metadata.settings import Settings
 
 
@@ -34,14 +32,14 @@ class Session:
 
 def open_session(settings: Settings) -> Session:
     """A session on the home that the settings name; touches neither the network nor the database."""
-    return Session(settings, Store(Database.of(settings)), Standing(_context(settings), _author()))
+    return Session(settings, Store(settings), Standing(_context(settings), _author()))
 
 
 def _context(settings: Settings) -> str:
     if settings.database_url is None:
         return "local"
-    url = make_url(settings.database)
-    return f"{url.host}/{url.database}" if url.host else "local"
+    url = urlsplit(settings.database)
+    return f"{url.hostname}{url.path}" if url.hostname else "local"
 
 
 def _author() -> str:

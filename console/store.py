@@ -5,23 +5,22 @@ Nothing here touches a widget. The event loop never waits for the database, and 
 
 from __future__ import annotations
 
+import functools
 import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select
-from sqlalchemy.exc import SQLAlchemyError
 from textual.message import Message
 from textual.message_pump import MessagePump
 
-from metadata import tables
-from metadata.database import Database
 from metadata.errors import Fault, PilothouseError
-from metadata.states import State
-from metadata.values import utc_now
+from metadata.settings import Settings
+
+if TYPE_CHECKING:
+    from metadata.database import Database
 
 
 class Answered(Message, bubble=False):
@@ -48,21 +47,37 @@ class Ticked(Message, bubble=False):
         return isinstance(message, Ticked)
 
 
+Job = tuple[MessagePump, str, Callable[[], Any]]
+"""Who is told, the name of the job, and what is done."""
+
+
 class Line:
-    """Jobs done one after the other in one daemon thread: a job that hangs holds up neither the screen nor the exit."""
+    """Jobs done one after the other in one daemon thread: a job that hangs holds up neither the screen nor the exit.
+
+    Jobs wait until `start()`.
+    """
 
     def __init__(self, name: str) -> None:
-        self._jobs: queue.SimpleQueue[tuple[MessagePump, str, Callable[[], Any]]] = queue.SimpleQueue()
-        threading.Thread(target=self._work, name=name, daemon=True).start()
+        self._jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
+        self._name = name
+
+    def start(self, first: Job | None = None) -> None:
+        """Begin, with a job that goes before those that wait."""
+        threading.Thread(target=self._work, args=(first,), name=self._name, daemon=True).start()
 
     def submit(self, who: MessagePump, job: str, work: Callable[[], Any]) -> None:
         """Do `work` when its turn comes, and post `Answered(job, …)` to `who`."""
         self._jobs.put((who, job, work))
 
-    def _work(self) -> None:
+    def _work(self, first: Job | None) -> None:
+        if first is not None:
+            self._do(first)
         while True:
-            who, job, work = self._jobs.get()
-            who.post_message(_answer(job, work))
+            self._do(self._jobs.get())
+
+    def _do(self, job: Job) -> None:
+        who, name, work = job
+        who.post_message(_answer(name, work))
 
 
 def _answer(job: str, work: Callable[[], Any]) -> Answered:
@@ -70,22 +85,17 @@ def _answer(job: str, work: Callable[[], Any]) -> Answered:
         return Answered(job, work())
     except PilothouseError as error:
         return Answered(job, fault=error.fault)
-    except SQLAlchemyError as error:
-        return Answered(job, fault=Fault(
-            code="PH801",
-            thing="metadata database",
-            cause=str(error).splitlines()[0][:200],
-            remedy="run pilothouse status; the database may be of another version",
-            detail=str(error),
-        ))  # fmt: skip
     except Exception as error:  # noqa: BLE001 - the edge of a thread: whatever happens is shown, never lost
-        return Answered(job, fault=Fault(
-            code="PH802",
-            thing=job,
-            cause=f"{type(error).__name__}: {error}",
-            remedy="report it; the console goes on",
-            detail=repr(error),
-        ))  # fmt: skip
+        return Answered(job, fault=_unforeseen(job, error))
+
+
+def _unforeseen(job: str, error: Exception) -> Fault:
+    """A fault for what nobody has put into words, by the library that raised it."""
+    cause = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+    if type(error).__module__.startswith("sqlalchemy"):
+        remedy = "run pilothouse status; the database may be of another version"
+        return Fault(code="PH801", thing="metadata database", cause=cause, remedy=remedy, detail=str(error))
+    return Fault(code="PH802", thing=job, cause=cause, remedy="report it; the console goes on", detail=repr(error))
 
 
 @dataclass(frozen=True)
@@ -98,26 +108,24 @@ class Glance:
     at: datetime
 
 
-def glance(database: Database) -> Glance:
-    """Newest change, runs that are under way, holds that wait for a person. A few index look-ups."""
-    under_way = (State.QUEUED, State.RUNNING, State.RETRYING, State.CANCELLING)
-    with database.read() as connection:
-        change = connection.execute(select(tables.counter.c.value).where(tables.counter.c.id == 1)).scalar() or 0
-        running = connection.execute(
-            select(func.count()).select_from(tables.run).where(tables.run.c.state.in_(under_way))
-        ).scalar_one()
-        waiting = connection.execute(
-            select(func.count()).select_from(tables.decision).where(tables.decision.c.waits.is_(True))
-        ).scalar_one()
-    return Glance(int(change), int(running), int(waiting), utc_now())
-
-
 class Store:
     """The metadata database as the console reads it, and a second line for what it has others do."""
 
-    def __init__(self, database: Database) -> None:
-        self.database = database
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._reads, self._acts = Line("reader"), Line("actions")
+
+    @functools.cached_property
+    def database(self) -> Database:
+        """The database, opened by the first query in the reader's thread: the first paint does not wait for it."""
+        from metadata.database import Database
+
+        return Database.of(self._settings)
+
+    def start(self, who: MessagePump, job: str, opening: Callable[[Database], Any]) -> None:
+        """Begin to work; `opening` is done before any query. Called after the first paint."""
+        self._acts.start()
+        self._reads.start((who, job, lambda: opening(self.database)))
 
     def read(self, who: MessagePump, job: str, query: Callable[[Database], Any]) -> None:
         """Run a query; `who` gets `Answered(job, …)`."""

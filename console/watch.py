@@ -1,22 +1,23 @@
-"""What the console asks about the outside: the services, and everything that has a name."""
+"""What the console asks about the outside: the services, what changed, and everything that has a name.
+
+Imported after the first paint, in a thread: it loads the database's library.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import datetime
-from typing import Literal
-
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from console.jump import Thing, definition_place
 from console.places import Place
-from console.widgets.chrome import Service, Standing
+from console.store import Glance
+from console.widgets.chrome import SHOWN, Service
 from flows import client
 from metadata import tables
 from metadata.database import Database
+from metadata.definitions import definition
+from metadata.states import State
+from metadata.values import utc_now
 
-SHOWN = ("prefect", "spark")
-"""Services that the header always shows; the others only when they are away."""
 RECENT_RUNS = 50
 
 
@@ -36,35 +37,8 @@ def start_services() -> None:
     client.ensure_up(wait=False)
 
 
-def stand(
-    before: Standing,
-    answered_at: datetime,
-    *,
-    database: Literal["up", "down"] | None = None,
-    detail: str = "",
-    services: tuple[Service, ...] | None = None,
-    running: int | None = None,
-    waiting: int | None = None,
-) -> Standing:
-    """How the outside stands after some news of it; a database that does not answer is away since it last did."""
-    shown = {one.name: one for one in before.services if services is None or one.name == "db"}
-    if database is not None:
-        shown["db"] = Service("db", database, answered_at, detail)
-    for one in services or ():
-        shown[one.name] = one
-    order = ("db", *SHOWN)
-    return replace(
-        before,
-        services=tuple(sorted(shown.values(), key=lambda one: (one.name not in order, one.name != "db", one.name))),
-        running=before.running if running is None else running,
-        waiting=before.waiting if waiting is None else waiting,
-    )
-
-
 def things(database: Database) -> list[Thing]:
     """Everything that can be jumped to by name: definitions, and the newest runs."""
-    from metadata.definitions import definition
-
     with database.read() as connection:
         keys = connection.execute(
             select(definition.c.kind, definition.c.key).order_by(definition.c.kind, definition.c.key)
@@ -76,3 +50,17 @@ def things(database: Database) -> list[Thing]:
             *((kind, key, definition_place(kind, key)) for kind, key in keys),
             *(("run", str(number), Place("run", str(number))) for number in runs),
         ]
+
+
+def glance(database: Database) -> Glance:
+    """Newest change, runs that are under way, holds that wait for a person. A few index look-ups."""
+    under_way = (State.QUEUED, State.RUNNING, State.RETRYING, State.CANCELLING)
+    with database.read() as connection:
+        change = connection.execute(select(tables.counter.c.value).where(tables.counter.c.id == 1)).scalar() or 0
+        running = connection.execute(
+            select(func.count()).select_from(tables.run).where(tables.run.c.state.in_(under_way))
+        ).scalar_one()
+        waiting = connection.execute(
+            select(func.count()).select_from(tables.decision).where(tables.decision.c.waits.is_(True))
+        ).scalar_one()
+    return Glance(int(change), int(running), int(waiting), utc_now())

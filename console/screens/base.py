@@ -25,11 +25,11 @@ from console.text import joined, styled
 from console.widgets.chrome import Header, Hint, Keys, Rule, Tabs
 from console.widgets.prompt import Prompt
 from console.widgets.rows import Rows
-from metadata.database import Database
 from metadata.errors import Fault
 
 if TYPE_CHECKING:
     from console.app import PilothouseApp
+    from metadata.database import Database
 
 FLASH_SECONDS = 6.0
 

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from console import overview_view
+from console.chosen import Chosen
+from console.overview_view import Subject
 from console.places import Place
 from console.screens.base import key
-from console.screens.run_keys import Chosen, RunKeys
-from console.text import as_of
-from console.widgets.rows import Row, Rows
-from metadata.database import Database
-from metadata.rows.attention import Attention
-from metadata.rows.overview import ModelHealth, Overview, PipelineRow, overview
-from metadata.rows.pages import DatasetRow
-from metadata.states import State
+from console.screens.run_keys import RunKeys
+from console.widgets.rows import Rows
 from metadata.values import utc_now
+
+if TYPE_CHECKING:
+    from metadata.database import Database
+    from metadata.rows.overview import Overview
+
+NOTHING = Subject(Chosen(), "", "")
 
 
 class OverviewScreen(RunKeys):
@@ -44,7 +46,7 @@ class OverviewScreen(RunKeys):
 
     def read(self) -> Callable[[Database], Any]:
         """Everything at once."""
-        return overview
+        return _read
 
     def show(self, data: Overview) -> None:
         """Four sections."""
@@ -65,51 +67,25 @@ class OverviewScreen(RunKeys):
 
     # Keys
 
-    def _value(self) -> Any:
-        row: Row | None = self.query_one(Rows).row
-        return row.value if row is not None else None
+    def _subject(self) -> Subject:
+        row = self.query_one(Rows).row
+        return row.value if row is not None else NOTHING
 
     def chosen(self) -> Chosen:
         """The newest run of the pipeline under the cursor, or what needs a person there."""
-        value = self._value()
-        if isinstance(value, PipelineRow):
-            run = value.newest
-            if run is None:
-                return Chosen(value.key)
-            return Chosen(value.key, run.id, run.number, run.state, as_of(run.as_of))
-        if isinstance(value, Attention) and value.subject_kind == "run":
-            state = State.LOST if value.what == "lost" else State.FAILED
-            return Chosen(value.thing.rpartition(" #")[0], value.uid, int(value.subject), state)
-        if isinstance(value, Attention) and value.what == "hold":
-            return Chosen(value.thing, decision=value.uid)
-        return Chosen()
-
-    def _lineage_of(self) -> str:
-        value = self._value()
-        if isinstance(value, DatasetRow):
-            return f"dataset {value.key}"
-        if isinstance(value, ModelHealth):
-            return f"model {value.model.key}"
-        if isinstance(value, PipelineRow):
-            return f"pipeline {value.key}"
-        if isinstance(value, Attention) and value.subject_kind == "dataset":
-            return f"dataset {value.subject}"
-        return f"pipeline {self.chosen().pipeline}" if self.chosen().number else ""
+        return self._subject().chosen
 
     def unavailable(self, name: str) -> str:
         """Logs belong to runs; lineage to what has a name in the blueprint."""
         if name == "log" and not self.chosen().number:
             return "there is no run under the cursor"
-        if name == "lineage" and not self._lineage_of():
+        if name == "lineage" and not self._subject().lineage:
             return "there is nothing with a lineage under the cursor"
         return super().unavailable(name)
 
     def copied(self) -> str:
         """The name of what is under the cursor."""
-        value = self._value()
-        if isinstance(value, Attention):
-            return f"{value.subject_kind} {value.subject}"
-        return str(getattr(value, "key", "") or getattr(getattr(value, "model", None), "key", ""))
+        return self._subject().name
 
     def do_log(self) -> None:
         """`o`"""
@@ -117,4 +93,10 @@ class OverviewScreen(RunKeys):
 
     def do_lineage(self) -> None:
         """`L`"""
-        self.go(Place("lineage", self._lineage_of()))
+        self.go(Place("lineage", self._subject().lineage))
+
+
+def _read(database: Database) -> Overview:
+    from metadata.rows.overview import overview
+
+    return overview(database)

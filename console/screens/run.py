@@ -13,10 +13,11 @@ from textual.content import Content
 from textual.widgets import Static
 
 from console import run_view
+from console.chosen import Chosen
 from console.places import Place
 from console.run_view import PANES
 from console.screens.base import key
-from console.screens.run_keys import Chosen, RunKeys
+from console.screens.run_keys import RunKeys
 from console.text import as_of, joined, seconds, state_content
 from console.widgets.lines import Lines
 from console.widgets.rows import Column, Rows

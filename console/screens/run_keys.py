@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.binding import BindingType
 
+from console.chosen import Chosen
 from console.places import Place
 from console.screens.ask import Ask
 from console.screens.base import BaseScreen, key
 from console.text import joined, state_content
-from flows import client
 from metadata.states import State
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """What the keys act on: a run, a pipeline without one, a decision that waits."""
-
-    pipeline: str = ""
-    run_id: str = ""
-    number: int = 0
-    state: State | None = None
-    as_of: str = ""
-    decision: str = ""
 
 
 class RunKeys(BaseScreen):
@@ -116,7 +103,7 @@ class RunKeys(BaseScreen):
 
         def answered(answer: str | None) -> None:
             if answer == "y":
-                self.act("released", lambda: client.release(one.decision, self.session.author))
+                self.act("released", lambda: _release(one, self.session.author))
 
         self.app.push_screen(
             Ask(joined(("release what is held", "strong"), f"  {one.pipeline} ?"), [("y", "release it: it goes on")]),
@@ -130,10 +117,20 @@ class RunKeys(BaseScreen):
 
 
 def _cancel(one: Chosen, author: str) -> int:
+    from flows import client
+
     client.cancel(one.run_id, author)
     return one.number
 
 
 def _again(one: Chosen, mode: str, author: str) -> int:
+    from flows import client
+
     client.again(one.run_id, mode, author)
     return one.number
+
+
+def _release(one: Chosen, author: str) -> None:
+    from flows import client
+
+    client.release(one.decision, author)

@@ -10,9 +10,10 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.content import Content
 
+from console.chosen import Chosen
 from console.places import Place
 from console.screens.base import key
-from console.screens.run_keys import Chosen, RunKeys
+from console.screens.run_keys import RunKeys
 from console.text import ago, as_of, joined, number, seconds, state_content, styled
 from console.widgets.rows import Column, Row, Rows
 from metadata.database import Database

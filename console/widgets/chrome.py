@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -16,6 +16,9 @@ from textual.widget import Widget
 from console.places import ROOMS, TABS
 from console.text import glyph, joined, shorten, span, styled
 from metadata.values import utc_now
+
+SHOWN = ("prefect", "spark")
+"""Services that the header always shows beside the database; the others only when they are away."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,31 @@ class Standing:
     def away(self, name: str) -> bool:
         """Whether a service is known to be down."""
         return any(one.name == name and one.state == "down" for one in self.services)
+
+
+def stand(
+    before: Standing,
+    answered_at: datetime,
+    *,
+    database: Literal["up", "down"] | None = None,
+    detail: str = "",
+    services: tuple[Service, ...] | None = None,
+    running: int | None = None,
+    waiting: int | None = None,
+) -> Standing:
+    """How the outside stands after some news of it; a database that does not answer is away since it last did."""
+    shown = {one.name: one for one in before.services if services is None or one.name == "db"}
+    if database is not None:
+        shown["db"] = Service("db", database, answered_at, detail)
+    for one in services or ():
+        shown[one.name] = one
+    order = ("db", *SHOWN)
+    return replace(
+        before,
+        services=tuple(sorted(shown.values(), key=lambda one: (one.name not in order, one.name != "db", one.name))),
+        running=before.running if running is None else running,
+        waiting=before.waiting if waiting is None else waiting,
+    )
 
 
 class Chrome(Widget):

@@ -5,7 +5,20 @@ from __future__ import annotations
 import subprocess
 import sys
 
-HEAVY = ("pyspark", "mlflow", "prefect", "pandas", "sklearn", "numpy", "sqlglot", "alembic", "httpx", "plotext", "cel")
+HEAVY = (
+    "pyspark",
+    "mlflow",
+    "prefect",
+    "pandas",
+    "sklearn",
+    "numpy",
+    "sqlglot",
+    "alembic",
+    "httpx",
+    "plotext",
+    "cel",
+    "sqlalchemy",
+)
 
 
 def test_importing_the_app_loads_none_of_the_heavy_libraries() -> None:
