@@ -45,7 +45,8 @@ def task_rows(detail: RunDetail, now: datetime, width: int) -> list[Row]:
     axis = _Axis(detail, now, width)
     run = detail.run
     written = sum(task.rows_out or 0 for task in detail.tasks if task.kind == "ingest")
-    done = sum(1 for task in detail.tasks if task.state.final)
+    done = sum(1 for task in detail.tasks if task.state in (State.SUCCEEDED, State.SKIPPED))
+    blockers = blockers_of(detail)
     whole = Row(
         WHOLE,
         (
@@ -56,18 +57,30 @@ def task_rows(detail: RunDetail, now: datetime, width: int) -> list[Row]:
             axis.scale(),
         ),
     )
-    return [whole, *(_task_row(task, detail, now, axis) for task in detail.tasks)]
+    return [whole, *(_task_row(task, detail, now, axis, blockers.get(task.task_key, "")) for task in detail.tasks)]
 
 
-def _task_row(task: TaskRun, detail: RunDetail, now: datetime, axis: _Axis) -> Row:
+def blockers_of(detail: RunDetail) -> dict[str, str]:
+    """For each blocked task, the failed task in whose way it stands; tasks are in plan order."""
+    found: dict[str, str] = {}
+    bad = {task.task_key for task in detail.tasks if task.state in (State.FAILED, State.LOST, State.CANCELLED)}
+    for task in detail.tasks:
+        if task.state is State.BLOCKED:
+            by = [found.get(key, key) for key in task.upstream if key in found or key in bad]
+            if by:
+                found[task.task_key] = by[0]
+    return found
+
+
+def _task_row(task: TaskRun, detail: RunDetail, now: datetime, axis: _Axis, blocker: str) -> Row:
     took = ((task.ended_at or now) - task.started_at).total_seconds() if task.started_at else None
     usual = detail.usual_of.get(task.task_uid)
     slow = usual is not None and took is not None and took > max(usual * SLOW, usual + 2)
     return Row(
         task.task_key,
         (
-            styled(task.task_key, "quiet" if task.state is State.SKIPPED else ""),
-            task_state(task, now),
+            styled(task.task_key, "quiet" if task.state in (State.SKIPPED, State.BLOCKED) else ""),
+            joined((f"{SIGNS[State.BLOCKED]} by {blocker}", "quiet")) if blocker else task_state(task, now),
             "" if task.rows_out is None else number(task.rows_out),
             "" if took is None else styled(seconds(took), "warn" if slow else "quiet"),
             axis.bar(task, usual, slow),

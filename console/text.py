@@ -56,7 +56,7 @@ SIGNS: dict[str, Sign] = {
     State.RUNNING: Sign("▶", ">", "running", "active"),
     State.SCHEDULED: Sign("◷", "@", "scheduled", "quiet"),
     State.QUEUED: Sign("…", ".", "queued", "quiet"),
-    State.BLOCKED: Sign("⊘", "0", "blocked", "warn"),
+    State.BLOCKED: Sign("⊘", "0", "blocked", "quiet"),
     State.RETRYING: Sign("↻", "~", "retrying", "warn"),
     State.WAITING: Sign("‖", "|", "waits for approval", "warn"),
     State.CANCELLING: Sign("■", "#", "cancelling", "warn"),

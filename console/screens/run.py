@@ -191,8 +191,9 @@ class RunScreen(RunKeys):
         if self._detail is None or self.size.width < WIDE:
             return ""
         run = self._detail.run
+        by = run.author if run.trigger == "manual" else run.trigger
         attempt = f"attempt {run.attempt} · " if run.attempt > 1 else ""
-        return joined((f"{attempt}plan {run.plan_hash[:7]} · revision {run.revision} · by {run.trigger}", "quiet"))
+        return joined((f"{attempt}plan {run.plan_hash[:7]} · revision {run.revision} · by {by}", "quiet"))
 
     # Keys
 

@@ -30,6 +30,7 @@ async def test_somebody_finds_the_failed_task_its_reason_and_the_key_that_mends_
         await pilot.press("enter")
         await until_seen(pilot, "has_aircraft", "4.1 % of the rows break it", "r run again", "PH221")
         assert app.screen.query_one("#tasks", Rows).row.key == "clean"  # type: ignore[union-attr]
+        assert "publish               ⊘ by clean" in seen(app)
 
 
 async def test_esc_comes_back_with_the_cursor_where_it_was(database: Database, make_app: MakeApp) -> None:
