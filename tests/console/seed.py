@@ -303,7 +303,7 @@ def _decisions(writer: _Writer, runs: list[str], months: list[datetime]) -> None
             rule_uid=writer.uid_of("decision", rule), rule_key=rule, state=state, reason=reason, expression=rules[rule],
             inputs={"performance": {"roc_auc": 0.618}, "champion": {"roc_auc": 0.641}, "null_rate": {"temp": 0.41}},
             actions={"hold": "publish", "alert": "critical"} if waits else {"retrain": "late_arrival"},
-            as_of=months[index], decided_at=months[index], waits=waits,
+            as_of=months[index], decided_at=writer.now - timedelta(hours=12 - index), waits=waits,
         )  # fmt: skip
 
 
