@@ -16,7 +16,6 @@ from console.places import Place
 from console.screens.base import key
 from console.screens.editing import Editing
 from console.screens.review import field_lines
-from console.screens.split import SplitScreen
 from console.text import ago, counted, instant, joined, number, plain, styled
 from console.widgets.rows import Column, Row, Rows
 from metadata.database import Database
@@ -42,7 +41,7 @@ class _Detail:
     state: DatasetState | None
 
 
-class BlueprintScreen(Editing, SplitScreen):
+class BlueprintScreen(Editing):
     """Kinds, the definitions of one kind, and the one under the cursor."""
 
     CSS_PATH: ClassVar[list[str]] = ["split.tcss", "blueprint.tcss"]  # type: ignore[assignment]

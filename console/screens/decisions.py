@@ -11,7 +11,6 @@ from textual.content import Content
 
 from console.places import Place
 from console.screens.base import key
-from console.screens.run_keys import Chosen
 from console.screens.split import SplitScreen
 from console.text import ago, as_of, figure, instant, joined, number, plain, state_content, state_of, styled
 from console.widgets.rows import Column, Row, Rows
@@ -156,11 +155,10 @@ class DecisionsScreen(SplitScreen):
         one, author = self._decision(), self.session.author
         if one is None:
             return
-        chosen = Chosen(decision=one.id)
 
         def answered(answer: str | None) -> None:
             if answer == "y":
-                self.act("released", lambda: client.release(chosen.decision, author))
+                self.act("released", lambda: client.release(one.id, author))
 
         question = joined(("release what ", "strong"), (one.rule_key, "accent"), (" holds ?", "strong"))
         self.app.push_screen(Ask(question, [("y", "release it: the next run reads it")], plain(one.reason)), answered)

@@ -9,13 +9,13 @@ from pathlib import Path
 from textual.app import SuspendNotSupported
 
 from console.edit import Review, draft_file, editor, review, with_remarks, without_remarks, write_draft
-from console.screens.base import BaseScreen
+from console.screens.split import SplitScreen
 from metadata.errors import PilothouseError
 from metadata.revisions import Revision, apply
 
 
-class Editing(BaseScreen):
-    """A screen on which a definition is edited."""
+class Editing(SplitScreen):
+    """A split screen on which a definition is edited."""
 
     _file: Path
     _original: str

@@ -26,6 +26,13 @@ ARROWS: dict[Direction, str] = {"up": "←", "down": "→"}
 OPEN_LEVELS = 2
 """Levels that are open at first."""
 
+COLUMNS = (
+    Column("WHAT", prose=True),
+    Column("ROWS", 10, "right"),
+    Column("WHEN", 12, shown_from=100),
+    Column("STATE", 22, prose=True),
+)
+
 Path = tuple[str, ...]
 """Where a line stands: direction, then the uids on the way down the tree; the root is the empty path."""
 
@@ -56,7 +63,7 @@ class LineageScreen(BaseScreen):
 
     def body(self) -> ComposeResult:
         """The tree, as a list."""
-        yield Rows((Column("WHAT"), Column("ROWS", 11, "right"), Column("WHEN", 12), Column("STATE", 0, prose=True)))
+        yield Rows(COLUMNS)
 
     @property
     def _rows(self) -> Rows:
@@ -110,7 +117,7 @@ class LineageScreen(BaseScreen):
                 "  " * len(path),
                 (f"{sign} ", "quiet"),
                 (f"{glyph(ARROWS[path[0]])} ", "active"),  # type: ignore[index]
-                (f"{step.node.kind.replace('_', ' ')} ", "quiet"),
+                (_kind(step.node), "quiet"),
                 step.node.key,
                 (f"  {via}" if via else "", "quiet"),
             )
@@ -189,6 +196,11 @@ class LineageScreen(BaseScreen):
     def caption(self) -> Content | str:
         """Which arrow is which."""
         return styled(glyph("← comes from   → comes of it"), "quiet")
+
+
+def _kind(node: Node) -> str:
+    """The kind before a key; datasets, the most of what there is, go without."""
+    return "" if node.kind == "dataset" else f"{node.kind.replace('_', ' ')} "
 
 
 def _cells(node: Node, label: str, words: Content) -> tuple[Content | str, ...]:
