@@ -67,7 +67,7 @@ class _Graph:
         }
         self._futures: dict[str, PrefectFuture[str]] = {}
         self._ended: asyncio.Queue[str] = asyncio.Queue()
-        self._runner = ThreadPoolTaskRunner(max_workers=execution.settings.task_threads)
+        self._runner: ThreadPoolTaskRunner[str] = ThreadPoolTaskRunner(max_workers=execution.settings.task_threads)
 
     async def execute(self) -> None:
         """Until every task has ended, one way or another. An interrupted run interrupts its Spark operations."""
@@ -89,18 +89,21 @@ class _Graph:
     def _submit(self, key: str, loop: asyncio.AbstractEventLoop) -> None:
         spec = self._execution.plan.task(key).spec
         step = task(
-            self._execution.execute,
             name=key,
             task_run_name=key,
             retries=spec.retries,
             retry_delay_seconds=period(spec.retry_delay).span.total_seconds(),
             persist_result=False,
             cache_policy=NO_CACHE,
-        )
+        )(self._execution.execute)
         upstream = [self._futures[name] for name in self._waits[key]]
         future = self._runner.submit(step, parameters={"task_key": key}, wait_for=upstream)
         self._futures[key] = future
-        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._ended.put_nowait, key))
+
+        def has_ended(_future: PrefectFuture[str]) -> None:
+            loop.call_soon_threadsafe(self._ended.put_nowait, key)
+
+        future.add_done_callback(has_ended)
 
 
 def _chosen(database: Database, run: Run) -> dict[str, TaskRun]:

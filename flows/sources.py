@@ -233,16 +233,20 @@ def _csv_group(
     """Files that share a header. Fields may hold line breaks; quotes are doubled inside quotes (RFC 4180)."""
     columns = [f"c{index}" for index in range(len(header))]
     schema = ", ".join([*(f"{name} STRING" for name in columns), f"{CORRUPT} STRING"])
-    raw = spark.read.schema(schema).option("columnPruning", "false").csv(
-        [str(path) for path in paths],
-        header=connection.header,
-        sep=connection.delimiter,
-        quote='"',
-        escape='"',
-        multiLine=True,
-        mode="PERMISSIVE",
-        columnNameOfCorruptRecord=CORRUPT,
-        encoding="UTF-8",
+    raw = (
+        spark.read.schema(schema)
+        .option("columnPruning", "false")
+        .csv(
+            [str(path) for path in paths],
+            header=connection.header,
+            sep=connection.delimiter,
+            quote='"',
+            escape='"',
+            multiLine=True,
+            mode="PERMISSIVE",
+            columnNameOfCorruptRecord=CORRUPT,
+            encoding="UTF-8",
+        )
     )
     marks = [literal(text) for text in connection.nulls if text != ""]
     empty = "" in connection.nulls

@@ -33,7 +33,11 @@ def test_down_from_the_files_to_the_decision() -> None:
     found = reached(("connection", "landing"), "down")
     chain = ["bronze.orders", "silver.orders", "order_context", "features.orders", "returns", "predictions.returns"]
     assert {*chain, "returns_watch", "retrain"} == set(found)
-    assert found["returns"] < found["predictions.returns"] <= found["returns_watch"] < found["retrain"]
+    assert found["returns"] < found["predictions.returns"]
+    assert found["silver.orders"] < found["returns_watch"] < found["retrain"]
+    assert {"returns", "silver.orders", "predictions.returns"} <= {
+        edge.from_uid for edge in EDGES if edge.to_uid == "returns_watch"
+    }
     assert found["bronze.orders"] < found["silver.orders"] < found["features.orders"]
 
 
