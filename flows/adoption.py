@@ -5,17 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 
 from metadata.compiler import compile_plan
-from metadata.definitions import load_blueprint
-from metadata.revisions import newest_revision
-
 from metadata.database import Database
+from metadata.definitions import load_blueprint
 from metadata.errors import UsageError
+from metadata.revisions import newest_revision
 from metadata.rows.runs import Run, create_run
 from metadata.values import utc_now
 
 
 def adopt_scheduled(database: Database, flow_run_id: str, schedule_uid: str, due: datetime | None) -> Run:
-    """The run of a flow run that a schedule created, bound to the plan of today's blueprint; `as_of` is when it was due.
+    """The run of a flow run that a schedule created, on the plan of today's blueprint; `as_of` is when it was due.
 
     Raises UsageError PH508 when the schedule or its pipeline is gone.
     """

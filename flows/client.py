@@ -204,11 +204,10 @@ def launch(pipeline: str, bindings: Mapping[str, Any], as_of: datetime | None, a
     The row is there before the flow run; what the orchestrator cannot take now, the projector hands on later.
     Raises `UsageError` (PH520 no such pipeline, PH509 a wrong parameter).
     """
+    from metadata.bindings import bind
     from metadata.compiler import compile_plan
     from metadata.definitions import load_blueprint
     from metadata.revisions import newest_revision
-
-    from metadata.bindings import bind
     from metadata.rows.runs import create_run
 
     database = Database.of(settings())

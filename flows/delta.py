@@ -10,6 +10,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from metadata.errors import PilothouseError
@@ -122,6 +123,23 @@ def committed(spark: SparkSession, path: str, after: int | None) -> int | None:
     own = [row.version for row in _history(spark, path, HISTORY_ROWS) if row.operation in WRITES]
     newest = int(max(own, default=-1))
     return newest if newest > floor else None
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What a MERGE says of itself: rows that it was given, and rows that were new to the table."""
+
+    source_rows: int
+    inserted_rows: int
+
+
+def merged(spark: SparkSession, path: str, version: int) -> Merged | None:
+    """The figures of the MERGE that made `version`; None when another operation made it."""
+    for commit in _history(spark, path, HISTORY_ROWS):
+        if commit.version == version and commit.operation == "MERGE":
+            figures = commit.operationMetrics
+            return Merged(int(figures["numSourceRows"]), int(figures["numTargetRowsInserted"]))
+    return None
 
 
 def relation(path: str, version: int, batches: Collection[int] | None = None) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import importlib.util
 import io
-import json
 import shutil
 import time
 import zipfile
@@ -137,7 +136,7 @@ def _run_month(database: Database, month: Month, known: Run | None, author: str,
         run = known
     began = time.monotonic()
     while not run.state.final:
-        time.sleep(0.1)
+        time.sleep(0.25)
         run = get_run(database, run.id)
     say(f"{month.name}  run {run.number} {run.state} in {time.monotonic() - began:.1f} s")
     if run.state != State.SUCCEEDED:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from flows.delta import append, committed, merge, overwrite, relation, table_exists, table_version
+from flows.delta import Merged, append, committed, merge, merged, overwrite, relation, table_exists, table_version
 from metadata.errors import ServiceDownError, UsageError
 
 if TYPE_CHECKING:
@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from pyspark.sql.connect.session import SparkSession
 
 __all__ = [
+    "Merged",
     "Progress",
     "append",
     "committed",
     "connect",
     "interrupt",
     "merge",
+    "merged",
     "operation_tag",
     "overwrite",
     "ping",

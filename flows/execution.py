@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
-from metadata.rows.outcomes import record_figures
-
 from flows import client
 from flows.context import Outcome, TaskContext, TaskKind
 from flows.guards import evaluate_guard
@@ -18,6 +16,7 @@ from flows.pulse import Pulse, task_logger
 from metadata.database import Database
 from metadata.errors import Fault, PilothouseError, ServiceDownError
 from metadata.plan import Plan, PlanTask
+from metadata.rows.outcomes import record_figures
 from metadata.rows.runs import Run, TaskRun, finish_task, start_task
 from metadata.settings import Settings
 from metadata.states import State
@@ -93,9 +92,9 @@ class Execution:
             except Exception as error:  # noqa: BLE001 - whatever a task raises becomes its row's reason
                 fault = self._explain(error, task)
                 last = service_try == SERVICE_TRIES or self.cancelled.is_set()
-                if isinstance(error, ServiceDownError) or fault.code in client.SERVICE_FAULTS:
-                    if not last and self._service_is_back(task_run, fault):
-                        continue
+                lost = isinstance(error, ServiceDownError) or fault.code in client.SERVICE_FAULTS
+                if lost and not last and self._service_is_back(task_run, fault):
+                    continue
                 self._fail(task_run, fault, final=tries > task.spec.retries or self.cancelled.is_set())
                 raise TaskFailedError(str(fault)) from None
             finally:
@@ -162,10 +161,8 @@ class Execution:
     def _fail(self, task_run: TaskRun, fault: Fault, final: bool) -> None:
         logger = task_logger(self.pulse, self.run.id, task_run.task_key)
         logger.error("%s", fault)
-        if self.cancelled.is_set():
-            state = State.CANCELLED
-        else:
-            state = State.FAILED if final else State.RETRYING
+        ended = State.FAILED if final else State.RETRYING
+        state = State.CANCELLED if self.cancelled.is_set() else ended
         finish_task(self.database, task_run.id, state, detail=fault.cause, fault=fault)
 
     def _service_is_back(self, task_run: TaskRun, fault: Fault) -> bool:

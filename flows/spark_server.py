@@ -222,6 +222,7 @@ def _configuration(settings: Settings, port: int, ivy_folder: Path, java_options
         "spark.local.dir": str(folder / "scratch"),
         "spark.databricks.delta.snapshotPartitions": "1",
         "spark.sql.shuffle.partitions": str(count),
+        "spark.sql.adaptive.enabled": "false",
         "spark.sql.codegen.cache.maxEntries": "2000",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.execution.arrow.pyspark.enabled": "true",

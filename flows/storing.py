@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 
+TWINS = "PILOTHOUSE_TWINS"
+"""What a write says that stopped because two of its rows have the same key."""
+
+
 class RefusedError(PilothouseError):
     """The rows of a batch break a rule that lets none of them through."""
 
@@ -94,9 +98,9 @@ def store(
             raise missing_columns(target.thing, [name], conformed.columns)
     job = _Job(spark, target, batch, state, conformed, owned)
     try:
-        if job.merges or quality.needs_look_ahead(job.rules):
+        if job.rules and (job.merges or quality.needs_look_ahead(job.rules)):
             return _store_checked(job)
-        return _store_passing(job)
+        return _store_merging(job) if job.merges else _store_passing(job)
     except PilothouseError:
         raise
     except Exception as error:
@@ -147,6 +151,30 @@ def _store_passing(job: _Job) -> Written:
     total = int(seen["rows"])
     figures = quality.counts(job.rules, total, {rule: int(seen[named[rule]]) for rule in warnings})
     return _written(job, total, total, 0, version, figures)
+
+
+def _store_merging(job: _Job) -> Written:
+    """Nothing can refuse these rows but their types and keys: one pass, which stops where a key comes twice."""
+    if ORDER in job.conformed.frame.columns:
+        return _store_checked(job)
+    keys = ", ".join(quoted(name) for name in job.keys)
+    single = (
+        job.conformed.frame.selectExpr("*", f"count(*) OVER (PARTITION BY {keys}) AS _twins")
+        .where(f"IF(_twins > 1, CAST(raise_error('{TWINS}') AS BOOLEAN), true)")
+        .drop("_twins")
+    )
+    try:
+        version = _put(job, single)
+    except Exception as error:
+        if TWINS in str(error):
+            return _store_checked(job)
+        raise
+    merged = engine.merged(job.spark, job.target.path, version)
+    if merged is None:
+        written = total = _count(job, version)
+    else:
+        written, total = merged.source_rows, _rows_after(job, merged, version)
+    return _written(job, written, written, 0, version, [], total)
 
 
 def _store_checked(job: _Job) -> Written:
@@ -253,26 +281,43 @@ def _put(job: _Job, frame: DataFrame) -> int:
 
 
 def _written(
-    job: _Job, rows_in: int, rows_out: int, rows_bad: int, version: int, figures: list[quality.Count]
+    job: _Job,
+    rows_in: int,
+    rows_out: int,
+    rows_bad: int,
+    version: int,
+    figures: list[quality.Count],
+    total: int | None = None,
 ) -> Written:
     return Written(
         rows_in=rows_in,
         rows_out=rows_out,
         rows_bad=rows_bad,
         version=version,
-        rows=_table_rows(job, rows_out, version),
+        rows=_table_rows(job, rows_out, version) if total is None else total,
         columns=job.conformed.columns,
         quality=_recorded(figures) if job.rules else None,
     )
 
 
 def _table_rows(job: _Job, rows_out: int, version: int) -> int:
-    """Rows of the whole table: known without asking, unless rows were merged into it."""
+    """Rows of the whole table, without reading it where that can be known."""
     mode = job.target.dataset.storage.mode
     if mode == "overwrite" or job.state is None:
         return rows_out
     if mode == "append" and job.state.rows is not None:
         return job.state.rows + rows_out
+    merged = engine.merged(job.spark, job.target.path, version)
+    return _count(job, version) if merged is None else _rows_after(job, merged, version)
+
+
+def _rows_after(job: _Job, merged: engine.Merged, version: int) -> int:
+    if job.state is None or job.state.rows is None:
+        return _count(job, version)
+    return job.state.rows + merged.inserted_rows
+
+
+def _count(job: _Job, version: int) -> int:
     query = f"SELECT count(*) FROM delta.{quoted(job.target.path)} VERSION AS OF {version}"  # noqa: S608
     return int(job.spark.sql(query).collect()[0][0])
 

@@ -16,8 +16,23 @@ from uuid import UUID
 
 from flows.services import process, records
 from flows.services.process import Identity
+from metadata.tasks import task_kinds
 
-PRELOAD = ("prefect.engine", "prefect.flow_engine", "prefect.main", "flows.run_pipeline")
+PRELOAD = (
+    "prefect.engine",
+    "prefect.flow_engine",
+    "prefect.main",
+    "flows.run_pipeline",
+    *(f"flows.tasks.{kind}" for kind in task_kinds()),
+    "flows.spark_errors",
+    "pyspark.sql.connect.session",
+    "pyspark.sql.connect.functions",
+    "pandas",
+    "sklearn.ensemble",
+    "sklearn.compose",
+    "mlflow.sklearn",
+    "mlflow.artifacts",
+)
 """Modules imported once. None of them may open a channel, a loop or a JVM when imported: forks would share it."""
 
 
