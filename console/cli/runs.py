@@ -41,8 +41,8 @@ def launch(
             raise click.BadParameter(f"{pair!r}: write NAME=VALUE", param_hint="--parameter")
         bindings[name] = value
     store = database()
-    client.ensure_up(wait=False)
     launched = client.launch(pipeline, bindings, instant(as_of) if as_of else None, author())
+    client.ensure_up(wait=False)
     if not as_json:
         click.echo(f"Run {launched.number} of {pipeline} is queued.")
     _end(context, store, launched, wait, as_json)
@@ -142,8 +142,8 @@ def cancel(number: int) -> None:
 def again(context: click.Context, number: int, everything: bool, wait: bool, as_json: bool) -> None:
     """Run again what failed; what succeeded is not done again."""
     store = database()
-    client.ensure_up(wait=False)
     fresh = client.again(find_run(store, number).id, "all" if everything else "failed", author())
+    client.ensure_up(wait=False)
     if not as_json:
         click.echo(f"Run {number} is queued again, attempt {fresh.attempt}.")
     _end(context, store, fresh, wait, as_json)
