@@ -7,13 +7,13 @@ import sys
 import time
 
 import click
-from metadata.rows.pages import list_datasets, list_models
 
 from console.cli.access import author, database
 from console.cli.output import number, print_table
 from flows import client
 from metadata.database import Database
 from metadata.definitions import load_blueprint
+from metadata.rows.pages import list_datasets, list_models
 from metadata.settings import settings
 
 PLAYER = ["-m", "console", "demo", "--no-console"]

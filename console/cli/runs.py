@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 import click
-from metadata.rows.pages import list_runs
 
 from console.cli.access import author, database
 from console.cli.output import JSON_OPTION, moment, plain, print_json, print_rows, print_table, show_fault
@@ -14,6 +13,7 @@ from metadata.bindings import instant
 from metadata.database import Database
 from metadata.rows.logs import read_lines
 from metadata.rows.outcomes import figures_of_run
+from metadata.rows.pages import list_runs
 from metadata.rows.runs import Run, TaskRun, find_run, get_run, tasks_of
 from metadata.states import State
 
