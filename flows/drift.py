@@ -11,7 +11,7 @@ from flows.statistics import Threshold, null_rate_threshold, psi, psi_threshold
 from flows.training import LOWER_IS_BETTER
 from flows.windows import Window
 from metadata.kinds import CalibratedThreshold, FixedThreshold
-from metadata.reference import Distribution, Slice
+from metadata.reference import Distribution, Slice, bin_slice
 
 Limits = CalibratedThreshold | FixedThreshold
 
@@ -64,6 +64,16 @@ def psi_reading(statistic: str, name: str, reference: Distribution, found: Slice
         Reading(statistic, name, value),
         psi_threshold(reference, valued, chunks=limits.chunks, sigmas=limits.sigmas, min_effect=limits.min_effect),
     )
+
+
+def score_readings(reference: Distribution, found: Slice) -> list[Reading]:
+    """Share of a window's scores in each bin of the reference's; none where the window has no score."""
+    valued = sum(found.counts)
+    return [
+        Reading("score_share", bin_slice(index), count / valued, text=reference.bin_name(index))
+        for index, count in enumerate(found.counts)
+        if valued
+    ]
 
 
 def _null_rate(name: str, reference: Distribution, found: Slice, limits: Limits) -> Reading:

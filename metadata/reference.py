@@ -53,6 +53,14 @@ class Distribution(BaseModel):
         """How many bins there are."""
         return len(self.edges if self.kind == "numeric" else self.categories) + 1
 
+    def bin_name(self, index: int) -> str:
+        """What the bin holds, in words: `up to 0.12`, `above 0.9`, a category, or `other`."""
+        if self.kind == "category":
+            return self.categories[index] if index < len(self.categories) else "other"
+        if not self.edges:
+            return "any"
+        return f"up to {self.edges[index]:.3g}" if index < len(self.edges) else f"above {self.edges[-1]:.3g}"
+
     @functools.cached_property
     def counts(self) -> tuple[int, ...]:
         """Rows in each bin, over all slices."""
@@ -64,9 +72,20 @@ class Distribution(BaseModel):
         return sum(part.rows for part in self.slices)
 
     @property
+    def shares(self) -> tuple[float, ...]:
+        """Each bin's share of the rows with a value; zeros where there is none."""
+        valued = sum(self.counts)
+        return tuple(count / valued if valued else 0.0 for count in self.counts)
+
+    @property
     def null_rate(self) -> float:
         """Share of rows without a value; 0 where there are no rows."""
         return sum(part.nulls for part in self.slices) / self.rows if self.rows else 0.0
+
+
+def bin_slice(index: int) -> str:
+    """The slice under which the figure of a bin is recorded."""
+    return f"bin {index + 1}"
 
 
 class ModelReference(BaseModel):

@@ -48,7 +48,7 @@ class BlueprintScreen(Editing):
     FILTERS = True
     COLUMNS = (
         Column("KEY"),
-        Column("WHAT", 12, shown_from=44, prose=True),
+        Column("WHAT", 16, shown_from=50, prose=True),
         Column("OWNER", 8, shown_from=58),
         Column("USED", 4, "right", shown_from=34),
     )

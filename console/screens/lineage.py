@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -18,7 +18,7 @@ from console.widgets.rows import Column, Row, Rows
 from metadata.database import Database
 from metadata.definitions import load_blueprint
 from metadata.errors import Fault, UsageError
-from metadata.rows.lineage import Direction, Node, Step, find_node, neighbours
+from metadata.rows.lineage import Direction, Node, Step, Via, find_node, neighbours
 from metadata.rows.pages import list_datasets
 from metadata.values import utc_now
 
@@ -112,7 +112,7 @@ class LineageScreen(BaseScreen):
             here = (*path, step.node.uid)
             again = step.node.uid in path
             sign = " " if again or not step.more else glyph("▾") if here in self._open else glyph("▸")
-            via = ", ".join(each.task for each in step.via)
+            via = _via(step.via)
             words = joined(
                 "  " * len(path),
                 (f"{sign} ", "quiet"),
@@ -196,6 +196,16 @@ class LineageScreen(BaseScreen):
     def caption(self) -> Content | str:
         """Which arrow is which."""
         return styled(glyph("← comes from   → comes of it"), "quiet")
+
+
+def _via(via: Sequence[Via]) -> str:
+    """Tasks by name; with their pipelines where there are several of those."""
+    by_task: dict[str, list[str]] = {}
+    for each in via:
+        by_task.setdefault(each.task, []).append(each.pipeline)
+    if len({each.pipeline for each in via}) < 2:
+        return ", ".join(by_task)
+    return "; ".join(f"{task} in {', '.join(pipelines)}" for task, pipelines in by_task.items())
 
 
 def _kind(node: Node) -> str:

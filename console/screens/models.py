@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from typing import Any, ClassVar
 
 from textual.binding import BindingType
@@ -12,11 +13,11 @@ from textual.widget import Widget
 from console.places import Place
 from console.screens.base import key
 from console.screens.split import SplitScreen
-from console.text import ago, as_of, figure, glyph, instant, joined, number, plain, spark, styled
-from console.widgets.plot import Level, Line, Plot, PlotView
+from console.text import ago, as_of, counted, figure, glyph, instant, joined, number, plain, share, spark, styled
+from console.widgets.plot import MARKS, Level, Line, Plot, PlotView, mark
 from console.widgets.rows import Column, Row, Rows, Section
 from metadata.database import Database
-from metadata.rows.model_charts import ModelCharts, model_charts
+from metadata.rows.model_charts import Curve, ModelCharts, Scores, model_charts
 from metadata.rows.models import ModelVersion
 from metadata.rows.pages import ModelRow, Page, list_models
 from metadata.values import utc_now
@@ -27,6 +28,7 @@ MODELS = (
     Column("METRIC", 8, shown_from=40),
     Column("VALUE", 7, "right"),
 )
+ALIASES = ("champion", "challenger")
 VERSIONS = (
     Column("VERSION"),
     Column("ALIAS", 10),
@@ -89,7 +91,7 @@ class ModelsScreen(SplitScreen):
         if self._charts is not None:
             none = "Not trained yet: the train task of a pipeline makes the first version."
             rows = [self._version_row(each) for each in self._charts.versions]
-            sections.append(Section(VERSIONS, rows, title=f"VERSIONS OF {self._charts.key}", empty=none))
+            sections.append(Section(VERSIONS, rows, title="VERSION", empty=none))
         self.list.show_sections(sections)
         self.draw_detail()
 
@@ -115,10 +117,12 @@ class ModelsScreen(SplitScreen):
         return Row(f"version {each.version}", cells, value=each)
 
     def _aliases(self, version: int) -> list[str]:
-        held: dict[str, int | None] = {}
-        for change in self._charts.aliases if self._charts else ():
-            held.setdefault(change.alias, change.version)
-        return [alias for alias, holder in held.items() if holder == version]
+        charts = self._charts
+        holders = {alias: charts.holder(alias) for alias in ALIASES} if charts else {}
+        return [alias for alias, holder in holders.items() if holder and holder.version == version]
+
+    def _named(self, version: int) -> str:
+        return " ".join((f"v{version}", *self._aliases(version)))
 
     def moved(self) -> None:
         """Another model has other charts."""
@@ -144,46 +148,91 @@ class ModelsScreen(SplitScreen):
         plot = self._plot()
         view = self.query_one(PlotView)
         view.display = plot is not None and not plot.empty
+        self.set_class(not view.display, "plotless")
         if plot is not None and not plot.empty:
             view.draw(plot)
 
     def _plot(self) -> Plot | None:
-        charts, pane = self._charts, self.PANES[self.pane]
+        charts = self._charts
         if charts is None:
             return None
-        ticks = [window.strftime("%Y-%m-%d") for window in charts.windows]
-        if pane == "Metric":
-            lines = [Line(curve.label, curve.values) for curve in charts.metric]
-            champion = next((each for each in charts.versions if "champion" in self._aliases(each.version)), None)
-            levels = [Level("test", champion.metric_value)] if champion and champion.metric_value is not None else []
-            return Plot(f"{charts.model.metric} by window", "end of window", charts.model.metric, ticks, lines, levels)
-        if pane == "Drift" and charts.drift:
-            lines = [Line(each.feature, each.values) for each in charts.drift[:3]]
-            limits = [limit for each in charts.drift[:1] for limit in each.thresholds if limit is not None]
-            levels = [Level(f"threshold {charts.drift[0].feature}", limits[-1])] if limits else []
-            return Plot("PSI by window", "end of window", "PSI", ticks, lines, levels)
-        return self._score_plot(charts) if pane == "Scores" else None
+        makers = {"Metric": self._metric_plot, "Drift": self._drift_plot, "Scores": self._score_plot}
+        pane = self.PANES[self.pane]
+        return makers[pane](charts) if pane in makers else None
+
+    def _metric_plot(self, charts: ModelCharts) -> Plot:
+        """Every version that was measured; what the champion had on its test rows as a level, and a fixed limit."""
+        metric, champion = charts.model.metric, charts.holder("champion")
+        levels = [Level("limit", charts.limit)] if charts.limit is not None else []
+        if champion is not None and champion.metric_value is not None:
+            levels.append(Level(f"v{champion.version} on its test rows", champion.metric_value))
+        lines = [Line(curve.values) for curve in list(_newest(charts).values())[: len(MARKS)]]
+        return Plot(f"{metric} by window", "end of window", metric, _days(charts), lines, levels)
+
+    def _drift_plot(self, charts: ModelCharts) -> Plot:
+        """The features that drifted most, with the threshold of the first of them."""
+        shown = charts.drift[: len(MARKS)]
+        limit = _last(shown[0].thresholds) if shown else None
+        levels = [Level(f"threshold of {shown[0].feature}", limit)] if limit is not None else []
+        lines = [Line(each.values) for each in shown]
+        title = "population stability index by window"
+        return Plot(title, "end of window", "PSI (no unit)", _days(charts), lines, levels)
+
+    def _scored(self, charts: ModelCharts) -> tuple[int, Scores] | None:
+        """The scores of the version under the cursor, else of the champion, else of the newest."""
+        chosen = self._version() or charts.holder("champion") or next(iter(charts.versions), None)
+        return (chosen.version, charts.scores[chosen.version]) if chosen else None
 
     def _score_plot(self, charts: ModelCharts) -> Plot | None:
-        version = self._version()
-        chosen = [version.version] if version else list(charts.scores)[:2]
-        shown = [(number_, charts.scores[number_]) for number_ in chosen if number_ in charts.scores]
-        if not shown:
+        scored = self._scored(charts)
+        if scored is None:
             return None
-        edges = shown[0][1].edges
-        ticks = [*(f"{edge:.2g}" for edge in edges), glyph("…")]
-        lines = [
-            Line(f"v{number_} on its test rows", [count / max(1, each.rows) for count in each.counts], bars=True)
-            for number_, each in shown
-        ]
-        return Plot("scores", "score up to", "share of rows", ticks, lines)
+        version, scores = scored
+        if scores.window is None:
+            return None
+        ticks = [scores.reference.bin_name(index) for index in range(scores.reference.bins)]
+        lines = [Line(scores.reference.shares), Line(scores.shares)]
+        x, y = "score, in tenths of the test rows", "share of rows"
+        return Plot(f"scores of v{version}", x, y, ticks, lines, bars=True)
+
+    def _scores(self, charts: ModelCharts) -> list[Content]:
+        """Bin by bin, on the test rows and in the newest window."""
+        scored = self._scored(charts)
+        if scored is None:
+            return [styled("No version yet.", "quiet")]
+        version, scores = scored
+        reference, then = scores.reference, _day(scores.window) if scores.window else ""
+        head = joined(mark(0), (f" {self._named(version)} on its {number(reference.rows)} test rows", "strong"))
+        if scores.window is None:
+            none = "  No window is counted: a monitor that watches the prediction counts the next one."
+            lines = [f"{reference.bin_name(at):>14} {share(part):>8}" for at, part in enumerate(reference.shares)]
+            return [head, *(styled(line) for line in lines), styled(none, "quiet")]
+        return [head, joined(mark(1), (" in the window that ends ", "strong"), then)]
 
     def lines(self, pane: str) -> Sequence[Content]:
         """Words of a pane."""
         if self._charts is None:
             return ()
-        makers = {"Metric": _metric, "Drift": _drift, "Scores": _scores, "Versions": self._versions}
+        makers = {"Metric": self._metric, "Drift": _drift, "Scores": self._scores, "Versions": self._versions}
         return makers[pane](self._charts)
+
+    def _metric(self, charts: ModelCharts) -> list[Content]:
+        if not charts.monitor:
+            none = "No monitor watches this model. One under `monitors:` in the blueprint measures it."
+            return [styled(none, "quiet")]
+        if not charts.metric:
+            return [styled(f"{charts.monitor} has measured no window yet: labels must be mature first.", "quiet")]
+        width = max(len(self._named(version)) for version in charts.metric)
+        return [
+            joined(
+                mark(index) if index < len(MARKS) else " ",
+                (f" {self._named(version).ljust(width)}  ", "strong"),
+                spark(_known(curve.values)).ljust(13),
+                (figure(_last(curve.values)).rjust(8), "accent"),
+                (f"  {counted(len(_known(curve.values)), 'window')}", "quiet"),
+            )
+            for index, (version, curve) in enumerate(_newest(charts).items())
+        ]
 
     def _versions(self, charts: ModelCharts) -> list[Content]:
         version = self._version()
@@ -224,23 +273,11 @@ class ModelsScreen(SplitScreen):
 
     def caption(self) -> Content | str:
         """How many there are."""
-        return styled(f"{number(self._page.total)} models" if self._page else "", "quiet")
+        return styled(counted(self._page.total, "model") if self._page else "", "quiet")
 
     def on_rows_opened(self, message: Rows.Opened) -> None:
         """Enter: to what is said of it."""
         self.turn_half(True)
-
-
-def _metric(charts: ModelCharts) -> list[Content]:
-    if not charts.monitor:
-        return [styled("No monitor watches this model. One under `monitors:` in the blueprint measures it.", "quiet")]
-    if not charts.metric:
-        return [styled(f"{charts.monitor} has measured no window yet: labels must be mature first.", "quiet")]
-    return [
-        joined((f"{curve.label}  ", "strong"), spark([value for value in curve.values if value is not None]),
-               (f"  {figure(next((value for value in reversed(curve.values) if value is not None), None))}", "accent"))
-        for curve in charts.metric
-    ]  # fmt: skip
 
 
 def _drift(charts: ModelCharts) -> list[Content]:
@@ -248,26 +285,18 @@ def _drift(charts: ModelCharts) -> list[Content]:
         return [styled("No drift was measured yet: predictions come first.", "quiet")]
     width = max(len(each.feature) for each in charts.drift)
     lines = []
-    for each in charts.drift:
-        known = [value for value in each.values if value is not None]
-        limit = next((value for value in reversed(each.thresholds) if value is not None), None)
+    for index, each in enumerate(charts.drift):
+        known, limit = _known(each.values), _last(each.thresholds)
         lines.append(
             joined(
-                (each.feature.ljust(width), "warn" if each.alarms else ""), "  ", spark(known).ljust(13),
-                (figure(known[-1]).rjust(8) if known else "", "strong"),
+                mark(index) if index < len(MARKS) else " ",
+                (f" {each.feature.ljust(width)}", "warn" if each.alarms else ""), "  ", spark(known).ljust(13),
+                (figure(known[-1]).rjust(10) if known else "", "strong"),
                 (f"  > {figure(limit)} !" if each.alarms else f"  of {figure(limit)}" if limit is not None else "",
                  "warn" if each.alarms else "quiet"),
             )
         )  # fmt: skip
     return lines
-
-
-def _scores(charts: ModelCharts) -> list[Content]:
-    if not charts.scores:
-        return [styled("No version yet.", "quiet")]
-    return [
-        joined((f"v{version}  ", "strong"), f"{number(each.rows)} test rows") for version, each in charts.scores.items()
-    ]
 
 
 def _version_lines(each: ModelVersion) -> list[Content]:
@@ -289,3 +318,24 @@ def _version_lines(each: ModelVersion) -> list[Content]:
         styled(f"version {each.version}", "strong"),
         *(joined((f"  {name:<11}", "quiet"), plain(value)) for name, value in facts),
     ]
+
+
+def _newest(charts: ModelCharts) -> dict[int, Curve]:
+    """The metric by version, newest first."""
+    return dict(sorted(charts.metric.items(), reverse=True))
+
+
+def _known(values: Sequence[float | None]) -> list[float]:
+    return [value for value in values if value is not None]
+
+
+def _last(values: Sequence[float | None]) -> float | None:
+    return next((value for value in reversed(values) if value is not None), None)
+
+
+def _days(charts: ModelCharts) -> list[str]:
+    return [_day(window) for window in charts.windows]
+
+
+def _day(window: datetime) -> str:
+    return window.strftime("%Y-%m-%d")

@@ -5,19 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rich.console import RenderableType
+from rich.text import Text
+from textual import events
+from textual.content import Content
 from textual_plotext import PlotextPlot
 
-COLOURS = ("blue+", "orange+", "green+", "gray")
-MARKERS = ("braille", "dot")
+from console.text import UNICODE
+
+MARKS = (("●", "blue+", "bright_blue"), ("◆", "orange+", "bright_yellow"), ("▲", "green+", "bright_green"),
+         ("■", "magenta+", "bright_magenta"))  # fmt: skip
+"""How the lines are told apart: the sign of a point, its colour as plotext names it, and as textual does."""
+LEVEL_COLOUR = "red+"
+TICK_CELLS = 14
+"""Cells that a tick of the x axis takes, with the space beside it."""
+_ASCII = str.maketrans("┌┐└┘├┤┬┴┼│─•●◆▲■█", "+++++++++|-.*xo+#")
 
 
 @dataclass(frozen=True)
 class Line:
-    """A series over named positions; None where there is no value. `steps` draws it as bars."""
+    """A series over named positions; None where there is no value."""
 
-    label: str
     values: Sequence[float | None]
-    bars: bool = False
 
 
 @dataclass(frozen=True)
@@ -30,7 +39,7 @@ class Level:
 
 @dataclass(frozen=True)
 class Plot:
-    """What is drawn: series over `ticks`, levels, and the names and units of the axes."""
+    """At most four series over `ticks` (lines, or bars side by side), levels, and the names and units of the axes."""
 
     title: str
     x: str
@@ -38,6 +47,7 @@ class Plot:
     ticks: Sequence[str]
     lines: Sequence[Line]
     levels: Sequence[Level] = ()
+    bars: bool = False
 
     @property
     def empty(self) -> bool:
@@ -45,35 +55,67 @@ class Plot:
         return not any(value is not None for line in self.lines for value in line.values)
 
 
+def mark(index: int) -> Content:
+    """The sign and colour of a line, by its place in the plot."""
+    sign, _, colour = MARKS[index]
+    return Content.styled(sign if UNICODE else sign.translate(_ASCII), f"ansi_{colour}")
+
+
 class PlotView(PlotextPlot):  # type: ignore[misc]
     """Draws one plot at a time."""
 
     DEFAULT_CSS = "PlotView { height: 1fr; min-height: 8; background: $background; }"
+    _drawn: Plot | None = None
+
+    def on_resize(self, _event: events.Resize) -> None:
+        """The ticks that fit depend on the width."""
+        if self._drawn is not None:
+            self.draw(self._drawn)
 
     def draw(self, plot: Plot) -> None:
         """Draw a plot instead of what stands there."""
+        self._drawn = plot
         canvas = self.plt
         canvas.clear_figure()
         canvas.title(plot.title)
         canvas.xlabel(plot.x)
         canvas.ylabel(plot.y)
+        if plot.bars:
+            self._bars(plot)
+        else:
+            self._lines(plot)
+        for level in plot.levels:
+            canvas.hline(level.value, color=LEVEL_COLOUR)
+            canvas.text(
+                f" {level.label} {level.value:.4g} ", x=1, y=level.value,
+                color=LEVEL_COLOUR, background="default", alignment="left",
+            )  # fmt: skip
+        step = max(1, -(-len(plot.ticks) * TICK_CELLS // max(TICK_CELLS, self.size.width)))
+        shown = range(0, len(plot.ticks), step)
+        canvas.xticks([at + 1 for at in shown], [plot.ticks[at] for at in shown])
+        self.refresh()
+
+    def render(self) -> RenderableType:
+        """The drawing, in ASCII where the terminal has nothing else."""
+        drawn: RenderableType = super().render()
+        if not UNICODE and isinstance(drawn, Text):
+            drawn.plain = drawn.plain.translate(_ASCII)
+        return drawn
+
+    def _lines(self, plot: Plot) -> None:
         for index, line in enumerate(plot.lines):
             points = [(at + 1, value) for at, value in enumerate(line.values) if value is not None]
-            if not points:
-                continue
-            xs, ys = [at for at, _ in points], [value for _, value in points]
-            colour = COLOURS[index % len(COLOURS)]
-            if line.bars:
-                canvas.bar(xs, ys, label=line.label, color=colour, width=0.8)
-            else:
-                canvas.plot(xs, ys, label=line.label, color=colour, marker=MARKERS[0])
-                canvas.scatter(xs, ys, color=colour, marker=MARKERS[1])
-        for level in plot.levels:
-            canvas.hline(level.value, color="red+")
-            canvas.text(f"{level.label} {level.value:.3g}", x=1, y=level.value, color="red+")
-        step = max(1, len(plot.ticks) // max(1, self.size.width // 12))
-        canvas.xticks(
-            [at + 1 for at in range(0, len(plot.ticks), step)],
-            [plot.ticks[at] for at in range(0, len(plot.ticks), step)],
+            if points:
+                xs, ys = [at for at, _ in points], [value for _, value in points]
+                sign, colour, _ = MARKS[index]
+                self.plt.plot(xs, ys, color=colour, marker="braille" if UNICODE else "dot")
+                self.plt.scatter(xs, ys, color=colour, marker=sign)
+
+    def _bars(self, plot: Plot) -> None:
+        positions = [at + 1 for at in range(len(plot.ticks))]
+        self.plt.multiple_bar(
+            positions,
+            [[value or 0.0 for value in line.values] for line in plot.lines],
+            color=[colour for _, colour, _ in MARKS[: len(plot.lines)]],
+            width=0.7,
         )
-        self.refresh()

@@ -17,7 +17,14 @@ from pydantic import ValidationError
 from flows import engine
 from flows.batches import table_path
 from flows.context import Figure, Outcome, TaskContext
-from flows.drift import feature_readings, figures, monitor_figure, performance_readings, psi_reading
+from flows.drift import (
+    feature_readings,
+    figures,
+    monitor_figure,
+    performance_readings,
+    psi_reading,
+    score_readings,
+)
 from flows.model_sql import delay, feature_rows, model_columns
 from flows.population import SCORE, Extent, Labelled, Labels, Population, column_counts, extents, labelled
 from flows.training import metrics
@@ -208,6 +215,7 @@ def _figures(context: TaskContext, monitor: Monitor, measured: _Measured) -> lis
             readings += feature_readings(name, reference, measured.columns[name], watch.features, limits)
     if watch.prediction and measured.columns:
         readings.append(psi_reading("prediction_psi", "", measured.reference.score, measured.columns[SCORE], limits))
+        readings += score_readings(measured.reference.score, measured.columns[SCORE])
     if watch.performance:
         for version, known in measured.known.items():
             values = metrics(kind, known.labels, known.scores)

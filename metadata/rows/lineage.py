@@ -161,7 +161,7 @@ def _models(connection: Connection, uids: Iterable[str], _now: datetime) -> dict
 
 def _monitors(connection: Connection, uids: Iterable[str], _now: datetime) -> dict[str, _Said]:
     """The worst feature PSI of the newest window, against the threshold of the same window and feature."""
-    outcome = tables.outcome
+    outcome, run = tables.outcome, tables.run
     said = {}
     for uid in uids:
         own = and_(outcome.c.subject_uid == uid, outcome.c.name.in_(("psi", "psi_threshold")))
@@ -170,19 +170,20 @@ def _monitors(connection: Connection, uids: Iterable[str], _now: datetime) -> di
             said[uid] = _Said("nothing measured yet")
             continue
         rows = connection.execute(
-            select(outcome.c.name, outcome.c.slice, outcome.c.value)
+            select(outcome.c.name, outcome.c.slice, outcome.c.value, run.c.started_at)
+            .outerjoin(run, run.c.id == outcome.c.run_id)
             .where(own, outcome.c.window_end == newest, outcome.c.value.is_not(None))
             .order_by(outcome.c.id)
         ).all()
         limits = {row.slice: row.value for row in rows if row.name == "psi_threshold"}
         worst = max((row for row in rows if row.name == "psi"), key=lambda row: float(row.value), default=None)
         if worst is None:
-            said[uid] = _Said("", at=newest)
+            said[uid] = _Said("nothing measured yet")
             continue
         limit = limits.get(worst.slice)
         over = limit is not None and worst.value > limit
         against = "" if limit is None else f" {'>' if over else '≤'} {limit:.2g}"
-        said[uid] = _Said(f"{worst.slice} PSI {worst.value:.2g}{against}", at=newest, warns=over)
+        said[uid] = _Said(f"{worst.slice} PSI {worst.value:.2g}{against}", at=worst.started_at, warns=over)
     return said
 
 

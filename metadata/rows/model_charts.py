@@ -10,7 +10,7 @@ from metadata.database import Database
 from metadata.definitions import load_blueprint
 from metadata.errors import UsageError
 from metadata.kinds import Model, Monitor
-from metadata.reference import Distribution, ModelReference
+from metadata.reference import Distribution, ModelReference, bin_slice
 from metadata.rows.models import AliasChange, ModelVersion, alias_changes, versions
 from metadata.rows.outcomes import Measured, series
 
@@ -34,6 +34,15 @@ class Drift:
 
 
 @dataclass(frozen=True)
+class Scores:
+    """Scores of one version: on its test rows, and (where a monitor counted them) in the newest window it scored."""
+
+    reference: Distribution
+    window: datetime | None
+    shares: tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
 class ModelCharts:
     """All that the screen of one model shows."""
 
@@ -43,10 +52,18 @@ class ModelCharts:
     versions: tuple[ModelVersion, ...]
     aliases: tuple[AliasChange, ...]
     windows: tuple[datetime, ...]
-    metric: tuple[Curve, ...]
+    metric: Mapping[int, Curve]
+    """The metric by window, of each version that was measured."""
+    limit: float | None
+    """The metric's newest threshold, where it has a fixed one."""
     drift: tuple[Drift, ...]
-    scores: Mapping[int, Distribution]
-    """Score distribution on test rows, by version."""
+    scores: Mapping[int, Scores]
+    """Scores by version."""
+
+    def holder(self, alias: str) -> ModelVersion | None:
+        """The version that holds an alias now."""
+        number = next((change.version for change in self.aliases if change.alias == alias), None)
+        return next((each for each in self.versions if each.version == number), None)
 
 
 def model_charts(database: Database, key: str) -> ModelCharts:
@@ -67,25 +84,37 @@ def model_charts(database: Database, key: str) -> ModelCharts:
         aliases=tuple(alias_changes(database, model.uid)),
         windows=windows,
         metric=_metric(measured, windows, model.metric),
+        limit=next((row.value for row in reversed(measured.get(f"{model.metric}_threshold", ()))), None),
         drift=_drift(measured, windows),
-        scores={each.version: ModelReference.model_validate(each.reference).score for each in known},
+        scores={each.version: _scores(each, measured) for each in known},
     )
 
 
 def _measured(database: Database, monitor: Monitor | None, metric: str) -> dict[str, list[Measured]]:
     if monitor is None:
         return {}
-    return {name: series(database, monitor.uid, name) for name in (metric, "psi", "psi_threshold", "alarm")}
+    names = (metric, f"{metric}_threshold", "psi", "psi_threshold", "version", "score_share")
+    return {name: series(database, monitor.uid, name) for name in names}
 
 
-def _metric(measured: Mapping[str, list[Measured]], windows: tuple[datetime, ...], metric: str) -> tuple[Curve, ...]:
+def _metric(measured: Mapping[str, list[Measured]], windows: tuple[datetime, ...], metric: str) -> dict[int, Curve]:
     """The metric of each version, window by window."""
-    rows = measured.get(metric, [])
-    slices = sorted({row.slice for row in rows if row.slice.startswith("version:")})
-    return tuple(
-        Curve(each.replace("version:", "version "), _over(windows, [row for row in rows if row.slice == each]))
-        for each in slices
-    )
+    by_version: dict[int, list[Measured]] = {}
+    for row in measured.get(metric, []):
+        name, _, number = row.slice.partition(":")
+        if name == "version" and number.isdecimal():
+            by_version.setdefault(int(number), []).append(row)
+    return {number: Curve(f"v{number}", _over(windows, by_version[number])) for number in sorted(by_version)}
+
+
+def _scores(version: ModelVersion, measured: Mapping[str, list[Measured]]) -> Scores:
+    """The reference, and the shares of the newest window whose newest scores are of this version."""
+    reference = ModelReference.model_validate(version.reference).score
+    own = [row.window_end for row in measured.get("version", []) if row.value == version.version]
+    shares = {row.slice: row.value for row in measured.get("score_share", []) if own and row.window_end == own[-1]}
+    if not shares:
+        return Scores(reference, None, ())
+    return Scores(reference, own[-1], tuple(shares.get(bin_slice(index), 0.0) for index in range(reference.bins)))
 
 
 def _drift(measured: Mapping[str, list[Measured]], windows: tuple[datetime, ...]) -> tuple[Drift, ...]:

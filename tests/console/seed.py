@@ -18,7 +18,9 @@ from metadata.definitions import load_blueprint
 from metadata.documents import read
 from metadata.kinds import Blueprint
 from metadata.migrations import upgrade
+from metadata.reference import Distribution, ModelReference, Slice, bin_slice
 from metadata.revisions import apply
+from metadata.rows.models import ModelFeature
 from metadata.rows.runs import store_plan
 from metadata.settings import settings
 from metadata.states import BatchState, DecisionState, State
@@ -37,6 +39,13 @@ ROWS = {
 }  # fmt: skip
 OPTIONAL = ("retrain late_arrival", "compare late_arrival", "promote late_arrival")
 """Tasks that are skipped unless a decision fires."""
+
+FEATURES = (
+    ModelFeature(name="carrier", kind="category"),
+    ModelFeature(name="origin", kind="category"),
+    ModelFeature(name="temp", kind="number", default=55.0),
+)
+EDGES = (0.033, 0.049, 0.067, 0.086, 0.11, 0.141, 0.188, 0.266, 0.413)
 
 BAD_FILE = {
     "code": "PH214",
@@ -255,8 +264,8 @@ def _models(writer: _Writer, runs: list[str], months: list[datetime]) -> None:
             source=f"models:/late_arrival/{version}", trained_from=until - timedelta(days=90),
             trained_until=until - timedelta(days=18),
             tested_from=until - timedelta(days=18), tested_until=until, rows_trained=64_310, rows_tested=16_077,
-            metric="roc_auc", metric_value=value, digest="9c41e07", features=["carrier", "origin", "temp"],
-            reference={"prediction": {"edges": [0, 0.25, 0.5, 0.75, 1], "share": [0.55, 0.3, 0.1, 0.05]}},
+            metric="roc_auc", metric_value=value, digest="9c41e07", features=[each.model_dump() for each in FEATURES],
+            reference=_reference(value).model_dump(),
             created_at=until,
         )  # fmt: skip
     aliases = (("champion", 1, None, 3), ("champion", 2, 1, 8), ("challenger", 3, None, 11))
@@ -268,19 +277,36 @@ def _models(writer: _Writer, runs: list[str], months: list[datetime]) -> None:
         )  # fmt: skip
     for index in range(4, 12):
         window = {"window_start": months[index - 1], "window_end": months[index]}
-        figures = [
-            ("monitor", monitor, "", "roc_auc", 0.66 - 0.004 * index),
-            ("monitor", monitor, "version:2", "roc_auc", 0.655 - 0.002 * index),
-        ]
-        for slice_, drift in (("temp", 0.35 * index), ("carrier", 0.02), ("origin", 0.01 * index)):
-            figures += [("monitor", monitor, slice_, "psi", drift), ("monitor", monitor, slice_, "psi_threshold", 0.4)]
-            figures += [("monitor", monitor, slice_, "null_rate", 0.01)]
-        figures += [("monitor", monitor, "", "prediction_psi", 0.03 * index), ("monitor", monitor, "", "rows", 28_000)]
-        for kind, subject, slice_, name, value in figures:
+        for slice_, name, value in _window(index):
             writer.add(
-                "outcome", run_id=runs[index], attempt=1, task_key="watch", subject_kind=kind, subject_uid=subject,
+                "outcome", run_id=runs[index], attempt=1, task_key="watch", subject_kind="monitor", subject_uid=monitor,
                 slice=slice_, name=name, value=value, as_of=months[index], **window,
             )  # fmt: skip
+
+
+def _reference(auc: float) -> ModelReference:
+    """Tenths of the scores, as training leaves them."""
+    score = Distribution(kind="numeric", edges=EDGES, slices=(Slice(counts=(1_607,) * 10),))
+    carrier = Distribution(kind="category", categories=("UA", "B6"), slices=(Slice(counts=(900, 600, 107)),))
+    features = {"carrier": carrier, "temp": Distribution(kind="numeric", edges=(40.0,), slices=(Slice(counts=(5, 5)),))}
+    return ModelReference(features=features, test_features=features, score=score, performance={"roc_auc": auc})
+
+
+def _window(index: int) -> list[tuple[str, str, float]]:
+    """Figures of one window as the monitor leaves them: slice, name, value. From September on version 2 scores."""
+    newest = 2 if index > 8 else 1
+    auc = {1: 0.66 - 0.006 * index, 2: 0.685 - 0.004 * index}
+    found = [("", "rows", 28_000.0), ("", "labels", 27_400.0), ("", "version", float(newest))]
+    for version in range(1, newest + 1):
+        slice_ = f"version:{version}"
+        found += [(slice_, "rows", 28_000.0), (slice_, "labels", 27_400.0), (slice_, "roc_auc", auc[version])]
+    found.append(("", "roc_auc", auc[newest]))
+    for feature, drift in (("temp", 0.35 * index), ("carrier", 0.02), ("origin", 0.01 * index)):
+        found += [(feature, "psi", drift), (feature, "psi_threshold", 0.4), (feature, "null_rate", 0.01)]
+        found.append((feature, "alarm", float(drift > 0.4)))
+    shares = [0.04, 0.05, 0.06, 0.08, 0.1, 0.1, 0.12, 0.14, 0.15, 0.16]
+    found += [(bin_slice(at), "score_share", share) for at, share in enumerate(shares)]
+    return [*found, ("", "prediction_psi", 0.03 * index)]
 
 
 def _decisions(writer: _Writer, runs: list[str], months: list[datetime]) -> None:
