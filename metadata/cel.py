@@ -114,8 +114,22 @@ class Rule:
             return Verdict("undecided", f"it cannot be evaluated: {_first_line(error)}", seen)
         if not isinstance(result, bool):
             return Verdict("undecided", f"it gives {result!r}, not true or false", seen)
-        said = ", ".join(f"{path} = {_shown(value)}" for path, value in seen.items() if not isinstance(value, Mapping))
+        excused = {show(path) for path in self.excused}
+        said = ", ".join(_told(path, value, path in excused) for path, value in seen.items())
         return Verdict("yes" if result else "no", said or self.text, seen)
+
+
+def _told(path: str, value: Any, compared_with_null: bool) -> str:
+    """An input in words: its value; of many figures the largest; of what is only looked for, that it is there."""
+    if not isinstance(value, Mapping):
+        return f"{path} = {_shown(value)}"
+    figures = {
+        name: each for name, each in value.items() if isinstance(each, int | float) and not isinstance(each, bool)
+    }
+    if compared_with_null or not figures:
+        return f"{path} is there"
+    largest = max(figures, key=lambda name: figures[name])
+    return f"{path} at most {_shown(figures[largest])} ({largest})"
 
 
 def evaluate(text: str, inputs: Mapping[str, Any]) -> Verdict:

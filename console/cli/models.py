@@ -70,6 +70,5 @@ def show(key: str, as_json: bool) -> None:
     )
     for change in aliases:
         before = f" after {number(change.previous)}" if change.previous else ""
-        click.echo(
-            f"{moment(change.as_of)}  {change.alias} is {number(change.version)}{before}: {plain(change.reason)}"
-        )
+        holder = number(change.version) if change.version else "nobody"
+        click.echo(f"{moment(change.as_of)}  {change.alias} is {holder}{before}: {plain(change.reason)}")
