@@ -50,23 +50,23 @@ class Month:
         return f"{YEAR}-{self.number:02d}"
 
 
-def play(settings: Settings, author: str, say: Say) -> list[Run]:
-    """Land each month and run the pipeline on it, going on from what is there. Returns the runs, in order.
+def play(settings: Settings, author: str, say: Say, last: int = 12) -> list[Run]:
+    """Land each month up to the `last` and run the pipeline on it, going on from what is there. Returns the runs.
 
     Raises PilothouseError when the data is not installed or a month's run does not succeed.
     """
     with lock(settings.state / "demo.lock") as mine:
         if not mine:
             raise UsageError("PH583", "the demo", "another process plays it in this home", "watch it with: pilothouse")
-        return _play(Database.of(settings), settings, author, say)
+        return _play(Database.of(settings), settings, author, say, last)
 
 
-def _play(database: Database, settings: Settings, author: str, say: Say) -> list[Run]:
+def _play(database: Database, settings: Settings, author: str, say: Say, last: int) -> list[Run]:
     blueprint = prepare(database, settings, author)
     source = _source_folder()
     landing = landing_folder(settings, blueprint)
     runs = []
-    for month in months(blueprint):
+    for month in months(blueprint)[:last]:
         known = run_as_of(database, blueprint.pipelines[PIPELINE].uid, month.due)
         if known is not None and known.state == State.SUCCEEDED:
             say(f"{month.name}  is there already (run {known.number})")

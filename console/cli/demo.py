@@ -23,7 +23,8 @@ PLAYER = ["-m", "console", "demo", "--no-console"]
 @click.option("--no-console", is_flag=True, help="Print progress and a summary instead of opening the console.")
 @click.option("--fresh", is_flag=True, help="Start over: remove what is in this home, after asking.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def demo(no_console: bool, fresh: bool, yes: bool) -> None:
+@click.option("--months", default=12, show_default=True, type=click.IntRange(1, 12), help="How much of the year.")
+def demo(no_console: bool, fresh: bool, yes: bool, months: int) -> None:
     """Run a year of flights from New York, month by month, and watch it.
 
     Run again, it says what is there and goes on from it.
@@ -31,18 +32,22 @@ def demo(no_console: bool, fresh: bool, yes: bool) -> None:
     if fresh:
         _start_over(yes)
     if no_console or not sys.stdout.isatty():
-        _play()
+        _play(months)
         return
     log = (settings().logs / "demo.log").open("ab")
     subprocess.Popen(
-        [sys.executable, *PLAYER], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        [sys.executable, *PLAYER, "--months", str(months)],
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
     )
     from console.cli.launcher import open_console
 
     open_console()
 
 
-def _play() -> None:
+def _play(months: int) -> None:
     from flows.demo import play
 
     began = time.monotonic()
@@ -50,7 +55,7 @@ def _play() -> None:
     click.echo(f"Home: {settings().home}")
     client.ensure_up(wait=True)
     click.echo(f"Services are up after {time.monotonic() - began:.0f} s.")
-    runs = play(settings(), author(), click.echo)
+    runs = play(settings(), author(), click.echo, months)
     click.echo(f"{len(runs)} months after {time.monotonic() - began:.0f} s.\n")
     _summary(store)
 
