@@ -5,7 +5,9 @@ Pure but for the draft's file. Remarks of ours in a draft begin with `#!` and ar
 
 from __future__ import annotations
 
+import itertools
 import os
+import re
 import shlex
 import shutil
 from collections.abc import Iterable, Mapping
@@ -15,7 +17,8 @@ from pathlib import Path
 from metadata.changes import ChangeSet
 from metadata.checks import check
 from metadata.database import Database
-from metadata.documents import DocumentError, read_text
+from metadata.definitions import load_blueprint
+from metadata.documents import DocumentError, dump_one, read_text
 from metadata.errors import PilothouseError, UsageError
 from metadata.findings import Finding
 from metadata.kinds import SECTIONS, Blueprint
@@ -23,7 +26,19 @@ from metadata.revisions import changes_of
 from metadata.settings import Settings
 
 REMARK = "#!"
+_OURS = re.compile(rf"\s*{REMARK} (PH\d{{3}} |      )")
+"""A line that `with_remarks` has written."""
 FALLBACKS = ("vim", "nano", "vi")
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A definition that is being edited: its file, and the text it had when it was opened."""
+
+    kind: str
+    key: str
+    path: Path
+    original: str
 
 
 @dataclass(frozen=True)
@@ -44,7 +59,10 @@ class Review:
 def editor(environment: Mapping[str, str]) -> list[str]:
     """The editor's command: VISUAL, EDITOR, else what is installed. Raises UsageError PH810 when there is none."""
     for name in ("VISUAL", "EDITOR"):
-        words = shlex.split(environment.get(name, ""))
+        try:
+            words = shlex.split(environment.get(name, ""))
+        except ValueError as error:
+            raise UsageError("PH810", "editor", f"{name} cannot be read: {error}", f"set {name} anew") from None
         if words:
             return words
     for name in FALLBACKS:
@@ -54,10 +72,21 @@ def editor(environment: Mapping[str, str]) -> list[str]:
 
 
 def draft_file(settings: Settings, kind: str, key: str) -> Path:
-    """Where the draft of a definition is kept until it is applied; only its owner reads it."""
+    """A new file for the draft of a definition, kept until it is applied; only its owner reads it.
+
+    Drafts that are there stay: of this definition, from another console or from an edit that was left.
+    """
     folder = settings.home / "drafts"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    return folder / f"{kind}-{key.replace('/', '_')}.yaml"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    name = f"{kind}-{key.replace('/', '_')}"
+    for number in itertools.count(1):
+        path = folder / (f"{name}.yaml" if number == 1 else f"{name}-{number}.yaml")
+        try:
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        except FileExistsError:
+            continue
+        return path
+    raise AssertionError("itertools.count ends")
 
 
 def write_draft(path: Path, text: str) -> None:
@@ -69,7 +98,7 @@ def write_draft(path: Path, text: str) -> None:
 
 def without_remarks(text: str) -> str:
     """The text as its author left it."""
-    return "".join(line for line in text.splitlines(keepends=True) if not line.lstrip().startswith(REMARK))
+    return "".join(line for line in text.splitlines(keepends=True) if not _OURS.match(line))
 
 
 def with_remarks(text: str, findings: Iterable[Finding]) -> str:
@@ -88,8 +117,8 @@ def with_remarks(text: str, findings: Iterable[Finding]) -> str:
     return "".join(told)
 
 
-def review(database: Database, settings: Settings, text: str) -> Review:
-    """Read and check a draft against the blueprint as it is now."""
+def review(database: Database, settings: Settings, draft: Draft, text: str) -> Review:
+    """Read and check what was made of a draft against the blueprint as it is now."""
     try:
         document = read_text(text, "draft")
         base, changes = changes_of(database, document.blueprint)
@@ -100,7 +129,17 @@ def review(database: Database, settings: Settings, text: str) -> Review:
         return Review(None, 0, None, (Finding(fault.code, "error", "", fault.thing, (), fault.cause, fault.remedy),))
     found = check(changes.blueprint, estimator_prefixes=settings.estimator_prefixes)
     located = tuple(document.locations.locate(each, SECTIONS.get(each.kind, "")) for each in found)
-    return Review(document.blueprint, base, changes, located)
+    return Review(document.blueprint, base, changes, (*_meanwhile(database, draft), *located))
+
+
+def _meanwhile(database: Database, draft: Draft) -> list[Finding]:
+    """A warning when the definition is no longer what was opened."""
+    now = load_blueprint(database).get(draft.kind, draft.key)
+    if now is not None and dump_one(draft.kind, draft.key, now) == draft.original:
+        return []
+    cause = "it was deleted since you opened it" if now is None else "it was changed since you opened it"
+    remedy = "the changes shown undo that; leave it (the text is kept) and open it again to build on what is there now"
+    return [Finding("PH303", "warning", draft.kind, draft.key, (), cause, remedy)]
 
 
 def _one_line(text: str) -> str:

@@ -190,12 +190,16 @@ class BaseScreen(Screen[None]):
             if self._stale:
                 self.reload()
         elif message.fault is not None:
-            self.say_fault(message.fault)
+            self.refused(message.job, message.fault)
         else:
             getattr(self, f"got_{message.job}")(message.value)
 
     def failed(self, fault: Fault) -> None:
         """The page could not be read: what is shown stays, and the reason is said."""
+        self.say_fault(fault)
+
+    def refused(self, job: str, fault: Fault) -> None:
+        """Something else could not be read or done."""
         self.say_fault(fault)
 
     def act(self, job: str, action: Callable[[], Any]) -> None:

@@ -11,7 +11,6 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.widget import Widget
 
-from console.jump import definition_place
 from console.places import Place
 from console.screens.base import key
 from console.screens.editing import Editing
@@ -119,20 +118,18 @@ class BlueprintScreen(Editing):
         self.moved()
 
     def on_rows_moved(self, message: Rows.Moved) -> None:
-        """Another kind opens its list; another definition its detail."""
-        if message.rows.id == "kinds":
-            if message.row is not None and message.row.key != self.kind and self.focused is message.rows:
-                self.kind, self.page_size, self._page = message.row.key, 100, None
-                self.reload()
-            return
-        super().on_rows_moved(message)
+        """Another kind opens its list."""
+        kinds, row = message.rows, message.row
+        if kinds.id == "kinds" and row is not None and row.key != self.kind and self.focused is kinds:
+            self.kind, self.page_size, self._page = row.key, 100, None
+            self.reload()
 
-    def on_rows_opened(self, message: Rows.Opened) -> None:
+    def opened(self, rows: Rows) -> None:
         """Enter goes one column to the right."""
-        if message.rows.id == "kinds":
-            self.list.focus()
+        if rows is self.list:
+            super().opened(rows)
         else:
-            super().on_rows_opened(message)
+            self.list.focus()
 
     def do_half(self) -> None:
         """Tab goes through kinds, definitions and detail."""
@@ -182,6 +179,8 @@ class BlueprintScreen(Editing):
         row = self._definition() if self.there else None
         if name in ("edit", "lineage", "launch") and row is None:
             return "there is no definition under the cursor"
+        if name == "edit" and self._detail is None:
+            return "it is still being read"
         if name == "launch" and self.kind != "pipeline":
             return "only a pipeline can be launched"
         if name == "lineage" and self.kind == "schedule":
@@ -248,7 +247,7 @@ def _kind_row(kind: str, count: int, chosen: bool) -> Row:
 
 def _row(row: DefinitionRow) -> Row:
     cells = (row.key, styled(row.about, "quiet"), styled(row.owner, "quiet"), number(row.used_by))
-    return Row(row.key, cells, definition_place(row.kind, row.key), row)
+    return Row(row.key, cells, value=row)
 
 
 def _read(database: Database, row: DefinitionRow) -> _Detail | None:

@@ -13,7 +13,7 @@ from console.places import Place
 from console.screens.base import key
 from console.screens.split import SplitScreen
 from console.text import ago, as_of, figure, instant, joined, number, plain, state_content, state_of, styled
-from console.widgets.rows import Column, Row, Rows
+from console.widgets.rows import Column, Row
 from flows import client
 from metadata.database import Database
 from metadata.rows.decisions import Decision
@@ -199,10 +199,6 @@ class DecisionsScreen(SplitScreen):
         if self._page is None:
             return ""
         return joined((f"{number(self._page.total)}{'+' if self._page.capped else ''}, newest first", "quiet"))
-
-    def on_rows_opened(self, message: Rows.Opened) -> None:
-        """Enter: to what it saw."""
-        self.turn_half(True)
 
 
 def _row(one: Decision) -> Row:

@@ -3,84 +3,97 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from pathlib import Path
 
-from textual.app import SuspendNotSupported
+from textual.app import App, SuspendNotSupported
 
-from console.edit import Review, draft_file, editor, review, with_remarks, without_remarks, write_draft
+from console.edit import Draft, Review, draft_file, editor, review, with_remarks, without_remarks, write_draft
 from console.screens.split import SplitScreen
-from metadata.errors import PilothouseError
+from metadata.errors import Fault, PilothouseError
 from metadata.revisions import Revision, apply
 
 
 class Editing(SplitScreen):
     """A split screen on which a definition is edited."""
 
-    _file: Path
-    _original: str
+    _draft: Draft
+    _text: str
 
     def edit(self, kind: str, key: str, text: str) -> None:
         """Open the editor on a definition."""
-        self._file, self._original = draft_file(self.session.settings, kind, key), text
-        write_draft(self._file, text)
+        try:
+            path = draft_file(self.session.settings, kind, key)
+            write_draft(path, text)
+        except OSError as error:
+            self.say(f"the draft could not be written: {error}", "warn")
+            return
+        self._draft, self._text = Draft(kind, key, path, text), text
         self._open_editor(text)
 
     def _open_editor(self, before: str) -> None:
-        """Edit the draft; what is left unchanged, or left with an error of the editor, changes nothing."""
+        """Edit the draft; what is left as it was `before`, or left with an error of the editor, changes nothing."""
+        path = self._draft.path
         try:
-            command = [*editor(os.environ), str(self._file)]
-            with self.app.suspend():
-                code = subprocess.run(command, check=False).returncode
+            code = _run_editor(self.app, path)
+            self._text = without_remarks(path.read_text(encoding="utf-8"))
         except PilothouseError as error:
-            self.say_fault(error.fault)
+            self._keep(f"{error.fault.code} {error.fault.cause}: {error.fault.remedy}")
             return
         except (OSError, SuspendNotSupported) as error:
-            self.say(f"the editor could not be started: {error}", "warn")
+            self._keep(f"the editor could not be started: {error}")
             return
-        self.app.refresh(layout=True)
-        text = without_remarks(self._file.read_text(encoding="utf-8", errors="replace"))
+        except UnicodeDecodeError:
+            self.say(f"kept in {_shown(path)}: what the editor left is no UTF-8, nothing was applied", "warn")
+            return
         if code != 0:
-            self._keep(text, f"the editor ended with {code}")
-        elif text == self._original or text == before:
-            self._keep(text, "the text was not changed" if text == self._original else "nothing was mended")
+            self._keep(f"the editor ended with {code}")
+        elif self._text == self._draft.original:
+            self._keep("the text was not changed")
+        elif self._text == before:
+            self._keep("nothing was mended")
         else:
-            database, settings = self.session.store.database, self.session.settings
+            database, settings, draft, text = (
+                self.session.store.database,
+                self.session.settings,
+                self._draft,
+                self._text,
+            )
             self.say("checking …", "quiet")
-            self.act("reviewed", lambda: (text, review(database, settings, text)))
+            self.act("reviewed", lambda: review(database, settings, draft, text))
 
-    def _keep(self, text: str, why: str) -> None:
-        """Say that nothing was applied, and where the text is if it differs."""
-        if text == self._original:
-            self._file.unlink(missing_ok=True)
+    def _keep(self, why: str) -> None:
+        """Say that nothing was applied, and where the text is if it differs from what there was."""
+        if self._text == self._draft.original:
+            self._draft.path.unlink(missing_ok=True)
             self.say(f"{why}: nothing to apply", "quiet")
         else:
-            write_draft(self._file, text)
-            self.say(f"{why}; nothing was applied, the text is kept in {self._file}", "warn")
+            write_draft(self._draft.path, self._text)
+            self.say(f"kept in {_shown(self._draft.path)}: {why}, nothing was applied", "warn")
 
-    def got_reviewed(self, value: tuple[str, Review]) -> None:
+    def got_reviewed(self, found: Review) -> None:
         """Checked: with errors the editor opens again, else the changes are shown."""
-        text, found = value
         if found.errors and found.document is None:
-            write_draft(self._file, with_remarks(text, found.errors))
-            self._open_editor(text)
+            write_draft(self._draft.path, with_remarks(self._text, found.errors))
+            self._open_editor(self._text)
         elif found.changes is not None and not found.changes:
-            self._file.unlink(missing_ok=True)
+            self._draft.path.unlink(missing_ok=True)
             self.say("nothing differs: nothing to apply", "quiet")
         else:
-            self._show_review(found, text)
+            self._show_review(found)
 
-    def _show_review(self, found: Review, text: str) -> None:
+    def _show_review(self, found: Review) -> None:
         from console.screens.review import ReviewScreen
 
         def answered(answer: str | None) -> None:
             if answer == "e":
-                write_draft(self._file, with_remarks(text, found.errors))
-                self._open_editor("" if not found.errors else text)
-            elif answer == "y" and found.document is not None:
+                write_draft(self._draft.path, with_remarks(self._text, found.errors))
+                self._open_editor(self._text if found.errors else "")
+            elif answer == "y":
                 self._apply(found)
             else:
-                self._keep(text, "left")
+                self._keep("left")
 
         self.app.push_screen(ReviewScreen(found), answered)
 
@@ -95,6 +108,37 @@ class Editing(SplitScreen):
 
     def got_applied(self, revision: Revision | None) -> None:
         """Applied: the draft is no longer needed."""
-        self._file.unlink(missing_ok=True)
+        self._draft.path.unlink(missing_ok=True)
         self.say(f"revision {revision.number} is applied" if revision else "nothing to apply")
         self.reload()
+
+    def refused(self, job: str, fault: Fault) -> None:
+        """Not checked, or not applied: the text stays."""
+        if job in ("reviewed", "applied"):
+            self._keep(f"{fault.code} {fault.cause}")
+        else:
+            super().refused(job, fault)
+
+
+def _shown(path: Path) -> str:
+    """A path as its owner types it."""
+    return f"~/{path.relative_to(Path.home())}" if path.is_relative_to(Path.home()) else str(path)
+
+
+def _run_editor(app: App[object], path: Path) -> int:
+    """Give the terminal to the editor; its exit code. ctrl+c is the editor's while it runs."""
+    command = [*editor(os.environ), str(path)]
+    failed: OSError | None = None
+    code = 0
+    with app.suspend():
+        before = signal.signal(signal.SIGINT, lambda _number, _frame: None)
+        try:
+            code = subprocess.run(command, check=False).returncode
+        except OSError as error:
+            failed = error
+        finally:
+            signal.signal(signal.SIGINT, before)
+    app.refresh(layout=True)
+    if failed is not None:
+        raise failed
+    return code

@@ -15,7 +15,7 @@ from console.screens.base import key
 from console.screens.split import SplitScreen
 from console.text import ago, as_of, counted, figure, glyph, instant, joined, number, plain, share, spark, styled
 from console.widgets.plot import MARKS, Level, Line, Plot, PlotView, mark
-from console.widgets.rows import Column, Row, Rows, Section
+from console.widgets.rows import Column, Row, Section
 from metadata.database import Database
 from metadata.rows.model_charts import Curve, ModelCharts, Scores, model_charts
 from metadata.rows.models import ModelVersion
@@ -274,10 +274,6 @@ class ModelsScreen(SplitScreen):
     def caption(self) -> Content | str:
         """How many there are."""
         return styled(counted(self._page.total, "model") if self._page else "", "quiet")
-
-    def on_rows_opened(self, message: Rows.Opened) -> None:
-        """Enter: to what is said of it."""
-        self.turn_half(True)
 
 
 def _drift(charts: ModelCharts) -> list[Content]:

@@ -38,6 +38,7 @@ class SplitScreen(BaseScreen):
     def __init__(self, subject: str = "") -> None:
         super().__init__(subject)
         self.pane = 0
+        self._shown = ("", 0)
 
     def body(self) -> ComposeResult:
         """List at the left, panes at the right."""
@@ -89,13 +90,18 @@ class SplitScreen(BaseScreen):
             styled(name, "strong").stylize("underline") if index == self.pane else styled(name, "quiet")
             for index, name in enumerate(self.PANES)
         ]
-        self.query_one("#panes", Static).update(Content("  ").join([*names, styled(f" {self.about()}", "accent")]))
-        self.query_one("#pane", Lines).show(self.lines(self.PANES[self.pane]))
+        about = self.about()
+        self.query_one("#panes", Static).update(Content("  ").join([*names, styled(f" {about}", "accent")]))
+        lines = self.query_one("#pane", Lines)
+        lines.show(self.lines(self.PANES[self.pane]))
+        if self._shown != (about, self.pane):
+            self._shown = (about, self.pane)
+            lines.scroll_home(animate=False)
 
     def on_rows_moved(self, message: Rows.Moved) -> None:
         """The right half follows the cursor."""
-        super().on_rows_moved(message)
-        self.moved()
+        if message.rows is self.list:
+            self.moved()
 
     def moved(self) -> None:
         """The cursor stands elsewhere."""
@@ -103,6 +109,10 @@ class SplitScreen(BaseScreen):
 
     def on_rows_opened(self, message: Rows.Opened) -> None:
         """Enter: to what is said of it."""
+        self.opened(message.rows)
+
+    def opened(self, rows: Rows) -> None:
+        """Enter was pressed in a list."""
         self.turn_half(True)
 
     def turn_half(self, right: bool) -> None:
