@@ -106,7 +106,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, spark: Any, store: Path) -> 
     return home
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory, spark_server: SparkAddress) -> Iterator[House]:
     """A home with every service up, on the Spark server of the tests."""
     with open_house(tmp_path_factory.mktemp("house"), spark_server.remote) as opened:

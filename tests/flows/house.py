@@ -30,10 +30,11 @@ class House:
         apply(self.database, read_text(text).blueprint, author="test", settings=settings())
 
     def land(self, folder: str, name: str, text: str) -> None:
-        """Let a file arrive."""
+        """Let a file arrive, whole at once."""
         target = self.home / "data" / folder
         target.mkdir(parents=True, exist_ok=True)
-        (target / name).write_text(text, encoding="utf-8")
+        (target / f".{name}").write_text(text, encoding="utf-8")
+        (target / f".{name}").replace(target / name)
 
     def launch(self, pipeline: str) -> Run:
         """Launch a pipeline."""
@@ -70,4 +71,15 @@ def open_house(home: Path, spark_remote: str) -> Iterator[House]:
     with fresh_home(home, SPARK_REMOTE=spark_remote):
         house = House(home)
         client.ensure_up(wait=True)
+        yield house
+
+
+@contextmanager
+def open_house_with_spark(home: Path, jars: Path) -> Iterator[House]:
+    """A home whose services are up, a Spark server of its own among them, with the Delta jars of the folder `jars`."""
+    with fresh_home(home, PILOTHOUSE_SPARK_DRIVER_MEMORY="1g"):
+        jars.mkdir(parents=True, exist_ok=True)
+        (home / "ivy").symlink_to(jars)
+        house = House(home)
+        client.ensure_up(wait=True, seconds=240)
         yield house
