@@ -10,7 +10,7 @@ import contextlib
 import difflib
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -266,6 +266,20 @@ def query(sql: str, limit: int) -> tuple[list[str], list[tuple[Any, ...]]]:
     from flows.query import run_query
 
     return run_query(Database.of(settings()), settings(), spark_remote(), spark_session_id(), sql, limit)
+
+
+def play_demo(author: str, say: Callable[[str], None], months: int) -> list[Run]:
+    """Land the demo's months and run the pipeline on each, going on from what is there; `say` gets the progress."""
+    from flows.demo import play
+
+    return play(settings(), author, say, months)
+
+
+def forget_everything() -> None:
+    """Stop the services and remove what is in the home, but for settings and downloads."""
+    from flows.demo import forget
+
+    forget(settings())
 
 
 def _submit(database: Database, run: Run) -> None:

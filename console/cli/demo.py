@@ -48,14 +48,12 @@ def demo(no_console: bool, fresh: bool, yes: bool, months: int) -> None:
 
 
 def _play(months: int) -> None:
-    from flows.demo import play
-
     began = time.monotonic()
     store = database()
     click.echo(f"Home: {settings().home}")
     client.ensure_up(wait=True)
     click.echo(f"Services are up after {time.monotonic() - began:.0f} s.")
-    runs = play(settings(), author(), click.echo, months)
+    runs = client.play_demo(author(), click.echo, months)
     click.echo(f"{len(runs)} months after {time.monotonic() - began:.0f} s.\n")
     _summary(store)
 
@@ -77,8 +75,6 @@ def _summary(store: Database) -> None:
 
 
 def _start_over(yes: bool) -> None:
-    from flows.demo import forget
-
     store = database()
     found = load_blueprint(store)
     store.close()
@@ -86,4 +82,4 @@ def _start_over(yes: bool) -> None:
     click.echo(f"  {len(list(found))} definitions, every run, every table, every model.")
     if not yes:
         click.confirm("Start over?", abort=True)
-    forget(settings())
+    client.forget_everything()

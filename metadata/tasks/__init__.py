@@ -6,6 +6,7 @@ import difflib
 import functools
 import importlib
 import pkgutil
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -65,9 +66,9 @@ class TaskSpec(Tagged):
     retry_delay: Duration = "5 s"
     timeout: Duration | None = Field(None, description="How long one try may take.")
 
+    @abstractmethod
     def ports(self, blueprint: Blueprint) -> Ports:
         """Inputs and outputs within `blueprint`. Unknown keys are returned as they are; checks report them."""
-        raise NotImplementedError
 
     def queries(self) -> dict[str, str]:
         """SQL texts by field, whose table names are dataset keys."""
