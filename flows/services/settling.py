@@ -13,6 +13,8 @@ from metadata.states import State
 
 SILENCE = timedelta(seconds=45)
 """Time without a sign of life after which a run that Prefect calls running is ended: a beat is due each 5 s."""
+_ENDED = ("COMPLETED", "CRASHED", "FAILED")
+"""How Prefect says that a flow has ended by itself; of one that is to be cancelled, interrupted, it says CRASHED."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ def judge(run: Run, flow_run: Mapping[str, Any] | None, now: datetime) -> Verdic
     message = _one_line(flow_run["state"].get("message"))
     if kind == "RUNNING":
         return _silent(run, now)
-    if kind == "CANCELLED" or (kind == "COMPLETED" and run.cancel_requested):
+    if kind == "CANCELLED" or (kind in _ENDED and run.cancel_requested):
         return Verdict(State.CANCELLED, run.state_detail if run.cancel_requested else message)
     if kind == "CRASHED":
         return _lost(run, message or "its process ended")

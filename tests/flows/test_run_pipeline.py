@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from uuid import UUID
 
 import pytest
 
@@ -120,7 +121,7 @@ def test_cancelling_stops_the_spark_job_and_leaves_nothing_half_written(house: H
     run = house.launch("grid")
     house.running(run, "burn")
     client.cancel(run.id, "test")
-    ended = house.ended(run, seconds=15)
+    ended = house.ended(run, seconds=30)
     assert ended.state == State.CANCELLED
     assert house.states(ended)["ingest"] == State.SUCCEEDED
     assert house.states(ended)["burn"] == State.CANCELLED
@@ -142,7 +143,7 @@ def test_a_killed_flow_process_is_lost_with_a_reason_and_can_be_run_again(house:
     house.running(run, "burn")
     flow_run_id = get_run(house.database, run.id).flow_run_id
     assert flow_run_id is not None
-    identity = noted(settings().state, flow_run_id)  # type: ignore[arg-type]
+    identity = noted(settings().state, UUID(flow_run_id))
     assert identity is not None
     os.kill(identity.pid, signal.SIGKILL)
     lost = house.ended(run, seconds=60)
@@ -153,7 +154,7 @@ def test_a_killed_flow_process_is_lost_with_a_reason_and_can_be_run_again(house:
     house.running(again, "burn")
     assert house.tasks(again)["ingest"].attempt == 1
     client.cancel(run.id, "test")
-    assert house.ended(again, seconds=15).state == State.CANCELLED
+    assert house.ended(again, seconds=30).state == State.CANCELLED
 
 
 def test_an_unknown_pipeline_is_refused_with_the_nearest_name(house: House) -> None:

@@ -74,7 +74,8 @@ def test_a_running_run_that_is_silent_is_lost_and_ended() -> None:
 def test_a_run_that_was_to_be_cancelled_is_cancelled_whatever_its_flow_made_of_it() -> None:
     run = _run(state=State.CANCELLING, state_detail="cancelled by ada", cancel_requested=True)
     assert judge(run, _says("PENDING"), NOW) is None
-    for says in (_says("COMPLETED"), _says("CANCELLED", message="Cancelled; the process has ended.")):
+    cancelled = _says("CANCELLED", message="Cancelled; the process has ended.")
+    for says in (_says("COMPLETED"), _says("CRASHED"), _says("FAILED"), cancelled):
         verdict = judge(run, says, NOW)
         assert verdict is not None
         assert (verdict.state, verdict.detail) == (State.CANCELLED, "cancelled by ada")
