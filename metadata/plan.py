@@ -84,7 +84,7 @@ class Plan(BaseModel):
     """Dataset in which each feature set is materialised."""
 
     def canonical(self) -> str:
-        """Its JSON text: what is hashed and stored. `Plan.model_validate_json` reads it back, columns in their order."""
+        """Its JSON text, hashed and stored; `Plan.model_validate_json` reads it back, columns in their order."""
         return json.dumps(
             self.model_dump(mode="json", by_alias=True, exclude_defaults=True),
             separators=(",", ":"),

@@ -15,7 +15,7 @@ def seen(app: App[None]) -> str:
     return "\n".join("".join(segment.text for segment in line) for line in app.screen._compositor.render_strips())
 
 
-async def until(pilot: Pilot[None], holds: Callable[[], bool], seconds: float = 10.0) -> None:
+async def until(pilot: Pilot[None], holds: Callable[[], bool], seconds: float = 30.0) -> None:
     """Wait until something holds; fails with the screen that was there instead."""
     for _ in range(int(seconds / 0.05)):
         await pilot.pause(0.05)
@@ -24,7 +24,7 @@ async def until(pilot: Pilot[None], holds: Callable[[], bool], seconds: float = 
     raise AssertionError("this never came to be on screen:\n" + seen(pilot.app))
 
 
-async def until_seen(pilot: Pilot[None], *words: str, seconds: float = 10.0) -> None:
+async def until_seen(pilot: Pilot[None], *words: str, seconds: float = 30.0) -> None:
     """Wait until all words stand on the screen."""
     await until(pilot, lambda: all(word in seen(pilot.app) for word in words), seconds)
 
