@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import importlib
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 from flows import client
@@ -49,13 +51,16 @@ class Execution:
     _session_lock: threading.Lock = field(default_factory=threading.Lock)
     _session: SparkSession | None = None
 
-    @cached_property
+    @functools.cached_property
     def tag(self) -> str:
         """Under which all Spark operations of this attempt run, so that they can be interrupted."""
         return f"pilothouse-{self.run.id}-{self.run.attempt}"
 
-    def spark(self, tag: str) -> SparkSession:
-        """The Spark session of this process, opened at first use; operations of this thread are tagged with `tag`."""
+    def spark(self, task_run: TaskRun, tag: str, doors: contextlib.ExitStack) -> SparkSession:
+        """The Spark session of this process, opened at first use.
+
+        Operations of this thread are tagged with `tag`, and how far they are is reported until `doors` close.
+        """
         from flows import engine
 
         with self._session_lock:
@@ -65,6 +70,11 @@ class Execution:
         session.clearTags()
         session.addTag(self.tag)
         session.addTag(tag)
+        doors.enter_context(
+            engine.progress(
+                session, lambda seen: self.pulse.report(task_run.id, "stages", seen.stages_done, seen.stages_total)
+            )
+        )
         return session
 
     def interrupt(self, tag: str) -> None:
@@ -103,20 +113,21 @@ class Execution:
 
     def _attempt(self, task: PlanTask, task_run: TaskRun) -> Outcome:
         tag = f"{self.tag}-{task_run.position}"
-        context = self._context(task, task_run, tag)
-        if task.spec.when is not None:
-            verdict, reason = evaluate_guard(context, task.spec.when)
-            if not verdict:
-                return Outcome(skipped=reason)
-        module = cast(TaskKind, importlib.import_module(f"flows.tasks.{task.kind}"))
-        with _Deadline(self, task, tag) as deadline:
+        with contextlib.ExitStack() as doors:
+            context = self._context(task, task_run, functools.cache(lambda: self.spark(task_run, tag, doors)))
+            if task.spec.when is not None:
+                verdict, reason = evaluate_guard(context, task.spec.when)
+                if not verdict:
+                    return Outcome(skipped=reason)
+            module = cast(TaskKind, importlib.import_module(f"flows.tasks.{task.kind}"))
+            deadline = doors.enter_context(_Deadline(self, task, tag))
             outcome = module.run(context)
             deadline.check()
         if outcome.note:
             context.log.info("%s", outcome.note)
         return outcome
 
-    def _context(self, task: PlanTask, task_run: TaskRun, tag: str) -> TaskContext:
+    def _context(self, task: PlanTask, task_run: TaskRun, connect: Callable[[], SparkSession]) -> TaskContext:
         return TaskContext(
             run_id=self.run.id,
             attempt=self.run.attempt,
@@ -129,7 +140,7 @@ class Execution:
             settings=self.settings,
             database=self.database,
             log=task_logger(self.pulse, self.run.id, task.key),
-            connect=lambda: self.spark(tag),
+            connect=connect,
             report=lambda what, done, total: self.pulse.report(task_run.id, what, done, total),
         )
 
