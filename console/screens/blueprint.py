@@ -109,7 +109,7 @@ class BlueprintScreen(Editing):
         empty = (
             f"Nothing matches {self.filter!r}. esc takes the filter back."
             if self.filter
-            else f"No {name} yet. Write one under `{SECTIONS[kind]}:` and apply it: pilothouse blueprint apply FILE."
+            else f"No {name} yet: pilothouse blueprint apply FILE"
         )
         self.list.show_rows([_row(each) for each in page.items], empty=empty, more=page.next is not None)
         if self._wanted:

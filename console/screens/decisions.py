@@ -109,7 +109,7 @@ class DecisionsScreen(SplitScreen):
             return ()
         found = [
             joined(state_content(one.state), (f"  {one.rule_key}", "strong")),
-            joined(("because  ", "quiet"), plain(one.reason)),
+            joined(("reason   ", "quiet"), plain(one.reason)),
             joined(("as of    ", "quiet"), instant(one.as_of)),
             joined(("decided  ", "quiet"), instant(one.decided_at)),
             Content(""),
@@ -119,25 +119,30 @@ class DecisionsScreen(SplitScreen):
             styled("What it saw", "strong"),
             *_inputs(one.inputs),
             Content(""),
-            styled("What it does", "strong"),
+            styled("What it does" if one.state == DecisionState.FIRED else "What it would do", "strong"),
             *(joined((f"  {name:<10}", "quiet"), plain(value)) for name, value in _actions(one)),
         ]
         if one.waits:
             found += [Content(""), joined(("‖ waits  ", "warn"), "press ", ("a", "key"), " to release what is held")]
         elif one.released_at:
             found += [Content(""), joined(("released  ", "quiet"), f"{one.released_by}, {instant(one.released_at)}")]
-        return [*found, Content(""), *self._came_of(one)]
+        return [*found, *self._came_of(one)]
 
     def _came_of(self, one: Decision) -> list[Content]:
+        """The run, and how the tasks went that a rule which fired brings along."""
         known = self._aftermath.get(one.id)
         if known is None:
             return []
-        head = joined(("What came of it", "strong"), (f"  in run {known.run.number}", "quiet"))
-        return [
-            head,
-            *(joined("  ", state_content(task.state), f"  {task.task_key}  ", (plain(task.state_detail), "quiet"))
-              for task in known.tasks),
-        ] if known.tasks else [head, styled("  nothing: the rule brings no tasks along", "quiet")]  # fmt: skip
+        head = joined(("in run ", "quiet"), (str(known.run.number), "strong"))
+        if one.state != DecisionState.FIRED:
+            return [Content(""), head]
+        models = {value for name, value in _actions(one) if name in ("retrain", "promote")}
+        tasks = [task for task in known.tasks if task.task_key.partition(" ")[2] in models]
+        lines = [
+            joined("  ", state_content(task.state), f"  {task.task_key}  ", (plain(task.state_detail), "quiet"))
+            for task in tasks
+        ]
+        return [Content(""), joined(("What came of it  ", "strong"), head), *lines]
 
     def unavailable(self, name: str) -> str:
         """What needs a decision, or one that waits."""
@@ -220,7 +225,8 @@ def _inputs(inputs: dict[str, Any]) -> list[Content]:
         if isinstance(value, dict):
             ranked = sorted(value.items(), key=lambda item: -(item[1] or 0) if isinstance(item[1], int | float) else 0)
             lines.append(joined((f"  {path}", "quiet")))
-            lines += [joined(f"    {name}  ", (_shown(each), "strong")) for name, each in ranked]
+            width = max((len(name) for name in value), default=0)
+            lines += [joined(f"    {name.ljust(width)}  ", (_shown(each).rjust(9), "strong")) for name, each in ranked]
         else:
             lines.append(joined((f"  {path}  ", "quiet"), (_shown(value), "strong")))
     return lines or [styled("  nothing: an input was missing", "quiet")]

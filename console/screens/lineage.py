@@ -97,7 +97,7 @@ class LineageScreen(BaseScreen):
 
     def _draw(self) -> None:
         if self._root is None:
-            empty = "Nothing yet. Apply a blueprint (pilothouse blueprint apply), then see here what comes of what."
+            empty = "Nothing yet: pilothouse blueprint apply FILE, then see what comes of what."
             self._rows.show_rows([], empty=empty)
             return
         root = Row("", _cells(self._root, "", joined((self._root.key, "strong"))), value=(self._root, ()))
@@ -167,10 +167,11 @@ class LineageScreen(BaseScreen):
             self.do_open()
 
     def do_root(self) -> None:
-        """`L`"""
+        """`L`; the way back leads to the root that is left, also to one that nobody named."""
         here = self._here()
-        if here is not None:
-            self.go(Place("lineage", f"{here[0].kind} {here[0].key}"))
+        if here is not None and self._root is not None:
+            self.session.history.visit(_place(self._root))
+            self.go(_place(here[0]))
 
     def do_definition(self) -> None:
         """`e`"""
@@ -196,6 +197,10 @@ class LineageScreen(BaseScreen):
     def caption(self) -> Content | str:
         """Which arrow is which."""
         return styled(glyph("← comes from   → comes of it"), "quiet")
+
+
+def _place(node: Node) -> Place:
+    return Place("lineage", f"{node.kind} {node.key}")
 
 
 def _via(via: Sequence[Via]) -> str:

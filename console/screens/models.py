@@ -84,7 +84,7 @@ class ModelsScreen(SplitScreen):
         empty = (
             f"Nothing matches {self.filter!r}. esc takes the filter back."
             if self.filter
-            else "No models yet. A blueprint with a model and a train task makes one; 3 shows the blueprint."
+            else "No models yet: a model and a train task in the blueprint (3) make one."
         )
         models = Section(MODELS, [self._model_row(row) for row in self._page.items], empty=empty)
         sections = [models]

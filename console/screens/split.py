@@ -91,6 +91,7 @@ class SplitScreen(BaseScreen):
             for index, name in enumerate(self.PANES)
         ]
         about = self.about()
+        self.set_class(not self.list.rows, "empty")
         self.query_one("#panes", Static).update(Content("  ").join([*names, styled(f" {about}", "accent")]))
         lines = self.query_one("#pane", Lines)
         lines.show(self.lines(self.PANES[self.pane]))

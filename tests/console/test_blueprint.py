@@ -1,0 +1,95 @@
+"""The blueprint's screen: kinds, definitions, and what is said of one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from console.app import PilothouseApp
+from console.places import Place
+from console.widgets.rows import Rows
+from metadata.database import Database
+from tests.console.looking import screen_name, seen, until, until_seen
+
+MakeApp = Callable[[], PilothouseApp]
+
+
+def at(app: PilothouseApp, which: str = "list") -> str:
+    """The key under the cursor of a list."""
+    row = app.screen.query_one(f"#{which}", Rows).row
+    return row.key if row else ""
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 48)], ids=["80x24", "160x48"])
+async def test_a_definition_is_found_by_its_kind_and_read(
+    database: Database, make_app: MakeApp, size: tuple[int, int]
+) -> None:
+    app = make_app()
+    async with app.run_test(size=size) as pilot:
+        await pilot.press("3")
+        await until_seen(pilot, "datasets", "silver.flights", "7 of 7")
+        await pilot.press("escape", "j", "j")
+        await until_seen(pilot, "late_arrival", "1 of 1", "Blueprint ▸ models")
+        await pilot.press("enter")
+        assert app.focused is app.screen.query_one("#list")
+        await pilot.press("enter")
+        await until_seen(pilot, "late_arrival:", "seed: 7")
+        await pilot.press("right")
+        await until_seen(pilot, "Used by", "monitor late_arrival_watch")
+
+
+async def test_columns_and_history_are_panes(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(160, 48)) as pilot:
+        app.go(Place("blueprint", "dataset silver.flights"))
+        await until_seen(pilot, "YAML", "has_aircraft")
+        assert at(app) == "silver.flights"
+        await pilot.press("right", "right")
+        await until_seen(pilot, "287,650 rows, version 12")
+        await pilot.press("right")
+        await until_seen(pilot, "revision 1", "made", "first blueprint")
+
+
+async def test_the_pane_begins_at_its_top_for_another_definition(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 24)) as pilot:
+        app.go(Place("blueprint", "pipeline flights"))
+        await until_seen(pilot, "pipelines:", "flights:")
+        await pilot.press("tab", "G")
+        await until(pilot, lambda: "pipelines:" not in seen(app))
+        await pilot.press("tab", "tab", "j")
+        await until_seen(pilot, "pipelines:", "weather:")
+
+
+async def test_enter_keeps_the_filter(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 30)) as pilot:
+        await pilot.press("3")
+        await until_seen(pilot, "7 of 7")
+        await pilot.press("slash", *"owner:bi", "enter")
+        await until_seen(pilot, "1 of 1", "▸ owner:bi")
+        await pilot.press("enter")
+        await until_seen(pilot, "gold.delay_by_hour:")
+        assert "▸ owner:bi" in seen(app)
+
+
+async def test_keys_lead_to_the_launch_form_and_to_lineage(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 30)) as pilot:
+        app.go(Place("blueprint", "dataset silver.flights"))
+        await until_seen(pilot, "has_aircraft")
+        assert "l launch" not in seen(app)
+        await pilot.press("L")
+        await until_seen(pilot, "Lineage ▸ silver.flights")
+        app.go(Place("blueprint", "pipeline weather"))
+        await until_seen(pilot, "Weather alone", "l launch")
+        await pilot.press("l")
+        await until(pilot, lambda: screen_name(app) == "LaunchScreen")
+
+
+async def test_an_empty_blueprint_says_how_to_fill_it(empty_database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 30)) as pilot:
+        await pilot.press("3")
+        await until_seen(pilot, "No datasets yet: pilothouse blueprint apply FILE")

@@ -1,0 +1,83 @@
+"""The decisions' screen: what each rule said, what it saw, what came of it; what it holds is released by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from console.app import PilothouseApp
+from console.places import Place
+from metadata.database import Database
+from metadata.rows.pages import list_decisions
+from tests.console.looking import seen, until, until_seen
+
+MakeApp = Callable[[], PilothouseApp]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 48)], ids=["80x24", "160x48"])
+async def test_a_decision_shows_its_rule_and_what_it_saw(
+    database: Database, make_app: MakeApp, size: tuple[int, int]
+) -> None:
+    app = make_app()
+    async with app.run_test(size=size) as pilot:
+        await pilot.press("6")
+        await until_seen(pilot, "‖ waits", "! fired", "– held back", "? undecided", "6, newest first")
+        await pilot.press("enter")
+        await until_seen(pilot, "null_rate of temp 0.41 > 0.3", "worst(null_rate) > 0.3", "What it does", "publish")
+
+
+async def test_what_fired_shows_the_tasks_that_it_brought(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(160, 48)) as pilot:
+        app.go(Place("decisions", "3"))
+        await until_seen(pilot, "0.618 < 0.641 - 0.02", "What came of it", "retrain late_arrival")
+        app.go(Place("decisions", "2"))
+        await until_seen(pilot, "0.641 is not below 0.621", "What it would do")
+        assert "What came of it" not in seen(app)
+        await pilot.press("o")
+        await until_seen(pilot, "Runs ▸ flights ▸ #10")
+
+
+async def test_what_waits_is_released_by_name_and_only_once(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(160, 48)) as pilot:
+        await pilot.press("6")
+        await until_seen(pilot, "‖ waits  press a to release")
+        await pilot.press("a")
+        await until_seen(pilot, "release what hold_when_broken holds ?")
+        await pilot.press("escape")
+        await until(pilot, lambda: "holds ?" not in seen(app))
+        assert list_decisions(database, "").items[0].waits
+        await pilot.press("a")
+        await until_seen(pilot, "release what hold_when_broken holds ?")
+        await pilot.press("y")
+        await until(pilot, lambda: not list_decisions(database, "").items[0].waits)
+        await until_seen(pilot, "released  ")
+        await pilot.press("a")
+        await until_seen(pilot, "released by ")
+
+
+async def test_what_holds_nothing_cannot_be_released(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 30)) as pilot:
+        app.go(Place("decisions", "1"))
+        await until_seen(pilot, "performance.roc_auc is not there yet")
+        await pilot.press("a")
+        await until_seen(pilot, "this decision holds nothing")
+
+
+async def test_the_filter_narrows_to_a_state(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 30)) as pilot:
+        await pilot.press("6")
+        await until_seen(pilot, "6, newest first")
+        await pilot.press("slash", *"state:undecided", "enter")
+        await until_seen(pilot, "1, newest first", "Decisions ▸ state:undecided")
+
+
+async def test_without_decisions_it_says_what_takes_them(empty_database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 30)) as pilot:
+        await pilot.press("6")
+        await until_seen(pilot, "No decisions yet", "decide task")

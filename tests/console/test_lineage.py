@@ -1,0 +1,76 @@
+"""The lineage's screen: a tree up and down, opened level by level."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from console.app import PilothouseApp
+from console.places import Place
+from metadata.database import Database
+from tests.console.looking import seen, until, until_seen
+
+MakeApp = Callable[[], PilothouseApp]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 48)], ids=["80x24", "160x48"])
+async def test_what_a_dataset_comes_from_and_what_comes_of_it(
+    database: Database, make_app: MakeApp, size: tuple[int, int]
+) -> None:
+    app = make_app()
+    async with app.run_test(size=size) as pilot:
+        await pilot.press("4")
+        await until_seen(
+            pilot, "Lineage ▸ silver.flights", "← bronze.weather  clean", "stale !", "→ gold.delay_by_hour"
+        )
+        await until_seen(pilot, "monitor late_arrival_watch", "temp PSI 3.8 > 0.4 !", "v2 champion")
+        assert all(len(line.rstrip()) <= size[0] for line in seen(app).splitlines())
+
+
+async def test_a_task_of_several_pipelines_is_named_with_them(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(160, 48)) as pilot:
+        await pilot.press("4")
+        await until_seen(pilot, "ingest_weather in flights, weather", "ingest_flights in backfill_2012, flights")
+        assert "bronze.flights  clean " in seen(app)
+
+
+async def test_branches_open_and_close(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 48)) as pilot:
+        app.go(Place("lineage", "connection landing"))
+        await until_seen(pilot, "▾ → bronze.weather", "▸ → silver.flights")
+        await pilot.press("j", "j", "right")
+        await until_seen(pilot, "▾ → silver.flights", "gold.delay_by_hour  summarise")
+        await pilot.press("left")
+        await until(pilot, lambda: "gold.delay_by_hour" not in seen(app))
+        await pilot.press("left", "left")
+        await until_seen(pilot, "▸ → bronze.flights")
+
+
+async def test_it_starts_anew_at_what_is_under_the_cursor_and_comes_back(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 48)) as pilot:
+        await pilot.press("4")
+        await until_seen(pilot, "← bronze.flights")
+        await pilot.press("j", "L")
+        await until_seen(pilot, "Lineage ▸ bronze.flights")
+        await pilot.press("left_square_bracket")
+        await until_seen(pilot, "Lineage ▸ silver.flights")
+        await pilot.press("g", "j", "e")
+        await until_seen(pilot, "Blueprint ▸ datasets", "Flights as landed")
+
+
+async def test_what_is_not_there_is_said(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 30)) as pilot:
+        app.go(Place("lineage", "dataset nothing.here"))
+        await until_seen(pilot, "dataset nothing.here: there is none")
+
+
+async def test_without_a_blueprint_it_says_what_would_be_here(empty_database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 30)) as pilot:
+        await pilot.press("4")
+        await until_seen(pilot, "Nothing yet: pilothouse blueprint apply FILE")

@@ -1,0 +1,104 @@
+"""The models' screen: versions, and metric, drift and scores as plots with their names, units and levels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from console.app import PilothouseApp
+from console.places import Place
+from console.widgets.plot import Level, Line, Plot, PlotView
+from metadata.database import Database
+from metadata.rows.model_charts import model_charts
+from tests.console.looking import screen_name, seen, until, until_seen
+
+MakeApp = Callable[[], PilothouseApp]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 48)], ids=["80x24", "160x48"])
+async def test_every_plot_names_its_axes_and_levels(
+    database: Database, make_app: MakeApp, size: tuple[int, int]
+) -> None:
+    app = make_app()
+    async with app.run_test(size=size) as pilot:
+        await pilot.press("5")
+        await until_seen(pilot, "late_arrival", "challenger", "champion", "1 model")
+        await pilot.press("enter")
+        await until_seen(pilot, "● v2 champion", "◆ v1", "roc_auc by window", "end of window", "2013-05-02")
+        await until_seen(pilot, "v2 on its test rows 0.652")
+        await pilot.press("right")
+        await until_seen(pilot, "● temp", "> 0.4 !", "threshold of temp 0.4", "PSI (no unit)", "end of window")
+        await pilot.press("right")
+        await until_seen(pilot, "on its 16,070 test rows", "in the window that ends 2013-12-02", "share of rows")
+        await until_seen(pilot, "score, in tenths of the test rows", "up to 0.033")
+        await pilot.press("right")
+        await until_seen(pilot, "version 3", "64,310 rows", "carrier, origin, temp")
+
+
+async def test_a_version_under_the_cursor_is_the_one_spoken_of(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(160, 48)) as pilot:
+        await pilot.press("5")
+        await until_seen(pilot, "v3", "v1")
+        await pilot.press("right", "right", "j")
+        await until_seen(pilot, "v3 challenger on its 16,070 test rows", "No window is counted", "above 0.413")
+        assert not app.screen.query_one(PlotView).display
+        await pilot.press("j")
+        await until_seen(pilot, "v2 champion on its", "scores of v2")
+        await pilot.press("right")
+        await until(pilot, lambda: "version 3" not in seen(app) and "version 2" in seen(app))
+
+
+async def test_ticks_are_chosen_for_the_width_that_there_is(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("5", "tab")
+        await until_seen(pilot, "2013-05-02", "2013-11-02")
+        few = seen(app).count("2013-")
+        await pilot.resize_terminal(240, 48)
+        await until(pilot, lambda: seen(app).count("2013-0") + seen(app).count("2013-1") > few)
+
+
+async def test_keys_lead_to_lineage_and_definition(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 30)) as pilot:
+        app.go(Place("models", "late_arrival"))
+        await until_seen(pilot, "v2 champion")
+        await pilot.press("L")
+        await until_seen(pilot, "Lineage ▸ late_arrival")
+        await pilot.press("escape")
+        await until(pilot, lambda: screen_name(app) == "models")
+        await pilot.press("e")
+        await until_seen(pilot, "Blueprint ▸ models", "seed: 7")
+
+
+async def test_without_models_it_says_what_makes_one(empty_database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 30)) as pilot:
+        await pilot.press("5")
+        await until_seen(pilot, "No models yet", "in the blueprint (3) make one")
+
+
+def test_charts_hold_each_figure_at_its_window(database: Database) -> None:
+    charts = model_charts(database, "late_arrival")
+    assert len(charts.windows) == 8
+    assert list(charts.metric) == [1, 2]
+    assert charts.metric[2].values[:5] == (None,) * 5
+    assert charts.metric[2].values[5:] == pytest.approx([0.649, 0.645, 0.641])
+    assert [(each.feature, each.alarms) for each in charts.drift] == [
+        ("temp", True),
+        ("origin", False),
+        ("carrier", False),
+    ]
+    assert charts.scores[2].window == charts.windows[-1]
+    assert sum(share or 0.0 for share in charts.scores[2].shares) == pytest.approx(1.0)
+    assert charts.scores[1].window == charts.windows[4]
+    assert charts.scores[3].window is None
+    champion = charts.holder("champion")
+    assert champion is not None and champion.version == 2
+
+
+def test_a_plot_without_any_value_is_empty() -> None:
+    assert Plot("t", "x", "y", ["a"], [Line([None])], [Level("limit", 1.0)]).empty
+    assert not Plot("t", "x", "y", ["a"], [Line([None, 0.0])]).empty
