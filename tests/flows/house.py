@@ -78,7 +78,8 @@ def open_house(home: Path, spark_remote: str) -> Iterator[House]:
 def open_house_with_spark(home: Path, jars: Path) -> Iterator[House]:
     """A home whose services are up, a Spark server of its own among them, with the Delta jars of the folder `jars`."""
     with fresh_home(home, PILOTHOUSE_SPARK_DRIVER_MEMORY="1g"):
-        jars.mkdir(parents=True, exist_ok=True)
+        for folder in (home, jars):
+            folder.mkdir(parents=True, exist_ok=True)
         (home / "ivy").symlink_to(jars)
         house = House(home)
         client.ensure_up(wait=True, seconds=240)
