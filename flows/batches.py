@@ -13,11 +13,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from flows import engine
+from flows import client, engine, spark_errors
 from flows.context import Figure, Outcome, TaskContext
 from flows.sources import SourceChangedError
-from flows.storing import RefusedError, Target, recount, store
-from metadata.errors import PilothouseError
+from flows.storing import Target, recount, store
+from metadata.errors import PilothouseError, ServiceDownError
 from metadata.intents import Intent, PinnedInput
 from metadata.kinds import Dataset
 from metadata.rows import batches as rows
@@ -155,20 +155,24 @@ def _settle_open(context: TaskContext, target: Target, batch: rows.Batch) -> Non
     module = importlib.import_module(f"flows.tasks.{its_context.task.kind}")
     try:
         _write(its_context, its_target, taken, module.build)
-    except (RefusedError, SourceChangedError) as error:
+    except Exception as error:
+        if not _is_refusal(error):
+            raise
         context.log.warning("batch %d of %s was refused: %s", taken.sequence, target.key, error)
 
 
 def _write(context: TaskContext, target: Target, batch: rows.Batch, build: Build) -> rows.Batch:
-    """Build, check, write and close one open batch; on a refusal nothing is written."""
+    """Build, check, write and close one open batch; on a refusal nothing is written.
+
+    A failure that comes from the data, the query or the code is a refusal too: the batch would fail for ever under its
+    plan, and block the corrected one. Only what says nothing about the rows leaves it open, to be finished later.
+    """
     state = rows.state_of(context.database, batch.dataset_uid)
     try:
         frame = build(context, batch.intent)
         written = store(context.spark, target, batch, frame, state, lambda: rows.still_owned(context.database, batch))
-    except PilothouseError as error:
-        if isinstance(error, RefusedError | SourceChangedError) or error.fault.code.startswith(
-            ("PH21", "PH22", "PH23")
-        ):
+    except Exception as error:
+        if _is_refusal(error) and engine.committed(context.spark, target.path, batch.intent.target_version) is None:
             rows.refuse_batch(context.database, batch, getattr(error, "quality", None))
         raise
     closed = rows.close_batch(context.database, batch, target.key, written)
@@ -176,6 +180,13 @@ def _write(context: TaskContext, target: Target, batch: rows.Batch, build: Build
         "batch %d of %s: %d rows written, %d bad", batch.sequence, target.key, written.rows_out, written.rows_bad
     )
     return closed
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Whether an error ends a batch for good; trouble with services, memory, disks or other writers does not."""
+    if isinstance(error, PilothouseError):
+        return not isinstance(error, ServiceDownError) and error.fault.code not in client.SERVICE_FAULTS
+    return spark_errors.is_about_the_work(error)
 
 
 def _owner(context: TaskContext) -> rows.Owner:

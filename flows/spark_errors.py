@@ -11,6 +11,7 @@ from metadata.errors import Fault, PilothouseError
 
 CAUSE_CHARACTERS = 240
 SERVER_GONE = "PH411"
+UNKNOWN = "PH499"
 
 
 @dataclass(frozen=True)
@@ -231,6 +232,12 @@ REASONS = (
 )
 
 
+ABOUT_THE_WORK = frozenset(
+    {"PH435", *(f"PH{number}" for number in range(437, 457) if number != 441)},
+)
+"""Codes of faults that lie in the data, the query or the code of a model."""
+
+
 def explain(error: BaseException, thing: str) -> Fault:
     """The fault that `error`, raised by Spark, Delta or the Connect client, is to an operator.
 
@@ -247,12 +254,24 @@ def explain(error: BaseException, thing: str) -> Fault:
             cause, remedy = _one_line(reason.cause.format_map(words)), reason.remedy.format_map(words)
             return Fault(code=reason.code, thing=thing, cause=cause, remedy=remedy, detail=detail)
     return Fault(
-        code="PH499",
+        code=UNKNOWN,
         thing=thing,
         cause=_one_line(_message(error, text)),
         remedy="The detail has the whole text; run it again (r) when its cause is mended",
         detail=detail,
     )
+
+
+def is_about_the_work(error: BaseException) -> bool:
+    """Whether Spark says that data, a query or code is at fault: the same work fails again, however often it is tried.
+
+    The statement has ended at the server then. Not so for trouble with services, memory, disks or other writers.
+    """
+    from pyspark.errors import AnalysisException, IllegalArgumentException, UnsupportedOperationException
+
+    code = explain(error, "").code
+    refused = isinstance(error, AnalysisException | IllegalArgumentException | UnsupportedOperationException)
+    return code in ABOUT_THE_WORK or (code == UNKNOWN and refused)
 
 
 class _Words(dict[str, str]):

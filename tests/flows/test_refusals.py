@@ -1,0 +1,74 @@
+"""What a batch that can never be written does to the dataset: nothing, once its cause is mended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows import batches as writing
+from flows import engine
+from flows.tasks import ingest
+from metadata.errors import PilothouseError, ServiceDownError
+from metadata.rows import batches
+from metadata.rows.batches import Written
+from metadata.states import BatchState
+from tests.flows.warehouse import Warehouse, identity
+
+UID = identity("dataset", "bronze.x")
+
+
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
+    """A warehouse without Spark: what is built and stored is said by the tests, and no table holds a commit."""
+    made = Warehouse(tmp_path, None)
+    task = {"kind": "ingest", "from": {"connection": "landing", "files": "*.csv"}, "to": "bronze.x"}
+    made.define(datasets={"bronze.x": {}}, pipelines={"flow": {"tasks": {"take": task}}})
+    made.land("a.csv", "id\n1\n")
+    written = Written(rows_in=1, rows_out=1, rows_bad=0, version=0, rows=1, columns={"id": "int"})
+    monkeypatch.setattr(engine, "committed", lambda *_: None)
+    monkeypatch.setattr(writing, "store", lambda *_: written)
+    return made
+
+
+def fail(house: Warehouse, patch: pytest.MonkeyPatch, error: Exception) -> None:
+    def build(*_: Any) -> Any:
+        raise error
+
+    patch.setattr(ingest, "build", build)
+    with pytest.raises(type(error)):
+        house.run()
+    patch.setattr(ingest, "build", lambda *_: None)
+
+
+def wrong_column() -> Exception:
+    from pyspark.errors.exceptions.connect import AnalysisException
+
+    return AnalysisException("[UNRESOLVED_COLUMN] no", errorClass="UNRESOLVED_COLUMN", messageParameters={})
+
+
+@pytest.mark.parametrize("error", [wrong_column(), PilothouseError("PH255", "x", "an odd value", "mend it")])
+def test_work_that_cannot_succeed_is_refused_and_does_not_block_what_comes_next(
+    house: Warehouse, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    fail(house, monkeypatch, error)
+    assert batches.open_batch_of(house.database, UID) is None
+    assert house.run().rows_out == 1
+    assert batches.new_inputs(house.database, "reader", UID) == ((2,), ())
+
+
+def test_a_service_that_went_away_leaves_the_batch_to_be_finished(
+    house: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail(house, monkeypatch, ServiceDownError("PH411", "Spark", "it went away", "wait"))
+    left = batches.open_batch_of(house.database, UID)
+    assert left is not None and left.state == BatchState.OPEN
+    assert house.run().skipped is not None
+    assert batches.new_inputs(house.database, "reader", UID) == ((1,), ())
+
+
+def test_what_is_in_the_table_already_is_not_refused(house: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "committed", lambda *_: 0)
+    fail(house, monkeypatch, PilothouseError("PH255", "x", "an odd value", "mend it"))
+    assert batches.open_batch_of(house.database, UID) is not None
