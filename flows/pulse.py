@@ -11,6 +11,7 @@ from metadata.database import Database
 from metadata.errors import PilothouseError
 from metadata.rows.logs import LogLine, write_lines
 from metadata.rows.runs import beat
+from metadata.values import storable
 
 BEAT_SECONDS = 5.0
 FLUSH_SECONDS = 0.5
@@ -53,7 +54,7 @@ class Pulse(threading.Thread):
         """One log line of a task (or of the run itself, with an empty key)."""
         at = datetime.fromtimestamp(record.created, UTC)
         with self._lock:
-            self._lines.append(LogLine(self._run_id, self._attempt, task_key, at, record.levelname, text))
+            self._lines.append(LogLine(self._run_id, self._attempt, task_key, at, record.levelname, storable(text)))
             del self._lines[:-KEPT_WHILE_AWAY]
 
     def run(self) -> None:
@@ -81,6 +82,7 @@ class Pulse(threading.Thread):
                 self._running[task_run_id] = None
         try:
             write_lines(self._database, lines, self._cap)
+            lines = []
             if beats or moved:
                 beat(self._database, self._run_id, progress)
                 return True
@@ -88,6 +90,8 @@ class Pulse(threading.Thread):
             _complaints.warning("%s", error)
             with self._lock:
                 self._lines = lines + self._lines
+        except Exception:  # noqa: BLE001 - lines may be lost, the heartbeat may not
+            _complaints.exception("%d lines could not be written and are let go", len(lines))
         return False
 
 

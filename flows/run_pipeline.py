@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 
 from prefect import flow, runtime, task
 from prefect.cache_policies import NO_CACHE
@@ -118,6 +119,9 @@ def _conclude(execution: Execution) -> str:
     """Settle the run by what its tasks came to."""
     database, run = execution.database, execution.run
     rows = {row.task_key: row for row in tasks_of(database, run.id)}
+    for key, row in rows.items():  # in plan order: what a task waits for is settled before it
+        if not row.state.final and not (row.state == State.QUEUED and _blocker(row, rows)):
+            rows[key] = _without_end(database, row)
     failed = [row for row in rows.values() if row.state in (State.FAILED, State.LOST)]
     if not failed:
         set_run_state(database, run.id, State.SUCCEEDED, attempt=run.attempt)
@@ -130,6 +134,19 @@ def _conclude(execution: Execution) -> str:
     detail = f"{failed[0].task_key}: {fault.cause if fault else failed[0].state_detail}"
     set_run_state(database, run.id, State.FAILED, detail=detail, fault=fault, attempt=run.attempt)
     raise TaskFailedError(detail)
+
+
+def _without_end(database: Database, row: TaskRun) -> TaskRun:
+    """Settle a task whose end was never written down: nothing says that it did its work."""
+    began = "its end could not be written down" if row.tries else "it could not be started"
+    fault = Fault(
+        code="PH511",
+        thing=f"task {row.task_key}",
+        cause=f"{began}: the metadata database or the orchestrator did not answer",
+        remedy="look at pilothouse status, then run it again (r): what succeeded is kept",
+    )
+    finish_task(database, row.id, State.LOST, detail=fault.cause, fault=fault)
+    return replace(row, state=State.LOST, state_detail=fault.cause, fault=fault)
 
 
 def _blocker(row: TaskRun, rows: Mapping[str, TaskRun]) -> str | None:

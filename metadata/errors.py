@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+from metadata.values import storable
+
+Text = Annotated[str, AfterValidator(storable)]
+"""Text of whatever origin, as it can be kept in a row."""
 
 
 class Fault(BaseModel):
@@ -15,10 +22,10 @@ class Fault(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     code: str
-    thing: str
-    cause: str
-    remedy: str
-    detail: str = ""
+    thing: Text
+    cause: Text
+    remedy: Text
+    detail: Text = ""
 
     def __str__(self) -> str:
         return f"{self.code} {self.thing}: {self.cause}. {self.remedy}"

@@ -17,6 +17,11 @@ _LONGEST = 36_500
 _DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([a-z]+?)s?\s*$", re.IGNORECASE)
 
 
+def storable(text: str) -> str:
+    """`text` as every database takes it: NUL and what is no character (half a surrogate pair) are replaced."""
+    return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
 @dataclass(frozen=True)
 class Period:
     """A length of time: calendar months plus a fixed span."""

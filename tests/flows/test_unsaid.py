@@ -1,0 +1,58 @@
+"""What nobody could write down is never taken for done; and text of any kind can be written down."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from flows.execution import Execution, TaskFailedError
+from flows.pulse import Pulse, task_logger
+from flows.run_pipeline import _conclude
+from metadata.errors import Fault
+from metadata.rows.logs import read_lines
+from metadata.rows.runs import finish_task, get_run, start_task, tasks_of
+from metadata.states import State
+from tests.flows.warehouse import Warehouse
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Warehouse:
+    made = Warehouse(tmp_path, None)
+    take = {"kind": "ingest", "from": {"connection": "landing", "files": "*.csv"}, "to": "bronze.x"}
+    clean = {"kind": "transform", "to": "silver.x", "sql": "SELECT * FROM bronze.x"}
+    made.define(
+        datasets={"bronze.x": {}, "silver.x": {}}, pipelines={"flow": {"tasks": {"take": take, "clean": clean}}}
+    )
+    return made
+
+
+@pytest.mark.parametrize("began", [False, True])
+def test_a_run_whose_task_left_no_word_has_failed(house: Warehouse, began: bool) -> None:
+    run = house.start()
+    if began:
+        start_task(house.database, tasks_of(house.database, run.id)[0].id)
+    execution = Execution(run, house.plan, house.settings, house.database, Pulse(house.database, run.id, 1, 100), {})
+    with pytest.raises(TaskFailedError):
+        _conclude(execution)
+    now = get_run(house.database, run.id)
+    assert (now.state, now.fault.code if now.fault else None) == (State.FAILED, "PH511")
+    assert [task.state for task in tasks_of(house.database, run.id)] == [State.LOST, State.BLOCKED]
+
+
+def test_a_fault_with_text_that_no_database_takes_is_written(house: Warehouse) -> None:
+    run = house.start()
+    row = tasks_of(house.database, run.id)[0]
+    fault = Fault(code="PH235", thing="x\0y", cause="caf\udce9.csv is odd", remedy="mend it", detail="\ud800")
+    finish_task(house.database, row.id, State.FAILED, detail=fault.cause, fault=fault)
+    assert tasks_of(house.database, run.id)[0].fault == fault
+    assert fault.cause == "caf?.csv is odd"
+
+
+def test_a_log_line_with_text_that_no_database_takes_is_written(house: Warehouse) -> None:
+    run = house.start()
+    pulse = Pulse(house.database, run.id, 1, 100)
+    task_logger(pulse, run.id, "take").log(logging.INFO, "%s", "caf\udce9\0")
+    pulse.close()
+    assert [line.message for line in read_lines(house.database, run.id)] == ["caf?\N{REPLACEMENT CHARACTER}"]
