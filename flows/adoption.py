@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from metadata.bindings import bind
 from metadata.compiler import compile_plan
 from metadata.database import Database
 from metadata.definitions import load_blueprint
@@ -16,11 +17,12 @@ from metadata.values import utc_now
 def adopt_scheduled(database: Database, flow_run_id: str, schedule_uid: str, due: datetime | None) -> Run:
     """The run of a flow run that a schedule created, on the plan of today's blueprint; `as_of` is when it was due.
 
-    Raises UsageError PH508 when the schedule or its pipeline is gone.
+    Raises UsageError PH508 when the schedule or its pipeline is gone, PH509 for a parameter that does not fit.
     """
     blueprint = load_blueprint(database)
     schedule = next((item for item in blueprint.schedules.values() if item.uid == schedule_uid), None)
-    if schedule is None or schedule.pipeline not in blueprint.pipelines:
+    pipeline = blueprint.pipelines.get(schedule.pipeline) if schedule is not None else None
+    if schedule is None or pipeline is None:
         raise UsageError(
             "PH508",
             f"schedule {schedule_uid}",
@@ -31,7 +33,7 @@ def adopt_scheduled(database: Database, flow_run_id: str, schedule_uid: str, due
         database,
         compile_plan(blueprint, schedule.pipeline),
         revision=newest_revision(database),
-        bindings=dict(schedule.parameters),
+        bindings=bind(schedule.pipeline, pipeline.parameters, schedule.parameters),
         as_of=due or utc_now(),
         trigger="schedule",
         author="schedule",
