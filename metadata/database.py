@@ -8,20 +8,29 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, select, update
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from metadata import tables
-from metadata.errors import ServiceDownError
+from metadata.errors import ServiceDownError, UsageError
 from metadata.settings import Settings
 
 
 class Database:
-    """One metadata database (SQLite, PostgreSQL or Azure SQL), by SQLAlchemy URL. Safe to share between threads."""
+    """One metadata database (SQLite, PostgreSQL or Azure SQL), by SQLAlchemy URL. Safe to share between threads.
+
+    Raises UsageError PH332 for a URL that is none, or whose driver is not installed.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.engine = _engine(url)
+        try:
+            self.engine = _engine(url)
+        except (ArgumentError, ImportError, ValueError) as error:
+            away = isinstance(error, ImportError)
+            cause = f"its driver is not installed ({error})" if away else "this is no database URL"
+            remedy = "write PILOTHOUSE_DATABASE_URL as postgresql+psycopg://user:password@host:5432/name"
+            raise UsageError("PH332", "metadata database", cause, remedy) from None
 
     @classmethod
     def of(cls, settings: Settings) -> Database:

@@ -8,8 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import platformdirs
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
+
+from metadata.errors import PilothouseError, UsageError
 
 FILE = "config.toml"
 
@@ -85,17 +93,41 @@ class Settings(BaseSettings):
 
 @functools.lru_cache(maxsize=1)
 def settings() -> Settings:
-    """The settings of this process, read once; the home folder exists afterwards, with mode 0700."""
-    values = Settings()
-    for folder in (values.home, values.logs, values.state):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    values.home.chmod(0o700)
+    """The settings of this process, read once; the home folder exists afterwards, with mode 0700.
+
+    Raises UsageError PH330 for settings that cannot be read, PilothouseError PH331 for a home that cannot be used.
+    """
+    values = _read()
+    try:
+        for folder in (values.home, values.logs, values.state):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        values.home.chmod(0o700)
+    except OSError as error:
+        raise PilothouseError(
+            "PH331",
+            f"home {values.home}",
+            f"it cannot be made or used ({error.strerror or error})",
+            "name a folder of your own by PILOTHOUSE_HOME",
+        ) from error
     return values
+
+
+def _read() -> Settings:
+    """Raises UsageError PH330 that names the setting; its value is not repeated, for it may be a secret."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        raise UsageError("PH330", "settings", wrong, f"correct it in the environment or in {FILE}") from None
+    except (ValueError, OSError, SettingsError) as error:
+        raise UsageError(
+            "PH330", f"settings file {default_home() / FILE}", f"it cannot be read: {error}", "correct or remove it"
+        ) from None
 
 
 def origins() -> dict[str, tuple[Any, str]]:
     """Each setting's value and where it came from: `environment`, `file` or `default`. Secrets stay masked."""
-    values = Settings()
+    values = _read()
     from_file = TomlConfigSettingsSource(Settings, default_home() / FILE)()
     found: dict[str, tuple[Any, str]] = {}
     for name, field in Settings.model_fields.items():

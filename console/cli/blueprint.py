@@ -98,7 +98,7 @@ def apply(context: click.Context, source: tuple[Path, ...], prune: bool, note: s
 
 @blueprint.command()
 @click.argument("keys", nargs=-1)
-@click.option("--revision", type=int, help="As it was at that revision.")
+@click.option("--revision", type=click.IntRange(1, 2**31 - 1), help="As it was at that revision.")
 def export(keys: tuple[str, ...], revision: int | None) -> None:
     """Print the blueprint as YAML: all of it, or the definitions of KEYS."""
     found = load_blueprint(database(), revision)

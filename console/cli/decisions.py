@@ -38,7 +38,7 @@ def list_(words: str, limit: int, as_json: bool) -> None:
 
 
 @decision.command()
-@click.argument("number", type=int)
+@click.argument("number", type=click.IntRange(1, 2**31 - 1))
 def release(number: int) -> None:
     """Let go what decision NUMBER holds; the next run reads it."""
     found = list_decisions(database(), f"number:{number}", limit=1).items

@@ -8,11 +8,12 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import traceback
 from typing import Any
 
 import click
 
-from metadata.errors import PilothouseError, ServiceDownError, UsageError
+from metadata.errors import Fault, PilothouseError, ServiceDownError, UsageError
 
 COMMANDS = {
     "blueprint": "console.cli.blueprint",
@@ -84,4 +85,22 @@ def main() -> None:
 
         show_fault(error.fault)
         code = 4 if isinstance(error, ServiceDownError) else 2 if isinstance(error, UsageError) else 1
+    except Exception as error:  # noqa: BLE001 - whatever it is, nobody is shown a traceback
+        from console.cli.output import show_fault
+
+        show_fault(_unforeseen(error))
+        if os.environ.get("PILOTHOUSE_DEBUG"):
+            traceback.print_exception(error)
+        code = 1
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _unforeseen(error: Exception) -> Fault:
+    """What is said of a failure that nothing explains."""
+    first = next((line for line in str(error).splitlines() if line.strip()), "no more is said")
+    return Fault(
+        code="PH599",
+        thing="pilothouse",
+        cause=f"{type(error).__name__}: {first}",
+        remedy="set PILOTHOUSE_DEBUG=1 to see where, and report it",
+    )

@@ -72,7 +72,7 @@ def list_(words: str, limit: int, as_json: bool) -> None:
 
 
 @run.command()
-@click.argument("number", type=int)
+@click.argument("number", type=click.IntRange(1, 2**31 - 1))
 @JSON_OPTION
 def show(number: int, as_json: bool) -> None:
     """One run: its tasks, their states, rows and reasons."""
@@ -98,7 +98,7 @@ def show(number: int, as_json: bool) -> None:
 
 
 @run.command()
-@click.argument("number", type=int)
+@click.argument("number", type=click.IntRange(1, 2**31 - 1))
 @click.option("--task", "task_key", help="Of one task only.")
 @click.option("-f", "--follow", is_flag=True, help="Until the run ends.")
 @JSON_OPTION
@@ -126,7 +126,7 @@ def logs(number: int, task_key: str | None, follow: bool, as_json: bool) -> None
 
 
 @run.command()
-@click.argument("number", type=int)
+@click.argument("number", type=click.IntRange(1, 2**31 - 1))
 def cancel(number: int) -> None:
     """Cancel a run: its tasks and their Spark jobs stop."""
     client.cancel(find_run(database(), number).id, author())
@@ -134,7 +134,7 @@ def cancel(number: int) -> None:
 
 
 @run.command()
-@click.argument("number", type=int)
+@click.argument("number", type=click.IntRange(1, 2**31 - 1))
 @click.option("--all", "everything", is_flag=True, help="Everything, not only what failed.")
 @click.option("--wait", is_flag=True, help="Follow the run to its end; exits with 1 unless it succeeded.")
 @JSON_OPTION
