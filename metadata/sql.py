@@ -159,7 +159,7 @@ def parse_expression(text: str) -> tuple[exp.Expr | None, tuple[SqlProblem, ...]
         tokens = dialect.tokenize(text)
         if lexed.comments:
             return None, (SqlProblem("an expression holds a comment", "put it in the description"),)
-        problems = _word_problems(text, lexed, tokens)
+        problems = (*_word_problems(text, lexed, tokens), *_table_words(text, tokens))
         trees = dialect.parser().parse_into(exp.Condition, tokens, text)
     except UnreadableError as error:
         return None, (SqlProblem(str(error), remedy),)
@@ -212,7 +212,8 @@ def parse_query(sql: str) -> tuple[exp.Query | None, tuple[SqlProblem, ...]]:
         return None, (SqlProblem("a semicolon ends it", "write one query, without a semicolon"),)
     if len(trees) > 1 or not isinstance(trees[0], exp.Query):
         return None, (SqlProblem(f"it is no query but {trees[0].key.upper()}"),)
-    return trees[0], ()
+    problems = _table_words(sql, tokens)
+    return (None, problems) if problems else (trees[0], ())
 
 
 def _word_problems(sql: str, lexed: Lexed, tokens: list[Token]) -> tuple[SqlProblem, ...]:
@@ -238,6 +239,18 @@ def _word_problems(sql: str, lexed: Lexed, tokens: list[Token]) -> tuple[SqlProb
         if token.token_type == TokenType.PLACEHOLDER:
             found.append(SqlProblem("? is no parameter here", "name parameters, as in :name", line))
     return tuple(found)
+
+
+def _table_words(sql: str, tokens: list[Token]) -> tuple[SqlProblem, ...]:
+    """The word TABLE: Spark reads `(TABLE x)` as a query, where our parser sees a column and its alias."""
+    from sqlglot import TokenType
+
+    remedy = "write SELECT * FROM it; a column of that name stands in backticks"
+    return tuple(
+        SqlProblem("TABLE reads a table without naming it as a dataset", remedy, sql.count("\n", 0, token.start) + 1)
+        for before, token in zip([None, *tokens], tokens, strict=False)
+        if token.token_type == TokenType.TABLE and not (before and before.token_type == TokenType.DOT)
+    )
 
 
 def _shape_problems(tree: exp.Query, sql: str) -> Iterator[SqlProblem]:

@@ -97,6 +97,8 @@ ATTACKS = [
     "SHOW TABLES",
     "EXPLAIN SELECT 1",
     "TABLE a.b",
+    "SELECT * FROM a.b WHERE (TABLE x) = 1",
+    "SELECT TABLE x",
     "VALUES (1, 2)",
     "SELECT x INTO y FROM a.b",
     "FROM a.b |> WHERE x > 1",
