@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 CHECKSUM_BYTES = 64 * 2**20
 HEADER_BYTES = 2**20
+_PATTERN_SIGNS = frozenset("*?[]{}\\")
 _NAME_BREAKS = str.maketrans(dict.fromkeys(" ,;{}()\n\t=\r", "_"))
 
 
@@ -45,7 +46,10 @@ class Folder:
     thing: str
 
     def matching(self, pattern: str) -> list[Path]:
-        """Files that match a pattern, by path. Raises PH231: a path or link that leads out of the folder."""
+        """Files that match a pattern, by path.
+
+        Raises PH231 for a path or link that leads out of the folder, PH237 for a name that would stand for others.
+        """
         if pattern.startswith("/") or ".." in Path(pattern).parts:
             raise self._fault(
                 "PH231", f"the pattern {pattern!r} leads out of the folder", "write one that stays inside"
@@ -56,6 +60,9 @@ class Folder:
         for path in found:
             if not self._inside(path, self.root):
                 raise self._fault("PH231", f"{path.name} is a link that leads out of the folder", "copy the file there")
+            if odd := _PATTERN_SIGNS.intersection(str(path)):
+                cause = f"Spark would read the {min(odd)} in {path.name!r} or its folder as a pattern, not as a name"
+                raise self._fault("PH237", cause, "rename it, then run it again (r)")
         return found
 
     def nothing_matches(self, pattern: str) -> PilothouseError:

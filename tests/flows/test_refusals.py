@@ -72,3 +72,9 @@ def test_what_is_in_the_table_already_is_not_refused(house: Warehouse, monkeypat
     monkeypatch.setattr(engine, "committed", lambda *_: 0)
     fail(house, monkeypatch, PilothouseError("PH255", "x", "an odd value", "mend it"))
     assert batches.open_batch_of(house.database, UID) is not None
+
+
+def test_a_file_whose_name_would_stand_for_another_is_named(house: Warehouse) -> None:
+    house.land("[a].csv", "id\n1\n")
+    with pytest.raises(PilothouseError, match=r"PH237.*'\[a\].csv'"):
+        house.run()
