@@ -89,7 +89,7 @@ def _unscored(context: TaskContext, intent: Intent, version: ModelVersion) -> st
     text = f"SELECT _rows.* FROM ({rows}) AS _rows"  # noqa: S608
     if intent.target_version is not None:
         target = engine.relation(table_path(context.settings, target_of(context).dataset), intent.target_version, None)
-        same = " AND ".join(f"_rows.{quoted(name)} = _known.{quoted(name)}" for name in columns.entity)
+        same = " AND ".join(f"_rows.{quoted(name)} <=> _known.{quoted(name)}" for name in columns.entity)
         text += f" LEFT ANTI JOIN {target} AS _known ON {same}"
     return f"{text} WHERE {unseen}"
 
