@@ -20,7 +20,7 @@ from flows.services.prefect_api import PrefectApi
 from flows.services.settling import judge
 from metadata.database import Database
 from metadata.definitions import load_blueprint
-from metadata.errors import PilothouseError
+from metadata.errors import PilothouseError, ServiceDownError
 from metadata.kinds import Blueprint
 from metadata.migrations import ensure
 from metadata.revisions import newest_revision
@@ -65,13 +65,17 @@ class Projector:
 
     def _settle_all(self) -> bool:
         runs = unsettled_runs(self._database)
-        launched = {run.flow_run_id: run for run in runs if run.flow_run_id}
-        known = self._flow_runs(list(launched))
-        for flow_run_id, run in launched.items():
-            self._settle(run, flow_run_id, known.get(flow_run_id))
+        known = self._flow_runs([run.flow_run_id for run in runs if run.flow_run_id])
         for run in runs:
-            if run.flow_run_id is None:
-                self._hand_on(run)
+            try:
+                if run.flow_run_id is None:
+                    self._hand_on(run)
+                else:
+                    self._settle(run, run.flow_run_id, known.get(run.flow_run_id))
+            except ServiceDownError:
+                raise
+            except PilothouseError as error:  # what is wrong with one run keeps no other waiting
+                log.warning("run %d: %s", run.number, error)
         return bool(runs)
 
     def _flow_runs(self, ids: list[str]) -> dict[str, dict[str, Any]]:
