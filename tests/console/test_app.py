@@ -60,7 +60,7 @@ async def test_a_key_that_is_off_stays_and_says_why(database: Database, make_app
     app = make_app()
     async with app.run_test(size=(100, 30)) as pilot:
         app.go(Place("run", "13"))
-        await until_seen(pilot, "x cancel", "#13")
+        await until_seen(pilot, "x cancel", "#13", "PH221")
         await pilot.press("x")
         await until_seen(pilot, "run 13 is failed already")
         assert screen_name(app) == "run"
