@@ -138,7 +138,7 @@ class _Axis:
         """Where on the axis a task lies: what was, where it is now, what is still to come."""
         if task.started_at is None or task.started_at < self.start - timedelta(seconds=1):
             return Content("")
-        begin = self._at(task.started_at)
+        begin = min(self._at(task.started_at), self.width - 1)
         end = max(begin + 1, self._at(task.ended_at or self.now))
         running = task.ended_at is None and not task.state.final
         tone = (
