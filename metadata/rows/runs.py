@@ -201,6 +201,7 @@ def new_attempt(database: Database, run_id: str, mode: str, author: str) -> Run:
     Raises UsageError PH503 while the run still goes on, PH504 when there is nothing to do again.
     """
     with database.write() as connection:
+        change = next_change(connection)  # first: who waited for it reads what the one before has written
         run = _there(_run(connection, tables.run.c.id == run_id), run_id)
         thing = f"run {run.number}"
         if not run.state.final:
@@ -209,7 +210,6 @@ def new_attempt(database: Database, run_id: str, mode: str, author: str) -> Run:
         again = [task for task in newest_tasks(connection, run_id) if task.state not in done]
         if not again:
             raise UsageError("PH504", thing, "none of its tasks failed", "choose to run all of it again")
-        change = next_change(connection)
         attempt = run.attempt + 1
         plan = Plan.model_validate_json(
             connection.execute(select(tables.plan.c.body).where(tables.plan.c.hash == run.plan_hash)).scalar_one()
@@ -265,12 +265,12 @@ def set_run_state(
     """
     now = utc_now()
     with database.write() as connection:
+        change = next_change(connection)
         run = _there(_run(connection, tables.run.c.id == run_id), run_id)
         if (attempt is not None and attempt != run.attempt) or (run.state.final and unless_final):
             return False
         if run.state == state and run.state_detail == detail:
             return False
-        change = next_change(connection)
         values: dict[str, Any] = {"state": state, "state_detail": detail, "changed": change}
         if fault is not None:
             values["fault"] = fault.model_dump()
@@ -286,10 +286,10 @@ def set_run_state(
 def request_cancel(database: Database, run_id: str, author: str) -> Run:
     """Ask that a run be cancelled. Raises UsageError PH505 when it has ended already."""
     with database.write() as connection:
+        change = next_change(connection)
         run = _there(_run(connection, tables.run.c.id == run_id), run_id)
         if run.state.final:
             raise UsageError("PH505", f"run {run.number}", f"it is {run.state} already", "nothing is left to cancel")
-        change = next_change(connection)
         connection.execute(
             update(tables.run)
             .where(tables.run.c.id == run_id)
