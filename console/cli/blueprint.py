@@ -15,7 +15,7 @@ from metadata.documents import Document, DocumentError, dump, read
 from metadata.errors import UsageError
 from metadata.findings import Finding
 from metadata.kinds import SECTIONS
-from metadata.revisions import CheckError, changes_of, list_revisions
+from metadata.revisions import CheckError, changes_of, list_revisions, newest_revision
 from metadata.revisions import apply as apply_document
 from metadata.settings import settings
 
@@ -101,6 +101,8 @@ def apply(context: click.Context, source: tuple[Path, ...], prune: bool, note: s
 @click.option("--revision", type=click.IntRange(1, 2**31 - 1), help="As it was at that revision.")
 def export(keys: tuple[str, ...], revision: int | None) -> None:
     """Print the blueprint as YAML: all of it, or the definitions of KEYS."""
+    if revision is not None and revision > newest_revision(database()):
+        raise UsageError("PH802", f"revision {revision}", "there is no such revision", "pilothouse blueprint log")
     found = load_blueprint(database(), revision)
     if keys:
         missing = sorted(set(keys) - {key for _, key, _ in found})
