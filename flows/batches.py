@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flows import client, engine, spark_errors
-from flows.context import Figure, Outcome, TaskContext
+from flows.context import Figure, Outcome, TaskContext, task_tag
 from flows.sources import SourceChangedError
 from flows.storing import Target, recount, store
 from metadata.errors import PilothouseError, ServiceDownError
@@ -137,6 +137,7 @@ def _settle_open(context: TaskContext, target: Target, batch: rows.Batch) -> Non
     if taken is None:
         return
     context.log.info("finishing batch %d of %s, which was left open", batch.sequence, target.key)
+    engine.interrupt(context.spark, task_tag(batch.owner.task_run_id))
     plan = load_plan(context.database, taken.owner.plan_hash)
     its_context = replace(
         context,

@@ -171,7 +171,7 @@ def create_flow_run(run_id: str, attempt: int, name: str | None = None) -> str:
                 "PH316", f"run {run_id}", "no worker has been ready yet", "Wait for `pilothouse status`, then try again"
             )
         body = {
-            "parameters": {"run_id": run_id},
+            "parameters": {"run_id": run_id, "attempt": attempt},
             "idempotency_key": f"{run_id}:{attempt}",
             **({"name": name} if name else {}),
         }

@@ -42,6 +42,11 @@ class Outcome:
     note: str = ""
 
 
+def task_tag(task_run_id: str) -> str:
+    """The tag of all Spark operations of a task run, by which they are interrupted, by whoever comes after it too."""
+    return f"pilothouse-{task_run_id}"
+
+
 @dataclass(frozen=True)
 class TaskContext:
     """One task run: the plan it belongs to, the instant it speaks for, and the doors to the outside."""

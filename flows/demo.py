@@ -33,6 +33,10 @@ PIPELINE = "flights"
 YEAR = 2013
 MONTHLY = ("flights", "weather")
 ONCE = ("planes", "airports", "airlines")
+OURS = (
+    "data", "drafts", "logs", "metadata*.db*", "mlflow.db*", "models", "prefect", "services", "spark",
+)  # fmt: skip
+"""What Pilothouse writes into a home; whatever else lies there is somebody else's."""
 
 Say = Callable[[str], None]
 
@@ -117,12 +121,11 @@ def land(source: Path, landing: Path, month: Month) -> None:
 
 
 def forget(settings: Settings) -> None:
-    """Stop the services and remove everything of the home but settings and downloads."""
+    """Stop the services and remove what Pilothouse keeps in the home, but for settings and downloads."""
     client.down()
-    for path in settings.home.iterdir():
-        if path.name in ("config.toml", "ivy", "jars"):
-            continue
-        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    for name in OURS:
+        for path in settings.home.glob(name):
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     for folder in (settings.logs, settings.state):
         folder.mkdir(mode=0o700, exist_ok=True)
 

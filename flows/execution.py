@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from flows import client
-from flows.context import Outcome, TaskContext, TaskKind
+from flows.context import Outcome, TaskContext, TaskKind, task_tag
 from flows.guards import evaluate_guard
 from flows.pulse import Pulse, task_logger
 from metadata.database import Database
@@ -112,7 +112,7 @@ class Execution:
         raise AssertionError("the last try returns or raises")
 
     def _attempt(self, task: PlanTask, task_run: TaskRun) -> Outcome:
-        tag = f"{self.tag}-{task_run.position}"
+        tag = task_tag(task_run.id)
         with contextlib.ExitStack() as doors:
             context = self._context(task, task_run, functools.cache(lambda: self.spark(task_run, tag, doors)))
             if task.spec.when is not None:

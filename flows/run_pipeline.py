@@ -32,14 +32,19 @@ from metadata.values import period
 
 
 @flow(name="run_pipeline", validate_parameters=False)
-async def run_pipeline(run_id: str | None = None, schedule: str | None = None) -> str:
-    """Execute a run whose row exists, or adopt what a schedule fired. Raises TaskFailedError when a task failed."""
+async def run_pipeline(run_id: str | None = None, attempt: int | None = None, schedule: str | None = None) -> str:
+    """Execute a run whose row exists, or adopt what a schedule fired. Raises TaskFailedError when a task failed.
+
+    A flow run that comes late, for an `attempt` that is no longer the newest, does nothing.
+    """
     database = Database.of(settings())
     flow_run_id = str(runtime.flow_run.id)
     if run_id is None:
         run = adopt_scheduled(database, flow_run_id, str(schedule), runtime.flow_run.scheduled_start_time)
     else:
         run = get_run(database, run_id)
+        if attempt not in (None, run.attempt):
+            return State.CANCELLED.value
         attach_flow_run(database, run.id, flow_run_id)
     if run.state.final or run.cancel_requested:
         return run.state.value

@@ -312,7 +312,9 @@ def _table_rows(job: _Job, rows_out: int, version: int) -> int:
 
 
 def _rows_after(job: _Job, merged: engine.Merged, version: int) -> int:
-    if job.state is None or job.state.rows is None:
+    """Rows of the table after a MERGE; counted where an earlier try of the same batch has left its rows already."""
+    before = job.batch.intent.target_version
+    if job.state is None or job.state.rows is None or before is None or version != before + 1:
         return _count(job, version)
     return job.state.rows + merged.inserted_rows
 

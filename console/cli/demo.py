@@ -13,6 +13,7 @@ from console.cli.output import number, print_table
 from flows import client
 from metadata.database import Database
 from metadata.definitions import load_blueprint
+from metadata.errors import UsageError
 from metadata.rows.pages import list_datasets, list_models
 from metadata.settings import settings
 
@@ -75,6 +76,13 @@ def _summary(store: Database) -> None:
 
 
 def _start_over(yes: bool) -> None:
+    if settings().database_url is not None:
+        raise UsageError(
+            "PH584",
+            "the demo",
+            "its metadata lies in a shared database",
+            "start over in a home of its own: PILOTHOUSE_HOME",
+        )
     store = database()
     found = load_blueprint(store)
     store.close()

@@ -145,3 +145,22 @@ def _missed(api: PrefectApi) -> list[dict[str, Any]]:
         found.extend(page)
         if len(page) < PAGE:
             return found
+
+
+def dead_scheduled_runs(api: PrefectApi, since: datetime) -> dict[str, tuple[str, datetime]]:
+    """Flow runs of schedules that failed or crashed after `since`: id → the schedule's uid, and when it was due."""
+    found = api.post(
+        "/flow_runs/filter",
+        {
+            "flow_runs": {
+                "state": {"type": {"any_": ["FAILED", "CRASHED"]}},
+                "expected_start_time": {"after_": since.isoformat()},
+            },
+            "deployments": {"name": {"like_": PREFIX}},
+            "limit": PAGE,
+        },
+    )
+    return {
+        run["id"]: (run["parameters"].get("schedule", ""), datetime.fromisoformat(run["expected_start_time"]))
+        for run in found
+    }

@@ -10,10 +10,11 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flows import client
+from flows.adoption import adopt_scheduled
 from flows.services import deployments, logs, records
 from flows.services.deployments import ScheduleSpec
 from flows.services.prefect_api import PrefectApi
@@ -24,7 +25,7 @@ from metadata.errors import PilothouseError, ServiceDownError
 from metadata.kinds import Blueprint
 from metadata.migrations import ensure
 from metadata.revisions import newest_revision
-from metadata.rows.runs import Run, attach_flow_run, set_run_state, unsettled_runs
+from metadata.rows.runs import Run, attach_flow_run, known_flow_runs, set_run_state, unsettled_runs
 from metadata.settings import settings
 from metadata.states import State
 from metadata.values import utc_now
@@ -34,6 +35,8 @@ BUSY_SECONDS, IDLE_SECONDS = 0.5, 1.0
 PATIENCE = timedelta(seconds=3)
 """Age of a run without a flow run at which the call that its launch owed counts as lost."""
 PAGE = 200
+DEAD_EVERY, DEAD_WITHIN = timedelta(seconds=10), timedelta(hours=1)
+"""How often scheduled runs are looked for that died before they began, and how far back."""
 
 log = logging.getLogger("projector")
 
@@ -45,6 +48,8 @@ class Projector:
         self._database = database
         self._api = api
         self._revision: int | None = None
+        self._looked_for_dead = datetime.min.replace(tzinfo=UTC)
+        self._given_up: set[str] = set()
 
     def round(self) -> bool:
         """Bring unsettled runs up to date, and schedules after a new revision. Gives whether a run was unsettled.
@@ -53,7 +58,28 @@ class Projector:
         """
         busy = self._settle_all()
         self._follow_schedules()
+        self._adopt_dead()
         return busy
+
+    def _adopt_dead(self) -> None:
+        """Scheduled runs that died before they wrote a row get one here; the next round says what became of them."""
+        now = utc_now()
+        if now - self._looked_for_dead < DEAD_EVERY:
+            return
+        self._looked_for_dead = now
+        dead = deployments.dead_scheduled_runs(self._api, now - DEAD_WITHIN)
+        known = known_flow_runs(self._database, list(dead))
+        for flow_run_id, (schedule_uid, due) in dead.items():
+            if flow_run_id in known or flow_run_id in self._given_up:
+                continue
+            try:
+                run = adopt_scheduled(self._database, flow_run_id, schedule_uid, due)
+                log.warning("run %d: its flow died before it began", run.number)
+            except ServiceDownError:
+                raise
+            except PilothouseError as error:
+                self._given_up.add(flow_run_id)
+                log.warning("a scheduled run died before it began: %s", error)
 
     def _follow_schedules(self) -> None:
         revision = newest_revision(self._database)

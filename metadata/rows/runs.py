@@ -171,6 +171,13 @@ def run_as_of(database: Database, pipeline_uid: str, as_of: datetime) -> Run | N
     return None if row is None else to_run(row)
 
 
+def known_flow_runs(database: Database, flow_run_ids: list[str]) -> set[str]:
+    """Those of the flow runs that a run belongs to."""
+    column = tables.run.c.flow_run_id
+    with database.read() as connection:
+        return set(connection.execute(select(column).where(column.in_(flow_run_ids))).scalars())
+
+
 def unsettled_runs(database: Database) -> list[Run]:
     """Runs that are not in a final state, oldest first."""
     with database.read() as connection:

@@ -27,6 +27,7 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
     made.define(datasets={"bronze.x": {}}, pipelines={"flow": {"tasks": {"take": task}}})
     made.land("a.csv", "id\n1\n")
     written = Written(rows_in=1, rows_out=1, rows_bad=0, version=0, rows=1, columns={"id": "int"})
+    monkeypatch.setattr(engine, "interrupt", lambda *_: 0)
     monkeypatch.setattr(engine, "committed", lambda *_: None)
     monkeypatch.setattr(writing, "store", lambda *_: written)
     return made
