@@ -208,7 +208,7 @@ def _settle(context: TaskContext, model: Model, version: ModelVersion, rows: int
         Figure("rows_trained", float(version.rows_trained), *subject, slice=name),
         Figure("rows_tested", float(version.rows_tested), *subject, slice=name),
     ]
-    return Outcome(rows_in=rows, rows_out=version.rows_trained, figures=tuple(figures), note=_shown(performance))
+    return Outcome(rows_in=rows, rows_out=version.rows_trained, figures=tuple(figures))
 
 
 def _params(model: Model, fitted: Fitted) -> dict[str, Any]:
