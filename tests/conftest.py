@@ -1,4 +1,4 @@
-"""For all tests: in CI a test on real services gets a second try, since a loaded host can miss a limit."""
+"""For all tests: in CI a test on real services or terminals gets a second try, since a loaded host can miss a limit."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that are marked slow are tried again once in CI; all others fail at the first failure."""
+    """Tests that are marked slow, and those of the console, are tried again once in CI; others fail at once."""
     if os.environ.get("CI"):
         for item in items:
-            if item.get_closest_marker("slow"):
+            if item.get_closest_marker("slow") or item.path.parent.name == "console":
                 item.add_marker(pytest.mark.flaky(reruns=1))
