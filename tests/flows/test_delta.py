@@ -187,7 +187,7 @@ def data_files(folder: Path) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("pause", [0.0, 0.7])
+@pytest.mark.parametrize("pause", [0.3])
 def test_a_batch_is_there_once_after_the_server_was_killed(tmp_path: Path, jars: Path, pause: float) -> None:
     """Killed while three tables are written (`pause` seconds after the first new file), then each batch again."""
     tables = {name: str(tmp_path / name) for name in WRITES}
