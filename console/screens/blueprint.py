@@ -64,6 +64,7 @@ class BlueprintScreen(Editing):
         self._wanted = ""
         self._page: Page[DefinitionRow] | None = None
         self._detail: _Detail | None = None
+        self._asked = ""
         self._aim(subject)
 
     def _aim(self, subject: str) -> None:
@@ -164,6 +165,9 @@ class BlueprintScreen(Editing):
         if value is not None and row is not None and value.uid == row.uid:
             self._detail = value
             self.draw_detail()
+            asked, self._asked = self._asked, ""
+            if asked == value.uid:
+                self.do_edit()
 
     def _definition(self) -> DefinitionRow | None:
         return self.row.value if self.row else None
@@ -179,8 +183,6 @@ class BlueprintScreen(Editing):
         row = self._definition() if self.there else None
         if name in ("edit", "lineage", "launch") and row is None:
             return "there is no definition under the cursor"
-        if name == "edit" and self._detail is None:
-            return "it is still being read"
         if name == "launch" and self.kind != "pipeline":
             return "only a pipeline can be launched"
         if name == "lineage" and self.kind == "schedule":
@@ -192,10 +194,13 @@ class BlueprintScreen(Editing):
         return (name == "launch" and self.kind != "pipeline") or super().hidden(name)
 
     def do_edit(self) -> None:
-        """`e`"""
+        """`e`; pressed before the definition was read, it opens as soon as it is."""
         row = self._definition()
+        self._asked = ""
         if row is not None and self._detail is not None:
             self.edit(row.kind, row.key, self._detail.text)
+        elif row is not None:
+            self._asked = row.uid
 
     def do_launch(self) -> None:
         """`l`"""
