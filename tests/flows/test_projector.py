@@ -11,15 +11,17 @@ import pytest
 
 from flows import client
 from flows.services import projector as module
-from flows.services.deployments import PREFIX
+from flows.services.deployments import FLOW, PREFIX
 from flows.services.prefect_api import PrefectApi
 from flows.services.projector import Projector
 from metadata import migrations
 from metadata.database import Database
+from metadata.definitions import load_blueprint
 from metadata.kinds import Blueprint
 from metadata.plan import Plan
 from metadata.revisions import apply
 from metadata.rows import runs
+from metadata.rows.pages import list_runs
 from metadata.rows.runs import Run
 from metadata.settings import settings
 from metadata.states import State
@@ -77,7 +79,7 @@ def test_a_launch_that_was_lost_is_handed_on_once(projector: Projector, database
     projector.round()
     assert runs.get_run(database, run.id) == replace(run, state_detail="waits for the worker")
     flow_run = api.get(f"/flow_runs/{run.flow_run_id}")
-    assert flow_run["parameters"] == {"run_id": run.id}
+    assert flow_run["parameters"] == {"run_id": run.id, "attempt": run.attempt}
     assert flow_run["idempotency_key"] == f"{run.id}:1"
 
 
@@ -164,3 +166,25 @@ def test_schedules_follow_what_is_applied(projector: Projector, database: Databa
     apply(database, Blueprint.model_validate(document), author="ada", settings=settings(), prune=True)
     projector.round()
     assert crons() == []
+
+
+def test_a_scheduled_run_that_died_before_it_began_gets_a_row_and_a_reason(
+    projector: Projector, database: Database, api: PrefectApi
+) -> None:
+    document = {
+        "datasets": {"gold.day": {"storage": {"mode": "overwrite"}}},
+        "pipelines": {"daily": {"tasks": {"a": {"kind": "transform", "to": "gold.day", "sql": "SELECT 1 AS a"}}}},
+        "schedules": {"early": {"pipeline": "daily", "cron": "0 5 * * *"}},
+    }
+    apply(database, Blueprint.model_validate(document), author="ada", settings=settings())
+    projector.round()
+    schedule = load_blueprint(database).schedules["early"].uid
+    deployment = api.get(f"/deployments/name/{FLOW}/{PREFIX}{schedule}")
+    flow_run = api.post(f"/deployments/{deployment['id']}/create_flow_run", {})["id"]
+    crash = {"type": "CRASHED", "message": "out of memory"}
+    api.post(f"/flow_runs/{flow_run}/set_state", {"state": crash, "force": True})
+    fresh = Projector(database, api)
+    fresh.round()
+    fresh.round()
+    (run,) = [one for one in list_runs(database).items if one.flow_run_id == flow_run]
+    assert (run.trigger, run.state, run.state_detail) == ("schedule", State.LOST, "out of memory")
