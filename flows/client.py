@@ -144,12 +144,6 @@ def spark_remote() -> str:
     return _started(values, records.SPARK, "PH410", "compute (Spark)").url
 
 
-def mlflow_uri() -> str:
-    """MLflow's tracking URI: the one that was given, else a SQLite file in the home."""
-    values = settings()
-    return values.mlflow_tracking_uri or f"sqlite:///{values.home / 'mlflow.db'}"
-
-
 def _started(values: Settings, name: str, code: str, thing: str) -> Record:
     record = records.load(values.state, name)
     if record is None or not record.url:

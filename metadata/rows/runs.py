@@ -253,7 +253,11 @@ def new_attempt(database: Database, run_id: str, mode: str, author: str) -> Run:
 
 def attach_flow_run(database: Database, run_id: str, flow_run_id: str) -> None:
     """Remember the flow run that executes this attempt."""
-    _change_run(database, run_id, tables.run.c.state.is_not(None), flow_run_id=flow_run_id)
+    with database.write() as connection:
+        change = next_change(connection)
+        connection.execute(
+            update(tables.run).where(tables.run.c.id == run_id).values(flow_run_id=flow_run_id, changed=change)
+        )
 
 
 def set_run_state(
@@ -429,14 +433,6 @@ def _settle_tasks(connection: Connection, run: Run, state: State, detail: str, n
             update(tables.task_run)
             .where(tables.task_run.c.id == task.id)
             .values(state=left, state_detail=detail or f"the run {state}", ended_at=now, changed=change)
-        )
-
-
-def _change_run(database: Database, run_id: str, condition: Any, **values: Any) -> None:
-    with database.write() as connection:
-        change = next_change(connection)
-        connection.execute(
-            update(tables.run).where(and_(tables.run.c.id == run_id, condition)).values(changed=change, **values)
         )
 
 
