@@ -25,6 +25,7 @@ from metadata.errors import PilothouseError, ServiceDownError
 from metadata.kinds import Blueprint
 from metadata.migrations import ensure
 from metadata.revisions import newest_revision
+from metadata.rows.logs import forget_lines
 from metadata.rows.runs import Run, attach_flow_run, known_flow_runs, set_run_state, unsettled_runs
 from metadata.settings import settings
 from metadata.states import State
@@ -37,6 +38,8 @@ PATIENCE = timedelta(seconds=3)
 PAGE = 200
 DEAD_EVERY, DEAD_WITHIN = timedelta(seconds=10), timedelta(hours=1)
 """How often scheduled runs are looked for that died before they began, and how far back."""
+FORGET_EVERY = timedelta(hours=1)
+"""How often log lines are removed that are older than the settings keep them."""
 
 log = logging.getLogger("projector")
 
@@ -50,6 +53,7 @@ class Projector:
         self._revision: int | None = None
         self._looked_for_dead = datetime.min.replace(tzinfo=UTC)
         self._given_up: set[str] = set()
+        self._forgot = self._looked_for_dead
 
     def round(self) -> bool:
         """Bring unsettled runs up to date, and schedules after a new revision. Gives whether a run was unsettled.
@@ -59,7 +63,17 @@ class Projector:
         busy = self._settle_all()
         self._follow_schedules()
         self._adopt_dead()
+        self._forget_old_lines()
         return busy
+
+    def _forget_old_lines(self) -> None:
+        now = utc_now()
+        if now - self._forgot < FORGET_EVERY:
+            return
+        self._forgot = now
+        count = forget_lines(self._database, settings().log_retention_days)
+        if count:
+            log.info("%d log lines were older than %d days", count, settings().log_retention_days)
 
     def _adopt_dead(self) -> None:
         """Scheduled runs that died before they wrote a row get one here; the next round says what became of them."""

@@ -21,6 +21,7 @@ from metadata.kinds import Blueprint
 from metadata.plan import Plan
 from metadata.revisions import apply
 from metadata.rows import runs
+from metadata.rows.logs import LogLine, read_lines, write_lines
 from metadata.rows.pages import list_runs
 from metadata.rows.runs import Run
 from metadata.settings import settings
@@ -188,3 +189,12 @@ def test_a_scheduled_run_that_died_before_it_began_gets_a_row_and_a_reason(
     fresh.round()
     (run,) = [one for one in list_runs(database).items if one.flow_run_id == flow_run]
     assert (run.trigger, run.state, run.state_detail) == ("schedule", State.LOST, "out of memory")
+
+
+def test_log_lines_go_when_the_settings_no_longer_keep_them(projector: Projector, database: Database) -> None:
+    days = settings().log_retention_days
+    ages = (timedelta(days=days + 1), timedelta(days=days - 1))
+    lines = [LogLine("r-old", 1, "a", datetime.now(UTC) - age, "INFO", f"{age.days} days") for age in ages]
+    write_lines(database, lines, cap=10)
+    projector.round()
+    assert [line.message for line in read_lines(database, "r-old")] == [f"{days - 1} days"]
