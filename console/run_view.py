@@ -26,7 +26,7 @@ from console.text import (
 from console.widgets.rows import Row
 from metadata.rows.logs import LogLine
 from metadata.rows.run_detail import RunDetail
-from metadata.rows.runs import TaskRun
+from metadata.rows.task_runs import TaskRun
 from metadata.states import State
 
 PANES = ("Log", "Outcome", "Parameters", "Decisions")

@@ -19,7 +19,8 @@ from metadata.database import Database
 from metadata.errors import Fault, PilothouseError, ServiceDownError
 from metadata.plan import Plan, PlanTask
 from metadata.rows.outcomes import record_figures
-from metadata.rows.runs import Run, TaskRun, finish_task, start_task
+from metadata.rows.runs import Run
+from metadata.rows.task_runs import TaskRun, finish_task, start_task
 from metadata.settings import Settings
 from metadata.states import State
 from metadata.values import period

@@ -11,7 +11,7 @@ from metadata.cel import evaluate
 from metadata.plan import Plan, PlanTask
 from metadata.rows.decisions import decisions_of_run
 from metadata.rows.outcomes import figures_of_run
-from metadata.rows.runs import tasks_of
+from metadata.rows.task_runs import tasks_of
 from metadata.states import DecisionState, State
 
 

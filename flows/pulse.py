@@ -10,7 +10,7 @@ from typing import Any
 from metadata.database import Database
 from metadata.errors import PilothouseError
 from metadata.rows.logs import LogLine, write_lines
-from metadata.rows.runs import beat
+from metadata.rows.task_runs import beat
 from metadata.values import storable
 
 BEAT_SECONDS = 5.0

@@ -16,16 +16,8 @@ from flows.execution import Execution, TaskFailedError
 from flows.pulse import Pulse
 from metadata.database import Database
 from metadata.errors import Fault
-from metadata.rows.runs import (
-    Run,
-    TaskRun,
-    attach_flow_run,
-    finish_task,
-    get_run,
-    load_plan,
-    set_run_state,
-    tasks_of,
-)
+from metadata.rows.runs import Run, attach_flow_run, get_run, load_plan, set_run_state
+from metadata.rows.task_runs import TaskRun, finish_task, tasks_of
 from metadata.settings import settings
 from metadata.states import State
 from metadata.values import period

@@ -14,7 +14,8 @@ from metadata.database import Database
 from metadata.rows.logs import read_lines
 from metadata.rows.outcomes import figures_of_run
 from metadata.rows.pages import list_runs
-from metadata.rows.runs import Run, TaskRun, find_run, get_run, tasks_of
+from metadata.rows.runs import Run, find_run, get_run
+from metadata.rows.task_runs import TaskRun, tasks_of
 from metadata.states import State
 
 

@@ -18,7 +18,8 @@ from flows import client
 from metadata.database import Database
 from metadata.rows.decisions import Decision
 from metadata.rows.pages import Page, list_decisions
-from metadata.rows.runs import Run, TaskRun, get_run, tasks_of
+from metadata.rows.runs import Run, get_run
+from metadata.rows.task_runs import TaskRun, tasks_of
 from metadata.states import DecisionState
 from metadata.values import utc_now
 

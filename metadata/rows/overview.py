@@ -15,7 +15,8 @@ from metadata.rows.attention import Attention, attention
 from metadata.rows.firing import next_fire
 from metadata.rows.pages import DatasetRow, ModelRow, list_datasets, list_models
 from metadata.rows.run_detail import usual_seconds
-from metadata.rows.runs import Run, newest_tasks, to_run
+from metadata.rows.runs import Run, to_run
+from metadata.rows.task_runs import newest_tasks
 from metadata.states import State
 from metadata.values import utc_now
 

@@ -13,7 +13,8 @@ from sqlalchemy import Connection, and_, func, select
 from metadata import tables
 from metadata.database import Database
 from metadata.kinds import Parameter
-from metadata.rows.runs import Run, TaskRun, find_run, newest_tasks
+from metadata.rows.runs import Run, find_run
+from metadata.rows.task_runs import TaskRun, newest_tasks
 from metadata.states import State
 
 USUAL_OF = 10

@@ -1,19 +1,20 @@
-"""Runs and task runs: what the flow and the operator write. Each function is one short transaction."""
+"""Runs: what the flow and the operator write. Each function is one short transaction."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, and_, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
 from metadata import tables
 from metadata.database import Database, next_change
 from metadata.errors import Fault, UsageError
-from metadata.plan import Plan, PlanTask
+from metadata.plan import Plan
+from metadata.rows.task_runs import insert_tasks, newest_tasks, settle_tasks, stored_fault
 from metadata.states import FINAL, State
 from metadata.values import utc_now
 
@@ -40,31 +41,6 @@ class Run:
     cancel_requested: bool
     flow_run_id: str | None
     created_at: datetime
-    started_at: datetime | None
-    ended_at: datetime | None
-    heartbeat_at: datetime | None
-
-
-@dataclass(frozen=True)
-class TaskRun:
-    """One execution of a task: the newest attempt that touched it."""
-
-    id: str
-    run_id: str
-    attempt: int
-    task_key: str
-    task_uid: str
-    kind: str
-    position: int
-    upstream: tuple[str, ...]
-    state: State
-    state_detail: str
-    fault: Fault | None
-    tries: int
-    rows_in: int | None
-    rows_out: int | None
-    rows_bad: int | None
-    progress: dict[str, Any] | None
     started_at: datetime | None
     ended_at: datetime | None
     heartbeat_at: datetime | None
@@ -136,7 +112,7 @@ def create_run(
                 changed=change,
             )
         )
-        _insert_tasks(connection, run_id, 1, enumerate(plan.tasks), change)
+        insert_tasks(connection, run_id, 1, enumerate(plan.tasks), change)
         created = _run(connection, tables.run.c.id == run_id)
     assert created is not None  # noqa: S101 - it was inserted in this transaction
     return created
@@ -187,21 +163,6 @@ def unsettled_runs(database: Database) -> list[Run]:
         return [to_run(row) for row in rows]
 
 
-def tasks_of(database: Database, run_id: str) -> list[TaskRun]:
-    """Task runs of a run in plan order, each as its newest attempt left it."""
-    with database.read() as connection:
-        return newest_tasks(connection, run_id)
-
-
-def newest_tasks(connection: Connection, run_id: str) -> list[TaskRun]:
-    """As `tasks_of`, within a transaction."""
-    rows = connection.execute(
-        select(tables.task_run).where(tables.task_run.c.run_id == run_id).order_by(tables.task_run.c.attempt)
-    ).mappings()
-    newest = {row["task_key"]: _to_task(row) for row in rows}
-    return sorted(newest.values(), key=lambda task: task.position)
-
-
 def new_attempt(database: Database, run_id: str, mode: str, author: str) -> Run:
     """Run again: `failed` keeps what succeeded or was skipped, `all` does everything anew.
 
@@ -222,7 +183,7 @@ def new_attempt(database: Database, run_id: str, mode: str, author: str) -> Run:
             connection.execute(select(tables.plan.c.body).where(tables.plan.c.hash == run.plan_hash)).scalar_one()
         )
         chosen = _with_downstream({task.task_key for task in again}, plan)
-        _insert_tasks(
+        insert_tasks(
             connection,
             run_id,
             attempt,
@@ -289,7 +250,7 @@ def set_run_state(
             values["started_at"] = now
         if state.final:
             values["ended_at"] = now
-            _settle_tasks(connection, run, state, detail, now, change)
+            settle_tasks(connection, run.id, run.attempt, state, detail, now, change)
         connection.execute(update(tables.run).where(tables.run.c.id == run_id).values(**values))
     return True
 
@@ -314,126 +275,12 @@ def request_cancel(database: Database, run_id: str, author: str) -> Run:
     return run
 
 
-def start_task(database: Database, task_run_id: str) -> int:
-    """A task begins a try. Returns the number of the try, from 1."""
-    now = utc_now()
-    with database.write() as connection:
-        change = next_change(connection)
-        connection.execute(
-            update(tables.task_run)
-            .where(tables.task_run.c.id == task_run_id)
-            .values(
-                state=State.RUNNING,
-                state_detail="",
-                fault=None,
-                tries=tables.task_run.c.tries + 1,
-                started_at=now,
-                ended_at=None,
-                heartbeat_at=now,
-                changed=change,
-            )
-        )
-        return int(
-            connection.execute(select(tables.task_run.c.tries).where(tables.task_run.c.id == task_run_id)).scalar_one()
-        )
-
-
-def finish_task(
-    database: Database,
-    task_run_id: str,
-    state: State,
-    *,
-    detail: str = "",
-    fault: Fault | None = None,
-    rows: tuple[int | None, int | None, int | None] = (None, None, None),
-) -> None:
-    """A task ends (or waits for its next try): state, reason, and rows in, out and bad."""
-    with database.write() as connection:
-        change = next_change(connection)
-        connection.execute(
-            update(tables.task_run)
-            .where(tables.task_run.c.id == task_run_id)
-            .values(
-                state=state,
-                state_detail=detail,
-                fault=fault.model_dump() if fault else None,
-                rows_in=rows[0],
-                rows_out=rows[1],
-                rows_bad=rows[2],
-                progress=None,
-                ended_at=utc_now() if state.final else None,
-                changed=change,
-            )
-        )
-
-
-def beat(database: Database, run_id: str, progress: Mapping[str, dict[str, Any] | None]) -> None:
-    """A sign of life of a run and of its running tasks: task run id → progress (None: unchanged)."""
-    now = utc_now()
-    with database.write() as connection:
-        change = next_change(connection)
-        connection.execute(update(tables.run).where(tables.run.c.id == run_id).values(heartbeat_at=now, changed=change))
-        for task_run_id, what in progress.items():
-            values: dict[str, Any] = {"heartbeat_at": now, "changed": change}
-            if what is not None:
-                values["progress"] = what
-            connection.execute(
-                update(tables.task_run)
-                .where(and_(tables.task_run.c.id == task_run_id, tables.task_run.c.state == State.RUNNING))
-                .values(**values)
-            )
-
-
-def _insert_tasks(
-    connection: Connection, run_id: str, attempt: int, tasks: Iterable[tuple[int, PlanTask]], change: int
-) -> None:
-    rows = [
-        {
-            "id": str(uuid.uuid4()),
-            "run_id": run_id,
-            "attempt": attempt,
-            "task_key": task.key,
-            "task_uid": task.spec.uid,
-            "kind": task.kind,
-            "position": position,
-            "upstream": list(task.upstream),
-            "state": State.QUEUED,
-            "changed": change,
-        }
-        for position, task in tasks
-    ]
-    if rows:
-        connection.execute(insert(tables.task_run), rows)
-
-
 def _with_downstream(keys: set[str], plan: Plan) -> set[str]:
     chosen = set(keys)
     for task in plan.tasks:
         if chosen.intersection(task.upstream):
             chosen.add(task.key)
     return chosen
-
-
-_LEFT = {
-    State.CANCELLED: (State.CANCELLED, State.CANCELLED),
-    State.FAILED: (State.LOST, State.BLOCKED),
-    State.LOST: (State.LOST, State.CANCELLED),
-    State.SUCCEEDED: (State.LOST, State.SKIPPED),
-}
-
-
-def _settle_tasks(connection: Connection, run: Run, state: State, detail: str, now: datetime, change: int) -> None:
-    """What a run leaves open when it ends: begun tasks are lost or cancelled, tasks that wait are blocked."""
-    begun, waiting = _LEFT.get(state, (State.LOST, State.BLOCKED))
-    for task in newest_tasks(connection, run.id):
-        if task.state.final or task.attempt != run.attempt:
-            continue
-        left = begun if task.state in (State.RUNNING, State.RETRYING, State.CANCELLING) else waiting
-        connection.execute(
-            update(tables.task_run)
-            .where(tables.task_run.c.id == task.id)
-            .values(state=left, state_detail=detail or f"the run {state}", ended_at=now, changed=change)
-        )
 
 
 def _there(run: Run | None, name: str) -> Run:
@@ -447,17 +294,7 @@ def _run(connection: Connection, condition: Any) -> Run | None:
     return None if row is None else to_run(row)
 
 
-def _fault(value: Any) -> Fault | None:
-    return None if value is None else Fault.model_validate(value)
-
-
 def to_run(row: RowMapping) -> Run:
     """A row of `run`."""
     values = {name: row[name] for name in Run.__dataclass_fields__}
-    return Run(**{**values, "state": State(row["state"]), "fault": _fault(row["fault"])})
-
-
-def _to_task(row: RowMapping) -> TaskRun:
-    values = {name: row[name] for name in TaskRun.__dataclass_fields__}
-    values |= {"state": State(row["state"]), "fault": _fault(row["fault"]), "upstream": tuple(row["upstream"])}
-    return TaskRun(**values)
+    return Run(**{**values, "state": State(row["state"]), "fault": stored_fault(row["fault"])})

@@ -11,7 +11,8 @@ from metadata.database import Database
 from metadata.documents import read_text
 from metadata.migrations import ensure
 from metadata.revisions import apply
-from metadata.rows.runs import Run, TaskRun, get_run, tasks_of
+from metadata.rows.runs import Run, get_run
+from metadata.rows.task_runs import TaskRun, tasks_of
 from metadata.settings import settings
 from metadata.states import State
 from tests.flows.homes import fresh_home, until

@@ -8,7 +8,8 @@ import pytest
 
 from flows.context import Figure
 from flows.guards import evaluate_guard, guard_inputs
-from metadata.rows.runs import Run, finish_task, start_task, tasks_of
+from metadata.rows.runs import Run
+from metadata.rows.task_runs import finish_task, start_task, tasks_of
 from metadata.states import State
 from tests.flows.watching import Watched, day, events, sections
 

@@ -20,7 +20,7 @@ from metadata.definitions import load_blueprint
 from metadata.kinds import Blueprint
 from metadata.plan import Plan
 from metadata.revisions import apply
-from metadata.rows import runs
+from metadata.rows import runs, task_runs
 from metadata.rows.logs import LogLine, read_lines, write_lines
 from metadata.rows.pages import list_runs
 from metadata.rows.runs import Run
@@ -95,7 +95,7 @@ def test_an_end_in_prefect_ends_the_run_and_its_tasks(
     projector.round()
     found = runs.get_run(database, run.id)
     assert (found.state, found.state_detail) == (state, "the reason")
-    assert all(task.state.final for task in runs.tasks_of(database, run.id))
+    assert all(task.state.final for task in task_runs.tasks_of(database, run.id))
 
 
 def test_an_end_that_the_flow_wrote_is_left_alone(projector: Projector, database: Database, api: PrefectApi) -> None:

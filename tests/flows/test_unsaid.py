@@ -12,7 +12,8 @@ from flows.pulse import Pulse, task_logger
 from flows.run_pipeline import _conclude
 from metadata.errors import Fault
 from metadata.rows.logs import read_lines
-from metadata.rows.runs import finish_task, get_run, start_task, tasks_of
+from metadata.rows.runs import get_run
+from metadata.rows.task_runs import finish_task, start_task, tasks_of
 from metadata.states import State
 from tests.flows.warehouse import Warehouse
 

@@ -16,7 +16,7 @@ from metadata.compiler import compile_plan
 from metadata.database import Database
 from metadata.kinds import SECTIONS, Blueprint
 from metadata.plan import Plan
-from metadata.rows import batches, runs
+from metadata.rows import batches, runs, task_runs
 from metadata.settings import Settings
 from metadata.states import State
 
@@ -82,8 +82,8 @@ class Warehouse:
 
     def context(self, run: runs.Run, task: str) -> TaskContext:
         """What a task of the run gets; its row is set to running."""
-        row = next(row for row in runs.tasks_of(self.database, run.id) if row.task_key == task)
-        runs.start_task(self.database, row.id)
+        row = next(row for row in task_runs.tasks_of(self.database, run.id) if row.task_key == task)
+        task_runs.start_task(self.database, row.id)
         plan = runs.load_plan(self.database, run.plan_hash)
         return TaskContext(
             run_id=run.id,
@@ -107,10 +107,10 @@ class Warehouse:
         try:
             outcome: Outcome = importlib.import_module(f"flows.tasks.{context.task.kind}").run(context)
         except BaseException:
-            runs.finish_task(self.database, context.task_run_id, State.FAILED)
+            task_runs.finish_task(self.database, context.task_run_id, State.FAILED)
             raise
         state = State.SKIPPED if outcome.skipped else State.SUCCEEDED
-        runs.finish_task(self.database, context.task_run_id, state)
+        task_runs.finish_task(self.database, context.task_run_id, state)
         return outcome
 
     def run(self, *tasks: str, **options: Any) -> Outcome:

@@ -10,7 +10,7 @@ import pytest
 from metadata.database import Database
 from metadata.errors import Fault, UsageError
 from metadata.plan import Plan
-from metadata.rows import runs
+from metadata.rows import runs, task_runs
 from metadata.states import State
 
 AS_OF = datetime(2024, 3, 1, 6, tzinfo=UTC)
@@ -37,13 +37,13 @@ def create(database: Database, **more: str) -> runs.Run:
 
 
 def states(database: Database, run: runs.Run) -> dict[str, State]:
-    return {task.task_key: task.state for task in runs.tasks_of(database, run.id)}
+    return {task.task_key: task.state for task in task_runs.tasks_of(database, run.id)}
 
 
 def test_a_new_run_is_queued_with_a_row_for_each_task(database: Database) -> None:
     run = create(database)
     assert (run.state, run.attempt, run.as_of) == (State.QUEUED, 1, AS_OF)
-    assert [task.task_key for task in runs.tasks_of(database, run.id)] == ["a", "b", "c", "other"]
+    assert [task.task_key for task in task_runs.tasks_of(database, run.id)] == ["a", "b", "c", "other"]
     assert runs.load_plan(database, run.plan_hash) == a_plan()
 
 
@@ -63,18 +63,18 @@ def test_a_flow_run_is_adopted_once(database: Database) -> None:
 
 def test_failed_only_keeps_what_succeeded_and_takes_what_waits_below(database: Database) -> None:
     run = create(database)
-    tasks = {task.task_key: task for task in runs.tasks_of(database, run.id)}
+    tasks = {task.task_key: task for task in task_runs.tasks_of(database, run.id)}
     for key in ("a", "other"):
-        runs.start_task(database, tasks[key].id)
-        runs.finish_task(database, tasks[key].id, State.SUCCEEDED)
+        task_runs.start_task(database, tasks[key].id)
+        task_runs.finish_task(database, tasks[key].id, State.SUCCEEDED)
     fault = Fault(code="PH201", thing="task b", cause="bad rows", remedy="mend them")
-    runs.finish_task(database, tasks["b"].id, State.FAILED, fault=fault)
+    task_runs.finish_task(database, tasks["b"].id, State.FAILED, fault=fault)
     runs.set_run_state(database, run.id, State.FAILED, fault=fault)
     assert states(database, run)["c"] == State.BLOCKED
 
     again = runs.new_attempt(database, run.id, "failed", "me")
     assert (again.attempt, again.state, again.fault) == (2, State.QUEUED, None)
-    newest = {task.task_key: (task.attempt, task.state) for task in runs.tasks_of(database, run.id)}
+    newest = {task.task_key: (task.attempt, task.state) for task in task_runs.tasks_of(database, run.id)}
     assert newest == {
         "a": (1, State.SUCCEEDED),
         "b": (2, State.QUEUED),
@@ -91,8 +91,8 @@ def test_a_run_that_goes_on_is_not_run_again(database: Database) -> None:
 
 def test_a_lost_run_leaves_no_task_open(database: Database) -> None:
     run = create(database)
-    task = runs.tasks_of(database, run.id)[0]
-    runs.start_task(database, task.id)
+    task = task_runs.tasks_of(database, run.id)[0]
+    task_runs.start_task(database, task.id)
     runs.set_run_state(database, run.id, State.LOST, detail="its process ended")
     assert set(states(database, run).values()) <= {State.LOST, State.CANCELLED}
     assert states(database, run)["a"] == State.LOST
@@ -118,11 +118,11 @@ def test_cancelling_what_has_ended_is_refused(database: Database) -> None:
 
 def test_progress_is_kept_only_while_a_task_runs(database: Database) -> None:
     run = create(database)
-    task = runs.tasks_of(database, run.id)[0]
-    runs.start_task(database, task.id)
-    runs.beat(database, run.id, {task.id: {"what": "stages", "done": 1, "total": 3}})
-    assert runs.tasks_of(database, run.id)[0].progress == {"what": "stages", "done": 1, "total": 3}
-    runs.finish_task(database, task.id, State.SUCCEEDED, rows=(5, 4, 1))
-    runs.beat(database, run.id, {task.id: {"what": "stages", "done": 3, "total": 3}})
-    ended = runs.tasks_of(database, run.id)[0]
+    task = task_runs.tasks_of(database, run.id)[0]
+    task_runs.start_task(database, task.id)
+    task_runs.beat(database, run.id, {task.id: {"what": "stages", "done": 1, "total": 3}})
+    assert task_runs.tasks_of(database, run.id)[0].progress == {"what": "stages", "done": 1, "total": 3}
+    task_runs.finish_task(database, task.id, State.SUCCEEDED, rows=(5, 4, 1))
+    task_runs.beat(database, run.id, {task.id: {"what": "stages", "done": 3, "total": 3}})
+    ended = task_runs.tasks_of(database, run.id)[0]
     assert (ended.progress, ended.rows_in, ended.rows_out, ended.rows_bad) == (None, 5, 4, 1)
