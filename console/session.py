@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import getpass
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from console.author import author
 from console.places import History, Place
 from console.store import Store
 from console.widgets.chrome import Standing
@@ -26,13 +26,13 @@ class Session:
 
     @property
     def author(self) -> str:
-        """Who acts: the user of this operating system."""
+        """Who acts, as every change is signed."""
         return self.standing.author
 
 
 def open_session(settings: Settings) -> Session:
     """A session on the home that the settings name; touches neither the network nor the database."""
-    return Session(settings, Store(settings), Standing(_context(settings), _author()))
+    return Session(settings, Store(settings), Standing(_context(settings), author()))
 
 
 def _context(settings: Settings) -> str:
@@ -40,10 +40,3 @@ def _context(settings: Settings) -> str:
         return "local"
     url = urlsplit(settings.database)
     return f"{url.hostname}{url.path}" if url.hostname else "local"
-
-
-def _author() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "unknown"

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from console.cli.access import author, database
+from console.author import author
+from console.cli.access import database
 from console.cli.output import JSON_OPTION, plain, print_json, print_rows
 from metadata.changes import Change, ChangeSet, FieldChange
 from metadata.checks import check as check_blueprint

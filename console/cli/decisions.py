@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from console.cli.access import author, database
+from console.author import author
+from console.cli.access import database
 from console.cli.output import JSON_OPTION, print_rows
 from flows import client
 from metadata.errors import UsageError

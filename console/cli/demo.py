@@ -8,7 +8,8 @@ import time
 
 import click
 
-from console.cli.access import author, database
+from console.author import author
+from console.cli.access import database
 from console.cli.output import number, print_table
 from flows import client
 from metadata.database import Database

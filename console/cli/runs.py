@@ -6,7 +6,8 @@ import time
 
 import click
 
-from console.cli.access import author, database
+from console.author import author
+from console.cli.access import database
 from console.cli.output import JSON_OPTION, moment, plain, print_json, print_rows, print_table, show_fault
 from flows import client
 from metadata.bindings import instant

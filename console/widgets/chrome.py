@@ -98,7 +98,7 @@ class Header(Chrome):
         room = self.size.width - left.cell_length - 2
         for verbose in (True, False):
             services = Content("  ").join([_service(one, verbose) for one in standing.services])
-            author = joined((shorten(standing.author, 16), "quiet"), "   ")
+            author = joined((shorten(standing.author, 24), "quiet"), "   ")
             for right in (author + services, services):
                 if right.cell_length <= room:
                     return left + " " * (self.size.width - left.cell_length - right.cell_length) + right

@@ -102,7 +102,7 @@ def _console(home: Path) -> str:
 @pytest.mark.parametrize("size", [(80, 24), (160, 48)], ids=["80x24", "160x48"])
 def test_every_screen_over_ssh(door: Door, home: Path, database: Database, size: tuple[int, int]) -> None:
     with Terminal(door.command(_console(home)), size=size, term="screen") as shown:
-        shown.until("ATTENTION 4", "flights #13", "q quit")
+        shown.until("ATTENTION 4", "flights #13", "q quit", f"{getpass.getuser()}@127.0.0.1")
         for key, words in (
             ("2", ("Runs", "1–17 of 17")),
             ("3", ("Blueprint",)),
