@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, select, update
@@ -14,6 +15,21 @@ from sqlalchemy.pool import NullPool
 from metadata import tables
 from metadata.errors import ServiceDownError, UsageError
 from metadata.settings import Settings
+
+_patience: ContextVar[float] = ContextVar("patience", default=30.0)
+
+
+@contextmanager
+def waiting_at_most(seconds: float) -> Iterator[None]:
+    """Within it, this thread waits so long for a lock that another process keeps, instead of 30 s (SQLite).
+
+    Services wait long; people are to be told soon.
+    """
+    token = _patience.set(seconds)
+    try:
+        yield
+    finally:
+        _patience.reset(token)
 
 
 class Database:
@@ -71,9 +87,13 @@ def _explained() -> Iterator[None]:
 def _fault(error: OperationalError) -> ServiceDownError:
     text = str(error.orig)
     if "locked" in text:
-        cause, remedy = "another process has kept it locked for 30 s", "look for a hung process with pilothouse status"
-    elif "disk is full" in text or "full" in text:
+        cause = f"another process has kept it locked for {_patience.get():g} s"
+        remedy = "end what holds it (fuser names it by the file metadata.db), then try again; nothing was written"
+    elif "disk is full" in text or "No space left" in text:
         cause, remedy = "the disk is full", "free some space, then try again; nothing was written"
+    elif "disk I/O error" in text:
+        cause = "its disk is full, or fails"
+        remedy = "look at the disk of the home (df), free some space, then try again; nothing was written"
     else:
         cause, remedy = "it cannot be reached", "check PILOTHOUSE_DATABASE_URL and that the server is up"
     return ServiceDownError("PH301", "metadata database", cause, remedy, detail=text)
@@ -82,12 +102,13 @@ def _fault(error: OperationalError) -> ServiceDownError:
 def _engine(url: str) -> Engine:
     if not url.startswith("sqlite"):
         return create_engine(url, pool_pre_ping=True)
-    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": 30, "check_same_thread": False})
+    engine = create_engine(url, poolclass=NullPool, connect_args={"check_same_thread": False})
 
     @event.listens_for(engine, "connect")
     def _pragmas(connection: sqlite3.Connection, _record: Any) -> None:
         connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=NORMAL", "busy_timeout=30000"):
+        wait = f"busy_timeout={round(_patience.get() * 1000)}"
+        for pragma in (wait, "journal_mode=WAL", "foreign_keys=ON", "synchronous=NORMAL"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
