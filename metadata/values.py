@@ -36,6 +36,10 @@ class Period:
         day = min(instant.day, calendar.monthrange(year, month + 1)[1])
         return instant.replace(year=year, month=month + 1, day=day) - self.span
 
+    def after(self, instant: datetime) -> datetime:
+        """The instant this long after `instant`."""
+        return Period(-self.months, -self.span).before(instant)
+
 
 def period(text: str) -> Period:
     """Read a duration such as `90 s`, `2 h`, `30 d`, `3 months` or `1 year`. Raises ValueError: what is expected."""

@@ -11,11 +11,11 @@ from flows.context import Figure, Outcome, TaskContext
 from metadata.cel import evaluate
 from metadata.errors import PilothouseError
 from metadata.kinds import DecisionRule, Monitor
-from metadata.rows.decisions import Ruling, last_fired, record
+from metadata.rows.decisions import Ruling, record
 from metadata.rows.outcomes import Measured, figures_of_run
 from metadata.states import DecisionState
 from metadata.tasks.decide import Decide
-from metadata.values import Period, period
+from metadata.values import period
 
 
 def run(context: TaskContext) -> Outcome:
@@ -90,10 +90,6 @@ def _rule_on(context: TaskContext, key: str, rule: DecisionRule) -> Ruling:
     if not measured and verdict.answer == "undecided":
         reason = f"{rule.after} measured nothing in this run"
     state = {"yes": DecisionState.FIRED, "no": DecisionState.QUIET}.get(verdict.answer, DecisionState.UNDECIDED)
-    if state == DecisionState.FIRED:
-        until = _cooling_until(context, rule)
-        if until is not None and context.as_of < until:
-            state, reason = DecisionState.HELD, f"cooldown until {until:%Y-%m-%d %H:%M} UTC"
     return Ruling(
         rule_uid=rule.uid,
         rule_key=key,
@@ -103,15 +99,8 @@ def _rule_on(context: TaskContext, key: str, rule: DecisionRule) -> Ruling:
         inputs=verdict.inputs,
         actions=rule.then.model_dump(exclude_none=True),
         hold=_held_datasets(context, key, rule) if state == DecisionState.FIRED else (),
+        cooldown=period(rule.cooldown) if rule.cooldown else None,
     )
-
-
-def _cooling_until(context: TaskContext, rule: DecisionRule) -> datetime | None:
-    if rule.cooldown is None:
-        return None
-    fired = last_fired(context.database, rule.uid, context.as_of, context.run_id)
-    length = period(rule.cooldown)
-    return None if fired is None else Period(-length.months, -length.span).before(fired)
 
 
 def _held_datasets(context: TaskContext, key: str, rule: DecisionRule) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from metadata.database import Database, next_change
 from metadata.errors import UsageError
 from metadata.rows import batches
 from metadata.states import DecisionState
-from metadata.values import utc_now
+from metadata.values import Period, utc_now
 
 HELD_DATASETS = "held_datasets"
 """In `actions`: uids of the datasets in which this run's batches wait."""
@@ -23,7 +23,10 @@ HELD_DATASETS = "held_datasets"
 
 @dataclass(frozen=True)
 class Ruling:
-    """What became of a rule, to be recorded. `hold` names the datasets (uids) whose batches of this run wait."""
+    """What became of a rule, to be recorded.
+
+    `hold` names the datasets (uids) whose batches of this run wait. Within its `cooldown` a rule does not fire again.
+    """
 
     rule_uid: str
     rule_key: str
@@ -33,6 +36,7 @@ class Ruling:
     inputs: Mapping[str, Any]
     actions: Mapping[str, Any]
     hold: tuple[str, ...] = ()
+    cooldown: Period | None = None
 
 
 @dataclass(frozen=True)
@@ -63,12 +67,14 @@ def record(
 ) -> Decision:
     """Write a ruling down, and hold the batches that it says, in one transaction.
 
+    A rule that would fire within its cooldown of another run is held back here, where runs come one at a time.
     A retry of the task replaces what it wrote before; what an operator released meanwhile stays released. A later
     attempt of the run takes the place of earlier ones: what they hold is held by its own word alone.
     """
     table = tables.decision
     with database.write() as connection:
-        change = next_change(connection)
+        change = next_change(connection)  # first: who waited for it sees what the one before has decided
+        ruling = _cooled(connection, ruling, run_id, as_of)
         mine = and_(table.c.run_id == run_id, table.c.task_key == task_key, table.c.rule_uid == ruling.rule_uid)
         for earlier in _decisions(connection, and_(mine, table.c.waits.is_(True))):
             connection.execute(update(table).where(table.c.id == earlier.id).values(waits=False, changed=change))
@@ -97,23 +103,6 @@ def record(
         if waits:
             batches.hold(connection, run_id, ruling.hold)
         return _decisions(connection, and_(mine, table.c.attempt == attempt))[0]
-
-
-def last_fired(database: Database, rule_uid: str, as_of: datetime, run_id: str) -> datetime | None:
-    """The newest instant before `as_of` at which the rule fired in another run: what a cooldown counts from.
-
-    Instants, not the clock, and no run at the same or a later instant: a replay decides as the first time.
-    """
-    table = tables.decision
-    query = select(func.max(table.c.as_of)).where(
-        table.c.rule_uid == rule_uid,
-        table.c.state == DecisionState.FIRED,
-        table.c.as_of < as_of,
-        table.c.run_id != run_id,
-    )
-    with database.read() as connection:
-        found: datetime | None = connection.execute(query).scalar()
-    return found
 
 
 def decisions_of_run(database: Database, run_id: str) -> list[Decision]:
@@ -156,6 +145,26 @@ def release(database: Database, decision_id: str, author: str) -> Decision:
             raise UsageError("PH721", f"decision {now.number}", cause, "see what waits with pilothouse decision list")
         _let_go(connection, now)
     return now
+
+
+def _cooled(connection: Connection, ruling: Ruling, run_id: str, as_of: datetime) -> Ruling:
+    """The ruling; held instead of fired when another run fired the rule less than its cooldown away from `as_of`.
+
+    Instants, not the clock: a replay decides as the first time. Runs that come out of order keep the distance too.
+    """
+    if ruling.state != DecisionState.FIRED or ruling.cooldown is None:
+        return ruling
+    table = tables.decision
+    others = and_(table.c.rule_uid == ruling.rule_uid, table.c.state == DecisionState.FIRED, table.c.run_id != run_id)
+    before = connection.execute(select(func.max(table.c.as_of)).where(others, table.c.as_of <= as_of)).scalar()
+    after = connection.execute(select(func.min(table.c.as_of)).where(others, table.c.as_of > as_of)).scalar()
+    if before is not None and as_of < (until := ruling.cooldown.after(before)):
+        reason = f"cooldown until {until:%Y-%m-%d %H:%M} UTC"
+    elif after is not None and after < ruling.cooldown.after(as_of):
+        reason = f"cooldown: it has fired for {after:%Y-%m-%d %H:%M} UTC already"
+    else:
+        return ruling
+    return replace(ruling, state=DecisionState.HELD, reason=reason, hold=())
 
 
 def _let_go(connection: Connection, decision: Decision) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -19,11 +20,11 @@ from metadata.rows.decisions import (
     Ruling,
     decisions_of_run,
     get_decision,
-    last_fired,
     record,
     release,
 )
 from metadata.states import DecisionState
+from metadata.values import Period
 
 RULE = Ruling(
     rule_uid="rule-1",
@@ -84,14 +85,41 @@ def test_a_later_attempt_is_what_a_run_shows(database: Database) -> None:
     assert [row.state for row in decisions_of_run(database, "r1")] == [DecisionState.QUIET]
 
 
-def test_cooldown_counts_from_the_newest_earlier_instant_of_another_run(database: Database) -> None:
-    for run, month in (("r1", 2), ("r2", 3), ("r3", 6)):
-        decide(database, RULE, run, month)
-    decide(database, replace(RULE, state=DecisionState.HELD), "r4", 4)
-    assert last_fired(database, "rule-1", at(5), "r9") == at(3)
-    assert last_fired(database, "rule-1", at(3), "r2") == at(2)
-    assert last_fired(database, "rule-1", at(2), "r1") is None
-    assert last_fired(database, "other", at(9), "r9") is None
+@pytest.mark.parametrize(
+    ("month", "state"), [(1, "held"), (2, "held"), (3, "held"), (4, "fired"), (5, "fired"), (6, "held"), (9, "fired")]
+)
+def test_within_its_cooldown_of_another_run_a_rule_is_held(database: Database, month: int, state: str) -> None:
+    cooling = replace(RULE, cooldown=Period(2, timedelta()))
+    for run, fired in (("r1", 2), ("r2", 7)):
+        assert decide(database, cooling, run, fired).state == DecisionState.FIRED
+    decide(database, replace(cooling, rule_uid="another"), "r3", month)
+    found = decide(database, cooling, "r4", month)
+    assert found.state == state
+    assert found.reason.startswith("cooldown") == (state == "held")
+
+
+def test_a_run_that_is_repeated_is_not_held_by_itself(database: Database) -> None:
+    cooling = replace(HOLD, cooldown=Period(0, timedelta(days=9)))
+    assert [decide(database, cooling, attempt=attempt).state for attempt in (1, 1, 2)] == [DecisionState.FIRED] * 3
+    held = decide(database, cooling, "r2")
+    assert (held.state, held.waits, "held_datasets" in held.actions) == (DecisionState.HELD, False, False)
+
+
+def test_of_many_runs_of_one_instant_one_fires(database: Database) -> None:
+    cooling = replace(RULE, cooldown=Period(0, timedelta(days=1)))
+    states: list[DecisionState] = []
+    together = threading.Barrier(8)
+
+    def go(number: int) -> None:
+        together.wait()
+        states.append(decide(database, cooling, f"r{number}").state)
+
+    threads = [threading.Thread(target=go, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(states) == [DecisionState.FIRED] + [DecisionState.HELD] * 7
 
 
 def test_what_is_held_is_read_by_nobody_until_it_is_released(database: Database) -> None:
