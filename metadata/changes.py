@@ -70,9 +70,19 @@ def diff(current: Blueprint, wanted: Blueprint, prune: bool = False) -> ChangeSe
     return ChangeSet(tuple(changes), merged)
 
 
-def field_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[FieldChange, ...]:
-    """Differences between two JSON forms of a definition."""
-    return tuple(_walk("", before, after))
+def recorded(
+    kind: str,
+    key: str,
+    uid: str,
+    key_before: str | None,
+    before: dict[str, Any] | None,
+    after: dict[str, Any] | None,
+) -> Change:
+    """A change as the log holds it: what was done, and the differences between both JSON forms."""
+    if before is None or after is None:
+        return Change("created" if before is None else "deleted", kind, key, uid, key_before, before, after)
+    action: Action = "changed" if key_before == key else "renamed"
+    return Change(action, kind, key, uid, key_before, before, after, tuple(_walk("", before, after)))
 
 
 def _differences(old: Mapping[str, tuple[str, str, Definition]], merged: Blueprint) -> Iterator[Change]:

@@ -97,19 +97,6 @@ def try_read(texts: Mapping[str, str]) -> tuple[Document | None, tuple[Finding, 
     return (None if findings else Document(blueprint, locations)), tuple(findings)
 
 
-def read_one(text: str, name: str = "document") -> tuple[str, str, Definition, Locations]:
-    """The one definition of a text, as `dump_one` writes it: its kind, its key, itself, and where its parts stand.
-
-    Raises DocumentError.
-    """
-    document = read_text(text, name)
-    definitions = list(document.blueprint)
-    if len(definitions) != 1:
-        finding = fault("PH100", name, 1, f"it holds {len(definitions)} definitions", "leave the one that is edited")
-        raise DocumentError([finding])
-    return (*definitions[0], document.locations)
-
-
 def dump(blueprint: Blueprint) -> str:
     """The blueprint as YAML, in canonical form: defaults left out, uids never written, `read_text` gives it back."""
     return write_blueprint(blueprint)

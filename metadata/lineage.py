@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 from metadata.kinds import SECTIONS
 from metadata.plan import Plan
@@ -48,27 +47,6 @@ def _by_definition(plan: Plan) -> Iterator[tuple[Ref, Ref]]:
         yield Ref("model", monitor.model), Ref("monitor", key)
     for key, rule in plan.decisions.items():
         yield Ref("monitor", rule.after), Ref("decision", key)
-
-
-def walk(
-    known: Iterable[Edge], start: tuple[str, str], direction: Literal["up", "down"], depth: int
-) -> Iterator[tuple[int, Edge]]:
-    """Edges reached from `start` (kind, uid), breadth first, with their distance from 1; each edge once."""
-    near: dict[tuple[str, str], list[Edge]] = {}
-    for edge in known:
-        end = (edge.to_kind, edge.to_uid) if direction == "up" else (edge.from_kind, edge.from_uid)
-        near.setdefault(end, []).append(edge)
-    seen, frontier = {start}, [start]
-    for distance in range(1, depth + 1):
-        ahead: list[tuple[str, str]] = []
-        for place in frontier:
-            for edge in near.get(place, ()):
-                yield distance, edge
-                other = (edge.from_kind, edge.from_uid) if direction == "up" else (edge.to_kind, edge.to_uid)
-                if other not in seen:
-                    seen.add(other)
-                    ahead.append(other)
-        frontier = ahead
 
 
 def _edge(plan: Plan, source: Ref, target: Ref, task_uid: str, task_key: str) -> Edge:

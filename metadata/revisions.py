@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from metadata import tables
-from metadata.changes import Change, ChangeSet, FieldChange, diff, field_changes
+from metadata.changes import Change, ChangeSet, diff, recorded
 from metadata.checks import check
 from metadata.compiler import compile_plan
 from metadata.database import Database, next_change
@@ -28,7 +28,7 @@ from metadata.definitions import (
     write_references,
     write_rows,
 )
-from metadata.errors import PilothouseError
+from metadata.errors import PilothouseError, UsageError
 from metadata.findings import Finding
 from metadata.kinds import Blueprint, Definition
 from metadata.lineage import edges
@@ -73,22 +73,10 @@ class Revision:
 
 @dataclass(frozen=True)
 class Edit:
-    """What one revision did to one definition. `before` is None when it made it, `after` when it deleted it."""
+    """What one revision did to one definition."""
 
     revision: Revision
-    uid: str
-    kind: str
-    key: str
-    key_before: str | None
-    before: dict[str, Any] | None
-    after: dict[str, Any] | None
-
-    @property
-    def fields(self) -> tuple[FieldChange, ...]:
-        """Its differences, field by field; none when it was made or deleted."""
-        if self.before is None or self.after is None:
-            return ()
-        return field_changes(self.before, self.after)
+    change: Change
 
 
 def apply(
@@ -155,8 +143,11 @@ def newest_revision(database: Database) -> int:
 
 
 def edits_of(database: Database, number: int) -> list[Edit]:
-    """What a revision did, in its order."""
-    return _edits(database, revision_item.c.revision == number)
+    """What a revision did, in its order. Raises UsageError PH333 when there is no such revision."""
+    found = _edits(database, revision_item.c.revision == number)
+    if not found:
+        raise no_revision(number)
+    return found
 
 
 def history_of(database: Database, uid: str) -> list[Edit]:
@@ -215,6 +206,13 @@ def _moved(base: int, head: int) -> PilothouseError:
         "blueprint",
         f"it is at revision {head} by now, and this edit started from revision {base}",
         "look at what changed (pilothouse blueprint diff), then apply again",
+    )
+
+
+def no_revision(number: int) -> UsageError:
+    """What is said of a revision that is not in the log."""
+    return UsageError(
+        "PH333", f"revision {number}", "there is no such revision", "pilothouse blueprint log shows those that are"
     )
 
 
@@ -354,6 +352,9 @@ def _edits(database: Database, condition: Any) -> list[Edit]:
     )
     with database.read() as connection:
         return [
-            Edit(_revision(row), *(row[name] for name in ("uid", "kind", "key", "key_before", "before", "after")))
+            Edit(
+                _revision(row),
+                recorded(*(row[name] for name in ("kind", "key", "uid", "key_before", "before", "after"))),
+            )
             for row in connection.execute(query).mappings()
         ]

@@ -1,7 +1,8 @@
-"""The blueprint as documents: check, diff, apply, export."""
+"""The blueprint as documents: check, diff, apply, export; and its log of revisions."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -9,18 +10,27 @@ import click
 from console.author import author
 from console.cli.access import database
 from console.cli.output import JSON_OPTION, plain, print_json, print_rows
-from metadata.changes import Change, ChangeSet, FieldChange
+from metadata.changes import Change, FieldChange
 from metadata.checks import check as check_blueprint
 from metadata.definitions import load_blueprint
 from metadata.documents import Document, DocumentError, dump, read
 from metadata.errors import UsageError
 from metadata.findings import Finding
 from metadata.kinds import SECTIONS
-from metadata.revisions import CheckError, changes_of, list_revisions, newest_revision
+from metadata.revisions import (
+    CheckError,
+    changes_of,
+    edits_of,
+    list_revisions,
+    newest_revision,
+    no_revision,
+    verify_chain,
+)
 from metadata.revisions import apply as apply_document
 from metadata.settings import settings
 
 SOURCES = click.argument("source", nargs=-1, required=True, type=click.Path(path_type=Path))
+REVISION = click.IntRange(1, 2**31 - 1)
 PRUNE = click.option("--prune", is_flag=True, help="Also remove what the documents do not name.")
 
 
@@ -57,10 +67,8 @@ def check(context: click.Context, source: tuple[Path, ...], as_json: bool) -> No
 def diff(context: click.Context, source: tuple[Path, ...], prune: bool, as_json: bool) -> None:
     """Say what applying documents would change. Exits with 3 when there are differences."""
     _, changes = changes_of(database(), _read(context, source).blueprint, prune)
-    if as_json:
-        print_json([_plain_change(each) for each in changes.changes])
-    elif changes:
-        _show_changes(changes)
+    if changes or as_json:
+        _show_changes(changes.changes, as_json)
     else:
         click.echo("No differences.")
     if changes:
@@ -77,7 +85,7 @@ def apply(context: click.Context, source: tuple[Path, ...], prune: bool, note: s
     """Make the blueprint what documents say, as one revision; nothing is changed when anything is wrong."""
     store, document = database(), _read(context, source)
     base, changes = changes_of(store, document.blueprint, prune)
-    _show_changes(changes)
+    _show_changes(changes.changes, as_json=False)
     if changes.count("deleted") and not yes:
         click.confirm(f"Remove {changes.count('deleted')} definitions?", abort=True)
     try:
@@ -99,16 +107,18 @@ def apply(context: click.Context, source: tuple[Path, ...], prune: bool, note: s
 
 @blueprint.command()
 @click.argument("keys", nargs=-1)
-@click.option("--revision", type=click.IntRange(1, 2**31 - 1), help="As it was at that revision.")
+@click.option("--revision", type=REVISION, help="As it was at that revision.")
 def export(keys: tuple[str, ...], revision: int | None) -> None:
     """Print the blueprint as YAML: all of it, or the definitions of KEYS."""
     if revision is not None and revision > newest_revision(database()):
-        raise UsageError("PH802", f"revision {revision}", "there is no such revision", "pilothouse blueprint log")
+        raise no_revision(revision)
     found = load_blueprint(database(), revision)
     if keys:
         missing = sorted(set(keys) - {key for _, key, _ in found})
         if missing:
-            raise UsageError("PH802", missing[0], "no definition has this key", "pilothouse blueprint export shows all")
+            raise UsageError(
+                "PH307", f"definition {missing[0]}", "there is none", "pilothouse blueprint export shows all"
+            )
         found = found.model_copy(
             update={
                 section: {key: value for key, value in getattr(found, section).items() if key in keys}
@@ -119,9 +129,13 @@ def export(keys: tuple[str, ...], revision: int | None) -> None:
 
 
 @blueprint.command()
+@click.argument("revision", required=False, type=REVISION)
 @JSON_OPTION
-def log(as_json: bool) -> None:
-    """Revisions, newest first."""
+def log(revision: int | None, as_json: bool) -> None:
+    """Revisions, newest first; or what one REVISION did."""
+    if revision is not None:
+        _show_changes([edit.change for edit in edits_of(database(), revision)], as_json)
+        return
     print_rows(
         as_json,
         list_revisions(database()),
@@ -133,6 +147,16 @@ def log(as_json: bool) -> None:
         },
         "No revision yet. Apply a blueprint with: pilothouse blueprint apply FILE",
     )
+
+
+@blueprint.command()
+def verify() -> None:
+    """Hold the log of revisions against its hashes, and the definitions against the log. Exits with 1 if they differ.
+
+    What somebody changed in the database by hand, and not by an apply, is named.
+    """
+    count = verify_chain(database())
+    click.echo(f"{count} revisions, and the definitions are what they left.")
 
 
 def _read(context: click.Context, source: tuple[Path, ...]) -> Document:
@@ -159,8 +183,11 @@ def _show_findings(found: list[Finding] | tuple[Finding, ...], as_json: bool, er
 _SIGNS = {"created": "+", "changed": "~", "renamed": "→", "deleted": "-"}
 
 
-def _show_changes(changes: ChangeSet) -> None:
-    for each in changes.changes:
+def _show_changes(changes: Sequence[Change], as_json: bool) -> None:
+    if as_json:
+        print_json([_plain_change(each) for each in changes])
+        return
+    for each in changes:
         former = f" (was {each.key_before})" if each.action == "renamed" else ""
         click.echo(f"{_SIGNS[each.action]} {each.kind} {plain(each.key)}{former}")
         for field in each.fields:

@@ -315,10 +315,8 @@ def _columns(detail: _Detail) -> list[Content]:
 def _history(detail: _Detail) -> list[Content]:
     lines: list[Content] = []
     for edit in detail.history:
-        revision = edit.revision
-        what = (
-            "made" if edit.before is None else "deleted" if edit.after is None else counted(len(edit.fields), "change")
-        )
+        revision, change = edit.revision, edit.change
+        what = {"created": "made", "deleted": "deleted"}.get(change.action) or counted(len(change.fields), "change")
         lines += [
             joined(
                 (f"revision {revision.number}  ", "strong"),
@@ -326,6 +324,6 @@ def _history(detail: _Detail) -> list[Content]:
                 (f"{plain(revision.author)}, {instant(revision.applied_at)}", "quiet"),
             ),
             *([styled(f"    {revision.note}", "quiet")] if revision.note else []),
-            *field_lines(edit.fields),
+            *field_lines(change.fields),
         ]
     return lines or [styled("No history.", "quiet")]

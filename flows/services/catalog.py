@@ -33,10 +33,9 @@ class Launch:
 
 
 class Service(ABC):
-    """One long-lived process, or its equal elsewhere when `given` (a URL) is set."""
+    """One long-lived process."""
 
     name: str
-    given: str | None = None
     start_seconds = 180.0
     """After this time without a first answer the start has failed."""
     probe_seconds = 2.0
@@ -55,10 +54,6 @@ class Service(ABC):
     @abstractmethod
     def healthy(self, record: Record) -> bool:
         """A real call: whether it does what it is there for."""
-
-    def reached(self) -> bool:
-        """Whether the service that was given by URL answers."""
-        raise NotImplementedError(self.name)
 
     def waits_for(self) -> str:
         """The service without which it cannot be started now; empty when it can."""
@@ -89,6 +84,16 @@ class Service(ABC):
         return process.environment(self.settings.home, self.name, without, **values)
 
 
+class Replaceable(Service):
+    """A service whose equal elsewhere is used, and left alone, when `given` (its URL) is set."""
+
+    given: str | None
+
+    @abstractmethod
+    def reached(self) -> bool:
+        """Whether the service that was given answers."""
+
+
 def bind(previous: Record | None) -> socket.socket:
     """A listening socket on loopback: the port of the previous record when it is free, else any free port.
 
@@ -103,7 +108,7 @@ def bind(previous: Record | None) -> socket.socket:
     return listener
 
 
-class PrefectServer(Service):
+class PrefectServer(Replaceable):
     """Prefect's server. Its socket belongs to the supervisor: while it restarts, callers wait and do not fail."""
 
     name = records.PREFECT
@@ -138,7 +143,7 @@ class PrefectServer(Service):
             return api.healthy()
 
 
-class SparkServer(Service):
+class SparkServer(Replaceable):
     """The local Spark Connect server. Its first start downloads the Delta jars."""
 
     name = records.SPARK

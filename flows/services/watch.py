@@ -10,7 +10,7 @@ import time
 from datetime import UTC, datetime
 
 from flows.services import logs, process, records
-from flows.services.catalog import Service
+from flows.services.catalog import Replaceable, Service
 from flows.services.process import Identity
 from flows.services.records import Record
 from metadata.errors import PilothouseError
@@ -46,8 +46,8 @@ class Watch(threading.Thread):
         self._closing.set()
 
     def run(self) -> None:
-        if self._service.given is not None:
-            self._look_at_given()
+        if isinstance(self._service, Replaceable) and self._service.given is not None:
+            self._look_at_given(self._service, self._service.given)
             return
         record, failures = records.load(self._folder, self._service.name), 0
         while not self._closing.is_set():
@@ -153,17 +153,17 @@ class Watch(threading.Thread):
             return f"the process was killed by {signal.Signals(-code).name}"
         return f"the process has ended: {self._service.reason(self._said())}"
 
-    def _look_at_given(self) -> None:
+    def _look_at_given(self, service: Replaceable, url: str) -> None:
         """A service that was given by URL is looked at and left alone."""
-        record = Record(self._service.name, "external", datetime.now(UTC), self._service.given or "")
+        record = Record(service.name, "external", datetime.now(UTC), url)
         records.save(self._folder, record)
         while not self._closing.is_set():
             try:
-                well, why = self._service.reached(), "it does not answer"
+                well, why = service.reached(), "it does not answer"
             except PilothouseError as error:
                 well, why = False, str(error)
             seen = record.now("external") if well else record.now("down", why)
             if (seen.state, seen.detail) != (record.state, record.detail):
                 records.save(self._folder, seen)
                 record = seen
-            self._closing.wait(self._service.probe_seconds)
+            self._closing.wait(service.probe_seconds)

@@ -72,7 +72,7 @@ def _version(database: Database) -> str | None:
             version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     except DatabaseError as error:
         raise PilothouseError(
-            "PH310", "metadata database", "it is damaged, or no database", "restore a backup of it", detail=str(error)
+            "PH335", "metadata database", "it is damaged, or no database", "restore a backup of it", detail=str(error)
         ) from error
     if version is not None and version not in VERSIONS:
         raise _misfit(version, "upgrade this program, or name another database by PILOTHOUSE_DATABASE_URL")
@@ -127,5 +127,5 @@ def _back_up(path: Path, version: str) -> None:
     except (OSError, sqlite3.Error) as error:
         copy.unlink(missing_ok=True)
         raise PilothouseError(
-            "PH311", "metadata database", f"it cannot be backed up ({error})", "free some space; nothing was upgraded"
+            "PH336", "metadata database", f"it cannot be backed up ({error})", "free some space; nothing was upgraded"
         ) from error

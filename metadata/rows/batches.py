@@ -137,12 +137,6 @@ def open_batch_of(database: Database, dataset_uid: str) -> Batch | None:
         return _open(connection, dataset_uid)
 
 
-def get_batch(database: Database, batch_id: str) -> Batch:
-    """The batch of that id. Raises PilothouseError PH201."""
-    with database.read() as connection:
-        return _batch(connection, batch_id)
-
-
 def owner_is_alive(database: Database, batch: Batch) -> bool:
     """Whether the task run that owns the batch is running and gave a sign of life in the last 20 s."""
     with database.read() as connection:

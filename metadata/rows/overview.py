@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, exists, func, literal, select, union_all
+from sqlalchemy import Connection, func, select
 
 from metadata import tables
 from metadata.database import Database
-from metadata.definitions import LAYOUTS, definition, revision
+from metadata.definitions import LAYOUTS, definition
 from metadata.rows.attention import Attention, attention
 from metadata.rows.firing import next_fire
 from metadata.rows.pages import DatasetRow, ModelRow, list_datasets, list_models
@@ -91,44 +91,6 @@ def overview(database: Database, *, now: datetime | None = None, limit: int = 50
         health = tuple(_health(connection, model) for model in models)
     freshness = sorted(datasets, key=lambda row: (not row.stale, -(row.written_at or now).timestamp(), row.key))
     return Overview(int(change), tuple(needed[:limit]), tuple(pipelines), tuple(freshness), health)
-
-
-_FOLLOWED = (
-    tables.run,
-    tables.task_run,
-    tables.batch,
-    tables.dataset_state,
-    tables.outcome,
-    tables.model_version,
-    tables.alias_history,
-    tables.decision,
-    definition,
-    revision,
-)
-
-
-@dataclass(frozen=True)
-class Changes:
-    """The newest change number, and the tables in which something changed since the one that was given."""
-
-    newest: int
-    tables: frozenset[str]
-
-    def __bool__(self) -> bool:
-        return bool(self.tables)
-
-
-def changed_since(database: Database, number: int) -> Changes:
-    """What changed after change `number`: one look at the counter, and a few index look-ups when it moved."""
-    with database.read() as connection:
-        newest = int(connection.execute(select(tables.counter.c.value)).scalar() or 0)
-        if newest <= number:
-            return Changes(newest, frozenset())
-        looks = [
-            select(literal(table.name).label("name")).where(exists().where(table.c.changed > number))
-            for table in _FOLLOWED
-        ]
-        return Changes(newest, frozenset(connection.execute(union_all(*looks)).scalars()))
 
 
 def _pipelines(connection: Connection, now: datetime, limit: int) -> list[PipelineRow]:

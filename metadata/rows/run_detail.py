@@ -161,13 +161,13 @@ class LaunchForm:
 
 
 def launch_form(database: Database, pipeline_key: str) -> LaunchForm:
-    """The form of a pipeline, from today's definition. Raises UsageError PH507 when there is no such pipeline."""
+    """The form of a pipeline, from today's definition. Raises UsageError PH512 when there is no such pipeline."""
     from metadata.definitions import load_blueprint
     from metadata.errors import UsageError
 
     pipeline = load_blueprint(database).pipelines.get(pipeline_key)
     if pipeline is None:
-        raise UsageError("PH507", f"pipeline {pipeline_key}", "it is not in the blueprint", "see the blueprint (3)")
+        raise UsageError("PH512", f"pipeline {pipeline_key}", "it is not in the blueprint", "see the blueprint (3)")
     run = tables.run
     with database.read() as connection:
         last = connection.execute(

@@ -23,6 +23,7 @@ from metadata.states import BatchState, State
 from metadata.values import utc_now
 from tests.flows.conftest import SparkAddress
 from tests.flows.warehouse import Warehouse
+from tests.metadata.rows import batch_state
 
 pytestmark = pytest.mark.slow
 
@@ -178,6 +179,7 @@ from flows import batches as writing, engine, storing
 from metadata.rows import batches, runs
 from tests.flows.test_batches import define
 from tests.flows.warehouse import Warehouse
+from tests.metadata.rows import batch_state
 
 folder, remote, number, task, seam = sys.argv[1:]
 house = Warehouse(Path(folder), engine.connect(remote))
@@ -223,7 +225,7 @@ def test_a_live_owner_is_waited_for(tmp_path: Path, spark: Any, monkeypatch: pyt
 
     def sleep(seconds: float) -> None:
         waits.append(seconds)
-        assert batches.get_batch(house.database, held.id).state == BatchState.OPEN
+        assert batch_state(house.database, held.id) == BatchState.OPEN
         if len(waits) == 2:
             batches.refuse_batch(house.database, held)
 

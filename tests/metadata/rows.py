@@ -25,6 +25,12 @@ def applied(database: Database, document: Blueprint | None = None) -> Blueprint:
     return load_blueprint(database)
 
 
+def batch_state(database: Database, batch_id: str) -> str:
+    """What the row of a batch says of it."""
+    with database.read() as connection:
+        return str(connection.execute(select(tables.batch.c.state).where(tables.batch.c.id == batch_id)).scalar_one())
+
+
 def add_run(database: Database, uid: str, key: str, state: str, **more: Any) -> tuple[int, str]:
     """A run of a pipeline; returns its number and id."""
     with database.write() as connection:

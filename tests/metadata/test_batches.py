@@ -22,6 +22,7 @@ from metadata.intents import Bounds, FileIdentity, Intent, Mark, PinnedInput
 from metadata.rows import batches, consumption
 from metadata.states import BatchState, State
 from metadata.values import utc_now
+from tests.metadata.rows import batch_state
 
 HASH = "0" * 64
 AS_OF = datetime(2024, 1, 2, tzinfo=UTC)
@@ -119,7 +120,7 @@ def test_a_refused_batch_uses_nothing_up(store: Database) -> None:
     batch = batches.open_batch(store, "d", owner(), intent)
     assert batch is not None
     batches.refuse_batch(store, batch, {"r": {"rows_bad": 3}})
-    assert batches.get_batch(store, batch.id).state == BatchState.REFUSED
+    assert batch_state(store, batch.id) == BatchState.REFUSED
     assert consumption.known_files(store, "uid of task", "d") == [] and batches.state_of(store, "d") is None
     with pytest.raises(PilothouseError, match="PH202"):
         batches.close_batch(store, batch, "d", written())
@@ -136,7 +137,7 @@ def test_who_was_taken_for_dead_cannot_close(store: Database) -> None:
     with pytest.raises(PilothouseError, match="PH202"):
         batches.close_batch(store, batch, "d", written())
     batches.refuse_batch(store, batch)
-    assert batches.get_batch(store, batch.id).state == BatchState.OPEN
+    assert batch_state(store, batch.id) == BatchState.OPEN
     closed = batches.close_batch(store, heir, "d", written(4))
     assert batches.close_batch(store, heir, "d", written(9)) == closed
     assert batches.state_of(store, "d").version == 4  # type: ignore[union-attr]
@@ -317,9 +318,9 @@ class Life(RuleBasedStateMachine):
     def a_dead_owner_wakes_up(self) -> None:
         ghost = self.stale[-1]
         batches.refuse_batch(self.database, ghost)
-        now = batches.get_batch(self.database, ghost.id)
-        if now.state == BatchState.WRITTEN:
-            assert batches.close_batch(self.database, ghost, "d", written(999)) == now
+        if batch_state(self.database, ghost.id) == BatchState.WRITTEN:
+            closed = batches.close_batch(self.database, ghost, "d", written(999))
+            assert (closed.state, closed.version) == (BatchState.WRITTEN, ghost.sequence)
         else:
             with pytest.raises(PilothouseError):
                 batches.close_batch(self.database, ghost, "d", written(999))

@@ -92,7 +92,7 @@ def test_an_embedded_database_is_backed_up_before_it_is_upgraded(
 def test_a_file_that_is_no_database_is_told_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "metadata.db"
     path.write_bytes(b"not a database" * 1000)
-    with pytest.raises(PilothouseError, match="PH310"):
+    with pytest.raises(PilothouseError, match="PH335"):
         ensure(Database(f"sqlite:///{path}"))
     assert path.read_bytes() == b"not a database" * 1000
 
@@ -109,7 +109,7 @@ def test_without_a_backup_nothing_is_upgraded(
         try:
             upgrade(Database(database.url))
         except PilothouseError as error:
-            os._exit(0 if error.fault.code == "PH311" else 1)
+            os._exit(0 if error.fault.code == "PH336" else 1)
         os._exit(2)
 
     process = multiprocessing.get_context("fork").Process(target=with_no_space_left)

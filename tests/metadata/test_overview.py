@@ -10,7 +10,7 @@ from sqlalchemy import insert, update
 from metadata import tables
 from metadata.database import Database, next_change
 from metadata.kinds import Blueprint
-from metadata.rows.overview import changed_since, overview
+from metadata.rows.overview import overview
 from metadata.states import State
 from tests.metadata.rows import (
     NOW,
@@ -144,14 +144,3 @@ def test_models_show_their_champion_its_newest_measure_and_drift(database: Datab
     assert health.measured == 0.62
     assert health.drift == (0.05, 0.1, 0.2)
     assert health.monitors == ("returns_watch",)
-
-
-def test_changes_tell_the_tables_in_which_something_moved(database: Database) -> None:
-    found = applied(database)
-    start = changed_since(database, 0)
-    assert start.tables == {"definition", "revision"}
-    assert not changed_since(database, start.newest)
-    add_run(database, found.pipelines["orders"].uid, "orders", "queued")
-    later = changed_since(database, start.newest)
-    assert (later.tables, later.newest) == ({"run"}, start.newest + 1)
-    assert not changed_since(database, later.newest)

@@ -95,7 +95,7 @@ def test_a_rename_keeps_uids_and_history_and_the_next_apply_finds_nothing_to_do(
     )
     assert put(database, renamed) is not None
     assert load_blueprint(database).datasets["raw.orders"].uid == uid
-    assert [(edit.key_before, edit.key) for edit in history_of(database, uid)] == [
+    assert [(edit.change.key_before, edit.change.key) for edit in history_of(database, uid)] == [
         ("bronze.orders", "raw.orders"),
         (None, "bronze.orders"),
     ]
@@ -117,9 +117,9 @@ def test_pruning_removes_what_the_document_does_not_name_and_says_so(database: D
     del body["schedules"], body["datasets"]["bronze.orders"]["quality"]
     made = put(database, Blueprint.model_validate(body), prune=True)
     assert made is not None
-    assert {(edit.kind, edit.key, edit.after is None) for edit in edits_of(database, made.number)} == {
-        ("dataset", "bronze.orders", False),
-        ("schedule", "orders_daily", True),
+    assert {(each.change.kind, each.change.key, each.change.action) for each in edits_of(database, made.number)} == {
+        ("dataset", "bronze.orders", "changed"),
+        ("schedule", "orders_daily", "deleted"),
     }
     assert load_blueprint(database).schedules == {}
     assert verify_chain(database) == 2
