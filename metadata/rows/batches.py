@@ -249,9 +249,13 @@ def taken(dataset_key: str, batch: Batch) -> PilothouseError:
 def unsettled_work(database: Database, run_id: str, task_uid: str) -> list[Batch]:
     """Batches that a run's task has written in tries that were never recorded as a success, oldest first.
 
-    A process may die between the close of its batch and the end of its task: what such a try wrote is not done again.
+    A process may die between the close of its batch and the end of its task: what such a try wrote is not done again,
+    unless everything is to be: then only what the present attempt has begun counts.
     """
     with database.read() as connection:
+        attempt = connection.execute(
+            select(tables.run.c.again, tables.run.c.started_at).where(tables.run.c.id == run_id)
+        ).first()
         success = connection.execute(
             select(func.max(tables.task_run.c.ended_at)).where(
                 tables.task_run.c.run_id == run_id,
@@ -266,6 +270,8 @@ def unsettled_work(database: Database, run_id: str, task_uid: str) -> list[Batch
         ]
         if success is not None:
             wanted.append(tables.batch.c.opened_at > success)
+        if attempt is not None and attempt.again == "all" and attempt.started_at is not None:
+            wanted.append(tables.batch.c.opened_at > attempt.started_at)
         rows = connection.execute(select(tables.batch).where(*wanted).order_by(tables.batch.c.sequence)).mappings()
         return [_to_batch(row) for row in rows]
 

@@ -22,6 +22,7 @@ from metadata.intents import Bounds, FileIdentity, Intent, Mark, PinnedInput
 from metadata.rows import batches, consumption
 from metadata.states import BatchState, State
 from metadata.values import utc_now
+from tests.metadata.rows import add_run
 from tests.metadata.rows import batch_state
 
 HASH = "0" * 64
@@ -191,6 +192,24 @@ def test_an_owner_lives_while_it_beats(store: Database) -> None:
     assert [one.sequence for one in batches.unsettled_work(store, "r", "uid of task")] == [2]
     set_task(ended_at=utc_now())
     assert batches.unsettled_work(store, "r", "uid of task") == []
+
+
+@pytest.mark.parametrize(("mode", "counted"), [("failed", [1, 2]), ("all", [2])])
+def test_what_a_lost_try_has_written_counts_unless_all_is_to_be_done_again(
+    store: Database, mode: str, counted: list[int]
+) -> None:
+    _, run = add_run(store, "p", "p", State.RUNNING)
+
+    def set_run(**values: Any) -> None:
+        with store.write() as link:
+            link.execute(update(tables.run).values(**values))
+
+    write(store, "d", by=owner(run=run))
+    assert [one.sequence for one in batches.unsettled_work(store, run, "uid of task")] == [1]
+    set_run(attempt=2, again=mode, started_at=utc_now())
+    assert [one.sequence for one in batches.unsettled_work(store, run, "uid of task")] == counted[:-1]
+    write(store, "d", by=owner(run=run))
+    assert [one.sequence for one in batches.unsettled_work(store, run, "uid of task")] == counted
 
 
 def test_held_batches_are_passed_over_until_released(store: Database) -> None:
