@@ -22,8 +22,7 @@ from metadata.intents import Bounds, FileIdentity, Intent, Mark, PinnedInput
 from metadata.rows import batches, consumption
 from metadata.states import BatchState, State
 from metadata.values import utc_now
-from tests.metadata.rows import add_run
-from tests.metadata.rows import batch_state
+from tests.metadata.rows import add_run, batch_state
 
 HASH = "0" * 64
 AS_OF = datetime(2024, 1, 2, tzinfo=UTC)
