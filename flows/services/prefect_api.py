@@ -60,10 +60,6 @@ class PrefectApi:
         """Create, or ask with a filter; None when there is nothing at `path` (404)."""
         return self._write("POST", path, body)
 
-    def patch(self, path: str, body: Mapping[str, Any]) -> Any:
-        """Change; None when there is nothing at `path` (404)."""
-        return self._write("PATCH", path, body)
-
     def delete(self, path: str) -> None:
         """Delete; nothing happens when there is nothing at `path`."""
         self._write("DELETE", path, None)

@@ -37,8 +37,6 @@ from metadata.rows.models import ModelVersion, versions
 from metadata.rows.outcomes import measured_before
 from metadata.tasks.monitor import MonitorTask
 
-Counted = Mapping[str, Mapping[str, Slice]]
-
 
 @dataclass(frozen=True)
 class _Measured:

@@ -62,7 +62,6 @@ class ModelHealth:
 
     model: ModelRow
     measured: float | None
-    measured_until: datetime | None
     drift: tuple[float, ...]
     monitors: tuple[str, ...]
 
@@ -191,7 +190,6 @@ def _health(connection: Connection, model: ModelRow) -> ModelHealth:
     return ModelHealth(
         model=model,
         measured=measured.value if measured else None,
-        measured_until=measured.window_end if measured else None,
         drift=tuple(float(row.worst) for row in reversed(drift)),
         monitors=tuple(row.key for row in watching),
     )
