@@ -2,7 +2,7 @@
 
 Figures are doubles, and so are whole numbers in a rule (CEL does not calculate across types). An input that is missing
 or not a number is found before CEL is asked, because to CEL `missing || true` is true. It is excused where the rule
-itself asks for it, by `x == null`, `x != null` or `has(x.y)`.
+itself asks for it, by `x == null`, `x != null`, `has(x.y)` or `"y" in x`.
 """
 
 from __future__ import annotations
@@ -247,6 +247,10 @@ class _Reader:
         compared = compared or (self.word(index - 1) in ("==", "!=") and self.word(index - 2) == "null")
         if compared or (self.open and self.open[-1][0] == "has"):
             self.excused.add(found)
+        if self.word(index - 1) == "in" and index > 1 and self.tokens[index - 2][0] == "string":
+            member = (*found, str(ast.literal_eval(self.word(index - 2))))
+            self.paths.append(member)
+            self.excused.add(member)
         return at - index
 
 

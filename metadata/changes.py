@@ -12,6 +12,7 @@ from metadata.definitions import content, json_text
 from metadata.errors import PilothouseError
 from metadata.kinds import SECTIONS, Blueprint, Definition, Pipeline
 from metadata.references import with_new_keys
+from metadata.rule_names import refuse_stale_names
 
 Action = Literal["created", "changed", "renamed", "deleted"]
 
@@ -58,9 +59,11 @@ class ChangeSet:
 def diff(current: Blueprint, wanted: Blueprint, prune: bool = False) -> ChangeSet:
     """What applying the document `wanted` to `current` does. What it does not name is kept, unless `prune` is given.
 
-    Raises PilothouseError PH304 when two definitions, or two tasks of a pipeline, say that they were the same one.
+    Raises PilothouseError PH304 when two definitions, or two tasks of a pipeline, say that they were the same one, and
+    PH340 when a rule that is kept names what is renamed.
     """
     merged = _merge(current, wanted, prune)
+    refuse_stale_names(current, wanted, merged)
     old = {value.uid: (kind, key, value) for kind, key, value in current}
     changes = list(_differences(old, merged))
     kept = {value.uid for _, _, value in merged}

@@ -31,6 +31,8 @@ NAN = math.nan
         ("champion == null || champion.roc_auc < 0.5", {"champion": None}, "yes"),
         ("champion == null || champion.roc_auc < 0.5", {"champion": {"roc_auc": 0.6}}, "no"),
         ("has(p.x) && p.x > 1", {"p": {}}, "no"),
+        ("'x' in p", {"p": {"y": 1}}, "no"),
+        ("'x' in p && p.x > 1", {"p": {"x": 3, "y": 1}}, "yes"),
         ("has(p.x) && p.x > 1", {"p": {"x": 3}}, "yes"),
         ('tasks["retrain m"].trained == 1.0', {"tasks": {"retrain m": {"trained": 1}}}, "yes"),
         ('decisions["a"] || decisions["b"]', {"decisions": {"a": False, "b": True}}, "yes"),

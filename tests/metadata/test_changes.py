@@ -112,6 +112,59 @@ def test_a_renamed_task_keeps_its_uid_and_a_new_one_gets_its_own() -> None:
     ]
 
 
+def guarded(when: str, **decision: Any) -> dict[str, Any]:
+    """The orders document with a guard on `predict`, and a second rule that is asked beside the first."""
+    body = orders_document()
+    rule = body["decisions"]["retrain"]
+    body["decisions"] = {"retrain": rule, "warn": {**rule, "then": {"alert": "info"}, **decision}}
+    tasks = body["pipelines"]["orders"]["tasks"]
+    tasks["decide"]["decisions"] = ["retrain", "warn"]
+    tasks["predict"]["when"] = when
+    return body
+
+
+@pytest.mark.parametrize(
+    ("when", "renames"),
+    [
+        ("decisions.retrain", {"decisions": {"again": "retrain"}}),
+        ('decisions["warn"] == true', {"decisions": {"warn": "retrain", "tell": "warn"}}),
+        ('"retrain" in decisions', {"decisions": {"again": "retrain"}}),
+        ('tasks["compare returns"].better == 1.0', {"models": {"refunds": "returns"}}),
+    ],
+    ids=["renamed", "in a chain", "looked for", "task made for a model"],
+)
+def test_a_kept_guard_that_names_what_is_renamed_is_refused(when: str, renames: dict[str, dict[str, str]]) -> None:
+    body = guarded(when)
+    current = applied(document(**body))
+    entries = {
+        section: {key: {**body[section][was], "was": was} for key, was in pairs.items()}
+        for section, pairs in renames.items()
+    }
+    with pytest.raises(PilothouseError, match="PH340 pipeline orders: when of predict"):
+        diff(current, document(**entries))
+    named = document(**entries, pipelines=body["pipelines"])
+    assert diff(current, named), "the document that holds the guard says what it means"
+
+
+def test_a_kept_guard_that_names_nothing_renamed_stays() -> None:
+    body = guarded("decisions.retrain")
+    renamed = document(decisions={"tell": {**body["decisions"]["warn"], "was": "warn"}})
+    kept = diff(applied(document(**body)), renamed).blueprint.pipelines["orders"].tasks
+    assert kept["predict"].when == "decisions.retrain"
+    assert kept["decide"].model_dump()["decisions"] == ("retrain", "tell")
+
+
+def test_a_kept_decision_that_holds_a_renamed_task_is_refused() -> None:
+    body = guarded("true", then={"hold": "predict"})
+    current = applied(document(**body))
+    tasks = body["pipelines"]["orders"]["tasks"]
+    tasks["hand_over"] = {**tasks.pop("predict"), "was": "predict"}
+    with pytest.raises(PilothouseError, match=r"PH340 decision warn: then\.hold.*hand_over"):
+        diff(current, document(pipelines=body["pipelines"]))
+    body["decisions"]["warn"]["then"] = {"hold": "hand_over"}
+    assert diff(current, document(**body)).blueprint.decisions["warn"].then.hold == "hand_over"
+
+
 def test_keys_may_move_in_a_chain() -> None:
     current = applied(document(datasets={"a": {"owner": "first"}, "b": {"owner": "second"}}))
     moved = document(datasets={"b": {"was": "a", "owner": "first"}, "c": {"was": "b", "owner": "second"}})

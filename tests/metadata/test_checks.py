@@ -152,6 +152,7 @@ PROVOKED: list[tuple[str, dict[str, Any], str, str]] = [
     ("PH171", {"decisions/retrain/when": "psi.amonut > 1"}, "psi.amonut", "amount?"),
     ("PH171", {f"{TASKS}/train/when": 'decisions["retrian"]'}, "decisions.retrian", "retrain?"),
     ("PH171", {f"{TASKS}/train/when": "tasks.claen.rows > 0"}, "tasks.claen", "clean?"),
+    ("PH171", {f"{TASKS}/train/when": "'claen' in tasks"}, "tasks.claen", "clean?"),
 ]  # fmt: skip
 
 
