@@ -9,11 +9,11 @@ from contextvars import ContextVar
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, select, update
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InterfaceError, OperationalError, StatementError
 from sqlalchemy.pool import NullPool
 
 from metadata import tables
-from metadata.errors import ServiceDownError, UsageError
+from metadata.errors import PilothouseError, ServiceDownError, UsageError
 from metadata.settings import Settings
 
 _patience: ContextVar[float] = ContextVar("patience", default=30.0)
@@ -80,12 +80,26 @@ def next_change(connection: Connection) -> int:
 def _explained() -> Iterator[None]:
     try:
         yield
-    except OperationalError as error:
+    except StatementError as error:
         raise _fault(error) from error
 
 
-def _fault(error: OperationalError) -> ServiceDownError:
-    text = str(error.orig)
+def _fault(error: StatementError) -> PilothouseError:
+    """Whatever a driver raises, in our words: the database is away, is damaged, or refuses a statement."""
+    text = str(error.orig or error)
+    lost = isinstance(error, DBAPIError) and error.connection_invalidated
+    wrong = getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR  # a statement; called operational too
+    if lost or (isinstance(error, OperationalError | InterfaceError) and not wrong):
+        return _away(text)
+    if type(error) is DatabaseError:
+        cause, remedy = "it is damaged, or no database", "restore a backup of it"
+        return PilothouseError("PH335", "metadata database", cause, remedy, detail=text)
+    said = text.strip().partition("\n")[0][:200]
+    remedy = "nothing was written; run pilothouse db upgrade if its schema is behind, else mend the value that it names"
+    return PilothouseError("PH334", "metadata database", f"it refuses a statement: {said}", remedy, detail=text)
+
+
+def _away(text: str) -> ServiceDownError:
     if "locked" in text:
         cause = f"another process has kept it locked for {_patience.get():g} s"
         remedy = "end what holds it (fuser names it by the file metadata.db), then try again; nothing was written"

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DatabaseError
 
 from metadata.database import Database
 from metadata.errors import PilothouseError
@@ -65,15 +64,10 @@ def configuration() -> Config:
 
 def _version(database: Database) -> str | None:
     """Version of the schema, None when there is none yet. Raises PH302 for a version that this program lacks."""
-    try:
-        with database.read() as connection:
-            if not inspect(connection).has_table("alembic_version"):
-                return None
-            version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    except DatabaseError as error:
-        raise PilothouseError(
-            "PH335", "metadata database", "it is damaged, or no database", "restore a backup of it", detail=str(error)
-        ) from error
+    with database.read() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     if version is not None and version not in VERSIONS:
         raise _misfit(version, "upgrade this program, or name another database by PILOTHOUSE_DATABASE_URL")
     return None if version is None else str(version)

@@ -1,4 +1,4 @@
-"""The embedded database when others hold it, or its disk does not take what is written."""
+"""What is wrong with a database, in our words: held by others, its disk full, its server away, a statement refused."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import insert, text
 
+from metadata import tables
 from metadata.database import Database, next_change, waiting_at_most
-from metadata.errors import ServiceDownError
+from metadata.errors import PilothouseError, ServiceDownError
 from metadata.migrations import upgrade
 from metadata.settings import Settings
 
@@ -42,6 +44,33 @@ def test_a_lock_is_waited_for_as_long_as_the_caller_has_patience(embedded: Datab
 def test_a_disk_that_takes_no_more_is_told_and_nothing_is_written(embedded: Database) -> None:
     assert _in_a_process(lambda: _write_much(embedded)) == 0
     with embedded.write() as connection:
+        assert next_change(connection) == 1
+
+
+@pytest.mark.parametrize("statement", ["SELECT nothing FROM run", "SELECT * FROM nothing", "SELECT 1 FROM", "no SQL"])
+def test_a_statement_that_is_refused_is_no_server_that_is_away(database: Database, statement: str) -> None:
+    with pytest.raises(PilothouseError, match="PH334") as refused, database.read() as connection:
+        connection.execute(text(statement))
+    assert not isinstance(refused.value, ServiceDownError)
+
+
+def test_a_value_that_is_refused_is_told_and_nothing_is_written(database: Database) -> None:
+    with pytest.raises(PilothouseError, match="PH334.*refuses a statement"), database.write() as connection:
+        next_change(connection)
+        connection.execute(insert(tables.counter).values(id=1, value=7))
+    with database.write() as connection:
+        assert next_change(connection) == 1
+
+
+def test_a_server_that_ends_the_connection_is_away_and_then_there_again(database: Database) -> None:
+    if database.url.startswith("sqlite"):
+        pytest.skip("there is no server")
+    with pytest.raises(ServiceDownError, match="PH301"), database.write() as connection:
+        mine = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+        with database.read() as other:
+            other.execute(text("SELECT pg_terminate_backend(:mine)"), {"mine": mine})
+        next_change(connection)
+    with database.write() as connection:
         assert next_change(connection) == 1
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from sqlalchemy import insert, select
-from sqlalchemy.exc import IntegrityError
 
 from metadata.database import Database
 from metadata.definitions import LAYOUTS, content, definition, from_rows, reference, to_rows, write_rows
+from metadata.errors import PilothouseError
 from metadata.kinds import KIND_MODELS, Dataset, Definition
 from metadata.references import references, with_new_keys
 from metadata.tables import metadata
@@ -69,7 +69,7 @@ def test_a_new_task_kind_needs_no_new_column() -> None:
 
 
 def test_a_reference_to_nothing_is_refused_by_the_database(database: Database) -> None:
-    with pytest.raises(IntegrityError), database.write() as connection:
+    with pytest.raises(PilothouseError, match="PH334"), database.write() as connection:
         connection.execute(insert(reference).values(from_uid="x", path="p", to_uid="nothing"))
 
 
