@@ -10,9 +10,10 @@ from typing import Any
 from metadata.errors import Fault
 from metadata.rows.runs import Run
 from metadata.states import State
+from metadata.values import storable
 
 SILENCE = timedelta(seconds=45)
-"""Time without a sign of life after which a run that Prefect calls running is ended: a beat is due each 5 s."""
+"""Time without a sign of life after which a run is ended that has a process, says Prefect: a beat is due each 5 s."""
 _ENDED = ("COMPLETED", "CRASHED", "FAILED")
 """How Prefect says that a flow has ended by itself; of one that is to be cancelled, interrupted, it says CRASHED."""
 
@@ -34,10 +35,9 @@ def judge(run: Run, flow_run: Mapping[str, Any] | None, now: datetime) -> Verdic
     """
     if flow_run is None:
         return _lost(run, "the orchestrator does not know it any more")
-    kind, name = flow_run["state"]["type"], flow_run["state"]["name"]
-    message = _one_line(flow_run["state"].get("message"))
-    if kind == "RUNNING":
-        return _silent(run, now)
+    kind, message = flow_run["state"]["type"], _one_line(flow_run["state"].get("message"))
+    if kind == "CANCELLING":
+        return _cancelling(run, message, _silence(run, flow_run, now))
     if kind == "CANCELLED" or (kind in _ENDED and run.cancel_requested):
         return Verdict(State.CANCELLED, run.state_detail if run.cancel_requested else message)
     if kind == "CRASHED":
@@ -46,13 +46,18 @@ def judge(run: Run, flow_run: Mapping[str, Any] | None, now: datetime) -> Verdic
         return Verdict(State.FAILED, message, _fault(run, message or "the flow failed before its first task"))
     if kind == "COMPLETED":
         return _lost(run, "its flow ended without saying how")
-    return None if run.cancel_requested else _waiting(kind, name, message, flow_run, now)
+    if run.cancel_requested:
+        return None
+    has_process = kind == "RUNNING" or (kind == "PENDING" and flow_run.get("infrastructure_pid"))
+    if has_process and (silence := _silence(run, flow_run, now)) >= SILENCE:
+        lost = _lost(run, _no_sign_of_life(silence))
+        return Verdict(lost.state, lost.detail, lost.fault, kill=True)
+    return None if kind == "RUNNING" else _waiting(kind, message, flow_run, now)
 
 
-def _waiting(kind: str, name: str, message: str, flow_run: Mapping[str, Any], now: datetime) -> Verdict | None:
+def _waiting(kind: str, message: str, flow_run: Mapping[str, Any], now: datetime) -> Verdict:
     """Scheduled, pending and paused: nothing executes."""
-    if kind == "CANCELLING":
-        return Verdict(State.CANCELLING, message)
+    name = flow_run["state"]["name"]
     if kind == "PAUSED":
         return Verdict(State.WAITING, message)
     if name == "AwaitingRetry":
@@ -67,13 +72,22 @@ def _waiting(kind: str, name: str, message: str, flow_run: Mapping[str, Any], no
     return Verdict(State.QUEUED, "waits for the worker")
 
 
-def _silent(run: Run, now: datetime) -> Verdict | None:
-    """A run that Prefect calls running, without a beat for too long: hung, or its host is gone."""
-    last = run.heartbeat_at or run.started_at
-    if run.state is not State.RUNNING or last is None or now - last < SILENCE:
-        return None
-    verdict = _lost(run, f"no sign of life for {int((now - last).total_seconds())} s")
-    return Verdict(verdict.state, verdict.detail, verdict.fault, kill=True)
+def _cancelling(run: Run, message: str, silence: timedelta) -> Verdict | None:
+    """Its worker ends its process within seconds; where none does, they are gone with their host."""
+    why = run.state_detail if run.cancel_requested else message
+    if silence >= SILENCE:
+        return Verdict(State.CANCELLED, "; ".join(filter(None, (why, _no_sign_of_life(silence)))))
+    return None if run.cancel_requested else Verdict(State.CANCELLING, message)
+
+
+def _silence(run: Run, flow_run: Mapping[str, Any], now: datetime) -> timedelta:
+    """Time since the last sign of life: a beat, or that its state has changed."""
+    signs = (run.heartbeat_at, run.started_at, datetime.fromisoformat(flow_run["state"]["timestamp"]))
+    return now - max(sign for sign in signs if sign is not None)
+
+
+def _no_sign_of_life(silence: timedelta) -> str:
+    return f"no sign of life for {int(silence.total_seconds())} s"
 
 
 def _lost(run: Run, cause: str) -> Verdict:
@@ -87,4 +101,4 @@ def _fault(run: Run, cause: str) -> Fault:
 
 def _one_line(text: str | None) -> str:
     """The first line of what Prefect says, short enough for a row."""
-    return (text or "").strip().partition("\n")[0][:300]
+    return storable((text or "").strip().partition("\n")[0][:300])

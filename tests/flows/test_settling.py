@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from flows.services.settling import SILENCE, judge
+from flows.services.settling import SILENCE, Verdict, judge
 from metadata.rows.runs import Run
 from metadata.states import State
 
@@ -20,9 +21,12 @@ def _run(**changes: Any) -> Run:
     return Run(**{**values, **changes})
 
 
-def _says(kind: str, name: str = "", message: str = "", due: datetime = NOW) -> dict[str, Any]:
-    state = {"type": kind, "name": name or kind.title(), "message": message}
-    return {"state": state, "expected_start_time": due.isoformat(), "next_scheduled_start_time": None}
+def _says(
+    kind: str, name: str = "", message: str = "", due: datetime = NOW, since: datetime = NOW, place: str | None = None
+) -> dict[str, Any]:
+    state = {"type": kind, "name": name or kind.title(), "message": message, "timestamp": since.isoformat()}
+    times = {"expected_start_time": due.isoformat(), "next_scheduled_start_time": None}
+    return {"state": state, "infrastructure_pid": place, **times}
 
 
 @pytest.mark.parametrize(
@@ -64,11 +68,42 @@ def test_running_is_the_flows_own_word_while_it_beats() -> None:
     assert judge(_run(), _says("RUNNING"), NOW) is None
 
 
-def test_a_running_run_that_is_silent_is_lost_and_ended() -> None:
-    run = _run(state=State.RUNNING, started_at=NOW - timedelta(hours=1), heartbeat_at=NOW - SILENCE)
-    verdict = judge(run, _says("RUNNING"), NOW)
+@pytest.mark.parametrize(
+    ("run", "says"),
+    [
+        (
+            _run(state=State.RUNNING, started_at=NOW - timedelta(hours=1), heartbeat_at=NOW - SILENCE),
+            _says("RUNNING", since=NOW - timedelta(hours=1)),
+        ),
+        (_run(state=State.RUNNING, started_at=NOW - SILENCE), _says("RUNNING", since=NOW - SILENCE)),
+        (_run(), _says("RUNNING", since=NOW - SILENCE)),
+        (_run(), _says("PENDING", since=NOW - SILENCE, place="elsewhere/1:1")),
+    ],
+)
+def test_a_run_with_a_process_that_is_silent_is_lost_and_ended(run: Run, says: dict[str, Any]) -> None:
+    verdict = judge(run, says, NOW)
     assert verdict is not None
-    assert (verdict.state, verdict.kill) == (State.LOST, True)
+    assert (verdict.state, verdict.kill, verdict.detail) == (State.LOST, True, "no sign of life for 45 s")
+
+
+def test_a_run_that_waits_for_a_process_may_wait_long() -> None:
+    verdict = judge(_run(), _says("PENDING", since=NOW - timedelta(hours=1)), NOW)
+    assert verdict is not None
+    assert verdict.state is State.QUEUED
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_cancelling_run_whose_host_is_gone_is_cancelled(asked: bool) -> None:
+    words = "cancelled by ada" if asked else "down"
+    begun = {"started_at": NOW - timedelta(hours=1), "heartbeat_at": NOW - SILENCE}
+    run = _run(state=State.CANCELLING, state_detail="cancelled by ada", cancel_requested=asked, **begun)
+    ended = judge(run, _says("CANCELLING", message="down", since=NOW - SILENCE), NOW)
+    assert ended == Verdict(State.CANCELLED, f"{words}; no sign of life for 45 s")
+    never_begun = _run(state=State.CANCELLING, state_detail="cancelled by ada", cancel_requested=asked)
+    assert judge(never_begun, _says("CANCELLING", message="down", since=NOW - SILENCE), NOW) == ended
+    for says, beat in ((NOW - SILENCE, NOW), (NOW, NOW - SILENCE)):
+        alive = judge(replace(run, heartbeat_at=beat), _says("CANCELLING", message="down", since=says), NOW)
+        assert alive is None if asked else alive == Verdict(State.CANCELLING, "down")
 
 
 def test_a_run_that_was_to_be_cancelled_is_cancelled_whatever_its_flow_made_of_it() -> None:
@@ -79,6 +114,12 @@ def test_a_run_that_was_to_be_cancelled_is_cancelled_whatever_its_flow_made_of_i
         verdict = judge(run, says, NOW)
         assert verdict is not None
         assert (verdict.state, verdict.detail) == (State.CANCELLED, "cancelled by ada")
+
+
+def test_a_message_that_no_database_takes_becomes_one_that_it_takes() -> None:
+    verdict = judge(_run(), _says("CRASHED", message="a\0b\udce9"), NOW)
+    assert verdict is not None
+    assert verdict.detail == "a\N{REPLACEMENT CHARACTER}b?"
 
 
 def test_a_long_message_becomes_one_line() -> None:
