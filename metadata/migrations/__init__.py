@@ -6,10 +6,11 @@ import fcntl
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, String, column, inspect, select, table, text
 from sqlalchemy.engine import make_url
 
 from metadata.database import Database
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 VERSIONS: tuple[str, ...] = ("0001",)
 """Every version of the schema, oldest first; the last one is what this program works with."""
+VERSION_TABLE = "pilothouse_version"
+"""Where the version stands. Alembic's own name for it is what MLflow and Prefect use, who may share the database."""
+EARLIER_TABLE = "alembic_version"
+"""Where the first programs kept it."""
 
 
 def ensure(database: Database) -> None:
@@ -35,21 +40,23 @@ def upgrade(database: Database, *, shared_ok: bool = True) -> bool:
     """Bring the schema to this program's version. False when it had it already.
 
     An embedded database is backed up first and upgraded under a file lock. Raises PilothouseError PH302 when the
-    version is not one that this program knows, or when a shared database is behind and `shared_ok` is not given.
+    version is not one that this program knows, or when a shared database is behind and `shared_ok` is not given; PH337
+    when tables of another program are called as ours.
     """
-    if _version(database) == VERSIONS[-1]:
+    before = _look(database)
+    if before.fits:
         return False
     path = _file(database)
     if path is None:
         if not shared_ok and not database.url.startswith("sqlite"):
-            raise _misfit(_version(database), "run pilothouse db upgrade, when nobody else works with it")
+            raise _misfit(before.words, "run pilothouse db upgrade, when nobody else works with it")
         return _migrate(database)
     with _locked(path):
-        version = _version(database)
-        if version == VERSIONS[-1]:
+        standing = _look(database)
+        if standing.fits:
             return False
-        if version is not None:
-            _back_up(path, version)
+        if standing.version is not None:
+            _back_up(path, standing.version)
         return _migrate(database)
 
 
@@ -62,20 +69,61 @@ def configuration() -> Config:
     return config
 
 
-def _version(database: Database) -> str | None:
-    """Version of the schema, None when there is none yet. Raises PH302 for a version that this program lacks."""
+@dataclass(frozen=True)
+class _Standing:
+    """The version of a schema, None when there is none yet, and whether it stands in `EARLIER_TABLE`."""
+
+    version: str | None
+    earlier: bool = False
+
+    @property
+    def fits(self) -> bool:
+        return self.version == VERSIONS[-1] and not self.earlier
+
+    @property
+    def words(self) -> str:
+        if self.version is None:
+            return "it has no tables yet"
+        return f"its schema is {'an early' if self.earlier else 'of'} version {self.version}"
+
+
+def _look(database: Database) -> _Standing:
     with database.read() as connection:
-        if not inspect(connection).has_table("alembic_version"):
-            return None
-        version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    if version is not None and version not in VERSIONS:
-        raise _misfit(version, "upgrade this program, or name another database by PILOTHOUSE_DATABASE_URL")
-    return None if version is None else str(version)
+        return _standing(connection)
 
 
-def _misfit(version: str | None, remedy: str) -> PilothouseError:
-    has = "it has no tables yet" if version is None else f"its schema is version {version}"
-    return PilothouseError("PH302", "metadata database", f"{has}; this program works with {VERSIONS[-1]}", remedy)
+def _standing(connection: Connection) -> _Standing:
+    """What is there. Raises PH302 for a version that this program lacks, PH337 for tables of another program."""
+    found = inspect(connection)
+    if found.has_table(VERSION_TABLE):
+        version = next(iter(_versions(connection, VERSION_TABLE)), None)
+        if version is not None and version not in VERSIONS:
+            there = f"its schema is of version {version}"
+            raise _misfit(there, "upgrade this program, or name another database by PILOTHOUSE_DATABASE_URL")
+        return _Standing(version)
+    from metadata import definitions  # whose tables are looked for only in a database that is not known
+
+    ours = set(definitions.definition.metadata.tables) & set(found.get_table_names())
+    if ours and found.has_table(EARLIER_TABLE):
+        versions = _versions(connection, EARLIER_TABLE)
+        if len(versions) == 1 and versions[0] in VERSIONS:
+            return _Standing(versions[0], earlier=True)
+    if ours:
+        raise PilothouseError(
+            "PH337",
+            "metadata database",
+            f"another program keeps tables in it that are called as ours: {', '.join(sorted(ours))}",
+            "name a database of its own by PILOTHOUSE_DATABASE_URL, or a schema: ?options=-csearch_path%3Dpilothouse",
+        )
+    return _Standing(None)
+
+
+def _versions(connection: Connection, name: str) -> list[str]:
+    return list(connection.execute(select(column("version_num", String)).select_from(table(name))).scalars())
+
+
+def _misfit(there: str, remedy: str) -> PilothouseError:
+    return PilothouseError("PH302", "metadata database", f"{there}; this program works with {VERSIONS[-1]}", remedy)
 
 
 def _migrate(database: Database) -> bool:
@@ -83,8 +131,12 @@ def _migrate(database: Database) -> bool:
 
     with database.write() as connection:
         _one_at_a_time(connection)
+        standing = _standing(connection)
         config = configuration()
         config.attributes["connection"] = connection
+        if standing.earlier:
+            connection.execute(text(f"DROP TABLE {EARLIER_TABLE}"))
+            command.stamp(config, str(standing.version))
         command.upgrade(config, "head")
     return True
 

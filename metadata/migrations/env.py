@@ -8,6 +8,7 @@ from alembic import context
 from alembic.autogenerate.api import AutogenContext
 
 from metadata import definitions, tables
+from metadata.migrations import VERSION_TABLE
 
 
 def render_item(kind: str, item: Any, _context: AutogenContext) -> str | Literal[False]:
@@ -20,6 +21,7 @@ def render_item(kind: str, item: Any, _context: AutogenContext) -> str | Literal
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=definitions.definition.metadata,
+    version_table=VERSION_TABLE,
     render_as_batch=True,
     render_item=render_item,
     compare_type=True,

@@ -12,7 +12,7 @@ from sqlalchemy import delete, text, update
 
 from metadata import migrations
 from metadata.database import Database
-from metadata.migrations import VERSIONS
+from metadata.migrations import VERSION_TABLE, VERSIONS
 from metadata.tables import counter, metadata
 from tests.metadata.postgres import Postgres, PostgresMissingError
 
@@ -71,7 +71,7 @@ def _empty(database: Database) -> None:
             if table is not counter:
                 connection.execute(delete(table))
         connection.execute(update(counter).values(value=0))
-        connection.execute(text("UPDATE alembic_version SET version_num = :newest"), {"newest": VERSIONS[-1]})
+        connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = :newest"), {"newest": VERSIONS[-1]})
 
 
 @pytest.fixture(params=BACKENDS)

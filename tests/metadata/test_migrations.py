@@ -21,18 +21,18 @@ from sqlalchemy import inspect, select, text
 from metadata import definitions, migrations, tables
 from metadata.database import Database, next_change
 from metadata.errors import PilothouseError
-from metadata.migrations import VERSIONS, configuration, ensure, upgrade
+from metadata.migrations import EARLIER_TABLE, VERSION_TABLE, VERSIONS, configuration, ensure, upgrade
 
 
 def set_version(database: Database, version: str) -> None:
     with database.write() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = :version"), {"version": version})
+        connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = :version"), {"version": version})
 
 
 def test_migrations_make_exactly_the_tables_that_the_program_works_with(empty_database: Database) -> None:
     assert upgrade(empty_database)
     with empty_database.read() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "version_table": VERSION_TABLE})
         assert compare_metadata(context, definitions.definition.metadata) == []
 
 
@@ -58,6 +58,74 @@ def test_a_version_of_a_newer_program_is_refused(database: Database) -> None:
     for act in (ensure, upgrade):
         with pytest.raises(PilothouseError, match=r"PH302.*9999"):
             act(database)
+
+
+def keep_as_the_first_programs_did(database: Database) -> None:
+    with database.write() as connection:
+        connection.execute(text(f"DROP TABLE {VERSION_TABLE}"))
+        connection.execute(text(f"CREATE TABLE {EARLIER_TABLE} (version_num VARCHAR(32) NOT NULL)"))
+        connection.execute(text(f"INSERT INTO {EARLIER_TABLE} VALUES (:first)"), {"first": VERSIONS[0]})
+
+
+def versions(database: Database, table: str) -> list[str] | None:
+    with database.read() as connection:
+        there = inspect(connection).has_table(table)
+        return list(connection.execute(text(f"SELECT version_num FROM {table}")).scalars()) if there else None
+
+
+def test_a_version_that_stands_where_the_first_programs_kept_it_moves(empty_database: Database) -> None:
+    upgrade(empty_database)
+    with empty_database.write() as connection:
+        next_change(connection)
+    keep_as_the_first_programs_did(empty_database)
+    if not empty_database.url.startswith("sqlite"):
+        with pytest.raises(PilothouseError, match=r"PH302.*early version 0001.*pilothouse db upgrade"):
+            ensure(empty_database)
+    assert upgrade(empty_database)
+    assert not upgrade(empty_database)
+    assert versions(empty_database, EARLIER_TABLE) is None
+    assert versions(empty_database, VERSION_TABLE) == [VERSIONS[-1]]
+    with empty_database.read() as connection:
+        assert connection.execute(select(tables.counter.c.value)).scalars().all() == [1]
+
+
+def test_the_tables_of_another_program_stay_as_they_are(empty_database: Database) -> None:
+    with empty_database.write() as connection:
+        for statement in (
+            f"CREATE TABLE {EARLIER_TABLE} (version_num VARCHAR(32) NOT NULL)",
+            f"INSERT INTO {EARLIER_TABLE} VALUES ('1b49d398cd23')",
+            "CREATE TABLE experiments (experiment_id INTEGER)",
+        ):
+            connection.execute(text(statement))
+    assert upgrade(empty_database)
+    assert not upgrade(empty_database)
+    assert versions(empty_database, EARLIER_TABLE) == ["1b49d398cd23"]
+    assert versions(empty_database, VERSION_TABLE) == [VERSIONS[-1]]
+
+
+def test_a_database_in_which_another_program_has_tables_called_as_ours_is_refused(empty_database: Database) -> None:
+    with empty_database.write() as connection:
+        connection.execute(text("CREATE TABLE task_run (id INTEGER)"))
+        connection.execute(text(f"CREATE TABLE {EARLIER_TABLE} (version_num VARCHAR(32) NOT NULL)"))
+    with pytest.raises(PilothouseError, match=r"PH337.*called as ours: task_run"):
+        upgrade(empty_database)
+    with empty_database.read() as connection:
+        assert set(inspect(connection).get_table_names()) == {"task_run", EARLIER_TABLE}
+
+
+def test_a_schema_of_its_own_keeps_us_apart_from_another_program(empty_database: Database) -> None:
+    if empty_database.url.startswith("sqlite"):
+        pytest.skip("SQLite has no schemas")
+    with empty_database.write() as connection:
+        connection.execute(text("CREATE TABLE task_run (id INTEGER)"))
+        connection.execute(text("CREATE SCHEMA pilothouse"))
+    apart = Database(f"{empty_database.url}&options=-csearch_path%3Dpilothouse")
+    assert upgrade(apart)
+    assert not upgrade(apart)
+    apart.close()
+    with empty_database.read() as connection:
+        assert inspect(connection).get_table_names() == ["task_run"]
+        assert "run" in inspect(connection).get_table_names("pilothouse")
 
 
 def test_ensure_makes_an_embedded_database_and_refuses_a_shared_one(empty_database: Database) -> None:
@@ -86,7 +154,7 @@ def test_an_embedded_database_is_backed_up_before_it_is_upgraded(
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
     with sqlite3.connect(backup) as copy:
         assert copy.execute("SELECT value FROM counter").fetchall() == [(3,)]
-        assert copy.execute("SELECT version_num FROM alembic_version").fetchall() == [(VERSIONS[-1],)]
+        assert copy.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchall() == [(VERSIONS[-1],)]
 
 
 def test_a_file_that_is_no_database_is_told_and_left_alone(tmp_path: Path) -> None:
