@@ -26,6 +26,7 @@ from console.screens.base import BaseScreen  # noqa: E402
 from console.session import Session, open_session  # noqa: E402
 from console.store import Answered, Glance, Looked, Ticked  # noqa: E402
 from console.widgets.chrome import Service, stand  # noqa: E402
+from metadata.errors import Fault  # noqa: E402
 from metadata.settings import Settings  # noqa: E402
 from metadata.settings import settings as read_settings  # noqa: E402
 from metadata.values import utc_now  # noqa: E402
@@ -37,6 +38,12 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 1.0
 PATIENCE_SECONDS = 4.0
 """Time without an answer of the database after which it counts as away."""
+SILENT = Fault(
+    code="PH301",
+    thing="metadata database",
+    cause=f"it has not answered for {PATIENCE_SECONDS:g} s",
+    remedy="it is asked again and again; if this stays, end what holds it, or look at its disk or server",
+)
 
 
 class PilothouseApp(App[None]):
@@ -61,6 +68,7 @@ class PilothouseApp(App[None]):
         self._start = start
         self._asked_at = self._answered_at = utc_now()
         self._pending: set[str] = set()
+        self._opened = False
         for one in (theme.PILOTHOUSE, theme.TERMINAL):
             self.register_theme(one)
         self.theme = theme.TERMINAL.name if plain else theme.PILOTHOUSE.name
@@ -122,38 +130,44 @@ class PilothouseApp(App[None]):
         if "glance" not in self._pending:
             self._pending.add("glance")
             self._asked_at = utc_now()
-            store.read(self, "glance", _glance)
+            store.read(self, "glance", _glance if self._opened else _first_glance)
         elif (utc_now() - self._asked_at).total_seconds() > PATIENCE_SECONDS:
-            self._stand(database="down")
+            self._database_is_away(SILENT)
         if "services" not in self._pending:
             self._pending.add("services")
-            store.act(self, "services", _look_at_services)
+            store.watch(self, "services", _look_at_services)
         self._tell(Ticked())
 
     def on_answered(self, message: Answered) -> None:
         """A look came back."""
         self._pending.discard(message.job)
+        fault = message.fault
         if message.job == "opened":
+            self._opened = fault is None
             self._begin()
-        if message.job == "glance":
-            if message.fault is not None:
-                self._stand(database="down", detail=message.fault.cause)
-            else:
-                self._glanced(message.value)
-        elif message.job == "things" and message.fault is None:
+        if message.job == "glance" and fault is not None:
+            self._database_is_away(fault)
+        elif message.job == "glance":
+            self._glanced(message.value)
+        elif message.job == "things" and fault is None:
             self.session.things = message.value
-        elif message.job == "services" and message.fault is None:
+        elif message.job == "services" and fault is None:
             self._stand(services=message.value)
-        elif message.fault is not None:
-            self._tell(Looked(fault=message.fault))
+        elif message.job in ("services", "started"):
+            self._tell(Looked(job=message.job, fault=fault))
 
     def _glanced(self, seen: Glance) -> None:
-        self._answered_at = seen.at
+        self._opened, self._answered_at = True, seen.at
         self._stand(database="up", running=seen.running, waiting=seen.waiting)
+        self._tell(Looked(job="database"))
         if seen.change != self.session.change:
             self.session.change = seen.change
             self.session.store.read(self, "things", _things)
             self._tell(Looked(changed=True))
+
+    def _database_is_away(self, fault: Fault) -> None:
+        self._stand(database="down", detail=fault.cause)
+        self._tell(Looked(job="database", fault=fault))
 
     def _stand(self, **news: Any) -> None:
         self.session.standing = stand(self.session.standing, self._answered_at, **news)
@@ -194,6 +208,11 @@ def _glance(database: Database) -> Glance:
     from console import watch
 
     return watch.glance(database)
+
+
+def _first_glance(database: Database) -> Glance:
+    _open(database)
+    return _glance(database)
 
 
 def _things(database: Database) -> list[Thing]:

@@ -13,15 +13,17 @@ Thing = tuple[str, str, Place]
 
 def candidates(things: Sequence[Thing]) -> list[str]:
     """All that can be typed after `:`, screens first."""
-    return [*TABS, "quit", *(f"{kind} {name}" for kind, name, _ in things)]
+    return [*TABS, "services", "quit", *(f"{kind} {name}" for kind, name, _ in things)]
 
 
 def find(typed: str, things: Sequence[Thing]) -> Place | str:
-    """The place of what was typed; `quit`; or the words that say why there is none, with the nearest name."""
+    """The place of what was typed; `quit` or `services`; or why there is none, with the nearest name."""
     words = typed.split(None, 1)
     head, rest = words[0].lower(), words[1].strip() if len(words) > 1 else ""
     if head in ("q", "quit", "exit"):
         return "quit"
+    if head == "services":
+        return head
     screens = [tab for tab in TABS if tab.startswith(head)]
     if not rest and len(screens) == 1:
         return Place(screens[0])

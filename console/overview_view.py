@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -10,7 +11,9 @@ from textual.content import Content
 
 from console.chosen import Chosen
 from console.jump import definition_place
+from console.mending import START
 from console.places import Place
+from console.service_view import cause_of
 from console.text import (
     SIGNS,
     Sign,
@@ -28,6 +31,7 @@ from console.text import (
     state_of,
     styled,
 )
+from console.widgets.chrome import Service
 from console.widgets.rows import Column, Row, Section
 from metadata.states import State
 
@@ -70,14 +74,16 @@ class Subject:
     chosen: Chosen
     lineage: str
     name: str
+    service: bool = False
 
 
-def sections(seen: Overview, now: datetime, width: int) -> list[Section]:
-    """The four sections, what needs a person first."""
+def sections(seen: Overview, now: datetime, width: int, missing: Sequence[Service] = ()) -> list[Section]:
+    """The four sections, what needs a person first, and before all else the services that are `missing`."""
+    needed = [*map(_missing, missing), *map(_attention, seen.attention)]
     attention = Section(
         ATTENTION,
-        [_attention(one) for one in seen.attention],
-        f"ATTENTION {len(seen.attention) or ''}".rstrip(),
+        needed,
+        f"ATTENTION {len(needed) or ''}".rstrip(),
         "Nothing needs you. Failed runs, holds, alerts and stale data appear here.",
     )
     pipelines = Section(
@@ -99,6 +105,19 @@ def sections(seen: Overview, now: datetime, width: int) -> list[Section]:
         "No models yet. A task of kind train makes one.",
     )
     return [attention, pipelines, models, freshness]
+
+
+def _missing(one: Service) -> Row:
+    sign = SIGNS[State.FAILED]
+    return Row(
+        f"service {one.name}",
+        (
+            joined((f"{sign} ", sign.tone), (one.name, "strong"), (" is down", "")),
+            plain(cause_of(one)),
+            joined((f"{START} ", "key"), "start"),
+        ),
+        value=Subject(Chosen(), "", one.name, service=True),
+    )
 
 
 def _attention(one: Attention) -> Row:

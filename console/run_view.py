@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from textual.content import Content
 
+from console.mending import START, keys_for
+from console.places import Place
+from console.service_view import WHAT, cause_of, waits_for
 from console.text import (
     SIGNS,
     as_of,
     counted,
-    fault_content,
     figure,
     glyph,
     instant,
@@ -23,9 +26,13 @@ from console.text import (
     state_of,
     styled,
 )
+from console.widgets.chrome import Service
 from console.widgets.rows import Row
+from metadata.errors import Fault
+from metadata.kinds import SECTIONS
 from metadata.rows.logs import LogLine
 from metadata.rows.run_detail import RunDetail
+from metadata.rows.runs import Run
 from metadata.rows.task_runs import TaskRun
 from metadata.states import State
 
@@ -37,7 +44,8 @@ SLOW = 1.5
 """Times the usual time from which a task counts as slow (its bar changes colour)."""
 SILENT_SECONDS = 20
 """Seconds without a heartbeat after which a running task is shown as lost."""
-_REMEDY_KEYS = {State.FAILED: "r run again", State.LOST: "r run again", State.CANCELLED: "r run again"}
+REPEATABLE = (State.FAILED, State.LOST, State.CANCELLED)
+"""States of a run that `r` mends."""
 
 
 def task_rows(detail: RunDetail, now: datetime, width: int) -> list[Row]:
@@ -76,6 +84,7 @@ def _task_row(task: TaskRun, detail: RunDetail, now: datetime, axis: _Axis, bloc
     took = ((task.ended_at or now) - task.started_at).total_seconds() if task.started_at else None
     usual = detail.usual_of.get(task.task_uid)
     slow = usual is not None and took is not None and took > max(usual * SLOW, usual + 2)
+    said = styled(task.state_detail, "quiet") if task.state is State.SKIPPED else axis.bar(task, usual, slow)
     return Row(
         task.task_key,
         (
@@ -83,7 +92,7 @@ def _task_row(task: TaskRun, detail: RunDetail, now: datetime, axis: _Axis, bloc
             joined((f"{SIGNS[State.BLOCKED]} by {blocker}", "quiet")) if blocker else task_state(task, now),
             "" if task.rows_out is None else number(task.rows_out),
             "" if took is None else styled(seconds(took), "warn" if slow else "quiet"),
-            axis.bar(task, usual, slow),
+            said,
         ),
         value=task,
     )
@@ -155,21 +164,29 @@ class _Axis:
         return max(0, min(self.width, round(share * self.width)))
 
 
-def reason(detail: RunDetail, task_key: str) -> Content | None:
+def reason(detail: RunDetail, task_key: str, services: Sequence[Service] = ()) -> Content | Fault | None:
     """Why the thing under the cursor is as it is: a failure in its four parts, or the words of its state."""
+    if task_key:
+        task = next((one for one in detail.tasks if one.task_key == task_key), None)
+        return _reason_of_task(detail, task) if task is not None else None
     run = detail.run
-    if not task_key:
-        failed = [task.task_key for task in detail.tasks if task.state in (State.FAILED, State.LOST)]
-        if run.fault is not None:
-            return fault_content(run.fault, _REMEDY_KEYS.get(run.state, ""))
-        if failed:
-            return joined(("because of  ", "quiet"), ", ".join(failed))
-        return joined((run.state_detail, "quiet")) if run.state_detail else None
-    task = next((one for one in detail.tasks if one.task_key == task_key), None)
-    if task is None:
-        return None
+    if run.fault is not None:
+        return run.fault
+    failed = [task.task_key for task in detail.tasks if task.state in (State.FAILED, State.LOST)]
+    if failed:
+        return joined(("because of  ", "quiet"), ", ".join(failed))
+    if run.state is State.QUEUED:
+        return _why_queued(run, waits_for(services))
+    skipped = [task for task in detail.tasks if task.state is State.SKIPPED and task.state_detail]
+    if run.state is State.SUCCEEDED and len(skipped) == len(detail.tasks):
+        sign = state_of(State.SKIPPED)
+        return joined((f"{sign} nothing was to be done  ", sign.tone), plain(skipped[0].state_detail))
+    return joined((run.state_detail, "quiet")) if run.state_detail else None
+
+
+def _reason_of_task(detail: RunDetail, task: TaskRun) -> Content | Fault | None:
     if task.fault is not None:
-        return fault_content(task.fault, _REMEDY_KEYS.get(run.state, ""))
+        return task.fault
     if task.state_detail:
         sign = state_of(task.state)
         return joined((f"{sign} {sign.word}  ", sign.tone), plain(task.state_detail))
@@ -179,6 +196,32 @@ def reason(detail: RunDetail, task_key: str) -> Content | None:
     if task.tries > 1:
         return joined((f"{counted(task.tries, 'try', 'tries')}", "quiet"))
     return None
+
+
+def _why_queued(run: Run, service: Service | None) -> Content:
+    sign = state_of(State.QUEUED)
+    if service is None:
+        return joined((f"{sign} waits for  ", "quiet"), run.state_detail or "the worker, which takes it on next")
+    return joined(
+        (f"{sign} waits for  ", "quiet"), (WHAT.get(service.name, service.name), "strong"),
+        f", which is down: {plain(cause_of(service))}" if service.away else ", which is being started",
+    )  # fmt: skip
+
+
+def keys_of(detail: RunDetail, fault: Fault) -> str:
+    """The keys that mend a fault of a run."""
+    repeatable = detail.run.state in REPEATABLE
+    labels = {"r": "run again", "e": "definition", START: "start services"}
+    if not repeatable:
+        del labels["r"]
+    return keys_for(fault, labels, "r")
+
+
+def fault_place(fault: Fault) -> Place | None:
+    """Where the definition is that a fault happened to; None when it names none."""
+    kind, _, rest = fault.thing.partition(" ")
+    key = rest.partition(":")[0].strip()
+    return Place("blueprint", f"{kind} {key}") if kind in SECTIONS and key else None
 
 
 def pane_titles(chosen: int, task_key: str) -> Content:

@@ -32,11 +32,14 @@ class Answered(Message, bubble=False):
 
 
 class Looked(Message, bubble=False):
-    """The outside was looked at: the frame is drawn anew, and the rows are read again when something `changed`."""
+    """The outside was looked at: the frame is drawn anew, and the rows are read again when something `changed`.
 
-    def __init__(self, changed: bool = False, fault: Fault | None = None) -> None:
+    `job` is what looked: with a `fault` it met one, without it is well.
+    """
+
+    def __init__(self, changed: bool = False, job: str = "", fault: Fault | None = None) -> None:
         super().__init__()
-        self.changed, self.fault = changed, fault
+        self.changed, self.job, self.fault = changed, job, fault
 
 
 class Ticked(Message, bubble=False):
@@ -47,6 +50,9 @@ class Ticked(Message, bubble=False):
         return isinstance(message, Ticked)
 
 
+LOCK_SECONDS = 7.0
+"""Time that a query or an action waits for another process which keeps the database locked."""
+
 Job = tuple[MessagePump, str, Callable[[], Any]]
 """Who is told, the name of the job, and what is done."""
 
@@ -54,7 +60,7 @@ Job = tuple[MessagePump, str, Callable[[], Any]]
 class Line:
     """Jobs done one after the other in one daemon thread: a job that hangs holds up neither the screen nor the exit.
 
-    Jobs wait until `start()`.
+    Jobs wait until `start()`. For a lock of the database they wait `LOCK_SECONDS`, less than a service does.
     """
 
     def __init__(self, name: str) -> None:
@@ -70,10 +76,13 @@ class Line:
         self._jobs.put((who, job, work))
 
     def _work(self, first: Job | None) -> None:
-        if first is not None:
-            self._do(first)
-        while True:
-            self._do(self._jobs.get())
+        from metadata.database import waiting_at_most
+
+        with waiting_at_most(LOCK_SECONDS):
+            if first is not None:
+                self._do(first)
+            while True:
+                self._do(self._jobs.get())
 
     def _do(self, job: Job) -> None:
         who, name, work = job
@@ -109,11 +118,11 @@ class Glance:
 
 
 class Store:
-    """The metadata database as the console reads it, and a second line for what it has others do."""
+    """The metadata database as the console reads it, a line for what it has others do, and one for looks at them."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._reads, self._acts = Line("reader"), Line("actions")
+        self._reads, self._acts, self._looks = Line("reader"), Line("actions"), Line("looks")
 
     @functools.cached_property
     def database(self) -> Database:
@@ -125,6 +134,7 @@ class Store:
     def start(self, who: MessagePump, job: str, opening: Callable[[Database], Any]) -> None:
         """Begin to work; `opening` is done before any query. Called after the first paint."""
         self._acts.start()
+        self._looks.start()
         self._reads.start((who, job, lambda: opening(self.database)))
 
     def read(self, who: MessagePump, job: str, query: Callable[[Database], Any]) -> None:
@@ -134,3 +144,7 @@ class Store:
     def act(self, who: MessagePump, job: str, action: Callable[[], Any]) -> None:
         """Have something done that may take its time (launch, cancel, start services), apart from the reads."""
         self._acts.submit(who, job, action)
+
+    def watch(self, who: MessagePump, job: str, look: Callable[[], Any]) -> None:
+        """Look at the outside; waits for no action."""
+        self._looks.submit(who, job, look)

@@ -17,6 +17,8 @@ from metadata.errors import Fault
 from metadata.states import State
 from metadata.values import utc_now
 
+LABEL_CELLS = 9
+"""Width of the names of a fault's parts."""
 UNICODE = terminal.speaks_unicode()
 """Whether signs beyond ASCII are used by this process."""
 
@@ -214,16 +216,22 @@ def spark(values: Sequence[float]) -> str:
     return glyph("".join(blocks[round((value - low) * scale)] for value in values))
 
 
-def fault_content(fault: Fault, key: str = "") -> Content:
-    """A failure in its four parts, each on its line; `key` names the key that mends it."""
-    return stacked(
-        [
-            joined((f"{SIGNS[State.FAILED]} {fault.code}", "bad"), ("  " + plain(fault.thing), "strong")),
-            joined(("cause    ", "quiet"), plain(fault.cause)),
-            joined(("remedy   ", "quiet"), plain(fault.remedy)),
-            *([joined(("press    ", "quiet"), (key, "key"))] if key else []),
-        ]
-    )
+def fault_content(fault: Fault, keys: str = "", width: int = 0) -> Content:
+    """A failure in its four parts, each on its line; `keys` names those that mend it.
+
+    With a `width` in cells, what is longer goes on below itself.
+    """
+    parts = [("cause", plain(fault.cause), ""), ("remedy", plain(fault.remedy), "")]
+    if keys:
+        parts.append(("press", keys, "key"))
+    head = joined((f"{SIGNS[State.FAILED]} {fault.code}", "bad"), ("  " + plain(fault.thing), "strong"))
+    lines = [head] if not width else head.wrap(max(width, 20))
+    for name, words, tone in parts:
+        content = styled(words, tone)
+        told = content.wrap(max(width - LABEL_CELLS, 12)) if width else [content]
+        for at, line in enumerate(told):
+            lines.append(joined((("" if at else name).ljust(LABEL_CELLS), "quiet"), line))
+    return stacked(lines)
 
 
 def counted(count: int, one: str, many: str = "") -> str:

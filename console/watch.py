@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from console.jump import Thing, definition_place
 from console.places import Place
 from console.store import Glance
-from console.widgets.chrome import SHOWN, Service
+from console.widgets.chrome import Service
 from flows import client
 from metadata import tables
 from metadata.database import Database
@@ -22,14 +22,8 @@ RECENT_RUNS = 50
 
 
 def look_at_services() -> tuple[Service, ...]:
-    """The services that the header shows, from the records of the home; milliseconds."""
-    found = {one.name: one for one in client.status()}
-    supervised = found["supervisor"].state == "up"
-    return tuple(
-        Service(one.name, one.state, one.since, one.detail)
-        for one in found.values()
-        if one.name in SHOWN or (supervised and one.state in ("down", "starting"))
-    )
+    """Every service of the home, from its records; milliseconds."""
+    return tuple(Service(one.name, one.state, one.since, one.detail, one.ends) for one in client.status())
 
 
 def start_services() -> None:

@@ -35,13 +35,17 @@ DOWN_SECONDS = 45.0
 
 @dataclass(frozen=True)
 class ServiceStatus:
-    """What is known of one service right now, checked against the processes that live."""
+    """What is known of one service right now, checked against the processes that live.
+
+    `ends` counts how often it has ended in a row without being asked to; 0 for one that is not expected to be there.
+    """
 
     name: str
     state: State
     url: str
     since: datetime | None
     detail: str
+    ends: int = 0
 
 
 def _given(values: Settings) -> dict[str, str | None]:
@@ -65,9 +69,9 @@ def _status(values: Settings, name: str, supervised: bool) -> ServiceStatus:
         return ServiceStatus(name, "down", "", None, "not started")
     url = _public(record.url)
     if record.state != "down" and not record.alive():
-        return ServiceStatus(name, "down", url, None, "the process has ended")
+        return ServiceStatus(name, "down", url, None, "the process has ended", record.ends + 1)
     detail = record.detail if supervised or not record.alive() else "runs without a supervisor"
-    return ServiceStatus(name, record.state, url, record.since, detail)
+    return ServiceStatus(name, record.state, url, record.since, detail, record.ends)
 
 
 def _public(url: str) -> str:

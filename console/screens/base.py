@@ -17,12 +17,13 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widget import Widget
 
-from console import jump, text
+from console import jump, mending
 from console.places import ROOMS, TABS, Place
 from console.session import Session
 from console.store import Answered, Looked, Ticked
-from console.text import joined, styled
+from console.voice import WORDS, Voice
 from console.widgets.chrome import Header, Hint, Keys, Rule, Tabs
+from console.widgets.notice import Notice
 from console.widgets.prompt import Prompt
 from console.widgets.rows import Rows
 from metadata.errors import Fault
@@ -30,8 +31,6 @@ from metadata.errors import Fault
 if TYPE_CHECKING:
     from console.app import PilothouseApp
     from metadata.database import Database
-
-FLASH_SECONDS = 6.0
 
 
 def key(keys: str, name: str, label: str, *, shown: bool = True, help: str = "") -> Binding:  # noqa: A002
@@ -55,6 +54,7 @@ class BaseScreen(Screen[None]):
         key("left_square_bracket", "earlier", "earlier", shown=False, help="back through what was visited"),
         key("right_square_bracket", "later", "later", shown=False, help="forward through what was visited"),
         key("y", "copy", "copy", shown=False, help="copy the name under the cursor"),
+        key(mending.START, "wake", "start services", help="start the services of this home that are not there"),
     ]
 
     def __init__(self, subject: str = "") -> None:
@@ -63,7 +63,7 @@ class BaseScreen(Screen[None]):
         self.filter = ""
         self.page_size = 100
         self._reading = self._stale = False
-        self._flash = 0
+        self._voice = Voice(self)
         self._before_prompt: Widget | None = None
         self.there = False
 
@@ -103,11 +103,13 @@ class BaseScreen(Screen[None]):
         """Why the key of that name cannot be used now; empty when it can."""
         if name == "filter" and not self.FILTERS:
             return "there is no list to filter here"
+        if name == "wake" and not self.session.standing.missing():
+            return "no service is away"
         return ""
 
     def hidden(self, name: str) -> bool:
         """Whether a key is left out of the line of keys, because it makes no sense here at all."""
-        return name == "filter" and not self.FILTERS
+        return (name == "filter" and not self.FILTERS) or (name == "wake" and not self.session.standing.missing())
 
     def copied(self) -> str:
         """What `y` copies: the name of the thing under the cursor."""
@@ -135,6 +137,7 @@ class BaseScreen(Screen[None]):
         yield Tabs(lambda: self.session.standing, self.app.current_mode)
         yield Rule(id="trail")
         yield from self.body()
+        yield Notice(id="notice")
         yield Rule(id="said")
         yield Prompt(self._complete)
         yield Keys()
@@ -161,11 +164,11 @@ class BaseScreen(Screen[None]):
         self.query_one(Keys).show(self.hints())
 
     def hints(self) -> list[Hint]:
-        """The keys of this screen, its own first."""
+        """The keys of this screen, its own first; before them the one that starts services, when some are away."""
+        shown = [one for one in own_bindings(type(self)) if one.show and not self.hidden(one.id or "")]
         return [
             Hint(_shown_key(one.key), one.description, one.id or "", self.unavailable(one.id or ""))
-            for one in own_bindings(type(self))
-            if one.show and not self.hidden(one.id or "")
+            for one in sorted(shown, key=lambda one: one.id != "wake")
         ]
 
     # Rows
@@ -180,6 +183,8 @@ class BaseScreen(Screen[None]):
 
     def on_answered(self, message: Answered) -> None:
         """A query or an action came back."""
+        if message.fault is None:
+            self._voice.well(message.job)
         if message.job == "page":
             self._reading = False
             if message.fault is None:
@@ -196,11 +201,11 @@ class BaseScreen(Screen[None]):
 
     def failed(self, fault: Fault) -> None:
         """The page could not be read: what is shown stays, and the reason is said."""
-        self.say_fault(fault)
+        self.tell(fault, "page")
 
     def refused(self, job: str, fault: Fault) -> None:
         """Something else could not be read or done."""
-        self.say_fault(fault)
+        self.tell(fault, job)
 
     def act(self, job: str, action: Callable[[], Any]) -> None:
         """Have something done outside of the event loop; `got_<job>` gets what it gives."""
@@ -215,7 +220,9 @@ class BaseScreen(Screen[None]):
         if message.changed:
             self.reload()
         if message.fault is not None:
-            self.say_fault(message.fault)
+            self.tell(message.fault, message.job)
+        elif message.job:
+            self._voice.well(message.job)
 
     def on_ticked(self, _message: Ticked) -> None:
         """A second has passed."""
@@ -225,24 +232,28 @@ class BaseScreen(Screen[None]):
     # Words
 
     def say(self, words: Content | str, tone: str = "") -> None:
-        """Say something on the lower rule, for some seconds."""
-        if not self.there:
-            return
-        self._flash += 1
-        flash = self._flash
-        self.query_one("#said", Rule).say(words if isinstance(words, Content) else styled(words, tone))
-        self.set_timer(FLASH_SECONDS, lambda: self.query_one("#said", Rule).say() if flash == self._flash else None)
+        """Say something in passing."""
+        if self.there:
+            self._voice.say(words, tone)
 
-    def say_fault(self, fault: Fault) -> None:
-        """Say a fault in one line; `?` or the run's own screen has the rest."""
-        self.say(
-            joined((f"{text.SIGNS['failed']} {fault.code} ", "bad"), f"{fault.thing}: {fault.cause}. {fault.remedy}")
-        )
+    def tell(self, fault: Fault, job: str) -> None:
+        """Tell a fault with the keys that mend it, until `job` is well again, or esc."""
+        if self.there:
+            self._voice.tell(fault, job, self._labels(), self.query_one(Prompt).has_class("open"))
+
+    def _labels(self) -> dict[str, str]:
+        """Keys that make sense here, with what they do."""
+        return {one.key: one.description for one in own_bindings(type(self)) if not self.hidden(one.id or "")}
 
     # The grammar of keys
 
     def action_do(self, name: str) -> None:
-        """Do what a key says, or say why not."""
+        """Do what a key says, or say why not. Esc first closes what is told; words are read when a key is used."""
+        told = self._voice.about
+        if told == WORDS or (told and name == "back"):
+            self._voice.hush()
+            if name == "back":
+                return
         reason = self.unavailable(name)
         if reason:
             self.say(reason, "warn")
@@ -288,6 +299,21 @@ class BaseScreen(Screen[None]):
         else:
             cast("PilothouseApp", self.app).leave(self)
 
+    def do_services(self) -> None:
+        """How the services of the home are."""
+        from console.screens.services import ServicesScreen
+
+        self.app.push_screen(ServicesScreen(self.session), lambda start: self.do_wake() if start else None)
+
+    def do_wake(self) -> None:
+        """`U`"""
+        self.say("starting what is not there …", "quiet")
+        self.act("woken", _start_services)
+
+    def got_woken(self, _value: object) -> None:
+        """They are on their way."""
+        self.say("services are being started; the header says when they are up")
+
     def do_earlier(self) -> None:
         """`[`"""
         cast("PilothouseApp", self.app).step(-1)
@@ -323,6 +349,8 @@ class BaseScreen(Screen[None]):
                 self.go(found)
             elif found == "quit":
                 self.do_quit()
+            elif found == "services":
+                self.do_services()
             else:
                 self.say(found, "warn")
 
@@ -346,6 +374,7 @@ class BaseScreen(Screen[None]):
         self.query_one(Prompt).close()
         self.query_one(Keys).display = True
         self.set_focus(self._before_prompt)
+        self._voice.typed(self._labels())
 
     def _focused_rows(self) -> Rows | None:
         return self.focused if isinstance(self.focused, Rows) else None
@@ -372,6 +401,12 @@ class BaseScreen(Screen[None]):
     def on_keys_pressed(self, message: Keys.Pressed) -> None:
         """A click on a key."""
         self.action_do(message.action)
+
+
+def _start_services() -> None:
+    from console import watch
+
+    watch.start_services()
 
 
 _NAMES = {

@@ -17,6 +17,7 @@ EVERYWHERE = (
     ("1 … 6", "Overview, Runs, Blueprint, Lineage, Models, Decisions"),
     ("j k g G", "move; pgup and pgdn by a screenful"),
     ("enter esc", "in, and back out with the cursor where it was"),
+    (":services", "the services of this home, and what is wrong with one"),
     ("ctrl+p", "palette: every action and everything by name"),
 )
 

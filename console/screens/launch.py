@@ -10,9 +10,11 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label, Static
 
+from console.mending import keys_for
 from console.session import Session
 from console.store import Answered
-from console.text import fault_content, joined, styled
+from console.text import joined, styled
+from console.widgets.notice import Notice
 from console.widgets.rows import Column, Row, Rows
 from flows import client
 from metadata.bindings import instant
@@ -43,7 +45,7 @@ class LaunchScreen(ModalScreen[int]):
             yield Static(id="title")
             yield Rows([Column("")], id="pipelines")
             yield VerticalScroll(id="fields", can_focus=False)
-            yield Static(id="wrong")
+            yield Notice(id="wrong")
             yield Static(id="hint")
 
     def on_mount(self) -> None:
@@ -56,7 +58,7 @@ class LaunchScreen(ModalScreen[int]):
     def _ask_pipeline(self) -> None:
         self._form = None
         self.query_one("#fields").remove_children()
-        self.query_one("#wrong", Static).update("")
+        self.query_one("#wrong", Notice).show(None)
         self.query_one("#pipelines").display = True
         self.query_one("#title", Static).update(styled("launch which pipeline?", "strong"))
         self._hint("enter choose   esc leave")
@@ -117,7 +119,7 @@ class LaunchScreen(ModalScreen[int]):
         self._session.store.act(self, "launched", launch)
 
     def _say(self, fault: Fault) -> None:
-        self.query_one("#wrong", Static).update(fault_content(fault))
+        self.query_one("#wrong", Notice).show(fault, _keys(fault, self._form))
         self._hint("enter launch   tab next field   esc another pipeline")
 
     def _hint(self, words: str) -> None:
@@ -129,6 +131,11 @@ class LaunchScreen(ModalScreen[int]):
             self._ask_pipeline()
         else:
             self.dismiss(0)
+
+
+def _keys(fault: Fault, form: LaunchForm | None) -> str:
+    again = {"enter": "launch again"} if form else {}
+    return keys_for(fault, {**again, "esc": "back"}, "enter" if form else "esc")
 
 
 def _filled(form: LaunchForm, name: str, parameter: Parameter) -> str:

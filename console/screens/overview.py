@@ -63,7 +63,17 @@ class OverviewScreen(RunKeys):
 
     def _draw(self) -> None:
         if self._overview is not None and self.there:
-            self.query_one(Rows).show_sections(overview_view.sections(self._overview, utc_now(), self.size.width))
+            missing = self.session.standing.missing()
+            self.query_one(Rows).show_sections(
+                overview_view.sections(self._overview, utc_now(), self.size.width, missing)
+            )
+
+    def on_rows_opened(self, message: Rows.Opened) -> None:
+        """Enter on a service that is away tells all of it."""
+        if message.row is not None and message.row.value.service:
+            self.do_services()
+        else:
+            super().on_rows_opened(message)
 
     # Keys
 

@@ -20,8 +20,10 @@ from console.screens.base import key
 from console.screens.run_keys import RunKeys
 from console.text import as_of, joined, seconds, state_content
 from console.widgets.lines import Lines
+from console.widgets.notice import Notice
 from console.widgets.rows import Column, Rows
 from metadata.database import Database
+from metadata.errors import Fault
 from metadata.rows.logs import LogLine, read_lines
 from metadata.rows.run_detail import RunDetail, run_detail
 from metadata.values import utc_now
@@ -34,7 +36,7 @@ COLUMNS = (
     Column("STATE", 16, prose=True),
     Column("ROWS", 9, "right"),
     Column("TOOK", 5, "right"),
-    Column(""),
+    Column("", prose=True),
 )
 
 
@@ -48,6 +50,7 @@ class RunScreen(RunKeys):
         key("right,greater_than_sign", "next", "next pane", shown=False, help="next pane at the right"),
         key("left,less_than_sign", "previous", "previous pane", shown=False, help="previous pane at the right"),
         key("L", "lineage", "lineage", help="lineage of the pipeline"),
+        key("e", "definition", "definition", shown=False, help="what failed, in the blueprint, else the pipeline"),
     ]
 
     def __init__(self, subject: str = "") -> None:
@@ -63,7 +66,7 @@ class RunScreen(RunKeys):
         with Horizontal(id="halves"):
             with Vertical(id="tasks-half"):
                 yield Rows(COLUMNS, id="tasks")
-                yield Static(id="reason")
+                yield Notice(id="reason")
             with Vertical(id="panes-half"):
                 yield Static(id="panes")
                 yield Lines(id="pane", follow=True)
@@ -135,10 +138,12 @@ class RunScreen(RunKeys):
         self._draw_reason()
 
     def _draw_reason(self) -> None:
-        reason = run_view.reason(self._detail, self._task_key()) if self._detail else None
-        box = self.query_one("#reason", Static)
-        box.display = reason is not None
-        box.update(reason or "")
+        detail = self._detail
+        if detail is None:
+            return
+        reason = run_view.reason(detail, self._task_key(), self.session.standing.services)
+        keys = run_view.keys_of(detail, reason) if isinstance(reason, Fault) else ""
+        self.query_one("#reason", Notice).show(reason, keys)
 
     def _draw_pane(self, fresh: list[LogLine] | None = None) -> None:
         if self._detail is None:
@@ -243,6 +248,12 @@ class RunScreen(RunKeys):
             self._turn_half(False)
         else:
             super().do_back()
+
+    def do_definition(self) -> None:
+        """`e`"""
+        reason = run_view.reason(self._detail, self._task_key()) if self._detail else None
+        named = run_view.fault_place(reason) if isinstance(reason, Fault) else None
+        self.go(named or Place("blueprint", f"pipeline {self.chosen().pipeline}"))
 
     def do_lineage(self) -> None:
         """`L`"""

@@ -29,6 +29,12 @@ class Service:
     state: Literal["up", "starting", "down", "external"]
     since: datetime | None = None
     detail: str = ""
+    ends: int = 0
+
+    @property
+    def away(self) -> bool:
+        """Whether it was there, or should be, and is not: it has ended `ends` times in a row, or does not answer."""
+        return self.state in ("down", "starting") and (self.ends > 0 or (self.state == "down" and bool(self.since)))
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,10 @@ class Standing:
     def away(self, name: str) -> bool:
         """Whether a service is known to be down."""
         return any(one.name == name and one.state == "down" for one in self.services)
+
+    def missing(self) -> list[Service]:
+        """Services of the home that are away; the database is none of them."""
+        return [one for one in self.services if one.away and one.name != "db"]
 
 
 def stand(
@@ -85,7 +95,7 @@ class Chrome(Widget):
         self._standing = standing
 
 
-_DOT = {"up": ("●", "good"), "external": ("●", "good"), "starting": ("◐", "active"), "down": ("○", "bad")}
+DOTS = {"up": ("●", "good"), "external": ("●", "good"), "starting": ("◐", "active"), "down": ("○", "bad")}
 
 
 class Header(Chrome):
@@ -97,7 +107,7 @@ class Header(Chrome):
         left = joined(("pilothouse", "strong"), "  ", (standing.context, "accent"))
         room = self.size.width - left.cell_length - 2
         for verbose in (True, False):
-            services = Content("  ").join([_service(one, verbose) for one in standing.services])
+            services = Content("  ").join([_service(one, verbose) for one in standing.services if _is_shown(one)])
             author = joined((shorten(standing.author, 24), "quiet"), "   ")
             for right in (author + services, services):
                 if right.cell_length <= room:
@@ -105,13 +115,18 @@ class Header(Chrome):
         return left
 
 
+def _is_shown(service: Service) -> bool:
+    return service.name in ("db", *SHOWN) or service.away or service.state == "starting"
+
+
 def _service(service: Service, verbose: bool) -> Content:
-    dot, tone = _DOT[service.state]
+    dot, tone = DOTS[service.state]
     away = service.state in ("down", "starting")
     note = ""
     if away and verbose:
         passed = span((utc_now() - service.since).total_seconds()) if service.since else ""
-        note = f" {service.state} {passed}".rstrip()
+        word = "down" if service.away else service.state
+        note = f" {word} {passed}".rstrip()
     return joined((service.name, tone if away else "quiet"), (glyph(dot), tone), (note, tone))
 
 

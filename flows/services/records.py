@@ -23,7 +23,8 @@ NAMES = (SUPERVISOR, PREFECT, SPARK, WORKER, PROJECTOR)
 class Record:
     """One service as the supervisor last saw it: its process, its state since when, its token and its URL.
 
-    For a service without a port, `url` is that of the Prefect server which it follows.
+    For a service without a port, `url` is that of the Prefect server which it follows. `ends` counts how often it has
+    ended in a row without being asked to; while it is started again, `since` is when it went away.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Record:
     pid: int = 0
     started: int = 0
     detail: str = ""
+    ends: int = 0
 
     @property
     def identity(self) -> Identity | None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from flows.services import logs, process, records
@@ -40,6 +41,7 @@ class Watch(threading.Thread):
         self._closing = threading.Event()
         self._child: subprocess.Popen[bytes] | None = None
         self._log_start = 0
+        self._ended = ""
 
     def close(self) -> None:
         """End the service in an orderly way and stop watching; returns at once, `join()` waits for it."""
@@ -65,7 +67,8 @@ class Watch(threading.Thread):
                 break
             failures = 1 if time.monotonic() - begun > STABLE_SECONDS else failures + 1
             log.warning("%s: %s; starts again in %g s", self._service.name, reason, delay(failures))
-            record = self._down(record, reason)
+            self._ended = reason
+            record = self._down(record, reason, failures)
             self._closing.wait(delay(failures))
         if record is not None and (identity := record.identity) is not None:
             self._service.stop(identity)
@@ -80,8 +83,17 @@ class Watch(threading.Thread):
         self._child = process.spawn(launch.argv, launch.env, launch.folder, self._service.log, launch.pass_fds)
         identity = process.identify(self._child.pid) or Identity(self._child.pid, 0)
         log.info("%s: started as process %d", self._service.name, identity.pid)
+        away = previous if previous is not None and previous.ends else None
         record = Record(
-            self._service.name, "starting", datetime.now(UTC), launch.url, launch.token, identity.pid, identity.started
+            name=self._service.name,
+            state="starting",
+            since=away.since if away else datetime.now(UTC),
+            url=launch.url,
+            token=launch.token,
+            pid=identity.pid,
+            started=identity.started,
+            detail=self._ended,
+            ends=away.ends if away else 0,
         )
         records.save(self._folder, record)
         return record
@@ -118,14 +130,14 @@ class Watch(threading.Thread):
             return False
 
     def _note(self, record: Record, well: bool) -> Record:
-        seen = record.now("up") if well else record.now("down", "it does not answer")
+        seen = replace(record.now("up"), ends=0) if well else record.now("down", "it does not answer")
         if seen.state != record.state:
             log.info("%s: %s %s", seen.name, seen.state, seen.detail)
             records.save(self._folder, seen)
         return seen
 
     def _note_start(self, record: Record) -> Record:
-        seen = record.now(record.state, self._service.progress(self._said()))
+        seen = record.now(record.state, self._service.progress(self._said()) or self._ended)
         if seen.detail != record.detail:
             records.save(self._folder, seen)
         return seen
@@ -135,9 +147,11 @@ class Watch(threading.Thread):
         if command is not None:
             process.spawn(command, self._service.environment(), self._service.settings.home, self._service.log)
 
-    def _down(self, record: Record | None, reason: str) -> Record:
+    def _down(self, record: Record | None, reason: str, ends: int = 0) -> Record:
+        """Write down that it is not there: since the first of so many `ends` in a row."""
         base = record or Record(self._service.name, "starting", datetime.now(UTC))
-        record = base.now("down", reason)
+        since = base.since if base.ends else datetime.now(UTC)
+        record = replace(base, state="down", detail=reason, since=since, ends=ends)
         records.save(self._folder, record)
         return record
 

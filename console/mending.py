@@ -1,0 +1,25 @@
+"""Which keys mend a fault: the one that does again what failed, and those that its remedy names. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from metadata.errors import Fault
+
+AGAIN = {"cancelled": "x", "repeated": "r", "released": "a", "reviewed": "e", "applied": "e", "woken": "U"}
+"""Jobs of the screens, by the key that has them done."""
+SERVICES_AWAY = frozenset({"PH310", "PH311", "PH314", "PH316", "PH410", "PH411"})
+"""Codes of faults that end when the services of the home are up."""
+START = "U"
+_NAMED = re.compile(r"\(([A-Za-z])\)|\bpress ([A-Za-z])\b")
+
+
+def keys_for(fault: Fault, labels: Mapping[str, str], again: str = "") -> str:
+    """The keys, each with what it does, as `r run again   e edit`.
+
+    `labels` are the keys that work where it is shown, `again` one that is of use whatever the fault says.
+    """
+    named = [first or second for first, second in _NAMED.findall(fault.remedy)]
+    wanted = [again, *named, *([START] if fault.code in SERVICES_AWAY else [])]
+    return "   ".join(f"{key} {labels[key]}" for key in dict.fromkeys(wanted) if key in labels)

@@ -1,0 +1,78 @@
+"""What a screen says below its rows: in passing on the lower rule, or in full above it until it is over or read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from textual.content import Content
+from textual.screen import Screen
+
+from console import mending
+from console.text import styled
+from console.widgets.chrome import Rule
+from console.widgets.notice import Notice
+from metadata.errors import Fault
+
+FLASH_SECONDS = 6.0
+RULE_CELLS = 6
+"""Cells of a rule that its words cannot use."""
+WORDS = "words"
+"""What the notice is about when it is no job."""
+
+
+class Voice:
+    """The lower rule and the notice of one screen."""
+
+    def __init__(self, screen: Screen[None]) -> None:
+        self._screen = screen
+        self._flash = 0
+        self._waiting: tuple[Fault, str] | None = None
+        self.about = ""
+        """The job whose fault is told; empty when nothing is."""
+
+    def say(self, words: Content | str, tone: str = "") -> None:
+        """Say something for some seconds; what is too long for the rule stays above it until a key is used."""
+        content, rule = words if isinstance(words, Content) else styled(words, tone), self._rule
+        if content.cell_length > self._screen.size.width - RULE_CELLS:
+            self.about = WORDS
+            self._notice.show(content)
+            return
+        self._flash += 1
+        flash = self._flash
+        rule.say(content)
+        self._screen.set_timer(FLASH_SECONDS, lambda: rule.say() if flash == self._flash else None)
+
+    def tell(self, fault: Fault, job: str, labels: Mapping[str, str], typing: bool) -> None:
+        """Tell a fault in its four parts, with those keys of `labels` that mend it, until `job` is well again.
+
+        While something is typed below it waits: the next letter may mend it.
+        """
+        self._waiting = (fault, job) if typing else None
+        if not typing:
+            self.about = job
+            self._notice.show(fault, mending.keys_for(fault, labels, mending.AGAIN.get(job, "")))
+
+    def typed(self, labels: Mapping[str, str]) -> None:
+        """Nothing is typed any more: what waited is told."""
+        if self._waiting is not None:
+            self.tell(*self._waiting, labels, False)
+
+    def well(self, job: str) -> None:
+        """A job is well: its fault is over."""
+        if self._waiting is not None and self._waiting[1] == job:
+            self._waiting = None
+        if self.about == job:
+            self.hush()
+
+    def hush(self) -> None:
+        """What was told is over, or was read."""
+        self.about = ""
+        self._notice.show(None)
+
+    @property
+    def _rule(self) -> Rule:
+        return self._screen.query_one("#said", Rule)
+
+    @property
+    def _notice(self) -> Notice:
+        return self._screen.query_one("#notice", Notice)

@@ -1,0 +1,82 @@
+"""Which keys mend a fault, and how services that are away are told."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from console import mending, service_view
+from console.run_view import fault_place
+from console.text import fault_content
+from console.widgets.chrome import Service
+from metadata.errors import Fault
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+LABELS = {"r": "run again", "e": "edit", "U": "start services", "x": "cancel"}
+LOGS = Path("logs")
+
+
+def fault(remedy: str = "mend it", code: str = "PH999", thing: str = "run 7") -> Fault:
+    return Fault(code=code, thing=thing, cause="it broke", remedy=remedy)
+
+
+@pytest.mark.parametrize(
+    ("told", "again", "expected"),
+    [
+        (fault("mend the file, then run it again (r)"), "", "r run again"),
+        (fault("press e on the definition"), "r", "r run again   e edit"),
+        (fault("correct it (e), then run it again (r)"), "r", "r run again   e edit"),
+        (fault("see what is there (3)"), "", ""),
+        (fault("write press (z) for nothing"), "", ""),
+        (fault(code="PH411"), "x", "x cancel   U start services"),
+    ],
+)
+def test_keys_are_those_of_the_remedy_that_work_here(told: Fault, again: str, expected: str) -> None:
+    assert mending.keys_for(told, LABELS, again) == expected
+
+
+def test_a_fault_too_long_for_the_screen_goes_on_below_itself_and_loses_nothing() -> None:
+    long = Fault(
+        code="PH430",
+        thing="task ingest_of_a_pipeline_with_a_long_name: landing/a-file-with-a-long-name.csv",
+        cause=" ".join(f"cause{number}" for number in range(30)),
+        remedy=" ".join(f"remedy{number}" for number in range(20)),
+    )
+    told = fault_content(long, "r run again", 78).plain
+    assert all(len(line) <= 78 for line in told.splitlines())
+    flat = " ".join(told.split())
+    for words in (long.thing.split()[-1][-20:], long.cause, long.remedy, "press r run again"):
+        assert words in flat
+
+
+def test_a_service_that_ends_again_and_again_says_so_and_names_its_log() -> None:
+    once = Service("spark", "starting", NOW, "the process was killed by SIGKILL", 1)
+    often = Service("spark", "down", NOW, "the process has ended: no Java", 5)
+    assert service_view.fault_of(once, LOGS).remedy.startswith("it is started again by itself")
+    assert service_view.fault_of(often, LOGS).cause == "the process has ended: no Java (5 times in a row)"
+    assert "logs/spark.log" in service_view.fault_of(often, LOGS).remedy
+    told = "\n".join(line.plain for line in service_view.lines([often], LOGS, NOW + timedelta(seconds=90), 78))
+    for part in ("PH310", "compute (spark)", "no Java", "logs/spark.log", "for 1 min"):
+        assert part in told
+
+
+def test_what_is_not_started_yet_is_not_away() -> None:
+    assert not Service("spark", "down", None, "not started").away
+    assert not Service("spark", "starting", NOW, "downloads delta.jar").away
+    assert Service("spark", "starting", NOW, "the process was killed by SIGKILL", 1).away
+    assert Service("spark", "down", NOW, "it does not answer").away
+
+
+def test_a_queued_run_waits_for_the_first_service_that_is_missing() -> None:
+    services = [Service("worker", "starting"), Service("prefect", "down", NOW), Service("spark", "down", NOW)]
+    assert service_view.waits_for(services) == services[1]
+    assert service_view.waits_for([Service("prefect", "external"), Service("spark", "down", NOW)]) is None
+
+
+def test_a_fault_leads_to_the_definition_that_it_names() -> None:
+    assert fault_place(fault(thing="dataset silver.flights: quality rule x")) is not None
+    assert fault_place(fault(thing="connection quay")).subject == "connection quay"  # type: ignore[union-attr]
+    assert fault_place(fault(thing="task clean")) is None
+    assert fault_place(fault(thing="metadata database")) is None
