@@ -1,19 +1,17 @@
-"""Editing a definition as text: which editor, the draft that is never lost, and what applying it would do.
+"""Editing a definition as text: which editor, remarks at the lines they speak of, and what applying it would do.
 
-Pure but for the draft's file. Remarks of ours in a draft begin with `#!` and are taken out again before it is read.
+Remarks of ours in a draft begin with `#!` and are taken out again before it is read. Pure.
 """
 
 from __future__ import annotations
 
-import itertools
-import os
 import re
 import shlex
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
+from console.drafts import Draft
 from metadata.changes import ChangeSet
 from metadata.checks import check
 from metadata.database import Database
@@ -29,16 +27,6 @@ REMARK = "#!"
 _OURS = re.compile(rf"\s*{REMARK} (PH\d{{3}} |      )")
 """A line that `with_remarks` has written."""
 FALLBACKS = ("vim", "nano", "vi")
-
-
-@dataclass(frozen=True)
-class Draft:
-    """A definition that is being edited: its file, and the text it had when it was opened."""
-
-    kind: str
-    key: str
-    path: Path
-    original: str
 
 
 @dataclass(frozen=True)
@@ -69,31 +57,6 @@ def editor(environment: Mapping[str, str]) -> list[str]:
         if shutil.which(name):
             return [name]
     raise UsageError("PH810", "editor", "none is set and none is installed", "set EDITOR, as in EDITOR=nano pilothouse")
-
-
-def draft_file(settings: Settings, kind: str, key: str) -> Path:
-    """A new file for the draft of a definition, kept until it is applied; only its owner reads it.
-
-    Drafts that are there stay: of this definition, from another console or from an edit that was left.
-    """
-    folder = settings.home / "drafts"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    name = f"{kind}-{key.replace('/', '_')}"
-    for number in itertools.count(1):
-        path = folder / (f"{name}.yaml" if number == 1 else f"{name}-{number}.yaml")
-        try:
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        except FileExistsError:
-            continue
-        return path
-    raise AssertionError("itertools.count ends")
-
-
-def write_draft(path: Path, text: str) -> None:
-    """Write a draft, mode 0600."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
 
 
 def without_remarks(text: str) -> str:

@@ -183,6 +183,8 @@ class BlueprintScreen(Editing):
         row = self._definition() if self.there else None
         if name in ("edit", "lineage", "launch") and row is None:
             return "there is no definition under the cursor"
+        if name == "edit" and self.edits:
+            return "the last edit is being checked"
         if name == "launch" and self.kind != "pipeline":
             return "only a pipeline can be launched"
         if name == "lineage" and self.kind == "schedule":

@@ -9,91 +9,170 @@ from pathlib import Path
 
 from textual.app import App, SuspendNotSupported
 
-from console.edit import Draft, Review, draft_file, editor, review, with_remarks, without_remarks, write_draft
+from console import drafts
+from console.drafts import Draft, Kept
+from console.edit import Review, editor, review, with_remarks, without_remarks
+from console.screens.ask import Ask
 from console.screens.split import SplitScreen
+from console.text import ago, styled
 from metadata.errors import Fault, PilothouseError
 from metadata.revisions import Revision, apply
+from metadata.values import utc_now
+
+MOST_OFFERED = 9
+"""Kept drafts of one definition that are offered, each by its digit."""
 
 
 class Editing(SplitScreen):
-    """A split screen on which a definition is edited."""
+    """A split screen on which a definition is edited, one at a time."""
 
-    _draft: Draft
-    _text: str
+    def __init__(self, subject: str = "") -> None:
+        super().__init__(subject)
+        self._draft: Draft | None = None
+        self._text: str | None = None
+        """What the editor left, without our remarks; None before it left anything."""
+
+    @property
+    def edits(self) -> bool:
+        """Whether an edit is under way."""
+        return self._draft is not None
 
     def edit(self, kind: str, key: str, text: str) -> None:
-        """Open the editor on a definition."""
+        """Open the editor on a definition, or on what was kept of an earlier edit of it."""
         try:
-            path = draft_file(self.session.settings, kind, key)
-            write_draft(path, text)
+            there = drafts.kept_of(self.session.settings, kind, key)
+        except OSError as error:
+            self.say(f"kept drafts could not be read: {error}", "warn")
+            there = []
+        if there:
+            self._offer(kind, key, text, there[:MOST_OFFERED])
+        else:
+            self._begin(kind, key, text)
+
+    def _offer(self, kind: str, key: str, text: str, there: list[Kept]) -> None:
+        """Ask whether to go on with a kept draft; each stays until it is applied or thrown away."""
+        now = utc_now()
+        keys = ["e"] if len(there) == 1 else [str(at + 1) for at in range(len(there))]
+        answers = [(at, f"go on with the text of {ago(one.at, now)}") for at, one in zip(keys, there, strict=True)]
+        question = f"An edit of {kind.replace('_', ' ')} {key} was not applied; its text is kept."
+        answers += [("n", "edit what is applied; the kept text stays"), ("d", "throw the kept text away")]
+
+        def answered(answer: str | None) -> None:
+            if answer == "n":
+                self._begin(kind, key, text)
+            elif answer == "d":
+                self._throw_away(there)
+            elif answer:
+                self._resume(there[keys.index(answer)])
+
+        self.app.push_screen(Ask(question, answers, styled(_shown(there[0].path), "quiet")), answered)
+
+    def _begin(self, kind: str, key: str, text: str) -> None:
+        try:
+            self._draft = drafts.begin(self.session.settings, kind, key, text)
         except OSError as error:
             self.say(f"the draft could not be written: {error}", "warn")
             return
-        self._draft, self._text = Draft(kind, key, path, text), text
-        self._open_editor(text)
+        self._text = text
+        self._open_editor(self._draft, text)
 
-    def _open_editor(self, before: str) -> None:
-        """Edit the draft; what is left as it was `before`, or left with an error of the editor, changes nothing."""
-        path = self._draft.path
+    def _resume(self, one: Kept) -> None:
+        """Go on with a kept draft: it is reviewed even if nothing is added to it."""
         try:
-            code = _run_editor(self.app, path)
-            self._text = without_remarks(path.read_text(encoding="utf-8"))
+            self._draft = drafts.resume(one)
+        except OSError as error:
+            self.say(f"the draft could not be read: {error}", "warn")
+            return
+        if self._draft is None:
+            self.say("it is edited elsewhere now, or was applied", "warn")
+        else:
+            self._text = None
+            self._open_editor(self._draft, None)
+
+    def _throw_away(self, there: list[Kept]) -> None:
+        try:
+            for draft in filter(None, map(drafts.resume, there)):
+                drafts.discard(draft)
+        except OSError as error:
+            self.say(f"the draft could not be thrown away: {error}", "warn")
+        else:
+            self.say("the kept text is thrown away", "quiet")
+
+    def _open_editor(self, draft: Draft, before: str | None) -> None:
+        """Edit the draft; what is left as it was `before`, or left with an error of the editor, changes nothing."""
+        try:
+            code = _run_editor(self.app, draft.path)
+            self._text = without_remarks(draft.path.read_text(encoding="utf-8"))
         except PilothouseError as error:
-            self._keep(f"{error.fault.code} {error.fault.cause}: {error.fault.remedy}")
+            self._keep(draft, f"{error.fault.code} {error.fault.cause}: {error.fault.remedy}")
             return
         except (OSError, SuspendNotSupported) as error:
-            self._keep(f"the editor could not be started: {error}")
+            self._keep(draft, f"the editor could not be started: {error}")
             return
         except UnicodeDecodeError:
-            self.say(f"kept in {_shown(path)}: what the editor left is no UTF-8, nothing was applied", "warn")
+            self._leave(draft, "what the editor left is no UTF-8")
             return
         if code != 0:
-            self._keep(f"the editor ended with {code}")
-        elif self._text == self._draft.original:
-            self._keep("the text was not changed")
+            self._keep(draft, f"the editor ended with {code}")
+        elif self._text == draft.original:
+            self._keep(draft, "the text was not changed")
         elif self._text == before:
-            self._keep("nothing was mended")
+            self._keep(draft, "nothing was mended")
         else:
-            database, settings, draft, text = (
-                self.session.store.database,
-                self.session.settings,
-                self._draft,
-                self._text,
-            )
+            database, settings, text = self.session.store.database, self.session.settings, self._text or ""
             self.say("checking …", "quiet")
             self.act("reviewed", lambda: review(database, settings, draft, text))
 
-    def _keep(self, why: str) -> None:
+    def _keep(self, draft: Draft, why: str) -> None:
         """Say that nothing was applied, and where the text is if it differs from what there was."""
-        if self._text == self._draft.original:
-            self._draft.path.unlink(missing_ok=True)
-            self.say(f"{why}: nothing to apply", "quiet")
+        if self._text is not None:
+            self._put(draft, self._text)
+        self._leave(draft, why)
+
+    def _put(self, draft: Draft, text: str) -> None:
+        """Write a text into the draft; where that fails it stays as the editor left it."""
+        try:
+            drafts.write(draft.path, text)
+        except OSError as error:
+            self.say(f"the draft could not be written: {error}", "warn")
+
+    def _leave(self, draft: Draft, why: str) -> None:
+        """Edit it no longer; its file stays as it is, if anything was changed."""
+        self._draft = None
+        if drafts.release(draft):
+            self.say(f"{why}: nothing was applied; the text is kept, e goes on with it ({_shown(draft.path)})", "warn")
         else:
-            write_draft(self._draft.path, self._text)
-            self.say(f"kept in {_shown(self._draft.path)}: {why}, nothing was applied", "warn")
+            self.say(f"{why}: nothing to apply", "quiet")
+
+    def _discard(self, draft: Draft) -> None:
+        drafts.discard(draft)
+        self._draft = None
 
     def got_reviewed(self, found: Review) -> None:
         """Checked: with errors the editor opens again, else the changes are shown."""
+        draft = self._draft
+        if draft is None:
+            return
         if found.errors and found.document is None:
-            write_draft(self._draft.path, with_remarks(self._text, found.errors))
-            self._open_editor(self._text)
+            self._put(draft, with_remarks(self._text or "", found.errors))
+            self._open_editor(draft, self._text)
         elif found.changes is not None and not found.changes:
-            self._draft.path.unlink(missing_ok=True)
+            self._discard(draft)
             self.say("nothing differs: nothing to apply", "quiet")
         else:
-            self._show_review(found)
+            self._show_review(draft, found)
 
-    def _show_review(self, found: Review) -> None:
+    def _show_review(self, draft: Draft, found: Review) -> None:
         from console.screens.review import ReviewScreen
 
         def answered(answer: str | None) -> None:
             if answer == "e":
-                write_draft(self._draft.path, with_remarks(self._text, found.errors))
-                self._open_editor(self._text if found.errors else "")
+                self._put(draft, with_remarks(self._text or "", found.errors))
+                self._open_editor(draft, self._text if found.errors else None)
             elif answer == "y":
                 self._apply(found)
             else:
-                self._keep("left")
+                self._keep(draft, "left")
 
         self.app.push_screen(ReviewScreen(found), answered)
 
@@ -108,14 +187,15 @@ class Editing(SplitScreen):
 
     def got_applied(self, revision: Revision | None) -> None:
         """Applied: the draft is no longer needed."""
-        self._draft.path.unlink(missing_ok=True)
+        if self._draft is not None:
+            self._discard(self._draft)
         self.say(f"revision {revision.number} is applied" if revision else "nothing to apply")
         self.reload()
 
     def refused(self, job: str, fault: Fault) -> None:
         """Not checked, or not applied: the text stays."""
-        if job in ("reviewed", "applied"):
-            self._keep(f"{fault.code} {fault.cause}")
+        if job in ("reviewed", "applied") and self._draft is not None:
+            self._keep(self._draft, f"{fault.code} {fault.cause}")
         else:
             super().refused(job, fault)
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import getpass
+import os
+import shutil
+import signal
 from pathlib import Path
 
 import pytest
 
-from console.edit import draft_file, editor, with_remarks, without_remarks
+from console import drafts as files
+from console.edit import editor, with_remarks, without_remarks
 from metadata.database import Database
 from metadata.definitions import load_blueprint
 from metadata.errors import UsageError
@@ -52,7 +56,11 @@ def description(database: Database) -> str:
 
 
 def drafts() -> list[Path]:
-    return sorted((settings().home / "drafts").glob("*"))
+    """Texts in the folder of drafts; beside each lies what it was, and nothing else is there."""
+    found = sorted((settings().home / "drafts").glob("*"))
+    texts = [path for path in found if path.suffix == ".yaml"]
+    assert [path for path in found if path not in texts] == [path.with_suffix(".original") for path in texts]
+    return texts
 
 
 def describe(database: Database, words: str) -> None:
@@ -63,10 +71,10 @@ def describe(database: Database, words: str) -> None:
     apply(database, changed, author="somebody else", settings=settings())
 
 
-def open_editor(shown: Terminal) -> None:
+def open_editor(shown: Terminal, seen: str = "Flights as landed") -> None:
     shown.until("q quit", "ATTENTION")
     shown.send("3")
-    shown.until("Flights as landed")
+    shown.until(seen)
     shown.send("e")
 
 
@@ -92,22 +100,107 @@ def test_leaving_the_review_keeps_the_text_and_the_next_edit_does_not_overwrite_
         open_editor(shown)
         shown.until("y apply")
         shown.send("escape")
-        shown.until("drafts/dataset-bronze.flights.yaml: left, nothing was applied")
+        shown.until("left: nothing was applied; the text is kept, e goes on with it")
         shown.send("e")
+        shown.until("An edit of dataset bronze.flights was not applied", "n  edit what is applied")
+        shown.send("n")
         shown.until("y apply")
         assert [path.name for path in drafts()] == ["dataset-bronze.flights-2.yaml", "dataset-bronze.flights.yaml"]
         shown.send("escape")
-        shown.until("drafts/dataset-bronze.flights-2.yaml: left")
+        shown.until("left: nothing was applied", "drafts/dataset-bronze.flights-2.yaml")
     assert all("a file every month" in path.read_text(encoding="utf-8") for path in drafts())
     assert {path.stat().st_mode & 0o777 for path in drafts()} == {0o600}
     assert description(database) == "Flights as landed, one file a month."
+
+
+def test_a_kept_text_is_gone_on_with_and_applied(database: Database, edits: Editor) -> None:
+    edits.does(f"{SED} $1")
+    with Terminal(size=WIDE, env=edits.environ) as shown:
+        open_editor(shown)
+        shown.until("y apply")
+        shown.send("escape")
+        shown.until("the text is kept")
+        edits.does("cp $1 seen.yaml")
+        shown.send("e")
+        shown.until("An edit of dataset bronze.flights was not applied", "e  go on with the text of")
+        shown.send("e")
+        shown.until("changed dataset bronze.flights", "a file every month", "y apply")
+        shown.send("y")
+        shown.until("revision 3 is applied")
+    assert "a file every month" in (edits.folder / "seen.yaml").read_text(encoding="utf-8")
+    assert description(database) == "Flights as landed, a file every month."
+    assert drafts() == []
+
+
+def test_a_kept_text_is_thrown_away_when_asked(database: Database, edits: Editor) -> None:
+    edits.does(f"{SED} $1", "exit 1")
+    with Terminal(size=(80, 24), env=edits.environ) as shown:
+        open_editor(shown, "7 of 7")
+        shown.until("the editor ended with 1: nothing was applied; the text is kept")
+        shown.send("e")
+        shown.until("d  throw the kept text away")
+        shown.send("d")
+        shown.until("the kept text is thrown away")
+        edits.does("true")
+        shown.send("e")
+        shown.until("the text was not changed")
+    assert drafts() == []
+
+
+def test_an_edit_in_whose_middle_the_console_was_killed_is_gone_on_with(database: Database, edits: Editor) -> None:
+    edits.does(f"{SED} $1; touch opened; while [ ! -e go ]; do sleep 0.05; done")
+    with Terminal(size=WIDE, env=edits.environ) as shown:
+        open_editor(shown)
+        edits.wait_open(shown)
+        with Terminal(size=WIDE, env=edits.environ) as beside:
+            beside.until("q quit", "ATTENTION")
+            assert files.kept(settings()) == [], "it is being edited"
+        os.kill(shown.pid, signal.SIGKILL)
+        assert shown.ended()
+    (edits.folder / "go").touch()
+    edits.does("true")
+    with Terminal(size=WIDE, env=edits.environ) as shown:
+        open_editor(shown)
+        shown.until("An edit of dataset bronze.flights was not applied")
+        shown.send("e")
+        shown.until("a file every month", "y apply")
+        shown.send("y")
+        shown.until("revision 3 is applied")
+    assert description(database) == "Flights as landed, a file every month."
+    assert drafts() == []
+
+
+@pytest.mark.skipif(shutil.which("vim") is None, reason="vim is not installed here")
+def test_what_was_typed_in_vim_and_not_saved_survives_a_cut_line(database: Database) -> None:
+    environ = {"EDITOR": "env TERM=vt100 vim -u NONE -N", "VISUAL": ""}
+    with Terminal(size=WIDE, env=environ) as shown:
+        open_editor(shown)
+        shown.until("datasets:", "bronze.flights")
+        shown.send(":%s/one file a month/a file every month/", "enter")
+        shown.until("a file every month")
+        shown.hang_up()
+        assert shown.ended()
+    with Terminal(size=WIDE, env=environ) as shown:
+        open_editor(shown)
+        shown.until("An edit of dataset bronze.flights was not applied")
+        shown.send("e")
+        shown.until("Found a swap file")
+        shown.send("R")
+        shown.until("ENTER")
+        shown.send("enter")
+        shown.until("a file every month")
+        shown.send(":wq", "enter")
+        shown.until("changed dataset bronze.flights", "y apply")
+        shown.send("y")
+        shown.until("revision 3 is applied")
+    assert drafts() == []
 
 
 def test_an_editor_that_fails_applies_nothing_and_keeps_the_text(database: Database, edits: Editor) -> None:
     edits.does(f"{SED} $1", "exit 1")
     with Terminal(size=WIDE, env=edits.environ) as shown:
         open_editor(shown)
-        shown.until("drafts/dataset-bronze.flights.yaml: the editor ended with 1, nothing was applied")
+        shown.until("the editor ended with 1: nothing was applied; the text is kept")
     assert "a file every month" in drafts()[0].read_text(encoding="utf-8")
     assert description(database) == "Flights as landed, one file a month."
 
@@ -148,7 +241,7 @@ def test_errors_that_are_not_mended_end_it_and_keep_the_text_without_remarks(dat
     edits.does("[ -e opened ] || sed -i 's/layer: bronze/layer: [/' $1; touch opened")
     with Terminal(size=WIDE, env=edits.environ) as shown:
         open_editor(shown)
-        shown.until("drafts/dataset-bronze.flights.yaml: nothing was mended")
+        shown.until("nothing was mended: nothing was applied; the text is kept")
     kept = drafts()[0].read_text(encoding="utf-8")
     assert "layer: [" in kept
     assert "#!" not in kept
@@ -161,7 +254,7 @@ def test_a_revision_between_review_and_apply_is_not_overwritten(database: Databa
         shown.until("y apply")
         describe(database, "Written by somebody else.")
         shown.send("y")
-        shown.until("drafts/dataset-bronze.flights.yaml: PH303")
+        shown.until("PH303", "the text is kept")
     assert description(database) == "Written by somebody else."
     assert "a file every month" in drafts()[0].read_text(encoding="utf-8")
 
@@ -175,7 +268,7 @@ def test_a_change_made_while_the_editor_was_open_is_pointed_out(database: Databa
         (edits.folder / "go").touch()
         shown.until("it was changed since you opened it", "Written by somebody else.", "y apply")
         shown.send("escape")
-        shown.until("left, nothing was applied")
+        shown.until("left: nothing was applied")
     assert description(database) == "Written by somebody else."
 
 
@@ -210,6 +303,36 @@ def test_remarks_stand_at_their_lines_and_only_ours_are_taken_out() -> None:
 
 
 def test_a_draft_never_takes_the_file_of_another(home: Path) -> None:
-    first, second = (draft_file(settings(), "dataset", "a/b") for _ in range(2))
-    assert first != second
-    assert first.parent == second.parent == home / "drafts"
+    first, second = (files.begin(settings(), "dataset", "a.b", "text") for _ in range(2))
+    assert first.path != second.path
+    assert first.path.parent == second.path.parent == home / "drafts"
+    assert {path.stat().st_mode & 0o777 for path in (home / "drafts").glob("*")} == {0o600}
+    assert (home / "drafts").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_draft_is_kept_when_nobody_edits_it_and_something_was_changed(home: Path) -> None:
+    draft = files.begin(settings(), "feature_set", "a.b", "text")
+    files.write(draft.path, "another text")
+    assert files.kept(settings()) == [], "it is being edited"
+    assert files.release(draft)
+    (found,) = files.kept_of(settings(), "feature_set", "a.b")
+    assert (found.kind, found.key, found.path) == ("feature_set", "a.b", draft.path)
+    again = files.resume(found)
+    assert again is not None and again == draft
+    assert files.resume(found) is None
+    files.discard(again)
+    assert files.kept(settings()) == drafts() == []
+
+
+def test_a_draft_in_which_nothing_was_changed_is_cleared_away(home: Path) -> None:
+    assert not files.release(files.begin(settings(), "dataset", "a", "text"))
+    assert files.kept(settings()) == drafts() == []
+
+
+def test_what_an_editor_saved_when_its_terminal_went_away_is_the_text(home: Path) -> None:
+    draft = files.begin(settings(), "dataset", "a", "text")
+    Path(f"{draft.path}.save").write_text("typed, not saved", encoding="utf-8")
+    assert files.release(draft)
+    (found,) = files.kept(settings())
+    assert found.path.read_text(encoding="utf-8") == "typed, not saved"
+    assert drafts() == [found.path]

@@ -1,0 +1,164 @@
+"""Texts that are being edited, as files: nothing is lost when an edit is left, the console killed or the line cut.
+
+A draft is two files in the home's `drafts`: the text, and beside it (`.original`) what it was when it was opened. The
+second is locked by the console that edits; the lock ends with that process, however it ends. What nobody edits is kept
+until it is applied or thrown away.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import itertools
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from metadata.kinds import SECTIONS
+from metadata.settings import Settings
+
+TEXT, ORIGINAL = ".yaml", ".original"
+"""Ends of the names of both files."""
+_UNSAVED = (".{name}.sw?", "#{name}#")
+"""Where vim and emacs keep what was typed and not saved; they offer it when the file is opened again."""
+_RESCUED = "{name}.save*"
+"""Where nano puts it."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A draft that nobody edits now: of which definition, where its text is, and when it was last written."""
+
+    kind: str
+    key: str
+    path: Path
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A definition that is being edited: its file, and the text it had when it was opened."""
+
+    kind: str
+    key: str
+    path: Path
+    original: str
+    lock: int = field(repr=False, compare=False)
+
+
+def begin(settings: Settings, kind: str, key: str, text: str) -> Draft:
+    """A new draft of a definition, beside those that are there; only its owner reads it. Raises OSError."""
+    folder = settings.home / "drafts"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for number in itertools.count(1):
+        path = folder / (f"{kind}-{key}{TEXT}" if number == 1 else f"{kind}-{key}-{number}{TEXT}")
+        try:
+            lock = os.open(_original(path), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            continue
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            _write(os.dup(lock), text)
+            write(path, text)
+        except OSError:
+            _remove(path)
+            os.close(lock)
+            raise
+        return Draft(kind, key, path, text, lock)
+    raise AssertionError("itertools.count ends")
+
+
+def write(path: Path, text: str) -> None:
+    """Write the text of a draft, all of it or none. Raises OSError."""
+    fresh = path.with_name(f".{path.name}.new")
+    _write(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), text)
+    fresh.replace(path)
+
+
+def release(draft: Draft) -> bool:
+    """Edit it no longer. Whether it is kept: something was changed, or typed and not saved."""
+    os.close(draft.lock)
+    return _kept(draft.path) is not None
+
+
+def discard(draft: Draft) -> None:
+    """Throw it away."""
+    _remove(draft.path)
+    os.close(draft.lock)
+
+
+def kept(settings: Settings) -> list[Kept]:
+    """Every draft that is kept, newest first; those in which nothing was changed are cleared away. Raises OSError."""
+    found = (_kept(path) for path in (settings.home / "drafts").glob(f"*{TEXT}"))
+    return sorted((each for each in found if each is not None), key=lambda each: each.at, reverse=True)
+
+
+def kept_of(settings: Settings, kind: str, key: str) -> list[Kept]:
+    """Drafts of one definition, the newest first. Raises OSError."""
+    return [each for each in kept(settings) if (each.kind, each.key) == (kind, key)]
+
+
+def resume(one: Kept) -> Draft | None:
+    """Edit a kept draft again; None when somebody else does, or it is gone. Raises OSError."""
+    lock = _claim(one.path)
+    if lock is None:
+        return None
+    return Draft(one.kind, one.key, one.path, _original(one.path).read_text(encoding="utf-8"), lock)
+
+
+def _kept(path: Path) -> Kept | None:
+    kind, _, rest = path.stem.partition("-")
+    lock = _claim(path) if kind in SECTIONS else None
+    if lock is None:
+        return None
+    try:
+        _rescue(path)
+        if path.read_bytes() == _original(path).read_bytes() and not any(_unsaved(path)):
+            _remove(path)
+            return None
+        return Kept(kind, rest.partition("-")[0], path, datetime.fromtimestamp(path.stat().st_mtime, UTC))
+    finally:
+        os.close(lock)
+
+
+def _claim(path: Path) -> int | None:
+    """A lock on a draft, as a descriptor; None while it is edited, and when it is gone."""
+    try:
+        lock = os.open(_original(path), os.O_RDWR)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if path.exists() and os.fstat(lock).st_ino == _original(path).stat().st_ino:
+            return lock
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    os.close(lock)
+    return None
+
+
+def _rescue(path: Path) -> None:
+    """What nano wrote beside the text when its terminal went away is the text."""
+    for rescued in sorted(path.parent.glob(_RESCUED.format(name=path.name)), key=lambda each: each.stat().st_mtime):
+        rescued.chmod(0o600)
+        rescued.replace(path)
+
+
+def _unsaved(path: Path) -> Iterator[Path]:
+    for pattern in _UNSAVED:
+        yield from path.parent.glob(pattern.format(name=path.name))
+
+
+def _remove(path: Path) -> None:
+    for each in (path, *_unsaved(path), _original(path)):
+        each.unlink(missing_ok=True)
+
+
+def _original(path: Path) -> Path:
+    return path.with_suffix(ORIGINAL)
+
+
+def _write(descriptor: int, text: str) -> None:
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
