@@ -9,7 +9,7 @@ from pathlib import Path
 from textual.content import Content
 
 from console.mending import START
-from console.text import counted, fault_content, glyph, instant, joined, span, styled
+from console.text import counted, fault_content, glyph, joined, span, styled
 from console.widgets.chrome import DOTS, Service
 from metadata.errors import Fault
 
@@ -54,7 +54,7 @@ def lines(services: Sequence[Service], logs: Path, now: datetime, width: int) ->
     told: list[Content] = []
     for one in services:
         dot, tone = DOTS[one.state]
-        since = f" for {span((now - one.since).total_seconds())}, since {instant(one.since)}" if one.since else ""
+        since = f" for {span((now - one.since).total_seconds())}" if one.since else ""
         name = "metadata database" if one.name == "db" else WHAT.get(one.name, one.name)
         told.append(joined((f"{glyph(dot)} ", tone), (name, "strong"), f"  {one.state}", (since, "quiet")))
         if one.away and one.name != "db":

@@ -108,6 +108,9 @@ def _away(text: str) -> ServiceDownError:
     elif "disk I/O error" in text:
         cause = "its disk is full, or fails"
         remedy = "look at the disk of the home (df), free some space, then try again; nothing was written"
+    elif "unable to open database file" in text:
+        cause = "its file cannot be opened"
+        remedy = "look at the home (PILOTHOUSE_HOME): metadata.db and its folder must be there and yours to write"
     else:
         cause, remedy = "it cannot be reached", "check PILOTHOUSE_DATABASE_URL and that the server is up"
     return ServiceDownError("PH301", "metadata database", cause, remedy, detail=text)

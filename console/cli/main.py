@@ -34,6 +34,10 @@ COMMANDS = {
 """Each command's module, imported when it is asked for."""
 
 
+LOCK_SECONDS = 10.0
+"""Time that a command waits for another process which keeps the database locked."""
+
+
 class LazyGroup(click.Group):
     """A group whose commands are imported on use, so that every start is fast."""
 
@@ -64,6 +68,10 @@ def cli(context: click.Context) -> None:
         from console.cli.launcher import open_console
 
         open_console()
+    else:
+        from metadata.database import waiting_at_most
+
+        context.with_resource(waiting_at_most(LOCK_SECONDS))
 
 
 def main() -> None:

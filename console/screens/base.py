@@ -62,7 +62,7 @@ class BaseScreen(Screen[None]):
         self.subject = subject
         self.filter = ""
         self.page_size = 100
-        self._reading = self._stale = False
+        self._reading = self._stale = self._missed = False
         self._voice = Voice(self)
         self._before_prompt: Widget | None = None
         self.there = False
@@ -187,6 +187,7 @@ class BaseScreen(Screen[None]):
             self._voice.well(message.job)
         if message.job == "page":
             self._reading = False
+            self._missed = message.fault is not None and message.fault.code == mending.DATABASE_AWAY
             if message.fault is None:
                 self.show(message.value)
                 self.frame()
@@ -223,6 +224,8 @@ class BaseScreen(Screen[None]):
             self.tell(message.fault, message.job)
         elif message.job:
             self._voice.well(message.job)
+            if self._missed:
+                self.reload()
 
     def on_ticked(self, _message: Ticked) -> None:
         """A second has passed."""

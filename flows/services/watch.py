@@ -9,6 +9,7 @@ import threading
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 from flows.services import logs, process, records
 from flows.services.catalog import Replaceable, Service
@@ -31,6 +32,12 @@ def delay(failures: int) -> float:
     return min(FIRST_DELAY * 2.0 ** min(failures - 1, 16), LONGEST_DELAY)
 
 
+def _moved(before: str, now: str) -> str:
+    """That a service is no longer at the port it had, when it is not."""
+    old, new = urlsplit(before).port, urlsplit(now).port
+    return f"port {old} was taken by another process: it is at {new}" if old and new and old != new else ""
+
+
 class Watch(threading.Thread):
     """Keeps one service up until `close()`. Everything that it finds out is in the service's record."""
 
@@ -41,7 +48,7 @@ class Watch(threading.Thread):
         self._closing = threading.Event()
         self._child: subprocess.Popen[bytes] | None = None
         self._log_start = 0
-        self._ended = ""
+        self._ended = self._moved = ""
 
     def close(self) -> None:
         """End the service in an orderly way and stop watching; returns at once, `join()` waits for it."""
@@ -84,6 +91,9 @@ class Watch(threading.Thread):
         identity = process.identify(self._child.pid) or Identity(self._child.pid, 0)
         log.info("%s: started as process %d", self._service.name, identity.pid)
         away = previous if previous is not None and previous.ends else None
+        self._ended = self._ended or (away.detail if away else "")
+        if previous is not None and isinstance(self._service, Replaceable):
+            self._moved = _moved(previous.url, launch.url)
         record = Record(
             name=self._service.name,
             state="starting",
@@ -130,7 +140,7 @@ class Watch(threading.Thread):
             return False
 
     def _note(self, record: Record, well: bool) -> Record:
-        seen = replace(record.now("up"), ends=0) if well else record.now("down", "it does not answer")
+        seen = replace(record.now("up", self._moved), ends=0) if well else record.now("down", "it does not answer")
         if seen.state != record.state:
             log.info("%s: %s %s", seen.name, seen.state, seen.detail)
             records.save(self._folder, seen)

@@ -65,13 +65,6 @@ def running_spark(home: Path, jars: Path, java: Java | None = None) -> Iterator[
         process.wait()
 
 
-@pytest.fixture(scope="session")
-def jars(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of downloaded Delta jars: PILOTHOUSE_TEST_IVY, which outlives the tests, else one of this test session."""
-    kept = os.environ.get("PILOTHOUSE_TEST_IVY")
-    return Path(kept) if kept else tmp_path_factory.mktemp("jars")
-
-
 @pytest.fixture(scope="session", name="spark_server")
 def spark_address(tmp_path_factory: pytest.TempPathFactory, jars: Path) -> Iterator[SparkAddress]:
     """One Spark server for all tests: the one that PILOTHOUSE_TEST_SPARK_REMOTE names, else one that is started."""

@@ -1,0 +1,106 @@
+"""Faults as they happen: small disks, locks, and pipelines each of which meets one."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+
+@dataclass(frozen=True)
+class Case:
+    """A pipeline of one task whose source is wrong in one way, and what a person is to read of it.
+
+    `files` are what lies in its folder, None for no folder at all; `mended` is what is put there instead.
+    """
+
+    name: str
+    code: str
+    words: tuple[str, ...]
+    files: dict[str, str] | None
+    mended: dict[str, str] = field(default_factory=lambda: {"a.csv": "id,place\n1,Rome\n"})
+    rule: str = ""
+
+    @property
+    def blueprint(self) -> str:
+        """The pipeline and what it needs."""
+        return f"""
+connections:
+  {self.name}: {{kind: files, path: {self.name}}}
+datasets:
+  bronze.{self.name}: {{columns: {{id: long, place: string}}{self.rule}}}
+pipelines:
+  {self.name}:
+    tasks:
+      ingest: {{kind: ingest, from: {{connection: {self.name}, files: "*.csv"}}, to: bronze.{self.name}}}
+"""
+
+
+POSITIVE = ", quality: {positive: {expect: id > 0, otherwise: fail}}"
+CASES = (
+    Case("missing_column", "PH210", ("a.csv", "place"), {"a.csv": "id\n1\n"}),
+    Case("extra_column", "PH211", ("a.csv", "colour"), {"a.csv": "id,place,colour\n1,Rome,red\n"}),
+    Case("wrong_type", "PH214", ("id", "'many'"), {"a.csv": "id,place\nmany,Rome\n"}),
+    Case("empty_file", "PH235", ("a.csv", "is empty"), {"a.csv": ""}),
+    Case("no_match", "PH232", ("no file matches", "a.txt"), {"a.txt": "id,place\n1,Rome\n"}),
+    Case("no_folder", "PH232", ("no_folder is not there",), None),
+    Case("broken_rule", "PH220", ("1 of 2 rows", "positive"), {"a.csv": "id,place\n1,Rome\n-2,Oslo\n"}, rule=POSITIVE),
+)
+FULL_DISK = Case("full_disk", "PH430", ("the disk is full",), {}, {})
+GOOD = Case("good", "", (), {"a.csv": "id,place\n1,Rome\n"})
+
+
+def much(rows: int = 100_000) -> str:
+    """A CSV of text that does not compress well: 32 bytes a row."""
+    chance = random.Random(1)
+    return "id,place\n" + "".join(f"{number},{chance.randbytes(16).hex()}\n" for number in range(rows))
+
+
+@contextmanager
+def small_disk(folder: Path, mebibytes: int) -> Iterator[None]:
+    """A disk of its own at `folder`, so large; the test is skipped, visibly, where none can be mounted."""
+    folder.mkdir(parents=True, exist_ok=True)
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={mebibytes}m,mode=700", "tmpfs", str(folder)]
+    if _fails(mount):
+        pytest.skip("a small disk cannot be mounted here: that needs root")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=False)
+
+
+def enlarge(folder: Path, mebibytes: int) -> None:
+    """Somebody makes room on a small disk."""
+    subprocess.run(["mount", "-o", f"remount,size={mebibytes}m", str(folder)], check=True)
+
+
+def fill(folder: Path) -> Path:
+    """A file that takes all the room that is left."""
+    filler = folder / "filler"
+    with filler.open("wb", buffering=0) as stream, contextlib.suppress(OSError):
+        while stream.write(b"x" * 4_096):
+            pass
+    return filler
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Another process keeps an embedded database to itself."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        other.execute("BEGIN EXCLUSIVE")
+        yield
+
+
+def _fails(command: list[str]) -> bool:
+    try:
+        return subprocess.run(command, capture_output=True, check=False).returncode != 0
+    except OSError:
+        return True

@@ -1,0 +1,295 @@
+"""Every fault on a real terminal: its four parts and the key that mends it within 10 s, and nothing half written.
+
+What stops pipelines, and dead services, happen to real ones in a home that all tests here share.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from flows import client
+from flows.batches import table_path
+from flows.services import process, records
+from metadata.database import Database
+from metadata.definitions import load_blueprint
+from metadata.rows.batches import open_batch_of, state_of
+from metadata.rows.pages import list_runs
+from metadata.rows.runs import Run, find_run
+from metadata.settings import settings
+from metadata.states import State
+from tests.console import faults
+from tests.console.faults import CASES, FULL_DISK, GOOD, Case
+from tests.console.pty_terminal import CONSOLE, Terminal
+from tests.flows.homes import identity_of
+from tests.flows.house import House, open_house_with_spark
+
+SECONDS = 10.0
+NARROW = (80, 24)
+
+
+def pilothouse(*words: str) -> subprocess.Popen[str]:
+    """A command on its way, in the home that the environment names."""
+    argv = [sys.executable, "-m", "console", *words]
+    return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def flat(shown: Terminal) -> str:
+    """What stands on the screen in one line: words are found across the breaks of lines."""
+    return " ".join(shown.text.split())
+
+
+def soon(shown: Terminal, *words: str) -> None:
+    """All words stand on the screen within 10 s, wherever their lines break."""
+    wanted = [" ".join(word.split()) for word in words]
+    for _ in range(int(SECONDS / 0.1)):
+        shown.read(0.1)
+        if all(word in flat(shown) for word in wanted):
+            return
+    raise AssertionError(f"{wanted} were not on screen within {SECONDS:g} s:\n{shown.text}")
+
+
+def jump(shown: Terminal, run: Run) -> None:
+    """To a run by its number."""
+    shown.send(":", f"run {run.number}", "enter")
+    soon(shown, f"#{run.number}")
+
+
+# The metadata database: it needs no services
+
+
+@pytest.fixture
+def cramped(tmp_path: Path) -> Iterator[Path]:
+    """The home of the test is on a disk of its own that is soon full."""
+    with faults.small_disk(tmp_path / "home", 16):
+        yield tmp_path / "home"
+
+
+def open_form(shown: Terminal) -> None:
+    """The form that launches the pipeline of the first failed run."""
+    shown.until("ATTENTION 4", "q quit")
+    shown.send("j", "l")
+    shown.until("launch flights", "as_of")
+
+
+def test_a_locked_database_is_told_and_enter_launches_once_it_is_free(database: Database, home: Path) -> None:
+    before = list_runs(database, "").total
+    with Terminal(size=NARROW) as shown:
+        open_form(shown)
+        with faults.locked(home / "metadata.db"):
+            command = pilothouse("run", "launch", "flights")
+            shown.send("enter")
+            soon(shown, "PH301 metadata database", "kept it locked", "end what holds it", "nothing was written")
+            soon(shown, "press enter launch again")
+            told = command.communicate(timeout=60)[1]
+        assert command.returncode == 4
+        assert all(word in told for word in ("PH301", "cause", "locked", "next"))
+        assert list_runs(database, "").total == before
+        shown.send("enter")
+        soon(shown, f"Runs ▸ flights ▸ #{before + 1}")
+
+
+def test_a_full_disk_is_told_and_enter_launches_once_there_is_room(
+    cramped: Path, database: Database, home: Path
+) -> None:
+    before = list_runs(database, "").total
+    with Terminal(size=NARROW) as shown:
+        open_form(shown)
+        with faults.locked(home / "metadata.db"):
+            filler = faults.fill(home)
+        shown.send("enter")
+        soon(shown, "PH301 metadata database", "disk is full", "free some space", "press enter launch again")
+        command = pilothouse("run", "launch", "flights")
+        told = command.communicate(timeout=60)[1]
+        assert command.returncode == 4
+        assert all(word in told for word in ("PH301", "cause", "disk is full", "next"))
+        filler.unlink()
+        assert list_runs(database, "").total == before
+        shown.send("enter")
+        soon(shown, f"Runs ▸ flights ▸ #{before + 1}")
+
+
+def test_a_database_that_does_not_answer_is_told_on_every_screen_until_it_does(database: Database, home: Path) -> None:
+    away = home / "away"
+    with Terminal(size=NARROW) as shown:
+        shown.until("ATTENTION 4", "q quit")
+        (home / "metadata.db").rename(away)
+        (home / "metadata.db").mkdir()
+        soon(shown, "db○", "PH301 metadata database", "its file cannot be opened", "look at the home")
+        shown.send("2")
+        soon(shown, "Runs", "PH301 metadata database")
+        (home / "metadata.db").rmdir()
+        away.rename(home / "metadata.db")
+        soon(shown, "db●", "1–17 of 17")
+        assert "PH301" not in shown.text
+
+
+# What stops a pipeline
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory, jars: Path) -> Iterator[House]:
+    """A home with real services, a Spark server of its own among them."""
+    with open_house_with_spark(tmp_path_factory.mktemp("faults"), jars) as opened:
+        yield opened
+
+
+@pytest.fixture
+def console(house: House) -> Iterator[Terminal]:
+    """The console on it, as small as it may be."""
+    with Terminal((sys.executable, "-c", "from console.app import run; run()"), size=NARROW) as shown:
+        shown.until("PIPELINES", "q quit", "db●", "prefect●", "spark●")
+        yield shown
+
+
+@pytest.fixture(scope="module")
+def failed(house: House) -> dict[str, Run]:
+    """One run of each pipeline that meets a fault, all launched at once; by the name of the case."""
+    for case in (GOOD, *CASES):
+        house.apply(case.blueprint)
+        for name, text in (case.files or {}).items():
+            house.land(case.name, name, text)
+    with Terminal((*CONSOLE,), size=(120, 40)) as shown:
+        shown.until("PIPELINES 8", "q quit")
+        launched = {case.name: house.launch(case.name) for case in CASES}
+        ended = {name: house.ended(run) for name, run in launched.items()}
+        soon(shown, *(f"✗ {case.name}" for case in CASES), "r run again")
+    return ended
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_what_stops_a_pipeline_is_told_with_its_key_and_leaves_nothing(
+    house: House, failed: dict[str, Run], console: Terminal, case: Case
+) -> None:
+    run = failed[case.name]
+    assert run.state == State.FAILED
+    jump(console, run)
+    assert run.fault is not None
+    soon(console, case.code, *case.words, run.fault.thing, run.fault.cause, run.fault.remedy, "press r run again")
+    dataset = load_blueprint(house.database).datasets[f"bronze.{case.name}"]
+    assert state_of(house.database, dataset.uid) is None
+    assert open_batch_of(house.database, dataset.uid) is None
+    assert not (Path(table_path(settings(), dataset)) / "_delta_log").exists()
+
+
+@pytest.mark.slow
+def test_the_key_mends_what_was_mended_at_its_source(house: House, failed: dict[str, Run], console: Terminal) -> None:
+    case = CASES[0]
+    shutil.rmtree(house.home / "data" / case.name)
+    for name, text in case.mended.items():
+        house.land(case.name, name, text)
+    jump(console, failed[case.name])
+    soon(console, "press r run again")
+    console.send("r")
+    soon(console, "failed only")
+    console.send("f")
+    run = house.ended(find_run(house.database, failed[case.name].number))
+    assert run.state == State.SUCCEEDED
+    soon(console, "✓ succeeded", f"#{run.number}")
+    assert house.ask(f"SELECT id, place FROM bronze.{case.name}") == [(1, "Rome")]
+
+
+@pytest.mark.slow
+def test_nothing_new_is_no_failure_and_says_why(house: House, failed: dict[str, Run], console: Terminal) -> None:
+    assert house.ended(house.launch(GOOD.name)).state == State.SUCCEEDED
+    run = house.ended(house.launch(GOOD.name))
+    jump(console, run)
+    soon(console, "✓ succeeded", "– nothing was to be done", "nothing new at good: 1 files read before")
+    assert house.ask("SELECT count(*) FROM bronze.good") == [(1,)]
+
+
+@pytest.mark.slow
+def test_the_command_line_fails_when_a_run_does(house: House, failed: dict[str, Run]) -> None:
+    command = pilothouse("run", "launch", "no_match", "--wait")
+    told = command.communicate(timeout=120)[1]
+    assert command.returncode == 1
+    assert all(word in told for word in ("PH232", "connection no_match", "cause", "next"))
+
+
+@pytest.mark.slow
+def test_a_full_disk_under_a_table_is_told_and_the_run_goes_on_once_there_is_room(
+    house: House, console: Terminal
+) -> None:
+    house.apply(FULL_DISK.blueprint)
+    house.land(FULL_DISK.name, "a.csv", faults.much())
+    dataset = load_blueprint(house.database).datasets[f"bronze.{FULL_DISK.name}"]
+    table = Path(table_path(settings(), dataset))
+    with faults.small_disk(table, 1):
+        run = house.ended(house.launch(FULL_DISK.name))
+        jump(console, run)
+        soon(console, FULL_DISK.code, "task ingest", *FULL_DISK.words, "Free some space", "press r run again")
+        assert state_of(house.database, dataset.uid) is None
+        faults.enlarge(table, 64)
+        console.send("r")
+        soon(console, "failed only")
+        console.send("f")
+        assert house.ended(find_run(house.database, run.number)).state == State.SUCCEEDED
+        soon(console, "✓ succeeded")
+        assert house.ask(f"SELECT count(*), count(DISTINCT id) FROM bronze.{FULL_DISK.name}") == [(100_000, 100_000)]
+
+
+# Services that die
+
+
+@pytest.mark.slow
+def test_dead_services_and_a_taken_port_are_told_and_runs_wait_for_what_the_key_starts_again(
+    house: House, failed: dict[str, Run], console: Terminal
+) -> None:
+    house.land(GOOD.name, "b.csv", "id,place\n2,Oslo\n")
+    port, scratch = _kill_spark_for_good(house)
+    with _squatting(port):
+        try:
+            soon(console, "✗ spark is down", "U start", "spark")
+            waits = house.launch(GOOD.name)
+            jump(console, waits)
+            soon(console, "↻ retry", "PH41", "U start services")
+            console.send(":", "services", "enter")
+            soon(console, "compute (spark)", "PH310", "times in a row", "it ends again and again", "spark.log")
+            console.send("escape", "1")
+            for name in (records.SUPERVISOR, records.PREFECT):
+                process.send(identity_of(name), signal.SIGKILL)
+            soon(console, "✗ supervisor is down", "✗ prefect is down", "U start")
+            queued = house.launch("no_match")
+            jump(console, queued)
+            soon(console, "… queued", "waits for orchestrator (prefect), which is down")
+            console.send("U")
+            soon(console, "services are being started")
+        finally:
+            scratch.unlink()
+        assert house.ended(queued).state == State.FAILED
+        assert house.ended(waits).state == State.SUCCEEDED
+    assert house.ask("SELECT count(*) FROM bronze.good") == [(2,)]
+    soon(console, "prefect●", "spark●")
+    console.send(":", "services", "enter")
+    soon(console, f"port {port} was taken by another process: it is at")
+
+
+def _kill_spark_for_good(house: House) -> tuple[int, Path]:
+    """Kill Spark: the port that it had, and the file that must go before it can start again."""
+    identity, port = identity_of(records.SPARK), urlsplit(client.spark_remote()).port
+    scratch = house.home / "spark" / "scratch"
+    shutil.rmtree(scratch)
+    scratch.touch()
+    process.send(identity, signal.SIGKILL)
+    assert not process.wait([identity], 5)
+    return port or 0, scratch
+
+
+@contextmanager
+def _squatting(port: int) -> Iterator[None]:
+    """Another process listens there."""
+    with socket.socket() as squatter:
+        squatter.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        squatter.bind(("127.0.0.1", port))
+        squatter.listen()
+        yield
