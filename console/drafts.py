@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import itertools
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,6 +25,8 @@ _UNSAVED = (".{name}.sw?", "#{name}#")
 """Where vim and emacs keep what was typed and not saved; they offer it when the file is opened again."""
 _RESCUED = "{name}.save*"
 """Where nano puts it."""
+_GLANCES, _GLANCE_SECONDS = 5, 0.02
+"""Another console that looks what is kept holds the lock for that time at most."""
 
 
 @dataclass(frozen=True)
@@ -89,19 +92,24 @@ def discard(draft: Draft) -> None:
 
 
 def kept(settings: Settings) -> list[Kept]:
-    """Every draft that is kept, newest first; those in which nothing was changed are cleared away. Raises OSError."""
+    """Every draft that is kept, newest first. Where nothing was changed it is cleared away; what is not ours is not."""
     found = (_kept(path) for path in (settings.home / "drafts").glob(f"*{TEXT}"))
     return sorted((each for each in found if each is not None), key=lambda each: each.at, reverse=True)
 
 
 def kept_of(settings: Settings, kind: str, key: str) -> list[Kept]:
-    """Drafts of one definition, the newest first. Raises OSError."""
+    """Drafts of one definition, the newest first."""
     return [each for each in kept(settings) if (each.kind, each.key) == (kind, key)]
 
 
 def resume(one: Kept) -> Draft | None:
     """Edit a kept draft again; None when somebody else does, or it is gone. Raises OSError."""
     lock = _claim(one.path)
+    for _ in range(_GLANCES):
+        if lock is not None:
+            break
+        time.sleep(_GLANCE_SECONDS)
+        lock = _claim(one.path)
     if lock is None:
         return None
     return Draft(one.kind, one.key, one.path, _original(one.path).read_text(encoding="utf-8"), lock)
@@ -118,15 +126,17 @@ def _kept(path: Path) -> Kept | None:
             _remove(path)
             return None
         return Kept(kind, rest.partition("-")[0], path, datetime.fromtimestamp(path.stat().st_mtime, UTC))
+    except (FileNotFoundError, PermissionError):
+        return None
     finally:
         os.close(lock)
 
 
 def _claim(path: Path) -> int | None:
-    """A lock on a draft, as a descriptor; None while it is edited, and when it is gone."""
+    """A lock on a draft, as a descriptor; None while it is edited, and when it is gone or not ours."""
     try:
         lock = os.open(_original(path), os.O_RDWR)
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):
         return None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -36,6 +36,7 @@ from console.widgets.rows import Column, Row, Section
 from metadata.states import State
 
 if TYPE_CHECKING:
+    from console.drafts import Kept
     from metadata.rows.attention import Attention
     from metadata.rows.overview import ModelHealth, Overview, PipelineRow
     from metadata.rows.pages import DatasetRow
@@ -77,14 +78,16 @@ class Subject:
     service: bool = False
 
 
-def sections(seen: Overview, now: datetime, width: int, missing: Sequence[Service] = ()) -> list[Section]:
-    """The four sections, what needs a person first, and before all else the services that are `missing`."""
-    needed = [*map(_missing, missing), *map(_attention, seen.attention)]
+def sections(
+    seen: Overview, now: datetime, width: int, missing: Sequence[Service] = (), kept: Sequence[Kept] = ()
+) -> list[Section]:
+    """The four sections, what needs a person first: services that are `missing` before all else, `kept` edits last."""
+    needed = [*map(_missing, missing), *map(_attention, seen.attention), *(_kept(one, now) for one in kept)]
     attention = Section(
         ATTENTION,
         needed,
         f"ATTENTION {len(needed) or ''}".rstrip(),
-        "Nothing needs you. Failed runs, holds, alerts and stale data appear here.",
+        "Nothing needs you. Failed runs, holds, alerts, stale data and edits not applied appear here.",
     )
     pipelines = Section(
         PIPELINES,
@@ -117,6 +120,20 @@ def _missing(one: Service) -> Row:
             joined((f"{START} ", "key"), "start"),
         ),
         value=Subject(Chosen(), "", one.name, service=True),
+    )
+
+
+def _kept(one: Kept, now: datetime) -> Row:
+    sign = SIGNS["attention"]
+    return Row(
+        f"kept {one.path}",
+        (
+            joined((f"{sign} ", sign.tone), (plain(one.key), "strong")),
+            f"an edit of {ago(one.at, now)} is not applied; its text is kept",
+            joined(("enter ", "key"), "open"),
+        ),
+        Place("blueprint", f"{one.kind} {one.key}"),
+        Subject(Chosen(), f"{one.kind} {one.key}", one.key),
     )
 
 

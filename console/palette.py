@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.types import IgnoreReturnCallbackType
 
 from console.places import ROOMS, TABS, Place
 from console.screens.base import BaseScreen, own_bindings
+from console.text import ago
+from metadata.values import utc_now
+
+if TYPE_CHECKING:
+    from console.drafts import Kept
 
 
 class ConsoleProvider(Provider):
-    """Actions of the screen first, then screens, then definitions and runs."""
+    """Edits not applied first, then actions of the screen, then screens, then definitions and runs."""
+
+    _kept: Sequence[Kept] = ()
+
+    async def startup(self) -> None:
+        """Look once for edits that were not applied."""
+        from console import drafts  # loads the kinds of definitions
+
+        if isinstance(self.screen, BaseScreen):
+            self._kept = drafts.kept(self.screen.session.settings)
 
     async def discover(self) -> Hits:
         """What stands there before anything is typed."""
@@ -31,6 +46,13 @@ class ConsoleProvider(Provider):
         screen = self.screen
         if not isinstance(screen, BaseScreen):
             return
+        for each in self._kept:
+            help_ = f"{ago(each.at, utc_now())}, not applied; e goes on with it"
+            yield (
+                f"kept edit of {each.kind} {each.key}",
+                help_,
+                _going(screen, Place("blueprint", f"{each.kind} {each.key}")),
+            )
         actions = [
             (one, screen.unavailable(one.id))
             for one in own_bindings(type(screen))

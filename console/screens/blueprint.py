@@ -113,9 +113,9 @@ class BlueprintScreen(Editing):
             else f"No {name} yet: pilothouse blueprint apply FILE"
         )
         self.list.show_rows([_row(each) for each in page.items], empty=empty, more=page.next is not None)
-        if self._wanted:
-            self.list.select(self._wanted)
-            self._wanted = ""
+        wanted, self._wanted = self._wanted, ""
+        if wanted and not self.list.select(wanted):
+            self.say_gone(kind, wanted)
         self.moved()
 
     def on_rows_moved(self, message: Rows.Moved) -> None:

@@ -39,15 +39,17 @@ class Editing(SplitScreen):
 
     def edit(self, kind: str, key: str, text: str) -> None:
         """Open the editor on a definition, or on what was kept of an earlier edit of it."""
-        try:
-            there = drafts.kept_of(self.session.settings, kind, key)
-        except OSError as error:
-            self.say(f"kept drafts could not be read: {error}", "warn")
-            there = []
+        there = drafts.kept_of(self.session.settings, kind, key)
         if there:
             self._offer(kind, key, text, there[:MOST_OFFERED])
         else:
             self._begin(kind, key, text)
+
+    def say_gone(self, kind: str, key: str) -> None:
+        """A definition is not there; of an edit of it the text may be."""
+        there = drafts.kept_of(self.session.settings, kind, key)
+        text = f"; the kept text of its edit is {_shown(there[0].path)}" if there else ""
+        self.say(f"there is no {kind.replace('_', ' ')} {key} in the blueprint{text}", "warn")
 
     def _offer(self, kind: str, key: str, text: str, there: list[Kept]) -> None:
         """Ask whether to go on with a kept draft; each stays until it is applied or thrown away."""
@@ -98,8 +100,11 @@ class Editing(SplitScreen):
         else:
             self.say("the kept text is thrown away", "quiet")
 
-    def _open_editor(self, draft: Draft, before: str | None) -> None:
-        """Edit the draft; what is left as it was `before`, or left with an error of the editor, changes nothing."""
+    def _open_editor(self, draft: Draft, before: str | None, wrong: Review | None = None) -> None:
+        """Edit the draft; what is left as it was `before`, or left with an error of the editor, changes nothing.
+
+        What was `wrong` with it is shown again when nothing was mended.
+        """
         try:
             code = _run_editor(self.app, draft.path)
             self._text = without_remarks(draft.path.read_text(encoding="utf-8"))
@@ -116,8 +121,9 @@ class Editing(SplitScreen):
             self._keep(draft, f"the editor ended with {code}")
         elif self._text == draft.original:
             self._keep(draft, "the text was not changed")
-        elif self._text == before:
-            self._keep(draft, "nothing was mended")
+        elif self._text == before and wrong is not None:
+            self._put(draft, self._text or "")
+            self._show_review(draft, wrong)
         else:
             database, settings, text = self.session.store.database, self.session.settings, self._text or ""
             self.say("checking …", "quiet")
@@ -155,7 +161,7 @@ class Editing(SplitScreen):
             return
         if found.errors and found.document is None:
             self._put(draft, with_remarks(self._text or "", found.errors))
-            self._open_editor(draft, self._text)
+            self._open_editor(draft, self._text, found)
         elif found.changes is not None and not found.changes:
             self._discard(draft)
             self.say("nothing differs: nothing to apply", "quiet")
@@ -168,7 +174,7 @@ class Editing(SplitScreen):
         def answered(answer: str | None) -> None:
             if answer == "e":
                 self._put(draft, with_remarks(self._text or "", found.errors))
-                self._open_editor(draft, self._text if found.errors else None)
+                self._open_editor(draft, self._text if found.errors else None, found if found.errors else None)
             elif answer == "y":
                 self._apply(found)
             else:
@@ -195,7 +201,10 @@ class Editing(SplitScreen):
     def refused(self, job: str, fault: Fault) -> None:
         """Not checked, or not applied: the text stays."""
         if job in ("reviewed", "applied") and self._draft is not None:
+            path = self._draft.path
             self._keep(self._draft, f"{fault.code} {fault.cause}")
+            remedy = f"{fault.remedy}; the text is kept, e goes on with it ({_shown(path)})"
+            self.tell(fault.model_copy(update={"remedy": remedy}), job)
         else:
             super().refused(job, fault)
 

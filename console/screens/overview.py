@@ -18,9 +18,13 @@ from console.widgets.rows import Rows
 from metadata.values import utc_now
 
 if TYPE_CHECKING:
+    from console.drafts import Kept
     from metadata.database import Database
     from metadata.rows.overview import Overview
+    from metadata.settings import Settings
 
+MOST_KEPT = 9
+"""Kept edits that are shown; the newest."""
 NOTHING = Subject(Chosen(), "", "")
 
 
@@ -35,6 +39,7 @@ class OverviewScreen(RunKeys):
     def __init__(self, subject: str = "") -> None:
         super().__init__(subject)
         self._overview: Overview | None = None
+        self._kept: list[Kept] = []
 
     def body(self) -> ComposeResult:
         """The list."""
@@ -46,11 +51,12 @@ class OverviewScreen(RunKeys):
 
     def read(self) -> Callable[[Database], Any]:
         """Everything at once."""
-        return _read
+        settings = self.session.settings
+        return lambda database: _read(database, settings)
 
-    def show(self, data: Overview) -> None:
+    def show(self, data: tuple[Overview, list[Kept]]) -> None:
         """Four sections."""
-        self._overview = data
+        self._overview, self._kept = data
         self._draw()
 
     def tick(self) -> None:
@@ -65,7 +71,7 @@ class OverviewScreen(RunKeys):
         if self._overview is not None and self.there:
             missing = self.session.standing.missing()
             self.query_one(Rows).show_sections(
-                overview_view.sections(self._overview, utc_now(), self.size.width, missing)
+                overview_view.sections(self._overview, utc_now(), self.size.width, missing, self._kept)
             )
 
     def on_rows_opened(self, message: Rows.Opened) -> None:
@@ -106,7 +112,8 @@ class OverviewScreen(RunKeys):
         self.go(Place("lineage", self._subject().lineage))
 
 
-def _read(database: Database) -> Overview:
+def _read(database: Database, settings: Settings) -> tuple[Overview, list[Kept]]:
+    from console import drafts
     from metadata.rows.overview import overview
 
-    return overview(database)
+    return overview(database), drafts.kept(settings)[:MOST_KEPT]

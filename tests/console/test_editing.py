@@ -6,18 +6,23 @@ import getpass
 import os
 import shutil
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from console import drafts as files
+from console.app import PilothouseApp
 from console.edit import editor, with_remarks, without_remarks
+from console.places import Place
+from console.widgets.rows import Rows
 from metadata.database import Database
 from metadata.definitions import load_blueprint
 from metadata.errors import UsageError
 from metadata.findings import Finding
 from metadata.revisions import apply, history_of
 from metadata.settings import settings
+from tests.console.looking import until, until_seen
 from tests.console.pty_terminal import Terminal
 
 WIDE = (200, 30)
@@ -237,11 +242,15 @@ def test_errors_come_back_into_the_text_where_they_are_until_they_are_mended(dat
     assert drafts() == []
 
 
-def test_errors_that_are_not_mended_end_it_and_keep_the_text_without_remarks(database: Database, edits: Editor) -> None:
+def test_errors_that_are_not_mended_are_shown_and_keep_the_text_without_remarks(
+    database: Database, edits: Editor
+) -> None:
     edits.does("[ -e opened ] || sed -i 's/layer: bronze/layer: [/' $1; touch opened")
     with Terminal(size=WIDE, env=edits.environ) as shown:
         open_editor(shown)
-        shown.until("nothing was mended: nothing was applied; the text is kept")
+        shown.until("error PH1", "e edit again")
+        shown.send("escape")
+        shown.until("left: nothing was applied; the text is kept")
     kept = drafts()[0].read_text(encoding="utf-8")
     assert "layer: [" in kept
     assert "#!" not in kept
@@ -336,3 +345,37 @@ def test_what_an_editor_saved_when_its_terminal_went_away_is_the_text(home: Path
     (found,) = files.kept(settings())
     assert found.path.read_text(encoding="utf-8") == "typed, not saved"
     assert drafts() == [found.path]
+
+
+def keep(kind: str, key: str) -> Path:
+    """A draft that somebody left."""
+    draft = files.begin(settings(), kind, key, "what it was")
+    files.write(draft.path, "what it shall be")
+    assert files.release(draft)
+    return draft.path
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 48)], ids=["80x24", "160x48"])
+async def test_a_kept_text_needs_a_person_on_the_first_screen_and_in_the_palette(
+    database: Database, make_app: Callable[[], PilothouseApp], size: tuple[int, int]
+) -> None:
+    keep("dataset", "silver.flights")
+    app = make_app()
+    async with app.run_test(size=size) as pilot:
+        await until_seen(pilot, "ATTENTION 5", "silver.flights", "an edit of ", "enter open")
+        await pilot.press("j", "j", "j", "j", "enter")
+        await until_seen(pilot, "Blueprint ▸ datasets", "7 of 7")
+        await until(pilot, lambda: app.screen.query_one("#list", Rows).row.key == "silver.flights")
+        await pilot.press("e")
+        await until_seen(pilot, "An edit of dataset silver.flights was not applied")
+        await pilot.press("escape", "ctrl+p")
+        await until_seen(pilot, "kept edit of dataset silver.flights")
+
+
+async def test_a_kept_text_of_what_is_gone_is_found(database: Database, make_app: Callable[[], PilothouseApp]) -> None:
+    path = keep("dataset", "gone.away")
+    app = make_app()
+    async with app.run_test(size=(160, 48)) as pilot:
+        await until_seen(pilot, "ATTENTION 5")
+        app.go(Place("blueprint", "dataset gone.away"))
+        await until_seen(pilot, "there is no dataset gone.away in the blueprint; the kept text", path.name)
