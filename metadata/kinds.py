@@ -255,7 +255,7 @@ class DecisionRule(Definition):
     KIND: ClassVar[str] = "decision"
 
     after: MonitorKey = Field(description="Monitor whose figures it reads.")
-    when: str = Field(description="CEL expression over performance, psi, null_rate, prediction, champion and rows.")
+    when: str = Field(description="CEL over performance, psi, null_rate, prediction, alarms, champion and rows.")
     then: Actions
     cooldown: Duration | None = Field(None, description="On the run's as_of: how long it does not fire again.")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, cast
 
@@ -42,16 +42,21 @@ def run(context: TaskContext) -> Outcome:
     return Outcome(figures=tuple(figures), note=f"{fired} of {len(figures)} rules fired")
 
 
-def rule_inputs(monitor: Monitor, measured: Iterable[Measured]) -> dict[str, Any]:
-    """`performance`, `psi`, `null_rate`, `prediction` and `rows` of a monitor's figures.
+def rule_inputs(monitor: Monitor, measured: Sequence[Measured], champion: int | None) -> dict[str, Any]:
+    """`performance`, `psi`, `null_rate`, `prediction` and `rows` of a monitor's figures, and `alarms`: how many
+    features lie beyond their thresholds, the scores and metrics of the model counting as one more.
 
     Each is of the newest window in which it has a value; what has none anywhere is left out, and a rule on it is
-    undecided.
+    undecided. Windows that were measured with another version than the `champion` are left out too: labels that
+    become mature after a promotion tell of the version that went, and the one that came must not pay for it.
     """
+    versions = {figure.window_end: figure.value for figure in measured if figure.name == "version"}
     groups: dict[str, dict[str, dict[datetime, float]]] = {}
     for figure in measured:
         place = _place(monitor, figure)
         if place is None or figure.value is None or figure.window_end is None:
+            continue
+        if champion is not None and versions.get(figure.window_end, champion) != champion:
             continue
         group, name = place
         groups.setdefault(group, {}).setdefault(name, {})[figure.window_end] = figure.value
@@ -61,6 +66,8 @@ def rule_inputs(monitor: Monitor, measured: Iterable[Measured]) -> dict[str, Any
         inputs[group] = {name: values[newest] for name, values in named.items() if newest in values}
     if "rows" in inputs:
         inputs["rows"] = inputs["rows"]["rows"]
+    if "alarms" in inputs:
+        inputs["alarms"] = sum(inputs["alarms"].values())
     return inputs
 
 
@@ -68,6 +75,8 @@ def _place(monitor: Monitor, figure: Measured) -> tuple[str, str] | None:
     """Map and name under which rules see a figure, if they do."""
     if figure.name in ("psi", "null_rate"):
         return figure.name, figure.slice
+    if figure.name == "alarm":
+        return "alarms", figure.slice
     if figure.slice:
         return None
     if figure.name == "prediction_psi":
@@ -84,11 +93,13 @@ def _rule_on(context: TaskContext, key: str, rule: DecisionRule) -> Ruling:
     ]
     model = context.plan.models[monitor.model]
     champion = champion_seen(context.database, model.uid, context.run_id, context.task.kind)
-    inputs = {**rule_inputs(monitor, measured), "champion": metrics_of(champion)}
-    verdict = evaluate(rule.when, inputs)
+    found = rule_inputs(monitor, measured, champion.version if champion else None)
+    verdict = evaluate(rule.when, {**found, "champion": metrics_of(champion)})
     reason = verdict.reason
-    if not measured and verdict.answer == "undecided":
+    if verdict.answer == "undecided" and not measured:
         reason = f"{rule.after} measured nothing in this run"
+    elif verdict.answer == "undecided" and champion and not found:
+        reason = f"{rule.after} measured nothing of the champion, version {champion.version}, in this run"
     state = {"yes": DecisionState.FIRED, "no": DecisionState.QUIET}.get(verdict.answer, DecisionState.UNDECIDED)
     return Ruling(
         rule_uid=rule.uid,

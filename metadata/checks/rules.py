@@ -10,7 +10,7 @@ from metadata.checks.view import Task, View
 from metadata.findings import Finding, instead
 from metadata.kinds import DecisionRule
 
-RULE_INPUTS = ("performance", "psi", "null_rate", "prediction", "champion", "rows")
+RULE_INPUTS = ("performance", "psi", "null_rate", "prediction", "alarms", "champion", "rows")
 """What a decision rule may read."""
 GUARD_INPUTS = ("champion", "tasks", "decisions", "params")
 """What a guard may read."""
@@ -40,7 +40,7 @@ def _rule_names(view: View, rule: DecisionRule, root: str) -> Collection[str] | 
     """Names within an input of a rule; None where they cannot be known."""
     monitor = view.blueprint.monitors.get(rule.after)
     model = view.blueprint.models.get(monitor.model) if monitor else None
-    if monitor is None or model is None or root == "rows":
+    if monitor is None or model is None or root in ("rows", "alarms"):
         return None
     if root == "champion":
         return METRICS[model.predicts.kind]

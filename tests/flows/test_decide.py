@@ -82,6 +82,22 @@ def test_the_newest_window_with_a_value_is_judged(world: Watched) -> None:
     assert (found.state, found.inputs["performance.roc_auc"]) == (DecisionState.FIRED, 0.6)
 
 
+def test_the_champion_does_not_pay_for_what_the_version_before_it_did(world: Watched) -> None:
+    world.trained(2, events(-20, 20, per_day=50, seed=3))
+    run = world.start(as_of=day(5))
+    world.say(run, world.measured("version", 1.0, number=2), world.measured("roc_auc", 0.6, number=2))
+    found = decide(world, run)["worse"]
+    assert found.state == DecisionState.UNDECIDED
+    assert found.reason == "watch measured nothing of the champion, version 2, in this run"
+    later = world.start(as_of=day(6))
+    world.say(
+        later,
+        *(world.measured("version", version, number=number) for number, version in ((2, 1.0), (3, 2.0), (4, 2.0))),
+        *(world.measured("roc_auc", value, number=number) for number, value in ((2, 0.6), (3, 0.95), (4, None))),
+    )
+    assert decide(world, later)["worse"].state == DecisionState.QUIET
+
+
 def test_within_its_cooldown_a_rule_is_held(world: Watched) -> None:
     states = {}
     for number in (1, 5, 10, 11, 12):
@@ -174,6 +190,8 @@ def test_each_rule_leaves_a_figure(world: Watched) -> None:
         ("psi.c > 0.5", DecisionState.UNDECIDED),
         ("worst(psi) > 0.8", DecisionState.QUIET),
         ("prediction.psi >= 0.25 && rows >= 2000", DecisionState.FIRED),
+        ("alarms >= 2", DecisionState.FIRED),
+        ("alarms > 2", DecisionState.QUIET),
         ("champion == null || rows < 5", DecisionState.QUIET),
         ("psi.nobody > 1 || rows > 5", DecisionState.UNDECIDED),
         ("rows", DecisionState.UNDECIDED),
@@ -191,5 +209,12 @@ def test_rules_see_every_kind_of_figure(tmp_path: Path, rule: str, expected: Dec
         world.measured("psi", 0.75, "x"),
         world.measured("psi", None, "c"),
         world.measured("prediction_psi", 0.25),
+        *(world.measured("alarm", value, part) for part, value in (("x", 1.0), ("c", 0.0), ("", 1.0))),
     )
     assert decide(world, run)["any"].state == expected
+
+
+def test_where_no_threshold_could_be_had_alarms_are_undecided(tmp_path: Path) -> None:
+    world = Watched(tmp_path, None)
+    world.define(**sections(decisions={"any": {"after": "watch", "when": "alarms > 0", "then": {"alert": "info"}}}))
+    assert decide(world, a_run(world, 1, rows=900.0))["any"].state == DecisionState.UNDECIDED
