@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -131,6 +132,51 @@ def test_a_database_that_does_not_answer_is_told_on_every_screen_until_it_does(d
         away.rename(home / "metadata.db")
         soon(shown, "db●", "1–17 of 17")
         assert "PH301" not in shown.text
+
+
+# The blueprint, edited
+
+
+@dataclass(frozen=True)
+class Slip:
+    """What somebody writes into a definition by mistake (a sed command), and what is found."""
+
+    definition: str
+    command: str
+    code: str
+    words: tuple[str, ...]
+
+
+SLIPS = {
+    "unknown key": Slip("dataset bronze.flights", "s/layer:/laier:/", "PH105", ("laier", "layer")),
+    "wrong type": Slip("dataset bronze.flights", "s/flight: int/flight: [int]/", "PH105", ("columns.flight",)),
+    "cycle": Slip("pipeline flights", "s/retries: 2/after: [publish]/", "PH112", ("clean", "publish", "wait")),
+}
+
+
+@pytest.mark.parametrize("slip", SLIPS.values(), ids=SLIPS)
+def test_a_wrong_definition_is_told_in_the_editor_and_on_screen_and_changes_nothing(
+    database: Database, tmp_path: Path, slip: Slip
+) -> None:
+    script = tmp_path / "editor.sh"
+    script.write_text(f"[ -e '{tmp_path}/once' ] || sed -i '{slip.command}' $1; touch '{tmp_path}/once'")
+    before = load_blueprint(database)
+    with Terminal(size=NARROW, env={"EDITOR": f"sh {script}", "VISUAL": ""}) as shown:
+        shown.until("ATTENTION 4", "q quit")
+        shown.send(":", slip.definition, "enter")
+        shown.until("Blueprint ▸", slip.definition.split()[1])
+        shown.send("e")
+        soon(shown, f"error {slip.code}", "line", "cause", "remedy", *slip.words, "e edit again")
+        shown.send("escape")
+        soon(shown, "the text is kept, e goes on with it")
+        shown.send("q")
+        assert shown.ended()
+    assert load_blueprint(database) == before
+    (kept,) = (home_file for home_file in (settings().home / "drafts").glob("*.yaml"))
+    command = pilothouse("blueprint", "check", str(kept))
+    told = command.communicate(timeout=60)[0]
+    assert command.returncode == 1
+    assert all(word in told for word in (slip.code, "cause", "next", *slip.words))
 
 
 # What stops a pipeline
