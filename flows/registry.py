@@ -7,15 +7,20 @@ may register side by side. Models are stored pickled: loading one runs its code,
 from __future__ import annotations
 
 import os
+import pickle
+import socket
 import sqlite3
 import tempfile
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
+from urllib.parse import urlsplit
 
+from flows.registry_errors import THING, explained
 from metadata.database import Database
 from metadata.errors import PilothouseError
 from metadata.rows.models import Alias, ModelFeature, holder
@@ -25,6 +30,15 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 MODEL_FILE = "model.pkl"
+ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SKIP_PIP_REQUIREMENTS_CHECK": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+}
+"""What MLflow reads, where nobody has said otherwise: a server that goes away is told within seconds, not minutes."""
+PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
+PROBE_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -74,7 +88,11 @@ def prepare(settings: Settings) -> None:
 
 
 class Registry:
-    """Model versions in one MLflow store. `folder` holds their files; None leaves it to the tracking server."""
+    """Model versions in one MLflow store. `folder` holds their files; None leaves it to the tracking server.
+
+    Whatever MLflow, its store or a model raises is told by the table of `flows.registry_errors`: PilothouseError PH62x
+    and PH63x, ServiceDownError when the store is away, PH64x for a model that cannot be loaded.
+    """
 
     def __init__(self, uri: str, folder: Path | None) -> None:
         self._uri = uri
@@ -87,22 +105,16 @@ class Registry:
         return cls(tracking_uri(settings), settings.home / "models" if embedded else None)
 
     def check(self) -> None:
-        """Have the store answer. Raises PilothouseError PH620 when it does not."""
-        from mlflow.exceptions import MlflowException
-
-        try:
+        """Have the store answer."""
+        with _told(THING):
             self._client.search_registered_models(max_results=1)
-        except MlflowException as error:
-            raise PilothouseError(
-                "PH620",
-                "model registry (MLflow)",
-                "its store does not answer",
-                "check MLFLOW_TRACKING_URI, or see `pilothouse status`",
-                str(error),
-            ) from error
 
     def register(self, candidate: Candidate) -> Registered:
         """Store and register a version, once: a version with the same tags is returned as it is."""
+        with _told(f"model {candidate.name}"):
+            return self._register(candidate)
+
+    def _register(self, candidate: Candidate) -> Registered:
         client = self._client
         known = self._find(candidate)
         if known is not None:
@@ -119,48 +131,46 @@ class Registry:
         return Registered(int(version.version), run_id, f"models:/{candidate.name}/{version.version}")
 
     def model_bytes(self, source: str) -> bytes:
-        """The pickled model of a version, by its `models:/` URI. Raises PilothouseError PH621 when it is gone."""
+        """The pickled model of a version, by its `models:/` URI."""
         import mlflow.artifacts
-        from mlflow.exceptions import MlflowException
 
         name, version = source.split("/")[-2:]
-        try:
+        with _told(f"model {name} version {version}"), tempfile.TemporaryDirectory() as folder:
             files = self._client.get_model_version_download_uri(name, version)
-            with tempfile.TemporaryDirectory() as folder:
-                path = mlflow.artifacts.download_artifacts(
-                    artifact_uri=f"{files}/{MODEL_FILE}", dst_path=folder, tracking_uri=self._uri
-                )
-                return Path(path).read_bytes()
-        except (MlflowException, OSError) as error:
-            raise PilothouseError(
-                "PH621",
-                f"model {name} version {version}",
-                "the registry cannot give its files",
-                "train the model again, or restore the folder of models",
-                str(error),
-            ) from error
+            path = mlflow.artifacts.download_artifacts(
+                artifact_uri=f"{files}/{MODEL_FILE}", dst_path=folder, tracking_uri=self._uri
+            )
+            return Path(path).read_bytes()
+
+    def model(self, source: str) -> Any:
+        """The fitted model of a version, by its `models:/` URI. Loading it runs its code."""
+        data, (name, version) = self.model_bytes(source), source.split("/")[-2:]
+        with _told(f"model {name} version {version}"):
+            return pickle.loads(data)  # noqa: S301 - the registry is trusted as code
 
     def align(self, database: Database, model_uid: str, source: str) -> None:
         """Make the aliases of a model what our rows say, whatever a kill left; `source` is of any of its versions."""
         name = source.split("/")[-2]
-        found = self._client.get_registered_model(name).aliases
-        for alias in get_args(Alias):
-            version = holder(database, model_uid, alias)
-            if version is None and alias in found:
-                self._client.delete_registered_model_alias(name, alias)
-            elif version is not None and str(found.get(alias)) != str(version.version):
-                self._client.set_registered_model_alias(name, alias, str(version.version))
+        wanted = {alias: holder(database, model_uid, alias) for alias in get_args(Alias)}
+        with _told(f"model {name}"):
+            found = self._client.get_registered_model(name).aliases
+            for alias, version in wanted.items():
+                if version is None and alias in found:
+                    self._client.delete_registered_model_alias(name, alias)
+                elif version is not None and str(found.get(alias)) != str(version.version):
+                    self._client.set_registered_model_alias(name, alias, str(version.version))
 
     @cached_property
     def _client(self) -> MlflowClient:
-        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-        os.environ.setdefault("MLFLOW_SKIP_PIP_REQUIREMENTS_CHECK", "true")
+        _probe(self._uri)
+        for name, value in ENVIRONMENT.items():
+            os.environ.setdefault(name, value)
         import logging
 
         from mlflow import MlflowClient
 
         for noisy in ("alembic", "mlflow"):
-            logging.getLogger(noisy).setLevel(logging.ERROR)
+            logging.getLogger(noisy).setLevel(logging.CRITICAL)
         return MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
 
     def _find(self, candidate: Candidate) -> Registered | None:
@@ -202,6 +212,27 @@ class Registry:
             name=candidate.rows, digest=candidate.digest[:32], source_type="delta", source=candidate.rows, schema=None
         )
         self._client.log_inputs(run_id, [DatasetInput(data)])
+
+
+@contextmanager
+def _told(thing: str) -> Iterator[None]:
+    try:
+        yield
+    except PilothouseError:
+        raise
+    except Exception as error:
+        raise explained(error, thing) from error
+
+
+def _probe(uri: str) -> None:
+    """Raises ServiceDownError PH620 when nothing listens at the address: MLflow would try again for minutes."""
+    parts = urlsplit(uri)
+    port = parts.port or PORTS.get(parts.scheme.partition("+")[0])
+    through_proxy = parts.scheme in urllib.request.getproxies() and not urllib.request.proxy_bypass(parts.netloc)
+    if parts.hostname is None or port is None or through_proxy:
+        return
+    with _told(THING):
+        socket.create_connection((parts.hostname, port), timeout=PROBE_SECONDS).close()
 
 
 def _save(candidate: Candidate, folder: Path) -> None:

@@ -4,29 +4,15 @@ from __future__ import annotations
 
 import re
 import traceback
-from collections.abc import Mapping
-from dataclasses import dataclass
 
+from flows.reasons import Reason, Said, find, one_line, tell
+from flows.registry_errors import ABOUT_A_MODEL
+from flows.registry_errors import parameters as parameters_of_a_model
 from metadata.errors import Fault, PilothouseError
 
-CAUSE_CHARACTERS = 240
 SERVER_GONE = "PH411"
+USER_CODE = "PH435"
 UNKNOWN = "PH499"
-
-
-@dataclass(frozen=True)
-class Reason:
-    """One row of the table.
-
-    `signs` are beginnings of Spark's error conditions (`CAST_INVALID_INPUT`) or phrases of the engine's text; `cause`
-    may name parameters of the condition in braces.
-    """
-
-    code: str
-    signs: tuple[str, ...]
-    cause: str
-    remedy: str
-
 
 # The first row that fits counts: what stops the machinery stands before what is wrong with the data.
 REASONS = (
@@ -71,7 +57,7 @@ REASONS = (
         "PH433",
         ("PYTHON_VERSION_MISMATCH",),
         "the Spark server runs another version of Python than this process",
-        "Start both with the same Python: `pilothouse down`, then `pilothouse up`",
+        "Start both with the same Python: `pilothouse down`, then `up`; a server of others must have ours",
     ),
     Reason(
         "PH434",
@@ -80,7 +66,7 @@ REASONS = (
         "See the log of the server; use smaller batches, or free memory",
     ),
     Reason(
-        "PH435",
+        USER_CODE,
         ("PYTHON_EXCEPTION", "An exception was thrown from the Python worker"),
         "a Python function failed: {raised}",
         "Correct the data or the code of the model; the detail has its stack trace",
@@ -224,6 +210,12 @@ REASONS = (
         "Use a local folder, or a Spark server that has the connector (SPARK_REMOTE)",
     ),
     Reason(
+        "PH460",
+        ("Failed to find the data source: delta", "ClassNotFoundException: delta", "DATA_SOURCE_NOT_FOUND"),
+        "this Spark server has no Delta Lake",
+        "Start it with the delta-spark package and Delta's extension and catalog, or unset SPARK_REMOTE",
+    ),
+    Reason(
         "PH459",
         ("RESOURCE_EXHAUSTED", "larger than max"),
         "the answer is too large to be sent in one piece",
@@ -233,7 +225,11 @@ REASONS = (
 
 
 ABOUT_THE_WORK = frozenset(
-    {"PH435", *(f"PH{number}" for number in range(437, 457) if number != 441)},
+    {
+        USER_CODE,
+        *(reason.code for reason in ABOUT_A_MODEL),
+        *(f"PH{number}" for number in range(437, 457) if number != 441),
+    },
 )
 """Codes of faults that lie in the data, the query or the code of a model."""
 
@@ -248,15 +244,16 @@ def explain(error: BaseException, thing: str) -> Fault:
     text = str(error)
     condition, parameters = _condition(error)
     detail = text if condition else "".join(traceback.format_exception(error))
-    for reason in REASONS:
-        if _fits(reason, condition, text):
-            words = _Words(parameters, raised=_raised(text))
-            cause, remedy = _one_line(reason.cause.format_map(words)), reason.remedy.format_map(words)
-            return Fault(code=reason.code, thing=thing, cause=cause, remedy=remedy, detail=detail)
+    said = Said(text, condition, {**parameters_of_a_model(text), **parameters, "raised": _raised(text)})
+    reason = find(REASONS, said)
+    if reason is not None and reason.code == USER_CODE:
+        reason = find(ABOUT_A_MODEL, said) or reason
+    if reason is not None:
+        return tell(reason, said, thing, detail)
     return Fault(
         code=UNKNOWN,
         thing=thing,
-        cause=_one_line(_message(error, text)),
+        cause=one_line(_message(error, text)),
         remedy="The detail has the whole text; run it again (r) when its cause is mended",
         detail=detail,
     )
@@ -274,34 +271,12 @@ def is_about_the_work(error: BaseException) -> bool:
     return code in ABOUT_THE_WORK or (code == UNKNOWN and refused)
 
 
-class _Words(dict[str, str]):
-    """Parameters of a condition, without the quotes that Spark puts around names; what is missing is said vaguely."""
-
-    def __init__(self, parameters: Mapping[str, str], raised: str) -> None:
-        super().__init__({name: value.strip().strip('`"').replace("`", "") for name, value in parameters.items()})
-        self["raised"] = raised
-
-    def __missing__(self, name: str) -> str:
-        return "it asks for"
-
-
 def _condition(error: BaseException) -> tuple[str, dict[str, str]]:
     from pyspark.errors import PySparkException
 
     if not isinstance(error, PySparkException):
         return "", {}
     return error.getCondition() or "", dict(error.getMessageParameters() or {})
-
-
-def _fits(reason: Reason, condition: str, text: str) -> bool:
-    """A sign in capitals is a condition, to be met at its beginning or as `[CONDITION` in the text of a cause."""
-    for sign in reason.signs:
-        if sign.replace("_", "").isupper():
-            if condition.startswith(sign) or f"[{sign}" in text:
-                return True
-        elif sign in text:
-            return True
-    return False
 
 
 def _raised(text: str) -> str:
@@ -316,8 +291,3 @@ def _message(error: BaseException, text: str) -> str:
     first = details[1] if details else next((line for line in text.splitlines() if line.strip()), "")
     plain = re.sub(r"^\([\w.$]+\) |\[[A-Z_0-9.]+\] | SQLSTATE: \w+.*$", "", first)
     return plain if _condition(error)[0] or plain == "" else f"{type(error).__name__}: {plain}"
-
-
-def _one_line(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= CAUSE_CHARACTERS else line[: CAUSE_CHARACTERS - 1] + "…"

@@ -6,8 +6,7 @@ These are the challenger's test rows, the newest share of its own window, as far
 
 from __future__ import annotations
 
-import pickle
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 
@@ -103,8 +102,8 @@ def _scored(
     registry = Registry.of(context.settings)
 
     def score(version: ModelVersion) -> Numbers:
-        loaded: Any = pickle.loads(registry.model_bytes(version.source))  # noqa: S301 - the registry is trusted as code
-        return scoring.scores(loaded, scoring.prepare(rows, inputs_of(version.features)), model.predicts.kind)
+        prepared = scoring.prepare(rows, inputs_of(version.features))
+        return scoring.scores(registry.model(version.source), prepared, model.predicts.kind)
 
     return rows[LABEL].to_numpy(dtype=np.float64), (score(old), score(new))
 

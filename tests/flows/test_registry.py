@@ -12,7 +12,6 @@ from mlflow import MlflowClient
 from sklearn.dummy import DummyClassifier
 
 from flows.registry import Candidate, Registry, prepare, registered_name
-from metadata.errors import PilothouseError
 from metadata.rows.models import ModelFeature
 from metadata.settings import Settings
 
@@ -54,23 +53,6 @@ def test_a_version_is_registered_once_for_its_tags(settings: Settings) -> None:
     loaded = pickle.loads(registry.model_bytes(second.source))
     assert loaded.predict([[3]]).tolist() == [0]
     assert list((settings.home / "models").rglob("model.pkl"))
-
-
-def test_a_model_whose_files_are_gone_is_explained(settings: Settings) -> None:
-    registry = Registry.of(settings)
-    registered = registry.register(candidate())
-    shutil.rmtree(settings.home / "models")
-    with pytest.raises(PilothouseError) as refused:
-        registry.model_bytes(registered.source)
-    assert refused.value.fault.code == "PH621"
-
-
-def test_a_server_that_is_not_there_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    registry = Registry("http://127.0.0.1:9", None)
-    with pytest.raises(PilothouseError) as refused:
-        registry.check()
-    assert refused.value.fault.code == "PH620"
 
 
 def test_the_name_in_the_registry_outlasts_a_rename() -> None:

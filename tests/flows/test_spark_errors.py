@@ -179,7 +179,7 @@ PROVOKED: list[tuple[str, Callable[[Bench], None], str, str]] = [
     ("cancelled", cancelled, "PH432", "cancelled"),
     ("user code", user_code_raises, "PH435", "ValueError: seven is no colour"),
     ("worker death", user_code_dies, "PH434", "a Python process of Spark died"),
-    ("module", missing_module, "PH435", "No module named 'no_such_module'"),
+    ("module", missing_module, "PH641", "No module named 'no_such_module'"),
     ("python version", other_python, "PH433", "another version of Python"),
     ("token", refused_token, "PH412", "refuses our token"),
     ("gone", nobody_there, "PH411", "went away"),
