@@ -158,8 +158,8 @@ class BaseScreen(Screen[None]):
         """Draw the frame anew."""
         if not self.there:
             return
-        self.query_one(Header).refresh()
-        self.query_one(Tabs).refresh()
+        self.query_one(Header).redraw()
+        self.query_one(Tabs).redraw()
         self.query_one("#trail", Rule).say(self.trail(), self.caption())
         self.query_one(Keys).show(self.hints())
 

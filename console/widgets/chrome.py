@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -93,6 +94,21 @@ class Chrome(Widget):
     def __init__(self, standing: Callable[[], Standing], *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._standing = standing
+        self._drawn = Content("")
+
+    def render(self) -> Content:
+        """One line."""
+        self._drawn = self.line()
+        return self._drawn
+
+    @abstractmethod
+    def line(self) -> Content:
+        """What stands there now."""
+
+    def redraw(self) -> None:
+        """Draw it anew if it has changed: over SSH every line costs."""
+        if not self.line().is_same(self._drawn):
+            self.refresh()
 
 
 DOTS = {"up": ("●", "good"), "external": ("●", "good"), "starting": ("◐", "active"), "down": ("○", "bad")}
@@ -101,8 +117,8 @@ DOTS = {"up": ("●", "good"), "external": ("●", "good"), "starting": ("◐", 
 class Header(Chrome):
     """Name and context at the left; who, and how the services are, at the right: since when, for one that is away."""
 
-    def render(self) -> Content:
-        """One line."""
+    def line(self) -> Content:
+        """Who, where, and the services, in the words that there is room for."""
         standing = self._standing()
         left = joined(("pilothouse", "strong"), "  ", (standing.context, "accent"))
         room = self.size.width - left.cell_length - 2
@@ -145,8 +161,8 @@ class Tabs(Chrome):
         self._current = current
         self._ends: list[tuple[int, str]] = []
 
-    def render(self) -> Content:
-        """One line; titles are cut to their first letters where it is narrow."""
+    def line(self) -> Content:
+        """Their titles, closer together where it is narrow."""
         standing = self._standing()
         marks = {
             "runs": (f" {standing.running}{glyph('▶')}", "active") if standing.running else ("", ""),
@@ -186,8 +202,8 @@ class Rule(Widget):
 
     def say(self, left: Content | str = "", right: Content | str = "") -> None:
         """Put words on the line."""
-        words = tuple(one if isinstance(one, Content) else styled(one) for one in (left, right))
-        if words != (self._left, self._right) or [str(one) for one in words] != [str(self._left), str(self._right)]:
+        words = [one if isinstance(one, Content) else styled(one) for one in (left, right)]
+        if not (words[0].is_same(self._left) and words[1].is_same(self._right)):
             self._left, self._right = words
             self.refresh()
 

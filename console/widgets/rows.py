@@ -65,8 +65,11 @@ class Section:
 
 @dataclass(frozen=True)
 class _Line:
-    section: Section | None
+    """A row or the head of a table with those columns, a text, or nothing."""
+
+    columns: tuple[Column, ...] = ()
     row: Row | None = None
+    title: str = ""
     text: Content | None = None
 
 
@@ -188,17 +191,14 @@ class Rows(ScrollView, can_focus=True):
         self._pinned = 1 if len(sections) == 1 and any(column.title for column in sections[0].columns) else 0
         self._cursor = self._find(key, was)
         self.virtual_size = Size(self.size.width, len(self._lines))
-        changed = [
-            index
-            for index in range(max(len(before), len(self._lines)))
-            if before[index : index + 1] != self._lines[index : index + 1]
-            or (index in (was, self._cursor) and was != self._cursor)
-        ]
-        if len(before) != len(self._lines) or len(changed) > self.size.height:
+        if len(before) != len(self._lines):
             self.refresh()
         else:
-            for index in changed:
-                self._redraw(index)
+            for index, (old, new) in enumerate(zip(before, self._lines, strict=True)):
+                if index in (was, self._cursor) and was != self._cursor:
+                    self._redraw(index)
+                else:
+                    self._redraw(index, *self._changed(old, new))
         if was != self._cursor or (self.row and self.row.key) != key:
             self._moved()
             self.call_after_refresh(self._reveal)
@@ -236,10 +236,26 @@ class Rows(ScrollView, can_focus=True):
     def _moved(self) -> None:
         self.post_message(self.Moved(self, self.row))
 
-    def _redraw(self, index: int) -> None:
+    def _redraw(self, index: int, start: int = 0, end: int | None = None) -> None:
+        """Draw the cells of a line from `start` up to `end`, all of it by default."""
         y = index - self.scroll_offset.y
-        if 0 <= y < self.size.height:
-            self.refresh(Region(0, y, self.size.width, 1))
+        width = self.size.width if end is None else end - start
+        if 0 <= y < self.size.height and width > 0:
+            self.refresh(Region(start, y, width, 1))
+
+    def _changed(self, before: _Line, now: _Line) -> tuple[int, int]:
+        """From which cell to which a line would look otherwise; (0, 0) when it would not."""
+        whole = (0, self.size.width)
+        if before.row is None or now.row is None or before.columns != now.columns:
+            return (0, 0) if before == now and _alike(before.text, now.text) else whole
+        edge = 1 if self._marker else 0
+        start, end, at = self.size.width, 0, edge
+        sizes = widths(now.columns, self.size.width - 2 * edge)
+        for old, new, size in zip(before.row.cells, now.row.cells, sizes, strict=True):
+            if size and not _alike(old, new):
+                start, end = min(start, at), at + size
+            at += size + GAP if size else 0
+        return (start, end) if end else (0, 0)
 
     def _reveal(self) -> None:
         if self._cursor < 0:
@@ -312,19 +328,19 @@ class Rows(ScrollView, can_focus=True):
 
     def _content(self, line: _Line, width: int) -> Content:
         edge = 1 if self._marker else 0
-        if line.section is None or line.text is not None:
+        if not line.columns:
             return (line.text or Content("")).pad_left(edge)
         room = width - 2 * edge
-        sizes = widths(line.section.columns, room)
+        sizes = widths(line.columns, room)
         if line.row is None:
-            cells: list[Content | str] = [styled(column.title, "head") for column in line.section.columns]
-            if line.section.title:
-                cells[0] = styled(line.section.title, "strong")
+            cells: list[Content | str] = [styled(column.title, "head") for column in line.columns]
+            if line.title:
+                cells[0] = styled(line.title, "strong")
         else:
             cells = list(line.row.cells)
         parts = [
             fitted(cell, size, column.align, column.prose)
-            for cell, size, column in zip(cells, sizes, line.section.columns, strict=True)
+            for cell, size, column in zip(cells, sizes, line.columns, strict=True)
             if size
         ]
         return Content(" " * GAP).join(parts).pad_left(edge)
@@ -333,13 +349,20 @@ class Rows(ScrollView, can_focus=True):
 def _lines(sections: Sequence[Section]) -> Iterable[_Line]:
     for position, section in enumerate(sections):
         if position:
-            yield _Line(None)
+            yield _Line()
         if section.title or any(column.title for column in section.columns):
-            yield _Line(section if section.rows else Section(section.columns, title=section.title))
+            yield _Line(section.columns, title=section.title)
         for row in section.rows:
-            yield _Line(section, row)
+            yield _Line(section.columns, row)
         if not section.rows and section.empty:
             for text in (
                 section.empty if isinstance(section.empty, Content) else styled(section.empty, "quiet", True)
             ).split():
-                yield _Line(None, text=text)
+                yield _Line(text=text)
+
+
+def _alike(one: Content | str | None, other: Content | str | None) -> bool:
+    """Whether two cells look the same: colours count, which `==` of contents passes over."""
+    if isinstance(one, Content) and isinstance(other, Content):
+        return one.is_same(other)
+    return one == other and type(one) is type(other)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from textual.app import App, ComposeResult
+from textual.geometry import Region
 
 from console import theme
 from console.text import styled
@@ -113,6 +114,23 @@ async def test_near_the_end_of_a_page_more_is_asked_for() -> None:
         await pilot.press("G")
         await pilot.pause()
         assert app.asked_for_more == 1
+
+
+async def test_only_the_cells_that_look_otherwise_are_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = ListApp()
+    async with app.run_test(size=(40, 10)) as pilot:
+        table = app.query_one(Rows)
+        table.show_rows([Row("a", ("a", "1")), Row("b", ("b", styled("2", "quiet")))])
+        await pilot.pause()
+        drawn: list[tuple[Region, ...]] = []
+        monkeypatch.setattr(table, "refresh", lambda *regions: drawn.append(regions))
+        table.show_rows([Row("a", ("a", "1")), Row("b", ("b", styled("2", "quiet")))])
+        assert drawn == []
+        table.show_rows([Row("a", ("a", "7")), Row("b", ("b", styled("2", "bad")))])
+        numbers = [(Region(33, line, 6, 1),) for line in (1, 2)]
+        assert drawn == numbers, "the second column, and its colour alone is a difference"
+        table.show_rows([Row("a", ("A", "7")), Row("b", ("b", styled("2", "bad")))])
+        assert drawn[2:] == [(Region(1, 1, 30, 1),)]
 
 
 @pytest.mark.parametrize("key", ["j", "k", "G", "g", "enter", "pagedown"])

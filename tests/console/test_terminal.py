@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,19 @@ def test_a_hang_up_ends_the_console(database: Database) -> None:
         shown.until("q quit", "ATTENTION")
         shown.hang_up()
         assert shown.ended()
+
+
+def test_nothing_is_written_while_nothing_changes(database: Database) -> None:
+    with Terminal() as shown:
+        shown.until("q quit", "ATTENTION")
+        shown.send("3")
+        shown.until("7 of 7")
+        shown.read(1.5)
+        before = len(shown.raw)
+        wait_until = time.monotonic() + 4
+        while time.monotonic() < wait_until:
+            shown.read(0.5)
+        assert len(shown.raw) - before < 100
 
 
 def test_sighup_ends_the_console(database: Database) -> None:
