@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from metadata.database import Database
+from metadata.revisions import list_revisions
 from tests.console.pty_terminal import CONSOLE, Terminal
 
 pytestmark = pytest.mark.slow
@@ -92,9 +93,14 @@ def _wait_for(port: int, server: subprocess.Popen[bytes], log: Path) -> None:
             time.sleep(0.1)
 
 
-def _console(home: Path) -> str:
+def _console(home: Path, editor: str = "true") -> str:
     """The shell command that opens the console on a home."""
-    variables = {"PILOTHOUSE_HOME": str(home), "LANG": "C.UTF-8", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    variables = {
+        "PILOTHOUSE_HOME": str(home),
+        "LANG": "C.UTF-8",
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        "EDITOR": editor,
+    }
     given = " ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items())
     return f"{given} exec {shlex.join(CONSOLE)}"
 
@@ -130,6 +136,37 @@ def test_a_dropped_connection_ends_the_console_at_the_other_end(door: Door, home
     while _processes_of(home):
         assert time.monotonic() < deadline, "the console is still there"
         time.sleep(0.1)
+
+
+def test_an_edit_in_whose_middle_the_line_was_cut_is_applied_later_by_who_came_in(
+    door: Door, home: Path, database: Database, tmp_path: Path
+) -> None:
+    script = tmp_path / "editor.sh"
+    script.write_text(f"sed -i 's/one file a month/a file every month/' $1; touch {tmp_path}/opened; sleep 60")
+    with Terminal(door.command(_console(home, f"sh {script}")), size=(160, 48)) as shown:
+        shown.until("ATTENTION 4")
+        shown.send("3")
+        shown.until("Flights as landed")
+        shown.send("e")
+        for _ in range(200):
+            if (tmp_path / "opened").exists():
+                break
+            shown.read(0.05)
+        shown.hang_up()
+        assert shown.ended()
+    with Terminal(door.command(_console(home)), size=(160, 48)) as shown:
+        shown.until("ATTENTION 5", "an edit of ")
+        shown.send("3")
+        shown.until("Flights as landed, one")
+        shown.send("e")
+        shown.until("An edit of dataset bronze.flights was not applied")
+        shown.send("e")
+        shown.until("a file every month", "y apply")
+        shown.send("y")
+        shown.until("revision 3 is applied")
+        shown.send("q")
+        assert shown.ended()
+    assert list_revisions(database)[0].author == f"{getpass.getuser()}@127.0.0.1"
 
 
 def _processes_of(home: Path) -> list[int]:
