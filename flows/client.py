@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import re
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -38,6 +39,7 @@ class ServiceStatus:
     """What is known of one service right now, checked against the processes that live.
 
     `ends` counts how often it has ended in a row without being asked to; 0 for one that is not expected to be there.
+    One that was `given` by URL is neither started nor stopped here: `external` while it answers, else `down`.
     """
 
     name: str
@@ -46,25 +48,32 @@ class ServiceStatus:
     since: datetime | None
     detail: str
     ends: int = 0
+    given: bool = False
 
 
-def _given(values: Settings) -> dict[str, str | None]:
-    return {records.PREFECT: values.prefect_api_url, records.SPARK: values.spark_remote}
+def _given(values: Settings) -> dict[str, str]:
+    found = {
+        records.PREFECT: values.prefect_api_url,
+        records.SPARK: values.spark_remote,
+        records.MLFLOW: values.mlflow_tracking_uri,
+    }
+    return {name: url for name, url in found.items() if url is not None}
 
 
 def status() -> list[ServiceStatus]:
     """Every service of the home, the supervisor first. Needs nothing that runs; takes milliseconds."""
     values = settings()
-    supervised = _supervisor(values) is not None
-    return [_status(values, name, supervised) for name in records.NAMES]
+    supervised, given = _supervisor(values) is not None, _given(values)
+    names = [name for name in records.NAMES if name != records.MLFLOW or name in given]
+    return [_status(values, name, given.get(name), supervised) for name in names]
 
 
-def _status(values: Settings, name: str, supervised: bool) -> ServiceStatus:
-    record, given = records.load(values.state, name), _given(values).get(name)
+def _status(values: Settings, name: str, given: str | None, supervised: bool) -> ServiceStatus:
+    record = records.load(values.state, name)
     if given is not None:
         if record is None or record.url != given or not supervised:
-            return ServiceStatus(name, "external", _public(given), None, "given by URL, not looked at now")
-        return ServiceStatus(name, record.state, _public(given), record.since, record.detail)
+            return ServiceStatus(name, "external", _public(given), None, "given by URL, not looked at now", given=True)
+        return ServiceStatus(name, record.state, _public(given), record.since, record.detail, given=True)
     if record is None:
         return ServiceStatus(name, "down", "", None, "not started")
     url = _public(record.url)
@@ -75,8 +84,8 @@ def _status(values: Settings, name: str, supervised: bool) -> ServiceStatus:
 
 
 def _public(url: str) -> str:
-    """A URL without what follows its path, where Spark carries tokens."""
-    return url.partition(";")[0]
+    """A URL without what may be secret: who logs in, and what follows the path, where Spark carries tokens."""
+    return re.sub(r"//[^/@]*@", "//", url.partition(";")[0])
 
 
 def _supervisor(values: Settings) -> Record | None:
@@ -84,10 +93,11 @@ def _supervisor(values: Settings) -> Record | None:
     return record if record is not None and record.alive() else None
 
 
-def ensure_up(wait: bool = False, seconds: float = UP_SECONDS) -> None:
+def ensure_up(wait: bool = False, seconds: float = UP_SECONDS, say: Callable[[str], None] | None = None) -> None:
     """Start the supervisor of this home when there is none; with `wait`, return when every service is up.
 
-    Raises `ServiceDownError` (PH310) that names the services which are not up after `seconds`, and why.
+    `say` is told, while it waits, what for. Raises `ServiceDownError` (PH310) that names the services which are not up
+    after `seconds`, and why; at once when one is away that was given by URL, for it is not started here.
     """
     values = settings()
     if _supervisor(values) is None:
@@ -97,18 +107,27 @@ def ensure_up(wait: bool = False, seconds: float = UP_SECONDS) -> None:
             values.home,
             values.logs / "supervisor.log",
         )
-    deadline = time.monotonic() + seconds
+    deadline, said = time.monotonic() + seconds, ""
     while wait:
         missing = [one for one in status() if one.state not in ("up", "external")]
         if not missing:
             return
-        if time.monotonic() > deadline:
+        away = [one for one in missing if one.given and one.state == "down"]
+        words = "; ".join(f"{one.name} is {one.state} {one.detail}".strip() for one in missing)
+        if away:
             raise ServiceDownError(
                 "PH310",
-                ", ".join(one.name for one in missing),
-                "; ".join(f"{one.name} is {one.state} {one.detail}".strip() for one in missing),
-                f"Read the logs in {values.logs}",
+                ", ".join(f"{one.name} at {one.url}" for one in away),
+                "; ".join(one.detail for one in away),
+                "Start it where it runs, or correct its address; what is ours goes on as soon as it answers",
             )
+        if time.monotonic() > deadline:
+            raise ServiceDownError(
+                "PH310", ", ".join(one.name for one in missing), words, f"Read the logs in {values.logs}"
+            )
+        if say is not None and words != said:
+            say(words)
+            said = words
         time.sleep(0.2)
 
 
@@ -140,12 +159,17 @@ def prefect_api() -> tuple[str, dict[str, str]]:
 def spark_remote() -> str:
     """Spark Connect address with its token: the one that was given, else that of the local server.
 
-    Raises `ServiceDownError` (PH410) when the local one was never started.
+    Raises `ServiceDownError` (PH410) when the local one was never started, or has ended: whoever listens at its port
+    then is somebody else.
     """
     values = settings()
     if values.spark_remote is not None:
         return values.spark_remote
-    return _started(values, records.SPARK, "PH410", "compute (Spark)").url
+    record = _started(values, records.SPARK, "PH410", "compute (Spark)")
+    if not record.alive():
+        why = record.detail if record.state == "down" and record.detail else "the process has ended"
+        raise ServiceDownError("PH410", "compute (Spark)", why, "It is started again by itself; else `pilothouse up`")
+    return record.url
 
 
 def _started(values: Settings, name: str, code: str, thing: str) -> Record:
@@ -161,19 +185,20 @@ def create_flow_run(run_id: str, attempt: int, name: str | None = None) -> str:
     Raises `ServiceDownError` (PH311, PH312) when the server is not there, (PH316) when no worker was ever ready.
     """
     from flows.services import deployments
+    from flows.services.prefect_errors import explained
 
+    launch = deployments.names(settings(), Database.of(settings())).launch
     with _api() as api:
-        deployment = api.get(f"/deployments/name/{deployments.FLOW}/{deployments.LAUNCH}")
-        if deployment is None:
-            raise ServiceDownError(
-                "PH316", f"run {run_id}", "no worker has been ready yet", "Wait for `pilothouse status`, then try again"
-            )
+        deployment = api.get(f"/deployments/name/{deployments.FLOW}/{launch}")
         body = {
             "parameters": {"run_id": run_id, "attempt": attempt},
             "idempotency_key": f"{run_id}:{attempt}",
             **({"name": name} if name else {}),
         }
-        return str(api.post(f"/deployments/{deployment['id']}/create_flow_run", body)["id"])
+        made = deployment and api.post(f"/deployments/{deployment['id']}/create_flow_run", body)
+        if made is None:
+            raise explained("", "Deployment not found", {})
+        return str(made["id"])
 
 
 def cancel_flow_run(flow_run_id: str) -> None:

@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 from flows.registry_errors import THING, explained
 from metadata.database import Database
 from metadata.errors import PilothouseError
+from metadata.migrations import locked
 from metadata.rows.models import Alias, ModelFeature, holder
 from metadata.settings import Settings
 
@@ -171,7 +172,11 @@ class Registry:
 
         for noisy in ("alembic", "mlflow"):
             logging.getLogger(noisy).setLevel(logging.CRITICAL)
-        return MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
+        client = MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
+        if self._folder is not None:
+            with locked(self._folder.with_name("mlflow.db")):  # or two who are first would both make its tables
+                client.search_registered_models(max_results=1)
+        return client
 
     def _find(self, candidate: Candidate) -> Registered | None:
         self._ensure_named(candidate.name)

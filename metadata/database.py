@@ -76,6 +76,12 @@ def next_change(connection: Connection) -> int:
     return int(connection.execute(select(tables.counter.c.value).where(tables.counter.c.id == 1)).scalar_one())
 
 
+def installation(database: Database) -> str:
+    """The uid of this metadata database, the same for everybody who works with it, and no other's."""
+    with database.read() as connection:
+        return str(connection.execute(select(tables.installation.c.uid)).scalar_one())
+
+
 @contextmanager
 def _explained() -> Iterator[None]:
     try:

@@ -69,6 +69,14 @@ counter = Table(
     Column("value", BigInteger, nullable=False),
 )
 
+installation = Table(
+    "installation",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("uid", ID, nullable=False),
+)
+"""One row: what tells this database from all others, for names on servers that are shared."""
+
 plan = Table(
     "plan",
     metadata,

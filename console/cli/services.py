@@ -8,7 +8,6 @@ import click
 
 from console.cli.output import JSON_OPTION, plain, print_json, print_rows, print_table
 from flows import client
-from metadata.errors import ServiceDownError
 from metadata.settings import origins
 
 
@@ -19,21 +18,8 @@ def up(wait: bool) -> None:
     from console.cli.access import database
 
     database()
-    began, said = time.monotonic(), ""
-    client.ensure_up(wait=False)
-    while wait:
-        waiting = [service for service in client.status() if service.state not in ("up", "external")]
-        if not waiting:
-            break
-        words = ", ".join(f"{service.name} {service.state} {service.detail}".strip() for service in waiting)
-        if words != said:
-            click.echo(f"{time.monotonic() - began:5.1f} s  {plain(words)}")
-            said = words
-        if time.monotonic() - began > client.UP_SECONDS:
-            raise ServiceDownError(
-                "PH300", ", ".join(service.name for service in waiting), words, "read the log: pilothouse status"
-            )
-        time.sleep(0.2)
+    began = time.monotonic()
+    client.ensure_up(wait, say=lambda words: click.echo(f"{time.monotonic() - began:5.1f} s  {plain(words)}"))
     if wait:
         click.echo(f"Everything is up after {time.monotonic() - began:.1f} s.")
 

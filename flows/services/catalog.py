@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from flows.services import logs, prefect_server, process, records
-from flows.services.prefect_api import PrefectApi, basic, given_headers
+from flows.services.prefect_api import PrefectApi, basic
 from flows.services.process import Identity
 from flows.services.records import Record
 from metadata.errors import ServiceDownError
@@ -84,16 +84,6 @@ class Service(ABC):
         return process.environment(self.settings.home, self.name, without, **values)
 
 
-class Replaceable(Service):
-    """A service whose equal elsewhere is used, and left alone, when `given` (its URL) is set."""
-
-    given: str | None
-
-    @abstractmethod
-    def reached(self) -> bool:
-        """Whether the service that was given answers."""
-
-
 def bind(previous: Record | None) -> socket.socket:
     """A listening socket on loopback: the port of the previous record when it is free, else any free port.
 
@@ -108,14 +98,13 @@ def bind(previous: Record | None) -> socket.socket:
     return listener
 
 
-class PrefectServer(Replaceable):
+class PrefectServer(Service):
     """Prefect's server. Its socket belongs to the supervisor: while it restarts, callers wait and do not fail."""
 
     name = records.PREFECT
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        self.given = settings.prefect_api_url
         self._listener: socket.socket | None = None
 
     def launch(self, previous: Record | None) -> Launch:
@@ -138,22 +127,14 @@ class PrefectServer(Replaceable):
         with PrefectApi(record.url, basic(record.token)) as api:
             return api.healthy()
 
-    def reached(self) -> bool:
-        with PrefectApi(self.given or "", given_headers()) as api:
-            return api.healthy()
 
-
-class SparkServer(Replaceable):
+class SparkServer(Service):
     """The local Spark Connect server. Its first start downloads the Delta jars."""
 
     name = records.SPARK
     start_seconds = 600.0
     probe_seconds = 10.0
     grace_seconds = 8.0
-
-    def __init__(self, settings: Settings) -> None:
-        super().__init__(settings)
-        self.given = settings.spark_remote
 
     def launch(self, previous: Record | None) -> Launch:
         from flows import spark_server
@@ -170,11 +151,6 @@ class SparkServer(Replaceable):
         from flows import spark_server
 
         return spark_server.ready(record.url)
-
-    def reached(self) -> bool:
-        from flows import spark_server
-
-        return spark_server.ready(self.given or "")
 
     def reason(self, said: str) -> str:
         from flows import spark_server
@@ -202,7 +178,10 @@ class Follower(Service):
         return record if record is not None and record.alive() else None
 
     def waits_for(self) -> str:
-        return "" if self.settings.prefect_api_url or self._prefect() else records.PREFECT
+        if self.settings.prefect_api_url is None:
+            return "" if self._prefect() else records.PREFECT
+        record = records.load(self.settings.state, records.PREFECT)
+        return "" if record is not None and record.state == "external" else records.PREFECT
 
     def launch(self, previous: Record | None) -> Launch:
         records.forget_beat(self.settings.state, self.name)
@@ -248,5 +227,13 @@ class Projector(Follower):
 
 
 def services(settings: Settings) -> list[Service]:
-    """All services of a home, in the order in which they are started; they are stopped the other way round."""
-    return [PrefectServer(settings), SparkServer(settings), Projector(settings), Worker(settings)]
+    """The services of a home, in the order in which they are started; they are stopped the other way round.
+
+    What is given by URL is none of them (`flows.services.given`).
+    """
+    own: list[Service] = []
+    if settings.prefect_api_url is None:
+        own.append(PrefectServer(settings))
+    if settings.spark_remote is None:
+        own.append(SparkServer(settings))
+    return [*own, Projector(settings), Worker(settings)]

@@ -10,7 +10,9 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from flows.services.prefect_api import PrefectApi
-from metadata.errors import PilothouseError
+from flows.services.prefect_errors import explained
+from metadata.database import Database, installation
+from metadata.settings import Settings
 
 POOL, POOL_TYPE = "pilothouse", "pilothouse-fork"
 FLOW, ENTRYPOINT = "run_pipeline", "flows.run_pipeline.run_pipeline"
@@ -18,6 +20,30 @@ FLOW, ENTRYPOINT = "run_pipeline", "flows.run_pipeline.run_pipeline"
 LAUNCH = "launch"
 PREFIX = "schedule-"
 PAGE = 200
+
+
+@dataclass(frozen=True)
+class Names:
+    """What is ours on a Prefect server: work pool, deployment to launch by, and how those of schedules begin."""
+
+    pool: str
+    launch: str
+    schedule: str
+
+
+OWN = Names(POOL, LAUNCH, PREFIX)
+"""On a server that nobody else uses."""
+
+
+def names(values: Settings, database: Database) -> Names:
+    """What is ours on the Prefect server of the settings; on one that others may use too it says whose it is.
+
+    All hosts that work with the same metadata database have the same names, hence the same queue.
+    """
+    if values.prefect_api_url is None:
+        return OWN
+    mark = installation(database)[:8]
+    return Names(f"{POOL}-{mark}", f"{LAUNCH}-{mark}", f"{PREFIX}{mark}-")
 
 
 @dataclass(frozen=True)
@@ -38,33 +64,33 @@ class ScheduleSpec:
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
 
 
-def prepare(api: PrefectApi) -> None:
+def prepare(api: PrefectApi, ours: Names = OWN) -> None:
     """Make sure that there is the work pool and the deployment through which runs are launched."""
-    if api.get(f"/work_pools/{POOL}") is None:
-        api.post("/work_pools/", {"name": POOL, "type": POOL_TYPE})
-    existing = api.get(f"/deployments/name/{FLOW}/{LAUNCH}")
+    if api.get(f"/work_pools/{ours.pool}") is None:
+        api.post("/work_pools/", {"name": ours.pool, "type": POOL_TYPE})
+    existing = api.get(f"/deployments/name/{FLOW}/{ours.launch}")
     if existing is None or existing["entrypoint"] != ENTRYPOINT:
-        _put(api, {"name": LAUNCH, "description": "Runs that people launch"})
+        _put(api, ours, {"name": ours.launch, "description": "Runs that people launch"})
 
 
-def sync_schedules(api: PrefectApi, specs: Sequence[ScheduleSpec]) -> None:
+def sync_schedules(api: PrefectApi, specs: Sequence[ScheduleSpec], ours: Names = OWN) -> None:
     """Make the schedules' deployments follow the blueprint: create, change and delete; a repeat does nothing.
 
     Runs that wait for a deployment that is changed or deleted go with it; runs that have started go on.
     """
-    wanted = {PREFIX + spec.uid: spec for spec in specs}
-    present = {name: item for name, item in _deployments(api).items() if name.startswith(PREFIX)}
+    wanted = {ours.schedule + spec.uid: spec for spec in specs}
+    present = {name: item for name, item in _deployments(api).items() if name.startswith(ours.schedule)}
     for name in present.keys() - wanted.keys():
         api.delete(f"/deployments/{present[name]['id']}")
     for name, spec in wanted.items():
         if name not in present or present[name]["version"] != spec.version:
-            _put(api, _schedule_body(spec))
+            _put(api, ours, _schedule_body(name, spec))
 
 
-def _schedule_body(spec: ScheduleSpec) -> dict[str, Any]:
+def _schedule_body(name: str, spec: ScheduleSpec) -> dict[str, Any]:
     cron = {"cron": spec.cron, "timezone": spec.timezone}
     return {
-        "name": PREFIX + spec.uid,
+        "name": name,
         "description": spec.key,
         "version": spec.version,
         "parameters": {"schedule": spec.uid},
@@ -75,22 +101,17 @@ def _schedule_body(spec: ScheduleSpec) -> dict[str, Any]:
     }
 
 
-def _put(api: PrefectApi, body: dict[str, Any]) -> None:
+def _put(api: PrefectApi, ours: Names, body: dict[str, Any]) -> None:
     """Create a deployment of the flow, or bring the one of that name up to date."""
     flow = api.post("/flows/", {"name": FLOW})
     common = {
         "flow_id": flow["id"],
-        "work_pool_name": POOL,
+        "work_pool_name": ours.pool,
         "entrypoint": ENTRYPOINT,
         "enforce_parameter_schema": False,
     }
     if api.post("/deployments/", {**common, **body}) is None:
-        raise PilothouseError(
-            "PH315",
-            f"deployment {body['name']}",
-            f"the orchestrator has no work pool {POOL}",
-            "Start the worker with `pilothouse up`; it makes the pool",
-        )
+        raise explained("", "Work pool not found", {})
 
 
 def _deployments(api: PrefectApi) -> dict[str, dict[str, Any]]:
@@ -106,12 +127,12 @@ def _deployments(api: PrefectApi) -> dict[str, dict[str, Any]]:
             return found
 
 
-def drop_backlog(api: PrefectApi) -> int:
+def drop_backlog(api: PrefectApi, ours: Names = OWN) -> int:
     """Cancel what schedules missed while nothing ran, except the newest run of each; gives how many.
 
     Prefect has no catch-up policy: the whole backlog would run at once.
     """
-    waiting = _missed(api)
+    waiting = _missed(api, ours)
     newest: dict[str, dict[str, Any]] = {}
     for run in waiting:
         held = newest.get(run["deployment_id"])
@@ -125,7 +146,7 @@ def drop_backlog(api: PrefectApi) -> int:
     return len(stale)
 
 
-def _missed(api: PrefectApi) -> list[dict[str, Any]]:
+def _missed(api: PrefectApi, ours: Names) -> list[dict[str, Any]]:
     """Runs of schedules' deployments whose time has passed, and that were never tried."""
     found: list[dict[str, Any]] = []
     while True:
@@ -136,7 +157,7 @@ def _missed(api: PrefectApi) -> list[dict[str, Any]]:
                     "state": {"name": {"any_": ["Scheduled", "Late"]}},
                     "expected_start_time": {"before_": datetime.now(UTC).isoformat()},
                 },
-                "deployments": {"name": {"like_": PREFIX}},
+                "deployments": {"name": {"like_": ours.schedule}},
                 "sort": "EXPECTED_START_TIME_DESC",
                 "limit": PAGE,
                 "offset": len(found),
@@ -147,7 +168,7 @@ def _missed(api: PrefectApi) -> list[dict[str, Any]]:
             return found
 
 
-def dead_scheduled_runs(api: PrefectApi, since: datetime) -> dict[str, tuple[str, datetime]]:
+def dead_scheduled_runs(api: PrefectApi, since: datetime, ours: Names = OWN) -> dict[str, tuple[str, datetime]]:
     """Flow runs of schedules that failed or crashed after `since`: id → the schedule's uid, and when it was due."""
     found = api.post(
         "/flow_runs/filter",
@@ -156,7 +177,7 @@ def dead_scheduled_runs(api: PrefectApi, since: datetime) -> dict[str, tuple[str
                 "state": {"type": {"any_": ["FAILED", "CRASHED"]}},
                 "expected_start_time": {"after_": since.isoformat()},
             },
-            "deployments": {"name": {"like_": PREFIX}},
+            "deployments": {"name": {"like_": ours.schedule}},
             "limit": PAGE,
         },
     )

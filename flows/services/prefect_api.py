@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import uuid
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import httpx
 
-from metadata.errors import PilothouseError, ServiceDownError
+from flows.services.prefect_errors import NO_API, OTHER_VERSION, explained
 
-THING = "orchestrator (Prefect)"
+MAJOR = "3"
+"""The version of Prefect's API that we speak."""
 
 
 def basic(auth: str) -> dict[str, str]:
@@ -71,6 +74,19 @@ class PrefectApi:
         except httpx.HTTPError:
             return False
 
+    def check(self) -> None:
+        """Have the server answer us. Raises what `explained` makes of it when it does not, or is another than we need.
+
+        Prefect Cloud tells no version: it follows the clients.
+        """
+        version = self.get("/admin/version")
+        found = str(version)
+        if version is None and not (urlsplit(self._url).hostname or "").endswith(".prefect.cloud"):
+            raise explained(NO_API, "no /admin/version", {"url": self._url})
+        if version is not None and found.partition(".")[0] != MAJOR:
+            raise explained(OTHER_VERSION, found, {"url": self._url, "found": found, "expected": f"{MAJOR}.x"})
+        self.get("/work_pools/pilothouse")
+
     def _write(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
         answer = self._send(method, path, json=body, headers=self._csrf())
         if answer.status_code == 403 and "CSRF" in answer.text:
@@ -92,31 +108,24 @@ class PrefectApi:
                 return self._http.request(method, path, **arguments)
             except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
                 return self._http.request(method, path, **arguments)
-        except httpx.TransportError as error:
-            raise ServiceDownError(
-                "PH311",
-                THING,
-                f"no answer at {self._url}",
-                "Run `pilothouse status`, then `pilothouse up`",
-                f"{type(error).__name__}: {error}",
-            ) from error
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            kind = type(error).__name__
+            condition = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind).upper()
+            raise explained(condition, f"{kind}: {error}", {"url": self._url}) from error
 
     def _answer(self, answer: httpx.Response) -> Any:
         if answer.status_code == 404:
             return None
-        if answer.status_code == 401:
-            raise ServiceDownError(
-                "PH312",
-                THING,
-                f"the server at {self._url} refuses our password",
-                "Set PREFECT_API_AUTH_STRING or PREFECT_API_KEY to what that server asks for",
-            )
+        parameters = {
+            "url": self._url,
+            "status": str(answer.status_code),
+            "request": f"{answer.request.method} {answer.request.url.path}",
+        }
         if not answer.is_success:
-            raise PilothouseError(
-                "PH313",
-                THING,
-                f"it answered {answer.status_code} to {answer.request.method} {answer.request.url.path}",
-                "Read the server's log with `pilothouse status`, and try again",
-                answer.text[:4000],
-            )
-        return answer.json() if answer.content else None
+            raise explained(f"HTTP_{answer.status_code}", answer.text, parameters)
+        if not answer.content:
+            return None
+        try:
+            return answer.json()
+        except ValueError as error:
+            raise explained(NO_API, answer.text, parameters) from error

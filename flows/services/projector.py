@@ -50,6 +50,7 @@ class Projector:
     def __init__(self, database: Database, api: PrefectApi) -> None:
         self._database = database
         self._api = api
+        self._ours = deployments.names(settings(), database)
         self._revision: int | None = None
         self._looked_for_dead = datetime.min.replace(tzinfo=UTC)
         self._given_up: set[str] = set()
@@ -81,7 +82,7 @@ class Projector:
         if now - self._looked_for_dead < DEAD_EVERY:
             return
         self._looked_for_dead = now
-        dead = deployments.dead_scheduled_runs(self._api, now - DEAD_WITHIN)
+        dead = deployments.dead_scheduled_runs(self._api, now - DEAD_WITHIN, self._ours)
         known = known_flow_runs(self._database, list(dead))
         for flow_run_id, (schedule_uid, due) in dead.items():
             if flow_run_id in known or flow_run_id in self._given_up:
@@ -99,7 +100,7 @@ class Projector:
         revision = newest_revision(self._database)
         if revision != self._revision:
             specs = schedules_of(load_blueprint(self._database))
-            deployments.sync_schedules(self._api, specs)
+            deployments.sync_schedules(self._api, specs, self._ours)
             self._revision = revision
             log.info("revision %d: %d schedules", revision, len(specs))
 

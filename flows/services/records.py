@@ -15,8 +15,10 @@ from flows.services.process import Identity
 State = Literal["up", "starting", "down", "external"]
 """`external`: given by URL, so neither started nor stopped here."""
 
-SUPERVISOR, PREFECT, SPARK, WORKER, PROJECTOR = "supervisor", "prefect", "spark", "worker", "projector"
-NAMES = (SUPERVISOR, PREFECT, SPARK, WORKER, PROJECTOR)
+SUPERVISOR, PREFECT, SPARK, MLFLOW = "supervisor", "prefect", "spark", "mlflow"
+WORKER, PROJECTOR = "worker", "projector"
+NAMES = (SUPERVISOR, PREFECT, SPARK, MLFLOW, WORKER, PROJECTOR)
+"""All that can be a service of a home; MLflow is one only where it is given by URL, else it is a file."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from types import FrameType
 
 from flows.services import catalog, logs, process, records
+from flows.services.given import Look, given
 from flows.services.process import Identity
 from flows.services.records import Record
 from flows.services.watch import Watch
@@ -43,7 +44,8 @@ def _supervise(values: Settings) -> None:
     me = process.ourselves()
     records.save(values.state, Record(records.SUPERVISOR, "up", datetime.now(UTC), pid=me.pid, started=me.started))
     end_strays(values)
-    watches = [Watch(service) for service in catalog.services(values)]
+    watches: list[Watch | Look] = [Look(values, service) for service in given(values)]
+    watches += [Watch(service) for service in catalog.services(values)]
     for watch in watches:
         watch.start()
     while not leave.wait(ROTATE_SECONDS):

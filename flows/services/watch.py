@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from flows.services import logs, process, records
-from flows.services.catalog import Replaceable, Service
+from flows.services.catalog import Follower, Service
 from flows.services.process import Identity
 from flows.services.records import Record
 from metadata.errors import PilothouseError
@@ -55,9 +55,6 @@ class Watch(threading.Thread):
         self._closing.set()
 
     def run(self) -> None:
-        if isinstance(self._service, Replaceable) and self._service.given is not None:
-            self._look_at_given(self._service, self._service.given)
-            return
         record, failures = records.load(self._folder, self._service.name), 0
         while not self._closing.is_set():
             begun = time.monotonic()
@@ -92,7 +89,7 @@ class Watch(threading.Thread):
         log.info("%s: started as process %d", self._service.name, identity.pid)
         away = previous if previous is not None and previous.ends else None
         self._ended = self._ended or (away.detail if away else "")
-        if previous is not None and isinstance(self._service, Replaceable):
+        if previous is not None and not isinstance(self._service, Follower):
             self._moved = _moved(previous.url, launch.url)
         record = Record(
             name=self._service.name,
@@ -176,18 +173,3 @@ class Watch(threading.Thread):
         if code is not None and code < 0:
             return f"the process was killed by {signal.Signals(-code).name}"
         return f"the process has ended: {self._service.reason(self._said())}"
-
-    def _look_at_given(self, service: Replaceable, url: str) -> None:
-        """A service that was given by URL is looked at and left alone."""
-        record = Record(service.name, "external", datetime.now(UTC), url)
-        records.save(self._folder, record)
-        while not self._closing.is_set():
-            try:
-                well, why = service.reached(), "it does not answer"
-            except PilothouseError as error:
-                well, why = False, str(error)
-            seen = record.now("external") if well else record.now("down", why)
-            if (seen.state, seen.detail) != (record.state, record.detail):
-                records.save(self._folder, seen)
-                record = seen
-            self._closing.wait(service.probe_seconds)

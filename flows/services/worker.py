@@ -40,6 +40,7 @@ from flows.client import prefect_api
 from flows.services import deployments, flow_process, logs, process, records
 from flows.services.prefect_api import PrefectApi
 from flows.services.process import Identity
+from metadata.database import Database
 from metadata.settings import Settings, settings
 
 if TYPE_CHECKING:
@@ -68,9 +69,10 @@ class ForkWorker(BaseWorker[BaseJobConfiguration, BaseVariables, Result]):
     job_configuration = BaseJobConfiguration
     job_configuration_variables = BaseVariables
 
-    def __init__(self, values: Settings, name: str) -> None:
-        super().__init__(work_pool_name=deployments.POOL, name=name, limit=values.run_limit, prefetch_seconds=1)
+    def __init__(self, values: Settings, name: str, pool: str = deployments.POOL) -> None:
+        super().__init__(work_pool_name=pool, name=name, limit=values.run_limit, prefetch_seconds=1)
         self._folder = values.state
+        self._pool = pool
         self.mine: dict[UUID, Identity] = {}
         """Flow runs whose processes this worker started and waits for."""
         self._signalled: dict[UUID, float] = {}
@@ -141,7 +143,7 @@ class ForkWorker(BaseWorker[BaseJobConfiguration, BaseVariables, Result]):
         """Deliver cancellations, and settle runs whose process has ended, also those of an earlier worker."""
         live = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
         for flow_run in await self.client.read_flow_runs(
-            work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[deployments.POOL])),
+            work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[self._pool])),
             flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=live))),
         ):
             identity = self._process(flow_run)
@@ -212,11 +214,12 @@ def _on_sigterm(worker: ForkWorker, draining: asyncio.Event) -> None:
 async def serve(values: Settings) -> None:
     """Take flow runs and execute them until SIGTERM, then let them complete; a second SIGTERM cancels them."""
     draining = asyncio.Event()
+    ours = deployments.names(values, Database.of(values))
     url, headers = prefect_api()
     with PrefectApi(url, headers, seconds=30) as api:
-        await asyncio.to_thread(deployments.prepare, api)
-        await asyncio.to_thread(deployments.drop_backlog, api)
-    async with ForkWorker(values, name=f"pilothouse-{os.uname().nodename}") as worker:
+        await asyncio.to_thread(deployments.prepare, api, ours)
+        await asyncio.to_thread(deployments.drop_backlog, api, ours)
+    async with ForkWorker(values, f"pilothouse-{os.uname().nodename}", ours.pool) as worker:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, functools.partial(_on_sigterm, worker, draining))
         rounds = [time.monotonic()]
         beats = asyncio.create_task(_beats(values, rounds))

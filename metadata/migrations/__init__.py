@@ -20,7 +20,7 @@ from metadata.values import utc_now
 if TYPE_CHECKING:
     from alembic.config import Config
 
-VERSIONS: tuple[str, ...] = ("0001",)
+VERSIONS: tuple[str, ...] = ("0001", "0002")
 """Every version of the schema, oldest first; the last one is what this program works with."""
 VERSION_TABLE = "pilothouse_version"
 """Where the version stands. Alembic's own name for it is what MLflow and Prefect use, who may share the database."""
@@ -51,7 +51,7 @@ def upgrade(database: Database, *, shared_ok: bool = True) -> bool:
         if not shared_ok and not database.url.startswith("sqlite"):
             raise _misfit(before.words, "run pilothouse db upgrade, when nobody else works with it")
         return _migrate(database)
-    with _locked(path):
+    with locked(path):
         standing = _look(database)
         if standing.fits:
             return False
@@ -155,7 +155,8 @@ def _file(database: Database) -> Path | None:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock of a database file (a file beside it), waiting for whoever makes or changes its tables."""
     lock = path.with_name(f"{path.name}.lock")
     with lock.open("a") as handle:
         lock.chmod(0o600)

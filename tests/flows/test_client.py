@@ -48,7 +48,9 @@ def test_importing_it_imports_nothing_heavy() -> None:
 
 
 def test_in_an_empty_home_everything_is_down(state: Path) -> None:
-    assert [(one.name, one.state) for one in client.status()] == [(name, "down") for name in records.NAMES]
+    assert [(one.name, one.state) for one in client.status()] == [
+        (name, "down") for name in records.NAMES if name != records.MLFLOW
+    ]
     with pytest.raises(ServiceDownError, match="PH311"):
         client.prefect_api()
     with pytest.raises(ServiceDownError, match="PH410"):
@@ -94,10 +96,13 @@ def test_what_is_given_by_url_is_taken_from_the_settings(state: Path, monkeypatc
     monkeypatch.setenv("PREFECT_API_AUTH_STRING", "a:b")
     monkeypatch.delenv("PREFECT_API_KEY", raising=False)
     monkeypatch.setenv("SPARK_REMOTE", "sc://spark.example/;token=geheim")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "postgresql://mlflow:geheim@db.example/mlflow")
     settings.cache_clear()
     assert client.prefect_api() == ("http://prefect.example/api", {"Authorization": "Basic YTpi"})
     assert client.spark_remote() == "sc://spark.example/;token=geheim"
-    assert _state(records.SPARK)[0] == _state(records.PREFECT)[0] == "external"
+    given = {one.name: one for one in client.status() if one.given}
+    assert {one.state for one in given.values()} == {"external"}
+    assert given[records.MLFLOW].url == "postgresql://db.example/mlflow"
     assert "geheim" not in str(client.status())
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import delete, text, update
 from metadata import migrations
 from metadata.database import Database
 from metadata.migrations import VERSION_TABLE, VERSIONS
-from metadata.tables import counter, metadata
+from metadata.tables import counter, installation, metadata
 from tests.metadata.postgres import Postgres, PostgresMissingError
 
 BACKENDS = ("sqlite", "postgresql")
@@ -68,7 +68,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
 def _empty(database: Database) -> None:
     with database.write() as connection:
         for table in reversed(metadata.sorted_tables):
-            if table is not counter:
+            if table not in (counter, installation):
                 connection.execute(delete(table))
         connection.execute(update(counter).values(value=0))
         connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = :newest"), {"newest": VERSIONS[-1]})

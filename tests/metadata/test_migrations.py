@@ -19,7 +19,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, select, text
 
 from metadata import definitions, migrations, tables
-from metadata.database import Database, next_change
+from metadata.database import Database, installation, next_change
 from metadata.errors import PilothouseError
 from metadata.migrations import EARLIER_TABLE, VERSION_TABLE, VERSIONS, configuration, ensure, upgrade
 
@@ -41,6 +41,13 @@ def test_a_new_database_starts_to_count_at_zero(empty_database: Database) -> Non
     with empty_database.write() as connection:
         assert connection.execute(select(tables.counter.c.value)).scalars().all() == [0]
         assert next_change(connection) == 1
+
+
+def test_each_database_has_a_uid_of_its_own(empty_database: Database, tmp_path: Path) -> None:
+    other = Database(f"sqlite:///{tmp_path / 'other.db'}")
+    for one in (empty_database, other):
+        upgrade(one)
+    assert installation(empty_database) == installation(Database(empty_database.url)) != installation(other)
 
 
 def test_upgrading_twice_does_nothing(empty_database: Database) -> None:
@@ -77,6 +84,7 @@ def test_a_version_that_stands_where_the_first_programs_kept_it_moves(empty_data
     upgrade(empty_database)
     with empty_database.write() as connection:
         next_change(connection)
+        connection.execute(text("DROP TABLE installation"))
     keep_as_the_first_programs_did(empty_database)
     if not empty_database.url.startswith("sqlite"):
         with pytest.raises(PilothouseError, match=r"PH302.*early version 0001.*pilothouse db upgrade"):
