@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 import os
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import platformdirs
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -25,7 +25,12 @@ FILE = "config.toml"
 def default_home() -> Path:
     """Folder that holds everything Pilothouse writes: `PILOTHOUSE_HOME`, else the platform's data folder."""
     named = os.environ.get("PILOTHOUSE_HOME")
-    return Path(named).expanduser().resolve() if named else Path(platformdirs.user_data_dir("pilothouse"))
+    return _absolute(Path(named)) if named else Path(platformdirs.user_data_dir("pilothouse"))
+
+
+def _absolute(path: Path) -> Path:
+    """The same folder for every process of a home, wherever it stands."""
+    return path.expanduser().resolve()
 
 
 class Settings(BaseSettings):
@@ -33,7 +38,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="PILOTHOUSE_", extra="ignore", frozen=True, populate_by_name=True)
 
-    home: Path = Field(default_factory=default_home, description="Folder that holds everything Pilothouse writes.")
+    home: Annotated[Path, AfterValidator(_absolute)] = Field(
+        default_factory=default_home, description="Folder that holds everything Pilothouse writes."
+    )
     database_url: SecretStr | None = Field(
         None, description="Metadata database (SQLAlchemy URL). Unset: a SQLite file in the home."
     )
@@ -78,7 +85,8 @@ class Settings(BaseSettings):
     @property
     def data(self) -> str:
         """Root of all data, without a trailing slash; a local path or an object-store URL."""
-        return (self.data_url or str(self.home / "data")).rstrip("/")
+        given = self.data_url or str(self.home / "data")
+        return given.rstrip("/") if "://" in given else str(_absolute(Path(given)))
 
     @property
     def logs(self) -> Path:

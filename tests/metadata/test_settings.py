@@ -1,0 +1,69 @@
+"""Settings of a home: where they come from, and what is made on first use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from metadata.errors import UsageError
+from metadata.settings import Settings, default_home, origins, settings
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.delenv("PILOTHOUSE_HOME", raising=False)
+    settings.cache_clear()
+    yield
+    settings.cache_clear()
+
+
+def test_without_a_name_the_home_is_in_the_data_folder_of_the_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert settings().home == default_home() == tmp_path / "pilothouse"
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "pilothouse", settings().logs, settings().state)} == {
+        0o700
+    }
+
+
+@pytest.mark.parametrize("named", ["here/home", "./here/../here/home", "~/here/home"])
+def test_a_home_is_the_same_folder_wherever_a_process_stands(
+    named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PILOTHOUSE_HOME", named)
+    monkeypatch.chdir(tmp_path)
+    assert Settings().home == default_home() == tmp_path / "here" / "home"
+
+
+@pytest.mark.parametrize(
+    ("named", "root"), [("lake", "{here}/lake"), ("{here}/lake/", "{here}/lake"), ("s3a://lake/a/", "s3a://lake/a")]
+)
+def test_a_root_of_data_is_absolute_or_a_url(
+    named: str, root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PILOTHOUSE_DATA_URL", named.format(here=tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert Settings().data == root.format(here=tmp_path)
+
+
+def test_the_environment_goes_before_the_file_and_the_file_before_the_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config.toml").write_text("run_limit = 7\ntask_threads = 8\n", encoding="utf-8")
+    monkeypatch.setenv("PILOTHOUSE_HOME", str(tmp_path))
+    monkeypatch.setenv("PILOTHOUSE_RUN_LIMIT", "9")
+    found = origins()
+    assert (found["run_limit"], found["task_threads"]) == ((9, "environment"), (8, "file"))
+    assert found["log_retention_days"] == (30, "default")
+
+
+def test_a_wrong_setting_is_named_without_its_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PILOTHOUSE_HOME", str(tmp_path))
+    monkeypatch.setenv("PILOTHOUSE_RUN_LIMIT", "secret-token")
+    with pytest.raises(UsageError, match="PH330.*run_limit") as refused:
+        settings()
+    assert "secret-token" not in str(refused.value)
