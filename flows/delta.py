@@ -114,6 +114,17 @@ def merge(
     return _committed(spark, path, batch, write)
 
 
+def remove(spark: SparkSession, path: str, batch: int) -> None:
+    """Take the rows of `batch` out of the table; nothing happens when there is no table."""
+    from pyspark.errors import PySparkException
+
+    try:
+        spark.sql(f"DELETE FROM delta.{_name(path)} WHERE {BATCH} = {int(batch)}").collect()  # noqa: S608
+    except PySparkException as error:
+        if not _says_no_table(error):
+            raise
+
+
 def committed(spark: SparkSession, path: str, after: int | None) -> int | None:
     """The version that the newest write or merge after version `after` made; None when there was none.
 

@@ -12,7 +12,18 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from flows.delta import Merged, append, committed, merge, merged, overwrite, relation, table_exists, table_version
+from flows.delta import (
+    Merged,
+    append,
+    committed,
+    merge,
+    merged,
+    overwrite,
+    relation,
+    remove,
+    table_exists,
+    table_version,
+)
 from metadata.errors import ServiceDownError, UsageError
 
 if TYPE_CHECKING:
@@ -26,6 +37,7 @@ __all__ = [
     "committed",
     "connect",
     "interrupt",
+    "interrupt_from_outside",
     "merge",
     "merged",
     "operation_tag",
@@ -34,6 +46,7 @@ __all__ = [
     "progress",
     "python_version",
     "relation",
+    "remove",
     "table_exists",
     "table_version",
 ]
@@ -62,11 +75,25 @@ def connect(remote: str, *, session_id: str | None = None) -> SparkSession:
 
     Raises `ServiceDownError` (PH410 nobody listens, PH411 no proper answer, PH412 refused, PH413 other Python).
     """
+    ping(remote)
+    return _attached(remote, session_id)
+
+
+def interrupt_from_outside(remote: str, session_id: str, tag: str) -> int:
+    """Cancel what other processes have running under `tag` in the session `session_id`; how many operations it was.
+
+    Raises `ServiceDownError` as `connect` does.
+    """
+    endpoint = _builder(remote, None).endpoint
+    _probe(endpoint, f"the Spark server at {endpoint}")
+    return interrupt(_attached(remote, session_id), tag)
+
+
+def _attached(remote: str, session_id: str | None) -> SparkSession:
     from pyspark.errors import PySparkException
     from pyspark.sql.connect.client.retries import DefaultPolicy
     from pyspark.sql.connect.session import SparkSession
 
-    ping(remote)
     for name in QUERY_LOGGERS:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     while True:
@@ -92,7 +119,10 @@ def connect(remote: str, *, session_id: str | None = None) -> SparkSession:
 
 
 def ping(remote: str) -> None:
-    """Have the server at `remote` execute `SELECT 1`; raise `ServiceDownError` within seconds if it does not."""
+    """Have the server at `remote` answer a query; raise `ServiceDownError` within seconds if it does not.
+
+    It is a query that the driver answers: a server is busy, not dead, while others have taken all of its cores.
+    """
     import grpc
     from pyspark.sql.connect.proto import ExecutePlanRequest, SparkConnectServiceStub
 
@@ -101,7 +131,7 @@ def ping(remote: str) -> None:
     _probe(builder.endpoint, thing)
     request = ExecutePlanRequest(session_id=str(uuid.uuid5(uuid.NAMESPACE_URL, remote)))
     request.user_context.user_id = builder.userId or "pilothouse"
-    request.plan.root.sql.query = "SELECT 1"
+    request.plan.root.sql.query = "VALUES (1)"
     with builder.toChannel() as channel:
         try:
             answers = SparkConnectServiceStub(channel).ExecutePlan(

@@ -124,6 +124,38 @@ class TestSession:
         assert ends["mine"][0] - asked < 5
         assert ends["other"][1] == "done"
 
+    def test_work_that_takes_every_core_is_interrupted_from_outside_and_the_server_does_not_seem_dead(
+        self, spark_server: SparkAddress, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        session_id = str(uuid.uuid4())
+        spark = engine.connect(spark_server.remote, session_id=session_id)
+        begun = threading.Event()
+        ended: list[str] = []
+
+        def note(seen: engine.Progress) -> None:
+            if seen.tasks_total >= 64:
+                begun.set()
+
+        def burn() -> None:
+            with engine.operation_tag(spark, "burns"), engine.progress(spark, note):
+                try:
+                    spark.sql(SLOW_QUERY.replace("400000", "0, 400000, 1, 64", 1)).collect()
+                except Exception as error:
+                    ended.append(explain(error, "it").code)
+
+        thread = threading.Thread(target=burn)
+        thread.start()
+        try:
+            assert begun.wait(30)
+            monkeypatch.setattr(engine, "ANSWER_SECONDS", 5.0)
+            engine.ping(spark_server.remote)
+            assert engine.interrupt_from_outside(spark_server.remote, session_id, "waits") == 0
+            assert engine.interrupt_from_outside(spark_server.remote, session_id, "burns") == 1
+        finally:
+            engine.interrupt(spark, "burns")
+        thread.join(10)
+        assert ended == ["PH432"]
+
     def test_a_tag_ends_with_its_block(self, spark: Any) -> None:
         with engine.operation_tag(spark, "inside"):
             assert spark.getTags() == {"inside"}
