@@ -13,6 +13,8 @@ import difflib
 import gzip
 import hashlib
 import io
+import os
+import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,29 +79,41 @@ class Folder:
             cause = f"no file matches {pattern!r}; the folder {self.root} is empty"
         return self._fault("PH232", cause, "land the files, or mend the pattern (e), then run it again (r)")
 
-    def identify(self, path: Path, known: Iterable[FileIdentity]) -> FileIdentity:
-        """What `path` is now; its checksum is only computed when a known file of that path does not settle it."""
+    def identify(self, path: Path, known: FileIdentity | None) -> FileIdentity:
+        """What `path` is now: the `known` identity, as which it was last read, when its content is still the same.
+
+        Its checksum is only computed when size and time of change do not settle that.
+        """
         status = path.stat()
         fresh = FileIdentity(
             path=path.relative_to(self.root).as_posix(), size=status.st_size, modified=str(status.st_mtime_ns)
         )
-        known = list(known)
-        if not any(earlier.same_content(fresh) for earlier in known) and status.st_size <= CHECKSUM_BYTES:
+        if (known is None or not known.same_content(fresh)) and status.st_size <= CHECKSUM_BYTES:
             fresh = fresh.model_copy(update={"checksum": self._digest(path)})
-        return next((earlier for earlier in known if earlier.same_content(fresh)), fresh)
+        return known if known is not None and known.same_content(fresh) else fresh
 
-    def verified(self, file: FileIdentity) -> Path:
-        """The file of an intent, if it is still the same. Raises SourceChangedError PH233."""
-        path = self.root / file.path
+    def set_aside(self, file: FileIdentity, aside: Path) -> Path:
+        """The file of an intent, in the folder `aside`, where it stays the same however long it takes to read it.
+
+        A file with a checksum is copied. A larger one is linked, which keeps what it is if another is renamed into its
+        place, but not if it is written over; where links cannot be made it is read where it is. Raises
+        SourceChangedError PH233 when it is not the same any more.
+        """
+        source, path = self.root / file.path, aside / file.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
         try:
+            if file.checksum:
+                shutil.copy2(source, path)
+            else:
+                path = _linked(source, path)
             status = path.stat()
         except FileNotFoundError:
             raise SourceChangedError(
                 "PH233", self.thing, f"{file.path} vanished before it was read", "land it again, then run it again (r)"
             ) from None
-        if status.st_size == file.size and str(status.st_mtime_ns) == file.modified:
-            return path
-        if file.checksum and status.st_size == file.size and self._digest(path) == file.checksum:
+        unchanged = self._digest(path) == file.checksum if file.checksum else str(status.st_mtime_ns) == file.modified
+        if status.st_size == file.size and unchanged:
             return path
         raise SourceChangedError(
             "PH233",
@@ -119,6 +133,17 @@ class Folder:
         return PilothouseError(code, self.thing, cause, remedy)
 
 
+def _linked(source: Path, path: Path) -> Path:
+    """A second name of a file, or the first one where there can be no other: elsewhere mounted, or not ours."""
+    try:
+        os.link(source.resolve(), path)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        return source
+    return path
+
+
 def folder_of(connection: FilesConnection, key: str, settings: Settings) -> Folder:
     """The folder of a files connection. Raises PH234 for an object store, which this machine's files are not."""
     thing = f"connection {key}"
@@ -135,23 +160,22 @@ def folder_of(connection: FilesConnection, key: str, settings: Settings) -> Fold
 
 def read_csv(
     spark: SparkSession,
-    folder: Folder,
-    files: Iterable[FileIdentity],
+    thing: str,
+    files: Mapping[str, Path],
     connection: FilesConnection,
     dataset: Dataset,
     known: Mapping[str, str],
 ) -> DataFrame:
-    """The rows of CSV files (also .csv.gz), all columns as text unless nothing is declared or frozen yet.
+    """The rows of CSV files (also .csv.gz) by name, all columns as text unless nothing is declared or frozen yet.
 
     Columns come by each file's own header; characters that a table cannot hold in a name become `_`. Raises
     PilothouseError: PH210 and PH211 for a missing or an extra column, PH235 for a file that is no readable text.
     """
     groups: dict[tuple[str, ...], list[Path]] = {}
     expected = tuple(dataset.columns) or tuple(known)
-    for file in files:
-        path = folder.verified(file)
-        header = csv_header(path, connection, folder.thing, () if connection.header else expected)
-        _check_columns(folder.thing, file.path, header, dataset, known)
+    for name, path in files.items():
+        header = csv_header(path, connection, thing, () if connection.header else expected)
+        _check_columns(thing, name, header, dataset, known)
         groups.setdefault(header, []).append(path)
     frames = [_csv_group(spark, header, paths, connection) for header, paths in groups.items()]
     frame = _union(frames)
@@ -200,22 +224,21 @@ def table_names(names: Iterable[str | None], thing: str, where: str) -> tuple[st
 
 
 def read_parquet(
-    spark: SparkSession, folder: Folder, files: Iterable[FileIdentity], dataset: Dataset, known: Mapping[str, str]
+    spark: SparkSession, thing: str, files: Mapping[str, Path], dataset: Dataset, known: Mapping[str, str]
 ) -> DataFrame:
     """The rows of Parquet files, read by each file's own schema. Raises PH210, PH211, PH235 naming the file."""
     import pyarrow.parquet as parquet
     from pyarrow import ArrowException
 
     groups: dict[str, list[Path]] = {}
-    for file in files:
-        path = folder.verified(file)
+    for name, path in files.items():
         try:
             schema = parquet.read_schema(path)
         except (ArrowException, OSError) as error:
-            raise _unreadable(folder.thing, path, "is no Parquet file", str(error)) from None
-        _check_columns(folder.thing, file.path, table_names(schema.names, folder.thing, path.name), dataset, known)
+            raise _unreadable(thing, path, "is no Parquet file", str(error)) from None
+        _check_columns(thing, name, table_names(schema.names, thing, path.name), dataset, known)
         groups.setdefault(schema.remove_metadata().to_string(show_field_metadata=False), []).append(path)
-    frames = [_parquet_group(spark, paths, folder.thing) for paths in groups.values()]
+    frames = [_parquet_group(spark, paths, thing) for paths in groups.values()]
     return _union(frames if dataset.columns or known or len(frames) == 1 else _widened(frames))
 
 

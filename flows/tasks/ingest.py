@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from flows import databases, sources
 from flows.batches import target_of, write_batches
 from flows.context import Outcome, TaskContext
 from metadata.errors import PilothouseError
-from metadata.intents import FileIdentity, Intent
+from metadata.intents import Intent
 from metadata.kinds import FilesConnection, SqlConnection
 from metadata.rows import batches as rows
 from metadata.rows import consumption
@@ -20,7 +22,10 @@ if TYPE_CHECKING:
 
 def run(context: TaskContext) -> Outcome:
     """Read new files, or the rows of a table above the watermark, and write one batch."""
-    return write_batches(context, intend, build)
+    try:
+        return write_batches(context, intend, build)
+    finally:
+        shutil.rmtree(_reading(context), ignore_errors=True)
 
 
 def intend(context: TaskContext) -> Intent | str:
@@ -43,9 +48,17 @@ def build(context: TaskContext, intent: Intent) -> DataFrame:
     state = rows.state_of(context.database, target.dataset.uid)
     known = state.columns if state else {}
     folder = sources.folder_of(connection, source.connection, context.settings)
+    reading = _reading(context)
+    shutil.rmtree(reading.parent, ignore_errors=True)
+    files = {file.path: folder.set_aside(file, reading) for file in intent.files}
     if _format(context, source) == "parquet":
-        return sources.read_parquet(context.spark, folder, intent.files, target.dataset, known)
-    return sources.read_csv(context.spark, folder, intent.files, connection, target.dataset, known)
+        return sources.read_parquet(context.spark, folder.thing, files, target.dataset, known)
+    return sources.read_csv(context.spark, folder.thing, files, connection, target.dataset, known)
+
+
+def _reading(context: TaskContext) -> Path:
+    """Where this task run has its files while it reads them. Beside it is what those left who died before it."""
+    return Path(context.settings.data) / "reading" / target_of(context).dataset.uid / context.task_run_id
 
 
 def _source(context: TaskContext) -> tuple[Source, FilesConnection | SqlConnection]:
@@ -57,20 +70,18 @@ def _new_files(context: TaskContext, source: Source, connection: FilesConnection
     folder = sources.folder_of(connection, source.connection, context.settings)
     dataset, task_uid = target_of(context).dataset, context.task.spec.uid
     pattern = str(source.files)
-    known: dict[str, list[FileIdentity]] = {}
-    for file in consumption.known_files(context.database, task_uid, dataset.uid):
-        known.setdefault(file.path, []).append(file)
+    known = consumption.known_files(context.database, task_uid, dataset.uid)
     there = folder.matching(pattern)
     if not there:
         if known:
             return f"nothing new at {source.connection}: no file matches {pattern}"
         raise folder.nothing_matches(pattern)
-    now = [folder.identify(path, known.get(path.relative_to(folder.root).as_posix(), ())) for path in there]
+    now = [folder.identify(path, known.get(path.relative_to(folder.root).as_posix())) for path in there]
     if dataset.storage.mode == "overwrite":
         newest = rows.newest_intent(context.database, task_uid, dataset.uid)
         fresh = [] if newest is not None and set(newest.files) == set(now) else now
     else:
-        fresh = [file for file in now if file not in known.get(file.path, ())]
+        fresh = [file for file in now if file != known.get(file.path)]
     if not fresh:
         return f"nothing new at {source.connection}: {len(now)} files read before"
     return Intent(files=tuple(sorted(fresh, key=lambda file: file.path)))

@@ -8,19 +8,23 @@ from metadata import tables
 from metadata.database import Database
 from metadata.intents import FileIdentity, Intent, Mark
 
+PATHS_AT_ONCE = 500
+"""Parameters that one statement may have are limited (32,766 in SQLite, 2,100 in Azure SQL)."""
 
-def known_files(database: Database, task_uid: str, dataset_uid: str) -> list[FileIdentity]:
-    """Every file that a task has read into a dataset, as it was then."""
+
+def known_files(database: Database, task_uid: str, dataset_uid: str) -> dict[str, FileIdentity]:
+    """Every file that a task has read into a dataset, by its path, as it was when it was last read."""
     file = tables.ingested_file
     with database.read() as connection:
         rows = connection.execute(
-            select(file.c.path, file.c.size, file.c.modified, file.c.checksum).where(
-                file.c.task_uid == task_uid, file.c.dataset_uid == dataset_uid
-            )
+            select(file.c.path, file.c.size, file.c.modified, file.c.checksum)
+            .where(file.c.task_uid == task_uid, file.c.dataset_uid == dataset_uid)
+            .order_by(file.c.id)
         )
-        return [
-            FileIdentity(path=row.path, size=row.size, modified=row.modified, checksum=row.checksum) for row in rows
-        ]
+        return {
+            row.path: FileIdentity(path=row.path, size=row.size, modified=row.modified, checksum=row.checksum)
+            for row in rows
+        }
 
 
 def watermark_of(database: Database, task_uid: str, dataset_uid: str, source: str) -> Mark | None:
@@ -53,26 +57,17 @@ def use_up(connection: Connection, batch_id: str, dataset_uid: str, task_uid: st
 
 
 def _remember_files(connection: Connection, batch_id: str, dataset_uid: str, task_uid: str, intent: Intent) -> None:
+    """What each file is now takes the place of what it was: content that comes back is new content."""
     table = tables.ingested_file
     mine = and_(table.c.task_uid == task_uid, table.c.dataset_uid == dataset_uid)
-    known = {
-        (row.path, row.size, row.modified, row.checksum)
-        for row in connection.execute(
-            select(table.c.path, table.c.size, table.c.modified, table.c.checksum).where(mine)
-        )
-    }
+    paths = [file.path for file in intent.files]
+    for begin in range(0, len(paths), PATHS_AT_ONCE):
+        connection.execute(delete(table).where(mine, table.c.path.in_(paths[begin : begin + PATHS_AT_ONCE])))
     rows = [
-        {
-            "task_uid": task_uid,
-            "dataset_uid": dataset_uid,
-            "batch_id": batch_id,
-            **file.model_dump(),
-        }
+        {"task_uid": task_uid, "dataset_uid": dataset_uid, "batch_id": batch_id, **file.model_dump()}
         for file in intent.files
-        if (file.path, file.size, file.modified, file.checksum) not in known
     ]
-    if rows:
-        connection.execute(insert(table), rows)
+    connection.execute(insert(table), rows)
 
 
 def _advance(connection: Connection, batch_id: str, dataset_uid: str, task_uid: str, source: str, high: Mark) -> None:

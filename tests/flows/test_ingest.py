@@ -160,6 +160,15 @@ def test_a_file_that_changed_is_read_again(house: Warehouse) -> None:
     assert house.rows("bronze.x") == [(1, "z"), (2, "y"), (3, "w")]
 
 
+def test_a_file_that_goes_back_to_what_it_was_is_read_again(house: Warehouse) -> None:
+    ingest(house, storage={"mode": "merge", "keys": ["id"]})
+    for number, value in enumerate(("x", "y", "x")):
+        os.utime(house.land("a.csv", f"id,v\n1,{value}\n"), ns=(number % 2, number % 2))
+        assert house.run().rows_out == 1
+        assert house.rows("bronze.x") == [(1, value)]
+    assert house.run().skipped
+
+
 def test_newest_file_wins_within_a_merge(house: Warehouse) -> None:
     ingest(house, storage={"mode": "merge", "keys": ["id"]})
     os.utime(house.land("a.csv", "id,v\n1,new\n"), ns=(2 * 10**18, 2 * 10**18))

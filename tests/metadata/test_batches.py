@@ -71,7 +71,7 @@ def test_a_batch_is_intended_then_closed_with_all_that_follows(store: Database) 
     )
     batch = batches.open_batch(store, "out", owner(), intent)
     assert batch is not None and batch.state == BatchState.OPEN and batch.intent.target_version is None
-    assert consumption.known_files(store, "uid of task", "out") == []
+    assert consumption.known_files(store, "uid of task", "out") == {}
     assert batches.new_inputs(store, "uid of task", "in") == ((1,), ())
     closed = batches.close_batch(store, batch, "silver.out", written(3, rows=5, quality={"r": {"rows_bad": 0}}))
     assert (closed.state, closed.version, closed.rows_out, closed.quality) == (
@@ -80,7 +80,7 @@ def test_a_batch_is_intended_then_closed_with_all_that_follows(store: Database) 
         5,
         {"r": {"rows_bad": 0}},
     )
-    assert consumption.known_files(store, "uid of task", "out") == list(intent.files)
+    assert consumption.known_files(store, "uid of task", "out") == {"a.csv": intent.files[0]}
     assert batches.new_inputs(store, "uid of task", "in", again=1) == ((), (1,))
     assert consumption.watermark_of(store, "uid of task", "out", "t") == Mark.of(7)
     state = batches.state_of(store, "out")
@@ -121,7 +121,7 @@ def test_a_refused_batch_uses_nothing_up(store: Database) -> None:
     assert batch is not None
     batches.refuse_batch(store, batch, {"r": {"rows_bad": 3}})
     assert batch_state(store, batch.id) == BatchState.REFUSED
-    assert consumption.known_files(store, "uid of task", "d") == [] and batches.state_of(store, "d") is None
+    assert consumption.known_files(store, "uid of task", "d") == {} and batches.state_of(store, "d") is None
     with pytest.raises(PilothouseError, match="PH202"):
         batches.close_batch(store, batch, "d", written())
     following = batches.open_batch(store, "d", owner(), intent)
@@ -243,6 +243,23 @@ def test_a_watermark_never_goes_back(store: Database) -> None:
         write(store, "d", Intent(bounds=Bounds(source="t", column="n", high=Mark.of(high))))
     write(store, "d", Intent(bounds=Bounds(source="t", column="n")))
     assert consumption.watermark_of(store, "uid of task", "d", "t") == Mark.of(9)
+
+
+def test_a_file_is_known_as_it_was_last_read(store: Database) -> None:
+    first, second = (FileIdentity(path="a", size=size, modified="1", checksum="x") for size in (1, 2))
+    other = FileIdentity(path="b", size=7, modified="1")
+    for file in (first, second, first):
+        write(store, "d", Intent(files=(file, other)))
+        assert consumption.known_files(store, "uid of task", "d") == {"a": file, "b": other}
+    write(store, "e", Intent(files=(second,)))
+    assert consumption.known_files(store, "uid of task", "d") == {"a": first, "b": other}
+
+
+def test_more_files_than_a_statement_has_parameters_are_remembered(store: Database) -> None:
+    files = tuple(FileIdentity(path=str(number), size=1, modified="1") for number in range(1_201))
+    for _ in range(2):
+        write(store, "d", Intent(files=files))
+    assert len(consumption.known_files(store, "uid of task", "d")) == 1_201
 
 
 MARKS = st.one_of(
