@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from flows import client, engine, spark_errors
 from flows.context import Figure, Outcome, TaskContext, task_tag
 from flows.sources import SourceChangedError
-from flows.storing import Target, recount, store
+from flows.storing import Target, drop_aside, recount, store
 from metadata.errors import PilothouseError, ServiceDownError
 from metadata.intents import Intent, PinnedInput
 from metadata.kinds import Dataset
@@ -153,6 +153,7 @@ def _settle_open(context: TaskContext, target: Target, batch: rows.Batch) -> Non
         written = recount(context.spark, its_target, taken, version)
         rows.close_batch(context.database, taken, target.key, written)
         return
+    drop_aside(context.spark, its_target, taken)
     module = importlib.import_module(f"flows.tasks.{its_context.task.kind}")
     try:
         _write(its_context, its_target, taken, module.build)
@@ -173,7 +174,8 @@ def _write(context: TaskContext, target: Target, batch: rows.Batch, build: Build
         frame = build(context, batch.intent)
         written = store(context.spark, target, batch, frame, state, lambda: rows.still_owned(context.database, batch))
     except Exception as error:
-        if _is_refusal(error) and engine.committed(context.spark, target.path, batch.intent.target_version) is None:
+        if _is_refusal(error) and _is_unwritten(context, target, batch):
+            drop_aside(context.spark, target, batch)
             rows.refuse_batch(context.database, batch, getattr(error, "quality", None))
         raise
     closed = rows.close_batch(context.database, batch, target.key, written)
@@ -181,6 +183,13 @@ def _write(context: TaskContext, target: Target, batch: rows.Batch, build: Build
         "batch %d of %s: %d rows written, %d bad", batch.sequence, target.key, written.rows_out, written.rows_bad
     )
     return closed
+
+
+def _is_unwritten(context: TaskContext, target: Target, batch: rows.Batch) -> bool:
+    """Whether the batch is still ours, and nothing of it is in its table."""
+    if not rows.still_owned(context.database, batch):
+        return False
+    return engine.committed(context.spark, target.path, batch.intent.target_version) is None
 
 
 def _is_refusal(error: Exception) -> bool:

@@ -129,6 +129,12 @@ def recount(spark: SparkSession, target: Target, batch: Batch, version: int) -> 
     )
 
 
+def drop_aside(spark: SparkSession, target: Target, batch: Batch) -> None:
+    """Take the rows out of the quarantine that an earlier try of a batch has set aside there."""
+    if any(rule.otherwise == "quarantine" for rule in target.dataset.quality.values()):
+        engine.remove(spark, target.quarantine, batch.sequence)
+
+
 def _frozen(dataset: Dataset, state: DatasetState | None) -> dict[str, str]:
     return dict(state.columns) if state and not dataset.columns else {}
 

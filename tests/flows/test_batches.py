@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import update
 
 from flows import batches as writing
-from flows import storing
+from flows import sources, storing
 from flows.tasks import ingest
 from metadata import tables
 from metadata.intents import Intent
@@ -253,6 +253,43 @@ def test_a_file_that_changes_under_the_reader_is_intended_anew(
     assert house.rows("bronze.x") == [(7, "new")]
 
 
+def write_over(path: Path, text: str) -> None:
+    path.write_text(text)
+
+
+def rename_over(path: Path, text: str) -> None:
+    other = path.with_suffix(".part")
+    other.write_text(text)
+    other.replace(path)
+
+
+@pytest.mark.parametrize(("replace", "copied"), [(write_over, 64), (rename_over, 64), (rename_over, 0)])
+def test_a_file_that_changes_while_it_is_read_is_read_as_it_was_and_then_as_it_is(
+    tmp_path: Path,
+    spark: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    replace: Callable[[Path, str], None],
+    copied: int,
+) -> None:
+    monkeypatch.setattr(sources, "CHECKSUM_BYTES", copied)
+    house = Warehouse(tmp_path, spark)
+    define(house)
+    land_first(house)
+    stored, later = storing.store, ["id,v\n7,new\n8,new\n"]
+
+    def change_and_store(*arguments: Any) -> Any:
+        if later:
+            replace(house.landing / "a.csv", later.pop())
+        return stored(*arguments)
+
+    monkeypatch.setattr(writing, "store", change_and_store)
+    assert house.run("take").rows_out == 3
+    assert house.rows("bronze.x", order="id") == [(1, "a"), (2, None), (3, "c")]
+    assert house.run("take").rows_out == 2
+    assert house.rows("bronze.x", order="id")[3:] == [(7, "new"), (8, "new")]
+    assert not [path for path in (Path(house.settings.data) / "reading").rglob("*") if path.is_file()]
+
+
 def test_a_finished_batch_is_not_built_again(tmp_path: Path, spark: Any) -> None:
     """What was committed stays, even if its file has changed before anybody could close the batch."""
     house = Warehouse(tmp_path, spark)
@@ -266,6 +303,24 @@ def test_a_finished_batch_is_not_built_again(tmp_path: Path, spark: Any) -> None
     outcome = house.execute(run, "take")
     assert outcome.rows_out == 4
     assert sorted(house.rows("bronze.x", order="id")) == [(1, "a"), (2, None), (3, "c"), (8, "other")]
+
+
+@pytest.mark.parametrize(("mode", "times"), [("failed", 1), ("all", 2)])
+def test_what_a_lost_try_wrote_is_done_again_when_all_is(tmp_path: Path, spark: Any, mode: str, times: int) -> None:
+    house = Warehouse(tmp_path, spark)
+    define(house)
+    land_first(house)
+    run = house.start()
+    for task in ("take", "clean", "count"):
+        house.execute(run, task)
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(DeadError):
+        after_the_close(patch)
+        house.execute(run, "log")
+    runs.set_run_state(house.database, run.id, State.LOST)
+    again = runs.new_attempt(house.database, run.id, mode, "tests")
+    runs.set_run_state(house.database, run.id, State.RUNNING)
+    assert house.execute(again, "log").rows_out == 1
+    assert len(house.rows("gold.log")) == times
 
 
 def test_doing_all_again_appends_again(tmp_path: Path, spark: Any) -> None:

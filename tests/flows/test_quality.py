@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from flows import storing
 from flows.batches import quarantine_path
-from metadata.errors import PilothouseError
+from metadata.errors import PilothouseError, ServiceDownError
 from metadata.rows import batches
 from tests.flows.warehouse import Warehouse
 
@@ -83,6 +84,39 @@ def test_a_batch_that_is_refused_leaves_nothing(house: Warehouse) -> None:
     house.land("a.csv", "id,v,email\n1,1,a\n2,1,\n")
     outcome = house.run()
     assert (outcome.rows_out, outcome.rows_bad) == (1, 1)
+
+
+def test_rows_set_aside_go_with_a_batch_that_the_table_refuses(house: Warehouse) -> None:
+    rules = {"known": {"expect": "email IS NOT NULL", "otherwise": "quarantine"}}
+    define(house, quality=rules)
+    house.land("a.csv", "id,v,email\n1,1,a\n2,1,\n")
+    house.run()
+    define(house, quality=rules, storage={"mode": "append", "partition_by": ["v"]})
+    house.land("b.csv", "id,v,email\n3,1,c\n4,1,\n")
+    with pytest.raises(Exception, match="partition"):
+        house.run()
+    assert batches.open_batch_of(house.database, house.plan.datasets["bronze.x"].uid) is None
+    assert [row["id"] for row in house.quarantined("bronze.x")] == [2]
+
+
+def test_rows_set_aside_are_those_of_the_try_that_was_written(
+    house: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    define(house, quality={"known": {"expect": "email IS NOT NULL", "otherwise": "quarantine"}})
+    house.land("a.csv", "id,v,email\n1,1,a\n2,1,\n")
+    put, run = storing._put, house.start()
+
+    def goes_away(*_: Any) -> int:
+        raise ServiceDownError("PH411", "compute", "it went away", "wait")
+
+    monkeypatch.setattr(storing, "_put", goes_away)
+    with pytest.raises(ServiceDownError):
+        house.execute(run, "take")
+    assert [row["id"] for row in house.quarantined("bronze.x")] == [2]
+    monkeypatch.setattr(storing, "_put", put)
+    house.land("a.csv", "id,v,email\n1,1,a\n2,1,b\n3,1,\n")
+    assert house.execute(run, "take").rows_bad == 1
+    assert [row["id"] for row in house.quarantined("bronze.x")] == [3]
 
 
 def test_at_most(house: Warehouse) -> None:
