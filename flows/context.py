@@ -42,8 +42,13 @@ class Outcome:
     note: str = ""
 
 
+def attempt_tag(run_id: str, attempt: int) -> str:
+    """The tag of all that an attempt of a run asks of Spark, by which it is interrupted when the run ends before it."""
+    return f"pilothouse-{run_id}-{attempt}"
+
+
 def task_tag(task_run_id: str) -> str:
-    """The tag of all Spark operations of a task run, by which they are interrupted, by whoever comes after it too."""
+    """The tag of all that a task run asks of Spark, by which it is interrupted when its time is up, or by its heir."""
     return f"pilothouse-{task_run_id}"
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from flows import client
-from flows.context import Outcome, TaskContext, TaskKind, task_tag
+from flows.context import Outcome, TaskContext, TaskKind, attempt_tag, task_tag
 from flows.guards import evaluate_guard
 from flows.pulse import Pulse, task_logger
 from metadata.database import Database
@@ -55,7 +55,7 @@ class Execution:
     @functools.cached_property
     def tag(self) -> str:
         """Under which all Spark operations of this attempt run, so that they can be interrupted."""
-        return f"pilothouse-{self.run.id}-{self.run.attempt}"
+        return attempt_tag(self.run.id, self.run.attempt)
 
     def spark(self, task_run: TaskRun, tag: str, doors: contextlib.ExitStack) -> SparkSession:
         """The Spark session of this process, opened at first use.

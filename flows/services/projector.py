@@ -17,6 +17,7 @@ from flows import client
 from flows.adoption import adopt_scheduled
 from flows.services import deployments, logs, records
 from flows.services.deployments import ScheduleSpec
+from flows.services.interrupting import Interruptions
 from flows.services.prefect_api import PrefectApi
 from flows.services.settling import judge
 from metadata.database import Database
@@ -41,6 +42,9 @@ DEAD_EVERY, DEAD_WITHIN = timedelta(seconds=10), timedelta(hours=1)
 FORGET_EVERY = timedelta(hours=1)
 """How often log lines are removed that are older than the settings keep them."""
 
+AWAY = timedelta(seconds=10)
+"""Time between two rounds after which this process, or its host, counts as having slept."""
+
 log = logging.getLogger("projector")
 
 
@@ -55,17 +59,27 @@ class Projector:
         self._looked_for_dead = datetime.min.replace(tzinfo=UTC)
         self._given_up: set[str] = set()
         self._forgot = self._looked_for_dead
+        self._looked = self._watched_since = self._looked_for_dead
+        self._interruptions = Interruptions(database, settings())
+        self._said: dict[str, str] = {}
 
     def round(self) -> bool:
         """Bring unsettled runs up to date, and schedules after a new revision. Gives whether a run was unsettled.
 
         Raises `PilothouseError` when Prefect or the database is not there; the next round makes up for it.
         """
+        self._note_absence()
         busy = self._settle_all()
         self._follow_schedules()
         self._adopt_dead()
         self._forget_old_lines()
         return busy
+
+    def _note_absence(self) -> None:
+        now = utc_now()
+        if now - self._looked > AWAY:
+            self._watched_since = now
+        self._looked = now
 
     def _forget_old_lines(self) -> None:
         now = utc_now()
@@ -105,7 +119,8 @@ class Projector:
             log.info("revision %d: %d schedules", revision, len(specs))
 
     def _settle_all(self) -> bool:
-        runs = unsettled_runs(self._database)
+        said, self._said = self._said, {}
+        runs = unsettled_runs(self._database, lambda run_id, error: self._say(run_id, error, said))
         known = self._flow_runs([run.flow_run_id for run in runs if run.flow_run_id])
         for run in runs:
             try:
@@ -115,9 +130,16 @@ class Projector:
                     self._settle(run, run.flow_run_id, known.get(run.flow_run_id))
             except ServiceDownError:
                 raise
-            except PilothouseError as error:  # what is wrong with one run keeps no other waiting
-                log.warning("run %d: %s", run.number, error)
+            except Exception as error:  # noqa: BLE001 - what is wrong with one run keeps no other waiting
+                self._say(run.id, error, said)
+        self._interruptions.forget()
         return bool(runs)
+
+    def _say(self, run_id: str, error: Exception, said: dict[str, str]) -> None:
+        """Log what is wrong with a run, unless the round before has `said` the same."""
+        self._said[run_id] = f"{type(error).__name__}: {error}"
+        if self._said[run_id] != said.get(run_id):
+            log.warning("run %s: %s", run_id, error, exc_info=not isinstance(error, PilothouseError))
 
     def _flow_runs(self, ids: list[str]) -> dict[str, dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {}
@@ -128,7 +150,9 @@ class Projector:
         return found
 
     def _settle(self, run: Run, flow_run_id: str, flow_run: dict[str, Any] | None) -> None:
-        verdict = judge(run, flow_run, utc_now())
+        verdict = judge(run, flow_run, utc_now(), self._watched_since)
+        if verdict is not None and verdict.state.final and not self._interruptions.over(run):
+            return
         if verdict is not None and (verdict.state, verdict.detail) != (run.state, run.state_detail):
             changed = set_run_state(
                 self._database,
@@ -179,6 +203,10 @@ def follow(database: Database, leave: threading.Event) -> None:
                 pause, problem = BUSY_SECONDS if projector.round() else IDLE_SECONDS, ""
             except PilothouseError as error:
                 pause, problem = IDLE_SECONDS, str(error)
+            except Exception as error:
+                pause, problem = IDLE_SECONDS, f"{type(error).__name__}: {error}"
+                if problem != said:
+                    log.exception("a round went wrong")
             if problem != said:
                 log.warning("%s", problem or "all is well again")
             said = problem

@@ -28,16 +28,17 @@ class Verdict:
     kill: bool = False
 
 
-def judge(run: Run, flow_run: Mapping[str, Any] | None, now: datetime) -> Verdict | None:
+def judge(run: Run, flow_run: Mapping[str, Any] | None, now: datetime, watched_since: datetime) -> Verdict | None:
     """The state that an unsettled run has; None when its row is right, or the flow itself writes it.
 
-    `flow_run` is what Prefect's API gives for it, None when Prefect knows no such flow run.
+    `flow_run` is what Prefect's API gives for it, None when Prefect knows no such flow run. Nobody is called silent for
+    the time before `watched_since`: after a host has slept, who looks may wake before who beats.
     """
     if flow_run is None:
         return _lost(run, "the orchestrator does not know it any more")
     kind, message = flow_run["state"]["type"], _one_line(flow_run["state"].get("message"))
     if kind == "CANCELLING":
-        return _cancelling(run, message, _silence(run, flow_run, now))
+        return _cancelling(run, message, _silence(run, flow_run, now, watched_since))
     if kind == "CANCELLED" or (kind in _ENDED and run.cancel_requested):
         return Verdict(State.CANCELLED, run.state_detail if run.cancel_requested else message)
     if kind == "CRASHED":
@@ -49,7 +50,7 @@ def judge(run: Run, flow_run: Mapping[str, Any] | None, now: datetime) -> Verdic
     if run.cancel_requested:
         return None
     has_process = kind == "RUNNING" or (kind == "PENDING" and flow_run.get("infrastructure_pid"))
-    if has_process and (silence := _silence(run, flow_run, now)) >= SILENCE:
+    if has_process and (silence := _silence(run, flow_run, now, watched_since)) >= SILENCE:
         lost = _lost(run, _no_sign_of_life(silence))
         return Verdict(lost.state, lost.detail, lost.fault, kill=True)
     return None if kind == "RUNNING" else _waiting(kind, message, flow_run, now)
@@ -80,9 +81,10 @@ def _cancelling(run: Run, message: str, silence: timedelta) -> Verdict | None:
     return None if run.cancel_requested else Verdict(State.CANCELLING, message)
 
 
-def _silence(run: Run, flow_run: Mapping[str, Any], now: datetime) -> timedelta:
+def _silence(run: Run, flow_run: Mapping[str, Any], now: datetime, watched_since: datetime) -> timedelta:
     """Time since the last sign of life: a beat, or that its state has changed."""
-    signs = (run.heartbeat_at, run.started_at, datetime.fromisoformat(flow_run["state"]["timestamp"]))
+    changed = datetime.fromisoformat(flow_run["state"]["timestamp"])
+    signs = (run.heartbeat_at, run.started_at, changed, watched_since)
     return now - max(sign for sign in signs if sign is not None)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -154,13 +154,21 @@ def known_flow_runs(database: Database, flow_run_ids: list[str]) -> set[str]:
         return set(connection.execute(select(column).where(column.in_(flow_run_ids))).scalars())
 
 
-def unsettled_runs(database: Database) -> list[Run]:
-    """Runs that are not in a final state, oldest first."""
+def unsettled_runs(database: Database, unreadable: Callable[[str, ValueError], None] | None = None) -> list[Run]:
+    """Runs that are not in a final state, oldest first; `unreadable` is told of a row that is none, by its id."""
     with database.read() as connection:
         rows = connection.execute(
             select(tables.run).where(tables.run.c.state.not_in(FINAL)).order_by(tables.run.c.number)
         ).mappings()
-        return [to_run(row) for row in rows]
+        runs = []
+        for row in rows:
+            try:
+                runs.append(to_run(row))
+            except ValueError as error:
+                if unreadable is None:
+                    raise
+                unreadable(row["id"], error)
+        return runs
 
 
 def new_attempt(database: Database, run_id: str, mode: str, author: str) -> Run:

@@ -8,13 +8,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from flows import client
 from flows.services import projector as module
 from flows.services.deployments import FLOW, PREFIX
 from flows.services.prefect_api import PrefectApi
 from flows.services.projector import Projector
-from metadata import migrations
+from flows.services.settling import Verdict
+from metadata import migrations, tables
 from metadata.database import Database
 from metadata.definitions import load_blueprint
 from metadata.kinds import Blueprint
@@ -24,9 +26,10 @@ from metadata.rows import runs, task_runs
 from metadata.rows.logs import LogLine, read_lines, write_lines
 from metadata.rows.pages import list_runs
 from metadata.rows.runs import Run
+from metadata.rows.task_runs import start_task, tasks_of
 from metadata.settings import settings
 from metadata.states import State
-from tests.flows.homes import running_prefect
+from tests.flows.homes import running_prefect, until
 
 pytestmark = pytest.mark.slow
 AS_OF = datetime(2024, 3, 1, 6, tzinfo=UTC)
@@ -136,12 +139,61 @@ def test_a_silent_run_is_lost_and_its_process_is_to_be_ended(
     runs.set_run_state(database, run.id, State.RUNNING, attempt=1)
     projector.round()
     assert runs.get_run(database, run.id).state is State.RUNNING
-    monkeypatch.setattr(module, "utc_now", lambda: datetime.now(UTC) + timedelta(minutes=1))
+    monkeypatch.setattr(module, "utc_now", lambda: datetime.now(UTC) + timedelta(minutes=10))
     projector.round()
+    assert runs.get_run(database, run.id).state is State.RUNNING, "the projector itself was away"
+    for seconds in range(5, 55, 5):
+        now = datetime.now(UTC) + timedelta(minutes=10, seconds=seconds)
+        monkeypatch.setattr(module, "utc_now", lambda now=now: now)
+        projector.round()
     found = runs.get_run(database, run.id)
     assert (found.state, "no sign of life" in found.state_detail) == (State.LOST, True)
     assert api.get(f"/flow_runs/{run.flow_run_id}")["state"]["type"] == "CANCELLING"
     _set(api, run, "CANCELLED")
+
+
+def test_a_run_that_no_database_takes_keeps_no_other_waiting(
+    projector: Projector, database: Database, api: PrefectApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, unreadable, good = (_launched(database, projector) for _ in range(3))
+    for run in (bad, unreadable, good):
+        _set(api, run, "CRASHED", "the reason")
+    judged = module.judge
+
+    def judge(run: Run, *others: Any) -> Verdict | None:
+        verdict = judged(run, *others)
+        return replace(verdict, detail=10**30) if verdict is not None and run.id == bad.id else verdict
+
+    monkeypatch.setattr(module, "judge", judge)
+    with database.write() as connection:
+        values = {"state": "of a later version"}
+        connection.execute(update(tables.run).where(tables.run.c.id == unreadable.id).values(**values))
+    projector.round()
+    assert runs.get_run(database, good.id).state is State.LOST
+    assert runs.get_run(database, bad.id).state is State.QUEUED
+    with database.write() as connection:
+        connection.execute(update(tables.run).where(tables.run.c.id == unreadable.id).values(state=State.QUEUED))
+    monkeypatch.setattr(module, "judge", judged)
+    projector.round()
+    assert [runs.get_run(database, run.id).state for run in (bad, unreadable)] == [State.LOST] * 2
+
+
+def test_a_run_is_settled_once_nothing_is_left_of_it_at_spark(
+    projector: Projector, database: Database, api: PrefectApi
+) -> None:
+    run = _launched(database, projector)
+    runs.set_run_state(database, run.id, State.RUNNING, attempt=1)
+    (task,) = tasks_of(database, run.id)
+    start_task(database, task.id)
+    _set(api, run, "CRASHED", "the reason")
+    projector.round()
+    assert runs.get_run(database, run.id).state is State.RUNNING
+    fresh = Projector(database, api)
+    settled = until(lambda: not fresh.round() or runs.get_run(database, run.id).state.final, 20, "settled")
+    assert settled
+    assert runs.get_run(database, run.id).state is State.LOST
+    log = (settings().logs / "projector.log").read_text()
+    assert f"run {run.id}: PH410" in log
 
 
 def test_schedules_follow_what_is_applied(projector: Projector, database: Database, api: PrefectApi) -> None:

@@ -8,11 +8,19 @@ from typing import Any
 
 import pytest
 
-from flows.services.settling import SILENCE, Verdict, judge
+from flows.services import settling
+from flows.services.settling import SILENCE, Verdict
 from metadata.rows.runs import Run
 from metadata.states import State
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+LONG_AGO = NOW - timedelta(days=1)
+
+
+def judge(run: Run, says: dict[str, Any] | None, now: datetime, watched_since: datetime = LONG_AGO) -> Verdict | None:
+    return settling.judge(run, says, now, watched_since)
 
 
 def _run(**changes: Any) -> Run:
@@ -84,6 +92,13 @@ def test_a_run_with_a_process_that_is_silent_is_lost_and_ended(run: Run, says: d
     verdict = judge(run, says, NOW)
     assert verdict is not None
     assert (verdict.state, verdict.kill, verdict.detail) == (State.LOST, True, "no sign of life for 45 s")
+
+
+def test_nobody_is_silent_while_nobody_looks() -> None:
+    run = _run(state=State.RUNNING, started_at=LONG_AGO, heartbeat_at=LONG_AGO)
+    says = _says("RUNNING", since=LONG_AGO)
+    assert judge(run, says, NOW, watched_since=NOW - SILENCE / 2) is None
+    assert judge(run, says, NOW, watched_since=NOW - SILENCE) is not None
 
 
 def test_a_run_that_waits_for_a_process_may_wait_long() -> None:
