@@ -172,9 +172,10 @@ def reason(detail: RunDetail, task_key: str, services: Sequence[Service] = ()) -
     run = detail.run
     if run.fault is not None:
         return run.fault
-    failed = [task.task_key for task in detail.tasks if task.state in (State.FAILED, State.LOST)]
+    failed = [task for task in detail.tasks if task.state in (State.FAILED, State.LOST, State.RETRYING)]
     if failed:
-        return joined(("because of  ", "quiet"), ", ".join(failed))
+        told = next((task.fault for task in failed if task.fault is not None), None)
+        return told or joined(("because of  ", "quiet"), ", ".join(task.task_key for task in failed))
     if run.state is State.QUEUED:
         return _why_queued(run, waits_for(services))
     skipped = [task for task in detail.tasks if task.state is State.SKIPPED and task.state_detail]

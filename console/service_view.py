@@ -19,6 +19,7 @@ WHAT = {
     "spark": "compute (spark)",
     "worker": "worker (executes runs)",
     "projector": "projector (follows runs)",
+    "mlflow": "models (mlflow)",
 }
 NEEDED = ("prefect", "worker", "projector", "supervisor")
 """Services without which a run that is queued does not begin, the first that is away first."""

@@ -16,31 +16,17 @@ import pytest
 
 @dataclass(frozen=True)
 class Case:
-    """A pipeline of one task whose source is wrong in one way, and what a person is to read of it.
+    """A task whose source is wrong in one way, and what a person is to read of it.
 
     `files` are what lies in its folder, None for no folder at all; `mended` is what is put there instead.
     """
 
     name: str
-    code: str
-    words: tuple[str, ...]
-    files: dict[str, str] | None
+    code: str = ""
+    words: tuple[str, ...] = ()
+    files: dict[str, str] | None = field(default_factory=dict)
     mended: dict[str, str] = field(default_factory=lambda: {"a.csv": "id,place\n1,Rome\n"})
     rule: str = ""
-
-    @property
-    def blueprint(self) -> str:
-        """The pipeline and what it needs."""
-        return f"""
-connections:
-  {self.name}: {{kind: files, path: {self.name}}}
-datasets:
-  bronze.{self.name}: {{columns: {{id: long, place: string}}{self.rule}}}
-pipelines:
-  {self.name}:
-    tasks:
-      ingest: {{kind: ingest, from: {{connection: {self.name}, files: "*.csv"}}, to: bronze.{self.name}}}
-"""
 
 
 POSITIVE = ", quality: {positive: {expect: id > 0, otherwise: fail}}"
@@ -49,12 +35,25 @@ CASES = (
     Case("extra_column", "PH211", ("a.csv", "colour"), {"a.csv": "id,place,colour\n1,Rome,red\n"}),
     Case("wrong_type", "PH214", ("id", "'many'"), {"a.csv": "id,place\nmany,Rome\n"}),
     Case("empty_file", "PH235", ("a.csv", "is empty"), {"a.csv": ""}),
-    Case("no_match", "PH232", ("no file matches", "a.txt"), {"a.txt": "id,place\n1,Rome\n"}),
     Case("no_folder", "PH232", ("no_folder is not there",), None),
     Case("broken_rule", "PH220", ("1 of 2 rows", "positive"), {"a.csv": "id,place\n1,Rome\n-2,Oslo\n"}, rule=POSITIVE),
 )
-FULL_DISK = Case("full_disk", "PH430", ("the disk is full",), {}, {})
-GOOD = Case("good", "", (), {"a.csv": "id,place\n1,Rome\n"})
+NO_MATCH = Case("no_match", "PH232", ("no file matches", "a.txt"), {"a.txt": "id,place\n1,Rome\n"})
+FULL_DISK = Case("full_disk", "PH430", ("the disk is full",))
+GOOD = Case("good", files={"a.csv": "id,place\n1,Rome\n"})
+
+
+def blueprint(pipeline: str, *cases: Case) -> str:
+    """A pipeline with a task for each case, and what they need."""
+    lines = ["connections:"]
+    lines += [f"  {case.name}: {{kind: files, path: {case.name}}}" for case in cases]
+    lines += ["datasets:"]
+    lines += [f"  bronze.{case.name}: {{columns: {{id: long, place: string}}{case.rule}}}" for case in cases]
+    lines += ["pipelines:", f"  {pipeline}:", "    tasks:"]
+    for case in cases:
+        source = f'{{connection: {case.name}, files: "*.csv"}}'
+        lines.append(f"      {case.name}: {{kind: ingest, from: {source}, to: bronze.{case.name}}}")
+    return "\n".join(lines) + "\n"
 
 
 def much(rows: int = 100_000) -> str:

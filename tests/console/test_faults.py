@@ -25,13 +25,13 @@ from metadata.database import Database
 from metadata.definitions import load_blueprint
 from metadata.rows.batches import open_batch_of, state_of
 from metadata.rows.pages import list_runs
-from metadata.rows.runs import Run, find_run
+from metadata.rows.runs import Run, find_run, get_run
 from metadata.settings import settings
 from metadata.states import State
 from tests.console import faults
-from tests.console.faults import CASES, FULL_DISK, GOOD, Case
-from tests.console.pty_terminal import CONSOLE, Terminal
-from tests.flows.homes import identity_of
+from tests.console.faults import CASES, FULL_DISK, GOOD, NO_MATCH
+from tests.console.pty_terminal import Terminal
+from tests.flows.homes import identity_of, until
 from tests.flows.house import House, open_house_with_spark
 
 SECONDS = 10.0
@@ -189,7 +189,7 @@ def house(tmp_path_factory: pytest.TempPathFactory, jars: Path) -> Iterator[Hous
         yield opened
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def console(house: House) -> Iterator[Terminal]:
     """The console on it, as small as it may be."""
     with Terminal((sys.executable, "-c", "from console.app import run; run()"), size=NARROW) as shown:
@@ -198,88 +198,96 @@ def console(house: House) -> Iterator[Terminal]:
 
 
 @pytest.fixture(scope="module")
-def failed(house: House) -> dict[str, Run]:
-    """One run of each pipeline that meets a fault, all launched at once; by the name of the case."""
-    for case in (GOOD, *CASES):
-        house.apply(case.blueprint)
+def stocked(house: House) -> House:
+    """With files landed for every pipeline, and the pipelines."""
+    house.apply(faults.blueprint("trouble", *CASES))
+    for case in (GOOD, NO_MATCH):
+        house.apply(faults.blueprint(case.name, case))
+    for case in (GOOD, NO_MATCH, *CASES):
         for name, text in (case.files or {}).items():
             house.land(case.name, name, text)
-    with Terminal((*CONSOLE,), size=(120, 40)) as shown:
-        shown.until("PIPELINES 8", "q quit")
-        launched = {case.name: house.launch(case.name) for case in CASES}
-        ended = {name: house.ended(run) for name, run in launched.items()}
-        soon(shown, *(f"✗ {case.name}" for case in CASES), "r run again")
-    return ended
+    return house
+
+
+@pytest.fixture(scope="module")
+def failed(stocked: House, console: Terminal) -> Run:
+    """A run of which every task has met a fault."""
+    run = stocked.ended(stocked.launch("trouble"))
+    soon(console, f"✗ trouble #{run.number}", "r run again")
+    return run
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_what_stops_a_pipeline_is_told_with_its_key_and_leaves_nothing(
-    house: House, failed: dict[str, Run], console: Terminal, case: Case
+def test_what_stops_a_task_is_told_with_its_key_and_leaves_nothing(
+    house: House, failed: Run, console: Terminal
 ) -> None:
-    run = failed[case.name]
-    assert run.state == State.FAILED
-    jump(console, run)
-    assert run.fault is not None
-    soon(console, case.code, *case.words, run.fault.thing, run.fault.cause, run.fault.remedy, "press r run again")
-    dataset = load_blueprint(house.database).datasets[f"bronze.{case.name}"]
-    assert state_of(house.database, dataset.uid) is None
-    assert open_batch_of(house.database, dataset.uid) is None
-    assert not (Path(table_path(settings(), dataset)) / "_delta_log").exists()
+    jump(console, failed)
+    console.send("g")
+    tasks, datasets = house.tasks(failed), load_blueprint(house.database).datasets
+    for case in CASES:
+        console.send("j")
+        task, dataset = tasks[case.name], datasets[f"bronze.{case.name}"]
+        assert task.state == State.FAILED
+        assert task.fault is not None
+        told = (case.code, *case.words, task.fault.thing, task.fault.cause, task.fault.remedy)
+        soon(console, *told, "press r run again")
+        assert state_of(house.database, dataset.uid) is None
+        assert open_batch_of(house.database, dataset.uid) is None
+        assert list(Path(table_path(settings(), dataset)).glob("_delta_log/*.json")) == []
 
 
 @pytest.mark.slow
-def test_the_key_mends_what_was_mended_at_its_source(house: House, failed: dict[str, Run], console: Terminal) -> None:
-    case = CASES[0]
-    shutil.rmtree(house.home / "data" / case.name)
-    for name, text in case.mended.items():
-        house.land(case.name, name, text)
-    jump(console, failed[case.name])
+def test_the_key_mends_what_was_mended_at_its_source_and_then_nothing_new_is_no_failure(
+    house: House, failed: Run, console: Terminal
+) -> None:
+    for case in CASES:
+        for name, text in case.mended.items():
+            house.land(case.name, name, text)
+    jump(console, failed)
     soon(console, "press r run again")
     console.send("r")
     soon(console, "failed only")
     console.send("f")
-    run = house.ended(find_run(house.database, failed[case.name].number))
-    assert run.state == State.SUCCEEDED
-    soon(console, "✓ succeeded", f"#{run.number}")
-    assert house.ask(f"SELECT id, place FROM bronze.{case.name}") == [(1, "Rome")]
+    soon(console, "Runs ▸ trouble", "▶")
+    run = house.ended(find_run(house.database, failed.number))
+    assert (run.attempt, run.state) == (2, State.SUCCEEDED)
+    soon(console, "✓ succeeded", f"✓ {len(CASES)} of {len(CASES)}")
+    again = house.ended(house.launch("trouble"))
+    jump(console, again)
+    soon(console, "✓ succeeded", "– nothing was to be done", "nothing new at missing_column: 1 files read before")
+    rows = " UNION ALL ".join(f"SELECT '{case.name}', id, place FROM bronze.{case.name}" for case in CASES)
+    assert sorted(house.ask(rows)) == sorted((case.name, 1, "Rome") for case in CASES)
 
 
 @pytest.mark.slow
-def test_nothing_new_is_no_failure_and_says_why(house: House, failed: dict[str, Run], console: Terminal) -> None:
-    assert house.ended(house.launch(GOOD.name)).state == State.SUCCEEDED
-    run = house.ended(house.launch(GOOD.name))
-    jump(console, run)
-    soon(console, "✓ succeeded", "– nothing was to be done", "nothing new at good: 1 files read before")
-    assert house.ask("SELECT count(*) FROM bronze.good") == [(1,)]
-
-
-@pytest.mark.slow
-def test_the_command_line_fails_when_a_run_does(house: House, failed: dict[str, Run]) -> None:
-    command = pilothouse("run", "launch", "no_match", "--wait")
+def test_the_command_line_fails_when_a_run_does(stocked: House, console: Terminal) -> None:
+    command = pilothouse("run", "launch", NO_MATCH.name, "--wait")
     told = command.communicate(timeout=120)[1]
     assert command.returncode == 1
-    assert all(word in told for word in ("PH232", "connection no_match", "cause", "next"))
+    assert all(word in told for word in (NO_MATCH.code, "connection no_match", "cause", *NO_MATCH.words, "next"))
+    console.send("1")
+    soon(console, f"✗ {NO_MATCH.name}", "no file matches")
 
 
 @pytest.mark.slow
 def test_a_full_disk_under_a_table_is_told_and_the_run_goes_on_once_there_is_room(
     house: House, console: Terminal
 ) -> None:
-    house.apply(FULL_DISK.blueprint)
+    house.apply(faults.blueprint(FULL_DISK.name, FULL_DISK))
     house.land(FULL_DISK.name, "a.csv", faults.much())
     dataset = load_blueprint(house.database).datasets[f"bronze.{FULL_DISK.name}"]
     table = Path(table_path(settings(), dataset))
     with faults.small_disk(table, 1):
         run = house.ended(house.launch(FULL_DISK.name))
         jump(console, run)
-        soon(console, FULL_DISK.code, "task ingest", *FULL_DISK.words, "Free some space", "press r run again")
+        soon(console, FULL_DISK.code, "task full_disk", *FULL_DISK.words, "Free some space", "press r run again")
         assert state_of(house.database, dataset.uid) is None
         faults.enlarge(table, 64)
         console.send("r")
         soon(console, "failed only")
         console.send("f")
-        assert house.ended(find_run(house.database, run.number)).state == State.SUCCEEDED
+        soon(console, "▶")
+        assert house.ended(get_run(house.database, run.id)).state == State.SUCCEEDED
         soon(console, "✓ succeeded")
         assert house.ask(f"SELECT count(*), count(DISTINCT id) FROM bronze.{FULL_DISK.name}") == [(100_000, 100_000)]
 
@@ -289,15 +297,18 @@ def test_a_full_disk_under_a_table_is_told_and_the_run_goes_on_once_there_is_roo
 
 @pytest.mark.slow
 def test_dead_services_and_a_taken_port_are_told_and_runs_wait_for_what_the_key_starts_again(
-    house: House, failed: dict[str, Run], console: Terminal
+    stocked: House, console: Terminal
 ) -> None:
+    house = stocked
     house.land(GOOD.name, "b.csv", "id,place\n2,Oslo\n")
     port, scratch = _kill_spark_for_good(house)
     with _squatting(port):
         try:
+            console.send("1")
             soon(console, "✗ spark is down", "U start", "spark")
             waits = house.launch(GOOD.name)
             jump(console, waits)
+            until(lambda: house.states(waits)[GOOD.name] == State.RETRYING, 60, "a run that waits")
             soon(console, "↻ retry", "PH41", "U start services")
             console.send(":", "services", "enter")
             soon(console, "compute (spark)", "PH310", "times in a row", "it ends again and again", "spark.log")
@@ -305,7 +316,7 @@ def test_dead_services_and_a_taken_port_are_told_and_runs_wait_for_what_the_key_
             for name in (records.SUPERVISOR, records.PREFECT):
                 process.send(identity_of(name), signal.SIGKILL)
             soon(console, "✗ supervisor is down", "✗ prefect is down", "U start")
-            queued = house.launch("no_match")
+            queued = house.launch(NO_MATCH.name)
             jump(console, queued)
             soon(console, "… queued", "waits for orchestrator (prefect), which is down")
             console.send("U")
@@ -336,6 +347,14 @@ def _squatting(port: int) -> Iterator[None]:
     """Another process listens there."""
     with socket.socket() as squatter:
         squatter.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        squatter.bind(("127.0.0.1", port))
+        until(lambda: _bound(squatter, port), 30, f"port {port} to be had")
         squatter.listen()
         yield
+
+
+def _bound(squatter: socket.socket, port: int) -> bool:
+    try:
+        squatter.bind(("127.0.0.1", port))
+    except OSError:
+        return False
+    return True

@@ -66,6 +66,12 @@ def test_a_record_counts_only_while_its_very_process_lives(state: Path) -> None:
     assert _state(records.PREFECT) == ("down", "the process has ended")
 
 
+def test_a_spark_server_that_has_ended_is_away_at_once_whoever_listens_at_its_port(state: Path) -> None:
+    records.save(state, replace(_record(records.SPARK, started=-1), state="down", detail="killed by SIGKILL"))
+    with pytest.raises(ServiceDownError, match="PH410.*killed by SIGKILL"):
+        client.spark_remote()
+
+
 def test_a_record_that_is_no_record_is_none(state: Path) -> None:
     for text in ("", "{", "[]", '{"name": "prefect"}', '{"since": 4}'):
         records.write(records.file(state, records.PREFECT), text)
