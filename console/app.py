@@ -153,6 +153,7 @@ class PilothouseApp(App[None]):
             self.session.things = message.value
         elif message.job == "services" and fault is None:
             self._stand(services=message.value)
+            self._tell(Looked(job="services"))
         elif message.job in ("services", "started"):
             self._tell(Looked(job=message.job, fault=fault))
 

@@ -5,6 +5,7 @@ Nothing here touches a widget. The event loop never waits for the database, and 
 
 from __future__ import annotations
 
+import errno
 import functools
 import queue
 import threading
@@ -50,6 +51,7 @@ class Ticked(Message, bubble=False):
         return isinstance(message, Ticked)
 
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
 LOCK_SECONDS = 7.0
 """Time that a query or an action waits for another process which keeps the database locked."""
 
@@ -104,6 +106,9 @@ def _unforeseen(job: str, error: Exception) -> Fault:
     if type(error).__module__.startswith("sqlalchemy"):
         remedy = "run pilothouse status; the database may be of another version"
         return Fault(code="PH801", thing="metadata database", cause=cause, remedy=remedy, detail=str(error))
+    if isinstance(error, OSError) and error.strerror:
+        remedy = "free some space, then try again" if error.errno in FULL else "mend that, then try again"
+        return Fault(code="PH804", thing=f"file {error.filename or job}", cause=error.strerror, remedy=remedy)
     return Fault(code="PH802", thing=job, cause=cause, remedy="report it; the console goes on", detail=repr(error))
 
 

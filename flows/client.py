@@ -94,7 +94,7 @@ def _supervisor(values: Settings) -> Record | None:
 
 
 def ensure_up(wait: bool = False, seconds: float = UP_SECONDS, say: Callable[[str], None] | None = None) -> None:
-    """Start the supervisor of this home when there is none; with `wait`, return when every service is up.
+    """Start the supervisor of this home, or have it start at once what is down; with `wait`, return when all is up.
 
     `say` is told, while it waits, what for. Raises `ServiceDownError` (PH310) that names the services which are not up
     after `seconds`, and why; at once when one is away that was given by URL, for it is not started here.
@@ -107,6 +107,8 @@ def ensure_up(wait: bool = False, seconds: float = UP_SECONDS, say: Callable[[st
             values.home,
             values.logs / "supervisor.log",
         )
+    else:
+        records.ask_to_start(values.state)
     deadline, said = time.monotonic() + seconds, ""
     while wait:
         missing = [one for one in status() if one.state not in ("up", "external")]

@@ -82,6 +82,19 @@ def load(folder: Path, name: str) -> Record | None:
         return None
 
 
+def ask_to_start(folder: Path) -> None:
+    """Ask the supervisor to start what is down now, without waiting longer after a failure."""
+    (folder / "start").touch(mode=0o600)
+
+
+def asked_to_start(folder: Path) -> int:
+    """When that was asked for last, in nanoseconds; 0 when it never was."""
+    try:
+        return (folder / "start").stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
 def _beat_file(folder: Path, name: str) -> Path:
     return folder / f"{name}.beat"
 

@@ -73,11 +73,25 @@ class Watch(threading.Thread):
             log.warning("%s: %s; starts again in %g s", self._service.name, reason, delay(failures))
             self._ended = reason
             record = self._down(record, reason, failures)
-            self._closing.wait(delay(failures))
+            self._rest(delay(failures))
         if record is not None and (identity := record.identity) is not None:
             self._service.stop(identity)
             self._down(record, "stopped")
         self._reap()
+
+    def _rest(self, seconds: float) -> None:
+        """Wait before the next start; not longer when somebody asks for it, having mended the cause."""
+        until, asked = time.monotonic() + seconds, records.asked_to_start(self._folder)
+        while time.monotonic() < until and not self._closing.wait(GLANCE_SECONDS):
+            if records.asked_to_start(self._folder) != asked:
+                return
+
+    def _save(self, record: Record) -> None:
+        """Write the record down; a disk that is full stops neither the service nor the watch."""
+        try:
+            records.save(self._folder, record)
+        except OSError as error:
+            log.warning("%s: its record cannot be written: %s", record.name, error)
 
     def _start(self, previous: Record | None) -> Record:
         while (other := self._service.waits_for()) and not self._closing.wait(GLANCE_SECONDS):
@@ -102,7 +116,7 @@ class Watch(threading.Thread):
             detail=self._ended,
             ends=away.ends if away else 0,
         )
-        records.save(self._folder, record)
+        self._save(record)
         return record
 
     def _follow(self, record: Record) -> str:
@@ -140,13 +154,13 @@ class Watch(threading.Thread):
         seen = replace(record.now("up", self._moved), ends=0) if well else record.now("down", "it does not answer")
         if seen.state != record.state:
             log.info("%s: %s %s", seen.name, seen.state, seen.detail)
-            records.save(self._folder, seen)
+            self._save(seen)
         return seen
 
     def _note_start(self, record: Record) -> Record:
         seen = record.now(record.state, self._service.progress(self._said()) or self._ended)
         if seen.detail != record.detail:
-            records.save(self._folder, seen)
+            self._save(seen)
         return seen
 
     def _warm_up(self) -> None:
@@ -159,7 +173,7 @@ class Watch(threading.Thread):
         base = record or Record(self._service.name, "starting", datetime.now(UTC))
         since = base.since if base.ends else datetime.now(UTC)
         record = replace(base, state="down", detail=reason, since=since, ends=ends)
-        records.save(self._folder, record)
+        self._save(record)
         return record
 
     def _reap(self) -> int | None:
