@@ -22,7 +22,7 @@ def rotate(path: Path, most: int = SIZE, kept: int = KEPT) -> None:
     """Set a log aside when it has grown past `most` bytes, and empty it in place.
 
     Its writer appends, so that it goes on at the new end without being told. What it writes between the copy and the
-    cut, some microseconds, is lost.
+    cut, some microseconds, is lost. Where there is no room for the copy, it is emptied without one.
     """
     if size(path) <= most:
         return
@@ -30,7 +30,11 @@ def rotate(path: Path, most: int = SIZE, kept: int = KEPT) -> None:
         older = path.with_name(f"{path.name}.{number}")
         if older.exists():
             older.replace(path.with_name(f"{path.name}.{number + 1}"))
-    shutil.copy2(path, path.with_name(f"{path.name}.1"))
+    aside = path.with_name(f"{path.name}.1")
+    try:
+        shutil.copy2(path, aside)
+    except OSError:
+        aside.unlink(missing_ok=True)
     with path.open("r+b") as handle:
         handle.truncate(0)
 

@@ -15,6 +15,7 @@ import pytest
 
 from flows.services import flow_process, logs, process
 from flows.services.process import Identity
+from tests.console import faults
 
 SLEEP = "import time; time.sleep(60)"
 PARENT = f"""
@@ -163,6 +164,15 @@ def test_a_log_is_set_aside_while_its_writer_goes_on(tmp_path: Path) -> None:
     assert logs.tail(path, most=3) == "e\n\n"
     assert logs.tail(path, since=1000) == "last line\n\n"
     assert logs.tail(tmp_path / "none.log") == ""
+
+
+def test_a_log_is_emptied_where_there_is_no_room_to_set_it_aside(tmp_path: Path) -> None:
+    with faults.small_disk(tmp_path / "small", 1):
+        path = tmp_path / "small" / "x.log"
+        path.write_bytes(b"x" * 700_000)
+        logs.rotate(path, most=10)
+        assert [one.name for one in path.parent.iterdir()] == ["x.log"]
+        assert path.read_bytes() == b""
 
 
 def test_notes_of_flow_processes_go_when_their_processes_have(tmp_path: Path) -> None:
