@@ -23,6 +23,8 @@ MISSES = 4
 """Looks in a row at a service without an answer, after which it is killed and started again."""
 GLANCE_SECONDS = 0.2
 """Time between two looks at whether the process lives."""
+REAP_SECONDS = 2.0
+"""Time that a process which is no longer alive may take to be gone for good."""
 
 log = logging.getLogger("supervisor")
 
@@ -124,9 +126,9 @@ class Watch(threading.Thread):
         identity = record.identity or Identity(0, 0)
         ready, born, looked, misses = record.state == "up", time.monotonic(), 0.0, 0
         while not self._closing.wait(GLANCE_SECONDS):
-            code = self._reap()
+            self._reap()
             if not identity.alive():
-                return self._reason(code)
+                return self._reason(self._exit_code(identity))
             if time.monotonic() - looked < (self._service.probe_seconds if ready else GLANCE_SECONDS):
                 continue
             well, looked = self._well(record), time.monotonic()
@@ -176,9 +178,19 @@ class Watch(threading.Thread):
         self._save(record)
         return record
 
-    def _reap(self) -> int | None:
-        """Exit code of the process if it has ended and was started by this supervisor."""
-        return self._child.poll() if self._child is not None else None
+    def _reap(self) -> None:
+        """Let the process go if it has ended and was started by this supervisor."""
+        if self._child is not None:
+            self._child.poll()
+
+    def _exit_code(self, identity: Identity) -> int | None:
+        """Exit code of a process that has ended just now; None when it was started by somebody else."""
+        if self._child is None or self._child.pid != identity.pid:
+            return None
+        try:
+            return self._child.wait(REAP_SECONDS)
+        except subprocess.TimeoutExpired:
+            return None
 
     def _said(self) -> str:
         return logs.tail(self._service.log, self._log_start)

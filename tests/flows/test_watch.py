@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -80,6 +81,20 @@ def test_a_service_that_cannot_start_says_why_and_how_often(watched: Watched) ->
     assert again is not None
     assert again.ends == 0
     assert again.since > record.since
+
+
+def test_a_service_that_is_killed_says_by_what(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    (watched.home / "broken").unlink()
+    until(lambda: (record := watched.record()) is not None and record.state == "up", 60, "up")
+    monkeypatch.setattr(watch, "delay", lambda failures: 3_600.0)
+    before = watched.record()
+    assert before is not None
+    assert before.identity is not None
+    process.send(before.identity, signal.SIGKILL)
+    until(lambda: (record := watched.record()) is not None and record.state == "down", 60, "down")
+    record = watched.record()
+    assert record is not None
+    assert record.detail == "the process was killed by SIGKILL"
 
 
 def test_who_mended_the_cause_need_not_wait_for_the_next_start(
