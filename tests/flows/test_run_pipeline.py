@@ -8,7 +8,8 @@ from uuid import UUID
 
 import pytest
 
-from flows import client
+from flows import client, engine
+from flows.context import attempt_tag
 from flows.services.flow_process import noted
 from metadata.errors import UsageError
 from metadata.rows.logs import read_lines
@@ -70,8 +71,10 @@ pipelines:
         timeout: {timeout}
         sql: |
           SELECT sum(sin(a.n * b.n) + c.n) AS burnt
-          FROM bronze.{name} AS a CROSS JOIN bronze.{name} AS b CROSS JOIN bronze.{name} AS c
+          FROM (SELECT n FROM bronze.{name} DISTRIBUTE BY n) AS a
+          CROSS JOIN bronze.{name} AS b CROSS JOIN bronze.{name} AS c
 """
+"""Burns for hours. A Spark task is stopped between two rows that it reads; of a file it reads 4,096 at once."""
 
 
 def slow_pipeline(house: House, name: str, timeout: str = "10 min") -> None:
@@ -145,11 +148,14 @@ def test_a_killed_flow_process_is_lost_with_a_reason_and_can_be_run_again(house:
     assert flow_run_id is not None
     identity = noted(settings().state, UUID(flow_run_id))
     assert identity is not None
+    until(lambda: house.tasks(run)["burn"].progress, 30, "work at Spark")
     os.kill(identity.pid, signal.SIGKILL)
     lost = house.ended(run, seconds=60)
     assert lost.state == State.LOST
     assert lost.fault is not None
     assert not any(not state.final for state in house.states(lost).values())
+    left = engine.interrupt_from_outside(client.spark_remote(), client.spark_session_id(), attempt_tag(run.id, 1))
+    assert left == 0, "its Spark work went on without it"
     again = client.again(run.id, "failed", "test")
     house.running(again, "burn")
     assert house.tasks(again)["ingest"].attempt == 1
