@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from flows.services import records
 from flows.services.prefect_api import PrefectApi
 from flows.services.prefect_errors import explained
 from metadata.database import Database, installation
@@ -40,7 +41,9 @@ def names(values: Settings, database: Database) -> Names:
 
     All hosts that work with the same metadata database have the same names, hence the same queue.
     """
-    if values.prefect_api_url is None:
+    embedded = records.load(values.state, records.PREFECT)
+    url = values.prefect_api_url  # of the embedded server, in the environment of the services that follow it
+    if url is None or (embedded is not None and embedded.pid and embedded.url == url):
         return OWN
     mark = installation(database)[:8]
     return Names(f"{POOL}-{mark}", f"{LAUNCH}-{mark}", f"{PREFIX}{mark}-")
