@@ -51,6 +51,8 @@ GRACE_SECONDS = 3.0
 POLL_SECONDS, LONGEST_POLL_SECONDS, SYNC_SECONDS = 0.5, 5.0, 30.0
 PENDING_SECONDS = 30.0
 """Age after which a pending run that has no process goes back into the queue: its worker died before it forked."""
+GONE_SECONDS = 60.0
+"""Age after which a run of another host that is to be cancelled is cancelled: it holds a place in its queue."""
 STUCK_SECONDS = 120.0
 """Time after which a round of the loop counts as stuck: no more beats, so that the supervisor starts another worker."""
 
@@ -172,13 +174,20 @@ class ForkWorker(BaseWorker[BaseJobConfiguration, BaseVariables, Result]):
                 os.killpg(identity.pid, signal.SIGKILL)
 
     async def _requeue(self, flow_run: FlowRun) -> None:
-        """Put a run back into the queue whose worker died between taking it and forking its process."""
+        """Put a run back into the queue whose worker died between taking it and forking its process.
+
+        One that a process of another host executes is left to that host, unless it is to be cancelled and is not.
+        """
         state = flow_run.state
-        if flow_run.infrastructure_pid or flow_run.id in self.mine or state is None:
+        if flow_run.id in self.mine or state is None:
             return
-        if state.is_cancelling():
+        age = (datetime.now(UTC) - state.timestamp).total_seconds()
+        if flow_run.infrastructure_pid:
+            if state.is_cancelling() and age > GONE_SECONDS:
+                await self._finish(flow_run.id, Cancelled(message="The host that executed it does not answer."))
+        elif state.is_cancelling():
             await self._finish(flow_run.id, Cancelled(message="Cancelled before it started."))
-        elif state.is_pending() and (datetime.now(UTC) - state.timestamp).total_seconds() > PENDING_SECONDS:
+        elif state.is_pending() and age > PENDING_SECONDS:
             await self.client.set_flow_run_state(
                 flow_run.id, Scheduled(message="The worker that took it has ended; it is queued again."), force=True
             )

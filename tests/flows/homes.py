@@ -104,6 +104,13 @@ class Probe:
         parameters = {"seconds": seconds, "mode": mode}
         return str(self.api.post(f"/deployments/{self._deployment}/create_flow_run", {"parameters": parameters})["id"])
 
+    def elsewhere(self) -> str:
+        """A run that a process of another host executes; gives its flow run id."""
+        body = {"parameters": {}, "state": {"type": "RUNNING"}}
+        flow_run = str(self.api.post(f"/deployments/{self._deployment}/create_flow_run", body)["id"])
+        self.api._write("PATCH", f"/flow_runs/{flow_run}", {"infrastructure_pid": "elsewhere/1:1"})
+        return flow_run
+
     def state(self, flow_run_id: str) -> str:
         """Prefect's type of its state."""
         return str(self.api.get(f"/flow_runs/{flow_run_id}")["state"]["type"])

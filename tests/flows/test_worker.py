@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 
 import pytest
 
 from flows import client
-from flows.services import process, records
+from flows.services import prefect_server, process, records
 from flows.services.prefect_api import PrefectApi
+from metadata.settings import settings
 from tests.flows.homes import FINAL, Probe, fresh_home, identity_of, members, until, up
 
 pytestmark = pytest.mark.slow
@@ -116,6 +119,36 @@ def test_what_died_while_no_worker_was_there_is_settled_by_the_next(probe: Probe
     client.cancel_flow_run(goes_on)
     assert probe.reaches(goes_on, *FINAL) == "CANCELLED"
     assert not second.alive()
+
+
+ONE_ROUND = """
+import asyncio
+from flows.services import worker
+from metadata.settings import settings
+
+async def main():
+    async with worker.ForkWorker(settings(), name="one round") as found:
+        worker.GONE_SECONDS = 1e6
+        await found.reconcile()
+        worker.GONE_SECONDS = 0.0
+        await found.reconcile()
+
+asyncio.run(main())
+"""
+
+
+def test_what_another_host_does_is_left_to_it_until_it_is_to_be_cancelled_and_is_not(probe: Probe) -> None:
+    runs_on, cancelled = probe.elsewhere(), probe.elsewhere()
+    client.cancel_flow_run(cancelled)
+    assert (probe.state(runs_on), probe.state(cancelled)) == ("RUNNING", "CANCELLING")
+    record = records.load(settings().state, records.PREFECT)
+    assert record is not None
+    variables = prefect_server.client_settings(settings().home, record.url, record.token)
+    environment = process.environment(settings().home, "", prefect_server.OURS, **variables)
+    subprocess.run([sys.executable, "-c", ONE_ROUND], env=environment, check=True, timeout=60)
+    assert (probe.state(runs_on), probe.state(cancelled)) == ("RUNNING", "CANCELLED")
+    assert "does not answer" in probe.message(cancelled)
+    client.cancel_flow_run(runs_on)
 
 
 def test_a_run_survives_a_restart_of_the_server(probe: Probe) -> None:
