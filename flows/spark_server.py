@@ -198,6 +198,12 @@ def explain_start_failure(log_text: str) -> Fault:
     )
 
 
+STUCK_SECONDS = 20.0
+"""Time that a task gets to stop after it was cancelled; Spark looks for that between two rows that it reads."""
+STUCK = "could not be stopped within"
+"""What Spark logs of a task that has not."""
+
+
 def _configuration(settings: Settings, port: int, ivy_folder: Path, java_options: str) -> dict[str, str]:
     folder = work_folder(settings)
     count = cores()
@@ -226,6 +232,10 @@ def _configuration(settings: Settings, port: int, ivy_folder: Path, java_options
         "spark.sql.codegen.cache.maxEntries": "2000",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
+        "spark.task.reaper.enabled": "true",
+        "spark.task.reaper.threadDump": "false",
+        "spark.task.reaper.pollingInterval": "5s",
+        "spark.task.reaper.killTimeout": f"{STUCK_SECONDS:.0f}s",
         "spark.log.level": "WARN",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",

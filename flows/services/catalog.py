@@ -18,6 +18,8 @@ from metadata.errors import ServiceDownError
 from metadata.settings import Settings
 
 LOOPBACK = "127.0.0.1"
+LOG_BYTES = 200_000
+"""As much of a log is read at each look as a server can have written since the last one."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,10 @@ class Service(ABC):
     @abstractmethod
     def healthy(self, record: Record) -> bool:
         """A real call: whether it does what it is there for."""
+
+    def spent(self) -> str:
+        """Why it must be started again although it answers; empty when it need not."""
+        return ""
 
     def waits_for(self) -> str:
         """The service without which it cannot be started now; empty when it can."""
@@ -136,9 +142,14 @@ class SparkServer(Service):
     probe_seconds = 10.0
     grace_seconds = 8.0
 
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self._log_start: int | None = None
+
     def launch(self, previous: Record | None) -> Launch:
         from flows import spark_server
 
+        self._log_start = None
         with bind(previous) as listener:
             port = listener.getsockname()[1]
         token = records.secret(self.settings.state, self.name)
@@ -151,6 +162,16 @@ class SparkServer(Service):
         from flows import spark_server
 
         return spark_server.ready(record.url)
+
+    def spent(self) -> str:
+        """Spark stops work between two rows that it reads; a join that makes millions of one row goes on for hours."""
+        from flows import spark_server
+
+        path = spark_server.log_file(self.settings)
+        if self._log_start is None:
+            self._log_start = logs.size(path)
+        said = logs.tail(path, self._log_start, most=LOG_BYTES)
+        return "work that was cancelled did not stop and kept a core to itself" if spark_server.STUCK in said else ""
 
     def reason(self, said: str) -> str:
         from flows import spark_server

@@ -137,6 +137,9 @@ class Watch(threading.Thread):
                 self._warm_up()
             misses = 0 if well or not ready else misses + 1
             record = self._note(record, well) if ready else self._note_start(record)
+            if ready and (spent := self._service.spent()):
+                self._service.kill(identity)
+                return spent
             late = not ready and time.monotonic() - born > self._service.start_seconds
             if late or misses >= MISSES:
                 self._service.kill(identity)

