@@ -198,7 +198,7 @@ def explain_start_failure(log_text: str) -> Fault:
     )
 
 
-STUCK_SECONDS = 20.0
+STUCK_SECONDS = 30.0
 """Time that a task gets to stop after it was cancelled; Spark looks for that between two rows that it reads."""
 STUCK = "could not be stopped within"
 """What Spark logs of a task that has not."""
