@@ -164,7 +164,7 @@ class TestSession:
     def test_progress_says_how_far_the_operations_of_this_thread_are(self, spark: Any) -> None:
         mine: list[engine.Progress] = []
         foreign: list[engine.Progress] = []
-        query = "SELECT id % 10 AS part, sum(id) FROM range(0, 60000000, 1, 8) GROUP BY part"
+        query = "SELECT id % 10 AS part, sum(id) FROM range(0, 240000000, 1, 8) GROUP BY part"
 
         def watch() -> None:
             with engine.progress(spark, foreign.append):
