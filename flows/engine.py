@@ -8,7 +8,7 @@ import socket
 import sys
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +52,8 @@ __all__ = [
 ]
 
 PYTHON_PROPERTY = "spark.pilothouse.python"
+OF_OTHERS = {"spark.sql.session.timeZone": "UTC", "spark.sql.ansi.enabled": "true"}
+"""What a session on a server that we did not configure is set to: without it, hours shift and sums wrap in silence."""
 # Loggers by which PySpark prints every failed query, with a stack trace as JSON, to standard error.
 QUERY_LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 PROBE_SECONDS = 3.0
@@ -108,7 +110,9 @@ def _attached(remote: str, session_id: str | None) -> SparkSession:
                 raise
             session_id = str(uuid.uuid5(uuid.UUID(session_id), "next"))
             continue
-        if server_python and server_python != python_version():
+        if not server_python:
+            _set(spark, OF_OTHERS)
+        elif server_python != python_version():
             raise ServiceDownError(
                 "PH413",
                 f"the Spark server at {builder.endpoint}",
@@ -148,6 +152,11 @@ def ping(remote: str) -> None:
                 "Check the token in SPARK_REMOTE" if refused else "See `pilothouse status` and the log of the server",
                 str(error.details()),
             ) from error
+
+
+def _set(spark: SparkSession, wanted: Mapping[str, str]) -> None:
+    for name, value in wanted.items():
+        spark.conf.set(name, value)
 
 
 def _probe(endpoint: str, thing: str) -> None:

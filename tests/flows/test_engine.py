@@ -95,6 +95,19 @@ class TestSession:
         assert spark.conf.get("spark.sql.session.timeZone") == "UTC"
         assert spark.conf.get("spark.sql.ansi.enabled") == "true"
 
+    def test_so_they_are_on_a_server_that_somebody_else_configured(self, spark_server: SparkAddress) -> None:
+        session_id = str(uuid.uuid4())
+        before = engine.connect(spark_server.remote, session_id=session_id)
+        for name, value in (
+            (engine.PYTHON_PROPERTY, ""),
+            ("spark.sql.session.timeZone", "America/New_York"),
+            ("spark.sql.ansi.enabled", "false"),
+        ):
+            before.conf.set(name, value)
+        after = engine.connect(spark_server.remote, session_id=session_id)
+        assert after.conf.get("spark.sql.session.timeZone") == "UTC"
+        assert after.conf.get("spark.sql.ansi.enabled") == "true"
+
     def test_interrupt_stops_what_carries_the_tag_and_nothing_else(self, spark_server: SparkAddress) -> None:
         """From another client of the same session, as a cancel comes from another thread or process."""
         session_id = str(uuid.uuid4())

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import http.server
 import pickle
 import shutil
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -26,6 +24,7 @@ from flows.registry_errors import explain
 from metadata.errors import PilothouseError, ServiceDownError
 from metadata.rows.models import ModelFeature
 from metadata.settings import Settings
+from tests.flows.web import answering
 
 pytestmark = pytest.mark.slow
 
@@ -202,23 +201,6 @@ def nobody_there(shelf: Shelf) -> None:
 
 def no_database_server(shelf: Shelf) -> None:
     Registry("postgresql+psycopg://mlflow@127.0.0.1:9/mlflow", None).check()
-
-
-@contextmanager
-def answering(status: int) -> Iterator[str]:
-    """A web server that answers everything with `status`; gives its address."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_error(status)
-
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-            """Say nothing."""
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
 
 
 def another_server(shelf: Shelf) -> None:
