@@ -179,7 +179,8 @@ class Execution:
 
     def _service_is_back(self, task_run: TaskRun, fault: Fault) -> bool:
         """Wait for a service that went away; True when a new try makes sense."""
-        from flows import engine
+        from flows import engine, registry_errors
+        from flows.registry import Registry
 
         finish_task(self.database, task_run.id, State.RETRYING, detail=f"waits: {fault.cause}", fault=fault)
         with self._session_lock:
@@ -187,7 +188,10 @@ class Execution:
         until = time.monotonic() + SERVICE_WAIT_SECONDS
         while time.monotonic() < until and not self.cancelled.wait(1.0):
             try:
-                engine.ping(client.spark_remote())
+                if fault.code in registry_errors.AWAY:
+                    Registry.of(self.settings).check()
+                else:
+                    engine.ping(client.spark_remote())
             except PilothouseError:
                 continue
             return True

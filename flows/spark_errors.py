@@ -168,6 +168,12 @@ REASONS = (
         "Use get() or try_element_at in the SQL",
     ),
     Reason(
+        "PH460",
+        ("Failed to find the data source: delta", "DESCRIBE HISTORY delta."),
+        "this Spark server has no Delta Lake",
+        "Start it with the delta-spark package and Delta's extension and catalog, or unset SPARK_REMOTE",
+    ),
+    Reason(
         "PH452",
         ("PARSE_SYNTAX_ERROR", "PARSE_EMPTY_STATEMENT", "UNCLOSED_BRACKETED_COMMENT"),
         "the SQL is not understood at {error}",
@@ -208,12 +214,6 @@ REASONS = (
         ("S3AFileSystem not found", "No FileSystem for scheme", "SecureAzureBlobFileSystem not found"),
         "this Spark server cannot read that kind of address",
         "Use a local folder, or a Spark server that has the connector (SPARK_REMOTE)",
-    ),
-    Reason(
-        "PH460",
-        ("Failed to find the data source: delta", "ClassNotFoundException: delta", "DATA_SOURCE_NOT_FOUND"),
-        "this Spark server has no Delta Lake",
-        "Start it with the delta-spark package and Delta's extension and catalog, or unset SPARK_REMOTE",
     ),
     Reason(
         "PH459",

@@ -208,7 +208,8 @@ class Follower(Service):
         records.forget_beat(self.settings.state, self.name)
         prefect = self._prefect()
         if self.settings.prefect_api_url:
-            url, env = self.settings.prefect_api_url, self.environment(PREFECT_API_URL=self.settings.prefect_api_url)
+            url, folder = self.settings.prefect_api_url, str(self.settings.home / "prefect")
+            env = self.environment(PREFECT_API_URL=url, PREFECT_HOME=folder)
         elif prefect is not None:
             variables = prefect_server.client_settings(self.settings.home, prefect.url, prefect.token)
             url, env = prefect.url, self.environment(prefect_server.OURS, **variables)
