@@ -236,6 +236,9 @@ def _cast(name: str, have: str, wanted: str) -> Cast:
     if have == "string":
         if wanted in _WHOLE:
             plain = f"coalesce({plain}, try_cast(regexp_replace({column}, '[.]0+$', '') AS {wanted}))"
+        elif wanted.startswith("decimal"):
+            scale = int(wanted.rstrip(")").partition(",")[2])
+            plain = f"CASE WHEN NOT {column} RLIKE '^[-+ 0-9]*[.][0-9]{{{scale}}}[0-9]*[1-9]0* *$' THEN {plain} END"
         value = f"coalesce({plain}, CASE WHEN {column} IS NOT NULL THEN CAST({_raise()} AS {wanted}) END)"
         return Cast(name, wanted, value, f"({column} IS NOT NULL AND {plain} IS NULL)")
     kept = f"(try_cast({plain} AS {have}) <=> {column})"
@@ -244,13 +247,16 @@ def _cast(name: str, have: str, wanted: str) -> Cast:
 
 
 def infer_text(frame: DataFrame, columns: list[str]) -> dict[str, str]:
-    """Types that all values of text columns fit, in one pass; what is only NULL, or has leading zeros, stays text.
+    """Types that all values of text columns fit, in one pass; what is only NULL, or has leading zeros, stays text, and
+    so do numbers with more digits than a long, or than the 17 of a double, can hold.
 
     Tried in this order: long, double, boolean (true and false), date, timestamp.
     """
+    digits = "regexp_replace(regexp_replace({c}, '[eE].*$', ''), '^[-+]?[0.]*|[.]', '')"
     tests = {
-        "long": "{c} RLIKE '^-?[0-9]{{1,18}}$' AND NOT {c} RLIKE '^-?0[0-9]'",
-        "double": "try_cast({c} AS DOUBLE) IS NOT NULL AND {c} RLIKE '^[-+0-9.eE]+$' AND NOT {c} RLIKE '^-?0[0-9]'",
+        "long": "{c} RLIKE '^-?[0-9]{{1,19}}$' AND try_cast({c} AS BIGINT) IS NOT NULL AND NOT {c} RLIKE '^-?0[0-9]'",
+        "double": "try_cast({c} AS DOUBLE) IS NOT NULL AND {c} RLIKE '^[-+0-9.eE]+$' AND NOT {c} RLIKE '^-?0[0-9]' "
+        f"AND length({digits}) <= 17",
         "boolean": "lower({c}) IN ('true', 'false')",
         "date": "{c} RLIKE '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}$' AND try_cast({c} AS DATE) IS NOT NULL",
         "timestamp": "{c} RLIKE '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]' AND try_cast({c} AS TIMESTAMP) IS NOT NULL",
@@ -261,7 +267,10 @@ def infer_text(frame: DataFrame, columns: list[str]) -> dict[str, str]:
     for index, name in enumerate(columns):
         column = quoted(name)
         aggregates.append(f"count({column}) AS n{index}")
-        aggregates += [f"bool_and({test.format(c=column)}) AS {kind}{index}" for kind, test in tests.items()]
+        aggregates += [
+            f"bool_and({test.format(c=column)}) FILTER (WHERE {column} IS NOT NULL) AS {kind}{index}"
+            for kind, test in tests.items()
+        ]
     row = frame.selectExpr(*aggregates).collect()[0]
     return {
         name: next((kind for kind in tests if row[f"n{index}"] and row[f"{kind}{index}"]), "string")

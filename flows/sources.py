@@ -229,16 +229,22 @@ def read_parquet(
     """The rows of Parquet files, read by each file's own schema. Raises PH210, PH211, PH235 naming the file."""
     import pyarrow.parquet as parquet
     from pyarrow import ArrowException
+    from pyarrow.types import is_timestamp
 
     groups: dict[str, list[Path]] = {}
+    nanoseconds: dict[str, frozenset[str]] = {}
     for name, path in files.items():
         try:
             schema = parquet.read_schema(path)
         except (ArrowException, OSError) as error:
             raise _unreadable(thing, path, "is no Parquet file", str(error)) from None
         _check_columns(thing, name, table_names(schema.names, thing, path.name), dataset, known)
-        groups.setdefault(schema.remove_metadata().to_string(show_field_metadata=False), []).append(path)
-    frames = [_parquet_group(spark, paths, thing) for paths in groups.values()]
+        shape = schema.remove_metadata().to_string(show_field_metadata=False)
+        groups.setdefault(shape, []).append(path)
+        nanoseconds[shape] = frozenset(
+            field.name for field in schema if is_timestamp(field.type) and field.type.unit == "ns"
+        )
+    frames = [_parquet_group(spark, paths, thing, nanoseconds[shape]) for shape, paths in groups.items()]
     return _union(frames if dataset.columns or known or len(frames) == 1 else _widened(frames))
 
 
@@ -289,10 +295,18 @@ def _csv_group(
     return raw.selectExpr(*selected, CORRUPT, *_origin())
 
 
-def _parquet_group(spark: SparkSession, paths: list[Path], thing: str) -> DataFrame:
+def _parquet_group(spark: SparkSession, paths: list[Path], thing: str, nanoseconds: frozenset[str]) -> DataFrame:
+    """Files of one schema. Instants in `nanoseconds` (as pandas writes them) are cut to the microseconds of Spark."""
+    if nanoseconds:
+        spark.conf.set("spark.sql.legacy.parquet.nanosAsLong", "true")
     raw = spark.read.parquet(*(str(path) for path in paths))
     names = table_names(raw.columns, thing, paths[0].name)
-    renamed = [f"{quoted(old)} AS {quoted(new)}" for old, new in zip(raw.columns, names, strict=True)]
+    renamed = [
+        f"timestamp_micros(({quoted(old)} - pmod({quoted(old)}, 1000)) DIV 1000) AS {quoted(new)}"
+        if old in nanoseconds
+        else f"{quoted(old)} AS {quoted(new)}"
+        for old, new in zip(raw.columns, names, strict=True)
+    ]
     return raw.selectExpr(*renamed, *_origin())
 
 

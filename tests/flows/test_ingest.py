@@ -101,6 +101,28 @@ def test_inferred_types_are_frozen(house: Warehouse) -> None:
     assert house.run().rows_out == 1
 
 
+def test_digits_that_a_number_cannot_hold_are_not_lost_in_silence(house: Warehouse) -> None:
+    ingest(house)
+    rows = "9223372036854775807,92233720368547758070,12345678901234567.89,0.30000000000000004\n-1,1,1.5,\n"
+    house.land("a.csv", f"big,huge,money,share\n{rows}")
+    house.run()
+    kinds = {"big": "long", "huge": "string", "money": "string", "share": "double"}
+    assert house.state("bronze.x").columns == kinds
+    assert house.rows("bronze.x")[1] == (2**63 - 1, "92233720368547758070", "12345678901234567.89", 0.30000000000000004)
+
+
+def test_a_decimal_is_not_rounded_in_silence(house: Warehouse) -> None:
+    ingest(house, columns={"price": "decimal(10, 2)"})
+    house.land("a.csv", "price\n1.2300\n-5\n.5\n")
+    house.run()
+    assert [str(price) for (price,) in house.rows("bronze.x")] == ["-5.00", "0.50", "1.23"]
+    house.land("b.csv", "price\n1.239\n")
+    with pytest.raises(
+        PilothouseError, match=r"PH214 .*column price: 1 values are no decimal\(10,2\), such as '1.239'"
+    ):
+        house.run()
+
+
 @pytest.mark.parametrize("declared", [True, False])
 def test_missing_and_extra_columns_name_their_file(house: Warehouse, declared: bool) -> None:
     ingest(house, columns={"id": "long", "name": "string"} if declared else {})
@@ -190,6 +212,19 @@ def test_overwrite_takes_all_files(house: Warehouse) -> None:
     (house.landing / "a.csv").unlink()
     assert house.run().rows_out == 1
     assert house.rows("bronze.x") == [(3,)]
+
+
+def test_instants_as_pandas_writes_them(house: Warehouse) -> None:
+    import pandas as pd
+
+    at = pd.to_datetime(["1969-12-31 23:59:59.999999999", "2024-01-01 00:00:00.123456789"])
+    rows = pd.DataFrame({"id": [1, 2], "Zeit (UTC)": at, "there": at.tz_localize("UTC").tz_convert("Asia/Tokyo")})
+    rows.to_parquet(house.landing / "a.parquet")
+    ingest(house, "*.parquet")
+    house.run()
+    assert house.state("bronze.x").columns == {"id": "long", "Zeit_UTC": "timestamp", "there": "timestamp"}
+    micros = [(1, -1, -1), (2, 1_704_067_200_123_456, 1_704_067_200_123_456)]
+    assert house.rows("bronze.x", columns="id, unix_micros(Zeit_UTC), unix_micros(there)") == micros
 
 
 def test_parquet_of_several_schemas(house: Warehouse) -> None:
