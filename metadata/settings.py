@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,7 +37,7 @@ def _absolute(path: Path) -> Path:
 class Settings(BaseSettings):
     """What one home runs with. Read by `pilothouse config show`; set in `config.toml` or by `PILOTHOUSE_<NAME>`."""
 
-    model_config = SettingsConfigDict(env_prefix="PILOTHOUSE_", extra="ignore", frozen=True, populate_by_name=True)
+    model_config = SettingsConfigDict(env_prefix="PILOTHOUSE_", extra="forbid", frozen=True, populate_by_name=True)
 
     home: Annotated[Path, AfterValidator(_absolute)] = Field(
         default_factory=default_home, description="Folder that holds everything Pilothouse writes."
@@ -125,7 +126,9 @@ def _read() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        wrong = "; ".join(
+            f"{'.'.join(map(str, item['loc']))}: {_wrong(item['type'], item['msg'])}" for item in error.errors()
+        )
         raise UsageError("PH330", "settings", wrong, f"correct it in the environment or in {FILE}") from None
     except (ValueError, OSError, SettingsError) as error:
         raise UsageError(
@@ -133,13 +136,25 @@ def _read() -> Settings:
         ) from None
 
 
+def _wrong(kind: str, message: str) -> str:
+    return "there is no such setting (pilothouse config show lists them)" if kind == "extra_forbidden" else message
+
+
 def origins() -> dict[str, tuple[Any, str]]:
-    """Each setting's value and where it came from: `environment`, `file` or `default`. Secrets stay masked."""
+    """Each setting's value and where it came from: `environment`, `file` or `default`. Secrets are masked."""
     values = _read()
     from_file = TomlConfigSettingsSource(Settings, default_home() / FILE)()
     found: dict[str, tuple[Any, str]] = {}
     for name, field in Settings.model_fields.items():
         variable = str(field.validation_alias or f"PILOTHOUSE_{name.upper()}")
-        origin = "environment" if variable in os.environ else "file" if name in from_file else "default"
-        found[name] = (getattr(values, name), origin)
+        in_file = name in from_file or variable in from_file
+        value = getattr(values, name)
+        origin = "environment" if variable in os.environ else "file" if in_file else "default"
+        found[name] = (_masked(value) if isinstance(value, str) else value, origin)
     return found
+
+
+def _masked(url: str) -> str:
+    """A URL without its password, and without what follows a semicolon, where Spark carries tokens."""
+    place, _, rest = re.sub(r"//[^/@]*@", "//**********@", url).partition(";")
+    return f"{place};**********" if rest else place

@@ -163,6 +163,7 @@ class Rows(ScrollView, can_focus=True):
         super().__init__(id=id)
         self._columns = tuple(columns)
         self._marker = marker
+        self._sections: Sequence[Section] = ()
         self._lines: list[_Line] = []
         self._pinned = 0
         self._cursor = -1
@@ -187,7 +188,8 @@ class Rows(ScrollView, can_focus=True):
         """Show several small tables, one below the other, with one cursor through all of them."""
         key = self.row.key if self.row else None
         before, was = self._lines, self._cursor
-        self._lines = list(_lines(sections))
+        self._sections = sections
+        self._lines = list(_lines(sections, self.size.width - 2))
         self._pinned = 1 if len(sections) == 1 and any(column.title for column in sections[0].columns) else 0
         self._cursor = self._find(key, was)
         self.virtual_size = Size(self.size.width, len(self._lines))
@@ -295,8 +297,8 @@ class Rows(ScrollView, can_focus=True):
             self._go(index)
 
     def on_resize(self) -> None:
-        """Columns follow the width."""
-        self.virtual_size = Size(self.size.width, len(self._lines))
+        """Columns and sentences follow the width."""
+        self.show_sections(self._sections)
         self.refresh()
         self.call_after_refresh(self._reveal)
 
@@ -346,7 +348,7 @@ class Rows(ScrollView, can_focus=True):
         return Content(" " * GAP).join(parts).pad_left(edge)
 
 
-def _lines(sections: Sequence[Section]) -> Iterable[_Line]:
+def _lines(sections: Sequence[Section], width: int) -> Iterable[_Line]:
     for position, section in enumerate(sections):
         if position:
             yield _Line()
@@ -355,9 +357,8 @@ def _lines(sections: Sequence[Section]) -> Iterable[_Line]:
         for row in section.rows:
             yield _Line(section.columns, row)
         if not section.rows and section.empty:
-            for text in (
-                section.empty if isinstance(section.empty, Content) else styled(section.empty, "quiet", True)
-            ).split():
+            empty = section.empty if isinstance(section.empty, Content) else styled(section.empty, "quiet", True)
+            for text in empty.wrap(width) if width > 0 else empty.split():
                 yield _Line(text=text)
 
 

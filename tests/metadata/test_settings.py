@@ -53,11 +53,13 @@ def test_a_root_of_data_is_absolute_or_a_url(
 def test_the_environment_goes_before_the_file_and_the_file_before_the_default(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "config.toml").write_text("run_limit = 7\ntask_threads = 8\n", encoding="utf-8")
+    text = 'run_limit = 7\ntask_threads = 8\nprefect_api_url = "http://prefect:4200/api"\n'
+    (tmp_path / "config.toml").write_text(text, encoding="utf-8")
     monkeypatch.setenv("PILOTHOUSE_HOME", str(tmp_path))
     monkeypatch.setenv("PILOTHOUSE_RUN_LIMIT", "9")
     found = origins()
     assert (found["run_limit"], found["task_threads"]) == ((9, "environment"), (8, "file"))
+    assert found["prefect_api_url"] == ("http://prefect:4200/api", "file")
     assert found["log_retention_days"] == (30, "default")
 
 
@@ -67,3 +69,18 @@ def test_a_wrong_setting_is_named_without_its_value(tmp_path: Path, monkeypatch:
     with pytest.raises(UsageError, match="PH330.*run_limit") as refused:
         settings()
     assert "secret-token" not in str(refused.value)
+
+
+def test_a_setting_that_is_none_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PILOTHOUSE_HOME", str(tmp_path))
+    (tmp_path / "config.toml").write_text("run_limt = 7\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="PH330.*run_limt: there is no such setting"):
+        settings()
+
+
+def test_what_is_secret_in_a_url_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPARK_REMOTE", "sc://spark:15002/;token=hush;user_id=me")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://me:hush@models/path")
+    monkeypatch.setenv("PILOTHOUSE_DATABASE_URL", "postgresql+psycopg://me:hush@db/name")
+    assert "hush" not in str(origins())
+    assert origins()["mlflow_tracking_uri"][0] == "https://**********@models/path"
