@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from metadata.rows.overview import Overview
     from metadata.settings import Settings
 
+READ_AGAIN_TICKS = 5
+"""Some of it changes with time alone, or outside of the database: what is overdue or gone, edits that were left."""
 MOST_KEPT = 9
 """Kept edits that are shown; the newest."""
 NOTHING = Subject(Chosen(), "", "")
@@ -40,6 +42,7 @@ class OverviewScreen(RunKeys):
         super().__init__(subject)
         self._overview: Overview | None = None
         self._kept: list[Kept] = []
+        self._ticks = 0
 
     def body(self) -> ComposeResult:
         """The list."""
@@ -61,7 +64,11 @@ class OverviewScreen(RunKeys):
 
     def tick(self) -> None:
         """Ages and the time of what runs move on."""
-        self._draw()
+        self._ticks += 1
+        if self._ticks % READ_AGAIN_TICKS == 0:
+            self.reload()
+        else:
+            self._draw()
 
     def on_resize(self) -> None:
         """As many bars and marks as there is room for."""
