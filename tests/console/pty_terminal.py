@@ -40,6 +40,8 @@ class Terminal:
         environ |= {"TERM": term, "LANG": "C.UTF-8", "ESCDELAY": "50", **(env or {})}
         self.pid, self.master = pty.fork()
         if self.pid == 0:
+            # Under nohup the tests ignore it; a terminal's processes do not.
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)
             os.execvpe(argv[0], argv, environ)
         self.resize(*size)
 
