@@ -51,19 +51,10 @@ class ServiceStatus:
     given: bool = False
 
 
-def _given(values: Settings) -> dict[str, str]:
-    found = {
-        records.PREFECT: values.prefect_api_url,
-        records.SPARK: values.spark_remote,
-        records.MLFLOW: values.mlflow_tracking_uri,
-    }
-    return {name: url for name, url in found.items() if url is not None}
-
-
 def status() -> list[ServiceStatus]:
     """Every service of the home, the supervisor first. Needs nothing that runs; takes milliseconds."""
     values = settings()
-    supervised, given = _supervisor(values) is not None, _given(values)
+    supervised, given = _supervisor(values) is not None, records.given(values)
     names = [name for name in records.NAMES if name != records.MLFLOW or name in given]
     return [_status(values, name, given.get(name), supervised) for name in names]
 

@@ -8,7 +8,7 @@ import socket
 import sys
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -111,7 +111,8 @@ def _attached(remote: str, session_id: str | None) -> SparkSession:
             session_id = str(uuid.uuid5(uuid.UUID(session_id), "next"))
             continue
         if not server_python:
-            _set(spark, OF_OTHERS)
+            for name, value in OF_OTHERS.items():
+                spark.conf.set(name, value)
         elif server_python != python_version():
             raise ServiceDownError(
                 "PH413",
@@ -152,11 +153,6 @@ def ping(remote: str) -> None:
                 "Check the token in SPARK_REMOTE" if refused else "See `pilothouse status` and the log of the server",
                 str(error.details()),
             ) from error
-
-
-def _set(spark: SparkSession, wanted: Mapping[str, str]) -> None:
-    for name, value in wanted.items():
-        spark.conf.set(name, value)
 
 
 def _probe(endpoint: str, thing: str) -> None:

@@ -6,10 +6,10 @@ Each engine has its table, beside the code that reads its errors: `spark_errors`
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from metadata.errors import Fault
+from metadata.errors import Fault, PilothouseError, ServiceDownError
 
 CAUSE_CHARACTERS = 240
 
@@ -52,6 +52,12 @@ def tell(reason: Reason, said: Said, thing: str, detail: str) -> Fault:
         remedy=one_line(reason.remedy.format_map(words)),
         detail=detail,
     )
+
+
+def as_error(fault: Fault, away: Collection[str]) -> PilothouseError:
+    """The fault as an exception to raise; a `ServiceDownError` when its code is one of those of an engine `away`."""
+    kind = ServiceDownError if fault.code in away else PilothouseError
+    return kind(**fault.model_dump())
 
 
 def one_line(text: str) -> str:

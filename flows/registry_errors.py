@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import traceback
 
-from flows.reasons import Reason, Said, find, one_line, tell
-from metadata.errors import Fault, PilothouseError, ServiceDownError
+from flows.reasons import Reason, Said, as_error, find, one_line, tell
+from metadata.errors import Fault, PilothouseError
 
 THING = "model registry (MLflow)"
 UNKNOWN = "PH629"
@@ -201,9 +201,7 @@ def explain(error: BaseException, thing: str) -> Fault:
 
 def explained(error: BaseException, thing: str) -> PilothouseError:
     """The same as an exception to raise; a `ServiceDownError` when the store itself is away."""
-    fault = explain(error, thing)
-    kind = ServiceDownError if fault.code in AWAY else PilothouseError
-    return kind(fault.code, fault.thing, fault.cause, fault.remedy, fault.detail)
+    return as_error(explain(error, thing), AWAY)
 
 
 def parameters(text: str) -> dict[str, str]:

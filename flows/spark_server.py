@@ -102,6 +102,10 @@ JVM_TUNING = (
     "-XX:Tier4BackEdgeThreshold=400000",
 )
 SESSION_TIMEOUT = "24h"
+STUCK_SECONDS = 30.0
+"""Time that a task gets to stop after it was cancelled; Spark looks for that between two rows that it reads."""
+STUCK = "could not be stopped within"
+"""What Spark logs of a task that has not."""
 
 
 def work_folder(settings: Settings) -> Path:
@@ -208,12 +212,6 @@ def explain_start_failure(log_text: str) -> Fault:
     return Fault(
         code=code, thing="the local Spark server", cause=cause, remedy=remedy, detail=log_text[-DETAIL_CHARACTERS:]
     )
-
-
-STUCK_SECONDS = 30.0
-"""Time that a task gets to stop after it was cancelled; Spark looks for that between two rows that it reads."""
-STUCK = "could not be stopped within"
-"""What Spark logs of a task that has not."""
 
 
 def _configuration(settings: Settings, port: int, ivy_folder: Path, java_options: str) -> dict[str, str]:

@@ -253,9 +253,6 @@ def services(settings: Settings) -> list[Service]:
 
     What is given by URL is none of them (`flows.services.given`).
     """
-    own: list[Service] = []
-    if settings.prefect_api_url is None:
-        own.append(PrefectServer(settings))
-    if settings.spark_remote is None:
-        own.append(SparkServer(settings))
-    return [*own, Projector(settings), Worker(settings)]
+    own = (PrefectServer(settings), SparkServer(settings), Projector(settings), Worker(settings))
+    elsewhere = records.given(settings)
+    return [service for service in own if service.name not in elsewhere]

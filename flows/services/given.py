@@ -104,14 +104,8 @@ def _password() -> tuple[str, str] | None:
 
 def given(settings: Settings) -> list[Given]:
     """The services that the settings name by URL."""
-    found: list[Given] = []
-    if settings.prefect_api_url is not None:
-        found.append(GivenPrefect(settings.prefect_api_url))
-    if settings.spark_remote is not None:
-        found.append(GivenSpark(settings.spark_remote))
-    if settings.mlflow_tracking_uri is not None:
-        found.append(GivenRegistry(settings.mlflow_tracking_uri))
-    return found
+    urls = records.given(settings)
+    return [kind(urls[kind.name]) for kind in (GivenPrefect, GivenSpark, GivenRegistry) if kind.name in urls]
 
 
 class Look(threading.Thread):

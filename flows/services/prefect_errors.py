@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from flows.reasons import Reason, Said, find, tell
-from metadata.errors import PilothouseError, ServiceDownError
+from flows.reasons import Reason, Said, as_error, find, tell
+from metadata.errors import PilothouseError
 
 THING = "orchestrator (Prefect)"
 NO_API, OTHER_VERSION = "NO_API", "OTHER_VERSION"
@@ -97,6 +97,4 @@ def explained(condition: str, text: str, parameters: Mapping[str, str]) -> Pilot
     `condition` and `text` are the server's own; `parameters` say `url`, `request` and `status`.
     """
     said = Said(text, condition, parameters)
-    fault = tell(find(REASONS, said) or _WITHOUT_A_ROW, said, THING, text[:4000])
-    kind = ServiceDownError if fault.code in AWAY else PilothouseError
-    return kind(fault.code, fault.thing, fault.cause, fault.remedy, fault.detail)
+    return as_error(tell(find(REASONS, said) or _WITHOUT_A_ROW, said, THING, text[:4000]), AWAY)

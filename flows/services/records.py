@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from flows.services.process import Identity
+from metadata.settings import Settings
 
 State = Literal["up", "starting", "down", "external"]
 """`external`: given by URL, so neither started nor stopped here."""
@@ -52,6 +53,12 @@ class Record:
     def now(self, state: State, detail: str = "") -> Record:
         """The same service in another state; its time stays when the state does."""
         return replace(self, state=state, detail=detail, since=self.since if state == self.state else datetime.now(UTC))
+
+
+def given(settings: Settings) -> dict[str, str]:
+    """The services that the settings name by URL, and where they are."""
+    urls = {PREFECT: settings.prefect_api_url, SPARK: settings.spark_remote, MLFLOW: settings.mlflow_tracking_uri}
+    return {name: url for name, url in urls.items() if url is not None}
 
 
 def write(path: Path, text: str) -> None:

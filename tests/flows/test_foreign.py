@@ -30,7 +30,7 @@ from tests.flows import learning
 from tests.flows.conftest import SparkAddress
 from tests.flows.homes import fresh_home, until
 from tests.flows.house import House
-from tests.metadata.postgres import Postgres, PostgresMissingError
+from tests.metadata.postgres import Postgres
 
 pytestmark = pytest.mark.slow
 
@@ -116,17 +116,12 @@ def blueprint(cron: str = "0 3 * * *") -> str:
 
 
 @pytest.fixture(scope="module")
-def abroad(tmp_path_factory: pytest.TempPathFactory, spark_server: SparkAddress) -> Iterator[Abroad]:
+def abroad(
+    tmp_path_factory: pytest.TempPathFactory, spark_server: SparkAddress, postgres: Postgres
+) -> Iterator[Abroad]:
     folder = tmp_path_factory.mktemp("abroad")
     prefect, mlflow = (f"http://127.0.0.1:{port()}" for _ in range(2))
     with ExitStack() as doors:
-        try:
-            postgres = Postgres()
-        except PostgresMissingError as error:
-            if os.environ.get("CI"):
-                pytest.fail(f"CI must have PostgreSQL: {error}")
-            pytest.skip(f"no PostgreSQL here: {error}")
-        doors.callback(postgres.stop)
         shared = postgres.create()
         theirs = doors.enter_context(
             serving(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,22 +13,9 @@ from metadata import migrations
 from metadata.database import Database
 from metadata.migrations import VERSION_TABLE, VERSIONS
 from metadata.tables import counter, installation, metadata
-from tests.metadata.postgres import Postgres, PostgresMissingError
+from tests.metadata.postgres import Postgres
 
 BACKENDS = ("sqlite", "postgresql")
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    """A running PostgreSQL; tests that need it are skipped where there is none, but never in CI."""
-    try:
-        server = Postgres()
-    except PostgresMissingError as error:
-        if os.environ.get("CI"):
-            pytest.fail(f"CI must have PostgreSQL: {error}")
-        pytest.skip(f"no PostgreSQL here: {error}")
-    yield server
-    server.stop()
 
 
 @pytest.fixture(scope="session")
