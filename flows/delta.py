@@ -32,6 +32,22 @@ HISTORY_ROWS = 50
 _label_lock = threading.Lock()
 
 
+@dataclass(frozen=True)
+class Merged:
+    """What a MERGE says of itself: rows that it was given, and rows that were new to the table."""
+
+    source_rows: int
+    inserted_rows: int
+
+
+@dataclass(frozen=True)
+class Commit:
+    """The version that a write made, and what the MERGE that made it says; None for another operation."""
+
+    version: int
+    merged: Merged | None = None
+
+
 def table_version(spark: SparkSession, path: str) -> int | None:
     """The newest version of the table at `path`; None when there is no table."""
     history = _history(spark, path, 1)
@@ -51,8 +67,8 @@ def append(
     partition_by: Sequence[str] = (),
     evolve: bool = False,
     exists: bool | None = None,
-) -> int:
-    """Write `frame` as the rows of `batch`, in place of what an earlier try left of it. Returns the table's version.
+) -> Commit:
+    """Write `frame` as the rows of `batch`, in place of what an earlier try left of it.
 
     `frame` holds the column `_batch`, always `batch`. The first write makes the table, with the frame's columns;
     `evolve` lets later ones add columns. Who knows whether the table `exists`, and that the columns fit it, spares the
@@ -69,8 +85,8 @@ def overwrite(
     batch: int,
     partition_by: Sequence[str] = (),
     evolve: bool = False,
-) -> int:
-    """Make `frame` the whole content of the table, as `batch`. With `evolve` its columns too. Returns the version."""
+) -> Commit:
+    """Make `frame` the whole content of the table, as `batch`. With `evolve` its columns too."""
 
     def write() -> None:
         writer = _batch_first(frame).write.format("delta").mode("overwrite").option("userMetadata", _label(batch))
@@ -91,8 +107,8 @@ def merge(
     evolve: bool = False,
     exists: bool | None = None,
     unique: bool = False,
-) -> int:
-    """Update the rows that `frame` has by `keys` (NULL equals NULL) and insert the others. Returns the version.
+) -> Commit:
+    """Update the rows that `frame` has by `keys` (NULL equals NULL) and insert the others.
 
     Raises `PilothouseError` PH420 when the frame itself has a key twice: no order says which row would win. Who knows
     whether the table `exists` (with fitting columns), and that keys are `unique`, spares the questions.
@@ -134,23 +150,6 @@ def committed(spark: SparkSession, path: str, after: int | None) -> int | None:
     own = [row.version for row in _history(spark, path, HISTORY_ROWS) if row.operation in WRITES]
     newest = int(max(own, default=-1))
     return newest if newest > floor else None
-
-
-@dataclass(frozen=True)
-class Merged:
-    """What a MERGE says of itself: rows that it was given, and rows that were new to the table."""
-
-    source_rows: int
-    inserted_rows: int
-
-
-def merged(spark: SparkSession, path: str, version: int) -> Merged | None:
-    """The figures of the MERGE that made `version`; None when another operation made it."""
-    for commit in _history(spark, path, HISTORY_ROWS):
-        if commit.version == version and commit.operation == "MERGE":
-            figures = commit.operationMetrics
-            return Merged(int(figures["numSourceRows"]), int(figures["numTargetRowsInserted"]))
-    return None
 
 
 def relation(path: str, version: int, batches: Collection[int] | None = None) -> str:
@@ -211,8 +210,8 @@ def _batch_first(frame: DataFrame) -> DataFrame:
     return frame.select(BATCH, *(_name(column) for column in frame.columns if column != BATCH))
 
 
-def _committed(spark: SparkSession, path: str, batch: int, write: Callable[[], None]) -> int:
-    """Do `write`, again when another writer was faster; the version that it made."""
+def _committed(spark: SparkSession, path: str, batch: int, write: Callable[[], None]) -> Commit:
+    """Do `write`, again when another writer was faster; the commit that it made, the newest where there was none."""
     from pyspark.errors import PySparkException
 
     for attempt in range(1, TRIES + 1):
@@ -224,8 +223,11 @@ def _committed(spark: SparkSession, path: str, batch: int, write: Callable[[], N
                 raise
             time.sleep(PAUSE_SECONDS * attempt)
     history = _history(spark, path, HISTORY_ROWS)
-    own = [row.version for row in history if row.userMetadata == _label(batch)]
-    return int(max(own, default=history[0].version))
+    own = next((row for row in history if row.userMetadata == _label(batch)), history[0])
+    figures = own.operationMetrics
+    is_merge = own.operation == "MERGE"
+    merged = Merged(int(figures["numSourceRows"]), int(figures["numTargetRowsInserted"])) if is_merge else None
+    return Commit(int(own.version), merged)
 
 
 def _history(spark: SparkSession, path: str, limit: int) -> list[Any]:

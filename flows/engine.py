@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flows.delta import (
+    Commit,
     Merged,
     append,
     committed,
     merge,
-    merged,
     overwrite,
     relation,
     remove,
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pyspark.sql.connect.session import SparkSession
 
 __all__ = [
+    "Commit",
     "Merged",
     "Progress",
     "append",
@@ -39,7 +40,6 @@ __all__ = [
     "interrupt",
     "interrupt_from_outside",
     "merge",
-    "merged",
     "operation_tag",
     "overwrite",
     "ping",

@@ -152,11 +152,11 @@ def _store_passing(job: _Job) -> Written:
         f.expr("count(*)").alias("rows"),
         *(f.expr(count).alias(named[rule]) for rule, count in warnings.items()),
     )
-    version = _put(job, watched)
+    commit = _put(job, watched)
     seen = observation.get
     total = int(seen["rows"])
     figures = quality.counts(job.rules, total, {rule: int(seen[named[rule]]) for rule in warnings})
-    return _written(job, total, total, 0, version, figures)
+    return _written(job, total, total, 0, commit, figures)
 
 
 def _store_merging(job: _Job) -> Written:
@@ -170,17 +170,13 @@ def _store_merging(job: _Job) -> Written:
         .drop("_twins")
     )
     try:
-        version = _put(job, single)
+        commit = _put(job, single)
     except Exception as error:
         if TWINS in str(error):
             return _store_checked(job)
         raise
-    merged = engine.merged(job.spark, job.target.path, version)
-    if merged is None:
-        written = total = _count(job, version)
-    else:
-        written, total = merged.source_rows, _rows_after(job, merged, version)
-    return _written(job, written, written, 0, version, [], total)
+    written = _count(job, commit.version) if commit.merged is None else commit.merged.source_rows
+    return _written(job, written, written, 0, commit, [])
 
 
 def _store_checked(job: _Job) -> Written:
@@ -218,8 +214,8 @@ def _store_checked(job: _Job) -> Written:
                 partition_by=(),
                 evolve=True,
             )
-        version = _put(job, good)
-        return _written(job, seen["rows"], written, seen["rows"] - seen["good"], version, figures)
+        commit = _put(job, good)
+        return _written(job, seen["rows"], written, seen["rows"] - seen["good"], commit, figures)
     finally:
         frame.unpersist()
 
@@ -271,8 +267,8 @@ def _check_owned(job: _Job) -> None:
         raise taken(job.target.key, job.batch)
 
 
-def _put(job: _Job, frame: DataFrame) -> int:
-    """Write the rows; a repeat of the same batch leaves the same table. Returns the table's version."""
+def _put(job: _Job, frame: DataFrame) -> engine.Commit:
+    """Write the rows; a repeat of the same batch leaves the same table."""
     _check_owned(job)
     storage = job.target.dataset.storage
     number = job.batch.sequence
@@ -287,42 +283,30 @@ def _put(job: _Job, frame: DataFrame) -> int:
 
 
 def _written(
-    job: _Job,
-    rows_in: int,
-    rows_out: int,
-    rows_bad: int,
-    version: int,
-    figures: list[quality.Count],
-    total: int | None = None,
+    job: _Job, rows_in: int, rows_out: int, rows_bad: int, commit: engine.Commit, figures: list[quality.Count]
 ) -> Written:
     return Written(
         rows_in=rows_in,
         rows_out=rows_out,
         rows_bad=rows_bad,
-        version=version,
-        rows=_table_rows(job, rows_out, version) if total is None else total,
+        version=commit.version,
+        rows=_table_rows(job, rows_out, commit),
         columns=job.conformed.columns,
         quality=_recorded(figures) if job.rules else None,
     )
 
 
-def _table_rows(job: _Job, rows_out: int, version: int) -> int:
-    """Rows of the whole table, without reading it where that can be known."""
-    mode = job.target.dataset.storage.mode
+def _table_rows(job: _Job, rows_out: int, commit: engine.Commit) -> int:
+    """Rows of the whole table after a write, counted only where an earlier try may have left its rows already."""
+    mode, before = job.target.dataset.storage.mode, job.batch.intent.target_version
     if mode == "overwrite" or job.state is None:
         return rows_out
-    if mode == "append" and job.state.rows is not None:
-        return job.state.rows + rows_out
-    merged = engine.merged(job.spark, job.target.path, version)
-    return _count(job, version) if merged is None else _rows_after(job, merged, version)
-
-
-def _rows_after(job: _Job, merged: engine.Merged, version: int) -> int:
-    """Rows of the table after a MERGE; counted where an earlier try of the same batch has left its rows already."""
-    before = job.batch.intent.target_version
-    if job.state is None or job.state.rows is None or before is None or version != before + 1:
-        return _count(job, version)
-    return job.state.rows + merged.inserted_rows
+    if job.state.rows is not None:
+        if mode == "append":
+            return job.state.rows + rows_out
+        if commit.merged is not None and before is not None and commit.version == before + 1:
+            return job.state.rows + commit.merged.inserted_rows
+    return _count(job, commit.version)
 
 
 def _count(job: _Job, version: int) -> int:

@@ -56,9 +56,9 @@ class TestTable:
 
     def test_a_repeated_append_replaces_what_the_first_try_wrote(self, spark: Any, tmp_path: Path) -> None:
         path = str(tmp_path / "t")
-        first = engine.append(spark, rows(spark, 1, (1, "a")), path, 1)
-        second = engine.append(spark, rows(spark, 2, (2, "b"), (3, "c")), path, 2)
-        third = engine.append(spark, rows(spark, 2, (2, "b"), (4, "d")), path, 2)
+        first = engine.append(spark, rows(spark, 1, (1, "a")), path, 1).version
+        second = engine.append(spark, rows(spark, 2, (2, "b"), (3, "c")), path, 2).version
+        third = engine.append(spark, rows(spark, 2, (2, "b"), (4, "d")), path, 2).version
         assert first < second < third
         assert content(spark, path) == [(1, "a"), (2, "b"), (4, "d")]
         assert content(spark, path, second) == [(1, "a"), (2, "b"), (3, "c")]
@@ -104,7 +104,7 @@ class TestTable:
     def test_overwrite_leaves_the_last_batch_alone(self, spark: Any, tmp_path: Path) -> None:
         path = str(tmp_path / "t")
         for batch in (1, 2, 2):
-            version = engine.overwrite(spark, rows(spark, batch, (batch, "x")), path, batch)
+            version = engine.overwrite(spark, rows(spark, batch, (batch, "x")), path, batch).version
         assert content(spark, path, version) == [(2, "x")]
         wider = rows(spark, 3, (3, "x")).selectExpr("*", "1 AS extra")
         engine.overwrite(spark, wider, path, 3, evolve=True)
@@ -113,8 +113,9 @@ class TestTable:
     def test_merge_updates_by_key_and_null_is_a_key(self, spark: Any, tmp_path: Path) -> None:
         path = str(tmp_path / "t")
         engine.merge(spark, rows(spark, 1, (1, "a"), (None, "n")), path, ["id"], 1)
-        for _ in range(2):
-            version = engine.merge(spark, rows(spark, 2, (None, "m"), (2, "b")), path, ["id"], 2)
+        commits = [engine.merge(spark, rows(spark, 2, (None, "m"), (2, "b")), path, ["id"], 2) for _ in range(2)]
+        assert [commit.merged for commit in commits] == [engine.Merged(2, 1), engine.Merged(2, 0)]
+        version = commits[-1].version
         assert content(spark, path, version) == [(1, "a"), (2, "b"), (None, "m")]
         assert content(spark, path, version, {2}) == [(2, "b"), (None, "m")]
 
@@ -133,7 +134,7 @@ class TestTable:
         path = str(tmp_path / "t")
         engine.append(spark, rows(spark, 1, (1, "a")), path, 1)
 
-        def write(frame: Any, batch: int, evolve: bool) -> int:
+        def write(frame: Any, batch: int, evolve: bool) -> engine.Commit:
             if way == "append":
                 return engine.append(spark, frame, path, batch, evolve=evolve)
             return engine.merge(spark, frame, path, ["id"], batch, evolve=evolve)
