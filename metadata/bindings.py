@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
@@ -34,6 +35,8 @@ def bind(pipeline: str, parameters: Mapping[str, Parameter], given: Mapping[str,
             raise _wrong(
                 pipeline, f"parameter {name} is to be a {parameter.type}, not {value!r}", "give another value"
             ) from None
+        if any(unicodedata.category(letter) == "Cc" for letter in str(bound[name])):
+            raise _wrong(pipeline, f"parameter {name} has a control character", "give the value without it")
     return bound
 
 

@@ -45,3 +45,9 @@ def test_an_instant_without_offset_is_utc() -> None:
     assert instant("2013-02-02").tzinfo == UTC
     with pytest.raises(UsageError):
         instant("yesterday")
+
+
+@pytest.mark.parametrize("value", ["\x1b]0;owned\x07x", "a\nb", "\x7f", "\x9bm"])
+def test_a_control_character_is_no_part_of_a_value(value: str) -> None:
+    with pytest.raises(UsageError, match="control character"):
+        bind("flights", {"month": Parameter(type="string")}, {"month": value})
