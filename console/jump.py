@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Sequence
 
 from console.places import TABS, Place
+
+RUN_NUMBER = re.compile(r"#?([0-9]{1,9})")
+"""A run as people type it; what is longer is no number of a run, and more than a database takes."""
 
 Thing = tuple[str, str, Place]
 """Kind, name and place of something that can be jumped to."""
@@ -27,10 +31,9 @@ def find(typed: str, things: Sequence[Thing]) -> Place | str:
     screens = [tab for tab in TABS if tab.startswith(head)]
     if not rest and len(screens) == 1:
         return Place(screens[0])
-    if head == "run" and rest.lstrip("#").isdigit():
-        return Place("run", rest.lstrip("#"))
-    if head.lstrip("#").isdigit() and not rest:
-        return Place("run", head.lstrip("#"))
+    number = RUN_NUMBER.fullmatch(rest if head == "run" else "" if rest else head)
+    if number is not None:
+        return Place("run", number[1])
     if head == "runs":
         return Place("runs", rest)
     if head == "lineage":
