@@ -5,9 +5,10 @@ What loads the database's library (`console.watch`) is imported in threads, afte
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from console import terminal
 
@@ -20,6 +21,7 @@ from textual.message import Message  # noqa: E402
 from textual.screen import Screen  # noqa: E402
 
 from console import clipboard, places, theme  # noqa: E402
+from console.deeds import Asker, Deed, Deeds, Done  # noqa: E402
 from console.palette import ConsoleProvider  # noqa: E402
 from console.places import TABS, Place  # noqa: E402
 from console.screens.base import BaseScreen  # noqa: E402
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from metadata.database import Database
 
 LOOK_SECONDS = 1.0
+LEAVE_SECONDS = 2.0
+"""Time that `q` waits for what was asked for and is not done."""
 PATIENCE_SECONDS = 4.0
 """Time without an answer of the database after which it counts as away."""
 SILENT = Fault(
@@ -68,7 +72,8 @@ class PilothouseApp(App[None]):
         self._start = start
         self._asked_at = self._answered_at = utc_now()
         self._pending: set[str] = set()
-        self._opened = False
+        self._opened = self._leaving = False
+        self._deeds = Deeds(lambda one: self.screen is cast("object", one), self._is_open)
         for one in (theme.PILOTHOUSE, theme.TERMINAL):
             self.register_theme(one)
         self.theme = theme.TERMINAL.name if plain else theme.PILOTHOUSE.name
@@ -82,7 +87,7 @@ class PilothouseApp(App[None]):
         self._look()
         self.set_interval(LOOK_SECONDS, self._look)
         if self._start:
-            self.session.store.act(self, "started", _start_services)
+            self.session.store.act(self, _start_services, functools.partial(Answered, "started"))
 
     # Where one is
 
@@ -100,9 +105,10 @@ class PilothouseApp(App[None]):
         keep = 1 if place.screen in TABS else below.index(True) + 1 if True in below else len(below)
         for _ in range(len(below) - keep):
             await self.pop_screen()
-        top = self.screen
-        if isinstance(top, BaseScreen) and place.screen in TABS:
-            top.turn_to(place.subject)
+        bottom, top = self.screen_stack[0], self.screen
+        if place.screen in TABS:
+            if isinstance(bottom, BaseScreen):
+                bottom.turn_to(place.subject)
         elif not (isinstance(top, BaseScreen) and top.place == place):
             await self.push_screen(places.make(place))
 
@@ -130,7 +136,7 @@ class PilothouseApp(App[None]):
         if "glance" not in self._pending:
             self._pending.add("glance")
             self._asked_at = utc_now()
-            store.read(self, "glance", _glance if self._opened else _first_glance)
+            store.glance(self, "glance", _glance if self._opened else _first_glance)
         elif (utc_now() - self._asked_at).total_seconds() > PATIENCE_SECONDS:
             self._database_is_away(SILENT)
         if "services" not in self._pending:
@@ -178,6 +184,49 @@ class PilothouseApp(App[None]):
         """Post to the screen that is seen; while the app closes there is none."""
         if self.screen_stack:
             self.screen.post_message(message)
+
+    # What the user has done
+
+    def act(self, asker: Asker, job: str, what: str, action: Callable[[], Any]) -> None:
+        """Have something done outside of the event loop: `asker.done` gets the answer, the screen in front the news."""
+        deed = Deed(asker, job, what)
+        self._deeds.begin(deed)
+        self.session.store.act(self, action, functools.partial(Done, deed))
+
+    def on_done(self, message: Done) -> None:
+        """It was done, or met a fault."""
+        news = self._deeds.end(message)
+        if self._leaving and not self._deeds.under_way:
+            self.exit()
+        elif news is not None:
+            self._announce(news, message.answer.job)
+
+    def seen(self, asker: Asker) -> None:
+        """A screen is in front again: what waits for it is done there."""
+        self._deeds.seen(asker)
+
+    def _is_open(self, asker: Asker) -> bool:
+        return any(cast("object", asker) in stack for stack in self._screen_stacks.values())
+
+    def _announce(self, news: Fault | str, job: str) -> None:
+        for screen in reversed(self.screen_stack):
+            if isinstance(screen, BaseScreen):
+                screen.say(news) if isinstance(news, str) else screen.tell(news, job)
+                return
+
+    async def action_quit(self) -> None:
+        """Leave; what was asked for and is not done has some time for that, unless one presses again."""
+        left = "; ".join(self._deeds.under_way)
+        if not left or self._leaving:
+            self.exit()
+            return
+        self._leaving = True
+        self._announce(f"leaving as soon as it is done: {left}", "")
+        self.set_timer(LEAVE_SECONDS, self._leave_undone)
+
+    def _leave_undone(self) -> None:
+        left = "; ".join(self._deeds.under_way)
+        self.exit(message=f"the console was left before this was done, look whether it was: {left}" if left else None)
 
     # Odds and ends
 

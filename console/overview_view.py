@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from console.chosen import Chosen
+from console.chosen import Chosen, Hold
 from console.jump import definition_place
 from console.mending import START
 from console.places import Place
@@ -164,7 +164,8 @@ def _subject_of(one: Attention) -> Subject:
         state = State.LOST if one.what == "lost" else State.FAILED
         return Subject(Chosen(pipeline, one.uid, int(one.subject), state), f"pipeline {pipeline}", name)
     if one.subject_kind == "decision":
-        return Subject(Chosen(one.thing, decision=one.uid if one.what == "hold" else ""), f"decision {one.thing}", name)
+        holds = (Hold(one.uid, one.thing, int(one.subject)),) if one.what == "hold" else ()
+        return Subject(Chosen(holds=holds), f"decision {one.thing}", name)
     return Subject(Chosen(), name, one.subject)
 
 

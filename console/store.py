@@ -55,8 +55,10 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 LOCK_SECONDS = 7.0
 """Time that a query or an action waits for another process which keeps the database locked."""
 
-Job = tuple[MessagePump, str, Callable[[], Any]]
-"""Who is told, the name of the job, and what is done."""
+Answer = Callable[[Any, Fault | None], Message]
+"""Makes the message that tells what was given, or the fault."""
+Job = tuple[MessagePump, Callable[[], Any], Answer]
+"""Who is told, what is done, and how it is told."""
 
 
 class Line:
@@ -73,9 +75,9 @@ class Line:
         """Begin, with a job that goes before those that wait."""
         threading.Thread(target=self._work, args=(first,), name=self._name, daemon=True).start()
 
-    def submit(self, who: MessagePump, job: str, work: Callable[[], Any]) -> None:
-        """Do `work` when its turn comes, and post `Answered(job, …)` to `who`."""
-        self._jobs.put((who, job, work))
+    def submit(self, who: MessagePump, work: Callable[[], Any], answer: Answer) -> None:
+        """Do `work` when its turn comes, and post its answer to `who`."""
+        self._jobs.put((who, work, answer))
 
     def _work(self, first: Job | None) -> None:
         from metadata.database import waiting_at_most
@@ -87,20 +89,20 @@ class Line:
                 self._do(self._jobs.get())
 
     def _do(self, job: Job) -> None:
-        who, name, work = job
-        who.post_message(_answer(name, work))
+        who, work, answer = job
+        who.post_message(_answer(work, answer))
 
 
-def _answer(job: str, work: Callable[[], Any]) -> Answered:
+def _answer(work: Callable[[], Any], answer: Answer) -> Message:
     try:
-        return Answered(job, work())
+        return answer(work(), None)
     except PilothouseError as error:
-        return Answered(job, fault=error.fault)
+        return answer(None, error.fault)
     except Exception as error:  # noqa: BLE001 - the edge of a thread: whatever happens is shown, never lost
-        return Answered(job, fault=_unforeseen(job, error))
+        return answer(None, _unforeseen(error))
 
 
-def _unforeseen(job: str, error: Exception) -> Fault:
+def _unforeseen(error: Exception) -> Fault:
     """A fault for what nobody has put into words, by the library that raised it."""
     cause = f"{type(error).__name__}: {error}".splitlines()[0][:200]
     if type(error).__module__.startswith("sqlalchemy"):
@@ -108,8 +110,9 @@ def _unforeseen(job: str, error: Exception) -> Fault:
         return Fault(code="PH801", thing="metadata database", cause=cause, remedy=remedy, detail=str(error))
     if isinstance(error, OSError) and error.strerror:
         remedy = "free some space, then try again" if error.errno in FULL else "mend that, then try again"
-        return Fault(code="PH804", thing=f"file {error.filename or job}", cause=error.strerror, remedy=remedy)
-    return Fault(code="PH802", thing=job, cause=cause, remedy="report it; the console goes on", detail=repr(error))
+        return Fault(code="PH804", thing=f"file {error.filename or ''}".rstrip(), cause=error.strerror, remedy=remedy)
+    remedy = "report it; the console goes on"
+    return Fault(code="PH802", thing="console", cause=cause, remedy=remedy, detail=repr(error))
 
 
 @dataclass(frozen=True)
@@ -123,11 +126,12 @@ class Glance:
 
 
 class Store:
-    """The metadata database as the console reads it, a line for what it has others do, and one for looks at them."""
+    """The metadata database as the console reads it; a line for what it has others do, two that look what changed."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._reads, self._acts, self._looks = Line("reader"), Line("actions"), Line("looks")
+        self._reads, self._acts = Line("reader"), Line("actions")
+        self._looks, self._glances = Line("looks"), Line("glances")
 
     @functools.cached_property
     def database(self) -> Database:
@@ -140,16 +144,21 @@ class Store:
         """Begin to work; `opening` is done before any query. Called after the first paint."""
         self._acts.start()
         self._looks.start()
-        self._reads.start((who, job, lambda: opening(self.database)))
+        self._glances.start()
+        self._reads.start((who, lambda: opening(self.database), functools.partial(Answered, job)))
 
     def read(self, who: MessagePump, job: str, query: Callable[[Database], Any]) -> None:
         """Run a query; `who` gets `Answered(job, …)`."""
-        self._reads.submit(who, job, lambda: query(self.database))
+        self._reads.submit(who, lambda: query(self.database), functools.partial(Answered, job))
 
-    def act(self, who: MessagePump, job: str, action: Callable[[], Any]) -> None:
+    def act(self, who: MessagePump, action: Callable[[], Any], answer: Answer) -> None:
         """Have something done that may take its time (launch, cancel, start services), apart from the reads."""
-        self._acts.submit(who, job, action)
+        self._acts.submit(who, action, answer)
+
+    def glance(self, who: MessagePump, job: str, query: Callable[[Database], Any]) -> None:
+        """Look whether something changed; waits for no other query."""
+        self._glances.submit(who, lambda: query(self.database), functools.partial(Answered, job))
 
     def watch(self, who: MessagePump, job: str, look: Callable[[], Any]) -> None:
         """Look at the outside; waits for no action."""
-        self._looks.submit(who, job, look)
+        self._looks.submit(who, look, functools.partial(Answered, job))

@@ -41,6 +41,8 @@ def key(keys: str, name: str, label: str, *, shown: bool = True, help: str = "")
 class BaseScreen(Screen[None]):
     """One place of the console."""
 
+    KEPT: ClassVar[frozenset[str]] = frozenset()
+    """Jobs whose answers open something: they wait until this screen is in front."""
     FILTERS: ClassVar[bool] = False
     """Whether `/` filters the list of this screen."""
 
@@ -76,6 +78,11 @@ class BaseScreen(Screen[None]):
     def place(self) -> Place:
         """Where this is."""
         return Place(next(name for name, room in ROOMS.items() if room.name == type(self).__name__), self.subject)
+
+    @property
+    def tab_key(self) -> str:
+        """The key that leads to its tab."""
+        return str(TABS.index(self.app.current_mode) + 1)
 
     # What a screen says of itself
 
@@ -153,6 +160,7 @@ class BaseScreen(Screen[None]):
         if self.there:
             self.reload()
             self.frame()
+            cast("PilothouseApp", self.app).seen(self)
 
     def frame(self) -> None:
         """Draw the frame anew."""
@@ -182,8 +190,12 @@ class BaseScreen(Screen[None]):
         self.session.store.read(self, "page", self.read())
 
     def on_answered(self, message: Answered) -> None:
+        """A query came back."""
+        self.done(message)
+
+    def done(self, message: Answered) -> None:
         """A query or an action came back."""
-        if message.fault is None:
+        if message.fault is None and self.there:
             self._voice.well(message.job)
         if message.job == "page":
             self._reading = False
@@ -208,9 +220,17 @@ class BaseScreen(Screen[None]):
         """Something else could not be read or done."""
         self.tell(fault, job)
 
-    def act(self, job: str, action: Callable[[], Any]) -> None:
-        """Have something done outside of the event loop; `got_<job>` gets what it gives."""
-        self.session.store.act(self, job, action)
+    def act(self, job: str, what: str, action: Callable[[], Any]) -> None:
+        """Have something done outside of the event loop; `got_<job>` gets what it gives.
+
+        `what` says what it is to whoever looks at another screen when it is done.
+        """
+        cast("PilothouseApp", self.app).act(self, job, what, action)
+
+    @property
+    def in_front(self) -> bool:
+        """Whether this is the screen that is seen and gets the keys."""
+        return self.app.screen is self
 
     def on_looked(self, message: Looked) -> None:
         """The outside was looked at."""
@@ -293,7 +313,7 @@ class BaseScreen(Screen[None]):
 
     def do_quit(self) -> None:
         """`q`"""
-        self.app.exit()
+        self.app.call_next(self.app.action_quit)
 
     def do_back(self) -> None:
         """`esc`: take back the filter, else leave."""
@@ -311,7 +331,7 @@ class BaseScreen(Screen[None]):
     def do_wake(self) -> None:
         """`U`"""
         self.say("starting what is not there …", "quiet")
-        self.act("woken", _start_services)
+        self.act("woken", "the services are being started", _start_services)
 
     def got_woken(self, _value: object) -> None:
         """They are on their way."""

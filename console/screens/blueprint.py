@@ -20,6 +20,7 @@ from console.widgets.rows import Column, Row, Rows
 from metadata.database import Database
 from metadata.definitions import Use, load_blueprint, references_of, used_by
 from metadata.documents import dump_one
+from metadata.errors import Fault
 from metadata.kinds import SECTIONS, Dataset, Definition
 from metadata.revisions import Edit, history_of
 from metadata.rows.batches import DatasetState, state_of
@@ -64,6 +65,9 @@ class BlueprintScreen(Editing):
         self._wanted = ""
         self._page: Page[DefinitionRow] | None = None
         self._detail: _Detail | None = None
+        self._detail_read = False
+        self._known = ""
+        """The uid whose detail is shown, or is being read."""
         self._asked = ""
         self._aim(subject)
 
@@ -102,7 +106,7 @@ class BlueprintScreen(Editing):
         counts, kind, page = data
         if kind != self.kind:
             return
-        self._page, self._detail = page, None
+        self._page = page
         kinds = self.query_one("#kinds", Rows)
         kinds.show_rows([_kind_row(each, counts.get(each, 0), each == kind) for each in SECTIONS])
         kinds.select(kind)
@@ -113,6 +117,7 @@ class BlueprintScreen(Editing):
             else f"No {name} yet: pilothouse blueprint apply FILE"
         )
         self.list.show_rows([_row(each) for each in page.items], empty=empty, more=page.next is not None)
+        self._known = ""
         wanted, self._wanted = self._wanted, ""
         if wanted and not self.list.select(wanted):
             self.say_gone(kind, wanted)
@@ -155,19 +160,33 @@ class BlueprintScreen(Editing):
         row = self._definition()
         if row is None or self._detail is None or self._detail.uid != row.uid:
             self._detail = None
-            if row is not None:
-                self.session.store.read(self, "detail", lambda database: _read(database, row))
         self.draw_detail()
+        self._read_detail()
+
+    def _read_detail(self) -> None:
+        """One read at a time, of what is under the cursor when it begins; what was read of it before is shown still."""
+        row = self._definition()
+        if row is not None and row.uid != self._known and not self._detail_read:
+            self._detail_read, self._known = True, row.uid
+            self.session.store.read(self, "detail", lambda database: _read(database, row))
 
     def got_detail(self, value: _Detail | None) -> None:
-        """It was read; only the newest is of use."""
+        """It was read; only what is under the cursor is of use."""
+        self._detail_read = False
         row = self._definition()
         if value is not None and row is not None and value.uid == row.uid:
             self._detail = value
             self.draw_detail()
             asked, self._asked = self._asked, ""
-            if asked == value.uid:
+            if asked == value.uid and self.in_front:
                 self.do_edit()
+        self._read_detail()
+
+    def refused(self, job: str, fault: Fault) -> None:
+        """A definition that could not be read is read again when the cursor or the database moves."""
+        if job == "detail":
+            self._detail_read, self._known = False, ""
+        super().refused(job, fault)
 
     def _definition(self) -> DefinitionRow | None:
         return self.row.value if self.row else None
@@ -199,7 +218,7 @@ class BlueprintScreen(Editing):
         """`e`; pressed before the definition was read, it opens as soon as it is."""
         row = self._definition()
         self._asked = ""
-        if row is not None and self._detail is not None:
+        if row is not None and self._detail is not None and not self._detail_read:
             self.edit(row.kind, row.key, self._detail.text)
         elif row is not None:
             self._asked = row.uid

@@ -54,6 +54,8 @@ class DecisionsScreen(SplitScreen):
         super().__init__(subject)
         self._page: Page[Decision] | None = None
         self._aftermath: dict[str, _Aftermath] = {}
+        self._outdated: set[str] = set()
+        """Decisions whose aftermath is to be read again."""
         self._wanted = subject
 
     def turn_to(self, subject: str) -> None:
@@ -79,14 +81,15 @@ class DecisionsScreen(SplitScreen):
             if self._wanted and self._wanted in (row.key, str(row.value.number)):
                 self.list.select(row.key)
                 self._wanted = ""
-        self._aftermath.clear()
+        self._outdated = set(self._aftermath)
         self.moved()
 
     def moved(self) -> None:
-        """What came of the decision under the cursor is read when it is not known."""
+        """What came of the decision under the cursor is read when it is not known, or may be no longer so."""
         self.draw_detail()
         one = self._decision()
-        if one is not None and one.id not in self._aftermath:
+        if one is not None and (one.id not in self._aftermath or one.id in self._outdated):
+            self._outdated.discard(one.id)
             identity, run_id = one.id, one.run_id
             self.session.store.read(self, "aftermath", lambda database: (identity, _aftermath(database, run_id)))
 
@@ -164,7 +167,8 @@ class DecisionsScreen(SplitScreen):
 
         def answered(answer: str | None) -> None:
             if answer == "y":
-                self.act("released", lambda: client.release(one.id, author))
+                what = f"release what {one.rule_key} #{one.number} holds"
+                self.act("released", what, lambda: client.release(one.id, author))
 
         question = joined(("release what ", "strong"), (one.rule_key, "accent"), (" holds ?", "strong"))
         self.app.push_screen(Ask(question, [("y", "release it: the next run reads it")], plain(one.reason)), answered)

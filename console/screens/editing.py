@@ -26,6 +26,8 @@ MOST_OFFERED = 9
 class Editing(SplitScreen):
     """A split screen on which a definition is edited, one at a time."""
 
+    KEPT = frozenset({"reviewed"})
+
     def __init__(self, subject: str = "") -> None:
         super().__init__(subject)
         self._draft: Draft | None = None
@@ -127,7 +129,8 @@ class Editing(SplitScreen):
         else:
             database, settings, text = self.session.store.database, self.session.settings, self._text or ""
             self.say("checking …", "quiet")
-            self.act("reviewed", lambda: review(database, settings, draft, text))
+            what = f"the edit of {draft.kind.replace('_', ' ')} {draft.key} is checked; {self.tab_key} goes on with it"
+            self.act("reviewed", what, lambda: review(database, settings, draft, text))
 
     def _keep(self, draft: Draft, why: str) -> None:
         """Say that nothing was applied, and where the text is if it differs from what there was."""
@@ -188,6 +191,7 @@ class Editing(SplitScreen):
         if document is not None:
             self.act(
                 "applied",
+                "the edit is applied",
                 lambda: apply(database, document, author=author, settings=settings, base_revision=base),
             )
 

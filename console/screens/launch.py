@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -13,7 +13,7 @@ from textual.widgets import Input, Label, Static
 from console.mending import keys_for
 from console.session import Session
 from console.store import Answered
-from console.text import joined, styled
+from console.text import joined, plain, styled
 from console.widgets.notice import Notice
 from console.widgets.rows import Column, Row, Rows
 from flows import client
@@ -22,12 +22,16 @@ from metadata.errors import Fault
 from metadata.kinds import Parameter
 from metadata.rows.run_detail import LaunchForm, launch_form, pipelines
 
+if TYPE_CHECKING:
+    from console.app import PilothouseApp
+
 AS_OF = "as_of"
 
 
 class LaunchScreen(ModalScreen[int]):
     """Gives the number of the run that was launched, 0 when none was."""
 
+    KEPT: ClassVar[frozenset[str]] = frozenset({"launched"})
     CSS_PATH = "launch.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "back", priority=True)]
 
@@ -74,7 +78,6 @@ class LaunchScreen(ModalScreen[int]):
     async def on_answered(self, message: Answered) -> None:
         """The pipelines, the form, or the run are there; or what is wrong is said, and nothing typed is lost."""
         if message.fault is not None:
-            self._sent = False
             self._say(message.fault)
         elif message.job == "pipelines":
             rows = [Row(name, (name,)) for name in message.value]
@@ -85,8 +88,18 @@ class LaunchScreen(ModalScreen[int]):
             chooser.focus()
         elif message.job == "form":
             await self._show_form(message.value)
+
+    def done(self, answer: Answered) -> None:
+        """The run is there; or why not is said, and nothing typed is lost."""
+        self._sent = False
+        if answer.fault is not None:
+            self._say(answer.fault)
         else:
-            self.dismiss(message.value)
+            self.dismiss(answer.value)
+
+    def on_screen_resume(self) -> None:
+        """Seen again, after the palette."""
+        cast("PilothouseApp", self.app).seen(self)
 
     async def _show_form(self, form: LaunchForm) -> None:
         self._form = form
@@ -116,7 +129,7 @@ class LaunchScreen(ModalScreen[int]):
         def launch() -> int:
             return client.launch(pipeline, given, instant(typed) if typed else None, author).number
 
-        self._session.store.act(self, "launched", launch)
+        cast("PilothouseApp", self.app).act(self, "launched", f"launch {pipeline}", launch)
 
     def _say(self, fault: Fault) -> None:
         self.query_one("#wrong", Notice).show(fault, _keys(fault, self._form))
@@ -139,8 +152,12 @@ def _keys(fault: Fault, form: LaunchForm | None) -> str:
 
 
 def _filled(form: LaunchForm, name: str, parameter: Parameter) -> str:
-    value = form.last.get(name, parameter.default)
-    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    """The last value, else the default; what a terminal would obey is not filled in."""
+    for value in (form.last.get(name, parameter.default), parameter.default):
+        text = "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+        if plain(text) == text:
+            return text
+    return ""
 
 
 def _field(name: str, value: str, kind: str, about: str) -> Horizontal:

@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from console import run_view
-from console.chosen import Chosen
+from console.chosen import Chosen, Hold
 from console.places import Place
 from console.run_view import PANES
 from console.screens.base import key
@@ -207,8 +207,8 @@ class RunScreen(RunKeys):
         if self._detail is None:
             return Chosen()
         run = self._detail.run
-        waits = [decision.id for decision in self._detail.decisions if decision.waits]
-        return Chosen(run.pipeline_key, run.id, run.number, run.state, as_of(run.as_of), waits[0] if waits else "")
+        holds = tuple(Hold(each.id, each.rule, each.number) for each in self._detail.decisions if each.waits)
+        return Chosen(run.pipeline_key, run.id, run.number, run.state, as_of(run.as_of), holds)
 
     def copied(self) -> str:
         """The key of the task, or the run as people type it."""

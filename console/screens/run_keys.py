@@ -7,12 +7,15 @@ from typing import ClassVar
 
 from textual.binding import BindingType
 
-from console.chosen import Chosen
+from console.chosen import Chosen, Hold
 from console.places import Place
 from console.screens.ask import Ask
 from console.screens.base import BaseScreen, key
 from console.text import joined, state_content
 from metadata.states import State
+
+MOST_HOLDS = 9
+"""Holds of one run that are offered, each by its digit."""
 
 
 class RunKeys(BaseScreen):
@@ -41,7 +44,7 @@ class RunKeys(BaseScreen):
             return f"{there} is being cancelled"
         if name == "again" and state is not None and not state.final:
             return f"{there} is still {state}; cancel it first (x)"
-        if name == "release" and not one.decision:
+        if name == "release" and not one.holds:
             return "nothing is held here"
         return super().unavailable(name)
 
@@ -64,7 +67,8 @@ class RunKeys(BaseScreen):
         def answered(answer: str | None) -> None:
             if answer == "y":
                 self.say(f"cancelling run {one.number} …", "quiet")
-                self.act("cancelled", lambda: _cancel(one, self.session.author))
+                what = f"cancel run {one.number} of {one.pipeline}"
+                self.act("cancelled", what, lambda: _cancel(one, self.session.author))
 
         self.app.push_screen(Ask(question, [("y", "cancel it")], note), answered)
 
@@ -86,7 +90,8 @@ class RunKeys(BaseScreen):
         def answered(answer: str | None) -> None:
             if answer:
                 mode = "failed" if answer == "f" else "all"
-                self.act("repeated", lambda: _again(one, mode, self.session.author))
+                what = f"run {one.number} of {one.pipeline} again"
+                self.act("repeated", what, lambda: _again(one, mode, self.session.author))
 
         note = state_content(one.state) if one.state else ""
         self.app.push_screen(Ask(question, answers, note), answered)
@@ -94,21 +99,28 @@ class RunKeys(BaseScreen):
     def got_repeated(self, number: int) -> None:
         """A new attempt is on its way."""
         self.say(f"run {number} runs again")
-        self.go(Place("run", str(number)))
+        if self.in_front:
+            self.go(Place("run", str(number)))
         self.reload()
 
     def do_release(self) -> None:
-        """`a`"""
-        one = self.chosen()
+        """`a`; with several holds, each has its digit."""
+        holds = self.chosen().holds[:MOST_HOLDS]
+        if len(holds) == 1:
+            by_key = {"y": holds[0]}
+            answers = [("y", "release it: the next run reads it")]
+            question = joined(("release what ", "strong"), (str(holds[0]), "accent"), (" holds ?", "strong"))
+        else:
+            by_key = {str(at): hold for at, hold in enumerate(holds, 1)}
+            answers = [(digit, f"what {hold} holds") for digit, hold in by_key.items()]
+            question = joined(("release what is held by which rule ?", "strong"))
 
         def answered(answer: str | None) -> None:
-            if answer == "y":
-                self.act("released", lambda: _release(one, self.session.author))
+            if answer:
+                hold, author = by_key[answer], self.session.author
+                self.act("released", f"release what {hold} holds", lambda: _release(hold, author))
 
-        self.app.push_screen(
-            Ask(joined(("release what is held", "strong"), f"  {one.pipeline} ?"), [("y", "release it: it goes on")]),
-            answered,
-        )
+        self.app.push_screen(Ask(question, answers), answered)
 
     def got_released(self, _value: object) -> None:
         """The hold is gone."""
@@ -130,7 +142,7 @@ def _again(one: Chosen, mode: str, author: str) -> int:
     return one.number
 
 
-def _release(one: Chosen, author: str) -> None:
+def _release(hold: Hold, author: str) -> None:
     from flows import client
 
-    client.release(one.decision, author)
+    client.release(hold.decision, author)

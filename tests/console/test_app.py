@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 import pytest
 from sqlalchemy import update
+from textual.widgets import Input
 
 from console.app import PilothouseApp
+from console.jump import find
 from console.places import History, Place
 from console.widgets.rows import Rows
 from metadata import tables
@@ -117,6 +119,30 @@ async def test_jump_completes_and_names_the_nearest(database: Database, make_app
         await until_seen(pilot, "nothing is named 'rnu 14'", "run 14")
         await pilot.press("colon", *"ru", "tab", "enter")
         await until(pilot, lambda: screen_name(app) == "runs")
+
+
+@pytest.mark.parametrize("typed", ["run ²", "²", "run 99999999999999999999", "#99999999999999999999", "run ١٢"])
+async def test_what_is_no_number_of_a_run_leads_nowhere(database: Database, make_app: MakeApp, typed: str) -> None:
+    assert isinstance(find(typed, ()), str)
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("colon", *typed, "enter")
+        await until_seen(pilot, "nothing is named")
+        assert screen_name(app) == "overview"
+
+
+async def test_a_launch_form_fills_in_nothing_that_a_terminal_would_obey(database: Database, make_app: MakeApp) -> None:
+    with database.write() as connection:
+        connection.execute(update(tables.run).values(bindings={"month": "\x1b]0;owned\x07x", "full": True}))
+        next_change(connection)
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        app.go(Place("run", "12"))
+        await until_seen(pilot, "#12")
+        await pilot.press("l")
+        await until_seen(pilot, "launch flights", "month", "true")
+        assert "\x1b" not in seen(app)
+        assert all(field.value.isprintable() for field in app.screen.query(Input))
 
 
 async def test_back_and_forward_through_what_was_visited(database: Database, make_app: MakeApp) -> None:
@@ -265,7 +291,7 @@ async def test_the_overview_acts_on_what_needs_a_person(database: Database, make
         await pilot.press("j", "r")
         await until_seen(pilot, "run 13 of flights", "failed only")
         await pilot.press("escape", "j", "a")
-        await until_seen(pilot, "release what is held")
+        await until_seen(pilot, "release what hold_when_broken #6 holds ?")
         await pilot.press("y")
         await until_seen(pilot, "ATTENTION 3")
 

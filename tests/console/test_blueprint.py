@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import pytest
 
 from console.app import PilothouseApp
 from console.places import Place
+from console.widgets.lines import Lines
 from console.widgets.rows import Rows
 from metadata.database import Database
+from tests.console import seed
 from tests.console.looking import screen_name, seen, until, until_seen
 
 MakeApp = Callable[[], PilothouseApp]
@@ -49,6 +52,53 @@ async def test_columns_and_history_are_panes(database: Database, make_app: MakeA
         await until_seen(pilot, "287,650 rows, version 12")
         await pilot.press("right")
         await until_seen(pilot, "revision 1", "made", "first blueprint")
+
+
+async def test_a_change_elsewhere_leaves_the_pane_where_it_was(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 24)) as pilot:
+        app.go(Place("blueprint", "pipeline flights"))
+        await until_seen(pilot, "pipelines:", "flights:")
+        pane = app.screen.query_one("#pane", Lines)
+        await pilot.press("tab", "G")
+        await until(pilot, lambda: pane.scroll_offset.y > 0)
+        offsets: set[float] = set()
+        lines: set[int] = set()
+        reads: list[object] = []
+        read = app.session.store.read
+        app.session.store.read = lambda who, job, query: (reads.append(job), read(who, job, query))[1]  # type: ignore[method-assign]
+        seed.go_on(database, 14, "predict")
+
+        def looked() -> bool:
+            offsets.add(pane.scroll_offset.y)
+            lines.add(pane.virtual_size.height)
+            return "detail" in reads
+
+        await until(pilot, looked)
+        await pilot.pause(0.3)
+        looked()
+        assert len(offsets) == len(lines) == 1, (offsets, lines)
+
+
+async def test_a_cursor_that_runs_down_a_list_has_one_read_under_way(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 24)) as pilot:
+        await pilot.press("3")
+        await until_seen(pilot, "7 of 7", "Flights as landed")
+        reads: list[str] = []
+        read = app.session.store.read
+        app.session.store.read = lambda who, job, query: (reads.append(job), read(who, job, query))[1]  # type: ignore[method-assign]
+        gate = threading.Event()
+        read(app, "gate", lambda _database: gate.wait())
+        try:
+            await pilot.press("j", "j", "j", "j", "j", "j")
+            await until(pilot, lambda: at(app) == "silver.flights")
+            await pilot.pause(5)
+            assert "db●" in seen(app), "the database is not away"
+            assert reads.count("detail") == 1
+        finally:
+            gate.set()
+        await until_seen(pilot, "has_aircraft")
 
 
 async def test_the_pane_begins_at_its_top_for_another_definition(database: Database, make_app: MakeApp) -> None:

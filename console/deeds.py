@@ -1,0 +1,85 @@
+"""What the user had done, until it is answered: no answer is lost, and none takes a screen that is not in front.
+
+An answer goes to the screen that asked. When that is not in front, what became of it is said on the one that is; what
+would open something waits until the screen that asked is seen again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+from textual.message import Message
+
+from console.store import Answered
+from metadata.errors import Fault
+
+
+class Asker(Protocol):
+    """A screen that has something done."""
+
+    KEPT: ClassVar[frozenset[str]]
+    """Jobs whose answer waits until the screen is in front, for it opens or closes something."""
+
+    def done(self, answer: Answered) -> None:
+        """Take an answer. Called on the event loop, at once: what was in front still is."""
+
+
+@dataclass(frozen=True, eq=False)
+class Deed:
+    """Something to be done: who asked, the job by name, and what it is for whoever looks elsewhere."""
+
+    asker: Asker
+    job: str
+    what: str
+
+
+class Done(Message, bubble=False):
+    """A deed was done, or met a fault; posted to the app."""
+
+    def __init__(self, deed: Deed, value: Any, fault: Fault | None) -> None:
+        super().__init__()
+        self.deed, self.answer = deed, Answered(deed.job, value, fault)
+
+
+class Deeds:
+    """Deeds that are not answered, and answers that wait for their screen."""
+
+    def __init__(self, in_front: Callable[[Asker], bool], is_open: Callable[[Asker], bool]) -> None:
+        self._in_front, self._is_open = in_front, is_open
+        self._under_way: list[Deed] = []
+        self._kept: list[Done] = []
+
+    @property
+    def under_way(self) -> list[str]:
+        """What is not done yet, in words."""
+        return [deed.what for deed in self._under_way]
+
+    def begin(self, deed: Deed) -> None:
+        """It was asked for."""
+        self._under_way.append(deed)
+
+    def end(self, done: Done) -> Fault | str | None:
+        """It was answered. Gives what is to be said on the screen in front when that is another one."""
+        deed, answer = done.deed, done.answer
+        self._under_way.remove(deed)
+        if self._in_front(deed.asker):
+            deed.asker.done(answer)
+            return None
+        if self._is_open(deed.asker):
+            if deed.job in deed.asker.KEPT:
+                self._kept.append(done)
+            else:
+                deed.asker.done(answer)
+        return answer.fault or f"done: {deed.what}"
+
+    def seen(self, asker: Asker) -> None:
+        """A screen is in front again: it gets what waits for it."""
+        waiting = [one for one in self._kept if one.deed.asker is asker]
+        self._kept = [one for one in self._kept if one.deed.asker is not asker]
+        for one in waiting:
+            if self._in_front(asker):
+                asker.done(one.answer)
+            else:
+                self._kept.append(one)

@@ -1,0 +1,164 @@
+"""Answers that come late: none takes the screen that is in front, and what became of an action is always said."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, select
+
+from console.app import PilothouseApp
+from console.places import Place
+from console.store import Answered
+from metadata import tables
+from metadata.database import Database, next_change
+from metadata.definitions import load_blueprint
+from metadata.rows.pages import list_decisions
+from metadata.rows.runs import find_run, get_run
+from metadata.states import State
+from tests.console.looking import screen_name, seen, until, until_seen
+
+MakeApp = Callable[[], PilothouseApp]
+
+
+@contextmanager
+def held_up(app: PilothouseApp) -> Iterator[Callable[[], None]]:
+    """What is asked for is not begun until the function that is given is called."""
+    gate = threading.Event()
+
+    def told(value: Any, _fault: object) -> Answered:
+        return Answered("gate", value)
+
+    app.session.store.act(app, gate.wait, told)
+    try:
+        yield gate.set
+    finally:
+        gate.set()
+
+
+def description(database: Database) -> str:
+    return load_blueprint(database).datasets["bronze.flights"].description
+
+
+async def test_a_late_review_waits_until_its_screen_is_seen_again(
+    database: Database, make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "editor.sh"
+    script.write_text("sed -i 's/one file a month/a file every month/' $1", encoding="utf-8")
+    monkeypatch.setenv("VISUAL", f"sh {script}")
+    monkeypatch.setattr(PilothouseApp, "suspend", lambda _app: contextlib.nullcontext())
+    app = make_app()
+    async with app.run_test(size=(120, 30)) as pilot:
+        await pilot.press("3")
+        await until_seen(pilot, "Flights as landed")
+        with held_up(app) as go_on:
+            await pilot.press("e")
+            await until_seen(pilot, "checking …")
+            app.go(Place("run", "14"))
+            await until_seen(pilot, "6 of 13")
+            await pilot.press("x")
+            await until_seen(pilot, "run 14 of flights")
+            go_on()
+            await until_seen(pilot, "the edit of dataset bronze.flights is checked; 3 goes on with it")
+        assert screen_name(app) == "Ask"
+        await pilot.press("y")
+        await until(pilot, lambda: find_run(database, 14).state is State.CANCELLING)
+        assert "one file a month" in description(database)
+        await pilot.press("3")
+        await until_seen(pilot, "changed dataset bronze.flights", "y apply")
+        await pilot.press("y")
+        await until(pilot, lambda: "a file every month" in description(database))
+
+
+async def test_a_late_run_again_leads_nowhere_but_is_said(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        app.go(Place("run", "13"))
+        await until_seen(pilot, "PH221")
+        with held_up(app) as go_on:
+            await pilot.press("r")
+            await until_seen(pilot, "failed only")
+            await pilot.press("f", "2")
+            await until_seen(pilot, "newest first")
+            go_on()
+            await until_seen(pilot, "done: run 13 of flights again")
+        assert screen_name(app) == "runs"
+        assert find_run(database, 13).attempt == 2
+
+
+async def test_a_launch_whose_form_was_left_is_said_when_it_is_done_and_when_it_is_not(
+    database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        for month, full, told in (("2013-02", "true", "done: launch flights"), ("2013-03", "maybe", "PH509")):
+            app.go(Place("run", "12"))
+            await until_seen(pilot, "#12")
+            with held_up(app) as go_on:
+                await pilot.press("l")
+                await until_seen(pilot, "launch flights", "as_of")
+                await pilot.press("ctrl+u", *month, "tab", "ctrl+u", *full, "enter")
+                await until_seen(pilot, "launching …")
+                await pilot.press("escape")
+                await until(pilot, lambda: screen_name(app) == "run")
+                go_on()
+                await until_seen(pilot, told)
+            assert screen_name(app) == "run"
+            assert "#12" in seen(app)
+        assert find_run(database, 18).bindings["month"] == "2013-02"
+
+
+async def test_leaving_waits_for_what_was_asked_for(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        app.go(Place("run", "14"))
+        await until_seen(pilot, "6 of 13")
+        with held_up(app) as go_on:
+            await pilot.press("x")
+            await until_seen(pilot, "run 14 of flights")
+            await pilot.press("y", "q")
+            await until_seen(pilot, "leaving as soon as it is done: cancel run 14 of flights")
+            go_on()
+            await until(pilot, lambda: app._exit)
+    assert find_run(database, 14).state is State.CANCELLING
+
+
+async def test_leaving_does_not_wait_for_ever_and_says_what_was_not_done(
+    database: Database, make_app: MakeApp, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        app.go(Place("run", "14"))
+        await until_seen(pilot, "6 of 13")
+        with held_up(app):
+            await pilot.press("x")
+            await until_seen(pilot, "run 14 of flights")
+            await pilot.press("y", "q")
+            await until(pilot, lambda: app._exit, seconds=10)
+            app._print_error_renderables()
+            assert "before this was done" in capsys.readouterr().err
+
+
+async def test_each_of_several_holds_of_a_run_is_released_by_its_name(database: Database, make_app: MakeApp) -> None:
+    (first, *_) = list_decisions(database, "").items
+    decision = tables.decision
+    with database.write() as connection:
+        row = dict(connection.execute(select(decision).where(decision.c.id == first.id)).mappings().one())
+        row.update(id="another", number=7, rule_uid="another", rule_key="another_rule", changed=next_change(connection))
+        connection.execute(insert(decision).values(**row))
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        app.go(Place("run", str(get_run(database, first.run_id).number)))
+        await until_seen(pilot, "whole run")
+        await pilot.press("a")
+        await until_seen(pilot, "hold_when_broken #6", "another_rule #7")
+        shown = next(line for line in seen(app).splitlines() if "another_rule #7" in line)
+        await pilot.press("1" if " 1 " in shown else "2")
+        await until(pilot, lambda: [one.number for one in list_decisions(database, "").items if one.waits] == [6])
+        await pilot.press("a")
+        await until_seen(pilot, "release what hold_when_broken #6 holds ?")
