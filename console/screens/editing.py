@@ -59,13 +59,14 @@ class Editing(SplitScreen):
         keys = ["e"] if len(there) == 1 else [str(at + 1) for at in range(len(there))]
         answers = [(at, f"go on with the text of {ago(one.at, now)}") for at, one in zip(keys, there, strict=True)]
         question = f"An edit of {kind.replace('_', ' ')} {key} was not applied; its text is kept."
-        answers += [("n", "edit what is applied; the kept text stays"), ("d", "throw the kept text away")]
+        thrown = "the kept text" if len(there) == 1 else f"all {len(there)} kept texts"
+        answers += [("n", "edit what is applied; the kept text stays"), ("d", f"throw {thrown} away, after asking")]
 
         def answered(answer: str | None) -> None:
             if answer == "n":
                 self._begin(kind, key, text)
             elif answer == "d":
-                self._throw_away(there)
+                self._ask_to_throw_away(there, f"{thrown} of {kind.replace('_', ' ')} {key}")
             elif answer:
                 self._resume(there[keys.index(answer)])
 
@@ -92,6 +93,13 @@ class Editing(SplitScreen):
         else:
             self._text = None
             self._open_editor(self._draft, None)
+
+    def _ask_to_throw_away(self, there: list[Kept], what: str) -> None:
+        def answered(answer: str | None) -> None:
+            if answer == "y":
+                self._throw_away(there)
+
+        self.app.push_screen(Ask(f"Throw {what} away for good?", [("y", "throw away")]), answered)
 
     def _throw_away(self, there: list[Kept]) -> None:
         try:
