@@ -41,6 +41,9 @@ Path = tuple[str, ...]
 class _Around:
     """What was read: the root, and the branches that were asked for."""
 
+    subject: str
+    first: bool
+    """Whether nothing was read of that subject before: some levels were opened by themselves."""
     root: Node | None
     branches: dict[Path, tuple[Step, ...]]
 
@@ -83,12 +86,15 @@ class LineageScreen(BaseScreen):
         """The root, and every branch that is open."""
         subject, wanted = self.subject, set(self._open)
         fresh = self._root is None
-        return lambda database: _read(database, subject, wanted, OPEN_LEVELS if fresh else 0)
+        return lambda database: _read(database, subject, wanted, fresh)
 
     def show(self, data: _Around) -> None:
         """The tree as it is now."""
+        if data.subject != self.subject:
+            return
         self._root, self._branches = data.root, data.branches
-        self._open |= set(data.branches)
+        if data.first:
+            self._open |= set(data.branches)
         self._draw()
 
     def tick(self) -> None:
@@ -228,10 +234,11 @@ def _cells(node: Node, label: str, words: Content) -> tuple[Content | str, ...]:
     )
 
 
-def _read(database: Database, subject: str, wanted: set[Path], levels: int) -> _Around:
+def _read(database: Database, subject: str, wanted: set[Path], first: bool) -> _Around:
     root = _root(database, subject)
     if root is None:
-        return _Around(None, {})
+        return _Around(subject, first, None, {})
+    levels = OPEN_LEVELS if first else 0
     branches: dict[Path, tuple[Step, ...]] = {}
 
     def grow(path: Path, uid: str, direction: Direction, depth: int) -> None:
@@ -243,7 +250,7 @@ def _read(database: Database, subject: str, wanted: set[Path], levels: int) -> _
 
     for direction in ARROWS:
         grow((direction,), root.uid, direction, 1)
-    return _Around(root, branches)
+    return _Around(subject, first, root, branches)
 
 
 def _root(database: Database, subject: str) -> Node | None:

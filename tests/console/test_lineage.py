@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -47,6 +48,21 @@ async def test_branches_open_and_close(database: Database, make_app: MakeApp) ->
         await until(pilot, lambda: "gold.delay_by_hour" not in seen(app))
         await pilot.press("left", "left")
         await until_seen(pilot, "▸ → bronze.flights")
+
+
+async def test_a_branch_that_is_closed_while_it_is_read_stays_closed(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 48)) as pilot:
+        app.go(Place("lineage", "connection landing"))
+        await until_seen(pilot, "▾ → bronze.weather", "▸ → silver.flights")
+        await pilot.press("j", "j")
+        gate = threading.Event()
+        app.session.store.read(app, "gate", lambda _database: gate.wait())
+        await pilot.press("right", "left")
+        gate.set()
+        await pilot.pause(1)
+        await until_seen(pilot, "▸ → silver.flights")
+        assert "gold.delay_by_hour" not in seen(app)
 
 
 async def test_it_starts_anew_at_what_is_under_the_cursor_and_comes_back(database: Database, make_app: MakeApp) -> None:
