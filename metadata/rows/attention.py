@@ -17,6 +17,8 @@ from metadata.rows.runs import Run, to_run
 from metadata.states import DecisionState, State
 
 What = Literal["failed", "lost", "alert", "hold", "undecided", "stale"]
+Remedy = Literal["run again", "release", "see why", "lineage"]
+"""What the key does that mends it; short, for it stands beside the key in a narrow column."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Attention:
     thing: str
     cause: str
     key: str
-    remedy: str
+    remedy: Remedy
     at: datetime
     subject_kind: str
     subject: str
@@ -117,12 +119,12 @@ def _decisions(connection: Connection) -> Iterator[Attention]:
     ).mappings()
     for each in map(to_decision, latest):
         if each.state == DecisionState.UNDECIDED:
-            yield _of_decision(each, "undecided", "enter", "see what is missing")
+            yield _of_decision(each, "undecided", "enter", "see why")
         elif each.actions.get("alert") == "critical" and each.released_at is None:
-            yield _of_decision(each, "alert", "enter", "see what it saw")
+            yield _of_decision(each, "alert", "enter", "see why")
 
 
-def _of_decision(decision: Decision, what: What, key: str, remedy: str) -> Attention:
+def _of_decision(decision: Decision, what: What, key: str, remedy: Remedy) -> Attention:
     return Attention(
         what=what,
         thing=decision.rule_key,
