@@ -6,12 +6,12 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
+from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Static
 
-from console.text import SIGNS, joined, stacked, styled
+from console.text import SIGNS, joined, styled
+from console.widgets.lines import Lines
 
 EVERYWHERE = (
     ("1 … 6", "Overview, Runs, Blueprint, Lineage, Models, Decisions"),
@@ -34,6 +34,17 @@ class HelpScreen(ModalScreen[None]):
         self._keys = lines
 
     def compose(self) -> ComposeResult:
+        """One text, that scrolls."""
+        with Vertical(id="help"):
+            yield Lines(id="keys")
+
+    def on_mount(self) -> None:
+        """Show it."""
+        lines = self.query_one(Lines)
+        lines.show(self._rows())
+        lines.focus()
+
+    def _rows(self) -> list[Content]:
         """Keys at the left, signs below."""
         rows = [joined(("Keys  ", "strong"), self._where), Content("")]
         for keys, what, off in self._keys:
@@ -50,5 +61,4 @@ class HelpScreen(ModalScreen[None]):
         for at in range(0, len(signs), 3):
             cells = [joined((f"{sign} {sign.word}".ljust(23), sign.tone)) for sign in signs[at : at + 3]]
             rows.append(Content("  ").join(cells))
-        with VerticalScroll(id="help"):
-            yield Static(stacked(rows))
+        return rows

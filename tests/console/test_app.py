@@ -11,6 +11,7 @@ from textual.widgets import Input
 from console.app import PilothouseApp
 from console.jump import find
 from console.places import History, Place
+from console.widgets.lines import Lines
 from console.widgets.rows import Rows
 from metadata import tables
 from metadata.database import Database, next_change
@@ -169,6 +170,21 @@ async def test_help_lists_the_keys_and_why_one_is_off(database: Database, make_a
         await until_seen(pilot, "#13", "PH221")
         await pilot.press("question_mark")
         await until_seen(pilot, "run 13 is failed already", "Everywhere", "Signs", "skipped")
+
+
+async def test_help_scrolls_by_its_own_keys(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_seen(pilot, "ATTENTION 4")
+        await pilot.press("question_mark")
+        await until_seen(pilot, "Keys")
+        assert "skipped" not in seen(app)
+        await pilot.press("G")
+        await until_seen(pilot, "Signs", "skipped")
+        await pilot.press("g", "j", "j", "j")
+        await until(pilot, lambda: app.screen.query_one(Lines).scroll_offset.y == 3)
+        await pilot.press("question_mark")
+        await until(pilot, lambda: screen_name(app) == "overview")
 
 
 async def test_the_palette_finds_actions_and_things(database: Database, make_app: MakeApp) -> None:
