@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -243,6 +244,7 @@ def pane(name: str, detail: RunDetail, task_key: str) -> list[Content]:
 _LEVELS = {"ERROR": "bad", "CRITICAL": "bad", "WARNING": "warn", "DEBUG": "quiet"}
 
 
+@functools.lru_cache(maxsize=10_000)
 def log_line(line: LogLine, named: bool) -> Content:
     """One line of a log; `named` when lines of several tasks stand together."""
     tone = _LEVELS.get(line.level, "")

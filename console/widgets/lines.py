@@ -34,37 +34,56 @@ class Lines(ScrollView, can_focus=True):
         self._follow = follow
         self._source: list[Content] = []
         self._drawn: list[Content] = []
+        self._wrapped: dict[int, tuple[Content, list[Content]]] = {}
+        """What lines were wrapped to at this width, by identity: the same lines come again and again."""
         self._width = 0
 
     def show(self, lines: Sequence[Content]) -> None:
         """Show these lines instead of what stands there."""
-        if [line.markup for line in lines] == [line.markup for line in self._source]:
+        if len(lines) == len(self._source) and all(
+            one is other or one.markup == other.markup for one, other in zip(lines, self._source, strict=True)
+        ):
             return
         self._source = list(lines)[-MOST:]
         self._wrap()
 
     def add(self, lines: Sequence[Content]) -> None:
-        """Put lines at the end."""
+        """Put lines at the end; what is in view stays there as older lines go."""
         if not lines:
             return
-        self._source = [*self._source, *lines]
-        if len(self._source) > MOST:
-            self._source = self._source[-MOST:]
-            self._wrap()
-        else:
-            self._drawn.extend(part for line in lines for part in self._parts(line))
-            self._sized()
+        whole = [*self._source, *lines]
+        dropped = whole[: max(0, len(whole) - MOST)]
+        self._source = whole[len(dropped) :]
+        if not self._width:
+            return
+        self._drawn.extend(part for line in lines for part in self._parts(line))
+        gone = sum(len(self._parts(line)) for line in dropped)
+        del self._drawn[:gone]
+        for line in dropped:
+            self._wrapped.pop(id(line), None)
+        if gone and not self._at_end:
+            self.scroll_to(y=max(0, self.scroll_offset.y - gone), animate=False, immediate=True)
+        self._sized()
+
+    @property
+    def _at_end(self) -> bool:
+        return self._follow and self.scroll_offset.y >= self.max_scroll_y - 1
 
     def _parts(self, line: Content) -> list[Content]:
-        return line.wrap(max(10, self._width - 2)) if line else [line]
+        known = self._wrapped.get(id(line))
+        if known is None or known[0] is not line:
+            known = self._wrapped[id(line)] = (line, line.wrap(max(10, self._width - 2)) if line else [line])
+        return known[1]
 
     def _wrap(self) -> None:
+        if self._width != self.size.width or len(self._wrapped) > 2 * MOST:
+            self._wrapped.clear()
         self._width = self.size.width
         self._drawn = [part for line in self._source for part in self._parts(line)] if self._width else []
         self._sized()
 
     def _sized(self) -> None:
-        at_end = self._follow and self.scroll_offset.y >= self.max_scroll_y - 1
+        at_end = self._at_end
         self.virtual_size = Size(self.size.width, len(self._drawn))
         self.refresh()
         if at_end:

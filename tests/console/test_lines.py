@@ -1,0 +1,72 @@
+"""Long text: what is wrapped once is not wrapped again, and what is read stays in view."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from textual.app import App, ComposeResult
+from textual.content import Content
+
+from console.widgets import lines as module
+from console.widgets.lines import Lines
+
+
+class Counted(Content):
+    """Content that counts how often it is wrapped."""
+
+    wraps = 0
+
+    def wrap(self, *words: Any, **named: Any) -> list[Content]:
+        """As any content."""
+        Counted.wraps += 1
+        return super().wrap(*words, **named)
+
+
+class Shown(App[None]):
+    """Nothing but lines."""
+
+    def compose(self) -> ComposeResult:
+        """The lines."""
+        yield Lines(follow=True)
+
+
+async def test_a_log_at_its_cap_wraps_a_new_line_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST", 100)
+    monkeypatch.setattr(Counted, "wraps", 0)
+    app = Shown()
+    async with app.run_test(size=(40, 10)) as pilot:
+        lines = app.query_one(Lines)
+        told = [Counted(f"line {number} " + "word " * 12) for number in range(100)]
+        lines.show(told)
+        await pilot.pause()
+        height = lines.virtual_size.height // 100
+        assert Counted.wraps == 100
+        lines.add([Counted("the newest " + "word " * 12)])
+        await pilot.pause()
+        assert Counted.wraps == 101
+        assert lines.virtual_size.height == 100 * height
+        lines.show(told[50:])
+        lines.show(told[:50])
+        await pilot.pause()
+        assert Counted.wraps <= 102
+
+
+async def test_what_is_read_stays_in_view_while_older_lines_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST", 100)
+    app = Shown()
+    async with app.run_test(size=(40, 10)) as pilot:
+        lines = app.query_one(Lines)
+        lines.show([Content(f"line {number}") for number in range(100)])
+        await pilot.pause()
+        lines.scroll_to(y=50, animate=False)
+        await pilot.pause()
+        assert "line 50" in lines.render_line(0).text
+        lines.add([Content("one more"), Content("and another")])
+        await pilot.pause()
+        assert "line 50" in lines.render_line(0).text
+        lines.action_last()
+        await pilot.pause()
+        lines.add([Content("the newest")])
+        await pilot.pause(0.2)
+        assert "the newest" in lines.render_line(lines.size.height - 1).text
