@@ -19,7 +19,7 @@ from flows.schema import quoted
 from flows.training import Numbers, advantage, good_enough, in_order, inputs_of, metric
 from metadata.kinds import Model
 from metadata.rows.models import ModelVersion, challenger, champion
-from metadata.tasks.compare import Compare
+from metadata.tasks.compare import CHALLENGER_VERSION, Compare
 
 FEWEST_ROWS = 100
 """Rows below which a difference says nothing."""
@@ -28,7 +28,10 @@ RESAMPLES = 200
 
 
 def run(context: TaskContext) -> Outcome:
-    """Leave the figures `champion`, `challenger`, `difference`, `better` (1 or 0), `rows`, and the interval."""
+    """Leave the figures `champion`, `challenger`, `difference`, `better` (1 or 0), `rows`, and the interval.
+
+    `challenger_version` says which version that is true of: that one alone may be promoted on it.
+    """
     key = cast(Compare, context.task.spec).model
     model = context.plan.models[key]
     old, new = champion(context.database, model.uid), challenger(context.database, model.uid)
@@ -126,6 +129,7 @@ def _judged(
         f"{values[0]:.4f} on {rows} rows, difference {difference:+.4f} ({bounds[0]:+.4f} to {bounds[1]:+.4f})"
     )
     found = {
+        CHALLENGER_VERSION: float(new.version),
         "champion": values[0],
         "challenger": values[1],
         "difference": difference,

@@ -11,9 +11,12 @@ from metadata.tasks.train import model_inputs
 if TYPE_CHECKING:
     from metadata.kinds import Blueprint
 
+CHALLENGER_VERSION = "challenger_version"
+"""Figure that says which version was compared: it alone may be promoted on what was found."""
+
 
 class Compare(TaskSpec):
-    """Leaves the figures `champion`, `challenger`, `difference` and `better` (1 or 0)."""
+    """Leaves the figures `champion`, `challenger`, `difference`, `better` (1 or 0) and `challenger_version`."""
 
     GENERATED: ClassVar[bool] = True
 

@@ -11,12 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
+from flows.context import Figure
 from flows.tasks.compare import interval
 from flows.training import advantage, good_enough, metric, metrics
 from metadata.kinds import Model
 from metadata.rows.models import alias_changes, champion
+from tests.flows import watching
 from tests.flows.learning import MODEL, day, furnished_house, trips, version_numbers
 from tests.flows.warehouse import Warehouse
+from tests.flows.watching import Watched
 
 
 def figures(outcome: Any) -> dict[str, float]:
@@ -83,7 +86,7 @@ def test_a_better_challenger_is_promoted_once_in_our_rows_and_in_mlflow(
     run = house.start(as_of=day(60))
     house.execute(run, "retrain late")
     found = figures(house.execute(run, "compare late"))
-    assert found["better"] == 1.0 and found["champion"] == 0.5
+    assert (found["better"], found["champion"], found["challenger_version"]) == (1.0, 0.5, 2.0)
     for _ in range(2):
         house.execute(run, "promote late")
     assert serving(house) == 2
@@ -109,6 +112,21 @@ def test_too_few_common_rows_leave_it_undecided(world: Path, tmp_path: Path, spa
     run = house.start(as_of=day(40))
     house.execute(run, "retrain late")
     assert "mature rows are new to both versions" in str(house.execute(run, "compare late").skipped)
+
+
+def test_a_version_that_came_after_the_comparison_is_not_promoted_on_its_word(tmp_path: Path) -> None:
+    house = Watched(tmp_path, None)
+    house.define(**watching.sections())
+    uid, run = house.plan.models["risk"].uid, house.start()
+    rows = watching.events(-20, 20, per_day=50)
+    house.trained(1, rows)
+    house.trained(2, rows, run.id, champion=False)
+    house.say(run, Figure("challenger_version", 2.0, "model", uid), task="compare risk")
+    house.trained(3, rows, "another", champion=False)
+    outcome = house.execute(run, "promote risk")
+    assert outcome.skipped == "version 2 of risk was compared, and it is no longer the challenger: version 3 is"
+    held = champion(house.database, uid)
+    assert held is not None and held.version == 1
 
 
 @pytest.mark.parametrize("name", ["roc_auc", "average_precision"])
