@@ -93,15 +93,20 @@ def pin_inputs(context: TaskContext, reads: Mapping[str, Read]) -> dict[str, Pin
         if ref.kind != "dataset":
             continue
         uid = context.plan.datasets[ref.key].uid
+        read = reads.get(ref.key, Read())
+        everything = read.batches == "all"
+        # Batches first, then the version, which holds at least those: the other way round, one that is closed in
+        # between would count as read, and none of its rows would be.
+        seen = rows.visible_batches(context.database, uid) if everything else None
+        new, again = (
+            ((), ()) if everything else rows.new_inputs(context.database, context.task.spec.uid, uid, read.again)
+        )
         state = rows.state_of(context.database, uid)
         if state is None or state.version is None:
             return f"{ref.key} was never written"
-        read = reads.get(ref.key, Read())
-        if read.batches == "all":
-            seen = rows.visible_batches(context.database, uid)
+        if everything:
             pinned[ref.key] = PinnedInput(uid=uid, version=state.version, batches=seen)
             continue
-        new, again = rows.new_inputs(context.database, context.task.spec.uid, uid, read.again)
         pinned[ref.key] = PinnedInput(
             uid=uid, version=state.version, batches=tuple(sorted({*new, *again})) if new else (), new=True
         )
@@ -151,8 +156,10 @@ def _settle_open(context: TaskContext, target: Target, batch: rows.Batch) -> Non
     version = engine.committed(context.spark, its_target.path, taken.intent.target_version)
     if version is not None:
         written = recount(context.spark, its_target, taken, version)
-        rows.close_batch(context.database, taken, target.key, written)
-        return
+        # None of its rows: the commit is another's, and the batch is still to be written.
+        if written.rows_out:
+            rows.close_batch(context.database, taken, target.key, written)
+            return
     drop_aside(context.spark, its_target, taken)
     module = importlib.import_module(f"flows.tasks.{its_context.task.kind}")
     try:

@@ -1,15 +1,14 @@
 """What is particular to Delta: versions, and writes of batches that may be repeated.
 
 A batch is the set of rows whose column `_batch` holds its number. Every write is one commit, so that it is there as a
-whole or not at all, and writing a batch again gives it once. The commit carries the batch in its `userMetadata`.
+whole or not at all, and writing a batch again gives it once. Nothing here depends on settings of the session, which
+every run of a home shares.
 """
 
 from __future__ import annotations
 
-import contextlib
-import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,15 +20,12 @@ if TYPE_CHECKING:
     from pyspark.sql.connect.session import SparkSession
 
 BATCH = "_batch"
-LABEL_SETTING = "spark.databricks.delta.commitInfo.userMetadata"
 NO_TABLE = ("DELTA_TABLE_ONLY_OPERATION", "DELTA_MISSING_DELTA_TABLE", "DELTA_TABLE_NOT_FOUND", "PATH_NOT_FOUND")
 # Another writer was faster: the same write on the newer version is right, because it may be repeated.
 CONFLICT = "DELTA_CONCURRENT"
 WRITES = ("WRITE", "MERGE")
 TRIES, PAUSE_SECONDS = 4, 0.5
 HISTORY_ROWS = 50
-
-_label_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -67,6 +63,7 @@ def append(
     partition_by: Sequence[str] = (),
     evolve: bool = False,
     exists: bool | None = None,
+    after: int | None = None,
 ) -> Commit:
     """Write `frame` as the rows of `batch`, in place of what an earlier try left of it.
 
@@ -75,7 +72,7 @@ def append(
     question.
     """
     first = not (_fitting(spark, frame, path, evolve) if exists is None else exists)
-    return _committed(spark, path, batch, lambda: _append(frame, path, batch, partition_by, evolve, first))
+    return _committed(spark, path, after, lambda: _append(frame, path, batch, partition_by, evolve, first))
 
 
 def overwrite(
@@ -85,16 +82,17 @@ def overwrite(
     batch: int,
     partition_by: Sequence[str] = (),
     evolve: bool = False,
+    after: int | None = None,
 ) -> Commit:
     """Make `frame` the whole content of the table, as `batch`. With `evolve` its columns too."""
 
     def write() -> None:
-        writer = _batch_first(frame).write.format("delta").mode("overwrite").option("userMetadata", _label(batch))
+        writer = _batch_first(frame).write.format("delta").mode("overwrite")
         if partition_by:
             writer = writer.partitionBy(*partition_by)
         writer.option("overwriteSchema", str(evolve).lower()).save(path)
 
-    return _committed(spark, path, batch, write)
+    return _committed(spark, path, after, write)
 
 
 def merge(
@@ -107,6 +105,7 @@ def merge(
     evolve: bool = False,
     exists: bool | None = None,
     unique: bool = False,
+    after: int | None = None,
 ) -> Commit:
     """Update the rows that `frame` has by `keys` (NULL equals NULL) and insert the others.
 
@@ -116,18 +115,14 @@ def merge(
     if not unique:
         _refuse_duplicates(frame, keys)
     if not (_fitting(spark, frame, path, evolve) if exists is None else exists):
-        return _committed(spark, path, batch, lambda: _append(frame, path, batch, partition_by, evolve, True))
+        return _committed(spark, path, after, lambda: _append(frame, path, batch, partition_by, evolve, True))
     matched = " AND ".join(f"target.{_name(key)} <=> source.{_name(key)}" for key in keys)
     statement = (
         f"MERGE {'WITH SCHEMA EVOLUTION ' if evolve else ''}INTO {_table(path)} AS target USING {{source}} AS source "
         f"ON {matched} WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
     )
 
-    def write() -> None:
-        with _commits_labelled(spark, _label(batch)):
-            spark.sql(statement, source=frame)
-
-    return _committed(spark, path, batch, write)
+    return _committed(spark, path, after, lambda: spark.sql(statement, source=frame))
 
 
 def remove(spark: SparkSession, path: str, batch: int) -> None:
@@ -144,12 +139,11 @@ def remove(spark: SparkSession, path: str, batch: int) -> None:
 def committed(spark: SparkSession, path: str, after: int | None) -> int | None:
     """The version that the newest write or merge after version `after` made; None when there was none.
 
-    Batches of a table are written one at a time, so that such a commit is that of the batch which is open.
+    Batches of a table are written one at a time, so that it is that of the open batch, or of one whose owner was taken
+    for dead too early: whether its rows are there has to be asked.
     """
-    floor = -1 if after is None else after
-    own = [row.version for row in _history(spark, path, HISTORY_ROWS) if row.operation in WRITES]
-    newest = int(max(own, default=-1))
-    return newest if newest > floor else None
+    newest = _newest_write(spark, path, after)
+    return newest.version if newest else None
 
 
 def relation(path: str, version: int, batches: Collection[int] | None = None) -> str:
@@ -162,7 +156,7 @@ def relation(path: str, version: int, batches: Collection[int] | None = None) ->
 
 def _append(frame: DataFrame, path: str, batch: int, partition_by: Sequence[str], evolve: bool, first: bool) -> None:
     writer = (_batch_first(frame) if first else frame).write.format("delta").mode("overwrite")
-    writer = writer.option("replaceWhere", f"{BATCH} = {int(batch)}").option("userMetadata", _label(batch))
+    writer = writer.option("replaceWhere", f"{BATCH} = {int(batch)}")
     if partition_by:
         writer = writer.partitionBy(*partition_by)
     writer.option("mergeSchema", str(evolve).lower()).save(path)
@@ -210,8 +204,11 @@ def _batch_first(frame: DataFrame) -> DataFrame:
     return frame.select(BATCH, *(_name(column) for column in frame.columns if column != BATCH))
 
 
-def _committed(spark: SparkSession, path: str, batch: int, write: Callable[[], None]) -> Commit:
-    """Do `write`, again when another writer was faster; the commit that it made, the newest where there was none."""
+def _committed(spark: SparkSession, path: str, after: int | None, write: Callable[[], object]) -> Commit:
+    """Do `write`, again when another writer was faster; the commit that it made after version `after`.
+
+    A write that changes nothing makes none: then it is the newest version.
+    """
     from pyspark.errors import PySparkException
 
     for attempt in range(1, TRIES + 1):
@@ -222,12 +219,21 @@ def _committed(spark: SparkSession, path: str, batch: int, write: Callable[[], N
             if attempt == TRIES or not (error.getCondition() or "").startswith(CONFLICT):
                 raise
             time.sleep(PAUSE_SECONDS * attempt)
-    history = _history(spark, path, HISTORY_ROWS)
-    own = next((row for row in history if row.userMetadata == _label(batch)), history[0])
-    figures = own.operationMetrics
-    is_merge = own.operation == "MERGE"
-    merged = Merged(int(figures["numSourceRows"]), int(figures["numTargetRowsInserted"])) if is_merge else None
-    return Commit(int(own.version), merged)
+    return _newest_write(spark, path, after) or Commit(int(_history(spark, path, 1)[0].version))
+
+
+def _newest_write(spark: SparkSession, path: str, after: int | None) -> Commit | None:
+    """The newest commit after version `after` that wrote rows, no upkeep; mostly that is the newest of all."""
+    for limit in (1, HISTORY_ROWS):
+        history = _history(spark, path, limit)
+        own = next(
+            (row for row in history if row.operation in WRITES and row.version > (-1 if after is None else after)), None
+        )
+        if own is not None:
+            figures = own.operationMetrics if own.operation == "MERGE" else {}
+            merged = Merged(int(figures["numSourceRows"]), int(figures["numTargetRowsInserted"])) if figures else None
+            return Commit(int(own.version), merged)
+    return None
 
 
 def _history(spark: SparkSession, path: str, limit: int) -> list[Any]:
@@ -252,21 +258,6 @@ def _refuse_duplicates(frame: DataFrame, keys: Sequence[str]) -> None:
             f"{twice[0][len(keys)]} of them have the same key ({values})",
             "Add a quality rule `unique` on the keys, or make the query give one row a key",
         )
-
-
-@contextlib.contextmanager
-def _commits_labelled(spark: SparkSession, label: str) -> Iterator[None]:
-    """Commits carry `label` meanwhile. MERGE has no option for it: the session's setting is used, one at a time."""
-    with _label_lock:
-        spark.conf.set(LABEL_SETTING, label)
-        try:
-            yield
-        finally:
-            spark.conf.unset(LABEL_SETTING)
-
-
-def _label(batch: int) -> str:
-    return f"batch={int(batch)}"
 
 
 def _table(path: str) -> str:

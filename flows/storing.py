@@ -175,7 +175,11 @@ def _store_merging(job: _Job) -> Written:
         if TWINS in str(error):
             return _store_checked(job)
         raise
-    written = _count(job, commit.version) if commit.merged is None else commit.merged.source_rows
+    written = (
+        commit.merged.source_rows
+        if _is_next(job, commit) and commit.merged
+        else _count(job, commit.version, f"{BATCH} = {job.batch.sequence}")
+    )
     return _written(job, written, written, 0, commit, [])
 
 
@@ -273,13 +277,16 @@ def _put(job: _Job, frame: DataFrame) -> engine.Commit:
     storage = job.target.dataset.storage
     number = job.batch.sequence
     rows = frame.drop(ORDER).selectExpr("*", f"{number}L AS {BATCH}")
-    exists = job.batch.intent.target_version is not None
     path, partition_by, evolve = job.target.path, storage.partition_by, job.conformed.evolves
+    after = job.batch.intent.target_version
     if storage.mode == "overwrite":
-        return engine.overwrite(job.spark, rows, path, number, partition_by, evolve)
+        return engine.overwrite(job.spark, rows, path, number, partition_by, evolve, after)
+    exists = after is not None
     if storage.mode == "append":
-        return engine.append(job.spark, rows, path, number, partition_by, evolve, exists)
-    return engine.merge(job.spark, rows, path, storage.keys, number, partition_by, evolve, exists, unique=True)
+        return engine.append(job.spark, rows, path, number, partition_by, evolve, exists, after)
+    return engine.merge(
+        job.spark, rows, path, storage.keys, number, partition_by, evolve, exists, unique=True, after=after
+    )
 
 
 def _written(
@@ -298,19 +305,25 @@ def _written(
 
 def _table_rows(job: _Job, rows_out: int, commit: engine.Commit) -> int:
     """Rows of the whole table after a write, counted only where an earlier try may have left its rows already."""
-    mode, before = job.target.dataset.storage.mode, job.batch.intent.target_version
+    mode = job.target.dataset.storage.mode
     if mode == "overwrite" or job.state is None:
         return rows_out
     if job.state.rows is not None:
         if mode == "append":
             return job.state.rows + rows_out
-        if commit.merged is not None and before is not None and commit.version == before + 1:
+        if _is_next(job, commit) and commit.merged:
             return job.state.rows + commit.merged.inserted_rows
     return _count(job, commit.version)
 
 
-def _count(job: _Job, version: int) -> int:
-    query = f"SELECT count(*) FROM delta.{quoted(job.target.path)} VERSION AS OF {version}"  # noqa: S608
+def _is_next(job: _Job, commit: engine.Commit) -> bool:
+    """Whether nothing came between the version that the batch was intended on and its commit."""
+    before = job.batch.intent.target_version
+    return before is not None and commit.version == before + 1
+
+
+def _count(job: _Job, version: int, rows: str = "true") -> int:
+    query = f"SELECT count(*) FROM delta.{quoted(job.target.path)} VERSION AS OF {version} WHERE {rows}"  # noqa: S608
     return int(job.spark.sql(query).collect()[0][0])
 
 

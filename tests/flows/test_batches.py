@@ -172,6 +172,49 @@ def test_the_next_run_finishes_what_a_dead_run_left(
     assert house.execute(dead, "take").rows_out == 3
 
 
+def test_a_commit_without_rows_of_the_open_batch_is_not_taken_for_it(tmp_path: Path, spark: Any) -> None:
+    """The owner of an earlier batch, taken for dead too early, may commit late."""
+    house = Warehouse(tmp_path, spark)
+    define(house)
+    land_first(house)
+    house.run("take")
+    dead = house.start()
+    house.land("c.csv", "id,v\n9,late\n")
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(DeadError):
+        before_the_write(patch)
+        house.execute(dead, "take")
+    path = f"{house.settings.data}/tables/{house.plan.datasets['bronze.x'].uid}"
+    late = spark.sql("SELECT 1L AS id, 'a' AS v, 1L AS _batch")
+    late.write.format("delta").mode("append").save(path)
+    house.run("take")
+    assert (9, "late") in house.rows("bronze.x", order="id")
+
+
+def test_what_is_written_while_inputs_are_pinned_is_read_by_the_next_run(
+    tmp_path: Path, spark: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = Warehouse(tmp_path, spark)
+    define(house)
+    land_first(house)
+    house.run("take")
+    seen, late = batches.state_of, ["id,v\n8,eight\n"]
+
+    def closes_a_batch_first(database: Any, uid: str) -> Any:
+        if late and uid == house.plan.datasets["bronze.x"].uid:
+            state = seen(database, uid)
+            house.land("late.csv", late.pop())
+            house.run("take")
+            return state
+        return seen(database, uid)
+
+    run = house.start()
+    monkeypatch.setattr(batches, "state_of", closes_a_batch_first)
+    house.execute(run, "clean")
+    monkeypatch.undo()
+    house.run("clean")
+    assert 8 in [row[0] for row in house.rows("silver.x", order="id")]
+
+
 SCRIPT = """
 import os, signal, sys
 from pathlib import Path

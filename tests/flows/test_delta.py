@@ -75,13 +75,14 @@ class TestTable:
         engine.append(spark, rows(spark, 3).where("false"), path, 3)
         assert content(spark, path) == []
 
-    def test_the_batch_stands_in_the_history(self, spark: Any, tmp_path: Path) -> None:
+    def test_a_write_tells_its_own_version_whatever_upkeep_came_after(self, spark: Any, tmp_path: Path) -> None:
         path = str(tmp_path / "t")
-        engine.append(spark, rows(spark, 1, (1, "a")), path, 1)
-        engine.merge(spark, rows(spark, 2, (1, "b")), path, ["id"], 2)
-        engine.overwrite(spark, rows(spark, 3, (1, "c")), path, 3)
-        history = spark.sql(f"DESCRIBE HISTORY delta.`{path}`").collect()
-        assert [row.userMetadata for row in history] == ["batch=3", "batch=2", "batch=1"]
+        first = engine.append(spark, rows(spark, 1, (1, "a")), path, 1)
+        merged = engine.merge(spark, rows(spark, 2, (1, "b")), path, ["id"], 2, after=first.version)
+        assert merged == engine.Commit(first.version + 1, engine.Merged(1, 0))
+        spark.sql(f"ALTER TABLE delta.`{path}` SET TBLPROPERTIES ('a' = 'b')")
+        assert engine.committed(spark, path, first.version) == merged.version
+        assert engine.committed(spark, path, merged.version) is None
 
     def test_a_path_may_hold_any_character(self, spark: Any, tmp_path: Path) -> None:
         path = str(tmp_path / "it's {a} `strange` path; --")
@@ -169,7 +170,7 @@ class TestTable:
 
 # Of a second batch whose writing takes a moment, and of the first, which it meets.
 MANY, FEW = 150_000, 1_000
-WRITES: dict[str, Callable[[Any, str, int], int]] = {
+WRITES: dict[str, Callable[[Any, str, int], engine.Commit]] = {
     "append": lambda spark, path, batch: engine.append(spark, numbered(spark, batch), path, batch),
     "overwrite": lambda spark, path, batch: engine.overwrite(spark, numbered(spark, batch), path, batch),
     "merge": lambda spark, path, batch: engine.merge(spark, numbered(spark, batch), path, ["id"], batch),
@@ -217,7 +218,7 @@ def test_a_batch_is_there_once_after_the_server_was_killed(tmp_path: Path, jars:
     with running_spark(tmp_path / "home", jars) as server:
         spark = engine.connect(server.remote)
         for name, write in WRITES.items():
-            version = write(spark, tables[name], 2)
+            version = write(spark, tables[name], 2).version
             found = spark.sql(
                 f"SELECT _batch, count(*) AS n, count(DISTINCT id) AS ids "
                 f"FROM delta.`{tables[name]}` VERSION AS OF {version} GROUP BY _batch"
