@@ -46,7 +46,8 @@ class DocumentError(PilothouseError):
 def read(source: FilePath | str | Iterable[FilePath | str]) -> Document:
     """The blueprint of a file, of a folder (every .yaml and .yml file below it), or of several of them together.
 
-    A text of several lines is read itself. Raises DocumentError with every finding.
+    In a folder, what has a name that begins with a dot is passed over, and so is all below it. A text of several lines
+    is read itself. Raises DocumentError with every finding.
     """
     if isinstance(source, str) and ("\n" in source or not source):
         return read_text(source)
@@ -111,7 +112,8 @@ def _files(path: FilePath, findings: list[Finding]) -> list[FilePath]:
     try:
         if not path.is_dir():
             return [path]
-        files = sorted(each for each in path.rglob("*") if each.suffix in _ENDINGS and each.is_file())
+        found = (each for each in path.rglob("*") if each.suffix in _ENDINGS and each.is_file())
+        files = sorted(each for each in found if not any(part[0] == "." for part in each.relative_to(path).parts))
     except (OSError, ValueError) as error:
         findings.append(fault("PH100", str(path)[:200], 0, f"it cannot be read: {error}"[:200], "name another file"))
         return []

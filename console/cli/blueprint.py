@@ -9,7 +9,7 @@ import click
 
 from console.author import author
 from console.cli.access import database
-from console.cli.output import JSON_OPTION, plain, print_json, print_rows
+from console.cli.output import JSON_OPTION, ask, plain, print_json, print_rows
 from metadata.changes import Change, FieldChange
 from metadata.checks import check as check_blueprint
 from metadata.definitions import load_blueprint
@@ -87,7 +87,7 @@ def apply(context: click.Context, source: tuple[Path, ...], prune: bool, note: s
     base, changes = changes_of(store, document.blueprint, prune)
     _show_changes(changes.changes, as_json=False)
     if changes.count("deleted") and not yes:
-        click.confirm(f"Remove {changes.count('deleted')} definitions?", abort=True)
+        ask(context, f"Remove {changes.count('deleted')} definitions?")
     try:
         made = apply_document(
             store,

@@ -1,11 +1,12 @@
 """The command `pilothouse`. Without a command it opens the console.
 
-Exit codes: 0 done, 1 failed, 2 wrong use, 3 differences found, 4 a service is not there.
+Exit codes: 0 done, 1 failed, 2 wrong use, 3 differences found, 4 a service is not there, 130 stopped by ctrl+c.
 """
 
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 import traceback
@@ -62,7 +63,8 @@ def cli(context: click.Context) -> None:
 
     Without a command: open the console.
 
-    Exit codes: 0 done, 1 failed, 2 wrong use, 3 differences found, 4 a service is not there.
+    Exit codes: 0 done, 1 failed or answered with no, 2 wrong use, 3 differences found, 4 a service is not there,
+    130 stopped by ctrl+c. PILOTHOUSE_DEBUG=1 shows where what nothing explains has failed.
     """
     if context.invoked_subcommand is None:
         from console.cli.launcher import open_console
@@ -76,6 +78,8 @@ def cli(context: click.Context) -> None:
 
 def main() -> None:
     """Run the command line; failures are shown in their four parts, never as a traceback."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     try:
         code: Any = cli.main(standalone_mode=False)
         sys.stdout.flush()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
@@ -56,13 +57,13 @@ def _cell(value: object) -> tuple[str, bool]:
     return plain(moment(value) if isinstance(value, datetime) else value), False
 
 
-def print_json(value: object) -> None:
-    """JSON, two spaces deep; instants as ISO text in UTC."""
-    click.echo(json.dumps(jsonable(value), indent=2, ensure_ascii=False, default=str))
+def print_json(value: object, indent: int | None = 2) -> None:
+    """JSON, two spaces deep, or one line without `indent`; instants as ISO text in UTC."""
+    click.echo(json.dumps(jsonable(value), indent=indent, ensure_ascii=False, allow_nan=False, default=str))
 
 
 def jsonable(value: object) -> Any:
-    """Dataclasses and models as plain JSON values."""
+    """Dataclasses and models as plain JSON values; JSON has no word for what is not finite, which is null."""
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json", by_alias=True)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -71,7 +72,16 @@ def jsonable(value: object) -> Any:
         return {str(key): jsonable(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [jsonable(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     return value.isoformat() if isinstance(value, datetime) else value
+
+
+def ask(context: click.Context, question: str) -> None:
+    """Go on after a yes; after a no, say that nothing was done, and exit with 1."""
+    if not click.confirm(question):
+        click.echo("Nothing was done.")
+        context.exit(1)
 
 
 def print_rows(as_json: bool, rows: Sequence[object], columns: dict[str, Callable[[Any], object]], empty: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 import click
 
@@ -12,7 +13,7 @@ from console.cli.output import JSON_OPTION, moment, plain, print_json, print_row
 from flows import client
 from metadata.bindings import instant
 from metadata.database import Database
-from metadata.rows.logs import read_lines
+from metadata.rows.logs import LogLine, read_lines
 from metadata.rows.outcomes import figures_of_run
 from metadata.rows.pages import list_runs
 from metadata.rows.runs import Run, find_run, get_run
@@ -105,26 +106,16 @@ def show(number: int, as_json: bool) -> None:
 @click.option("-f", "--follow", is_flag=True, help="Until the run ends.")
 @JSON_OPTION
 def logs(number: int, task_key: str | None, follow: bool, as_json: bool) -> None:
-    """What a run said."""
-    store = database()
-    found = find_run(store, number)
-    after = 0
-    while True:
-        ended = get_run(store, found.id).state.final
-        lines = read_lines(store, found.id, task_key=task_key, after=after)
+    """What a run said. With --json it is an array; with --follow, too, one object a line."""
+    lines = _lines(database(), number, task_key, follow)
+    if as_json and not follow:
+        print_json(list(lines))
+        return
+    for line in lines:
         if as_json:
-            for line in lines:
-                print_json(line)
+            print_json(line, indent=None)
         else:
-            for line in lines:
-                click.echo(
-                    f"{line.at.astimezone():%H:%M:%S} {line.level:<7} {plain(line.task_key)}  {plain(line.message)}"
-                )
-        after = lines[-1].id if lines else after
-        if not lines and (ended or not follow):
-            return
-        if not lines:
-            time.sleep(0.5)
+            click.echo(f"{line.at.astimezone():%H:%M:%S} {line.level:<7} {plain(line.task_key)}  {plain(line.message)}")
 
 
 @run.command()
@@ -164,6 +155,20 @@ def _end(context: click.Context, store: Database, started: Run, wait: bool, as_j
         if latest.fault and not as_json:
             show_fault(latest.fault)
         context.exit(1)
+
+
+def _lines(store: Database, number: int, task_key: str | None, follow: bool) -> Iterator[LogLine]:
+    found = find_run(store, number)
+    after = 0
+    while True:
+        ended = get_run(store, found.id).state.final
+        lines = read_lines(store, found.id, task_key=task_key, after=after)
+        yield from lines
+        after = lines[-1].id if lines else after
+        if not lines and (ended or not follow):
+            return
+        if not lines:
+            time.sleep(0.5)
 
 
 def _seconds(task: TaskRun) -> float | None:

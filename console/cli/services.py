@@ -64,7 +64,7 @@ def show(as_json: bool) -> None:
     """Every setting, its value, and where it came from."""
     found = origins()
     if as_json:
-        print_json({name: {"value": str(value), "origin": origin} for name, (value, origin) in found.items()})
+        print_json({name: {"value": value, "origin": origin} for name, (value, origin) in found.items()})
     else:
         print_table(
             ["SETTING", "FROM", "VALUE"],

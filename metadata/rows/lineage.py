@@ -14,6 +14,7 @@ from metadata import tables
 from metadata.database import Database
 from metadata.definitions import LAYOUTS, definition
 from metadata.errors import UsageError
+from metadata.findings import instead
 from metadata.rows.pages import is_stale
 from metadata.values import utc_now
 
@@ -61,7 +62,8 @@ def find_node(database: Database, key: str, kind: str | None = None, *, now: dat
     with database.read() as connection:
         found = sorted(connection.execute(query).all(), key=lambda row: (row.kind != "dataset", row.kind))
         if not found:
-            raise UsageError("PH307", f"{kind or 'definition'} {key}", "there is none", "see what there is under 3")
+            known = connection.execute(select(definition.c.key).order_by(definition.c.key)).scalars()
+            raise UsageError("PH307", f"{kind or 'definition'} {key}", "there is none", instead(key, known))
         return _nodes(connection, [found[0].uid], now or utc_now())[found[0].uid]
 
 

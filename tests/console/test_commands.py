@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import update
 
@@ -13,9 +16,22 @@ from metadata.definitions import definition, load_blueprint
 from metadata.documents import dump
 
 
-def pilothouse(*words: str | Path) -> subprocess.CompletedProcess[str]:
+def pilothouse(*words: str | Path, answer: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a command in the home that the environment names."""
-    return subprocess.run([sys.executable, "-m", "console", *map(str, words)], capture_output=True, text=True)
+    return subprocess.run(
+        [sys.executable, "-m", "console", *map(str, words)],
+        capture_output=True,
+        text=True,
+        input=answer,
+        env={**os.environ, **variables},
+    )
+
+
+def told(*words: str | Path) -> Any:
+    """What a command that succeeds says as JSON: nothing else stands on its standard output."""
+    made = pilothouse(*words, "--json")
+    assert made.returncode == 0, made.stdout + made.stderr
+    return json.loads(made.stdout)
 
 
 def test_exit_codes_tell_what_came_of_it(database: Database, tmp_path: Path) -> None:
@@ -57,3 +73,61 @@ def test_a_definition_changed_by_hand_in_the_database_is_named(database: Databas
 def test_an_empty_home_answers_with_what_to_do(empty_database: Database) -> None:
     assert "pilothouse blueprint apply FILE" in pilothouse("blueprint", "log").stdout
     assert pilothouse("run", "list").returncode == 0
+
+
+def test_a_log_is_one_array_and_each_line_an_object_where_it_is_followed(database: Database) -> None:
+    logged = next(run for run in told("run", "list") if told("run", "logs", str(run["number"])))
+    lines = told("run", "logs", str(logged["number"]))
+    assert {line["run_id"] for line in lines} == {logged["id"]}
+    if logged["state"] in ("succeeded", "failed", "cancelled"):
+        followed = pilothouse("run", "logs", str(logged["number"]), "--follow", "--json").stdout
+        assert [json.loads(line) for line in followed.splitlines()] == lines
+    silent = next(run for run in told("run", "list") if run["number"] != logged["number"])
+    assert isinstance(told("run", "logs", str(silent["number"])), list)
+
+
+def test_settings_keep_their_types_in_json_and_secrets_stay_masked(home: Path) -> None:
+    found = told("config", "show")
+    assert found["run_limit"] == {"value": 4, "origin": "default"}
+    assert found["database_url"]["value"] is None
+    assert found["estimator_prefixes"]["value"] == ["sklearn.", "lightgbm."]
+    assert found["home"] == {"value": str(home), "origin": "environment"}
+    masked = pilothouse("config", "show", "--json", PILOTHOUSE_DATABASE_URL="postgresql://eve:hidden@h/d")
+    assert "hidden" not in masked.stdout
+    assert json.loads(masked.stdout)["database_url"]["value"]
+
+
+def test_a_terminal_that_knows_few_letters_gets_what_it_can_show(home: Path) -> None:
+    shown = pilothouse("config", "show", PYTHONIOENCODING="latin-1")
+    assert shown.returncode == 0, shown.stderr
+    assert "database_url" in shown.stdout
+
+
+def test_hidden_files_and_folders_are_no_part_of_a_blueprint(database: Database, tmp_path: Path) -> None:
+    folder = tmp_path / ".kept" / "blueprint"
+    for name in ("one.yaml", ".two.yaml", ".git/three.yaml"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("datasets:\n  bronze.one: {}\n", encoding="utf-8")
+    changes = pilothouse("blueprint", "diff", folder, "--json")
+    assert changes.returncode == 3, changes.stderr
+    assert [change["key"] for change in json.loads(changes.stdout)] == ["bronze.one"]
+
+
+def test_no_to_a_question_changes_nothing_and_is_told(database: Database, tmp_path: Path) -> None:
+    before, little = load_blueprint(database), tmp_path / "little.yaml"
+    little.write_text("datasets:\n  bronze.one: {}\n", encoding="utf-8")
+    refused = pilothouse("blueprint", "apply", little, "--prune", answer="n\n")
+    assert refused.returncode == 1
+    assert refused.stdout.endswith("Nothing was done.\n")
+    assert load_blueprint(database) == before
+
+
+def test_lineage_of_what_is_not_there_names_what_is(database: Database) -> None:
+    unknown = pilothouse("lineage", "silver.flight")
+    assert unknown.returncode == 2
+    assert "did you mean silver.flights?" in unknown.stderr
+
+
+def test_help_lists_every_exit_code() -> None:
+    shown = pilothouse("--help").stdout
+    assert all(code in shown for code in ("0 done", "1 failed", "2 wrong", "3 diff", "4 a service", "130 stopped"))
