@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.services import process, records
@@ -292,10 +293,19 @@ def play_demo(author: str, say: Callable[[str], None], months: int) -> list[Run]
 
 
 def forget_everything() -> None:
-    """Stop the services and remove what is in the home, but for settings and downloads."""
+    """Stop the services and remove definitions, runs, tables, models and the demo's own files; the rest stays."""
     from flows.demo import forget
 
     forget(settings())
+
+
+def demo_files() -> tuple[list[Path], list[Path]]:
+    """Files that the demo has landed, which `forget_everything` removes, and those of others, which it keeps."""
+    from flows.demo import landed, others
+    from metadata.definitions import load_blueprint
+
+    blueprint = load_blueprint(Database.of(settings()))
+    return landed(settings(), blueprint), others(settings(), blueprint)
 
 
 def _submit(database: Database, run: Run) -> None:

@@ -34,9 +34,11 @@ YEAR = 2013
 MONTHLY = ("flights", "weather")
 ONCE = ("planes", "airports", "airlines")
 OURS = (
-    "data", "drafts", "logs", "metadata*.db*", "mlflow.db*", "models", "prefect", "services", "spark",
+    "data/quarantine", "data/reading", "data/tables",
+    "logs", "metadata*.db*", "mlflow.db*", "models", "prefect", "services", "spark",
 )  # fmt: skip
-"""What Pilothouse writes into a home; whatever else lies there is somebody else's."""
+"""What Pilothouse makes again by itself in a home. Whatever else lies there is somebody's: files that landed in `data`,
+texts that were typed, settings; and what was downloaded stays."""
 
 Say = Callable[[str], None]
 
@@ -120,9 +122,32 @@ def land(source: Path, landing: Path, month: Month) -> None:
             _arrive(target, _of_month(_lines(source, name), month.number))
 
 
+def landed(settings: Settings, blueprint: Blueprint) -> list[Path]:
+    """Files that the demo itself has landed; none where it has never been, or lands nothing."""
+    if PIPELINE not in blueprint.pipelines:
+        return []
+    try:
+        folder = landing_folder(settings, blueprint)
+    except UsageError:
+        return []
+    named = [f"{name}.csv" for name in ONCE]
+    named += [f"{name}-{YEAR}-{number:02d}.csv" for name in MONTHLY for number in range(1, 13)]
+    return [folder / name for name in named if (folder / name).is_file()]
+
+
+def others(settings: Settings, blueprint: Blueprint) -> list[Path]:
+    """What lies in the home's `data` and is neither a table nor landed by the demo, and kept texts: all is spared."""
+    mine, data = set(landed(settings, blueprint)), settings.home / "data"
+    made = [settings.home / name for name in OURS]
+    found = [*data.rglob("*"), *(settings.home / "drafts").rglob("*")]
+    return [path for path in found if path.is_file() and path not in mine and not any(map(path.is_relative_to, made))]
+
+
 def forget(settings: Settings) -> None:
-    """Stop the services and remove what Pilothouse keeps in the home, but for settings and downloads."""
+    """Stop the services and remove `OURS` and what the demo has landed; `others`, settings and downloads stay."""
     client.down()
+    for path in landed(settings, load_blueprint(Database.of(settings))):
+        path.unlink()
     for name in OURS:
         for path in settings.home.glob(name):
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()

@@ -10,12 +10,12 @@ import click
 
 from console.author import author
 from console.cli.access import database
-from console.cli.output import number, print_table
+from console.cli.output import ask, number, print_table
 from flows import client
 from metadata.database import Database
 from metadata.definitions import load_blueprint
 from metadata.errors import UsageError
-from metadata.rows.pages import list_datasets, list_models
+from metadata.rows.pages import list_datasets, list_models, list_runs
 from metadata.settings import settings
 
 PLAYER = ["-m", "console", "demo", "--no-console"]
@@ -23,16 +23,17 @@ PLAYER = ["-m", "console", "demo", "--no-console"]
 
 @click.command()
 @click.option("--no-console", is_flag=True, help="Print progress and a summary instead of opening the console.")
-@click.option("--fresh", is_flag=True, help="Start over: remove what is in this home, after asking.")
+@click.option("--fresh", is_flag=True, help="Start over: remove what Pilothouse made in this home, after asking.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--months", default=12, show_default=True, type=click.IntRange(1, 12), help="How much of the year.")
-def demo(no_console: bool, fresh: bool, yes: bool, months: int) -> None:
+@click.pass_context
+def demo(context: click.Context, no_console: bool, fresh: bool, yes: bool, months: int) -> None:
     """Run a year of flights from New York, month by month, and watch it.
 
     Run again, it says what is there and goes on from it.
     """
     if fresh:
-        _start_over(yes)
+        _start_over(context, yes)
     if no_console or not sys.stdout.isatty():
         _play(months)
         return
@@ -76,7 +77,7 @@ def _summary(store: Database) -> None:
     click.echo("\nLook around with: pilothouse")
 
 
-def _start_over(yes: bool) -> None:
+def _start_over(context: click.Context, yes: bool) -> None:
     if settings().database_url is not None:
         raise UsageError(
             "PH584",
@@ -86,9 +87,17 @@ def _start_over(yes: bool) -> None:
         )
     store = database()
     found = load_blueprint(store)
-    store.close()
-    click.echo(f"This removes what is in {settings().home}:")
-    click.echo(f"  {len(list(found))} definitions, every run, every table, every model.")
+    landed, others = client.demo_files()
+    written = [row for row in list_datasets(store, "", limit=500).items if row.rows is not None]
+    click.echo(f"This removes from {settings().home}:")
+    click.echo(f"  {len(list(found))} definitions, with every revision of them")
+    click.echo(f"  {list_runs(store, '').total} runs, with their logs, figures and decisions")
+    click.echo(f"  {len(written)} tables, with {number(sum(row.rows or 0 for row in written))} rows")
+    click.echo(f"  {sum(row.versions for row in list_models(store, '', limit=500).items)} versions of models")
+    click.echo(f"  {len(landed)} files that the demo has landed")
+    click.echo("It keeps settings, downloads, and:")
+    click.echo(f"  {len(others)} files of yours: what lies in data, and texts that were not applied")
     if not yes:
-        click.confirm("Start over?", abort=True)
+        ask(context, "Start over?")
+    store.close()
     client.forget_everything()

@@ -13,12 +13,18 @@ from console.cli.output import JSON_OPTION, moment, plain, print_json, print_row
 from flows import client
 from metadata.bindings import instant
 from metadata.database import Database
+from metadata.errors import ServiceDownError
 from metadata.rows.logs import LogLine, read_lines
 from metadata.rows.outcomes import figures_of_run
 from metadata.rows.pages import list_runs
 from metadata.rows.runs import Run, find_run, get_run
 from metadata.rows.task_runs import TaskRun, tasks_of
 from metadata.states import State
+
+LOOK_SECONDS = 2.0
+"""How often it is looked what a queued run waits for."""
+ENDS = 3
+"""A service that has ended more often than this in a row is not waited for."""
 
 
 @click.group()
@@ -143,10 +149,7 @@ def again(context: click.Context, number: int, everything: bool, wait: bool, as_
 
 
 def _end(context: click.Context, store: Database, started: Run, wait: bool, as_json: bool) -> None:
-    latest = started
-    while wait and not latest.state.final:
-        time.sleep(0.3)
-        latest = get_run(store, started.id)
+    latest = _waited(store, started) if wait else started
     if as_json:
         print_json(latest)
     elif wait:
@@ -155,6 +158,38 @@ def _end(context: click.Context, store: Database, started: Run, wait: bool, as_j
         if latest.fault and not as_json:
             show_fault(latest.fault)
         context.exit(1)
+
+
+def _waited(store: Database, started: Run) -> Run:
+    """The run at its end. While it is queued, what it waits for is told on standard error.
+
+    Raises ServiceDownError PH310 when that is a service which does not come back by itself; the run stays queued.
+    """
+    latest, said, looked = started, "", 0.0
+    while not latest.state.final:
+        time.sleep(0.3)
+        latest = get_run(store, started.id)
+        if latest.state == State.QUEUED and time.monotonic() - looked > LOOK_SECONDS:
+            looked = time.monotonic()
+            words = _waits_for(latest)
+            if words and words != said:
+                click.echo(f"Run {latest.number} waits: {words}", err=True)
+            said = words
+    return latest
+
+
+def _waits_for(run: Run) -> str:
+    away = [one for one in client.status() if one.state in ("down", "starting")]
+    for one in away:
+        if one.state == "down" and (one.given or one.ends > ENDS):
+            again = f" ({one.ends} times in a row)" if one.ends else ""
+            raise ServiceDownError(
+                "PH310",
+                f"{one.name} at {one.url}" if one.url else one.name,
+                f"{plain(one.detail) or 'it does not answer'}{again}",
+                f"Mend it; run {run.number} stays queued and begins when it is there",
+            )
+    return "; ".join(f"{one.name} is {one.state} {plain(one.detail)}".strip() for one in away)
 
 
 def _lines(store: Database, number: int, task_key: str | None, follow: bool) -> Iterator[LogLine]:

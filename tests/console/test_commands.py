@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import update
 
+from flows import client
 from metadata.database import Database
 from metadata.definitions import definition, load_blueprint
 from metadata.documents import dump
@@ -131,3 +132,21 @@ def test_lineage_of_what_is_not_there_names_what_is(database: Database) -> None:
 def test_help_lists_every_exit_code() -> None:
     shown = pilothouse("--help").stdout
     assert all(code in shown for code in ("0 done", "1 failed", "2 wrong", "3 diff", "4 a service", "130 stopped"))
+
+
+def test_starting_over_names_what_goes_and_spares_what_is_not_the_demos(database: Database, home: Path) -> None:
+    gone = [home / "data" / "tables" / "some" / "part", home / "data" / "landing" / "flights-2013-01.csv"]
+    kept = [home / "data" / "landing" / "own.csv", home / "data" / "shop" / "a.csv", home / "drafts" / "edit.yaml"]
+    for file in (*gone, *kept):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("here", encoding="utf-8")
+    asked = pilothouse("demo", "--fresh", "--no-console", answer="n\n")
+    assert asked.returncode == 1
+    assert asked.stdout.endswith("Nothing was done.\n")
+    for words in ("18 definitions", "17 runs", "1 files that the demo has landed", "3 files of yours"):
+        assert words in asked.stdout
+    assert all(file.exists() for file in (*gone, *kept))
+    database.close()
+    client.forget_everything()
+    assert [file for file in (*gone, *kept) if file.exists()] == kept
+    assert not (home / "metadata.db").exists()
