@@ -313,4 +313,4 @@ def _submit(database: Database, run: Run) -> None:
 
     with contextlib.suppress(ServiceDownError):
         flow_run_id = create_flow_run(run.id, run.attempt, f"{run.pipeline_key} {run.number}")
-        attach_flow_run(database, run.id, flow_run_id)
+        attach_flow_run(database, run.id, run.attempt, flow_run_id)

@@ -35,9 +35,8 @@ async def run_pipeline(run_id: str | None = None, attempt: int | None = None, sc
         run = adopt_scheduled(database, flow_run_id, str(schedule), runtime.flow_run.scheduled_start_time)
     else:
         run = get_run(database, run_id)
-        if attempt not in (None, run.attempt):
+        if not attach_flow_run(database, run.id, attempt or run.attempt, flow_run_id):
             return State.CANCELLED.value
-        attach_flow_run(database, run.id, flow_run_id)
     if run.state.final or run.cancel_requested:
         return run.state.value
     set_run_state(database, run.id, State.RUNNING, attempt=run.attempt)

@@ -173,7 +173,7 @@ class Projector:
         if run.cancel_requested:
             set_run_state(self._database, run.id, State.CANCELLED, detail=run.state_detail, attempt=run.attempt)
         elif utc_now() - run.created_at > PATIENCE:
-            attach_flow_run(self._database, run.id, client.create_flow_run(run.id, run.attempt))
+            attach_flow_run(self._database, run.id, run.attempt, client.create_flow_run(run.id, run.attempt))
 
 
 def schedules_of(blueprint: Blueprint) -> list[ScheduleSpec]:

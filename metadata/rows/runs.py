@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, func, insert, or_, select, update
 
 from metadata import tables
 from metadata.database import Database, next_change
@@ -220,13 +220,18 @@ def new_attempt(database: Database, run_id: str, mode: str, author: str) -> Run:
     return _there(fresh, run_id)
 
 
-def attach_flow_run(database: Database, run_id: str, flow_run_id: str) -> None:
-    """Remember the flow run that executes this attempt."""
+def attach_flow_run(database: Database, run_id: str, attempt: int, flow_run_id: str) -> bool:
+    """Remember the flow run that executes an attempt. False when it is no longer the newest, or has another one."""
+    run = tables.run.c
     with database.write() as connection:
         change = next_change(connection)
-        connection.execute(
-            update(tables.run).where(tables.run.c.id == run_id).values(flow_run_id=flow_run_id, changed=change)
+        attached = connection.execute(
+            update(tables.run)
+            .where(run.id == run_id, run.attempt == attempt)
+            .where(or_(run.flow_run_id.is_(None), run.flow_run_id == flow_run_id))
+            .values(flow_run_id=flow_run_id, changed=change)
         )
+    return attached.rowcount == 1
 
 
 def set_run_state(

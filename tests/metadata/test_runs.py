@@ -107,6 +107,19 @@ def test_a_final_state_stays_and_a_late_word_about_an_earlier_attempt_is_ignored
     assert runs.get_run(database, run.id).state == State.QUEUED
 
 
+def test_a_late_flow_run_of_an_earlier_attempt_does_not_displace_that_of_the_newest(database: Database) -> None:
+    run = create(database)
+    runs.set_run_state(database, run.id, State.FAILED)
+    runs.new_attempt(database, run.id, "all", "me")
+    assert not runs.attach_flow_run(database, run.id, 1, "f-1")
+    assert runs.get_run(database, run.id).flow_run_id is None
+    assert runs.attach_flow_run(database, run.id, 2, "f-2")
+    assert not runs.attach_flow_run(database, run.id, 1, "f-1")
+    assert not runs.attach_flow_run(database, run.id, 2, "f-3")
+    assert runs.attach_flow_run(database, run.id, 2, "f-2")
+    assert runs.get_run(database, run.id).flow_run_id == "f-2"
+
+
 def test_cancelling_what_has_ended_is_refused(database: Database) -> None:
     run = create(database)
     runs.request_cancel(database, run.id, "me")
