@@ -48,6 +48,7 @@ class DecisionsScreen(SplitScreen):
         key("a", "release", "release", help="release what the decision holds; the next run reads it"),
         key("o", "run", "its run", help="the run in which it was decided"),
         key("L", "lineage", "lineage", help="lineage of the rule"),
+        key("e", "definition", "definition", shown=False, help="the rule in the blueprint"),
     ]
 
     def __init__(self, subject: str = "") -> None:
@@ -151,7 +152,7 @@ class DecisionsScreen(SplitScreen):
     def unavailable(self, name: str) -> str:
         """What needs a decision, or one that waits."""
         one = self._decision() if self.there else None
-        if name in ("release", "run", "lineage") and one is None:
+        if name in ("release", "run", "lineage", "definition") and one is None:
             return "there is no decision under the cursor"
         if name == "release" and one is not None and not one.waits:
             return f"released by {one.released_by}" if one.released_by else "this decision holds nothing"
@@ -190,6 +191,12 @@ class DecisionsScreen(SplitScreen):
         one = self._decision()
         if one is not None:
             self.go(Place("lineage", f"decision {one.rule_key}"))
+
+    def do_definition(self) -> None:
+        """`e`"""
+        one = self._decision()
+        if one is not None:
+            self.go(Place("blueprint", f"decision {one.rule_key}"))
 
     def copied(self) -> str:
         """The rule and number."""

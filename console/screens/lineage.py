@@ -10,7 +10,9 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.content import Content
 
+from console import narrow
 from console.jump import definition_place
+from console.narrow import Matches
 from console.places import Place
 from console.screens.base import BaseScreen, key
 from console.text import ago, glyph, joined, number, plain, styled
@@ -51,6 +53,7 @@ class _Around:
 class LineageScreen(BaseScreen):
     """What a thing comes from, and what comes of it."""
 
+    FILTERS = True
     BINDINGS: ClassVar[list[BindingType]] = [
         key("right,space", "open", "open", help="open a branch; enter does so too"),
         key("left", "close", "close", help="close a branch, or go to what it hangs on"),
@@ -63,6 +66,7 @@ class LineageScreen(BaseScreen):
         self._root: Node | None = None
         self._branches: dict[Path, tuple[Step, ...]] = {}
         self._open: set[Path] = set()
+        self._wanted = narrow.matcher("")
 
     def body(self) -> ComposeResult:
         """The tree, as a list."""
@@ -84,12 +88,13 @@ class LineageScreen(BaseScreen):
 
     def read(self) -> Callable[[Database], Any]:
         """The root, and every branch that is open."""
-        subject, wanted = self.subject, set(self._open)
+        subject, wanted, words = self.subject, set(self._open), self.filter
         fresh = self._root is None
-        return lambda database: _read(database, subject, wanted, fresh)
+        return lambda database: (narrow.matcher(words), _read(database, subject, wanted, fresh))
 
-    def show(self, data: _Around) -> None:
+    def show(self, read: tuple[Matches, _Around]) -> None:
         """The tree as it is now."""
+        self._wanted, data = read
         if data.subject != self.subject:
             return
         self._root, self._branches = data.root, data.branches
@@ -107,7 +112,13 @@ class LineageScreen(BaseScreen):
             self._rows.show_rows([], empty=empty)
             return
         root = Row("", _cells(self._root, "", joined((self._root.key, "strong"))), value=(self._root, ()))
-        self._rows.show_rows([root, *self._lines()])
+        self._rows.show_rows([root, *self._narrowed()])
+
+    def _narrowed(self) -> list[Row]:
+        """Lines that the filter wants, each with what it hangs on."""
+        lines = list(self._lines())
+        wanted = [row.key for row in narrow.rows(self._wanted, lines)]
+        return [row for row in lines if any(key == row.key or key.startswith(f"{row.key}/") for key in wanted)]
 
     def _lines(self) -> Iterator[Row]:
         for direction in ARROWS:
@@ -198,7 +209,11 @@ class LineageScreen(BaseScreen):
 
     def trail(self) -> Content | str:
         """Where one is."""
-        return joined(("Lineage", "quiet"), (f" ▸ {self._root.key}" if self._root else "", "strong"))
+        return joined(
+            ("Lineage", "quiet"),
+            (f" ▸ {self._root.key}" if self._root else "", "strong"),
+            (f" ▸ {self.filter}" if self.filter else "", "accent"),
+        )
 
     def caption(self) -> Content | str:
         """Which arrow is which."""

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.content import Content
 
-from console import overview_view
+from console import narrow, overview_view
 from console.chosen import Chosen
+from console.jump import definition_place
+from console.narrow import Matches
 from console.overview_view import Subject
 from console.places import Place
 from console.screens.base import key
 from console.screens.run_keys import RunKeys
+from console.text import joined
 from console.widgets.rows import Rows
 from metadata.values import utc_now
 
@@ -33,15 +38,18 @@ NOTHING = Subject(Chosen(), "", "")
 class OverviewScreen(RunKeys):
     """The first screen: one list of four sections, and one cursor through all of them."""
 
+    FILTERS = True
     BINDINGS: ClassVar[list[BindingType]] = [
         key("o", "log", "log", shown=False, help="the run under the cursor, and its log"),
         key("L", "lineage", "lineage", help="lineage of what is under the cursor"),
+        key("e", "definition", "definition", shown=False, help="its definition in the blueprint"),
     ]
 
     def __init__(self, subject: str = "") -> None:
         super().__init__(subject)
         self._overview: Overview | None = None
         self._kept: list[Kept] = []
+        self._wanted = narrow.matcher("")
         self._ticks = 0
 
     def body(self) -> ComposeResult:
@@ -54,12 +62,12 @@ class OverviewScreen(RunKeys):
 
     def read(self) -> Callable[[Database], Any]:
         """Everything at once."""
-        settings = self.session.settings
-        return lambda database: _read(database, settings)
+        settings, words = self.session.settings, self.filter
+        return lambda database: (narrow.matcher(words), *_read(database, settings))
 
-    def show(self, data: tuple[Overview, list[Kept]]) -> None:
+    def show(self, data: tuple[Matches, Overview, list[Kept]]) -> None:
         """Four sections."""
-        self._overview, self._kept = data
+        self._wanted, self._overview, self._kept = data
         self._draw()
 
     def tick(self) -> None:
@@ -77,9 +85,11 @@ class OverviewScreen(RunKeys):
     def _draw(self) -> None:
         if self._overview is not None and self.there:
             missing = self.session.standing.missing()
-            self.query_one(Rows).show_sections(
-                overview_view.sections(self._overview, utc_now(), self.size.width, missing, self._kept)
-            )
+            sections = overview_view.sections(self._overview, utc_now(), self.size.width, missing, self._kept)
+            if self.filter:
+                none = f"Nothing matches {self.filter!r}. esc takes the filter back."
+                sections = [replace(one, rows=narrow.rows(self._wanted, one.rows), empty=none) for one in sections]
+            self.query_one(Rows).show_sections(sections)
 
     def on_rows_opened(self, message: Rows.Opened) -> None:
         """Enter on a service that is away tells all of it."""
@@ -102,8 +112,8 @@ class OverviewScreen(RunKeys):
         """Logs belong to runs; lineage to what has a name in the blueprint."""
         if name == "log" and not self.chosen().number:
             return "there is no run under the cursor"
-        if name == "lineage" and not self._subject().lineage:
-            return "there is nothing with a lineage under the cursor"
+        if name in ("lineage", "definition") and not self._subject().lineage:
+            return "there is nothing of the blueprint under the cursor"
         return super().unavailable(name)
 
     def copied(self) -> str:
@@ -117,6 +127,19 @@ class OverviewScreen(RunKeys):
     def do_lineage(self) -> None:
         """`L`"""
         self.go(Place("lineage", self._subject().lineage))
+
+    def do_definition(self) -> None:
+        """`e`"""
+        kind, _, name = self._subject().lineage.partition(" ")
+        self.go(definition_place(kind, name))
+
+    def trail(self) -> Content | str:
+        """What is filtered."""
+        return joined(("Overview", "strong"), (f" ▸ {self.filter}", "accent")) if self.filter else ""
+
+    def candidates(self) -> Sequence[str]:
+        """Names that complete a filter."""
+        return [name for _, name, _ in self.session.things]
 
 
 def _read(database: Database, settings: Settings) -> tuple[Overview, list[Kept]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from textual import events
@@ -12,13 +12,14 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from console import run_view
+from console import narrow, run_view
 from console.chosen import Chosen, Hold
+from console.narrow import Matches
 from console.places import Place
 from console.run_view import PANES
 from console.screens.base import key
 from console.screens.run_keys import RunKeys
-from console.text import as_of, joined, seconds, state_content
+from console.text import as_of, joined, seconds, state_content, styled
 from console.widgets.lines import Lines
 from console.widgets.notice import Notice
 from console.widgets.rows import Column, Rows
@@ -31,6 +32,9 @@ from metadata.values import utc_now
 WIDE = 120
 """Cells from which both halves are shown side by side."""
 
+NO_LOG = ("", 0, "")
+"""What stands for the log in the pane while there is none: of which task and run, and its filter."""
+
 COLUMNS = (
     Column("TASK", 20),
     Column("STATE", 16, prose=True),
@@ -41,8 +45,12 @@ COLUMNS = (
 
 
 class RunScreen(RunKeys):
-    """A run. The right half speaks of the task under the cursor; on the first row, of the whole run."""
+    """A run. The right half speaks of the task under the cursor; on the first row, of the whole run.
 
+    `/` filters the half that it is pressed in: tasks, or lines of the log.
+    """
+
+    FILTERS = True
     CSS_PATH = "run.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         key("o", "log", "log", help="the log, following its end"),
@@ -57,7 +65,9 @@ class RunScreen(RunKeys):
         super().__init__(subject)
         self._detail: RunDetail | None = None
         self._log: list[LogLine] = []
-        self._log_of: tuple[str, int] = ("", 0)
+        self._log_of: tuple[str, int, str] = NO_LOG
+        self._words, self._wanted = "", narrow.matcher("")
+        self._filters_log = False
         self._pane = 0
         self._aimed = False
 
@@ -84,18 +94,18 @@ class RunScreen(RunKeys):
     def turn_to(self, subject: str) -> None:
         """Another run."""
         if subject != self.subject:
-            self._detail, self._log, self._log_of, self._aimed = None, [], ("", 0), False
+            self._detail, self._log, self._log_of, self._aimed = None, [], NO_LOG, False
             self.query_one("#pane", Lines).show([])
         super().turn_to(subject)
 
     def read(self) -> Callable[[Database], Any]:
         """The run, and log lines since the last that is here."""
-        number, after = int(self.subject or 0), self._log[-1].id if self._log else -1
-        return lambda database: _read(database, number, after)
+        number, after, words = int(self.subject or 0), self._log[-1].id if self._log else -1, self.filter
+        return lambda database: (words, narrow.matcher(words), *_read(database, number, after))
 
-    def show(self, data: tuple[RunDetail, list[LogLine]]) -> None:
+    def show(self, data: tuple[str, Matches, RunDetail, list[LogLine]]) -> None:
         """Tasks, and the pane that is chosen."""
-        detail, lines = data
+        self._words, self._wanted, detail, lines = data
         if str(detail.run.number) != self.subject:
             return
         known = {line.id for line in self._log[-200:]}
@@ -134,7 +144,8 @@ class RunScreen(RunKeys):
             return
         rows = self.query_one("#tasks", Rows)
         room = max(8, rows.size.width - sum(column.width for column in COLUMNS) - 2 * len(COLUMNS))
-        rows.show_rows(run_view.task_rows(self._detail, utc_now(), room))
+        whole, *tasks = run_view.task_rows(self._detail, utc_now(), room)
+        rows.show_rows([whole, *(tasks if self._filters_log else narrow.rows(self._wanted, tasks))])
         self._draw_reason()
 
     def _draw_reason(self) -> None:
@@ -152,15 +163,19 @@ class RunScreen(RunKeys):
         self.query_one("#panes", Static).update(run_view.pane_titles(self._pane, task))
         pane = self.query_one("#pane", Lines)
         if name != "Log":
-            self._log_of = ("", 0)
+            self._log_of = NO_LOG
             pane.show(run_view.pane(name, self._detail, task))
             return
-        of = (task or "*", self._detail.run.number)
+        words = self._words if self._filters_log else ""
+        of = (task or "*", self._detail.run.number, words)
         chosen = self._log if of != self._log_of else fresh or []
         lines = [run_view.log_line(line, not task) for line in chosen if not task or line.task_key == task]
+        if words:
+            lines = [line for line in lines if self._wanted("", line.plain)]
         if of != self._log_of:
             self._log_of = of
-            pane.show(lines or [run_view.no_log(self._detail, task)])
+            none = styled(f"No line matches {words!r}. esc takes the filter back.", "quiet")
+            pane.show(lines or [none if words else run_view.no_log(self._detail, task)])
             pane.call_after_refresh(pane.scroll_end, animate=False)
         else:
             pane.add(lines)
@@ -188,6 +203,7 @@ class RunScreen(RunKeys):
         usual = f" of usual {seconds(self._detail.usual)}" if self._detail.usual else ""
         return joined(
             ("Runs ▸ ", "quiet"), (run.pipeline_key, "strong"), (" ▸ ", "quiet"), (f"#{run.number}", "strong"),
+            (f" ▸ {self.filter}" if self.filter else "", "accent"),
             f"  {as_of(run.as_of)}  ", state_content(run.state), f" {seconds(took)}", (usual, "quiet"),
         )  # fmt: skip
 
@@ -213,6 +229,19 @@ class RunScreen(RunKeys):
     def copied(self) -> str:
         """The key of the task, or the run as people type it."""
         return self._task_key() or f"run {self.subject}"
+
+    def do_filter(self) -> None:
+        """`/`, of the tasks or of the log."""
+        log = self.has_class("right")
+        if log != self._filters_log:
+            self.set_filter("")
+            self._filters_log = log
+        super().do_filter()
+
+    def candidates(self) -> Sequence[str]:
+        """Tasks, or levels of the log."""
+        tasks = self._detail.tasks if self._detail else ()
+        return ["error", "warning"] if self._filters_log else [task.task_key for task in tasks]
 
     def do_log(self) -> None:
         """`o`"""
@@ -244,7 +273,7 @@ class RunScreen(RunKeys):
 
     def do_back(self) -> None:
         """Esc goes from the right half to the tasks, then out."""
-        if self.has_class("right"):
+        if self.has_class("right") and not self.filter:
             self._turn_half(False)
         else:
             super().do_back()

@@ -38,7 +38,11 @@ class RunsScreen(RunKeys):
     """The list of runs."""
 
     FILTERS = True
-    BINDINGS: ClassVar[list[BindingType]] = [key("o", "log", "log", help="the run and its log")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        key("o", "log", "log", help="the run and its log"),
+        key("L", "lineage", "lineage", help="lineage of the pipeline"),
+        key("e", "definition", "definition", shown=False, help="the pipeline in the blueprint"),
+    ]
 
     def __init__(self, subject: str = "") -> None:
         super().__init__(subject)
@@ -99,8 +103,8 @@ class RunsScreen(RunKeys):
         return f"run {one.number}" if one.number else ""
 
     def unavailable(self, name: str) -> str:
-        """A log needs a run."""
-        if name == "log" and not self.chosen().number:
+        """What needs a run."""
+        if name in ("log", "lineage", "definition") and not self.chosen().number:
             return "there is no run under the cursor"
         return super().unavailable(name)
 
@@ -111,6 +115,14 @@ class RunsScreen(RunKeys):
     def do_log(self) -> None:
         """`o`"""
         self.go(Place("run", str(self.chosen().number)))
+
+    def do_lineage(self) -> None:
+        """`L`"""
+        self.go(Place("lineage", f"pipeline {self.chosen().pipeline}"))
+
+    def do_definition(self) -> None:
+        """`e`"""
+        self.go(Place("blueprint", f"pipeline {self.chosen().pipeline}"))
 
     def candidates(self) -> Sequence[str]:
         """Words of the filter."""

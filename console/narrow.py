@@ -1,0 +1,46 @@
+"""Filters over what a screen has read already: the words of the one language of filters, without its fields. Pure."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable, Iterable
+
+from console.widgets.rows import Row
+from metadata.errors import UsageError
+from metadata.rows.filters import Term, parse
+
+Matches = Callable[[str, str], bool]
+"""Whether something of that key and that text is wanted."""
+
+
+def matcher(words: str) -> Matches:
+    """What a filter wants. Raises UsageError PH306 for a word with a field."""
+    terms = parse(words)
+    for term in terms:
+        if term.kind == "field":
+            cause = "here a filter takes words and /globs of names"
+            raise UsageError(
+                "PH306", f"filter {term.field}:{term.values[0]}", cause, "write the value without its field"
+            )
+    return lambda key, text: all(_holds(term, key, text) != term.negated for term in terms)
+
+
+def rows(wanted: Matches, given: Iterable[Row]) -> list[Row]:
+    """Those rows that are wanted, by what they show."""
+    return [row for row in given if wanted(row.key, text_of(row))]
+
+
+def text_of(row: Row) -> str:
+    """What a row shows, in plain text."""
+    return " ".join(cell if isinstance(cell, str) else cell.plain for cell in row.cells)
+
+
+def _holds(term: Term, key: str, text: str) -> bool:
+    where = key if term.kind == "key" else text
+    patterns = term.values if term.kind == "key" else tuple(f"*{value}*" for value in term.values)
+    return any(fnmatch.fnmatchcase(where.lower(), _literal(pattern.lower())) for pattern in patterns)
+
+
+def _literal(pattern: str) -> str:
+    """Brackets are no sets: the language has `*` and `?` only."""
+    return pattern.replace("[", "[[]")

@@ -1,0 +1,160 @@
+"""Keys that work on the thing under the cursor wherever that makes sense, and the mouse, which nothing needs."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+
+import pytest
+
+from console.app import PilothouseApp
+from console.narrow import matcher
+from console.places import Place
+from console.widgets.rows import Rows
+from metadata.database import Database
+from metadata.errors import UsageError
+from tests.console.looking import screen_name, seen, until, until_seen
+
+MakeApp = Callable[[], PilothouseApp]
+RUN = Place("run", "13")
+
+
+async def opened(app: PilothouseApp, pilot: object, place: Place) -> None:
+    """A place is open and its rows are there."""
+    app.go(place)
+    await until(pilot, lambda: screen_name(app) == place.screen and bool(app.screen.query(Rows).first().rows))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("place", "keys", "leads_to", "words"),
+    [
+        (Place("runs", "state:failed"), "L", "lineage", "Lineage ▸ "),
+        (RUN, "L", "lineage", "Lineage ▸ "),
+        (Place("decisions"), "L", "lineage", "Lineage ▸ hold_when_broken"),
+        (Place("overview"), "L", "lineage", "Lineage ▸ "),
+        (Place("runs", "state:failed"), "e", "blueprint", "Blueprint ▸ pipelines"),
+        (RUN, "e", "blueprint", "Blueprint ▸ datasets"),
+        (Place("decisions"), "e", "blueprint", "Blueprint ▸ decisions"),
+        (Place("overview"), "e", "blueprint", "Blueprint ▸ pipelines"),
+        (Place("runs", "state:failed"), "o", "run", "Runs ▸ flights ▸ #13"),
+        (Place("overview"), "jo", "run", "Runs ▸ flights ▸ #13"),
+    ],
+)
+async def test_a_key_leads_from_what_is_under_the_cursor(
+    database: Database, make_app: MakeApp, place: Place, keys: str, leads_to: str, words: str
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(app, pilot, place)
+        await pilot.pause(0.3)
+        await pilot.press(*keys)
+        await until_seen(pilot, words)
+        assert screen_name(app) == leads_to
+
+
+@pytest.mark.parametrize(
+    ("place", "copied"),
+    [
+        (Place("runs", "state:failed"), "run 13"),
+        (RUN, "clean"),
+        (Place("overview"), "run 16"),
+        (Place("decisions"), "hold_when_broken #6"),
+        (Place("blueprint", "dataset silver.flights"), "silver.flights"),
+        (Place("lineage", "dataset silver.flights"), "silver.flights"),
+    ],
+)
+async def test_y_copies_the_name_under_the_cursor_to_the_clipboard_of_the_terminal(
+    database: Database, make_app: MakeApp, place: Place, copied: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(app, pilot, place)
+        await pilot.pause(0.3)
+        assert app._driver is not None
+        monkeypatch.setattr(app._driver, "write", written.append)
+        await pilot.press("y")
+        await until_seen(pilot, f"copied {copied}")
+    assert f"\x1b]52;c;{base64.b64encode(copied.encode()).decode()}\x07" in "".join(written)
+
+
+async def test_a_click_chooses_a_second_opens_and_tabs_and_keys_are_buttons(
+    database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until_seen(pilot, "ATTENTION 4")
+        line = seen(app).splitlines()[1]
+        await pilot.click(offset=(line.index("Runs"), 1))
+        await until_seen(pilot, "1–17 of 17")
+        at = next(number for number, each in enumerate(seen(app).splitlines()) if "#13" in each)
+        await pilot.click(offset=(20, at))
+        row = app.screen.query_one(Rows).row
+        assert row is not None and row.place == RUN
+        keys = seen(app).splitlines()[-1]
+        await pilot.click(offset=(keys.index("r run again"), 29))
+        await until_seen(pilot, "run 13 of flights", "failed only")
+        await pilot.press("escape")
+        await pilot.click(offset=(20, at))
+        await until_seen(pilot, "Runs ▸ flights ▸ #13")
+
+
+@pytest.mark.parametrize(
+    ("place", "typed", "there", "gone"),
+    [
+        (Place("overview"), "weather", "bronze.weather", "hold_when_broken"),
+        (Place("run", "14"), "predict", "predict", "summarise"),
+        (Place("lineage", "dataset silver.flights"), "drift", "silver.flights", "gold.delay_by_hour"),
+        (Place("lineage", "dataset silver.flights"), "delay_by", "gold.delay_by_hour", "bronze.weather"),
+    ],
+)
+async def test_a_filter_narrows_what_is_shown_and_esc_takes_it_back(
+    database: Database, make_app: MakeApp, place: Place, typed: str, there: str, gone: str
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(app, pilot, place)
+        await until_seen(pilot, there, gone)
+        await pilot.press("slash", *typed, "enter")
+        await until(pilot, lambda: gone not in seen(app))
+        await until_seen(pilot, there, f"▸ {typed}")
+        await pilot.press("escape")
+        await until_seen(pilot, there, gone)
+
+
+async def test_the_log_is_filtered_where_the_cursor_is_in_it(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(140, 40)) as pilot:
+        await opened(app, pilot, RUN)
+        await until_seen(pilot, "clean begins")
+        await pilot.press("g", "o", "slash", *"error", "enter")
+        await until(pilot, lambda: "clean begins" not in seen(app))
+        await until_seen(pilot, "4.1 % of the", "ingest_weather", "▸ error")
+        await pilot.press("escape")
+        await until_seen(pilot, "clean begins")
+
+
+async def test_a_field_where_there_are_none_is_refused(database: Database, make_app: MakeApp) -> None:
+    with pytest.raises(UsageError, match="words and /globs"):
+        matcher("state:failed")
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until_seen(pilot, "ATTENTION 4")
+        await pilot.press("slash", *"state:failed", "enter")
+        await until_seen(pilot, "PH306", "ATTENTION 4")
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        ("", True),
+        ("FLIGHTS", True),
+        ("fli*ts 4.1", True),
+        ("!flights", False),
+        ("/run*", True),
+        ("/x", False),
+        ("[a]", False),
+    ],
+)
+def test_words_of_a_filter(words: str, wanted: bool) -> None:
+    assert matcher(words)("run 13", "flights #13 4.1 %") is wanted
