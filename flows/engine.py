@@ -52,8 +52,13 @@ __all__ = [
 ]
 
 PYTHON_PROPERTY = "spark.pilothouse.python"
-OF_OTHERS = {"spark.sql.session.timeZone": "UTC", "spark.sql.ansi.enabled": "true"}
-"""What a session on a server that we did not configure is set to: without it, hours shift and sums wrap in silence."""
+SEMANTICS = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.legacy.parquet.nanosAsLong": "true",
+}
+"""What every session is set to, ours and one on a server of others: without it, hours shift, sums wrap in silence, and
+the instants that pandas writes cannot be read."""
 # Loggers by which PySpark prints every failed query, with a stack trace as JSON, to standard error.
 QUERY_LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 PROBE_SECONDS = 3.0
@@ -111,7 +116,7 @@ def _attached(remote: str, session_id: str | None) -> SparkSession:
             session_id = str(uuid.uuid5(uuid.UUID(session_id), "next"))
             continue
         if not server_python:
-            for name, value in OF_OTHERS.items():
+            for name, value in SEMANTICS.items():
                 spark.conf.set(name, value)
         elif server_python != python_version():
             raise ServiceDownError(

@@ -1,8 +1,8 @@
 """Files of a connection: which are there, which are new, and how they become rows.
 
-A file is known by its path, size, time of change and, up to 64 MB, its SHA-256. A file that changed after it was read
-is read again, as new content; one that was only touched is not. Everything is read by the names in each file's own
-header, never by position, and every fault names its file.
+A file is known by its path, size, time of change and SHA-256. A file that changed after it was read is read again, as
+new content; one that was only touched is not. Everything is read by the names in each file's own header, never by
+position, and every fault names its file.
 """
 
 from __future__ import annotations
@@ -29,7 +29,10 @@ from metadata.settings import Settings
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-CHECKSUM_BYTES = 64 * 2**20
+COPY_BYTES = 64 * 2**20
+"""Files up to this size are copied before they are read."""
+UNFINISHED = ("_", ".")
+"""How names begin that Spark does not read, and by which many programs write what is not complete yet."""
 HEADER_BYTES = 2**20
 _PATTERN_SIGNS = frozenset("*?[]{}\\")
 _NAME_BREAKS = str.maketrans(dict.fromkeys(" ,;{}()\n\t=\r", "_"))
@@ -48,7 +51,7 @@ class Folder:
     thing: str
 
     def matching(self, pattern: str) -> list[Path]:
-        """Files that match a pattern, by path.
+        """Files that match a pattern, by path; without those whose names say that they are not complete (`UNFINISHED`).
 
         Raises PH231 for a path or link that leads out of the folder, PH237 for a name that would stand for others.
         """
@@ -58,7 +61,8 @@ class Folder:
             )
         if not self._inside(self.root, self.data):
             raise self._fault("PH231", f"{self.root} leads out of the data root", "move the files below the data root")
-        found = sorted(path for path in self.root.glob(pattern) if path.is_file())
+        named = (path for path in self.root.glob(pattern) if not path.name.startswith(UNFINISHED))
+        found = sorted(path for path in named if path.is_file())
         for path in found:
             if not self._inside(path, self.root):
                 raise self._fault("PH231", f"{path.name} is a link that leads out of the folder", "copy the file there")
@@ -70,9 +74,12 @@ class Folder:
     def nothing_matches(self, pattern: str) -> PilothouseError:
         """PH232, with the nearest names that are there."""
         there = sorted(str(path.relative_to(self.root)) for path in self.root.rglob("*") if path.is_file())[:2000]
+        unfinished = next((path.name for path in self.root.glob(pattern) if path.name.startswith(UNFINISHED)), None)
         near = difflib.get_close_matches(pattern, there, 3, cutoff=0.4) or there[:3]
         if not self.root.is_dir():
             cause = f"the folder {self.root} is not there"
+        elif unfinished:
+            cause = f"{unfinished} is not read: a name that begins with _ or . stands for a file that is not complete"
         elif near:
             cause = f"no file matches {pattern!r}; there are {', '.join(near)}"
         else:
@@ -88,22 +95,23 @@ class Folder:
         fresh = FileIdentity(
             path=path.relative_to(self.root).as_posix(), size=status.st_size, modified=str(status.st_mtime_ns)
         )
-        if (known is None or not known.same_content(fresh)) and status.st_size <= CHECKSUM_BYTES:
+        if known is None or not known.same_content(fresh):
             fresh = fresh.model_copy(update={"checksum": self._digest(path)})
         return known if known is not None and known.same_content(fresh) else fresh
 
     def set_aside(self, file: FileIdentity, aside: Path) -> Path:
         """The file of an intent, in the folder `aside`, where it stays the same however long it takes to read it.
 
-        A file with a checksum is copied. A larger one is linked, which keeps what it is if another is renamed into its
-        place, but not if it is written over; where links cannot be made it is read where it is. Raises
+        A file of up to `COPY_BYTES` is copied. A larger one is linked, which keeps what it is if another is renamed
+        into its place, but not if it is written over; where links cannot be made it is read where it is. Raises
         SourceChangedError PH233 when it is not the same any more.
         """
         source, path = self.root / file.path, aside / file.path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
         try:
-            if file.checksum:
+            copied = file.size <= COPY_BYTES
+            if copied:
                 shutil.copy2(source, path)
             else:
                 path = _linked(source, path)
@@ -112,7 +120,7 @@ class Folder:
             raise SourceChangedError(
                 "PH233", self.thing, f"{file.path} vanished before it was read", "land it again, then run it again (r)"
             ) from None
-        unchanged = self._digest(path) == file.checksum if file.checksum else str(status.st_mtime_ns) == file.modified
+        unchanged = self._digest(path) == file.checksum if copied else str(status.st_mtime_ns) == file.modified
         if status.st_size == file.size and unchanged:
             return path
         raise SourceChangedError(
@@ -297,8 +305,6 @@ def _csv_group(
 
 def _parquet_group(spark: SparkSession, paths: list[Path], thing: str, nanoseconds: frozenset[str]) -> DataFrame:
     """Files of one schema. Instants in `nanoseconds` (as pandas writes them) are cut to the microseconds of Spark."""
-    if nanoseconds:
-        spark.conf.set("spark.sql.legacy.parquet.nanosAsLong", "true")
     raw = spark.read.parquet(*(str(path) for path in paths))
     names = table_names(raw.columns, thing, paths[0].name)
     renamed = [

@@ -241,7 +241,7 @@ def _configuration(settings: Settings, port: int, ivy_folder: Path, java_options
         "spark.sql.adaptive.enabled": "false",
         "spark.sql.codegen.cache.maxEntries": "2000",
         "spark.sql.window.segmentTree.enabled": "true",
-        "spark.sql.session.timeZone": "UTC",
+        **engine.SEMANTICS,
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         "spark.task.reaper.enabled": "true",
         "spark.task.reaper.threadDump": "false",

@@ -20,10 +20,7 @@ class Frozen(BaseModel):
 
 
 class FileIdentity(Frozen):
-    """One file as it was seen: path below the connection's folder, size in bytes, time of change in ns, SHA-256.
-
-    The checksum is empty where it would cost too much (large files).
-    """
+    """One file as it was seen: path below the connection's folder, size in bytes, time of change in ns, SHA-256."""
 
     path: str
     size: int

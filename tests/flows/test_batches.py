@@ -314,7 +314,7 @@ def test_a_file_that_changes_while_it_is_read_is_read_as_it_was_and_then_as_it_i
     replace: Callable[[Path, str], None],
     copied: int,
 ) -> None:
-    monkeypatch.setattr(sources, "CHECKSUM_BYTES", copied)
+    monkeypatch.setattr(sources, "COPY_BYTES", copied)
     house = Warehouse(tmp_path, spark)
     define(house)
     land_first(house)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from flows import sources
 from metadata.errors import PilothouseError
 from tests.flows.warehouse import Warehouse
 
@@ -169,6 +170,29 @@ def test_nothing_there(house: Warehouse) -> None:
     house.land("orders-2.csv", "a,b\n")
     assert house.run().rows_out == 0
     assert "nothing new" in str(house.run().skipped)
+
+
+def test_a_file_that_is_not_complete_is_left_alone_until_it_has_its_name(house: Warehouse) -> None:
+    """Spark reads no file whose name begins with _ or . and says nothing of it: it must not count as read."""
+    ingest(house)
+    house.land("_a.csv", "id\n1\n")
+    with pytest.raises(PilothouseError, match="PH232 .*_a.csv is not read"):
+        house.run()
+    house.land("b.csv", "id\n2\n")
+    path = house.land(".c.csv", "id\n3\n")
+    assert house.run().rows_out == 1
+    path.rename(path.with_name("c.csv"))
+    assert house.run().rows_out == 1
+    assert house.rows("bronze.x") == [(2,), (3,)]
+
+
+def test_a_large_file_that_is_only_touched_is_not_read_again(house: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "COPY_BYTES", 4)
+    ingest(house)
+    path = house.land("a.csv", "id\n1\n2\n")
+    assert house.run().rows_out == 2
+    os.utime(path, ns=(1, 1))
+    assert house.run().skipped
 
 
 def test_a_file_that_changed_is_read_again(house: Warehouse) -> None:
