@@ -13,6 +13,7 @@ from flows.services import records
 from flows.services.prefect_api import PrefectApi
 from flows.services.prefect_errors import explained
 from metadata.database import Database, installation
+from metadata.errors import PilothouseError, ServiceDownError
 from metadata.settings import Settings
 
 POOL, POOL_TYPE = "pilothouse", "pilothouse-fork"
@@ -79,15 +80,27 @@ def prepare(api: PrefectApi, ours: Names = OWN) -> None:
 def sync_schedules(api: PrefectApi, specs: Sequence[ScheduleSpec], ours: Names = OWN) -> None:
     """Make the schedules' deployments follow the blueprint: create, change and delete; a repeat does nothing.
 
-    Runs that wait for a deployment that is changed or deleted go with it; runs that have started go on.
+    Runs that wait for a deployment that is changed or deleted go with it; runs that have started go on. A schedule that
+    the server refuses keeps no other waiting: the first refusal is raised at the end, by the schedule's name.
     """
+    refused: list[PilothouseError] = []
     wanted = {ours.schedule + spec.uid: spec for spec in specs}
     present = {name: item for name, item in _deployments(api).items() if name.startswith(ours.schedule)}
     for name in present.keys() - wanted.keys():
         api.delete(f"/deployments/{present[name]['id']}")
     for name, spec in wanted.items():
         if name not in present or present[name]["version"] != spec.version:
-            _put(api, ours, _schedule_body(name, spec))
+            try:
+                _put(api, ours, _schedule_body(name, spec))
+            except ServiceDownError:
+                raise
+            except PilothouseError as error:
+                said = error.fault
+                refused.append(
+                    PilothouseError(said.code, f"schedule {spec.key}", said.cause, said.remedy, detail=said.detail)
+                )
+    if refused:
+        raise refused[0]
 
 
 def _schedule_body(name: str, spec: ScheduleSpec) -> dict[str, Any]:

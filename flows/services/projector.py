@@ -70,9 +70,9 @@ class Projector:
         """
         self._note_absence()
         busy = self._settle_all()
-        self._follow_schedules()
         self._adopt_dead()
         self._forget_old_lines()
+        self._follow_schedules()
         return busy
 
     def _note_absence(self) -> None:

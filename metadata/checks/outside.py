@@ -148,6 +148,7 @@ def _time_zone(view: View, where: tuple[str, str], name: str) -> Iterator[Findin
 
 
 def _cron_problem(text: str) -> str | None:
+    """Why nothing can run by it; what cronsim reads and Prefect's croniter refuses is a problem too."""
     from cronsim import CronSim, CronSimError
 
     if len(text.split()) != 5:
@@ -158,4 +159,9 @@ def _cron_problem(text: str) -> str | None:
         return f"is no cron: {str(error)[:1].lower()}{str(error)[1:]}"
     except StopIteration:
         return "never comes"
+    _, _, days, _, weekdays = text.upper().split()
+    if "LW" in days or "L" in weekdays:
+        return "has the last working day (LW) or weekday (5L) of a month, which the orchestrator does not know"
+    if len({"#" in each for each in weekdays.split(",")}) > 1:
+        return "mixes weekdays of every week with those of a month (1,5#2), which the orchestrator does not know"
     return None

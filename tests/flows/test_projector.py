@@ -18,7 +18,8 @@ from flows.services.projector import Projector
 from flows.services.settling import Verdict
 from metadata import migrations, tables
 from metadata.database import Database
-from metadata.definitions import load_blueprint
+from metadata.definitions import definition, load_blueprint
+from metadata.errors import PilothouseError
 from metadata.kinds import Blueprint
 from metadata.plan import Plan
 from metadata.revisions import apply
@@ -219,6 +220,31 @@ def test_schedules_follow_what_is_applied(projector: Projector, database: Databa
     apply(database, Blueprint.model_validate(document), author="ada", settings=settings(), prune=True)
     projector.round()
     assert crons() == []
+
+
+def test_a_schedule_that_prefect_refuses_keeps_nothing_else_waiting(
+    projector: Projector, database: Database, api: PrefectApi
+) -> None:
+    schedules = {key: {"pipeline": "orders", "cron": f"0 {hour} * * *"} for hour, key in enumerate(("bad", "good"))}
+    document = {
+        "datasets": {"gold.x": {"storage": {"mode": "overwrite"}}},
+        "pipelines": {"orders": {"tasks": {"a": {"kind": "transform", "to": "gold.x", "sql": "SELECT 1 AS a"}}}},
+        "schedules": schedules,
+    }
+    apply(database, Blueprint.model_validate(document), author="ada", settings=settings())
+    table = definition.metadata.tables["schedule"]
+    with database.write() as connection:  # as an earlier version took it
+        connection.execute(update(table).where(table.c.cron == "0 0 * * *").values(cron="0 6 LW * *"))
+    ancient = datetime.now(UTC) - timedelta(days=settings().log_retention_days + 1)
+    write_lines(database, [LogLine("r-ancient", 1, "a", ancient, "INFO", "long ago")], cap=10)
+    with pytest.raises(PilothouseError, match="schedule bad"):
+        projector.round()
+    assert read_lines(database, "r-ancient") == []
+    found = api.post("/deployments/filter", {"deployments": {"name": {"like_": PREFIX}}})
+    assert [item["description"] for item in found] == ["good"]
+    document["schedules"] = {}
+    apply(database, Blueprint.model_validate(document), author="ada", settings=settings(), prune=True)
+    projector.round()
 
 
 def test_a_scheduled_run_that_died_before_it_began_gets_a_row_and_a_reason(
