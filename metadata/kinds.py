@@ -239,7 +239,7 @@ class Actions(Part):
 
     retrain: ModelKey | None = Field(None, description="Model: train a challenger, compare, promote or refuse.")
     promote: ModelKey | None = Field(None, description="Model whose challenger becomes champion.")
-    hold: str | None = Field(None, description="Task whose input batches of this run wait until released.")
+    hold: str | None = Field(None, description="Task that waits: what it has not read is held until released.")
     alert: Literal["info", "warning", "critical"] | None = Field(None, description="Raises attention.")
 
     @model_validator(mode="after")

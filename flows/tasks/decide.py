@@ -12,8 +12,10 @@ from metadata.cel import evaluate
 from metadata.errors import PilothouseError
 from metadata.kinds import DecisionRule, Monitor
 from metadata.rows.decisions import Ruling, record
+from metadata.rows.holding import Reader
 from metadata.rows.outcomes import Measured, figures_of_run
 from metadata.states import DecisionState
+from metadata.tasks import Read
 from metadata.tasks.decide import Decide
 from metadata.values import period
 
@@ -109,15 +111,15 @@ def _rule_on(context: TaskContext, key: str, rule: DecisionRule) -> Ruling:
         expression=rule.when,
         inputs=verdict.inputs,
         actions=rule.then.model_dump(exclude_none=True),
-        hold=_held_datasets(context, key, rule) if state == DecisionState.FIRED else (),
+        hold=_held(context, key, rule) if state == DecisionState.FIRED else None,
         cooldown=period(rule.cooldown) if rule.cooldown else None,
     )
 
 
-def _held_datasets(context: TaskContext, key: str, rule: DecisionRule) -> tuple[str, ...]:
-    """Uids of the datasets that the task which is to wait reads. Raises PilothouseError PH710."""
+def _held(context: TaskContext, key: str, rule: DecisionRule) -> Reader | None:
+    """The task that is to wait, and what it reads. Raises PilothouseError PH710."""
     if rule.then.hold is None:
-        return ()
+        return None
     try:
         task = context.plan.task(rule.then.hold)
     except KeyError:
@@ -127,4 +129,8 @@ def _held_datasets(context: TaskContext, key: str, rule: DecisionRule) -> tuple[
             f"it holds task {rule.then.hold}, which this pipeline does not have",
             "name a task of the pipeline in the blueprint (e)",
         ) from None
-    return tuple(context.plan.datasets[ref.key].uid for ref in task.inputs if ref.kind == "dataset")
+    found: dict[str, list[str]] = {"new": [], "all": []}
+    for ref in task.inputs:
+        if ref.kind == "dataset":
+            found[task.reads.get(ref.key, Read()).batches].append(context.plan.datasets[ref.key].uid)
+    return Reader(task.spec.uid, tuple(found["new"]), tuple(found["all"]))

@@ -1,4 +1,4 @@
-"""Batches: what was intended, written, read and held. A batch and all that follows from it close in one transaction.
+"""Batches: what was intended, written and read. A batch and all that follows from it close in one transaction.
 
 At most one batch of a dataset is open at any time; its number is the next in the dataset's own sequence. Whoever finds
 an open batch whose owner is dead takes it over and finishes it before anything else is written to that dataset.
@@ -7,12 +7,12 @@ an open batch whose owner is dead takes it over and finishes it before anything 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, RowMapping, and_, func, insert, select, update
 
 from metadata import tables
 from metadata.database import Database, next_change
@@ -311,16 +311,6 @@ def visible_batches(database: Database, dataset_uid: str) -> tuple[int, ...] | N
         return tuple(rows.scalars())
 
 
-def hold(connection: Connection, run_id: str, dataset_uids: Iterable[str]) -> int:
-    """Let what a run wrote into these datasets wait: readers pass it over. Returns how many batches; no transaction."""
-    return _set_held(connection, run_id, dataset_uids, held=True)
-
-
-def release(connection: Connection, run_id: str, dataset_uids: Iterable[str]) -> int:
-    """Let go what `hold` held back. Returns how many batches; within the caller's transaction."""
-    return _set_held(connection, run_id, dataset_uids, held=False)
-
-
 def newest_intent(database: Database, task_uid: str, dataset_uid: str) -> Intent | None:
     """The intent of the newest batch that a task has written to a dataset."""
     batch = tables.batch
@@ -343,17 +333,6 @@ def _set_state(connection: Connection, dataset_uid: str, **values: Any) -> None:
     changed = connection.execute(update(table).where(table.c.dataset_uid == dataset_uid).values(**values))
     if not changed.rowcount:
         connection.execute(insert(table).values(dataset_uid=dataset_uid, **values))
-
-
-def _set_held(connection: Connection, run_id: str, dataset_uids: Iterable[str], *, held: bool) -> int:
-    wanted = and_(
-        tables.batch.c.run_id == run_id,
-        tables.batch.c.dataset_uid.in_(list(dataset_uids)),
-        tables.batch.c.held.is_(not held),
-        or_(tables.batch.c.state == BatchState.WRITTEN, tables.batch.c.state == BatchState.OPEN),
-    )
-    changed = connection.execute(update(tables.batch).where(wanted).values(held=held, changed=next_change(connection)))
-    return int(changed.rowcount)
 
 
 def _state(connection: Connection, dataset_uid: str) -> DatasetState | None:

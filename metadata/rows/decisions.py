@@ -13,19 +13,20 @@ from sqlalchemy import Connection, RowMapping, and_, func, insert, or_, select, 
 from metadata import tables
 from metadata.database import Database, next_change
 from metadata.errors import UsageError
-from metadata.rows import batches
+from metadata.rows.holding import Reader, set_held, unread
 from metadata.states import DecisionState
 from metadata.values import Period, utc_now
 
-HELD_DATASETS = "held_datasets"
-"""In `actions`: uids of the datasets in which this run's batches wait."""
+HELD_BATCHES = "held_batches"
+"""In `actions`: ids of the batches that wait for this decision."""
 
 
 @dataclass(frozen=True)
 class Ruling:
     """What became of a rule, to be recorded.
 
-    `hold` names the datasets (uids) whose batches of this run wait. Within its `cooldown` a rule does not fire again.
+    `hold` is the task that is to wait: what it has not read yet is held. Within its `cooldown` a rule does not fire
+    again.
     """
 
     rule_uid: str
@@ -35,7 +36,7 @@ class Ruling:
     expression: str
     inputs: Mapping[str, Any]
     actions: Mapping[str, Any]
-    hold: tuple[str, ...] = ()
+    hold: Reader | None = None
     cooldown: Period | None = None
 
 
@@ -65,8 +66,9 @@ class Decision:
 def record(
     database: Database, ruling: Ruling, *, run_id: str, attempt: int, task_key: str, as_of: datetime
 ) -> Decision:
-    """Write a ruling down, and hold the batches that it says, in one transaction.
+    """Write a ruling down, and hold what the task that is to wait has not read, in one transaction.
 
+    What a run that died left unread waits too; what another run's decision holds already is left to that one.
     A rule that would fire within its cooldown of another run is held back here, where runs come one at a time.
     A retry of the task replaces what it wrote before; what an operator released meanwhile stays released. A later
     attempt of the run takes the place of earlier ones: what they hold is held by its own word alone.
@@ -80,14 +82,15 @@ def record(
             connection.execute(update(table).where(table.c.id == earlier.id).values(waits=False, changed=change))
             _let_go(connection, earlier)
         known = next(iter(_decisions(connection, and_(mine, table.c.attempt == attempt))), None)
-        released = known is not None and known.released_at is not None
-        waits = bool(ruling.hold) and ruling.state == DecisionState.FIRED and not released
+        released = known if known is not None and known.released_at is not None else None
+        held = _batches_of(released) if released else _to_hold(connection, ruling, run_id)
+        waits = bool(held) and not released
         values = {
             "state": ruling.state,
             "reason": ruling.reason,
             "expression": ruling.expression,
             "inputs": dict(ruling.inputs),
-            "actions": {**ruling.actions, **({HELD_DATASETS: list(ruling.hold)} if ruling.hold else {})},
+            "actions": {**ruling.actions, **({HELD_BATCHES: held} if held else {})},
             "as_of": as_of,
             "decided_at": utc_now(),
             "waits": waits,
@@ -101,7 +104,7 @@ def record(
         else:
             connection.execute(update(table).where(table.c.id == known.id).values(**values))
         if waits:
-            batches.hold(connection, run_id, ruling.hold)
+            set_held(connection, held, held=True)
         return _decisions(connection, and_(mine, table.c.attempt == attempt))[0]
 
 
@@ -164,16 +167,33 @@ def _cooled(connection: Connection, ruling: Ruling, run_id: str, as_of: datetime
         reason = f"cooldown: it has fired for {after:%Y-%m-%d %H:%M} UTC already"
     else:
         return ruling
-    return replace(ruling, state=DecisionState.HELD, reason=reason, hold=())
+    return replace(ruling, state=DecisionState.HELD, reason=reason, hold=None)
+
+
+def _to_hold(connection: Connection, ruling: Ruling, run_id: str) -> list[str]:
+    """Ids of the batches that a ruling lets wait: neither those that somebody released, nor what other runs hold."""
+    if ruling.hold is None or ruling.state != DecisionState.FIRED:
+        return []
+    table = tables.decision
+    released = _held_by(connection, table.c.released_at.is_not(None))
+    own = _held_by(connection, and_(table.c.run_id == run_id, table.c.waits.is_(True)))
+    found = unread(connection, ruling.hold)
+    return [batch for batch, held in found.items() if batch not in released and (not held or batch in own)]
 
 
 def _let_go(connection: Connection, decision: Decision) -> None:
-    """Release its batches, but for those in datasets that another decision of the same run still holds."""
-    table = tables.decision
-    others = _decisions(connection, and_(table.c.run_id == decision.run_id, table.c.waits.is_(True)))
-    kept = {uid for other in others for uid in other.actions.get(HELD_DATASETS, ())}
-    free = [uid for uid in decision.actions.get(HELD_DATASETS, ()) if uid not in kept]
-    batches.release(connection, decision.run_id, free)
+    """Release its batches, but for those that another decision still holds."""
+    kept = _held_by(connection, tables.decision.c.waits.is_(True))
+    set_held(connection, [batch for batch in _batches_of(decision) if batch not in kept], held=False)
+
+
+def _held_by(connection: Connection, condition: Any) -> set[str]:
+    return {batch for decision in _decisions(connection, condition) for batch in _batches_of(decision)}
+
+
+def _batches_of(decision: Decision) -> list[str]:
+    """Ids of the batches that wait, or waited, for a decision."""
+    return list(decision.actions.get(HELD_BATCHES, ()))
 
 
 def _decisions(connection: Connection, condition: Any) -> list[Decision]:

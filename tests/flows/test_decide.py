@@ -143,19 +143,20 @@ def test_without_a_champion_a_rule_that_asks_for_it_is_undecided(tmp_path: Path)
 
 
 def pending(world: Watched) -> tuple[int, ...]:
-    return new_inputs(world.database, "publish", world.plan.datasets["predictions.pending"].uid)[0]
+    publish = world.plan.task("publish").spec.uid
+    return new_inputs(world.database, publish, world.plan.datasets["predictions.pending"].uid)[0]
 
 
-def test_a_hold_lets_the_batches_of_this_run_wait_until_they_are_released(world: Watched) -> None:
-    earlier = world.write_batch("predictions.pending", "other", day(0), lambda sequence: sequence)
+def test_a_hold_lets_what_was_not_read_wait_until_it_is_released(world: Watched) -> None:
+    left = world.write_batch("predictions.pending", "a run that died before it decided", day(0), lambda one: one)
     run = world.start(as_of=day(1))
     mine = world.write_batch("predictions.pending", run.id, day(1), lambda sequence: sequence)
     world.say(run, world.measured("null_rate", 0.4, "x"), world.measured("null_rate", 0.0, "c"))
     found = decide(world, run)["broken"]
     assert found.waits and found.actions["alert"] == "critical"
-    assert pending(world) == (earlier,)
+    assert pending(world) == ()
     release(world.database, found.id, "ann")
-    assert pending(world) == (earlier, mine)
+    assert pending(world) == (left, mine)
 
 
 def test_a_quiet_hold_holds_nothing(world: Watched) -> None:

@@ -19,10 +19,11 @@ from metadata import tables
 from metadata.database import Database
 from metadata.errors import PilothouseError
 from metadata.intents import Bounds, FileIdentity, Intent, Mark, PinnedInput
-from metadata.rows import batches, consumption
+from metadata.rows import batches, consumption, holding
+from metadata.rows.holding import Reader
 from metadata.states import BatchState, State
 from metadata.values import utc_now
-from tests.metadata.rows import add_run, batch_state
+from tests.metadata.rows import add, add_run, batch_state
 
 HASH = "0" * 64
 AS_OF = datetime(2024, 1, 2, tzinfo=UTC)
@@ -212,18 +213,39 @@ def test_what_a_lost_try_has_written_counts_unless_all_is_to_be_done_again(
 
 
 def test_held_batches_are_passed_over_until_released(store: Database) -> None:
-    write(store, "d", by=owner(run="one"))
-    write(store, "d", by=owner(run="two"))
-    write(store, "d", by=owner(run="three"))
+    ids = [write(store, "d").id for _ in range(3)]
     assert batches.visible_batches(store, "d") is None
     with store.write() as link:
-        assert batches.hold(link, "two", ["d", "other"]) == 1
-        assert batches.hold(link, "two", ["d"]) == 0
+        holding.set_held(link, ids[1:2], held=True)
+        holding.set_held(link, (), held=True)
     assert batches.new_inputs(store, "reader", "d") == ((1, 3), ())
     assert batches.visible_batches(store, "d") == (1, 3)
     with store.write() as link:
-        assert batches.release(link, "two", ["d"]) == 1
+        holding.set_held(link, ids, held=False)
     assert batches.new_inputs(store, "reader", "d") == ((1, 2, 3), ())
+
+
+def test_unread_is_what_a_task_would_read_as_news(store: Database) -> None:
+    def succeed() -> None:
+        _, run = add_run(store, "p", "p", State.RUNNING)
+        row = {"id": run, "run_id": run, "attempt": 1, "task_key": "task", "task_uid": "uid of task", "position": 0}
+        ended = {"kind": "transform", "upstream": [], "state": State.SUCCEEDED, "started_at": utc_now()}
+        add(store, tables.task_run, **row, **ended)
+
+    one, two = (write(store, "d").id for _ in range(2))
+    read = PinnedInput(uid="d", version=1, batches=(1,), new=True)
+    write(store, "out", Intent(inputs={"d": read}))
+    still_open = batches.open_batch(store, "d", owner(), Intent(), after=2)
+    assert still_open is not None
+    with store.write() as link:
+        holding.set_held(link, [two], held=True)
+        assert holding.unread(link, Reader("uid of task", new=("d",))) == {two: True, still_open.id: False}
+        assert holding.unread(link, Reader("another", new=("d",))) == {one: False, two: True, still_open.id: False}
+        assert list(holding.unread(link, Reader("uid of task", everything=("d",)))) == [one, two, still_open.id]
+    succeed()
+    batches.close_batch(store, still_open, "d", written(2))
+    with store.read() as link:
+        assert holding.unread(link, Reader("uid of task", everything=("d",))) == {still_open.id: False}
 
 
 def test_again_gives_the_newest_that_were_read(store: Database) -> None:

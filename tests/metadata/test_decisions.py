@@ -11,11 +11,12 @@ import pytest
 
 from metadata.database import Database
 from metadata.errors import UsageError
-from metadata.intents import Intent
+from metadata.intents import Intent, PinnedInput
 from metadata.plan import Plan
 from metadata.rows import runs
-from metadata.rows.batches import Owner, Written, close_batch, new_inputs, open_batch
+from metadata.rows.batches import Owner, Written, close_batch, new_inputs, open_batch, state_of
 from metadata.rows.decisions import (
+    HELD_BATCHES,
     Decision,
     Ruling,
     decisions_of_run,
@@ -23,6 +24,7 @@ from metadata.rows.decisions import (
     record,
     release,
 )
+from metadata.rows.holding import Reader
 from metadata.states import DecisionState
 from metadata.values import Period
 
@@ -35,21 +37,22 @@ RULE = Ruling(
     inputs={"null_rate": {"temp": 0.5}},
     actions={"alert": "critical"},
 )
-HOLD = replace(RULE, hold=("pending",))
+HOLD = replace(RULE, hold=Reader("publish", new=("pending",)))
 
 
 def at(month: int) -> datetime:
     return datetime(2024, month, 1, 6, tzinfo=UTC)
 
 
-def write(database: Database, run: str, dataset: str, **reads: str) -> int:
-    """One written batch of a run in a dataset."""
+def write(database: Database, run: str, dataset: str, *read: int, task: str = "task-1") -> int:
+    """One written batch of a run in a dataset, made of batches of `pending`."""
     plan = Plan.model_validate({"pipeline": "p", "pipeline_uid": "p-1", "tasks": []})
     with database.write() as connection:
         runs.store_plan(connection, plan, None)
-    owner = Owner(run, f"{run}-task", "predict", "task-1", plan.hash, at(1))
-    before = new_inputs(database, "nobody", dataset)[0]
-    batch = open_batch(database, dataset, owner, Intent(), after=before[-1] if before else None)
+    owner = Owner(run, f"{run}-task", "predict", task, plan.hash, at(1))
+    inputs = {"pending": PinnedInput(uid="pending", version=1, batches=read, new=True)} if read else {}
+    state = state_of(database, dataset)
+    batch = open_batch(database, dataset, owner, Intent(inputs=inputs), after=state.sequence if state else None)
     assert batch is not None
     close_batch(database, batch, dataset, Written(1, 1, 0, batch.sequence, 1, {"id": "int"}))
     return batch.sequence
@@ -102,7 +105,7 @@ def test_a_run_that_is_repeated_is_not_held_by_itself(database: Database) -> Non
     cooling = replace(HOLD, cooldown=Period(0, timedelta(days=9)))
     assert [decide(database, cooling, attempt=attempt).state for attempt in (1, 1, 2)] == [DecisionState.FIRED] * 3
     held = decide(database, cooling, "r2")
-    assert (held.state, held.waits, "held_datasets" in held.actions) == (DecisionState.HELD, False, False)
+    assert (held.state, held.waits, HELD_BATCHES in held.actions) == (DecisionState.HELD, False, False)
 
 
 def test_of_many_runs_of_one_instant_one_fires(database: Database) -> None:
@@ -123,12 +126,40 @@ def test_of_many_runs_of_one_instant_one_fires(database: Database) -> None:
 
 
 def test_what_is_held_is_read_by_nobody_until_it_is_released(database: Database) -> None:
-    earlier, mine = write(database, "r0", "pending"), write(database, "r1", "pending")
+    write(database, "r0", "published", write(database, "r0", "pending"), task="publish")
+    mine = write(database, "r1", "pending")
     held = decide(database, HOLD)
-    assert held.waits and readable(database) == (earlier,)
+    assert held.waits and readable(database) == ()
+    assert new_inputs(database, "another", "pending") == ((1,), ())
     released = release(database, held.id, "ann")
-    assert readable(database) == (earlier, mine)
+    assert readable(database) == (mine,)
     assert (released.waits, released.released_by) == (False, "ann") and released.released_at is not None
+
+
+def test_what_a_run_left_that_died_before_it_decided_is_held_by_the_next(database: Database) -> None:
+    left = write(database, "r1", "pending")
+    held = decide(database, HOLD, "r2")
+    assert held.waits and readable(database) == ()
+    release(database, held.id, "ann")
+    assert readable(database) == (left,)
+
+
+def test_where_nothing_is_left_to_read_nothing_waits(database: Database) -> None:
+    assert not decide(database, HOLD).waits
+    write(database, "r1", "published", write(database, "r1", "pending"), task="publish")
+    assert not decide(database, HOLD, attempt=2).waits
+
+
+def test_each_run_holds_and_gives_free_its_own(database: Database) -> None:
+    first = write(database, "r1", "pending")
+    earlier = decide(database, HOLD, "r1")
+    second = write(database, "r2", "pending")
+    later = decide(database, HOLD, "r2")
+    release(database, earlier.id, "ann")
+    assert readable(database) == (first,)
+    assert not decide(database, HOLD, "r3").waits
+    release(database, later.id, "ann")
+    assert readable(database) == (first, second)
 
 
 def test_a_rule_that_did_not_fire_holds_nothing(database: Database) -> None:
