@@ -20,7 +20,7 @@ from metadata.errors import Fault, PilothouseError, ServiceDownError
 from metadata.plan import Plan, PlanTask
 from metadata.rows.outcomes import record_figures
 from metadata.rows.runs import Run
-from metadata.rows.task_runs import TaskRun, finish_task, start_task
+from metadata.rows.task_runs import OvertakenError, TaskRun, finish_task, start_task
 from metadata.settings import Settings
 from metadata.states import State
 from metadata.values import period
@@ -92,11 +92,12 @@ class Execution:
     def execute(self, task_key: str) -> str:
         """Run one task to its end. Returns its state; raises TaskFailedError, after the row was written, if it failed.
 
-        What its services lost is waited for and tried again here; other failures are Prefect's to retry.
+        What its services lost is waited for and tried again here; other failures are Prefect's to retry. Raises
+        OvertakenError, and cancels what else goes on here, once the run was settled or has a newer attempt.
         """
         task, task_run = self.plan.task(task_key), self.task_runs[task_key]
         for service_try in range(1, SERVICE_TRIES + 1):
-            tries = start_task(self.database, task_run.id)
+            tries = self._start(task_run)
             self.pulse.begin(task_run.id)
             try:
                 return self._settle(task_run, self._attempt(task, task_run))
@@ -111,6 +112,13 @@ class Execution:
             finally:
                 self.pulse.end(task_run.id)
         raise AssertionError("the last try returns or raises")
+
+    def _start(self, task_run: TaskRun) -> int:
+        try:
+            return start_task(self.database, task_run.id)
+        except OvertakenError:
+            self.cancel()
+            raise
 
     def _attempt(self, task: PlanTask, task_run: TaskRun) -> Outcome:
         tag = task_tag(task_run.id)

@@ -40,6 +40,8 @@ async def run_pipeline(run_id: str | None = None, attempt: int | None = None, sc
     if run.state.final or run.cancel_requested:
         return run.state.value
     set_run_state(database, run.id, State.RUNNING, attempt=run.attempt)
+    if (over := _over(database, run)) is not None:
+        return over
     pulse = Pulse(database, run.id, run.attempt, settings().log_lines_per_run)
     plan = load_plan(database, run.plan_hash)
     execution = Execution(run, plan, settings(), database, pulse, _chosen(database, run))
@@ -92,6 +94,7 @@ class _Graph:
             retry_delay_seconds=period(spec.retry_delay).span.total_seconds(),
             persist_result=False,
             cache_policy=NO_CACHE,
+            retry_condition_fn=lambda *_: not self._execution.cancelled.is_set(),
         )(self._execution.execute)
         upstream = [self._futures[name] for name in self._waits[key]]
         future = self._runner.submit(step, parameters={"task_key": key}, wait_for=upstream)
@@ -111,10 +114,18 @@ def _chosen(database: Database, run: Run) -> dict[str, TaskRun]:
     }
 
 
+def _over(database: Database, run: Run) -> str | None:
+    """The state of a run that is no longer this process's: it was settled, or goes on in a newer attempt."""
+    now = get_run(database, run.id)
+    return now.state.value if now.state.final or now.attempt != run.attempt else None
+
+
 def _conclude(execution: Execution) -> str:
-    """Settle the run by what its tasks came to."""
+    """Settle the run by what its tasks came to, unless somebody else has settled it."""
     database, run = execution.database, execution.run
     rows = {row.task_key: row for row in tasks_of(database, run.id)}
+    if (over := _over(database, run)) is not None:  # asked after reading: a newer attempt's rows are not ours to settle
+        return over
     for key, row in rows.items():  # in plan order: what a task waits for is settled before it
         if not row.state.final and not (row.state == State.QUEUED and _blocker(row, rows)):
             rows[key] = _without_end(database, row)

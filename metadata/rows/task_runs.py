@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, and_, insert, select, update
+from sqlalchemy import Connection, RowMapping, and_, exists, insert, select, update
 
 from metadata import tables
 from metadata.database import Database, next_change
-from metadata.errors import Fault
+from metadata.errors import Fault, PilothouseError
 from metadata.plan import PlanTask
-from metadata.states import State
+from metadata.states import FINAL, State
 from metadata.values import utc_now
 
 
@@ -58,28 +58,40 @@ def newest_tasks(connection: Connection, run_id: str) -> list[TaskRun]:
     return sorted(newest.values(), key=lambda task: task.position)
 
 
+class OvertakenError(PilothouseError):
+    """A task is not begun: its run was settled, or goes on in a newer attempt. PH513."""
+
+
 def start_task(database: Database, task_run_id: str) -> int:
-    """A task begins a try. Returns the number of the try, from 1."""
+    """A task begins a try. Returns the number of the try, from 1.
+
+    Raises OvertakenError unless the run is unsettled and in the attempt that this row belongs to.
+    """
     now = utc_now()
+    task = tables.task_run.c
+    goes_on = exists().where(
+        tables.run.c.id == task.run_id, tables.run.c.attempt == task.attempt, tables.run.c.state.not_in(FINAL)
+    )
     with database.write() as connection:
         change = next_change(connection)
-        connection.execute(
+        begun = connection.execute(
             update(tables.task_run)
-            .where(tables.task_run.c.id == task_run_id)
+            .where(task.id == task_run_id, goes_on)
             .values(
                 state=State.RUNNING,
                 state_detail="",
                 fault=None,
-                tries=tables.task_run.c.tries + 1,
+                tries=task.tries + 1,
                 started_at=now,
                 ended_at=None,
                 heartbeat_at=now,
                 changed=change,
             )
         )
-        return int(
-            connection.execute(select(tables.task_run.c.tries).where(tables.task_run.c.id == task_run_id)).scalar_one()
-        )
+        if begun.rowcount != 1:
+            cause = "its run was settled meanwhile, or goes on in a newer attempt"
+            raise OvertakenError("PH513", f"task run {task_run_id}", cause, "nothing is to be done: this process ends")
+        return int(connection.execute(select(task.tries).where(task.id == task_run_id)).scalar_one())
 
 
 def finish_task(
@@ -91,12 +103,12 @@ def finish_task(
     fault: Fault | None = None,
     rows: tuple[int | None, int | None, int | None] = (None, None, None),
 ) -> None:
-    """A task ends (or waits for its next try): state, reason, and rows in, out and bad."""
+    """A task ends (or waits for its next try): state, reason, and rows in, out and bad. An end that stands stays."""
     with database.write() as connection:
         change = next_change(connection)
         connection.execute(
             update(tables.task_run)
-            .where(tables.task_run.c.id == task_run_id)
+            .where(tables.task_run.c.id == task_run_id, tables.task_run.c.state.not_in(FINAL))
             .values(
                 state=state,
                 state_detail=detail,

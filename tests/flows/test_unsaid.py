@@ -12,8 +12,8 @@ from flows.pulse import Pulse, task_logger
 from flows.run_pipeline import _conclude
 from metadata.errors import Fault
 from metadata.rows.logs import read_lines
-from metadata.rows.runs import get_run
-from metadata.rows.task_runs import finish_task, start_task, tasks_of
+from metadata.rows.runs import get_run, new_attempt, set_run_state
+from metadata.rows.task_runs import OvertakenError, finish_task, start_task, tasks_of
 from metadata.states import State
 from tests.flows.warehouse import Warehouse
 
@@ -40,6 +40,22 @@ def test_a_run_whose_task_left_no_word_has_failed(house: Warehouse, began: bool)
     now = get_run(house.database, run.id)
     assert (now.state, now.fault.code if now.fault else None) == (State.FAILED, "PH511")
     assert [task.state for task in tasks_of(house.database, run.id)] == [State.LOST, State.BLOCKED]
+
+
+def test_a_process_whose_run_was_called_lost_leaves_the_newer_attempt_alone(house: Warehouse) -> None:
+    run = house.start()
+    rows = {row.task_key: row for row in tasks_of(house.database, run.id)}
+    pulse = Pulse(house.database, run.id, 1, 100)
+    execution = Execution(run, house.plan, house.settings, house.database, pulse, rows)
+    set_run_state(house.database, run.id, State.LOST, detail="no sign of life")
+    new_attempt(house.database, run.id, "all", "ada")
+    with pytest.raises(OvertakenError):
+        execution.execute("take")
+    assert execution.cancelled.is_set()
+    assert _conclude(execution) == State.QUEUED
+    now = get_run(house.database, run.id)
+    assert (now.attempt, now.state) == (2, State.QUEUED)
+    assert [task.state for task in tasks_of(house.database, run.id)] == [State.QUEUED, State.QUEUED]
 
 
 def test_a_fault_with_text_that_no_database_takes_is_written(house: Warehouse) -> None:

@@ -120,6 +120,32 @@ def test_a_late_flow_run_of_an_earlier_attempt_does_not_displace_that_of_the_new
     assert runs.get_run(database, run.id).flow_run_id == "f-2"
 
 
+def test_a_task_of_a_settled_run_neither_begins_nor_ends(database: Database) -> None:
+    run = create(database)
+    begun, waiting = task_runs.tasks_of(database, run.id)[:2]
+    task_runs.start_task(database, begun.id)
+    runs.set_run_state(database, run.id, State.LOST, detail="no sign of life")
+    with pytest.raises(task_runs.OvertakenError, match="PH513"):
+        task_runs.start_task(database, waiting.id)
+    task_runs.finish_task(database, begun.id, State.SUCCEEDED)
+    assert (states(database, run)["a"], states(database, run)["b"]) == (State.LOST, State.CANCELLED)
+
+    runs.new_attempt(database, run.id, "all", "me")
+    with pytest.raises(task_runs.OvertakenError):
+        task_runs.start_task(database, waiting.id)
+    assert set(states(database, run).values()) == {State.QUEUED}
+
+
+def test_a_task_that_failed_begins_its_next_try(database: Database) -> None:
+    run = create(database)
+    task = task_runs.tasks_of(database, run.id)[0]
+    assert task_runs.start_task(database, task.id) == 1
+    task_runs.finish_task(database, task.id, State.RETRYING, detail="waits")
+    assert task_runs.start_task(database, task.id) == 2
+    task_runs.finish_task(database, task.id, State.SUCCEEDED)
+    assert states(database, run)["a"] is State.SUCCEEDED
+
+
 def test_cancelling_what_has_ended_is_refused(database: Database) -> None:
     run = create(database)
     runs.request_cancel(database, run.id, "me")
