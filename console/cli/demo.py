@@ -5,12 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import click
 
 from console.author import author
 from console.cli.access import database
-from console.cli.output import ask, number, print_table
+from console.cli.output import ask, number, plain, print_table
 from flows import client
 from metadata.database import Database
 from metadata.definitions import load_blueprint
@@ -18,6 +19,8 @@ from metadata.errors import UsageError
 from metadata.rows.pages import list_datasets, list_models, list_runs
 from metadata.settings import settings
 
+START_SECONDS = 1_800.0
+"""Time for the services to start: a first one downloads jars, and a slow line is no failure."""
 PLAYER = ["-m", "console", "demo", "--no-console"]
 
 
@@ -37,24 +40,40 @@ def demo(context: click.Context, no_console: bool, fresh: bool, yes: bool, month
     if no_console or not sys.stdout.isatty():
         _play(months)
         return
-    log = (settings().logs / "demo.log").open("ab")
-    subprocess.Popen(
-        [sys.executable, *PLAYER, "--months", str(months)],
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=log,
-        start_new_session=True,
-    )
+    log = settings().logs / "demo.log"
+    began = log.stat().st_size if log.exists() else 0
+    with log.open("ab") as output:
+        player = subprocess.Popen(
+            [sys.executable, *PLAYER, "--months", str(months)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
     from console.cli.launcher import open_console
 
     open_console()
+    _tell_of(context, player, log, began)
+
+
+def _tell_of(context: click.Context, player: subprocess.Popen[bytes], log: Path, began: int) -> None:
+    """What became of the months while the console was open; exits as the player did when it failed."""
+    code = player.poll()
+    if code is None:
+        click.echo(f"The months go on without the console; see them with: pilothouse. What is said of them: {log}")
+        return
+    with log.open(encoding="utf-8", errors="replace") as said:
+        said.seek(began)
+        for line in said:
+            click.echo(plain(line), err=code != 0)
+    context.exit(code if code >= 0 else 1)
 
 
 def _play(months: int) -> None:
     began = time.monotonic()
     store = database()
     click.echo(f"Home: {settings().home}")
-    client.ensure_up(wait=True)
+    client.ensure_up(wait=True, seconds=START_SECONDS)
     click.echo(f"Services are up after {time.monotonic() - began:.0f} s.")
     runs = client.play_demo(author(), click.echo, months)
     click.echo(f"{len(runs)} months after {time.monotonic() - began:.0f} s.\n")
