@@ -150,3 +150,12 @@ def test_starting_over_names_what_goes_and_spares_what_is_not_the_demos(database
     client.forget_everything()
     assert [file for file in (*gone, *kept) if file.exists()] == kept
     assert not (home / "metadata.db").exists()
+
+
+def test_what_a_decision_holds_is_let_go_once(database: Database) -> None:
+    waiting = [one["number"] for one in told("decision", "list") if one["waits"]]
+    assert waiting
+    let_go = str(waiting[0])
+    assert pilothouse("decision", "release", let_go).returncode == 0
+    assert [one["number"] for one in told("decision", "list") if one["waits"]] == waiting[1:]
+    assert pilothouse("decision", "release", let_go).returncode == 2
