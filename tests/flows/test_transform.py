@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from metadata.errors import PilothouseError
-from metadata.rows import batches
+from metadata.rows.holding import Reader, set_held, unread
 from tests.flows.warehouse import Warehouse
 
 pytestmark = pytest.mark.slow
@@ -51,12 +51,14 @@ def test_held_batches_are_passed_over(house: Warehouse) -> None:
     house.land("2.csv", "id\n2\n")
     run = house.start()
     house.execute(run, "take")
+    anybody = Reader("some task", new=(house.plan.datasets["bronze.x"].uid,))
     with house.database.write() as link:
-        assert batches.hold(link, run.id, [house.plan.datasets["bronze.x"].uid]) == 1
+        _, mine = unread(link, anybody)
+        set_held(link, [mine], held=True)
     house.run("clean")
     assert house.rows("silver.x") == [(1,)]
     with house.database.write() as link:
-        batches.release(link, run.id, [house.plan.datasets["bronze.x"].uid])
+        set_held(link, [mine], held=False)
     house.run("clean")
     assert house.rows("silver.x") == [(1,), (2,)]
 
