@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from console.widgets.rows import Row
 from metadata.errors import UsageError
-from metadata.rows.filters import Term, parse
 
+if TYPE_CHECKING:
+    from metadata.rows.filters import Term
+
+HELP = "words !not /names*, of what is shown; esc takes it back"
 Matches = Callable[[str, str], bool]
 """Whether something of that key and that text is wanted."""
 
 
 def matcher(words: str) -> Matches:
-    """What a filter wants. Raises UsageError PH306 for a word with a field."""
+    """What a filter wants. Raises UsageError PH306 for a word with a field. Loads the database's library."""
+    from metadata.rows.filters import parse
+
     terms = parse(words)
     for term in terms:
         if term.kind == "field":
@@ -23,6 +29,11 @@ def matcher(words: str) -> Matches:
                 "PH306", f"filter {term.field}:{term.values[0]}", cause, "write the value without its field"
             )
     return lambda key, text: all(_holds(term, key, text) != term.negated for term in terms)
+
+
+def everything(_key: str, _text: str) -> bool:
+    """What is wanted before there is a filter."""
+    return True
 
 
 def rows(wanted: Matches, given: Iterable[Row]) -> list[Row]:

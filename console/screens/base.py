@@ -46,9 +46,11 @@ class BaseScreen(Screen[None]):
     FILTERS: ClassVar[bool] = False
     """Whether `/` filters the list of this screen."""
 
+    FILTER_HELP: ClassVar[str] = "state:failed pipeline:flights !tag:x free text /glob*"
+
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(str(at + 1), f"do('tab({tab})')", ROOMS[tab].title, show=False) for at, tab in enumerate(TABS)),
-        key("slash", "filter", "filter", help="state:failed pipeline:flights !tag:x free text /glob*"),
+        key("slash", "filter", "filter"),
         key("colon", "jump", "jump", help="run 128, dataset silver.flights, models; tab completes"),
         key("question_mark", "help", "keys", help="the keys of this screen, and why one is off"),
         key("q", "quit", "quit", help="leave; runs go on"),
@@ -306,7 +308,11 @@ class BaseScreen(Screen[None]):
     def help_lines(self) -> list[tuple[str, str, str]]:
         """Every key that works here: key, what it does, and why not if it is off."""
         return [
-            (_shown_key(one.key), one.tooltip or one.description, self.unavailable(one.id or ""))
+            (
+                _shown_key(one.key),
+                self.FILTER_HELP if one.id == "filter" else one.tooltip or one.description,
+                self.unavailable(one.id or ""),
+            )
             for one in own_bindings(type(self))
             if one.id and not self.hidden(one.id)
         ]

@@ -54,6 +54,7 @@ class LineageScreen(BaseScreen):
     """What a thing comes from, and what comes of it."""
 
     FILTERS = True
+    FILTER_HELP = narrow.HELP
     BINDINGS: ClassVar[list[BindingType]] = [
         key("right,space", "open", "open", help="open a branch; enter does so too"),
         key("left", "close", "close", help="close a branch, or go to what it hangs on"),
@@ -66,7 +67,7 @@ class LineageScreen(BaseScreen):
         self._root: Node | None = None
         self._branches: dict[Path, tuple[Step, ...]] = {}
         self._open: set[Path] = set()
-        self._wanted = narrow.matcher("")
+        self._wanted: Matches = narrow.everything
 
     def body(self) -> ComposeResult:
         """The tree, as a list."""

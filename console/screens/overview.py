@@ -39,6 +39,7 @@ class OverviewScreen(RunKeys):
     """The first screen: one list of four sections, and one cursor through all of them."""
 
     FILTERS = True
+    FILTER_HELP = narrow.HELP
     BINDINGS: ClassVar[list[BindingType]] = [
         key("o", "log", "log", shown=False, help="the run under the cursor, and its log"),
         key("L", "lineage", "lineage", help="lineage of what is under the cursor"),
@@ -49,7 +50,7 @@ class OverviewScreen(RunKeys):
         super().__init__(subject)
         self._overview: Overview | None = None
         self._kept: list[Kept] = []
-        self._wanted = narrow.matcher("")
+        self._wanted: Matches = narrow.everything
         self._ticks = 0
 
     def body(self) -> ComposeResult:

@@ -20,6 +20,7 @@ from console.run_view import PANES
 from console.screens.base import key
 from console.screens.run_keys import RunKeys
 from console.text import as_of, joined, seconds, state_content, styled
+from console.widgets.chrome import Hint
 from console.widgets.lines import Lines
 from console.widgets.notice import Notice
 from console.widgets.rows import Column, Rows
@@ -51,6 +52,7 @@ class RunScreen(RunKeys):
     """
 
     FILTERS = True
+    FILTER_HELP = narrow.HELP
     CSS_PATH = "run.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         key("o", "log", "log", help="the log, following its end"),
@@ -66,7 +68,8 @@ class RunScreen(RunKeys):
         self._detail: RunDetail | None = None
         self._log: list[LogLine] = []
         self._log_of: tuple[str, int, str] = NO_LOG
-        self._words, self._wanted = "", narrow.matcher("")
+        self._words = ""
+        self._wanted: Matches = narrow.everything
         self._filters_log = False
         self._pane = 0
         self._aimed = False
@@ -229,6 +232,10 @@ class RunScreen(RunKeys):
     def copied(self) -> str:
         """The key of the task, or the run as people type it."""
         return self._task_key() or f"run {self.subject}"
+
+    def hints(self) -> list[Hint]:
+        """The keys that act on the run need the room; `?` tells of the filter."""
+        return [hint for hint in super().hints() if hint.action != "filter"]
 
     def do_filter(self) -> None:
         """`/`, of the tasks or of the log."""

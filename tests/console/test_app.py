@@ -139,7 +139,7 @@ async def test_a_launch_form_fills_in_nothing_that_a_terminal_would_obey(databas
     app = make_app()
     async with app.run_test(size=(100, 30)) as pilot:
         app.go(Place("run", "12"))
-        await until_seen(pilot, "#12")
+        await until_seen(pilot, "#12", "13 of 13")
         await pilot.press("l")
         await until_seen(pilot, "launch flights", "month", "true")
         assert "\x1b" not in seen(app)
@@ -330,7 +330,7 @@ async def test_launching_asks_for_the_parameters_and_keeps_what_was_typed(
         await until_seen(pilot, "launch which pipeline?", "weather", "flights")
         await pilot.press("escape")
         app.go(Place("run", "12"))
-        await until_seen(pilot, "#12")
+        await until_seen(pilot, "#12", "13 of 13")
         await pilot.press("l")
         await until_seen(pilot, "launch flights", "month", "full", "as_of")
         await pilot.press(*"2013-02", "tab", "ctrl+u", *"maybe", "enter")

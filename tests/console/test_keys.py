@@ -134,6 +134,15 @@ async def test_the_log_is_filtered_where_the_cursor_is_in_it(database: Database,
         await until_seen(pilot, "clean begins")
 
 
+async def test_help_tells_what_the_filter_takes_here(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 40)) as pilot:
+        for key, words in (("1", "words !not /names*"), ("2", "state:failed pipeline:flights")):
+            await pilot.press(key, "question_mark")
+            await until_seen(pilot, "Keys", words)
+            await pilot.press("escape")
+
+
 async def test_a_field_where_there_are_none_is_refused(database: Database, make_app: MakeApp) -> None:
     with pytest.raises(UsageError, match="words and /globs"):
         matcher("state:failed")

@@ -98,7 +98,7 @@ async def test_a_launch_whose_form_was_left_is_said_when_it_is_done_and_when_it_
     async with app.run_test(size=(100, 30)) as pilot:
         for month, full, told in (("2013-02", "true", "done: launch flights"), ("2013-03", "maybe", "PH509")):
             app.go(Place("run", "12"))
-            await until_seen(pilot, "#12")
+            await until_seen(pilot, "#12", "13 of 13")
             with held_up(app) as go_on:
                 await pilot.press("l")
                 await until_seen(pilot, "launch flights", "as_of")
