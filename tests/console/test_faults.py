@@ -316,6 +316,9 @@ def test_dead_services_and_a_taken_port_are_told_and_runs_wait_for_what_the_key_
             for name in (records.SUPERVISOR, records.PREFECT):
                 process.send(identity_of(name), signal.SIGKILL)
             soon(console, "✗ supervisor is down", "✗ prefect is down", "U start")
+            asked = pilothouse("status")
+            assert "the process has ended" in asked.communicate(timeout=60)[0]
+            assert asked.returncode == 4
             queued = house.launch(NO_MATCH.name)
             jump(console, queued)
             soon(console, "… queued", "waits for orchestrator (prefect), which is down")

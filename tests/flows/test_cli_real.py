@@ -1,0 +1,240 @@
+"""The command line as processes, on real services: what each command does, what it says as JSON, how it exits."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from metadata.rows.runs import find_run
+from metadata.settings import settings
+from tests.console.pty_terminal import Terminal
+from tests.flows import learning
+from tests.flows.homes import fresh_home, until
+from tests.flows.house import House
+
+pytestmark = pytest.mark.slow
+
+BLUEPRINT = """
+connections:
+  lines: {kind: files, path: lines}
+datasets:
+  bronze.trips:
+    columns: {id: string, at: timestamp, line: string, temp: double, delay: double}
+    storage: {mode: merge, keys: [id]}
+  features.trips: {storage: {mode: merge, keys: [id]}}
+  predictions.pending: {storage: {mode: merge, keys: [id]}}
+  predictions.trips: {storage: {mode: merge, keys: [id]}}
+feature_sets:
+  trips:
+    from: bronze.trips
+    entity: [id]
+    event_time: at
+    features: {line: {}, temp: {default: 5}}
+models:
+  late:
+    predicts: {label: delay > 10, from: bronze.trips, known_after: 1 d}
+    features: [trips]
+    estimator: {class: sklearn.ensemble.HistGradientBoostingClassifier, params: {max_iter: 5}, seed: 3}
+    trained_on: {window: 60 d, min_history: 20 d, test: 25 %}
+monitors:
+  watch: {model: late, predictions: predictions.pending, watch: {features: [null_rate]}}
+decisions:
+  broken: {after: watch, when: worst(null_rate) >= 0.0, then: {hold: publish, alert: critical}}
+pipelines:
+  trips:
+    tasks:
+      ingest: {kind: ingest, from: {connection: lines, files: "*.csv"}, to: bronze.trips}
+      features: {kind: features, set: trips, to: features.trips}
+      train: {kind: train, model: late, when: champion == null}
+      predict: {kind: infer, model: late, to: predictions.pending}
+      watch: {kind: monitor, monitor: watch}
+      decide: {kind: decide, decisions: [broken]}
+      publish:
+        kind: transform
+        to: predictions.trips
+        sql: SELECT * FROM predictions.pending
+        reads: {predictions.pending: new}
+        after: [decide]
+schedules:
+  nightly: {pipeline: trips, cron: "30 2 * * *", timezone: UTC, enabled: false}
+"""
+
+TROUBLE = """
+connections:
+  narrow: {kind: files, path: narrow}
+  wrong: {kind: files, path: wrong}
+datasets:
+  bronze.narrow: {columns: {id: long, place: string}}
+  bronze.wrong:
+    columns: {id: long, place: string}
+    quality: {positive: {expect: id > 0, otherwise: fail}}
+pipelines:
+  narrow:
+    tasks:
+      ingest: {kind: ingest, from: {connection: narrow, files: "*.csv"}, to: bronze.narrow}
+  wrong:
+    tasks:
+      ingest: {kind: ingest, from: {connection: wrong, files: "*.csv"}, to: bronze.wrong}
+"""
+
+
+def pilothouse(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run a command in the home that the environment names."""
+    return subprocess.run([sys.executable, "-m", "console", *map(str, words)], capture_output=True, text=True)
+
+
+def said(*words: str | Path) -> str:
+    """What a command that succeeds says."""
+    made = pilothouse(*words)
+    assert made.returncode == 0, made.stdout + made.stderr
+    return made.stdout
+
+
+def told(*words: str | Path) -> Any:
+    """What a command that succeeds says as JSON: nothing else stands on its standard output."""
+    return json.loads(said(*words, "--json"))
+
+
+@dataclass(frozen=True)
+class Operated:
+    """A home in which the pipeline ran once; `run` is what the launch said of it."""
+
+    house: House
+    run: dict[str, Any]
+    documents: Path
+
+
+@pytest.fixture(scope="module")
+def operated(house: House, tmp_path_factory: pytest.TempPathFactory) -> Operated:
+    """Applied, landed and launched by the command line alone."""
+    documents = tmp_path_factory.mktemp("documents")
+    (documents / "trips.yaml").write_text(BLUEPRINT, encoding="utf-8")
+    house.land("lines", "trips-1.csv", learning.trips(60).to_csv(index=False, date_format="%Y-%m-%dT%H:%M:%SZ"))
+    assert "Revision 1 is applied." in said("blueprint", "apply", documents, "--note", "first")
+    as_of = learning.day(60).isoformat()
+    return Operated(house, told("run", "launch", "trips", "--as-of", as_of, "--wait"), documents)
+
+
+def test_a_launch_that_is_waited_for_tells_the_run_and_its_tasks(operated: Operated) -> None:
+    number = str(operated.run["number"])
+    assert (operated.run["state"], operated.run["pipeline_key"]) == ("succeeded", "trips")
+    assert number in [str(run["number"]) for run in told("run", "list", "--filter", "state:succeeded")]
+    shown = told("run", "show", number)
+    states = {task["task_key"]: task["state"] for task in shown["tasks"]}
+    assert states["ingest"] == states["train"] == states["decide"] == "succeeded"
+    assert {"rows", "roc_auc"} <= {figure["name"] for figure in shown["figures"]}
+    assert {line["task_key"] for line in told("run", "logs", number)} >= {"ingest", "train"}
+    assert {line["task_key"] for line in told("run", "logs", number, "--task", "train")} == {"train"}
+    assert "succeeded" in said("run", "show", number)
+
+
+def test_what_succeeded_is_neither_run_again_nor_cancelled(operated: Operated) -> None:
+    number = str(operated.run["number"])
+    for word, code in (("again", "PH504"), ("cancel", "PH505")):
+        refused = pilothouse("run", word, number)
+        assert (refused.returncode, refused.stderr.split()[0]) == (2, code)
+
+
+def test_a_run_is_cancelled(operated: Operated) -> None:
+    launched = told("run", "launch", "trips")
+    assert "is being cancelled" in said("run", "cancel", str(launched["number"]))
+    ended = operated.house.ended(find_run(operated.house.database, launched["number"]))
+    assert ended.state == "cancelled"
+
+
+def test_datasets_and_their_rows(operated: Operated) -> None:
+    rows = {row["key"]: row["rows"] for row in told("dataset", "list")}
+    landed = len(learning.trips(60))
+    assert rows["bronze.trips"] == landed
+    shown = told("dataset", "show", "bronze.trips")
+    assert (shown["state"]["rows"], shown["state"]["columns"]["delay"]) == (landed, "double")
+    assert told("query", "SELECT count(*) AS rows FROM bronze.trips") == [{"rows": landed}]
+    assert pilothouse("query", "DROP TABLE bronze.trips").returncode in (1, 2)
+
+
+def test_models_lineage_and_schedules(operated: Operated) -> None:
+    (model,) = told("model", "list")
+    assert (model["key"], model["champion"], model["metric"]) == ("late", 1, "roc_auc")
+    shown = told("model", "show", "late")
+    assert [version["version"] for version in shown["versions"]] == [1]
+    assert "champion" in {change["alias"] for change in shown["aliases"]}
+    lineage = told("lineage", "features.trips")
+    assert {step["step"]["node"]["key"] for step in lineage["up"]} >= {"bronze.trips", "lines"}
+    assert {step["step"]["node"]["key"] for step in lineage["down"]} >= {"late", "predictions.pending"}
+    (schedule,) = told("schedule", "list")
+    assert (schedule["pipeline"], schedule["cron"], schedule["enabled"]) == ("trips", "30 2 * * *", False)
+
+
+def test_services_settings_and_database(operated: Operated) -> None:
+    states = {service["name"]: service["state"] for service in told("status")}
+    assert states == {
+        "supervisor": "up", "prefect": "up", "spark": "external", "worker": "up", "projector": "up",
+    }  # fmt: skip
+    assert told("config", "show")["spark_remote"]["origin"] == "environment"
+    assert "up to date" in said("db", "upgrade")
+    assert "Everything is up" in said("up")
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "text", "code"),
+    [("narrow", "id\n1\n", "PH210"), ("wrong", "id,place\n1,Rome\n-2,Oslo\n", "PH220")],
+    ids=["missing column", "broken rule"],
+)
+def test_a_run_that_fails_exits_with_1_says_why_and_runs_again(
+    operated: Operated, pipeline: str, text: str, code: str
+) -> None:
+    operated.house.apply(TROUBLE)
+    operated.house.land(pipeline, "a.csv", text)
+    failed = pilothouse("run", "launch", pipeline, "--wait")
+    assert failed.returncode == 1
+    assert failed.stderr.startswith(code)
+    assert all(word in failed.stderr for word in ("cause", "next"))
+    operated.house.land(pipeline, "a.csv", "id,place\n1,Rome\n")
+    number = told("run", "list", "--filter", f"pipeline:{pipeline}")[0]["number"]
+    again = told("run", "again", str(number), "--wait")
+    assert (again["attempt"], again["state"]) == (2, "succeeded")
+
+
+def test_an_export_applied_again_changes_nothing_and_what_it_does_not_name_is_pruned(operated: Operated) -> None:
+    operated.house.apply(TROUBLE)
+    exported = operated.documents / "all.yml"
+    exported.write_text(said("blueprint", "export"), encoding="utf-8")
+    assert "Nothing to change." in said("blueprint", "apply", exported, "--prune", "--yes")
+    pruned = said("blueprint", "apply", operated.documents / "trips.yaml", "--prune", "--yes")
+    assert "- pipeline narrow" in pruned
+    assert "bronze.narrow" not in {row["key"] for row in told("dataset", "list")}
+    exported.unlink()
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Iterator[None]:
+    """A home that is to use services of others, which are not there."""
+    with fresh_home(tmp_path, PREFECT_API_URL="http://127.0.0.1:9/api", SPARK_REMOTE="sc://127.0.0.1:9"):
+        House(tmp_path).apply(TROUBLE)
+        yield
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_run_that_waits_for_a_service_of_others_says_which_and_exits_with_4() -> None:
+    waits = pilothouse("run", "launch", "narrow", "--wait")
+    assert waits.returncode == 4, waits.stdout + waits.stderr
+    assert waits.stderr.splitlines()[-3].startswith("PH310 prefect at http://127.0.0.1:9/api")
+    assert [run["state"] for run in told("run", "list")] == ["queued"]
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_demo_that_stopped_behind_its_console_is_told_when_the_console_closes() -> None:
+    with Terminal((sys.executable, "-m", "console", "demo", "--months", "1"), size=(120, 40)) as shown:
+        shown.until("PIPELINES", "q quit")
+        log = settings().logs / "demo.log"
+        until(lambda: log.exists() and "PH310" in log.read_text(encoding="utf-8"), 60, "the months stopped")
+        shown.send("q")
+        assert shown.ended()
+        assert all(word in shown.text for word in ("PH310 prefect at", "cause", "next"))
