@@ -56,7 +56,10 @@ class Measured:
 def record_figures(
     database: Database, *, run_id: str, attempt: int, task_key: str, as_of: datetime, figures: Iterable[FigureLike]
 ) -> None:
-    """Keep what a task said, in place of what an earlier try of the attempt said. NaN and infinity are no value."""
+    """Keep what a task said, in place of what it said in earlier tries and attempts: none, where it was skipped.
+
+    NaN and infinity are no value.
+    """
     table = tables.outcome
     rows: list[dict[str, Any]] = [
         {
@@ -75,7 +78,7 @@ def record_figures(
         }
         for figure in figures
     ]
-    mine = and_(table.c.run_id == run_id, table.c.task_key == task_key, table.c.attempt == attempt)
+    mine = and_(table.c.run_id == run_id, table.c.task_key == task_key, table.c.attempt <= attempt)
     with database.write() as connection:
         connection.execute(delete(table).where(mine))
         if rows:

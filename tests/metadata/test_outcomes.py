@@ -63,6 +63,22 @@ def test_of_each_task_the_newest_attempt_counts(database: Database) -> None:
     assert [(row.task_key, row.value) for row in figures_of_run(database, "r1")] == [("clean", 1.0), ("watch", 9.0)]
 
 
+def test_a_task_that_says_nothing_this_time_leaves_nothing_of_earlier_attempts(database: Database) -> None:
+    for attempt in (1, 2):
+        say(database, "r1", 3, Said("better", 1.0), attempt=attempt, task="compare")
+    say(database, "r1", 3, Said("rows", 1.0), task="clean")
+    say(database, "r2", 3, Said("better", 1.0), task="compare")
+    say(database, "r1", 3, attempt=3, task="compare")
+    assert [row.task_key for row in figures_of_run(database, "r1")] == ["clean"]
+    assert [row.value for row in figures_of_run(database, "r2")] == [1.0]
+
+
+def test_what_an_earlier_attempt_says_late_takes_nothing_from_the_newest(database: Database) -> None:
+    say(database, "r1", 3, Said("rows", 2.0), attempt=2)
+    say(database, "r1", 3, Said("rows", 1.0), attempt=1)
+    assert [row.value for row in figures_of_run(database, "r1")] == [2.0]
+
+
 def test_a_series_has_each_window_once_as_it_was_measured_last(database: Database) -> None:
     say(database, "r2", 4, Said("roc_auc", 0.7, 3), Said("roc_auc", 0.66, 2))
     say(database, "r1", 3, Said("roc_auc", 0.6, 2))
