@@ -7,6 +7,7 @@ import functools
 import importlib
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
@@ -28,6 +29,7 @@ from metadata.values import period
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+INTERRUPT_SECONDS = 1.0
 SERVICE_TRIES = 3
 """Tries of a task whose service went away under it, beyond its own `retries`."""
 
@@ -49,6 +51,7 @@ class Execution:
     pulse: Pulse
     task_runs: dict[str, TaskRun]
     cancelled: threading.Event = field(default_factory=threading.Event)
+    _tried: Counter[str] = field(default_factory=Counter)
     _session_lock: threading.Lock = field(default_factory=threading.Lock)
     _session: SparkSession | None = None
 
@@ -96,8 +99,9 @@ class Execution:
         OvertakenError, and cancels what else goes on here, once the run was settled or has a newer attempt.
         """
         task, task_run = self.plan.task(task_key), self.task_runs[task_key]
+        self._tried[task_key] += 1
         for service_try in range(1, SERVICE_TRIES + 1):
-            tries = self._start(task_run)
+            self._start(task_run)
             self.pulse.begin(task_run.id)
             try:
                 return self._settle(task_run, self._attempt(task, task_run))
@@ -107,7 +111,7 @@ class Execution:
                 lost = isinstance(error, ServiceDownError) or fault.code in client.SERVICE_FAULTS
                 if lost and not last and self._service_is_back(task_run, fault):
                     continue
-                self._fail(task_run, fault, final=tries > task.spec.retries or self.cancelled.is_set())
+                self._fail(task_run, fault, final=self._tried[task_key] > task.spec.retries or self.cancelled.is_set())
                 raise TaskFailedError(str(fault)) from None
             finally:
                 self.pulse.end(task_run.id)
@@ -129,9 +133,8 @@ class Execution:
                 if not verdict:
                     return Outcome(skipped=reason)
             module = cast(TaskKind, importlib.import_module(f"flows.tasks.{task.kind}"))
-            deadline = doors.enter_context(_Deadline(self, task, tag))
+            doors.enter_context(_Deadline(self, task, tag))
             outcome = module.run(context)
-            deadline.check()
         if outcome.note:
             context.log.info("%s", outcome.note)
         return outcome
@@ -207,39 +210,38 @@ class Execution:
 
 
 class _Deadline:
-    """Interrupts the Spark operations of a task when its time is up."""
+    """Interrupts the Spark operations of a task once its time is up. If it ends well, that counts."""
 
     def __init__(self, execution: Execution, task: PlanTask, tag: str) -> None:
         self._execution = execution
         self._task = task
         self._tag = tag
+        self._ended = threading.Event()
         self._expired = False
-        limit = task.spec.timeout
-        self._timer = threading.Timer(period(limit).span.total_seconds(), self._expire) if limit else None
 
-    def __enter__(self) -> _Deadline:
-        if self._timer:
-            self._timer.daemon = True
-            self._timer.start()
-        return self
+    def __enter__(self) -> None:
+        limit = self._task.spec.timeout
+        if limit:
+            seconds = period(limit).span.total_seconds()
+            threading.Thread(target=self._watch, args=(seconds,), daemon=True, name=f"deadline {self._tag}").start()
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if self._timer:
-            self._timer.cancel()
-        if error is not None:
-            self.check()
-
-    def check(self) -> None:
-        """Raises PH506 when the time was up."""
-        if self._expired:
-            limit = self._task.spec.timeout
+        """Raises PH506 in place of what a task raised once its time was up."""
+        self._ended.set()
+        if error is not None and self._expired:
             raise PilothouseError(
                 "PH506",
                 f"task {self._task.key}",
-                f"it took longer than its timeout of {limit}",
+                f"it took longer than its timeout of {self._task.spec.timeout}",
                 "press r to run it again, or raise the timeout in the blueprint (e)",
             )
 
-    def _expire(self) -> None:
-        self._expired = True
-        self._execution.interrupt(self._tag)
+    def _watch(self, seconds: float) -> None:
+        """Spark knows nothing of time: each call that comes too late is interrupted, within a second."""
+        from pyspark.errors import PySparkException
+
+        while not self._ended.wait(seconds):
+            self._expired = True
+            seconds = INTERRUPT_SECONDS
+            with contextlib.suppress(PySparkException):
+                self._execution.interrupt(self._tag)

@@ -140,6 +140,34 @@ def test_a_task_that_takes_too_long_is_stopped(house: House) -> None:
     assert run.fault.code == "PH506"
 
 
+STUBBORN = """
+connections:
+  stubborn: {kind: files, path: stubborn}
+datasets:
+  bronze.stubborn: {columns: {n: long}}
+  gold.stubborn: {storage: {mode: overwrite}}
+pipelines:
+  stubborn:
+    tasks:
+      ingest: {kind: ingest, from: {connection: stubborn, files: "*.csv"}, to: bronze.stubborn}
+      refuse:
+        kind: transform
+        to: gold.stubborn
+        retries: 2
+        retry_delay: 1 s
+        sql: SELECT CAST(raise_error('no') AS INT) AS n FROM bronze.stubborn
+"""
+
+
+def test_a_task_is_tried_again_as_often_as_it_says(house: House) -> None:
+    house.apply(STUBBORN)
+    house.land("stubborn", "1.csv", "n\n1\n")
+    run = house.ended(house.launch("stubborn"))
+    assert run.state == State.FAILED
+    tasks = house.tasks(run)
+    assert (tasks["ingest"].tries, tasks["refuse"].tries, tasks["refuse"].state) == (1, 3, State.FAILED)
+
+
 def test_a_killed_flow_process_is_lost_with_a_reason_and_can_be_run_again(house: House) -> None:
     slow_pipeline(house, "fragile", timeout="20 s")
     run = house.launch("fragile")
