@@ -37,7 +37,9 @@ def _absolute(path: Path) -> Path:
 class Settings(BaseSettings):
     """What one home runs with. Read by `pilothouse config show`; set in `config.toml` or by `PILOTHOUSE_<NAME>`."""
 
-    model_config = SettingsConfigDict(env_prefix="PILOTHOUSE_", extra="forbid", frozen=True, populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="PILOTHOUSE_", env_ignore_empty=True, extra="forbid", frozen=True, populate_by_name=True
+    )
 
     home: Annotated[Path, AfterValidator(_absolute)] = Field(
         default_factory=default_home, description="Folder that holds everything Pilothouse writes."
@@ -149,7 +151,7 @@ def origins() -> dict[str, tuple[Any, str]]:
         variable = str(field.validation_alias or f"PILOTHOUSE_{name.upper()}")
         in_file = name in from_file or variable in from_file
         value = getattr(values, name)
-        origin = "environment" if variable in os.environ else "file" if in_file else "default"
+        origin = "environment" if os.environ.get(variable) else "file" if in_file else "default"
         found[name] = (_masked(value) if isinstance(value, str) else value, origin)
     return found
 

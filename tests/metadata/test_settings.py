@@ -29,6 +29,16 @@ def test_without_a_name_the_home_is_in_the_data_folder_of_the_user(
     }
 
 
+def test_an_empty_variable_sets_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.setenv("PILOTHOUSE_HOME", "")
+    monkeypatch.setenv("PREFECT_API_URL", "")
+    monkeypatch.chdir(tmp_path)
+    assert settings().home == tmp_path / "pilothouse"
+    assert settings().prefect_api_url is None
+    assert {origins()[name][1] for name in ("home", "prefect_api_url")} == {"default"}
+
+
 @pytest.mark.parametrize("named", ["here/home", "./here/../here/home", "~/here/home"])
 def test_a_home_is_the_same_folder_wherever_a_process_stands(
     named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
