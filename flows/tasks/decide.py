@@ -15,8 +15,8 @@ from metadata.rows.decisions import Ruling, record
 from metadata.rows.holding import Reader
 from metadata.rows.outcomes import Measured, figures_of_run
 from metadata.states import DecisionState
-from metadata.tasks import Read
-from metadata.tasks.decide import Decide
+from metadata.tasks import Read, Ref
+from metadata.tasks.decide import Decide, can_wait
 from metadata.values import period
 
 
@@ -117,7 +117,10 @@ def _rule_on(context: TaskContext, key: str, rule: DecisionRule) -> Ruling:
 
 
 def _held(context: TaskContext, key: str, rule: DecisionRule) -> Reader | None:
-    """The task that is to wait, and what it reads. Raises PilothouseError PH710."""
+    """The task that is to wait, and what of it waits: what it reads as new, else all that can.
+
+    Raises PilothouseError PH710.
+    """
     if rule.then.hold is None:
         return None
     try:
@@ -129,8 +132,16 @@ def _held(context: TaskContext, key: str, rule: DecisionRule) -> Reader | None:
             f"it holds task {rule.then.hold}, which this pipeline does not have",
             "name a task of the pipeline in the blueprint (e)",
         ) from None
-    found: dict[str, list[str]] = {"new": [], "all": []}
-    for ref in task.inputs:
-        if ref.kind == "dataset":
-            found[task.reads.get(ref.key, Read()).batches].append(context.plan.datasets[ref.key].uid)
-    return Reader(task.spec.uid, tuple(found["new"]), tuple(found["all"]))
+    inputs = [ref for ref in task.inputs if ref.kind == "dataset"]
+    new = tuple(_uid(context, ref) for ref in inputs if task.reads.get(ref.key, Read()).batches == "new")
+    if new:
+        return Reader(task.spec.uid, new=new)
+    return Reader(task.spec.uid, everything=tuple(_uid(context, ref) for ref in inputs if _can_wait(context, ref)))
+
+
+def _uid(context: TaskContext, ref: Ref) -> str:
+    return context.plan.datasets[ref.key].uid
+
+
+def _can_wait(context: TaskContext, ref: Ref) -> bool:
+    return can_wait(context.plan.datasets[ref.key], [task.spec for task in context.plan.tasks if ref in task.outputs])

@@ -75,7 +75,7 @@ CHECKS: dict[str, Check] = {
     ),
     "PH165": Check("cannot be retrained", "A rule retrains a model that no task trains.", "Add a train task."),
     "PH166": Check(
-        "cannot be held", "A rule holds what is no reading task of its pipeline.", "Name a task that reads."
+        "cannot be held", "A rule holds a task of which nothing can wait.", "Name one that reads what is appended."
     ),
     "PH167": Check("features not there", "A model's feature set is not materialised.", "Add a features task."),
     "PH168": Check("never asked", "A rule is in no decide task, or its monitor in no monitor task.", "Add the task."),

@@ -9,6 +9,8 @@ from metadata.checks.learning import METRICS
 from metadata.checks.view import Task, View
 from metadata.findings import Finding, instead
 from metadata.kinds import DecisionRule
+from metadata.tasks import Read, Ref, TaskSpec
+from metadata.tasks.decide import can_wait
 
 RULE_INPUTS = ("performance", "psi", "null_rate", "prediction", "alarms", "champion", "rows")
 """What a decision rule may read."""
@@ -78,8 +80,29 @@ def _hold(view: View, key: str, held: str, asking: Task) -> Iterator[Finding]:
     if held not in tasks:
         cause = f"pipeline {asking.pipeline} has no task {held} to hold"
         yield view.finding("PH166", where, path, cause, instead(held, tasks))
-    elif not any(ref.kind == "dataset" for ref in view.wirings[asking.pipeline].ports[held].inputs):
+        return
+    inputs = [ref for ref in view.wirings[asking.pipeline].ports[held].inputs if ref.kind == "dataset"]
+    if not inputs:
         yield view.finding("PH166", where, path, f"{held} reads no dataset", "name a task that reads one")
+    for ref in _stuck(view, asking.pipeline, tasks[held], inputs):
+        cause = f"{held} reads {ref.key}, which cannot wait: readers would miss what a held batch took the place of"
+        yield view.finding("PH166", where, path, cause, "hold a task that reads what is appended, or predictions")
+
+
+def _stuck(view: View, pipeline: str, held: TaskSpec, inputs: Collection[Ref]) -> Iterator[Ref]:
+    """Inputs of a task that keep it from being held: any that it reads as new; all, where it reads all rows of all."""
+    reads = getattr(held, "reads", {})
+    new = [ref for ref in inputs if reads.get(ref.key, Read()).batches == "new"]
+    fit = {ref for ref in inputs if _can_wait(view, ref, None if ref in new else pipeline)}
+    if new or not fit:
+        yield from (ref for ref in new or inputs if ref not in fit)
+
+
+def _can_wait(view: View, ref: Ref, pipeline: str | None) -> bool:
+    """As `can_wait`, of the writers in one pipeline or in all; what is not defined is reported by another check."""
+    dataset = view.blueprint.datasets.get(ref.key)
+    writers = [task.spec for task in view.writers.get(ref, ()) if pipeline in (None, task.pipeline)]
+    return dataset is None or can_wait(dataset, writers)
 
 
 def check_guards(view: View) -> Iterator[Finding]:

@@ -55,6 +55,8 @@ class TaskSpec(Tagged):
 
     GENERATED: ClassVar[bool] = False
     """Whether only the compiler makes tasks of this kind (they are never written in documents)."""
+    INSERTS: ClassVar[bool] = False
+    """Whether it only adds rows to what it merges into: none that is there is changed."""
 
     kind: str
     uid: str = Field("", description="Immutable identity; given at the first apply, never written in documents.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
@@ -14,7 +15,7 @@ from metadata.tasks.promote import Promote
 from metadata.tasks.train import Train
 
 if TYPE_CHECKING:
-    from metadata.kinds import Blueprint
+    from metadata.kinds import Blueprint, Dataset
 
 
 class Decide(TaskSpec):
@@ -53,6 +54,16 @@ class Decide(TaskSpec):
             if model not in retrain:
                 tasks[f"promote {model}"] = Promote(model=model, after=(key,), when=_any_fired(rules))
         return tasks
+
+
+def can_wait(dataset: Dataset, writers: Collection[TaskSpec]) -> bool:
+    """Whether a batch of the dataset may be held: its rows are added to others, so that readers miss nothing but them.
+
+    A batch that took the place of rows would hide those too: of a table that is overwritten nothing would be left.
+    """
+    if dataset.storage.mode == "merge":
+        return bool(writers) and all(writer.INSERTS for writer in writers)
+    return dataset.storage.mode == "append"
 
 
 def _any_fired(rules: list[str]) -> str:

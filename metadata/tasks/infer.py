@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -20,6 +20,8 @@ PREDICTION_COLUMNS = ("score", "predicted", "model_version", "scored_as_of")
 
 class Infer(TaskSpec):
     """Scores every row that has no prediction yet and that training has not seen."""
+
+    INSERTS: ClassVar[bool] = True
 
     kind: Literal["infer"] = "infer"
     model: ModelKey = Field(description="Model whose champion scores.")

@@ -9,7 +9,7 @@ import pytest
 
 from flows.context import Outcome
 from metadata.errors import PilothouseError
-from metadata.rows.batches import new_inputs
+from metadata.rows.batches import new_inputs, visible_batches
 from metadata.rows.decisions import Decision, decisions_of_run, release
 from metadata.rows.runs import Run, new_attempt, set_run_state
 from metadata.states import DecisionState, State
@@ -157,6 +157,24 @@ def test_a_hold_lets_what_was_not_read_wait_until_it_is_released(world: Watched)
     assert pending(world) == ()
     release(world.database, found.id, "ann")
     assert pending(world) == (left, mine)
+
+
+@pytest.mark.parametrize("read", ["new", "all"])
+def test_what_takes_the_place_of_rows_does_not_wait(tmp_path: Path, read: str) -> None:
+    changed = sections(decisions={"broken": dict(BROKEN)})
+    changed["pipelines"]["flow"]["tasks"]["publish"] |= {
+        "sql": "SELECT p.* FROM predictions.pending AS p JOIN silver.events AS e ON e.id = p.id",
+        "reads": {"predictions.pending": read},
+    }
+    world = Watched(tmp_path, None)
+    world.define(**changed)
+    run = world.start(as_of=day(1))
+    for dataset in ("silver.events", "predictions.pending"):
+        world.write_batch(dataset, run.id, day(1), lambda sequence: sequence)
+    world.say(run, world.measured("null_rate", 0.4, "x"))
+    assert decide(world, run)["broken"].waits
+    seen = {key: visible_batches(world.database, dataset.uid) for key, dataset in world.plan.datasets.items()}
+    assert (seen["silver.events"], seen["predictions.pending"]) == (None, ())
 
 
 def test_a_quiet_hold_holds_nothing(world: Watched) -> None:

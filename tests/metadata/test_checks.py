@@ -159,6 +159,37 @@ PROVOKED: list[tuple[str, dict[str, Any], str, str]] = [
 ]  # fmt: skip
 
 
+HELD = {
+    "decisions/retrain/then": {"hold": "publish"},
+    "datasets/gold.totals": {"storage": {"mode": "overwrite"}},
+    "datasets/gold.report": {"storage": {"mode": "overwrite"}},
+    "datasets/gold.published": {"storage": {"mode": "merge", "keys": ["order_id"]}},
+    f"{TASKS}/sum": {"kind": "transform", "to": "gold.totals", "sql": "SELECT count(*) AS n FROM bronze.orders"},
+}
+
+
+@pytest.mark.parametrize(
+    ("source", "read", "beside", "refused"),
+    [
+        ("bronze.orders", "all", "", False),
+        ("bronze.orders", "new", "", False),
+        ("predictions.returns", "new", "", False),
+        ("predictions.returns", "all", "", False),
+        ("predictions.returns", "new", "silver.orders", False),
+        ("silver.orders", "new", "", True),
+        ("silver.orders", "all", "", True),
+        ("silver.orders", "new", "bronze.orders", True),
+        ("gold.totals", "all", "", True),
+    ],
+)
+def test_only_what_hides_nothing_while_it_waits_can_be_held(source: str, read: str, beside: str, refused: bool) -> None:
+    sql = f"SELECT a.* FROM {source} AS a" + (f" CROSS JOIN {beside} AS b" if beside else "")
+    to = "gold.published" if read == "new" else "gold.report"
+    publish = {"kind": "transform", "to": to, "sql": sql, "reads": {source: read}}
+    findings = found(**HELD, **{f"{TASKS}/publish": publish})
+    assert [(each.code, f"reads {source}, " in each.cause) for each in findings] == [("PH166", True)] * refused
+
+
 @pytest.mark.parametrize(("code", "changes", "cause", "remedy"), PROVOKED)
 def test_each_check_finds_what_it_is_for(code: str, changes: dict[str, Any], cause: str, remedy: str) -> None:
     findings = found(**changes)
