@@ -24,7 +24,7 @@ from metadata.values import period
 
 
 @flow(name="run_pipeline", validate_parameters=False)
-async def run_pipeline(run_id: str | None = None, attempt: int | None = None, schedule: str | None = None) -> str:
+async def run_pipeline(run_id: str | None = None, attempt: int = 1, schedule: str | None = None) -> str:
     """Execute a run whose row exists, or adopt what a schedule fired. Raises TaskFailedError when a task failed.
 
     A flow run that comes late, for an `attempt` that is no longer the newest, does nothing.
@@ -35,8 +35,8 @@ async def run_pipeline(run_id: str | None = None, attempt: int | None = None, sc
         run = adopt_scheduled(database, flow_run_id, str(schedule), runtime.flow_run.scheduled_start_time)
     else:
         run = get_run(database, run_id)
-        if not attach_flow_run(database, run.id, attempt or run.attempt, flow_run_id):
-            return State.CANCELLED.value
+    if not attach_flow_run(database, run.id, attempt, flow_run_id):
+        return State.CANCELLED.value
     if run.state.final or run.cancel_requested:
         return run.state.value
     set_run_state(database, run.id, State.RUNNING, attempt=run.attempt)

@@ -65,6 +65,21 @@ class Database:
         with _explained(), self.engine.connect().execution_options(writes=True) as connection, connection.begin():
             yield connection
 
+    @contextmanager
+    def rebuild(self) -> Iterator[Connection]:
+        """A transaction that may make tables anew: SQLite then drops the old ones, with what refers to them.
+
+        There, references are not enforced in it, but looked through before the commit. Raises PH338 for broken ones.
+        """
+        options = {"writes": True, "rebuilds": True}
+        with _explained(), self.engine.connect().execution_options(**options) as connection, connection.begin():
+            yield connection
+            if connection.dialect.name == "sqlite":
+                broken = sorted({str(row[0]) for row in connection.exec_driver_sql("PRAGMA foreign_key_check")})
+                if broken:
+                    cause = f"after this change rows of {', '.join(broken)} would refer to rows that are not there"
+                    raise PilothouseError("PH338", "metadata database", cause, "nothing was changed; report this")
+
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
@@ -136,7 +151,9 @@ def _engine(url: str) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get("writes", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        options = connection.get_execution_options()
+        if options.get("rebuilds", False):
+            connection.exec_driver_sql("PRAGMA foreign_keys=OFF")  # within a transaction it does nothing
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("writes", False) else "BEGIN")
 
     return engine

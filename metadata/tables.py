@@ -24,6 +24,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.engine import Dialect
 
@@ -108,6 +109,7 @@ run = Table(
     Column("fault", JSON(none_as_null=True)),
     Column("cancel_requested", Boolean, nullable=False, server_default="0"),
     Column("flow_run_id", ID, unique=True),
+    Column("scheduled_flow_run_id", ID),
     Column("created_at", Utc, nullable=False),
     Column("started_at", Utc),
     Column("ended_at", Utc),
@@ -118,10 +120,17 @@ run = Table(
     Index("ix_run_pipeline_uid_state_number", "pipeline_uid", "state", "number"),
     Index("ix_run_pipeline_key_number", "pipeline_key", "number"),
     Index("ix_run_schedule_uid_number", "schedule_uid", "number"),
+    Index(
+        "ix_run_scheduled_flow_run_id",
+        "scheduled_flow_run_id",
+        unique=True,
+        mssql_where=text("scheduled_flow_run_id IS NOT NULL"),
+    ),
     Index("ix_run_author_number", "author", "number"),
     Index("ix_run_trigger_number", "trigger", "number"),
     Index("ix_run_created_at", "created_at"),
 )
+"""`flow_run_id` is that of the newest attempt; `scheduled_flow_run_id`, by which a schedule fired the run, stays."""
 
 task_run = Table(
     "task_run",

@@ -82,13 +82,16 @@ def create_run(
     schedule_uid: str | None = None,
     flow_run_id: str | None = None,
 ) -> Run:
-    """A new run, queued, with a row for each task. A `flow_run_id` that has a run already gives that run."""
+    """A new run, queued, with a row for each task.
+
+    A `flow_run_id`, by which a schedule fired it, that has a run already gives that run, whatever its attempt.
+    """
     with database.write() as connection:
+        change = next_change(connection)  # first: who waited for it finds what the one before has adopted
         if flow_run_id is not None:
-            adopted = _run(connection, tables.run.c.flow_run_id == flow_run_id)
+            adopted = _run(connection, tables.run.c.scheduled_flow_run_id == flow_run_id)
             if adopted is not None:
                 return adopted
-        change = next_change(connection)
         store_plan(connection, plan, revision)
         number = connection.execute(select(func.coalesce(func.max(tables.run.c.number), 0))).scalar_one() + 1
         run_id = str(uuid.uuid4())
@@ -108,6 +111,7 @@ def create_run(
                 attempt=1,
                 state=State.QUEUED,
                 flow_run_id=flow_run_id,
+                scheduled_flow_run_id=flow_run_id,
                 created_at=utc_now(),
                 changed=change,
             )
@@ -148,8 +152,8 @@ def run_as_of(database: Database, pipeline_uid: str, as_of: datetime) -> Run | N
 
 
 def known_flow_runs(database: Database, flow_run_ids: list[str]) -> set[str]:
-    """Those of the flow runs that a run belongs to."""
-    column = tables.run.c.flow_run_id
+    """Those of the flow runs by which a schedule fired a run, whatever attempt it is in by now."""
+    column = tables.run.c.scheduled_flow_run_id
     with database.read() as connection:
         return set(connection.execute(select(column).where(column.in_(flow_run_ids))).scalars())
 

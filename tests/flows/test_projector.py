@@ -268,6 +268,10 @@ def test_a_scheduled_run_that_died_before_it_began_gets_a_row_and_a_reason(
     (run,) = [one for one in list_runs(database).items if one.flow_run_id == flow_run]
     assert (run.trigger, run.state, run.state_detail) == ("schedule", State.LOST, "out of memory")
 
+    runs.new_attempt(database, run.id, "failed", "ada")
+    Projector(database, api).round()
+    assert [one.id for one in list_runs(database).items if one.pipeline_key == "daily"] == [run.id]
+
 
 def test_log_lines_go_when_the_settings_no_longer_keep_them(projector: Projector, database: Database) -> None:
     days = settings().log_retention_days

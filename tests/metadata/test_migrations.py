@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import resource
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -13,15 +14,19 @@ import threading
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect, select, text
+from sqlalchemy import delete, inspect, select, text
 
 from metadata import definitions, migrations, tables
+from metadata.compiler import compile_plan
 from metadata.database import Database, installation, next_change
 from metadata.errors import PilothouseError
 from metadata.migrations import EARLIER_TABLE, VERSION_TABLE, VERSIONS, configuration, ensure, upgrade
+from metadata.rows.runs import create_run, known_flow_runs
+from tests.metadata import rows
 
 
 def set_version(database: Database, version: str) -> None:
@@ -67,7 +72,15 @@ def test_a_version_of_a_newer_program_is_refused(database: Database) -> None:
             act(database)
 
 
+def make(database: Database, version: str) -> None:
+    config = configuration()
+    with database.write() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, version)
+
+
 def keep_as_the_first_programs_did(database: Database) -> None:
+    make(database, VERSIONS[0])
     with database.write() as connection:
         connection.execute(text(f"DROP TABLE {VERSION_TABLE}"))
         connection.execute(text(f"CREATE TABLE {EARLIER_TABLE} (version_num VARCHAR(32) NOT NULL)"))
@@ -81,11 +94,9 @@ def versions(database: Database, table: str) -> list[str] | None:
 
 
 def test_a_version_that_stands_where_the_first_programs_kept_it_moves(empty_database: Database) -> None:
-    upgrade(empty_database)
+    keep_as_the_first_programs_did(empty_database)
     with empty_database.write() as connection:
         next_change(connection)
-        connection.execute(text("DROP TABLE installation"))
-    keep_as_the_first_programs_did(empty_database)
     if not empty_database.url.startswith("sqlite"):
         with pytest.raises(PilothouseError, match=r"PH302.*early version 0001.*pilothouse db upgrade"):
             ensure(empty_database)
@@ -95,6 +106,89 @@ def test_a_version_that_stands_where_the_first_programs_kept_it_moves(empty_data
     assert versions(empty_database, VERSION_TABLE) == [VERSIONS[-1]]
     with empty_database.read() as connection:
         assert connection.execute(select(tables.counter.c.value)).scalars().all() == [1]
+
+
+def contents(database: Database) -> dict[str, int]:
+    with database.read() as connection:
+        names = inspect(connection).get_table_names()
+        return {name: connection.execute(text(f"SELECT count(*) FROM {name}")).scalar_one() for name in names}
+
+
+REBUILDING = """
+from alembic import op
+
+revision, down_revision, branch_labels, depends_on = "9999", "{newest}", None, None
+
+
+def upgrade():
+    for name in {names}:
+        with op.batch_alter_table(name, recreate="always"):
+            pass
+"""
+
+
+def test_tables_that_are_made_anew_keep_what_refers_to_them(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not database.url.startswith("sqlite"):
+        pytest.skip("only SQLite makes tables anew")
+    blueprint = rows.applied(database)
+    plan = compile_plan(blueprint, "orders")
+    create_run(database, plan, revision=1, bindings={}, as_of=rows.NOW, trigger="manual", author="ada")
+    before = contents(database)
+    newest, folder = VERSIONS[-1], tmp_path / "migrations"
+    shutil.copytree(Path(migrations.__file__).parent, folder)
+    script = REBUILDING.format(newest=newest, names=sorted(definitions.definition.metadata.tables))
+    (folder / "versions" / "v9999.py").write_text(script)
+    config = configuration()
+    config.set_main_option("script_location", str(folder))
+    monkeypatch.setattr(migrations, "configuration", lambda: config)
+    monkeypatch.setattr(migrations, "VERSIONS", (*VERSIONS, "9999"))
+    assert upgrade(database)
+    assert min(before[name] for name in ("pipeline", "task", "run", "task_run")) > 0
+    assert contents(database) == before
+
+
+def test_a_change_that_would_leave_references_to_nothing_is_not_made(database: Database) -> None:
+    if not database.url.startswith("sqlite"):
+        pytest.skip("other databases enforce references all the time")
+    run = rows.add_run(database, "p-1", "orders", "succeeded")[1]
+    rows.add(
+        database,
+        tables.task_run,
+        id="t-1",
+        run_id=run,
+        attempt=1,
+        task_key="a",
+        task_uid="u-1",
+        kind="ingest",
+        position=0,
+        upstream=[],
+        state="succeeded",
+    )
+    with pytest.raises(PilothouseError, match="PH338.*rows of task_run"), database.rebuild() as connection:
+        connection.execute(delete(tables.run))
+    assert contents(database)["run"] == 1
+    with pytest.raises(PilothouseError, match="PH334"), database.write() as connection:
+        connection.execute(delete(tables.run))
+
+
+def test_a_run_that_a_schedule_fired_keeps_its_flow_run_when_it_gets_a_column_of_its_own(
+    empty_database: Database,
+) -> None:
+    make(empty_database, "0002")
+    columns = "id, number, pipeline_uid, pipeline_key, bindings, as_of, author, state, created_at, changed"
+    row = "'p-1', 'p', '{}', '2024-01-01 00:00:00', 'a', 'failed', '2024-01-01 00:00:00', 1"
+    with empty_database.write() as connection:
+        for number, trigger, attempt in ((1, "schedule", 1), (2, "schedule", 2), (3, "manual", 1)):
+            connection.execute(
+                text(
+                    f"INSERT INTO run ({columns}, trigger, attempt, flow_run_id) VALUES"
+                    f" ('r-{number}', {number}, {row}, '{trigger}', {attempt}, 'f-{number}')"
+                )
+            )
+    assert upgrade(empty_database)
+    assert known_flow_runs(empty_database, ["f-1", "f-2", "f-3"]) == {"f-1"}
 
 
 def test_the_tables_of_another_program_stay_as_they_are(empty_database: Database) -> None:

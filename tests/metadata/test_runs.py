@@ -59,6 +59,10 @@ def test_numbers_are_dense_when_many_launch_at_once(database: Database) -> None:
 def test_a_flow_run_is_adopted_once(database: Database) -> None:
     first = create(database, flow_run_id="f-1")
     assert create(database, flow_run_id="f-1").id == first.id
+    runs.set_run_state(database, first.id, State.FAILED)
+    again = runs.new_attempt(database, first.id, "failed", "me")
+    assert runs.known_flow_runs(database, ["f-1", "f-2"]) == {"f-1"}
+    assert create(database, flow_run_id="f-1") == again
 
 
 def test_failed_only_keeps_what_succeeded_and_takes_what_waits_below(database: Database) -> None:
