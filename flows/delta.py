@@ -104,16 +104,12 @@ def merge(
     partition_by: Sequence[str] = (),
     evolve: bool = False,
     exists: bool | None = None,
-    unique: bool = False,
     after: int | None = None,
 ) -> Commit:
     """Update the rows that `frame` has by `keys` (NULL equals NULL) and insert the others.
 
-    Raises `PilothouseError` PH420 when the frame itself has a key twice: no order says which row would win. Who knows
-    whether the table `exists` (with fitting columns), and that keys are `unique`, spares the questions.
+    Each key comes once in `frame`. Who knows whether the table `exists`, with fitting columns, spares the question.
     """
-    if not unique:
-        _refuse_duplicates(frame, keys)
     if not (_fitting(spark, frame, path, evolve) if exists is None else exists):
         return _committed(spark, path, after, lambda: _append(frame, path, batch, partition_by, evolve, True))
     matched = " AND ".join(f"target.{_name(key)} <=> source.{_name(key)}" for key in keys)
@@ -246,18 +242,6 @@ def _history(spark: SparkSession, path: str, limit: int) -> list[Any]:
         if _says_no_table(error):
             return []
         raise
-
-
-def _refuse_duplicates(frame: DataFrame, keys: Sequence[str]) -> None:
-    twice = frame.groupBy(*(_name(key) for key in keys)).count().where("count > 1").limit(1).collect()
-    if twice:
-        values = ", ".join(f"{key} = {twice[0][number]}" for number, key in enumerate(keys))
-        raise PilothouseError(
-            "PH420",
-            "the rows to merge",
-            f"{twice[0][len(keys)]} of them have the same key ({values})",
-            "Add a quality rule `unique` on the keys, or make the query give one row a key",
-        )
 
 
 def _table(path: str) -> str:

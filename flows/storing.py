@@ -284,9 +284,7 @@ def _put(job: _Job, frame: DataFrame) -> engine.Commit:
     exists = after is not None
     if storage.mode == "append":
         return engine.append(job.spark, rows, path, number, partition_by, evolve, exists, after)
-    return engine.merge(
-        job.spark, rows, path, storage.keys, number, partition_by, evolve, exists, unique=True, after=after
-    )
+    return engine.merge(job.spark, rows, path, storage.keys, number, partition_by, evolve, exists, after)
 
 
 def _written(

@@ -120,15 +120,6 @@ class TestTable:
         assert content(spark, path, version) == [(1, "a"), (2, "b"), (None, "m")]
         assert content(spark, path, version, {2}) == [(2, "b"), (None, "m")]
 
-    @pytest.mark.parametrize("exists", [True, False])
-    def test_merge_refuses_a_key_that_comes_twice(self, spark: Any, tmp_path: Path, exists: bool) -> None:
-        path = str(tmp_path / "t")
-        if exists:
-            engine.append(spark, rows(spark, 1, (1, "a")), path, 1)
-        with pytest.raises(PilothouseError, match=r"PH420.*id = 7"):
-            engine.merge(spark, rows(spark, 2, (7, "a"), (7, "b")), path, ["id"], 2)
-        assert engine.table_exists(spark, path) == exists
-
     @pytest.mark.parametrize("way", ["append", "merge"])
     def test_other_columns_are_refused_or_evolve(self, spark: Any, tmp_path: Path, way: str) -> None:
         """Delta would fill a missing column with NULL, and MERGE would drop a new one, without a word."""
