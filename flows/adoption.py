@@ -7,9 +7,8 @@ from datetime import datetime
 from metadata.bindings import bind
 from metadata.compiler import compile_plan
 from metadata.database import Database
-from metadata.definitions import load_blueprint
 from metadata.errors import UsageError
-from metadata.revisions import newest_revision
+from metadata.revisions import snapshot
 from metadata.rows.runs import Run, create_run
 from metadata.values import utc_now
 
@@ -19,7 +18,7 @@ def adopt_scheduled(database: Database, flow_run_id: str, schedule_uid: str, due
 
     Raises UsageError PH508 when the schedule or its pipeline is gone, PH509 for a parameter that does not fit.
     """
-    blueprint = load_blueprint(database)
+    revision, blueprint = snapshot(database)
     schedule = next((item for item in blueprint.schedules.values() if item.uid == schedule_uid), None)
     pipeline = blueprint.pipelines.get(schedule.pipeline) if schedule is not None else None
     if schedule is None or pipeline is None:
@@ -32,7 +31,7 @@ def adopt_scheduled(database: Database, flow_run_id: str, schedule_uid: str, due
     return create_run(
         database,
         compile_plan(blueprint, schedule.pipeline),
-        revision=newest_revision(database),
+        revision=revision,
         bindings=bind(schedule.pipeline, pipeline.parameters, schedule.parameters),
         as_of=due or utc_now(),
         trigger="schedule",

@@ -223,12 +223,11 @@ def launch(pipeline: str, bindings: Mapping[str, Any], as_of: datetime | None, a
     """
     from metadata.bindings import bind
     from metadata.compiler import compile_plan
-    from metadata.definitions import load_blueprint
-    from metadata.revisions import newest_revision
+    from metadata.revisions import snapshot
     from metadata.rows.runs import create_run
 
     database = Database.of(settings())
-    blueprint = load_blueprint(database)
+    revision, blueprint = snapshot(database)
     definition = blueprint.pipelines.get(pipeline)
     if definition is None:
         near = difflib.get_close_matches(pipeline, blueprint.pipelines, 1)
@@ -237,7 +236,7 @@ def launch(pipeline: str, bindings: Mapping[str, Any], as_of: datetime | None, a
     run = create_run(
         database,
         compile_plan(blueprint, pipeline),
-        revision=newest_revision(database),
+        revision=revision,
         bindings=bind(pipeline, definition.parameters, bindings),
         as_of=as_of or utc_now(),
         trigger="manual",

@@ -97,7 +97,7 @@ def apply(
     PH304 for two entries that say they were the same one, PH309 for what cannot be kept, and what the compiler refuses.
     """
     for _ in range(_ATTEMPTS):
-        head, current = _snapshot(database)
+        head, current = snapshot(database)
         if base_revision is not None and head != base_revision:
             raise _moved(base_revision, head)
         changes = diff(current, document, prune)
@@ -112,7 +112,7 @@ def apply(
 
 def changes_of(database: Database, document: Blueprint, prune: bool = False) -> tuple[int, ChangeSet]:
     """What applying `document` would do, and the number of the revision it starts from (0: none yet)."""
-    head, current = _snapshot(database)
+    head, current = snapshot(database)
     return head, diff(current, document, prune)
 
 
@@ -140,6 +140,19 @@ def newest_revision(database: Database) -> int:
     """Number of the newest revision, 0 when there is none."""
     with database.read() as connection:
         return _head(connection)
+
+
+def snapshot(database: Database) -> tuple[int, Blueprint]:
+    """The newest revision (0: none yet), and the blueprint that it left: what is applied meanwhile is in both or none.
+
+    Raises PilothouseError PH303 when it never stands still.
+    """
+    with database.read() as connection:
+        for _ in range(_ATTEMPTS):
+            head, blueprint = _head(connection), read_blueprint(connection)
+            if _head(connection) == head:
+                return head, blueprint
+    raise _moved(head, head + 1)
 
 
 def edits_of(database: Database, number: int) -> list[Edit]:
@@ -183,12 +196,6 @@ def verify_chain(database: Database) -> int:
     for uid in said:
         raise _broken(f"definition {uid}", "it is gone, and no revision deleted it")
     return len(rows)
-
-
-def _snapshot(database: Database) -> tuple[int, Blueprint]:
-    """The newest revision first: a blueprint that is newer than it is noticed when the transaction begins."""
-    with database.read() as connection:
-        return _head(connection), read_blueprint(connection)
 
 
 def _head(connection: Connection) -> int:
