@@ -47,6 +47,8 @@ class Database:
             cause = f"its driver is not installed ({error})" if away else "this is no database URL"
             remedy = "write PILOTHOUSE_DATABASE_URL as postgresql+psycopg://user:password@host:5432/name"
             raise UsageError("PH332", "metadata database", cause, remedy) from None
+        still = {"isolation_level": "REPEATABLE READ"} if self.engine.dialect.name == "postgresql" else {}
+        self._reading = self.engine.execution_options(**still)
 
     @classmethod
     def of(cls, settings: Settings) -> Database:
@@ -55,8 +57,8 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A connection to read from; nothing that is written in it stays."""
-        with _explained(), self.engine.connect() as connection:
+        """A connection to read from, which sees one state of the database; nothing that is written in it stays."""
+        with _explained(), self._reading.connect() as connection:
             yield connection
 
     @contextmanager

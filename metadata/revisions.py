@@ -143,16 +143,9 @@ def newest_revision(database: Database) -> int:
 
 
 def snapshot(database: Database) -> tuple[int, Blueprint]:
-    """The newest revision (0: none yet), and the blueprint that it left: what is applied meanwhile is in both or none.
-
-    Raises PilothouseError PH303 when it never stands still.
-    """
+    """The newest revision (0: none yet), and the blueprint that it left: what is applied meanwhile is in neither."""
     with database.read() as connection:
-        for _ in range(_ATTEMPTS):
-            head, blueprint = _head(connection), read_blueprint(connection)
-            if _head(connection) == head:
-                return head, blueprint
-    raise _moved(head, head + 1)
+        return _head(connection), read_blueprint(connection)
 
 
 def edits_of(database: Database, number: int) -> list[Edit]:

@@ -36,6 +36,7 @@ from metadata.revisions import (
     history_of,
     list_revisions,
     newest_revision,
+    snapshot,
     verify_chain,
 )
 from metadata.settings import Settings
@@ -229,6 +230,24 @@ def test_what_no_database_keeps_is_refused_alike_by_all(database: Database, body
     with pytest.raises(PilothouseError, match="PH309"):
         put(database, Blueprint.model_validate(body))
     assert newest_revision(database) == 1
+
+
+def test_a_snapshot_is_of_one_revision_whatever_is_applied_meanwhile(database: Database) -> None:
+    put(database, orders())
+    other = orders_document()
+    other["datasets"]["silver.orders"]["owner"] = "somebody else"
+    del other["schedules"]
+    waiting = [read_text(dump(Blueprint.model_validate(other))).blueprint]
+
+    @event.listens_for(database.engine, "after_cursor_execute")
+    def _meanwhile(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "FROM definition" in " ".join(statement.split()) and waiting:
+            put(Database(database.url), waiting.pop(), prune=True)
+
+    number, blueprint = snapshot(database)
+    assert not waiting
+    assert (number, newest_revision(database)) == (1, 2)
+    assert blueprint == load_blueprint(database, 1)
 
 
 def _forked(work: Callable[[], None]) -> multiprocessing.context.ForkProcess:
