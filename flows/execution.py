@@ -117,9 +117,9 @@ class Execution:
                 self.pulse.end(task_run.id)
         raise AssertionError("the last try returns or raises")
 
-    def _start(self, task_run: TaskRun) -> int:
+    def _start(self, task_run: TaskRun) -> None:
         try:
-            return start_task(self.database, task_run.id)
+            start_task(self.database, task_run.id)
         except OvertakenError:
             self.cancel()
             raise
