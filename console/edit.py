@@ -43,6 +43,11 @@ class Review:
         """What must be mended first."""
         return tuple(each for each in self.findings if each.severity == "error")
 
+    @property
+    def wants_the_editor(self) -> bool:
+        """Whether an error stands at a line of the text, to be mended there; those of other definitions do not."""
+        return bool(self.errors) and (self.document is None or any(each.line for each in self.errors))
+
 
 def editor(environment: Mapping[str, str]) -> list[str]:
     """The editor's command: VISUAL, EDITOR, else what is installed. Raises UsageError PH810 when there is none."""

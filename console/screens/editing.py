@@ -166,11 +166,11 @@ class Editing(SplitScreen):
         self._draft = None
 
     def got_reviewed(self, found: Review) -> None:
-        """Checked: with errors the editor opens again, else the changes are shown."""
+        """Checked: with errors at its lines the editor opens again, else the changes are shown."""
         draft = self._draft
         if draft is None:
             return
-        if found.errors and found.document is None:
+        if found.wants_the_editor:
             self._put(draft, with_remarks(self._text or "", found.errors))
             self._open_editor(draft, self._text, found)
         elif found.changes is not None and not found.changes:

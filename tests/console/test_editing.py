@@ -227,13 +227,23 @@ def test_an_unchanged_text_leaves_nothing_behind(database: Database, edits: Edit
     assert drafts() == []
 
 
-def test_errors_come_back_into_the_text_where_they_are_until_they_are_mended(database: Database, edits: Editor) -> None:
+ODD_RULE = 'quality: {odd: {expect: "nope > 1"}}'
+
+
+@pytest.mark.parametrize(
+    ("before", "wrong", "mended"),
+    [("layer: bronze", "layer: nowhere", "layer: bronze"), ("owner: ops", ODD_RULE, "owner: ops")],
+    ids=["no such layer", "no such column"],
+)
+def test_errors_come_back_into_the_text_where_they_are_until_they_are_mended(
+    database: Database, edits: Editor, before: str, wrong: str, mended: str
+) -> None:
     edits.does(
         "if [ -e opened ]; then",
         "  cp $1 seen.yaml",
-        f"  sed -i '/layer: nowhere/s/nowhere/bronze/' $1; {SED} $1",
+        f"  sed -i 's/{wrong}/{mended}/' $1; {SED} $1",
         "else",
-        "  cp $1 original.yaml; sed -i 's/layer: bronze/layer: nowhere/' $1; touch opened",
+        f"  cp $1 original.yaml; sed -i 's/{before}/{wrong}/' $1; touch opened",
         "fi",
     )
     with Terminal(size=WIDE, env=edits.environ) as shown:
@@ -244,9 +254,9 @@ def test_errors_come_back_into_the_text_where_they_are_until_they_are_mended(dat
     seen = (edits.folder / "seen.yaml").read_text(encoding="utf-8")
     original = (edits.folder / "original.yaml").read_text(encoding="utf-8")
     lines = seen.splitlines()
-    wrong = next(index for index, line in enumerate(lines) if line.endswith("layer: nowhere"))
-    assert lines[wrong - 2].lstrip().startswith("#! PH1")
-    assert without_remarks(seen) == original.replace("layer: bronze", "layer: nowhere")
+    at = next(index for index, line in enumerate(lines) if line.endswith(wrong))
+    assert lines[at - 2].lstrip().startswith("#! PH1")
+    assert without_remarks(seen) == original.replace(before, wrong)
     assert description(database) == "Flights as landed, a file every month."
     assert drafts() == []
 
