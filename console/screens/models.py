@@ -43,7 +43,7 @@ class ModelsScreen(SplitScreen):
 
     CSS_PATH: ClassVar[list[str]] = ["split.tcss", "models.tcss"]  # type: ignore[assignment]
     FILTERS = True
-    PANES = ("Metric", "Drift", "Scores", "Versions")
+    PANES = ("Metric", "Drift", "Scores", "Compare", "Versions")
     BINDINGS: ClassVar[list[BindingType]] = [
         key("L", "lineage", "lineage", help="lineage of the model"),
         key("e", "definition", "definition", help="its definition in the blueprint, where e edits it"),
@@ -156,7 +156,12 @@ class ModelsScreen(SplitScreen):
         charts = self._charts
         if charts is None:
             return None
-        makers = {"Metric": self._metric_plot, "Drift": self._drift_plot, "Scores": self._score_plot}
+        makers = {
+            "Metric": self._metric_plot,
+            "Drift": self._drift_plot,
+            "Scores": self._score_plot,
+            "Compare": _comparison_plot,
+        }
         pane = self.PANES[self.pane]
         return makers[pane](charts) if pane in makers else None
 
@@ -213,7 +218,13 @@ class ModelsScreen(SplitScreen):
         """Words of a pane."""
         if self._charts is None:
             return ()
-        makers = {"Metric": self._metric, "Drift": _drift, "Scores": self._scores, "Versions": self._versions}
+        makers = {
+            "Metric": self._metric,
+            "Drift": _drift,
+            "Scores": self._scores,
+            "Compare": _compared,
+            "Versions": self._versions,
+        }
         return makers[pane](self._charts)
 
     def _metric(self, charts: ModelCharts) -> list[Content]:
@@ -293,6 +304,32 @@ def _drift(charts: ModelCharts) -> list[Content]:
             )
         )  # fmt: skip
     return lines
+
+
+def _comparison_plot(charts: ModelCharts) -> Plot:
+    """Champion and challenger of each comparison, on the same rows."""
+    metric, found = charts.model.metric, charts.comparisons
+    lines = [Line([each.champion for each in found]), Line([each.challenger for each in found])]
+    return Plot(f"{metric} on the same rows", "comparison", metric, [_day(each.as_of) for each in found], lines)
+
+
+def _compared(charts: ModelCharts) -> list[Content]:
+    """Comparisons, newest first: both values, the difference with its interval, and the verdict."""
+    if not charts.comparisons:
+        none = "No challenger was compared yet: a decision rule that retrains the model brings one."
+        return [styled(none, "quiet")]
+    found = [joined(mark(0), (" champion  ", "strong"), mark(1), (" challenger", "strong"))]
+    for each in reversed(charts.comparisons):
+        who = f"v{each.version}" if each.version else "challenger"
+        found.append(
+            joined(
+                (_day(each.as_of), "quiet"), f"  {who} ", (figure(each.challenger), "accent"),
+                f" against {figure(each.champion)}  {each.difference:+.4f}",
+                (f" ({each.low:+.4f} to {each.high:+.4f}), {number(each.rows)} rows  ", "quiet"),
+                ("better", "good") if each.better else ("refused", "warn"),
+            )
+        )  # fmt: skip
+    return found
 
 
 def _version_lines(each: ModelVersion) -> list[Content]:

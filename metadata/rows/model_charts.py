@@ -11,6 +11,7 @@ from metadata.definitions import load_blueprint
 from metadata.errors import UsageError
 from metadata.kinds import Model, Monitor
 from metadata.reference import Distribution, ModelReference, bin_slice
+from metadata.rows.comparisons import Comparison, comparisons
 from metadata.rows.models import AliasChange, ModelVersion, alias_changes, versions
 from metadata.rows.outcomes import Measured, series
 
@@ -59,6 +60,8 @@ class ModelCharts:
     drift: tuple[Drift, ...]
     scores: Mapping[int, Scores]
     """Scores by version."""
+    comparisons: tuple[Comparison, ...]
+    """Champion beside challenger, oldest first."""
 
     def holder(self, alias: str) -> ModelVersion | None:
         """The version that holds an alias now."""
@@ -87,6 +90,7 @@ def model_charts(database: Database, key: str) -> ModelCharts:
         limit=next((row.value for row in reversed(measured.get(f"{model.metric}_threshold", ()))), None),
         drift=_drift(measured, windows),
         scores={each.version: _scores(each, measured) for each in known},
+        comparisons=tuple(comparisons(database, model.uid)),
     )
 
 

@@ -137,6 +137,13 @@ def measured_before(
     return _read(database, query.order_by(table.c.as_of, table.c.id))
 
 
+def all_figures(database: Database, subject_uid: str, names: Sequence[str]) -> list[Measured]:
+    """Every figure of these names that a subject has, oldest first."""
+    table = tables.outcome
+    query = _columns().where(table.c.subject_uid == subject_uid, table.c.name.in_(names))
+    return _read(database, query.order_by(table.c.as_of, table.c.id))
+
+
 def latest(database: Database, subject_uid: str, names: Sequence[str]) -> list[Measured]:
     """The newest figure of each name and slice of a subject: by window, then by when it was measured."""
     table = tables.outcome

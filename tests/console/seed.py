@@ -275,6 +275,18 @@ def _models(writer: _Writer, runs: list[str], months: list[datetime]) -> None:
             author="operator", reason="+0.011 roc_auc [0.004, 0.018] over the champion", as_of=months[index],
             at=months[index],
         )  # fmt: skip
+    for index, version, champion, challenger, reach in ((8, 2, 0.640, 0.652, 0.007), (11, 3, 0.668, 0.664, 0.011)):
+        difference = challenger - champion
+        figures = {
+            "challenger_version": version, "champion": champion, "challenger": challenger, "difference": difference,
+            "difference_low": difference - reach, "difference_high": difference + reach,
+            "better": float(difference > 0), "rows": 16_077.0,
+        }  # fmt: skip
+        for name, figure in figures.items():
+            writer.add(
+                "outcome", run_id=runs[index], attempt=1, task_key="compare late_arrival", subject_kind="model",
+                subject_uid=model, slice="", name=name, value=figure, as_of=months[index],
+            )  # fmt: skip
     for index in range(4, 12):
         window = {"window_start": months[index - 1], "window_end": months[index]}
         for slice_, name, value in _window(index):
