@@ -259,7 +259,7 @@ def _model(one: ModelHealth) -> Row:
         (
             joined(model.key, (version, "accent")),
             joined((f"{model.metric} ", "quiet"), figure(model.metric_value)) if model.champion else
-            styled("not trained yet", "quiet"),
+            styled("no champion yet" if model.versions else "not trained yet", "quiet"),
             styled(figure(one.measured) if one.measured is not None else glyph("–"), ""),
             joined((spark(one.drift[-12:]) or glyph("–"), "")),
             styled(challenger, "quiet"),

@@ -21,6 +21,7 @@ from metadata.errors import PilothouseError, ServiceDownError
 from metadata.intents import Intent, PinnedInput
 from metadata.kinds import Dataset
 from metadata.rows import batches as rows
+from metadata.rows.holding import rows_held
 from metadata.rows.runs import get_run, load_plan
 from metadata.settings import Settings
 from metadata.tasks import Read
@@ -51,23 +52,27 @@ def write_batches(context: TaskContext, intend: Intend, build: Build) -> Outcome
     """Write what the task has to write into its dataset, exactly once; what a dead owner left open comes first.
 
     A live owner is waited for. What this run's task wrote in an earlier try that died before it could say so counts,
-    and is not written again. Raises PilothouseError when the batch is refused; nothing is written or used up then.
+    and is not written again; what it finishes of an earlier run counts, too. Raises PilothouseError when the batch is
+    refused; nothing is written or used up then.
     """
     target = target_of(context)
     database, uid = context.database, target.dataset.uid
     changed = 0
+    finished: list[rows.Batch] = []
     while True:
         open_batch = rows.open_batch_of(database, uid)
         if open_batch is not None:
-            _settle_open(context, target, open_batch)
+            settled = _settle_open(context, target, open_batch)
+            if settled and settled.owner.task_uid == context.task.spec.uid:
+                finished.append(settled)
             continue
         done = rows.unsettled_work(database, context.run_id, context.task.spec.uid)
         if done and not any(batch.intent.incremental for batch in done):
-            return _outcome(target, done)
+            return _outcome(target, finished, done)
         state = rows.state_of(database, uid)
         intent = intend(context)
         if not isinstance(intent, Intent):
-            return _outcome(target, done, intent or "nothing to do")
+            return _outcome(target, finished, done, intent or "nothing to do")
         batch = rows.open_batch(database, uid, _owner(context), intent, state.sequence if state else None)
         if batch is None:
             continue
@@ -78,7 +83,7 @@ def write_batches(context: TaskContext, intend: Intend, build: Build) -> Outcome
             if changed >= CHANGED_TRIES:
                 raise
             continue
-        return _outcome(target, rows.unsettled_work(database, context.run_id, context.task.spec.uid))
+        return _outcome(target, finished, rows.unsettled_work(database, context.run_id, context.task.spec.uid))
 
 
 def pin_inputs(context: TaskContext, reads: Mapping[str, Read]) -> dict[str, PinnedInput] | str:
@@ -89,6 +94,7 @@ def pin_inputs(context: TaskContext, reads: Mapping[str, Read]) -> dict[str, Pin
     """
     pinned: dict[str, PinnedInput] = {}
     nothing_new: list[str] = []
+    held = 0
     for ref in context.task.inputs:
         if ref.kind != "dataset":
             continue
@@ -112,8 +118,10 @@ def pin_inputs(context: TaskContext, reads: Mapping[str, Read]) -> dict[str, Pin
         )
         if not new:
             nothing_new.append(ref.key)
+            held += rows_held(context.database, context.task.spec.uid, uid)
     if nothing_new and len(nothing_new) == sum(one.new for one in pinned.values()):
-        return f"nothing new in {', '.join(nothing_new)}"
+        waiting = f" but {held:,} rows that are held until they are released (a)" if held else ""
+        return f"nothing new in {', '.join(nothing_new)}{waiting}"
     return pinned
 
 
@@ -131,16 +139,16 @@ def target_of(context: TaskContext) -> Target:
     return Target(key, dataset, table_path(context.settings, dataset), quarantine_path(context.settings, dataset))
 
 
-def _settle_open(context: TaskContext, target: Target, batch: rows.Batch) -> None:
-    """Finish an open batch if its owner is dead, else wait a moment for it."""
+def _settle_open(context: TaskContext, target: Target, batch: rows.Batch) -> rows.Batch | None:
+    """Finish an open batch if its owner is dead, else wait a moment for it. What was written, if it was."""
     mine = batch.owner.task_run_id == context.task_run_id
     if not mine and rows.owner_is_alive(context.database, batch):
         context.report(f"waits for {batch.owner.task_key}, which writes {target.key}", 0, 1)
         time.sleep(WAIT_SECONDS)
-        return
+        return None
     taken = rows.take_over(context.database, batch, context.task_run_id)
     if taken is None:
-        return
+        return None
     context.log.info("finishing batch %d of %s, which was left open", batch.sequence, target.key)
     engine.interrupt(context.spark, task_tag(batch.owner.task_run_id))
     plan = load_plan(context.database, taken.owner.plan_hash)
@@ -158,16 +166,16 @@ def _settle_open(context: TaskContext, target: Target, batch: rows.Batch) -> Non
         written = recount(context.spark, its_target, taken, version)
         # None of its rows: the commit is another's, and the batch is still to be written.
         if written.rows_out:
-            rows.close_batch(context.database, taken, target.key, written)
-            return
+            return rows.close_batch(context.database, taken, target.key, written)
     drop_aside(context.spark, its_target, taken)
     module = importlib.import_module(f"flows.tasks.{its_context.task.kind}")
     try:
-        _write(its_context, its_target, taken, module.build)
+        return _write(its_context, its_target, taken, module.build)
     except Exception as error:
         if not _is_refusal(error):
             raise
         context.log.warning("batch %d of %s was refused: %s", taken.sequence, target.key, error)
+        return None
 
 
 def _write(context: TaskContext, target: Target, batch: rows.Batch, build: Build) -> rows.Batch:
@@ -217,8 +225,9 @@ def _owner(context: TaskContext) -> rows.Owner:
     )
 
 
-def _outcome(target: Target, done: list[rows.Batch], reason: str | None = None) -> Outcome:
-    """What the run's task has written altogether; without a batch, why it had nothing to do."""
+def _outcome(target: Target, finished: list[rows.Batch], own: list[rows.Batch], reason: str | None = None) -> Outcome:
+    """What the task has written altogether, what it `finished` first included; without a batch, why there was none."""
+    done = {batch.id: batch for batch in (*finished, *own)}.values()
     if not done:
         return Outcome(skipped=reason)
     rows_in = sum(batch.rows_in or 0 for batch in done)

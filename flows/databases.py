@@ -112,6 +112,8 @@ def _bounded(
         high = Mark.of(high_value) if high_value is not None else None
     except ValueError as error:
         raise _bad_column(thing, watermark.column, str(error)) from None
+    if high is not None:
+        _look_back(high, watermark, thing)  # the next batch will: what cannot be looked back from is refused now
     bounds = Bounds(
         source=name,
         column=watermark.column,
@@ -133,7 +135,8 @@ def _look_back(low: Mark, watermark: SourceWatermark, thing: str) -> Mark:
         return Mark.of(period(watermark.lookback).before(value))
     if isinstance(value, date):
         return Mark.of(period(watermark.lookback).before(datetime.combine(value, time())).date())
-    raise _bad_column(thing, watermark.column, f"a lookback needs a time, and {low.value} is {low.kind}")
+    cause = f"a lookback needs a time, and {low.value} is {low.kind}"
+    raise _bad_column(thing, watermark.column, cause, "name another column, or leave the lookback out (e)")
 
 
 def _condition(bounds: Bounds, table: sa.Table) -> sa.ColumnElement[bool]:
@@ -157,8 +160,8 @@ def _column(table: sa.Table, name: str, thing: str) -> sa.Column[Any]:
     return table.columns[name]
 
 
-def _bad_column(thing: str, column: str, cause: str) -> PilothouseError:
-    return PilothouseError("PH252", thing, f"watermark column {column}: {cause}", "name another column (e)")
+def _bad_column(thing: str, column: str, cause: str, remedy: str = "name another column (e)") -> PilothouseError:
+    return PilothouseError("PH252", thing, f"watermark column {column}: {cause}", remedy)
 
 
 @contextmanager

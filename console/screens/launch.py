@@ -107,7 +107,7 @@ class LaunchScreen(ModalScreen[int]):
         entries = [(name, parameter, _filled(form, name, parameter)) for name, parameter in form.parameters.items()]
         lines = [_field(name, value, parameter.type, parameter.description) for name, parameter, value in entries]
         about = "the instant it speaks for; empty: now"
-        await fields.mount_all([*lines, _field(AS_OF, "", "2013-02-02T06:00:00-05:00", about)])
+        await fields.mount_all([*lines, _field(AS_OF, "", "now, or 2024-05-04T06:00:00+02:00", about)])
         self.query(Input).first().focus()
 
     def on_rows_opened(self, message: Rows.Opened) -> None:

@@ -232,7 +232,8 @@ class ModelsScreen(SplitScreen):
             none = "No monitor watches this model. One under `monitors:` in the blueprint measures it."
             return [styled(none, "quiet")]
         if not charts.metric:
-            return [styled(f"{charts.monitor} has measured no window yet: labels must be mature first.", "quiet")]
+            first = "labels must be mature first" if charts.holder("champion") else "no version serves yet"
+            return [styled(f"{charts.monitor} has measured no window yet: {first}.", "quiet")]
         width = max(len(self._named(version)) for version in charts.metric)
         return [
             joined(

@@ -102,6 +102,9 @@ def _rule_on(context: TaskContext, key: str, rule: DecisionRule) -> Ruling:
         reason = f"{rule.after} measured nothing in this run"
     elif verdict.answer == "undecided" and champion and not found:
         reason = f"{rule.after} measured nothing of the champion, version {champion.version}, in this run"
+    elif verdict.answer == "undecided":
+        unknown = next((figure.text for figure in measured if figure.value is None and figure.text), None)
+        reason = f"{reason}: {unknown}" if unknown else reason
     state = {"yes": DecisionState.FIRED, "no": DecisionState.QUIET}.get(verdict.answer, DecisionState.UNDECIDED)
     return Ruling(
         rule_uid=rule.uid,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, bindparam, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, func, or_, select, update
 
 from metadata import tables
-from metadata.database import next_change
+from metadata.database import Database, next_change
 from metadata.states import BatchState, State
 
 
@@ -55,6 +55,14 @@ def unread(connection: Connection, reader: Reader) -> dict[str, bool]:
         select(batch.c.id, batch.c.held).where(there, wanted).order_by(batch.c.dataset_uid, batch.c.sequence)
     )
     return {row.id: row.held for row in rows}
+
+
+def rows_held(database: Database, task_uid: str, dataset_uid: str) -> int:
+    """Rows of a dataset that a task which reads new batches is not shown, because they are held."""
+    with database.read() as connection:
+        waiting = [batch for batch, held in unread(connection, Reader(task_uid, new=(dataset_uid,))).items() if held]
+        query = select(func.coalesce(func.sum(tables.batch.c.rows_out), 0)).where(tables.batch.c.id.in_(waiting))
+        return int(connection.execute(query).scalar_one())
 
 
 def set_held(connection: Connection, batch_ids: Iterable[str], *, held: bool) -> None:

@@ -19,6 +19,7 @@ from flows.tasks import ingest
 from metadata import tables
 from metadata.intents import Intent
 from metadata.rows import batches, runs
+from metadata.rows.holding import Reader, set_held, unread
 from metadata.states import BatchState, State
 from metadata.values import utc_now
 from tests.flows.conftest import SparkAddress
@@ -165,7 +166,7 @@ def test_the_next_run_finishes_what_a_dead_run_left(
         seam(patch)
         house.execute(dead, "take")
     house.land("c.csv", "id,v\n9,late\n")
-    assert house.run("take").rows_out == 1
+    assert house.run("take").rows_out == 4
     assert house.rows("bronze.x", order="id") == [(1, "a"), (2, None), (3, "c"), (9, "late")]
     assert house.state("bronze.x").rows == 4
     assert batches.new_inputs(house.database, "reader", house.plan.datasets["bronze.x"].uid) == ((1, 2), ())
@@ -213,6 +214,30 @@ def test_what_is_written_while_inputs_are_pinned_is_read_by_the_next_run(
     monkeypatch.undo()
     house.run("clean")
     assert 8 in [row[0] for row in house.rows("silver.x", order="id")]
+
+
+def test_what_is_finished_of_a_dead_run_counts_for_who_finishes_it(tmp_path: Path, spark: Any) -> None:
+    house = Warehouse(tmp_path, spark)
+    define(house)
+    land_first(house)
+    dead = house.start()
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(DeadError):
+        before_the_write(patch)
+        house.execute(dead, "take")
+    outcome = house.run("take")
+    assert (outcome.skipped, outcome.rows_out) == (None, 3)
+    assert house.run("take").skipped
+
+
+def test_held_rows_are_named_where_nothing_else_is_new(tmp_path: Path, spark: Any) -> None:
+    house = Warehouse(tmp_path, spark)
+    define(house)
+    land_first(house)
+    house.run("take")
+    reader = Reader(house.plan.task("clean").spec.uid, new=(house.plan.datasets["bronze.x"].uid,))
+    with house.database.write() as link:
+        set_held(link, unread(link, reader), held=True)
+    assert "3 rows that are held" in str(house.run("clean").skipped)
 
 
 SCRIPT = """

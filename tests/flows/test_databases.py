@@ -72,6 +72,15 @@ def test_goes_on_from_the_watermark(house: Warehouse, crm: Crm) -> None:
     assert house.rows("bronze.x")[0] == (1, datetime(2024, 1, 1), "a")
 
 
+def test_a_lookback_on_what_is_no_time_is_refused_before_anything_is_read(house: Warehouse, crm: Crm) -> None:
+    define(house, watermark={"column": "v", "lookback": "2 d"})
+    crm.run("INSERT INTO obs VALUES (1, '2024-01-01 00:00:00', '2024-01-01')")
+    with pytest.raises(PilothouseError, match=r"PH252 .*a lookback needs a time, and 2024-01-01 is text"):
+        house.run()
+    define(house, watermark={"column": "v"})
+    assert house.run().rows_out == 1
+
+
 def test_without_lookback_only_what_lies_above(house: Warehouse, crm: Crm) -> None:
     define(house, watermark={"column": "id"})
     crm.run("INSERT INTO obs VALUES (1, NULL, 'a'), (2, NULL, 'b')")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,15 @@ def test_a_missing_input_is_undecided_and_named(world: Watched, figures: dict[st
     found = decide(world, a_run(world, 1, **figures))["worse"]
     assert found.state == DecisionState.UNDECIDED
     assert ("performance" if figures else "watch measured nothing in this run") in found.reason
+
+
+def test_why_a_figure_could_not_be_had_is_said(world: Watched) -> None:
+    run = world.start(as_of=day(1))
+    few = "453 mature labels of the 1,000 that are needed"
+    world.say(
+        run, replace(world.measured("roc_auc", None, number=1), text=few), world.measured("rows", 453.0, number=1)
+    )
+    assert few in decide(world, run)["worse"].reason
 
 
 def test_figures_of_other_runs_are_not_seen(world: Watched) -> None:
