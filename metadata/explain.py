@@ -61,7 +61,7 @@ def _explain(
     elif kind == "missing":
         model = _model_at(path, content)
         said = _said(model, missing) if model else ""
-        yield path, f"the key {missing} is missing", said or f"add {missing}: …"
+        yield path, f"the key {missing} is missing", f"add {missing}: …" + (f" ({said.rstrip('.')})" if said else "")
     elif kind in ("literal_error", "enum"):
         options = re.findall(r"'([^']*)'", str(context.get("expected", "")))
         yield path, f"{_shown(given)} is not what {name} can be", instead(str(given), options)

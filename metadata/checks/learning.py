@@ -71,7 +71,9 @@ def check_models(view: View) -> Iterator[Finding]:
         fit = METRICS[model.predicts.kind]
         if model.metric not in fit:
             cause = f"{model.metric} is no metric of a {model.predicts.kind} model"
-            yield view.finding("PH162", where, ("metric",), cause, instead(model.metric, fit))
+            other = next(kind for kind, metrics in METRICS.items() if model.metric in metrics)
+            remedy = f"{instead(model.metric, fit)}; or say what it predicts: predicts.kind: {other}"
+            yield view.finding("PH162", where, ("metric",), cause, remedy)
         source = model.predicts.source
         yield from expression(view, where, source, ("predicts", "label"), model.predicts.label)
         yield from _features_of(view, key, model)

@@ -136,7 +136,7 @@ PROVOKED: list[tuple[str, dict[str, Any], str, str]] = [
     ("PH160", {"feature_sets/order_context/features/mean_30d/known_after": None}, "not be known yet", "known_after"),
     ("PH160", {"feature_sets/order_context/features/mean_30d/by": []}, "rows of everybody", "by"),
     ("PH161", {"models/returns/estimator/class": "os.system"}, "os.system", "sklearn."),
-    ("PH162", {"models/returns/metric": "rmse"}, "no metric of a binary model", "there are"),
+    ("PH162", {"models/returns/metric": "rmse"}, "no metric of a binary model", "predicts.kind: regression"),
     ("PH162", {"monitors/returns_watch/watch/performance": ["roc_auk"]}, "roc_auk", "roc_auc?"),
     ("PH162", {"monitors/returns_watch/watch": {}}, "watches nothing", "performance"),
     ("PH164", {"monitors/returns_watch/predictions": "silver.orders"}, "no infer task", "name predictions.returns"),
