@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, func, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, not_, select
 
 from metadata import tables
 from metadata.definitions import LAYOUTS, definition
@@ -104,7 +104,16 @@ def _decisions(connection: Connection) -> Iterator[Attention]:
     waiting = [to_decision(row) for row in held]
     for each in waiting:
         yield _of_decision(each, "hold", "a", "release")
-    newest = select(func.max(decision.c.number)).where(decision.c.rule_uid == definition.c.uid)
+    # A rule that a run had nothing to measure for is not the news: what it said before still stands.
+    idle = and_(
+        decision.c.state == DecisionState.UNDECIDED, _monitored(State.SKIPPED), not_(_monitored(State.SUCCEEDED))
+    )
+    newest = (
+        select(decision.c.number)
+        .where(decision.c.rule_uid == definition.c.uid, not_(idle))
+        .order_by(decision.c.number.desc())
+        .limit(1)
+    )
     numbers = connection.execute(
         select(newest.correlate(definition).scalar_subquery()).where(definition.c.kind == "decision")
     ).scalars()
@@ -122,6 +131,16 @@ def _decisions(connection: Connection) -> Iterator[Attention]:
             yield _of_decision(each, "undecided", "enter", "see why")
         elif each.actions.get("alert") == "critical" and each.released_at is None:
             yield _of_decision(each, "alert", "enter", "see why")
+
+
+def _monitored(state: State) -> ColumnElement[bool]:
+    """Whether the run of a decision has a monitor task in this state."""
+    task = tables.task_run
+    return (
+        select(task.c.id)
+        .where(task.c.run_id == tables.decision.c.run_id, task.c.kind == "monitor", task.c.state == state)
+        .exists()
+    )
 
 
 def _of_decision(decision: Decision, what: What, key: str, remedy: Remedy) -> Attention:

@@ -77,6 +77,32 @@ def test_what_is_held_undecided_or_critical_needs_somebody(database: Database) -
     assert needed(database) == []
 
 
+def test_a_run_with_nothing_to_measure_is_no_news_of_a_rule(database: Database) -> None:
+    rule = {"after": "returns_watch", "when": "rows > 1.0", "then": {"alert": "critical"}}
+    applied(database)
+    found = applied(database, Blueprint.model_validate({"decisions": {"r": rule}}))
+    uid = found.decisions["r"].uid
+
+    def decided(state: str, monitor: State) -> None:
+        _, run_id = add_run(database, found.pipelines["orders"].uid, "orders", "succeeded")
+        with database.write() as connection:
+            connection.execute(
+                insert(tables.task_run).values(
+                    id=run_id, run_id=run_id, attempt=1, task_key="watch", task_uid="watch", kind="monitor",
+                    position=0, upstream=[], state=monitor, tries=1, changed=next_change(connection),
+                )
+            )  # fmt: skip
+        add_decision(database, uid, "r", state, run_id=run_id, actions={"alert": "critical"})
+
+    decided("undecided", State.SKIPPED)
+    assert needed(database) == []
+    decided("fired", State.SUCCEEDED)
+    decided("undecided", State.SKIPPED)
+    assert needed(database) == [("alert", "r", "enter")]
+    decided("undecided", State.SUCCEEDED)
+    assert needed(database) == [("undecided", "r", "enter")]
+
+
 def test_a_dataset_that_is_older_than_it_may_be_needs_somebody(database: Database) -> None:
     uid = applied(database).datasets["silver.orders"].uid
     add_state(database, uid, "silver.orders", 10, NOW - timedelta(days=2, seconds=1))
