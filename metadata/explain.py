@@ -54,7 +54,7 @@ def _explain(
     details: ErrorDetails, path: Path, missing: str | None, content: dict[str, Any]
 ) -> Iterator[tuple[Path, str, str]]:
     kind, given, context = details["type"], details.get("input"), details.get("ctx", {})
-    name = str(path[-1]) if path else "it"
+    name = _name(path)
     if kind == "extra_forbidden":
         model = _model_at(path[:-1], content)
         yield path, f"there is no key {name}", instead(name, _names(model) if model else ())
@@ -84,6 +84,15 @@ def _explain(
         yield path, f"{name} is {_shown(given)}: {details['msg'][:1].lower()}{details['msg'][1:]}", "mend it"
 
 
+def _name(path: Path) -> str:
+    """What stands at a path, as people say it."""
+    if not path:
+        return "it"
+    if isinstance(path[-1], int) and len(path) > 1:
+        return f"item {path[-1] + 1} of {path[-2]}"
+    return str(path[-1])
+
+
 def _shown(value: Any) -> str:
     if value is None:
         return "nothing"
@@ -100,7 +109,13 @@ def _pattern_hint(given: Any, path: Path, content: dict[str, Any]) -> str:
     said = _said(model, "type") if model else ""
     words = re.findall(r"[a-z]+", said)
     near = nearest(str(given), words)
-    return f"did you mean {near}?" if near else f"expected {said.rstrip('.')}" if said else "write another"
+    return (
+        f"did you mean {near}?"
+        if near and near != given
+        else f"expected {said.rstrip('.')}"
+        if said
+        else "write another"
+    )
 
 
 def _names(model: type[BaseModel]) -> list[str]:
