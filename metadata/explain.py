@@ -109,13 +109,9 @@ def _pattern_hint(given: Any, path: Path, content: dict[str, Any]) -> str:
     said = _said(model, "type") if model else ""
     words = re.findall(r"[a-z]+", said)
     near = nearest(str(given), words)
-    return (
-        f"did you mean {near}?"
-        if near and near != given
-        else f"expected {said.rstrip('.')}"
-        if said
-        else "write another"
-    )
+    if near and near != given:
+        return f"did you mean {near}?"
+    return f"expected {said.rstrip('.')}" if said else "write another"
 
 
 def _names(model: type[BaseModel]) -> list[str]:

@@ -115,6 +115,7 @@ def found(text: str) -> tuple[Finding, ...]:
     [
         ("layer: silver", "layr: silver", "layr", "there is no key layr", "did you mean layer?"),
         ("kind: transform", "kind: transfrm", "clean:", "'transfrm' is no task kind", "did you mean 'transform'?"),
+        ("seats: int", "seats: decimal", "seats: decimal", "'decimal' is not what seats can be", "decimal(p,s)"),
         ("seats: int", "seats: itn", "seats: itn", "'itn' is not what seats can be", "did you mean int?"),
         ("{mode: merge, keys: [flight_id]}", "{mode: mrge}", "mode: mrge", "'mrge' is not what mode", "merge?"),
         ("over: 30 d", "over: 30 dx", "over: 30 dx", "'30 dx' is no duration", "write a number"),
