@@ -124,7 +124,7 @@ class Watched(Warehouse):
 
         def write(sequence: int) -> int:
             rows = self.spark.createDataFrame(frame).selectExpr("*", f"{sequence}L AS _batch")
-            return engine.append(self.spark, rows, path, sequence)
+            return engine.append(self.spark, rows, path, sequence).version
 
         self.write_batch(dataset, run_id, as_of, write)
 
