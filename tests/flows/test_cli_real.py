@@ -236,5 +236,5 @@ def test_a_demo_that_stopped_behind_its_console_is_told_when_the_console_closes(
         log = settings().logs / "demo.log"
         until(lambda: log.exists() and "PH310" in log.read_text(encoding="utf-8"), 60, "the months stopped")
         shown.send("q")
+        shown.until("PH310 prefect at", "cause", "next")
         assert shown.ended()
-        assert all(word in shown.text for word in ("PH310 prefect at", "cause", "next"))
