@@ -220,16 +220,19 @@ def _committed(spark: SparkSession, path: str, after: int | None, write: Callabl
 
 def _newest_write(spark: SparkSession, path: str, after: int | None) -> Commit | None:
     """The newest commit after version `after` that wrote rows, no upkeep; mostly that is the newest of all."""
+    floor = -1 if after is None else after
     for limit in (1, HISTORY_ROWS):
-        history = _history(spark, path, limit)
-        own = next(
-            (row for row in history if row.operation in WRITES and row.version > (-1 if after is None else after)), None
-        )
-        if own is not None:
-            figures = own.operationMetrics if own.operation == "MERGE" else {}
-            merged = Merged(int(figures["numSourceRows"]), int(figures["numTargetRowsInserted"])) if figures else None
-            return Commit(int(own.version), merged)
+        for row in _history(spark, path, limit):
+            if row.operation in WRITES and row.version > floor:
+                return Commit(int(row.version), _merged(row))
     return None
+
+
+def _merged(commit: Any) -> Merged | None:
+    if commit.operation != "MERGE":
+        return None
+    figures = commit.operationMetrics
+    return Merged(int(figures["numSourceRows"]), int(figures["numTargetRowsInserted"]))
 
 
 def _history(spark: SparkSession, path: str, limit: int) -> list[Any]:

@@ -175,11 +175,8 @@ def _store_merging(job: _Job) -> Written:
         if TWINS in str(error):
             return _store_checked(job)
         raise
-    written = (
-        commit.merged.source_rows
-        if _is_next(job, commit) and commit.merged
-        else _count(job, commit.version, f"{BATCH} = {job.batch.sequence}")
-    )
+    merged = _merged(job, commit)
+    written = merged.source_rows if merged else _count(job, commit.version, f"{BATCH} = {job.batch.sequence}")
     return _written(job, written, written, 0, commit, [])
 
 
@@ -309,15 +306,15 @@ def _table_rows(job: _Job, rows_out: int, commit: engine.Commit) -> int:
     if job.state.rows is not None:
         if mode == "append":
             return job.state.rows + rows_out
-        if _is_next(job, commit) and commit.merged:
-            return job.state.rows + commit.merged.inserted_rows
+        if merged := _merged(job, commit):
+            return job.state.rows + merged.inserted_rows
     return _count(job, commit.version)
 
 
-def _is_next(job: _Job, commit: engine.Commit) -> bool:
-    """Whether nothing came between the version that the batch was intended on and its commit."""
+def _merged(job: _Job, commit: engine.Commit) -> engine.Merged | None:
+    """What a MERGE counted; None where a commit came between, which may be what was counted, or be in the table."""
     before = job.batch.intent.target_version
-    return before is not None and commit.version == before + 1
+    return commit.merged if before is not None and commit.version == before + 1 else None
 
 
 def _count(job: _Job, version: int, rows: str = "true") -> int:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from flows.reasons import as_error
 from flows.services import records
 from flows.services.prefect_api import PrefectApi
 from flows.services.prefect_errors import explained
@@ -95,10 +96,7 @@ def sync_schedules(api: PrefectApi, specs: Sequence[ScheduleSpec], ours: Names =
             except ServiceDownError:
                 raise
             except PilothouseError as error:
-                said = error.fault
-                refused.append(
-                    PilothouseError(said.code, f"schedule {spec.key}", said.cause, said.remedy, detail=said.detail)
-                )
+                refused.append(as_error(error.fault.model_copy(update={"thing": f"schedule {spec.key}"}), ()))
     if refused:
         raise refused[0]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, insert, select, update
 
 from metadata import tables
 from metadata.database import Database, next_change
@@ -280,12 +280,7 @@ def new_inputs(
     database: Database, task_uid: str, dataset_uid: str, again: int = 0
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Batches of a dataset that a task has not read, and the `again` newest that it has read; ascending, none held."""
-    batch, read = tables.batch, tables.batch_input
-    was_read = (
-        select(read.c.sequence)
-        .where(read.c.task_uid == task_uid, read.c.dataset_uid == dataset_uid, read.c.sequence == batch.c.sequence)
-        .exists()
-    )
+    batch, was_read = tables.batch, read_by(task_uid)
     there = and_(batch.c.dataset_uid == dataset_uid, batch.c.state == BatchState.WRITTEN, batch.c.held.is_(False))
     with database.read() as connection:
         fresh = connection.execute(select(batch.c.sequence).where(there, ~was_read).order_by(batch.c.sequence))
@@ -296,6 +291,20 @@ def new_inputs(
             select(batch.c.sequence).where(there, was_read).order_by(batch.c.sequence.desc()).limit(again)
         )
         return new, tuple(sorted(known.scalars()))
+
+
+def read_by(task_uid: str) -> ColumnElement[bool]:
+    """Whether a task that reads new batches has read a batch; to be asked of rows of the table `batch`."""
+    batch, read = tables.batch, tables.batch_input
+    return (
+        select(read.c.sequence)
+        .where(
+            read.c.task_uid == task_uid,
+            read.c.dataset_uid == batch.c.dataset_uid,
+            read.c.sequence == batch.c.sequence,
+        )
+        .exists()
+    )
 
 
 def visible_batches(database: Database, dataset_uid: str) -> tuple[int, ...] | None:

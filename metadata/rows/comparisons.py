@@ -19,7 +19,6 @@ class Comparison:
     `version` is that of the challenger; None where it was compared before that was recorded.
     """
 
-    run_id: str
     as_of: datetime
     version: int | None
     champion: float
@@ -39,7 +38,6 @@ def comparisons(database: Database, model_uid: str) -> list[Comparison]:
             by_run.setdefault((figure.run_id, figure.as_of), {})[figure.name] = figure.value
     return [
         Comparison(
-            run_id=run_id,
             as_of=as_of,
             version=int(found[CHALLENGER_VERSION]) if CHALLENGER_VERSION in found else None,
             champion=found["champion"],
@@ -50,6 +48,6 @@ def comparisons(database: Database, model_uid: str) -> list[Comparison]:
             better=bool(found["better"]),
             rows=int(found["rows"]),
         )
-        for (run_id, as_of), found in by_run.items()
+        for (_, as_of), found in by_run.items()
         if all(name in found for name in VALUES)
     ]

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, and_, bindparam, func, or_, select, update
 
 from metadata import tables
 from metadata.database import Database, next_change
+from metadata.rows.batches import read_by
 from metadata.states import BatchState, State
 
 
@@ -27,16 +28,7 @@ def unread(connection: Connection, reader: Reader) -> dict[str, bool]:
     Whoever reads new batches says which it has read. Who reads all rows has read what was there when it began the
     last time that it succeeded.
     """
-    batch, read, task = tables.batch, tables.batch_input, tables.task_run
-    was_read = (
-        select(read.c.sequence)
-        .where(
-            read.c.task_uid == reader.task_uid,
-            read.c.dataset_uid == batch.c.dataset_uid,
-            read.c.sequence == batch.c.sequence,
-        )
-        .exists()
-    )
+    batch, task = tables.batch, tables.task_run
     was_there = (
         select(task.c.id)
         .where(
@@ -47,7 +39,7 @@ def unread(connection: Connection, reader: Reader) -> dict[str, bool]:
         .exists()
     )
     wanted = or_(
-        and_(batch.c.dataset_uid.in_(reader.new), ~was_read),
+        and_(batch.c.dataset_uid.in_(reader.new), ~read_by(reader.task_uid)),
         and_(batch.c.dataset_uid.in_(reader.everything), ~was_there),
     )
     there = batch.c.state.in_((BatchState.WRITTEN, BatchState.OPEN))

@@ -82,15 +82,21 @@ def land_first(house: Warehouse) -> None:
     house.land("a.csv", "id,v\n1,a\n2,\n3,c\n")
 
 
+def landed(folder: Path, spark: Any) -> Warehouse:
+    """A home whose first file is there, and nothing done."""
+    house = Warehouse(folder, spark)
+    define(house)
+    land_first(house)
+    return house
+
+
 def land_second(house: Warehouse) -> None:
     house.land("b.csv", "v,id\nz,1\nd,4\n,5\n")
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, spark: Any) -> dict[str, Any]:
-    house = Warehouse(tmp_path_factory.mktemp("undisturbed"), spark)
-    define(house)
-    land_first(house)
+    house = landed(tmp_path_factory.mktemp("undisturbed"), spark)
     house.run()
     land_second(house)
     house.run()
@@ -138,9 +144,7 @@ SEAMS = (after_the_intent, before_the_write, after_the_write, after_the_close)
 def test_a_task_that_dies_at_every_step_is_finished_by_its_retry(
     tmp_path: Path, spark: Any, undisturbed: dict[str, Any], task: str
 ) -> None:
-    house = Warehouse(tmp_path, spark)
-    define(house)
-    land_first(house)
+    house = landed(tmp_path, spark)
     run = house.start()
     for key in [one.key for one in house.plan.tasks]:
         for seam in SEAMS if key == task else ():
@@ -158,9 +162,7 @@ def test_a_task_that_dies_at_every_step_is_finished_by_its_retry(
 def test_the_next_run_finishes_what_a_dead_run_left(
     tmp_path: Path, spark: Any, seam: Callable[[pytest.MonkeyPatch], None]
 ) -> None:
-    house = Warehouse(tmp_path, spark)
-    define(house)
-    land_first(house)
+    house = landed(tmp_path, spark)
     dead = house.start()
     with pytest.MonkeyPatch.context() as patch, pytest.raises(DeadError):
         seam(patch)
@@ -175,9 +177,7 @@ def test_the_next_run_finishes_what_a_dead_run_left(
 
 def test_a_commit_without_rows_of_the_open_batch_is_not_taken_for_it(tmp_path: Path, spark: Any) -> None:
     """The owner of an earlier batch, taken for dead too early, may commit late."""
-    house = Warehouse(tmp_path, spark)
-    define(house)
-    land_first(house)
+    house = landed(tmp_path, spark)
     house.run("take")
     dead = house.start()
     house.land("c.csv", "id,v\n9,late\n")
@@ -194,9 +194,7 @@ def test_a_commit_without_rows_of_the_open_batch_is_not_taken_for_it(tmp_path: P
 def test_what_is_written_while_inputs_are_pinned_is_read_by_the_next_run(
     tmp_path: Path, spark: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house = Warehouse(tmp_path, spark)
-    define(house)
-    land_first(house)
+    house = landed(tmp_path, spark)
     house.run("take")
     seen, late = batches.state_of, ["id,v\n8,eight\n"]
 
@@ -217,9 +215,7 @@ def test_what_is_written_while_inputs_are_pinned_is_read_by_the_next_run(
 
 
 def test_what_is_finished_of_a_dead_run_counts_for_who_finishes_it(tmp_path: Path, spark: Any) -> None:
-    house = Warehouse(tmp_path, spark)
-    define(house)
-    land_first(house)
+    house = landed(tmp_path, spark)
     dead = house.start()
     with pytest.MonkeyPatch.context() as patch, pytest.raises(DeadError):
         before_the_write(patch)
@@ -230,9 +226,7 @@ def test_what_is_finished_of_a_dead_run_counts_for_who_finishes_it(tmp_path: Pat
 
 
 def test_held_rows_are_named_where_nothing_else_is_new(tmp_path: Path, spark: Any) -> None:
-    house = Warehouse(tmp_path, spark)
-    define(house)
-    land_first(house)
+    house = landed(tmp_path, spark)
     house.run("take")
     reader = Reader(house.plan.task("clean").spec.uid, new=(house.plan.datasets["bronze.x"].uid,))
     with house.database.write() as link:
@@ -260,9 +254,7 @@ house.execute(runs.find_run(house.database, int(number)), task)
 
 @pytest.mark.parametrize("seam", ["write", "close"])
 def test_kill_9(tmp_path: Path, spark: Any, spark_server: SparkAddress, undisturbed: dict[str, Any], seam: str) -> None:
-    house = Warehouse(tmp_path, spark)
-    define(house)
-    land_first(house)
+    house = landed(tmp_path, spark)
     run = house.start()
     house.execute(run, "take")
     arguments = [str(tmp_path), spark_server.remote, str(run.number), "clean", seam]
@@ -280,9 +272,7 @@ def test_kill_9(tmp_path: Path, spark: Any, spark_server: SparkAddress, undistur
 
 
 def test_a_live_owner_is_waited_for(tmp_path: Path, spark: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    house = Warehouse(tmp_path, spark)
-    define(house)
-    land_first(house)
+    house = landed(tmp_path, spark)
     run, other = house.start(), house.start()
     context = house.context(other, "take")
     intent = ingest.intend(context)
@@ -305,9 +295,7 @@ def test_a_live_owner_is_waited_for(tmp_path: Path, spark: Any, monkeypatch: pyt
 def test_a_file_that_changes_under_the_reader_is_intended_anew(
     tmp_path: Path, spark: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house = Warehouse(tmp_path, spark)
-    define(house)
-    land_first(house)
+    house = landed(tmp_path, spark)
     opened, changes = batches.open_batch, ["id,v\n7,new\n"]
 
     def change(*arguments: Any) -> Any:
@@ -340,9 +328,7 @@ def test_a_file_that_changes_while_it_is_read_is_read_as_it_was_and_then_as_it_i
     copied: int,
 ) -> None:
     monkeypatch.setattr(sources, "COPY_BYTES", copied)
-    house = Warehouse(tmp_path, spark)
-    define(house)
-    land_first(house)
+    house = landed(tmp_path, spark)
     stored, later = storing.store, ["id,v\n7,new\n8,new\n"]
 
     def change_and_store(*arguments: Any) -> Any:
@@ -360,9 +346,7 @@ def test_a_file_that_changes_while_it_is_read_is_read_as_it_was_and_then_as_it_i
 
 def test_a_finished_batch_is_not_built_again(tmp_path: Path, spark: Any) -> None:
     """What was committed stays, even if its file has changed before anybody could close the batch."""
-    house = Warehouse(tmp_path, spark)
-    define(house)
-    land_first(house)
+    house = landed(tmp_path, spark)
     run = house.start()
     with pytest.MonkeyPatch.context() as patch, pytest.raises(DeadError):
         after_the_write(patch)
@@ -375,9 +359,7 @@ def test_a_finished_batch_is_not_built_again(tmp_path: Path, spark: Any) -> None
 
 @pytest.mark.parametrize(("mode", "times"), [("failed", 1), ("all", 2)])
 def test_what_a_lost_try_wrote_is_done_again_when_all_is(tmp_path: Path, spark: Any, mode: str, times: int) -> None:
-    house = Warehouse(tmp_path, spark)
-    define(house)
-    land_first(house)
+    house = landed(tmp_path, spark)
     run = house.start()
     for task in ("take", "clean", "count"):
         house.execute(run, task)
@@ -392,9 +374,7 @@ def test_what_a_lost_try_wrote_is_done_again_when_all_is(tmp_path: Path, spark: 
 
 
 def test_doing_all_again_appends_again(tmp_path: Path, spark: Any) -> None:
-    house = Warehouse(tmp_path, spark)
-    define(house)
-    land_first(house)
+    house = landed(tmp_path, spark)
     house.run()
     run = runs.find_run(house.database, 1)
     runs.set_run_state(house.database, run.id, State.SUCCEEDED)
