@@ -9,6 +9,7 @@ import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,7 @@ __all__ = [
     "python_version",
     "relation",
     "remove",
+    "side_by_side",
     "table_exists",
     "table_version",
 ]
@@ -208,6 +210,19 @@ def operation_tag(spark: SparkSession, tag: str) -> Iterator[None]:
 def interrupt(spark: SparkSession, tag: str) -> int:
     """Cancel the running operations of this session that carry `tag`; how many there were. Callable from any thread."""
     return len(spark.interruptTag(tag))
+
+
+@contextlib.contextmanager
+def side_by_side(spark: SparkSession) -> Iterator[ThreadPoolExecutor]:
+    """Threads whose operations carry the tags of this one, so that an interrupt stops them all. They are waited for."""
+    tags = spark.getTags()
+
+    def carry() -> None:
+        for tag in tags:
+            spark.addTag(tag)
+
+    with ThreadPoolExecutor(initializer=carry) as pool:
+        yield pool
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ a `quarantine` rule is set aside with every reason it has; one that breaks only 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -40,9 +40,13 @@ def warning_counts(rules: Mapping[str, QualityRule]) -> dict[str, str]:
 
 
 def flag(
-    frame: DataFrame, rules: Mapping[str, QualityRule], table: DataFrame | None, keys: Iterable[str] = ()
+    frame: DataFrame,
+    columns: Sequence[str],
+    rules: Mapping[str, QualityRule],
+    table: DataFrame | None,
+    keys: Iterable[str] = (),
 ) -> DataFrame:
-    """Add `_reasons`: the names of the rules that a row breaks, in the order of the blueprint.
+    """The `columns` of a frame, and `_reasons`: the names of the rules that a row breaks, as the blueprint orders them.
 
     `table` holds the rows that are there without this batch's own (None: none); those that a merge by `keys` will
     replace do not count against uniqueness.
@@ -53,10 +57,10 @@ def flag(
         if rule.expect is not None:
             marks[name] = f"NOT coalesce({rule.expect}, false)"
             continue
-        frame, marks[name] = _mark_repeats(frame, index, rule.unique, table, keys)
+        frame, marks[name] = _mark_repeats(frame, columns, index, rule.unique, table, keys)
     named = ", ".join(f"CASE WHEN {mark} THEN {literal(name)} END" for name, mark in marks.items())
-    helpers = [name for name in frame.columns if name.startswith("_unique_")]
-    return frame.selectExpr("*", f"filter(array({named}), reason -> reason IS NOT NULL) AS {REASONS}").drop(*helpers)
+    reasons = f"filter(array({named}), reason -> reason IS NOT NULL) AS {REASONS}"
+    return frame.selectExpr(*map(quoted, columns), reasons)
 
 
 def bad(rules: Mapping[str, QualityRule], *otherwise: str) -> str:
@@ -115,11 +119,16 @@ def refusal(
 
 
 def _mark_repeats(
-    frame: DataFrame, index: int, columns: tuple[str, ...], table: DataFrame | None, keys: tuple[str, ...]
+    frame: DataFrame,
+    names: Sequence[str],
+    index: int,
+    columns: tuple[str, ...],
+    table: DataFrame | None,
+    keys: tuple[str, ...],
 ) -> tuple[DataFrame, str]:
     """Number the rows that share `columns`, and mark those that are in the table; later ones are bad."""
-    order = [f"{ORDER} DESC"] if ORDER in frame.columns else []
-    plain = [quoted(name) for name in frame.columns if name != ORDER and not name.startswith("_unique_")]
+    order = [f"{ORDER} DESC"] if ORDER in names else []
+    plain = [quoted(name) for name in names if name != ORDER]
     partition = ", ".join(quoted(name) for name in columns)
     order.append(f"xxhash64({', '.join(plain)})")
     row = f"row_number() OVER (PARTITION BY {partition} ORDER BY {', '.join(order)})"

@@ -57,6 +57,8 @@ class Conformed:
 
     frame: DataFrame
     columns: dict[str, str]
+    ordered: bool
+    """Whether the frame carries `_order`."""
     evolves: bool
     raw: DataFrame
     casts: tuple[Cast, ...]
@@ -118,6 +120,7 @@ def conform(frame: DataFrame, thing: str, dataset: Dataset, known: Mapping[str, 
     return Conformed(
         frame=_whole_lines(frame, hidden).selectExpr(*selected, *([ORDER] if ORDER in hidden else [])),
         columns=columns,
+        ordered=ORDER in hidden,
         evolves=bool(known) and set(columns) != set(known),
         raw=frame,
         casts=tuple(cast for cast in casts if cast.failed != "false"),

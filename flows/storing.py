@@ -161,7 +161,7 @@ def _store_passing(job: _Job) -> Written:
 
 def _store_merging(job: _Job) -> Written:
     """Nothing can refuse these rows but their types and keys: one pass, which stops where a key comes twice."""
-    if ORDER in job.conformed.frame.columns:
+    if job.conformed.ordered:
         return _store_checked(job)
     keys = ", ".join(quoted(name) for name in job.keys)
     single = (
@@ -185,7 +185,8 @@ def _store_checked(job: _Job) -> Written:
     rules = job.rules
     frame = job.conformed.frame
     if rules:
-        frame = quality.flag(frame, rules, _table_before(job), job.keys)
+        names = [*job.conformed.columns, *([ORDER] if job.conformed.ordered else [])]
+        frame = quality.flag(frame, names, rules, _table_before(job), job.keys)
     frame = frame.persist()
     try:
         keeps = f"NOT {quality.bad(rules, 'drop', 'quarantine')}" if rules else "true"
@@ -244,7 +245,7 @@ def _one_a_key(job: _Job, frame: DataFrame) -> DataFrame:
     """One row a key: identical rows are one, and of different ones the highest `_order` wins."""
     keys = ", ".join(quoted(name) for name in job.keys)
     newest = frame
-    if ORDER in frame.columns:
+    if job.conformed.ordered:
         newest = (
             frame.selectExpr("*", f"rank() OVER (PARTITION BY {keys} ORDER BY {ORDER} DESC) AS _rank")
             .where("_rank = 1")

@@ -32,6 +32,9 @@ PRELOAD = (
     "sklearn.compose",
     "mlflow.sklearn",
     "mlflow.artifacts",
+    "mlflow.store.tracking.sqlalchemy_store",
+    "mlflow.store.model_registry.sqlalchemy_store",
+    "deltalake",
 )
 """Modules imported once. None of them may open a channel, a loop or a JVM when imported: forks would share it."""
 

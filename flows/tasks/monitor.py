@@ -164,15 +164,22 @@ def _measure(
     newest: dict[int, list[str]] = {}
     for key, parts in due.items():
         newest.setdefault(parts[-1].version, []).append(key)
-    counted: dict[str, Mapping[str, Slice]] = {}
-    for done, (version, keys) in enumerate(newest.items()):
-        context.report(f"counts the rows of version {version}", done, len(newest))
-        reference = references[version]
-        watched = _features(context, monitor, reference) if monitor.watch.features else {}
-        rows = feature_rows(context.plan, monitor.model, relations.__getitem__) if watched else ""
-        counted |= column_counts(context.spark, population, version, keys, rows, watched, reference.score)
     expected = sum(part.labels for parts in due.values() for part in parts)
-    known = labelled(context.spark, population, list(due), expected) if expected else {}
+    context.report(f"counts the rows of {len(due)} windows", 1, 2)
+    with engine.side_by_side(context.spark) as threads:
+        labels = threads.submit(labelled, context.spark, population, list(due), expected) if expected else None
+        counts = []
+        for version, keys in newest.items():
+            reference = references[version]
+            watched = _features(context, monitor, reference) if monitor.watch.features else {}
+            rows = feature_rows(context.plan, monitor.model, relations.__getitem__) if watched else ""
+            counts.append(
+                threads.submit(column_counts, context.spark, population, version, keys, rows, watched, reference.score)
+            )
+    known = labels.result() if labels else {}
+    counted: dict[str, Mapping[str, Slice]] = {}
+    for count in counts:
+        counted |= count.result()
     return [
         _Measured(
             window=population.windows.window(key),
