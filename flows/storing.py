@@ -154,6 +154,8 @@ def _store_passing(job: _Job) -> Written:
     )
     commit = _put(job, watched)
     seen = observation.get
+    if not seen:  # an earlier try's write, taken for dead, came first: nothing was written now
+        return recount(job.spark, job.target, job.batch, commit.version)
     total = int(seen["rows"])
     figures = quality.counts(job.rules, total, {rule: int(seen[named[rule]]) for rule in warnings})
     return _written(job, total, total, 0, commit, figures)
@@ -279,10 +281,9 @@ def _put(job: _Job, frame: DataFrame) -> engine.Commit:
     after = job.batch.intent.target_version
     if storage.mode == "overwrite":
         return engine.overwrite(job.spark, rows, path, number, partition_by, evolve, after)
-    exists = after is not None
     if storage.mode == "append":
-        return engine.append(job.spark, rows, path, number, partition_by, evolve, exists, after)
-    return engine.merge(job.spark, rows, path, storage.keys, number, partition_by, evolve, exists, after)
+        return engine.append(job.spark, rows, path, number, partition_by, evolve, after, job.batch.id)
+    return engine.merge(job.spark, rows, path, storage.keys, number, partition_by, evolve, after)
 
 
 def _written(

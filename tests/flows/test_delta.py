@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +66,29 @@ class TestTable:
         assert content(spark, path, second) == [(1, "a"), (2, "b"), (3, "c")]
         assert content(spark, path, third, {2}) == [(2, "b"), (4, "d")]
         assert content(spark, path, third, set()) == []
+
+    def test_of_writes_with_one_token_one_is_committed(self, spark: Any, tmp_path: Path) -> None:
+        path = str(tmp_path / "t")
+        first = engine.append(spark, rows(spark, 1, (1, "a")), path, 1).version
+        tries = [
+            functools.partial(engine.append, spark, rows(spark, 2, (2, name)), path, 2, after=first, token="two")
+            for name in ("b", "c", "d")
+        ]
+        with ThreadPoolExecutor() as pool:
+            commits = {one.result() for one in [pool.submit(write) for write in tries]}
+        assert commits == {engine.Commit(first + 1)}
+        assert len(content(spark, path)) == 2
+        written = content(spark, path)
+        assert tries[-1]() == engine.Commit(first + 1)
+        assert content(spark, path) == written
+
+    def test_a_table_that_is_ahead_of_what_is_known_of_it_gets_no_row_twice(self, spark: Any, tmp_path: Path) -> None:
+        """As after metadata was restored from a backup that is older than the table."""
+        path = str(tmp_path / "t")
+        first = engine.append(spark, rows(spark, 1, (1, "a")), path, 1).version
+        for token in ("lost", "again"):
+            engine.append(spark, rows(spark, 2, (2, token)), path, 2, after=first, token=token)
+        assert content(spark, path) == [(1, "a"), (2, "again")]
 
     def test_an_empty_batch_makes_a_table_and_takes_away_what_an_earlier_try_wrote(
         self, spark: Any, tmp_path: Path
