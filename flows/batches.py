@@ -7,6 +7,7 @@ plan and with the intent that it was opened with. If its commit is in the table 
 
 from __future__ import annotations
 
+import functools
 import importlib
 import time
 from collections.abc import Callable, Mapping
@@ -187,7 +188,9 @@ def _write(context: TaskContext, target: Target, batch: rows.Batch, build: Build
     state = rows.state_of(context.database, batch.dataset_uid)
     try:
         frame = build(context, batch.intent)
-        written = store(context.spark, target, batch, frame, state, lambda: rows.still_owned(context.database, batch))
+        calm = rows.all_good_lately(context.database, batch.dataset_uid)
+        owned = functools.partial(rows.still_owned, context.database, batch)
+        written = store(context.spark, target, batch, frame, state, owned, calm)
     except Exception as error:
         if _is_refusal(error) and _is_unwritten(context, target, batch):
             drop_aside(context.spark, target, batch)

@@ -29,35 +29,35 @@ class Count:
     share: float
 
 
-def needs_look_ahead(rules: Mapping[str, QualityRule]) -> bool:
-    """Whether the rows must be counted before they may be written (all but plain warnings)."""
-    return any(rule.otherwise != "warn" or rule.unique or rule.at_most is not None for rule in rules.values())
+def stops(rule: QualityRule) -> bool:
+    """Whether rows that break the rule have to be counted before any may be written: it is more than a warning."""
+    return rule.otherwise != "warn" or rule.at_most is not None
 
 
-def warning_counts(rules: Mapping[str, QualityRule]) -> dict[str, str]:
-    """Aggregates that count, in passing, the rows that break rules which only warn."""
-    return {name: f"count_if(NOT coalesce({rule.expect}, false))" for name, rule in rules.items() if rule.expect}
-
-
-def flag(
+def marked(
     frame: DataFrame,
     columns: Sequence[str],
     rules: Mapping[str, QualityRule],
     table: DataFrame | None,
     keys: Iterable[str] = (),
-) -> DataFrame:
-    """The `columns` of a frame, and `_reasons`: the names of the rules that a row breaks, as the blueprint orders them.
+) -> tuple[DataFrame, dict[str, str]]:
+    """The frame, with helper columns where rules need them, and by rule the predicate of the rows that break it.
 
-    `table` holds the rows that are there without this batch's own (None: none); those that a merge by `keys` will
-    replace do not count against uniqueness.
+    `columns` are those of the frame. `table` holds the rows that are there without this batch's own (None: none); those
+    that a merge by `keys` will replace do not count against uniqueness.
     """
     keys = tuple(keys)
     marks = {}
     for index, (name, rule) in enumerate(rules.items()):
         if rule.expect is not None:
-            marks[name] = f"NOT coalesce({rule.expect}, false)"
+            marks[name] = f"(NOT coalesce({rule.expect}, false))"
             continue
         frame, marks[name] = _mark_repeats(frame, columns, index, rule.unique, table, keys)
+    return frame, marks
+
+
+def flag(frame: DataFrame, columns: Sequence[str], marks: Mapping[str, str]) -> DataFrame:
+    """The `columns` of a marked frame, and `_reasons`: the names of the rules that a row breaks, in their order."""
     named = ", ".join(f"CASE WHEN {mark} THEN {literal(name)} END" for name, mark in marks.items())
     reasons = f"filter(array({named}), reason -> reason IS NOT NULL) AS {REASONS}"
     return frame.selectExpr(*map(quoted, columns), reasons)
@@ -134,7 +134,7 @@ def _mark_repeats(
     row = f"row_number() OVER (PARTITION BY {partition} ORDER BY {', '.join(order)})"
     repeats, present = f"_unique_{index}", f"_unique_there_{index}"
     if table is None or set(keys) == set(columns):
-        return frame.selectExpr("*", f"{row} AS {repeats}"), f"{repeats} > 1"
+        return frame.selectExpr("*", f"{row} AS {repeats}"), f"({repeats} > 1)"
     kept = table
     if keys:
         mine = frame.select(*keys).alias("mine")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flows import engine, quality
+from flows.quality import stops
 from flows.schema import (
     BATCH,
     ORDER,
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 
-TWINS = "PILOTHOUSE_TWINS"
-"""What a write says that stopped because two of its rows have the same key."""
+STOPPED = "PILOTHOUSE_STOPPED"
+"""What a write in one pass says that met a row which must not be written like this."""
 
 
 class RefusedError(PilothouseError):
@@ -62,6 +63,12 @@ class _Job:
     state: DatasetState | None
     conformed: Conformed
     owned: Callable[[], bool]
+    calm: bool
+
+    @property
+    def columns(self) -> list[str]:
+        """All columns of the conformed frame, `_order` among them where it is there."""
+        return [*self.conformed.columns, *([ORDER] if self.conformed.ordered else [])]
 
     @property
     def rules(self) -> Mapping[str, QualityRule]:
@@ -83,24 +90,25 @@ def store(
     frame: DataFrame,
     state: DatasetState | None,
     owned: Callable[[], bool],
+    calm: bool,
 ) -> Written:
     """Write the rows of a batch under the dataset's storage rule, types and quality rules.
 
     Rows that share the keys of a merge must be identical, or differ in the hidden column `_order`: then the highest
     wins (the file that changed last, the highest watermark); otherwise the batch is refused (PH216). When nothing
     must be known of the rows beforehand they are counted while they are written; what does not fit its column's type
-    stops the write, which leaves nothing behind. `owned` is asked once more before the write. Raises PilothouseError.
+    stops the write, which leaves nothing behind. Rows are also written in one pass where rules could stop some but
+    were not broken lately (`calm`): the first bad row stops that pass, and all are counted before a second one.
+    `owned` is asked once more before each write. Raises PilothouseError.
     """
     known = state.columns if state and target.dataset.storage.mode != "overwrite" else _frozen(target.dataset, state)
     conformed = conform(frame, target.thing, target.dataset, known)
     for name in (*target.dataset.storage.keys, *target.dataset.storage.partition_by):
         if name not in conformed.columns:
             raise missing_columns(target.thing, [name], conformed.columns)
-    job = _Job(spark, target, batch, state, conformed, owned)
+    job = _Job(spark, target, batch, state, conformed, owned, calm)
     try:
-        if job.rules and (job.merges or quality.needs_look_ahead(job.rules)):
-            return _store_checked(job)
-        return _store_merging(job) if job.merges else _store_passing(job)
+        return _store(job)
     except PilothouseError:
         raise
     except Exception as error:
@@ -139,47 +147,57 @@ def _frozen(dataset: Dataset, state: DatasetState | None) -> dict[str, str]:
     return dict(state.columns) if state and not dataset.columns else {}
 
 
-def _store_passing(job: _Job) -> Written:
-    """Nothing can refuse these rows but their types: one pass, counted while written."""
+def _store(job: _Job) -> Written:
+    if _may_go_at_once(job):
+        try:
+            return _store_at_once(job)
+        except Exception as error:
+            if STOPPED not in str(error):
+                raise
+    return _store_checked(job)
+
+
+def _may_go_at_once(job: _Job) -> bool:
+    """Whether one pass may do: rows need no order, what merely warns can be counted, and nothing is likely to stop."""
+    if job.merges and (job.conformed.ordered or any(rule.unique and not stops(rule) for rule in job.rules.values())):
+        return False
+    return job.calm or not any(map(stops, job.rules.values()))
+
+
+def _store_at_once(job: _Job) -> Written:
+    """One pass, counted while it is written. A row that a rule stops, or the key of a merge that comes twice, fails it.
+
+    What Spark raises then says `STOPPED`, and nothing is written.
+    """
     from pyspark.sql.connect import functions as f
     from pyspark.sql.connect.observation import Observation
 
+    frame, marks = quality.marked(job.conformed.frame, job.columns, job.rules, _table_before(job), job.keys)
+    stopping = [marks[name] for name, rule in job.rules.items() if stops(rule)]
+    counts = {"rows": "count(*)"} | {name: f"count_if({mark})" for name, mark in marks.items() if mark not in stopping}
+    names = {name: f"n{index}" for index, name in enumerate(counts)}
     observation = Observation(f"batch-{job.batch.id}")
-    warnings = quality.warning_counts(job.rules)
-    named = {name: f"bad{index}" for index, name in enumerate(warnings)}
-    watched = job.conformed.frame.observe(
-        observation,
-        f.expr("count(*)").alias("rows"),
-        *(f.expr(count).alias(named[rule]) for rule, count in warnings.items()),
-    )
-    commit = _put(job, watched)
-    seen = observation.get
+    if job.merges:
+        keys = ", ".join(quoted(name) for name in job.keys)
+        frame = frame.selectExpr("*", f"count(*) OVER (PARTITION BY {keys}) AS _twins")
+        stopping.append("_twins > 1")
+    else:
+        frame = frame.observe(observation, *(f.expr(text).alias(names[name]) for name, text in counts.items()))
+    if stopping:
+        frame = frame.where(f"IF({' OR '.join(stopping)}, CAST(raise_error('{STOPPED}') AS BOOLEAN), true)")
+    commit = _put(job, frame.selectExpr(*map(quoted, job.columns)))
+    merged = _merged(job, commit)
+    if not job.merges:
+        seen = observation.get
+    elif merged and len(counts) == 1:
+        seen = {names["rows"]: merged.source_rows}
+    else:
+        seen = _counted(job, commit.version, {names[name]: text for name, text in counts.items()})
     if not seen:  # an earlier try's write, taken for dead, came first: nothing was written now
         return recount(job.spark, job.target, job.batch, commit.version)
-    total = int(seen["rows"])
-    figures = quality.counts(job.rules, total, {rule: int(seen[named[rule]]) for rule in warnings})
-    return _written(job, total, total, 0, commit, figures)
-
-
-def _store_merging(job: _Job) -> Written:
-    """Nothing can refuse these rows but their types and keys: one pass, which stops where a key comes twice."""
-    if job.conformed.ordered:
-        return _store_checked(job)
-    keys = ", ".join(quoted(name) for name in job.keys)
-    single = (
-        job.conformed.frame.selectExpr("*", f"count(*) OVER (PARTITION BY {keys}) AS _twins")
-        .where(f"IF(_twins > 1, CAST(raise_error('{TWINS}') AS BOOLEAN), true)")
-        .drop("_twins")
-    )
-    try:
-        commit = _put(job, single)
-    except Exception as error:
-        if TWINS in str(error):
-            return _store_checked(job)
-        raise
-    merged = _merged(job, commit)
-    written = merged.source_rows if merged else _count(job, commit.version, f"{BATCH} = {job.batch.sequence}")
-    return _written(job, written, written, 0, commit, [])
+    found = {name: int(seen[names[name]]) if name in names else 0 for name in ("rows", *job.rules)}
+    rows = found["rows"]
+    return _written(job, rows, rows, 0, commit, quality.counts(job.rules, rows, found))
 
 
 def _store_checked(job: _Job) -> Written:
@@ -187,8 +205,8 @@ def _store_checked(job: _Job) -> Written:
     rules = job.rules
     frame = job.conformed.frame
     if rules:
-        names = [*job.conformed.columns, *([ORDER] if job.conformed.ordered else [])]
-        frame = quality.flag(frame, names, rules, _table_before(job), job.keys)
+        frame, marks = quality.marked(frame, job.columns, rules, _table_before(job), job.keys)
+        frame = quality.flag(frame, job.columns, marks)
     frame = frame.persist()
     try:
         keeps = f"NOT {quality.bad(rules, 'drop', 'quarantine')}" if rules else "true"
@@ -310,7 +328,8 @@ def _table_rows(job: _Job, rows_out: int, commit: engine.Commit) -> int:
             return job.state.rows + rows_out
         if merged := _merged(job, commit):
             return job.state.rows + merged.inserted_rows
-    return _count(job, commit.version)
+    table = _at(job, commit.version)
+    return int(job.spark.sql(f"SELECT count(*) FROM {table}").collect()[0][0])  # noqa: S608
 
 
 def _merged(job: _Job, commit: engine.Commit) -> engine.Merged | None:
@@ -319,9 +338,15 @@ def _merged(job: _Job, commit: engine.Commit) -> engine.Merged | None:
     return commit.merged if before is not None and commit.version == before + 1 else None
 
 
-def _count(job: _Job, version: int, rows: str = "true") -> int:
-    query = f"SELECT count(*) FROM delta.{quoted(job.target.path)} VERSION AS OF {version} WHERE {rows}"  # noqa: S608
-    return int(job.spark.sql(query).collect()[0][0])
+def _counted(job: _Job, version: int, aggregates: Mapping[str, str]) -> Mapping[str, Any]:
+    """Aggregates over the rows of the batch that are in the table."""
+    wanted = ", ".join(f"{text} AS {name}" for name, text in aggregates.items())
+    query = f"SELECT {wanted} FROM {_at(job, version)} WHERE {BATCH} = {job.batch.sequence}"  # noqa: S608
+    return dict(job.spark.sql(query).collect()[0].asDict())
+
+
+def _at(job: _Job, version: int) -> str:
+    return f"delta.{quoted(job.target.path)} VERSION AS OF {version}"
 
 
 def _recorded(figures: list[quality.Count]) -> dict[str, Any]:

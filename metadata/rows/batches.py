@@ -173,6 +173,19 @@ def still_owned(database: Database, batch: Batch) -> bool:
     return now.state == BatchState.OPEN and now.owner.task_run_id == batch.owner.task_run_id
 
 
+def all_good_lately(database: Database, dataset_uid: str) -> bool:
+    """Whether the newest written batch had no bad row; False while there is none."""
+    batch = tables.batch
+    newest = (
+        select(batch.c.rows_bad)
+        .where(batch.c.dataset_uid == dataset_uid, batch.c.state == BatchState.WRITTEN)
+        .order_by(batch.c.sequence.desc())
+        .limit(1)
+    )
+    with database.read() as connection:
+        return connection.execute(newest).scalar() == 0
+
+
 def close_batch(database: Database, batch: Batch, dataset_key: str, written: Written) -> Batch:
     """The batch is in the table: record it, and use up what it read, in one transaction.
 

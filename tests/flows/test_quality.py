@@ -148,3 +148,43 @@ def test_warnings_are_counted_in_passing(house: Warehouse) -> None:
     outcome = house.run()
     assert (outcome.rows_out, outcome.rows_bad) == (3, 0)
     assert {figure.slice: figure.value for figure in outcome.figures if figure.name == "bad_share"} == {"even": 2 / 3}
+
+
+@pytest.mark.parametrize("storage", [{"mode": "append"}, {"mode": "merge", "keys": ["id"]}])
+def test_a_batch_after_a_good_one_is_written_in_one_pass_and_gives_the_same(
+    house: Warehouse, monkeypatch: pytest.MonkeyPatch, storage: dict[str, Any]
+) -> None:
+    """The first batch is looked through, the second goes at once, a bad row in the third and a twin in the fourth stop
+    that, and the fifth is looked through again because of them."""
+    columns = {"id": "long", "v": "long", "email": "string"}
+    select = {"kind": "transform", "sql": "SELECT * FROM bronze.x", "reads": {"bronze.x": "new"}, "to": "silver.y"}
+    take = {"kind": "ingest", "from": {"connection": "landing", "files": "*.csv"}, "to": "bronze.x"}
+    house.define(
+        datasets={
+            "bronze.x": {"columns": columns},
+            "silver.y": {"columns": columns, "storage": storage, "quality": RULES},
+        },
+        pipelines={"flow": {"tasks": {"take": take, "clean": select}}},
+    )
+    looked: list[int] = []
+    look = storing._store_checked
+
+    def noted(job: storing._Job) -> Any:
+        looked.append(job.batch.sequence)
+        return look(job)
+
+    monkeypatch.setattr(storing, "_store_checked", noted)
+    batches_of = ["1,1,a\n2,2,b\n", "3,3,c\n4,4,d\n6,5,f\n", "5,13,e\n7,6,g\n", "8,7,h\n8,7,h\n", "9,8,i\n"]
+    for number, text in enumerate(batches_of):
+        house.land(f"{number}.csv", f"id,v,email\n{text}")
+        house.run("take")
+        outcome = house.run("clean")
+        figures = {figure.slice: figure.value for figure in outcome.figures if figure.name == "bad_share"}
+        if number == 1:
+            assert figures == {"small": 0, "known": 0, "one id": 0, "even": 2 / 3, "not 13": 0}
+            assert (outcome.rows_in, outcome.rows_out, outcome.rows_bad) == (3, 3, 0)
+    assert looked == [1, 3, 4, 5]
+    kept = [(1, 1, "a"), (2, 2, "b"), (3, 3, "c"), (4, 4, "d"), (6, 5, "f"), (7, 6, "g"), (8, 7, "h"), (9, 8, "i")]
+    assert house.rows("silver.y") == kept
+    assert house.state("silver.y").rows == len(kept)
+    assert sorted(row["id"] for row in house.quarantined("silver.y")) == [5, 8]
