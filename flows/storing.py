@@ -243,9 +243,10 @@ def _store_checked(job: _Job) -> Written:
 
 
 def _table_before(job: _Job) -> DataFrame | None:
-    """The table as it was before this batch, where its rows stay beside those of the batch."""
+    """The table as it was before this batch, where its rows stay beside those of the batch, if a rule looks at it."""
     version = job.batch.intent.target_version
-    if version is None or job.target.dataset.storage.mode == "overwrite":
+    looked_at = any(rule.unique for rule in job.rules.values())
+    if version is None or not looked_at or job.target.dataset.storage.mode == "overwrite":
         return None
     return job.spark.sql(f"SELECT * FROM {engine.relation(job.target.path, version, None)}")  # noqa: S608
 
