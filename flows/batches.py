@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING
 
 from flows import client, engine, spark_errors
 from flows.context import Figure, Outcome, TaskContext, task_tag
-from flows.sources import SourceChangedError
+from flows.folders import SourceChangedError
 from flows.storing import Target, drop_aside, recount, store
 from metadata.errors import PilothouseError, ServiceDownError
 from metadata.intents import Intent, PinnedInput
 from metadata.kinds import Dataset
 from metadata.rows import batches as rows
+from metadata.rows.batches import Written
 from metadata.rows.holding import rows_held
 from metadata.rows.runs import get_run, load_plan
 from metadata.settings import Settings
@@ -145,6 +146,7 @@ def _settle_open(context: TaskContext, target: Target, batch: rows.Batch) -> row
     mine = batch.owner.task_run_id == context.task_run_id
     if not mine and rows.owner_is_alive(context.database, batch):
         context.report(f"waits for {batch.owner.task_key}, which writes {target.key}", 0, 1)
+        context.check()
         time.sleep(WAIT_SECONDS)
         return None
     taken = rows.take_over(context.database, batch, context.task_run_id)
@@ -162,18 +164,15 @@ def _settle_open(context: TaskContext, target: Target, batch: rows.Batch) -> row
         task=plan.task(taken.owner.task_key),
     )
     its_target = target_of(its_context)
-    version = engine.committed(context.spark, its_target.path, taken.intent.target_version)
-    if version is not None:
-        written = recount(context.spark, its_target, taken, version)
-        # None of its rows: the commit is another's, and the batch is still to be written.
-        if written.rows_out:
-            return rows.close_batch(context.database, taken, target.key, written)
+    written = _written_before(context, its_target, taken)
+    if written is not None:
+        return rows.close_batch(context.database, taken, target.key, written)
     drop_aside(context.spark, its_target, taken)
     module = importlib.import_module(f"flows.tasks.{its_context.task.kind}")
     try:
         return _write(its_context, its_target, taken, module.build)
     except Exception as error:
-        if not _is_refusal(error):
+        if not _is_refusal(error) or rows.still_owned(context.database, taken):
             raise
         context.log.warning("batch %d of %s was refused: %s", taken.sequence, target.key, error)
         return None
@@ -205,9 +204,16 @@ def _write(context: TaskContext, target: Target, batch: rows.Batch, build: Build
 
 def _is_unwritten(context: TaskContext, target: Target, batch: rows.Batch) -> bool:
     """Whether the batch is still ours, and nothing of it is in its table."""
-    if not rows.still_owned(context.database, batch):
-        return False
-    return engine.committed(context.spark, target.path, batch.intent.target_version) is None
+    return rows.still_owned(context.database, batch) and _written_before(context, target, batch) is None
+
+
+def _written_before(context: TaskContext, target: Target, batch: rows.Batch) -> Written | None:
+    """What an earlier try has written of a batch; None when the table holds no row of it, whoever wrote there since."""
+    version = engine.committed(context.spark, target.path, batch.intent.target_version)
+    if version is None:
+        return None
+    written = recount(context.spark, target, batch, version)
+    return written if written.rows_out else None
 
 
 def _is_refusal(error: Exception) -> bool:

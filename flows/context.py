@@ -71,6 +71,8 @@ class TaskContext:
     """Opens (or gives the already open) Spark session of this process."""
     report: Callable[[str, int, int], None]
     """Progress: what, done, total; shown live, never stored for good."""
+    check: Callable[[], None]
+    """Raises PilothouseError once the task is to end: its time is up (PH506), or the run was cancelled (PH507)."""
 
     @property
     def spark(self) -> SparkSession:

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 CHUNK_ROWS = 50_000
+REPEATABLE = ("postgresql", "mysql", "mariadb")
+"""Databases whose REPEATABLE READ is a snapshot that keeps nobody from writing."""
 
 
 def intend(context: TaskContext, source: Source, connection: SqlConnection) -> Intent | str:
@@ -176,7 +178,7 @@ def _table(source: Source, connection: SqlConnection) -> Iterator[tuple[sa.Conne
         raise PilothouseError("PH250", thing, what, "write dialect+driver://user:password@host/name there") from None
     schema, _, name = str(source.table).rpartition(".")
     try:
-        with engine.connect() as link:
+        with _snapshot(engine) as link:
             yield link, sa.Table(name, sa.MetaData(), schema=schema or None, autoload_with=link, resolve_fks=False)
     except NoSuchTableError:
         raise _no_table(engine, thing, schema, name) from None
@@ -191,6 +193,16 @@ def _table(source: Source, connection: SqlConnection) -> Iterator[tuple[sa.Conne
         ) from None
     finally:
         engine.dispose()
+
+
+def _snapshot(engine: sa.Engine) -> sa.Connection:
+    """A connection that sees one state of the database from its first query on, where the database can do that."""
+    link = engine.connect()
+    if engine.dialect.name in REPEATABLE:
+        return link.execution_options(isolation_level="REPEATABLE READ")
+    if engine.dialect.name == "sqlite":
+        link.exec_driver_sql("BEGIN")
+    return link
 
 
 def _no_table(engine: sa.Engine, thing: str, schema: str, name: str) -> PilothouseError:

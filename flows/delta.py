@@ -28,6 +28,8 @@ CONFLICT = "DELTA_CONCURRENT"
 WRITES = ("WRITE", "MERGE")
 TRIES, PAUSE_SECONDS = 4, 0.5
 HISTORY_ROWS = 50
+URL_SIGNS = frozenset("#?%")
+"""What deltalake, which takes a path for a URL, does not read as part of one."""
 
 
 @dataclass(frozen=True)
@@ -253,15 +255,16 @@ def _merged(entry: _Entry) -> Merged | None:
 def _history(spark: SparkSession, path: str, limit: int) -> list[_Entry]:
     """The newest commits, newest first; empty when there is no table.
 
-    Where the table's log is at hand it is read here, in milliseconds; Spark, which takes 0.15 s, is asked elsewhere.
+    Where the table's log is at hand it is read here, in milliseconds; Spark, which takes 0.15 s, is asked elsewhere,
+    and whenever nothing is found here.
     """
     from deltalake import DeltaTable
     from deltalake.exceptions import DeltaError
 
-    if Path(path, "_delta_log").is_dir():
+    if not URL_SIGNS.intersection(path) and Path(path, "_delta_log").is_dir():
         with contextlib.suppress(DeltaError):
-            found = DeltaTable(path).history(limit)
-            return [_Entry(one["version"], one["operation"], one.get("operationMetrics") or {}) for one in found]
+            if found := DeltaTable(path).history(limit):
+                return [_Entry(one["version"], one["operation"], one.get("operationMetrics") or {}) for one in found]
     return _asked_history(spark, path, limit)
 
 

@@ -126,20 +126,24 @@ class Execution:
 
     def _attempt(self, task: PlanTask, task_run: TaskRun) -> Outcome:
         tag = task_tag(task_run.id)
+        deadline = _Deadline(self, task, tag)
         with contextlib.ExitStack() as doors:
-            context = self._context(task, task_run, functools.cache(lambda: self.spark(task_run, tag, doors)))
+            connect = functools.cache(lambda: self.spark(task_run, tag, doors))
+            context = self._context(task, task_run, connect, deadline.check)
             if task.spec.when is not None:
                 verdict, reason = evaluate_guard(context, task.spec.when)
                 if not verdict:
                     return Outcome(skipped=reason)
             module = cast(TaskKind, importlib.import_module(f"flows.tasks.{task.kind}"))
-            doors.enter_context(_Deadline(self, task, tag))
+            doors.enter_context(deadline)
             outcome = module.run(context)
         if outcome.note:
             context.log.info("%s", outcome.note)
         return outcome
 
-    def _context(self, task: PlanTask, task_run: TaskRun, connect: Callable[[], SparkSession]) -> TaskContext:
+    def _context(
+        self, task: PlanTask, task_run: TaskRun, connect: Callable[[], SparkSession], check: Callable[[], None]
+    ) -> TaskContext:
         return TaskContext(
             run_id=self.run.id,
             attempt=self.run.attempt,
@@ -154,6 +158,7 @@ class Execution:
             log=task_logger(self.pulse, self.run.id, task.key),
             connect=connect,
             report=lambda what, done, total: self.pulse.report(task_run.id, what, done, total),
+            check=check,
         )
 
     def _settle(self, task_run: TaskRun, outcome: Outcome) -> str:
@@ -172,9 +177,7 @@ class Execution:
 
     def _explain(self, error: Exception, task: PlanTask) -> Fault:
         if self.cancelled.is_set():
-            return Fault(
-                code="PH507", thing=f"task {task.key}", cause="the run was cancelled", remedy="press r to run it again"
-            )
+            return _cancelled(task)
         if isinstance(error, PilothouseError):
             return error.fault
         from flows.spark_errors import explain
@@ -209,6 +212,12 @@ class Execution:
         return False
 
 
+def _cancelled(task: PlanTask) -> Fault:
+    return Fault(
+        code="PH507", thing=f"task {task.key}", cause="the run was cancelled", remedy="press r to run it again"
+    )
+
+
 class _Deadline:
     """Interrupts the Spark operations of a task once its time is up. If it ends well, that counts."""
 
@@ -229,12 +238,22 @@ class _Deadline:
         """Raises PH506 in place of what a task raised once its time was up."""
         self._ended.set()
         if error is not None and self._expired:
-            raise PilothouseError(
-                "PH506",
-                f"task {self._task.key}",
-                f"it took longer than its timeout of {self._task.spec.timeout}",
-                "press r to run it again, or raise the timeout in the blueprint (e)",
-            )
+            raise self._too_long()
+
+    def check(self) -> None:
+        """Raises PH506 once the time is up, PH507 when the run was cancelled."""
+        if self._expired:
+            raise self._too_long()
+        if self._execution.cancelled.is_set():
+            raise PilothouseError(**_cancelled(self._task).model_dump())
+
+    def _too_long(self) -> PilothouseError:
+        return PilothouseError(
+            "PH506",
+            f"task {self._task.key}",
+            f"it took longer than its timeout of {self._task.spec.timeout}",
+            "press r to run it again, or raise the timeout in the blueprint (e)",
+        )
 
     def _watch(self, seconds: float) -> None:
         """Spark knows nothing of time: each call that comes too late is interrupted, within a second."""

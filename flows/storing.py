@@ -299,7 +299,8 @@ def _put(job: _Job, frame: DataFrame) -> engine.Commit:
     path, partition_by, evolve = job.target.path, storage.partition_by, job.conformed.evolves
     after = job.batch.intent.target_version
     if storage.mode == "overwrite":
-        return engine.overwrite(job.spark, rows, path, number, partition_by, evolve, after)
+        other = job.state is not None and job.conformed.columns != job.state.columns
+        return engine.overwrite(job.spark, rows, path, number, partition_by, other, after)
     if storage.mode == "append":
         return engine.append(job.spark, rows, path, number, partition_by, evolve, after, job.batch.id)
     return engine.merge(job.spark, rows, path, storage.keys, number, partition_by, evolve, after)

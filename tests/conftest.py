@@ -12,11 +12,16 @@ from tests.metadata.postgres import Postgres, PostgresMissingError
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that are marked slow, and those of the console, are tried again once in CI; others fail at once."""
-    if os.environ.get("CI"):
-        for item in items:
-            if item.get_closest_marker("slow") or item.path.parent.name == "console":
-                item.add_marker(pytest.mark.flaky(reruns=1))
+    """Side by side (`-n 2`), the tests that share a Spark server run in one process, others by module, the long first.
+
+    In CI those that are marked slow, and those of the console, are tried again once; others fail at once.
+    """
+    for item in items:
+        shares = isinstance(item, pytest.Function) and "spark_server" in item.fixturenames
+        item.add_marker(pytest.mark.xdist_group("spark" if shares else item.path.stem))
+        if os.environ.get("CI") and (item.get_closest_marker("slow") or item.path.parent.name == "console"):
+            item.add_marker(pytest.mark.flaky(reruns=1))
+    items.sort(key=lambda item: item.path.parent.name != "flows")
 
 
 @pytest.fixture(scope="session")

@@ -155,9 +155,17 @@ def _end(context: click.Context, store: Database, started: Run, wait: bool, as_j
     elif wait:
         click.echo(f"Run {latest.number}: {latest.state} {plain(latest.state_detail)}".rstrip())
     if wait and latest.state != State.SUCCEEDED:
-        if latest.fault and not as_json:
-            show_fault(latest.fault)
+        if not as_json:
+            _show_faults(store, latest)
         context.exit(1)
+
+
+def _show_faults(store: Database, run: Run) -> None:
+    """Why each task failed, or else the run."""
+    failed = [task.fault for task in tasks_of(store, run.id) if task.state in (State.FAILED, State.LOST)]
+    for fault in failed or [run.fault]:
+        if fault:
+            show_fault(fault)
 
 
 def _waited(store: Database, started: Run) -> Run:

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from flows import databases, sources
+from flows import databases, folders, sources
 from flows.batches import target_of, write_batches
 from flows.context import Outcome, TaskContext
 from metadata.errors import PilothouseError
@@ -47,7 +47,7 @@ def build(context: TaskContext, intent: Intent) -> DataFrame:
     target = target_of(context)
     state = rows.state_of(context.database, target.dataset.uid)
     known = state.columns if state else {}
-    folder = sources.folder_of(connection, source.connection, context.settings)
+    folder = folders.folder_of(connection, source.connection, context.settings)
     reading = _reading(context)
     shutil.rmtree(reading.parent, ignore_errors=True)
     files = {file.path: folder.set_aside(file, reading) for file in intent.files}
@@ -67,7 +67,7 @@ def _source(context: TaskContext) -> tuple[Source, FilesConnection | SqlConnecti
 
 
 def _new_files(context: TaskContext, source: Source, connection: FilesConnection) -> Intent | str:
-    folder = sources.folder_of(connection, source.connection, context.settings)
+    folder = folders.folder_of(connection, source.connection, context.settings)
     dataset, task_uid = target_of(context).dataset, context.task.spec.uid
     pattern = str(source.files)
     known = consumption.known_files(context.database, task_uid, dataset.uid)

@@ -29,11 +29,12 @@ def run(context: TaskContext) -> Outcome:
         by = Appointment(context.run_id, context.author, reason, context.as_of)
         promote(context.database, model.uid, candidate.version, by)
     Registry.of(context.settings).align(context.database, model.uid, candidate.source)
-    version = f"version:{candidate.version}"
-    return Outcome(
-        figures=(Figure("promoted", 1.0, "model", model.uid, slice=version),),
-        note=f"version {candidate.version} of {key} serves now",
-    )
+    serving = champion(context.database, model.uid)
+    note = f"version {candidate.version} of {key} was promoted"
+    if serving is not None:
+        note += f"; version {serving.version} serves now"
+    figure = Figure("promoted", 1.0, "model", model.uid, slice=f"version:{candidate.version}")
+    return Outcome(figures=(figure,), note=note)
 
 
 def _compared(context: TaskContext, model_uid: str) -> int | None:

@@ -79,6 +79,9 @@ CHECKS: dict[str, Check] = {
     ),
     "PH167": Check("features not there", "A model's feature set is not materialised.", "Add a features task."),
     "PH168": Check("never asked", "A rule is in no decide task, or its monitor in no monitor task.", "Add the task."),
+    "PH169": Check(
+        "holds and rests", "A rule that holds has a cooldown.", "Give the hold a rule of its own, without one."
+    ),
     "PH170": Check("bad rule", "A CEL expression cannot be read.", "Mend it."),
     "PH171": Check("unknown input", "A rule or guard reads what nobody measures.", "Watch it, or name another."),
 }

@@ -70,6 +70,9 @@ def _actions(view: View, key: str, rule: DecisionRule) -> Iterator[Finding]:
                 cause = f"no task of pipeline {pipeline} trains {model}"
                 remedy = f"add a task: {{kind: train, model: {model}}}"
                 yield view.finding("PH165", where, ("then", name), cause, remedy)
+    if rule.then.hold is not None and rule.cooldown is not None:
+        cause = "a rule that rests holds nothing: what is as bad in its cooldown would go through"
+        yield view.finding("PH169", where, ("cooldown",), cause, "give the hold a rule of its own, without a cooldown")
     for task in asking if rule.then.hold is not None else ():
         yield from _hold(view, key, str(rule.then.hold), task)
 

@@ -174,7 +174,7 @@ def still_owned(database: Database, batch: Batch) -> bool:
 
 
 def all_good_lately(database: Database, dataset_uid: str) -> bool:
-    """Whether the newest written batch had no bad row; False while there is none."""
+    """Whether the newest written batch had no bad row, or there is none yet."""
     batch = tables.batch
     newest = (
         select(batch.c.rows_bad)
@@ -183,7 +183,7 @@ def all_good_lately(database: Database, dataset_uid: str) -> bool:
         .limit(1)
     )
     with database.read() as connection:
-        return connection.execute(newest).scalar() == 0
+        return not connection.execute(newest).scalar()
 
 
 def close_batch(database: Database, batch: Batch, dataset_key: str, written: Written) -> Batch:

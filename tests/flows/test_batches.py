@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import update
 
 from flows import batches as writing
-from flows import sources, storing
+from flows import folders, storing
 from flows.tasks import ingest
 from metadata import tables
 from metadata.intents import Intent
@@ -327,7 +327,7 @@ def test_a_file_that_changes_while_it_is_read_is_read_as_it_was_and_then_as_it_i
     replace: Callable[[Path, str], None],
     copied: int,
 ) -> None:
-    monkeypatch.setattr(sources, "COPY_BYTES", copied)
+    monkeypatch.setattr(folders, "COPY_BYTES", copied)
     house = landed(tmp_path, spark)
     stored, later = storing.store, ["id,v\n7,new\n8,new\n"]
 

@@ -167,3 +167,22 @@ def test_instants_are_utc(house: Warehouse, crm: Crm) -> None:
     house.run()
     found = house.rows("bronze.x", columns="date_format(at, \"yyyy-MM-dd'T'HH:mm:ssXXX\")")
     assert found == [("2024-07-01T12:30:00Z",)]
+
+
+def test_rows_that_come_while_a_table_is_read_are_for_the_next_run(house: Warehouse, crm: Crm) -> None:
+    crm.run("PRAGMA journal_mode=WAL")
+    crm.run("INSERT INTO obs VALUES (1, '2024-01-01 00:00:00', 'a')")
+    define(house, storage={"mode": "overwrite"})
+    late = ["INSERT INTO obs VALUES (2, '2024-01-02 00:00:00', 'b')"]
+
+    def between(_link: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if " AS c0" in statement and late:
+            crm.run(late.pop())
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", between)
+    try:
+        assert house.run().rows_out == 1
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", between)
+    assert not late
+    assert house.run().rows_out == 2

@@ -109,9 +109,11 @@ class TestTable:
         assert engine.committed(spark, path, first.version) == merged.version
         assert engine.committed(spark, path, merged.version) is None
 
-    def test_a_path_may_hold_any_character(self, spark: Any, tmp_path: Path) -> None:
-        path = str(tmp_path / "it's {a} `strange` path; --")
+    @pytest.mark.parametrize("name", ["it's {a} `strange` path; --", "ops #1? 20%20of"])
+    def test_a_path_may_hold_any_character(self, spark: Any, tmp_path: Path, name: str) -> None:
+        path = str(tmp_path / name)
         engine.append(spark, rows(spark, 1, (1, "a")), path, 1)
+        assert engine.table_version(spark, path) == 0
         engine.merge(spark, rows(spark, 2, (1, "b")), path, ["id"], 2)
         assert content(spark, path) == [(1, "b")]
 

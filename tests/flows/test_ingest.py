@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from flows import sources
+from flows import folders
 from metadata.errors import PilothouseError
 from tests.flows.warehouse import Warehouse
 
@@ -186,8 +186,40 @@ def test_a_file_that_is_not_complete_is_left_alone_until_it_has_its_name(house: 
     assert house.rows("bronze.x") == [(2,), (3,)]
 
 
+def test_folders_of_what_is_being_written_are_left_alone(house: Warehouse) -> None:
+    """A copy of what is read there would come a second time under its final name."""
+    ingest(house, "**/*.csv")
+    house.land("day/a.csv", "id\n1\n")
+    house.land("day/_temporary/0/b.csv", "id\n2\n")
+    house.land(".rsync-partial/c.csv", "id\n3\n")
+    assert house.run().rows_out == 1
+
+
+def test_a_large_file_that_is_only_touched_is_read_again_with_others(
+    house: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folders, "COPY_BYTES", 4)
+    ingest(house, storage={"mode": "overwrite"})
+    path = house.land("a.csv", "id\n1\n2\n")
+    house.run()
+    os.utime(path, ns=(1, 1))
+    house.land("b.csv", "id\n3\n")
+    assert house.run().rows_out == 3
+
+
+@pytest.mark.parametrize("mode", ["append", "overwrite"])
+def test_a_declared_column_may_be_added(house: Warehouse, mode: str) -> None:
+    ingest(house, columns={"id": "long"}, storage={"mode": mode})
+    house.land("a.csv", "id\n1\n")
+    house.run()
+    ingest(house, columns={"id": "long", "v": "string"}, storage={"mode": mode})
+    house.land("a.csv", "id,v\n2,x\n")
+    house.run()
+    assert house.rows("bronze.x")[-1] == (2, "x")
+
+
 def test_a_large_file_that_is_only_touched_is_not_read_again(house: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "COPY_BYTES", 4)
+    monkeypatch.setattr(folders, "COPY_BYTES", 4)
     ingest(house)
     path = house.land("a.csv", "id\n1\n2\n")
     assert house.run().rows_out == 2

@@ -9,6 +9,7 @@ import pytest
 
 from flows import batches as writing
 from flows import engine
+from flows.folders import SourceChangedError
 from flows.tasks import ingest
 from metadata.errors import PilothouseError, ServiceDownError
 from metadata.rows import batches
@@ -26,11 +27,14 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
     task = {"kind": "ingest", "from": {"connection": "landing", "files": "*.csv"}, "to": "bronze.x"}
     made.define(datasets={"bronze.x": {}}, pipelines={"flow": {"tasks": {"take": task}}})
     made.land("a.csv", "id\n1\n")
-    written = Written(rows_in=1, rows_out=1, rows_bad=0, version=0, rows=1, columns={"id": "int"})
     monkeypatch.setattr(engine, "interrupt", lambda *_: 0)
     monkeypatch.setattr(engine, "committed", lambda *_: None)
-    monkeypatch.setattr(writing, "store", lambda *_: written)
+    monkeypatch.setattr(writing, "store", lambda *_: written(1))
     return made
+
+
+def written(rows: int) -> Written:
+    return Written(rows_in=rows, rows_out=rows, rows_bad=0, version=0, rows=rows, columns={"id": "int"})
 
 
 def fail(house: Warehouse, patch: pytest.MonkeyPatch, error: Exception) -> None:
@@ -71,8 +75,33 @@ def test_a_service_that_went_away_leaves_the_batch_to_be_finished(
 
 def test_what_is_in_the_table_already_is_not_refused(house: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "committed", lambda *_: 0)
+    monkeypatch.setattr(writing, "recount", lambda *_: written(1))
     fail(house, monkeypatch, PilothouseError("PH255", "x", "an odd value", "mend it"))
     assert batches.open_batch_of(house.database, UID) is not None
+
+
+def test_a_commit_without_a_row_of_the_batch_does_not_keep_it_from_being_refused(
+    house: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as that of an empty batch, whose process died before it could say so and whose file has gone since."""
+    fail(house, monkeypatch, ServiceDownError("PH411", "Spark", "it went away", "wait"))
+    monkeypatch.setattr(engine, "committed", lambda *_: 0)
+    monkeypatch.setattr(writing, "recount", lambda *_: written(0))
+    causes = [SourceChangedError("PH233", "x", "a.csv vanished before it was read", "land it again")]
+
+    def build(*_: Any) -> Any:
+        if causes:
+            raise causes.pop()
+
+    monkeypatch.setattr(ingest, "build", build)
+    assert house.run().rows_out == 1
+    assert batches.new_inputs(house.database, "reader", UID) == ((2,), ())
+
+
+def test_a_refusal_that_leaves_its_batch_open_ends_the_task(house: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    fail(house, monkeypatch, ServiceDownError("PH411", "Spark", "it went away", "wait"))
+    monkeypatch.setattr(writing, "_is_unwritten", lambda *_: False)
+    fail(house, monkeypatch, PilothouseError("PH255", "x", "an odd value", "mend it"))
 
 
 def test_a_file_whose_name_would_stand_for_another_is_named(house: Warehouse) -> None:

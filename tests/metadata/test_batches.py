@@ -267,6 +267,12 @@ def test_a_watermark_never_goes_back(store: Database) -> None:
     assert consumption.watermark_of(store, "uid of task", "d", "t") == Mark.of(9)
 
 
+def test_the_source_alone_orders_texts(store: Database) -> None:
+    for high in ("a", "B"):
+        write(store, "d", Intent(bounds=Bounds(source="t", column="n", high=Mark.of(high))))
+    assert consumption.watermark_of(store, "uid of task", "d", "t") == Mark.of("B")
+
+
 def test_a_file_is_known_as_it_was_last_read(store: Database) -> None:
     first, second = (FileIdentity(path="a", size=size, modified="1", checksum="x") for size in (1, 2))
     other = FileIdentity(path="b", size=7, modified="1")

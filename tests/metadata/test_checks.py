@@ -146,6 +146,7 @@ PROVOKED: list[tuple[str, dict[str, Any], str, str]] = [
     ("PH167", {f"{TASKS}/features": REMOVED}, "no task materialises", "kind: features"),
     ("PH168", {f"{TASKS}/decide": REMOVED}, "no decide task asks it", "decide"),
     ("PH168", {f"{TASKS}/watch": REMOVED}, "no monitor task measures it", "monitor"),
+    ("PH169", {"decisions/retrain/then": {"hold": "train"}}, "as bad in its cooldown", "rule of its own"),
     ("PH170", {"decisions/retrain/when": "performance.roc_auc <"}, "no CEL", "mend"),
     ("PH170", {"decisions/retrain/when": "perf.roc_auc < 1"}, "no input perf", "performance"),
     ("PH170", {"decisions/retrain/when": "psi.exists(x, psi.all(y, y > x))"}, "another macro", "worst"),
@@ -161,6 +162,7 @@ PROVOKED: list[tuple[str, dict[str, Any], str, str]] = [
 
 HELD = {
     "decisions/retrain/then": {"hold": "publish"},
+    "decisions/retrain/cooldown": REMOVED,
     "datasets/gold.totals": {"storage": {"mode": "overwrite"}},
     "datasets/gold.report": {"storage": {"mode": "overwrite"}},
     "datasets/gold.published": {"storage": {"mode": "merge", "keys": ["order_id"]}},
