@@ -23,7 +23,7 @@ from metadata.intents import Intent, PinnedInput
 from metadata.kinds import Dataset
 from metadata.rows import batches as rows
 from metadata.rows.batches import Written
-from metadata.rows.holding import rows_held
+from metadata.rows.holding import Reader, rows_held
 from metadata.rows.runs import get_run, load_plan
 from metadata.settings import Settings
 from metadata.tasks import Read
@@ -97,6 +97,7 @@ def pin_inputs(context: TaskContext, reads: Mapping[str, Read]) -> dict[str, Pin
     pinned: dict[str, PinnedInput] = {}
     nothing_new: list[str] = []
     held = 0
+    into = next((context.plan.datasets[key].uid for key in context.task.datasets_out()), "")
     for ref in context.task.inputs:
         if ref.kind != "dataset":
             continue
@@ -107,7 +108,7 @@ def pin_inputs(context: TaskContext, reads: Mapping[str, Read]) -> dict[str, Pin
         # between would count as read, and none of its rows would be.
         seen = rows.visible_batches(context.database, uid) if everything else None
         new, again = (
-            ((), ()) if everything else rows.new_inputs(context.database, context.task.spec.uid, uid, read.again)
+            ((), ()) if everything else rows.new_inputs(context.database, context.task.spec.uid, uid, into, read.again)
         )
         state = rows.state_of(context.database, uid)
         if state is None or state.version is None:
@@ -120,7 +121,7 @@ def pin_inputs(context: TaskContext, reads: Mapping[str, Read]) -> dict[str, Pin
         )
         if not new:
             nothing_new.append(ref.key)
-            held += rows_held(context.database, context.task.spec.uid, uid)
+            held += rows_held(context.database, Reader(context.task.spec.uid, new=(uid,), into=into))
     if nothing_new and len(nothing_new) == sum(one.new for one in pinned.values()):
         waiting = f" but {held:,} rows that are held until they are released (a)" if held else ""
         return f"nothing new in {', '.join(nothing_new)}{waiting}"

@@ -88,12 +88,20 @@ def append(
     first = after is None and not _fitting(spark, frame, path, evolve)
 
     def write() -> None:
+        now = None if after is None else table_version(spark, path)
+        if after is not None and now is None:
+            raise PilothouseError(
+                "PH422",
+                f"table {path}",
+                f"it is not there any more, and it was at version {after}",
+                "Put it back, or set PILOTHOUSE_DATA_URL to the root that has it; then run it again (r)",
+            )
         writer = (_batch_first(frame) if first else frame).write.format("delta").option("mergeSchema", evolve)
         if token:
             writer = writer.option("txnAppId", token).option("txnVersion", 1)
         if partition_by:
             writer = writer.partitionBy(*partition_by)
-        if token and after is not None and table_version(spark, path) == after:
+        if token and now is not None and now == after:
             writer.mode("append").save(path)
         else:
             writer.mode("overwrite").option("replaceWhere", f"{BATCH} = {int(batch)}").save(path)

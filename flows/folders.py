@@ -48,7 +48,7 @@ class Folder:
             )
         if not self._inside(self.root, self.data):
             raise self._fault("PH231", f"{self.root} leads out of the data root", "move the files below the data root")
-        complete = (path for path in self.root.glob(pattern) if self._unfinished(path) is None)
+        complete = (path for path in self.root.glob(pattern) if self._unfinished(path, pattern) is None)
         found = sorted(path for path in complete if path.is_file())
         for path in found:
             if not self._inside(path, self.root):
@@ -61,7 +61,7 @@ class Folder:
     def nothing_matches(self, pattern: str) -> PilothouseError:
         """PH232, with the nearest names that are there."""
         there = sorted(str(path.relative_to(self.root)) for path in self.root.rglob("*") if path.is_file())[:2000]
-        unfinished = next(filter(None, map(self._unfinished, self.root.glob(pattern))), None)
+        unfinished = next(filter(None, (self._unfinished(path, pattern) for path in self.root.glob(pattern))), None)
         near = difflib.get_close_matches(pattern, there, 3, cutoff=0.4) or there[:3]
         if not self.root.is_dir():
             cause = f"the folder {self.root} is not there"
@@ -118,9 +118,11 @@ class Folder:
             "land files under a temporary name and rename them when they are complete, then run it again (r)",
         )
 
-    def _unfinished(self, path: Path) -> str | None:
-        """The name by which a path says that it is not complete, its own or that of a folder."""
-        return next((part for part in path.relative_to(self.root).parts if part.startswith(UNFINISHED)), None)
+    def _unfinished(self, path: Path, pattern: str) -> str | None:
+        """The name by which a path is not complete: its own, or that of a folder which the pattern does not spell."""
+        *folders, name = path.relative_to(self.root).parts
+        parts = (*(folder for folder in folders if folder not in Path(pattern).parts), name)
+        return next((part for part in parts if part.startswith(UNFINISHED)), None)
 
     def _digest(self, path: Path) -> str:
         with path.open("rb") as stream:

@@ -24,7 +24,7 @@ from flows.registry_errors import THING, explained
 from metadata.database import Database
 from metadata.errors import PilothouseError
 from metadata.migrations import locked
-from metadata.rows.models import Alias, ModelFeature, holder
+from metadata.rows.models import Alias, ModelFeature, holder, other_store
 from metadata.settings import Settings
 
 if TYPE_CHECKING:
@@ -131,21 +131,27 @@ class Registry:
         client.set_terminated(run_id)
         return Registered(int(version.version), run_id, f"models:/{candidate.name}/{version.version}")
 
-    def model_bytes(self, source: str) -> bytes:
-        """The pickled model of a version, by its `models:/` URI."""
+    def model_bytes(self, source: str, tracking_run_id: str | None = None) -> bytes:
+        """The pickled model of a version, by its `models:/` URI.
+
+        Raises PilothouseError PH612 when another tracking run made it: then it is a version of another store.
+        """
         import mlflow.artifacts
 
         name, version = source.split("/")[-2:]
-        with _told(f"model {name} version {version}"), tempfile.TemporaryDirectory() as folder:
+        thing = f"model {name} version {version}"
+        with _told(thing), tempfile.TemporaryDirectory() as folder:
+            if tracking_run_id and self._client.get_model_version(name, version).run_id != tracking_run_id:
+                raise other_store(thing)
             files = self._client.get_model_version_download_uri(name, version)
             path = mlflow.artifacts.download_artifacts(
                 artifact_uri=f"{files}/{MODEL_FILE}", dst_path=folder, tracking_uri=self._uri
             )
             return Path(path).read_bytes()
 
-    def model(self, source: str) -> Any:
-        """The fitted model of a version, by its `models:/` URI. Loading it runs its code."""
-        data, (name, version) = self.model_bytes(source), source.split("/")[-2:]
+    def model(self, source: str, tracking_run_id: str | None = None) -> Any:
+        """The fitted model of a version, as `model_bytes` finds it. Loading it runs its code."""
+        data, (name, version) = self.model_bytes(source, tracking_run_id), source.split("/")[-2:]
         with _told(f"model {name} version {version}"):
             return pickle.loads(data)  # noqa: S301 - the registry is trusted as code
 

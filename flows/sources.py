@@ -8,6 +8,7 @@ import codecs
 import csv
 import gzip
 import io
+import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -46,6 +47,13 @@ def read_csv(
     frame = _union(frames)
     if expected:
         return frame
+    if frame.isEmpty():
+        raise PilothouseError(
+            "PH235",
+            thing,
+            f"{', '.join(files)}: a header alone does not say of what types the columns are",
+            "declare the columns of the dataset (e), or land rows first; then run it again (r)",
+        )
     types = infer_text(frame, [name for name in frame.columns if name not in (SOURCE, ORDER, CORRUPT)])
     return frame.selectExpr(
         *(f"CAST({quoted(name)} AS {kind}) AS {quoted(name)}" for name, kind in types.items()), SOURCE, ORDER, CORRUPT
@@ -54,8 +62,11 @@ def read_csv(
 
 def csv_header(path: Path, connection: FilesConnection, thing: str, names: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Column names of one CSV file, ready for a table; `names` are those of a file without a header."""
-    with _open(path) as stream:
-        start = stream.read(HEADER_BYTES)
+    try:
+        with _open(path) as stream:
+            start = stream.read(HEADER_BYTES)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise _unreadable(thing, path, "is no whole gzip file", str(error)) from None
     first = _first_record(_text(start, path, thing), connection.delimiter)
     if first is None:
         raise _unreadable(thing, path, "is empty: it has not even a header")

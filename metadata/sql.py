@@ -186,6 +186,14 @@ def read(sql: str) -> Reading:
 
 
 @functools.lru_cache(maxsize=_TREES)
+def joins(sql: str) -> bool:
+    """Whether a query joins what it reads, anywhere in it; False for one that cannot be read."""
+    from sqlglot import exp
+
+    tree, _ = parse_query(sql)
+    return tree is not None and tree.find(exp.Join) is not None
+
+
 def parse_query(sql: str) -> tuple[exp.Query | None, tuple[SqlProblem, ...]]:
     """The tree of one query, which nobody may change, or why there is none."""
     from sqlglot import TokenType, errors, exp

@@ -106,7 +106,7 @@ def _scored(
 
     def score(version: ModelVersion) -> Numbers:
         prepared = scoring.prepare(rows, inputs_of(version.features))
-        return scoring.scores(registry.model(version.source), prepared, model.predicts.kind)
+        return scoring.scores(registry.model(version.source, version.tracking_run_id), prepared, model.predicts.kind)
 
     return rows[LABEL].to_numpy(dtype=np.float64), (score(old), score(new))
 

@@ -138,7 +138,7 @@ def _held(context: TaskContext, key: str, rule: DecisionRule) -> Reader | None:
     inputs = [ref for ref in task.inputs if ref.kind == "dataset"]
     new = tuple(_uid(context, ref) for ref in inputs if task.reads.get(ref.key, Read()).batches == "new")
     if new:
-        return Reader(task.spec.uid, new=new)
+        return Reader(task.spec.uid, new=new, into=context.plan.datasets[task.datasets_out()[0]].uid)
     return Reader(task.spec.uid, everything=tuple(_uid(context, ref) for ref in inputs if _can_wait(context, ref)))
 
 

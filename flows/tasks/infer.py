@@ -95,7 +95,7 @@ def _unscored(context: TaskContext, intent: Intent, version: ModelVersion) -> st
 
 
 def _fitted(context: TaskContext, version: ModelVersion) -> bytes:
-    found = Registry.of(context.settings).model_bytes(version.source)
+    found = Registry.of(context.settings).model_bytes(version.source, version.tracking_run_id)
     if len(found) > LARGEST_MODEL:
         raise PilothouseError(
             "PH622",

@@ -84,5 +84,11 @@ CHECKS: dict[str, Check] = {
     ),
     "PH170": Check("bad rule", "A CEL expression cannot be read.", "Mend it."),
     "PH171": Check("unknown input", "A rule or guard reads what nobody measures.", "Watch it, or name another."),
+    "PH172": Check(
+        "promotes what it retrains", "A rule promotes a model that a rule of the same task retrains.", "Leave one out."
+    ),
+    "PH173": Check(
+        "partners may miss each other", "A task joins two inputs, of each only the new batches.", "Read one as all."
+    ),
 }
 """Checks by code."""

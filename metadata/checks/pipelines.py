@@ -8,6 +8,7 @@ from metadata.checks.datasets import appends
 from metadata.checks.view import Task, View
 from metadata.findings import Finding, instead
 from metadata.graph import CycleError, ordered
+from metadata.sql import joins
 from metadata.tasks import Read, Ref
 from metadata.tasks.ingest import Ingest
 
@@ -119,6 +120,11 @@ def _reading(view: View, task: Task) -> Iterator[Finding]:
             yield view.of_task("PH132", task, ("reads", name), cause, f"store {to} as append or merge, or read all")
         if read.again and read.batches == "all":
             yield view.of_task("PH117", task, ("reads", name), "all batches are read anyway", "leave again out")
+    news = [name for name, read in reads.items() if read.batches == "new"]
+    if len(news) > 1 and joins(getattr(task.spec, "sql", "")):
+        cause = f"new batches of {' and '.join(news)} are joined: rows whose partner comes in a later run never meet it"
+        remedy = f"read all of one of them: reads: {{{news[0]}: all}}"
+        yield view.of_task("PH173", task, ("reads",), cause, remedy, "warning")
     if appends(target) and reads and all(read.batches == "all" for read in reads.values()):
         cause = f"all rows are read each time and appended to {to}"
         remedy = f"read new batches (reads: {{{next(iter(reads))}: new}}), or store {to} as merge or overwrite"

@@ -70,11 +70,20 @@ def _actions(view: View, key: str, rule: DecisionRule) -> Iterator[Finding]:
                 cause = f"no task of pipeline {pipeline} trains {model}"
                 remedy = f"add a task: {{kind: train, model: {model}}}"
                 yield view.finding("PH165", where, ("then", name), cause, remedy)
+    retrained = {each.then.retrain for task in asking for each in _asked(view, task)}
+    if rule.then.promote is not None and rule.then.promote in retrained:
+        cause = f"the same task retrains {rule.then.promote}, and promotes only what it then finds better"
+        yield view.finding("PH172", where, ("then", "promote"), cause, "leave promote out, or ask it in a later task")
     if rule.then.hold is not None and rule.cooldown is not None:
         cause = "a rule that rests holds nothing: what is as bad in its cooldown would go through"
         yield view.finding("PH169", where, ("cooldown",), cause, "give the hold a rule of its own, without a cooldown")
     for task in asking if rule.then.hold is not None else ():
         yield from _hold(view, key, str(rule.then.hold), task)
+
+
+def _asked(view: View, task: Task) -> list[DecisionRule]:
+    rules = view.blueprint.decisions
+    return [rules[name] for name in getattr(task.spec, "decisions", ()) if name in rules]
 
 
 def _hold(view: View, key: str, held: str, asking: Task) -> Iterator[Finding]:

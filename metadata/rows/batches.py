@@ -290,10 +290,13 @@ def unsettled_work(database: Database, run_id: str, task_uid: str) -> list[Batch
 
 
 def new_inputs(
-    database: Database, task_uid: str, dataset_uid: str, again: int = 0
+    database: Database, task_uid: str, dataset_uid: str, into: str, again: int = 0
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Batches of a dataset that a task has not read, and the `again` newest that it has read; ascending, none held."""
-    batch, was_read = tables.batch, read_by(task_uid)
+    """Batches of a dataset that a task has not read `into` another (uid), and the `again` newest that it has read.
+
+    Both ascend, and none is held.
+    """
+    batch, was_read = tables.batch, read_by(task_uid, into)
     there = and_(batch.c.dataset_uid == dataset_uid, batch.c.state == BatchState.WRITTEN, batch.c.held.is_(False))
     with database.read() as connection:
         fresh = connection.execute(select(batch.c.sequence).where(there, ~was_read).order_by(batch.c.sequence))
@@ -306,16 +309,23 @@ def new_inputs(
         return new, tuple(sorted(known.scalars()))
 
 
-def read_by(task_uid: str) -> ColumnElement[bool]:
-    """Whether a task that reads new batches has read a batch; to be asked of rows of the table `batch`."""
+def read_by(task_uid: str, into: str) -> ColumnElement[bool]:
+    """Whether a task that reads new batches has read a batch; to be asked of rows of the table `batch`.
+
+    What it has read for another dataset than `into` (uid) does not count: a task that writes elsewhere begins anew.
+    """
     batch, read = tables.batch, tables.batch_input
+    made = batch.alias("made")
     return (
         select(read.c.sequence)
+        .join(made, made.c.id == read.c.batch_id)
         .where(
             read.c.task_uid == task_uid,
             read.c.dataset_uid == batch.c.dataset_uid,
             read.c.sequence == batch.c.sequence,
+            made.c.dataset_uid == into,
         )
+        .correlate(batch)
         .exists()
     )
 

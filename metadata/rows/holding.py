@@ -15,10 +15,11 @@ from metadata.states import BatchState, State
 
 @dataclass(frozen=True)
 class Reader:
-    """A task (uid) and the datasets (uids) that it reads: new batches of some, all rows of others."""
+    """A task (uid) and the datasets (uids) that it reads: new batches of some, `into` another; all rows of others."""
 
     task_uid: str
     new: tuple[str, ...] = ()
+    into: str = ""
     everything: tuple[str, ...] = ()
 
 
@@ -39,7 +40,7 @@ def unread(connection: Connection, reader: Reader) -> dict[str, bool]:
         .exists()
     )
     wanted = or_(
-        and_(batch.c.dataset_uid.in_(reader.new), ~read_by(reader.task_uid)),
+        and_(batch.c.dataset_uid.in_(reader.new), ~read_by(reader.task_uid, reader.into)),
         and_(batch.c.dataset_uid.in_(reader.everything), ~was_there),
     )
     there = batch.c.state.in_((BatchState.WRITTEN, BatchState.OPEN))
@@ -49,10 +50,10 @@ def unread(connection: Connection, reader: Reader) -> dict[str, bool]:
     return {row.id: row.held for row in rows}
 
 
-def rows_held(database: Database, task_uid: str, dataset_uid: str) -> int:
-    """Rows of a dataset that a task which reads new batches is not shown, because they are held."""
+def rows_held(database: Database, reader: Reader) -> int:
+    """Rows that a task is not shown, because they are held."""
     with database.read() as connection:
-        waiting = [batch for batch, held in unread(connection, Reader(task_uid, new=(dataset_uid,))).items() if held]
+        waiting = [batch for batch, held in unread(connection, reader).items() if held]
         query = select(func.coalesce(func.sum(tables.batch.c.rows_out), 0)).where(tables.batch.c.id.in_(waiting))
         return int(connection.execute(query).scalar_one())
 

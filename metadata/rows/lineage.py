@@ -178,7 +178,8 @@ def _monitors(connection: Connection, uids: Iterable[str], _now: datetime) -> di
             .order_by(outcome.c.id)
         ).all()
         limits = {row.slice: row.value for row in rows if row.name == "psi_threshold"}
-        worst = max((row for row in rows if row.name == "psi"), key=lambda row: float(row.value), default=None)
+        measured = {row.slice: row for row in rows if row.name == "psi"}
+        worst = max(measured.values(), key=lambda row: float(row.value), default=None)
         if worst is None:
             said[uid] = _Said("nothing measured yet")
             continue

@@ -89,10 +89,13 @@ def record_version(database: Database, version: ModelVersion, by: Appointment, s
     """Record a version once, and give it its alias in the same transaction: returns which.
 
     It becomes champion when `serves` and nobody is, and an earlier challenger, which was not good enough, gives way;
-    else it is challenger. A version that is recorded already stays as it is, with the alias it was first given.
+    else it is challenger. A version that is recorded already stays as it is, with the alias it was first given. Raises
+    PilothouseError PH612 when another one is recorded under its number.
     """
     with database.write() as connection:
         known = _versions(connection, version.model_uid, version.version)
+        if known and known[0].digest != version.digest:
+            raise other_store(f"model {version.model_key} version {version.version}")
         if known:
             return _first_alias(connection, version.model_uid, version.version)
         change = next_change(connection)
@@ -105,6 +108,16 @@ def record_version(database: Database, version: ModelVersion, by: Appointment, s
         if alias == "champion" and _holder(connection, version.model_uid, "challenger") is not None:
             _appoint(connection, version.model_uid, "challenger", None, by, change)
     return alias
+
+
+def other_store(thing: str) -> PilothouseError:
+    """PH612: the registry has another model under the number of a version that is recorded."""
+    return PilothouseError(
+        "PH612",
+        thing,
+        "the registry has another model under this number: it is not the one that was recorded",
+        "let MLFLOW_TRACKING_URI name the store that has it, or move its versions to the new one",
+    )
 
 
 def promote(database: Database, model_uid: str, version: int, by: Appointment) -> bool:

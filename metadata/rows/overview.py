@@ -169,9 +169,14 @@ def _health(connection: Connection, model: ModelRow) -> ModelHealth:
         .order_by(definition.c.key)
     ).all()
     uids = [row.uid for row in watching]
+    newest = (
+        select(func.max(outcome.c.id))
+        .where(outcome.c.subject_uid.in_(uids), outcome.c.name == "psi")
+        .group_by(outcome.c.subject_uid, outcome.c.window_end, outcome.c.slice)
+    )
     drift = connection.execute(
         select(outcome.c.window_end, func.max(outcome.c.value).label("worst"))
-        .where(outcome.c.subject_uid.in_(uids), outcome.c.name == "psi", outcome.c.value.is_not(None))
+        .where(outcome.c.id.in_(newest), outcome.c.value.is_not(None))
         .group_by(outcome.c.window_end)
         .order_by(outcome.c.window_end.desc())
         .limit(DRIFT_WINDOWS)

@@ -153,8 +153,9 @@ def test_without_a_champion_a_rule_that_asks_for_it_is_undecided(tmp_path: Path)
 
 
 def pending(world: Watched) -> tuple[int, ...]:
-    publish = world.plan.task("publish").spec.uid
-    return new_inputs(world.database, publish, world.plan.datasets["predictions.pending"].uid)[0]
+    publish = world.plan.task("publish")
+    into = world.plan.datasets[publish.datasets_out()[0]].uid
+    return new_inputs(world.database, publish.spec.uid, world.plan.datasets["predictions.pending"].uid, into)[0]
 
 
 def test_a_hold_lets_what_was_not_read_wait_until_it_is_released(world: Watched) -> None:

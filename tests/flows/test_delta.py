@@ -90,6 +90,14 @@ class TestTable:
             engine.append(spark, rows(spark, 2, (2, token)), path, 2, after=first, token=token)
         assert content(spark, path) == [(1, "a"), (2, "again")]
 
+    def test_a_table_that_has_gone_is_not_made_anew(self, spark: Any, tmp_path: Path) -> None:
+        path = str(tmp_path / "t")
+        first = engine.append(spark, rows(spark, 1, (1, "a")), path, 1).version
+        (tmp_path / "t").rename(tmp_path / "moved")
+        with pytest.raises(PilothouseError, match=r"PH422.*it was at version 0.*PILOTHOUSE_DATA_URL"):
+            engine.append(spark, rows(spark, 2, (2, "b")), path, 2, after=first, token="two")
+        assert not (tmp_path / "t").exists()
+
     def test_an_empty_batch_makes_a_table_and_takes_away_what_an_earlier_try_wrote(
         self, spark: Any, tmp_path: Path
     ) -> None:

@@ -168,8 +168,17 @@ def test_nothing_there(house: Warehouse) -> None:
     with pytest.raises(PilothouseError, match="PH235 .*orders-2.csv is empty"):
         house.run()
     house.land("orders-2.csv", "a,b\n")
+    with pytest.raises(PilothouseError, match=r"PH235 .*orders-2.csv: a header alone does not say"):
+        house.run()
+    house.land("orders-2.csv", "a,b\n1,x\n")
+    assert house.run().rows_out == 1
+    house.land("orders-3.csv", "a,b\n")
     assert house.run().rows_out == 0
     assert "nothing new" in str(house.run().skipped)
+    house.land("orders-4.csv.gz", "a,b\n")
+    ingest(house, "orders-*.csv.gz")
+    with pytest.raises(PilothouseError, match=r"PH235 .*orders-4.csv.gz is no whole gzip file"):
+        house.run()
 
 
 def test_a_file_that_is_not_complete_is_left_alone_until_it_has_its_name(house: Warehouse) -> None:
@@ -192,6 +201,9 @@ def test_folders_of_what_is_being_written_are_left_alone(house: Warehouse) -> No
     house.land("day/a.csv", "id\n1\n")
     house.land("day/_temporary/0/b.csv", "id\n2\n")
     house.land(".rsync-partial/c.csv", "id\n3\n")
+    assert house.run().rows_out == 1
+    ingest(house, "_export/*.csv")
+    house.land("_export/d.csv", "id\n4\n")
     assert house.run().rows_out == 1
 
 

@@ -60,7 +60,7 @@ def test_work_that_cannot_succeed_is_refused_and_does_not_block_what_comes_next(
     fail(house, monkeypatch, error)
     assert batches.open_batch_of(house.database, UID) is None
     assert house.run().rows_out == 1
-    assert batches.new_inputs(house.database, "reader", UID) == ((2,), ())
+    assert batches.new_inputs(house.database, "reader", UID, "out") == ((2,), ())
 
 
 def test_a_service_that_went_away_leaves_the_batch_to_be_finished(
@@ -70,7 +70,7 @@ def test_a_service_that_went_away_leaves_the_batch_to_be_finished(
     left = batches.open_batch_of(house.database, UID)
     assert left is not None and left.state == BatchState.OPEN
     assert house.run().rows_out == 1
-    assert batches.new_inputs(house.database, "reader", UID) == ((1,), ())
+    assert batches.new_inputs(house.database, "reader", UID, "out") == ((1,), ())
 
 
 def test_what_is_in_the_table_already_is_not_refused(house: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +95,7 @@ def test_a_commit_without_a_row_of_the_batch_does_not_keep_it_from_being_refused
 
     monkeypatch.setattr(ingest, "build", build)
     assert house.run().rows_out == 1
-    assert batches.new_inputs(house.database, "reader", UID) == ((2,), ())
+    assert batches.new_inputs(house.database, "reader", UID, "out") == ((2,), ())
 
 
 def test_a_refusal_that_leaves_its_batch_open_ends_the_task(house: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:

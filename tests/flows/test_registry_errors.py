@@ -84,6 +84,13 @@ def unknown_version(shelf: Shelf) -> None:
     shelf.registry.model_bytes(f"models:/{NAME}/99")
 
 
+def test_a_version_of_another_store_is_not_taken_for_ours(shelf: Shelf) -> None:
+    source = shelf.registered.source
+    assert shelf.registry.model(source, shelf.registered.tracking_run_id)
+    with pytest.raises(PilothouseError, match="PH612 .*another model under this number"):
+        shelf.registry.model_bytes(source, "the run that made it elsewhere")
+
+
 def unknown_alias(shelf: Shelf) -> None:
     shelf.client().get_model_version_by_alias(NAME, "champion")
 

@@ -73,7 +73,7 @@ def test_a_batch_is_intended_then_closed_with_all_that_follows(store: Database) 
     batch = batches.open_batch(store, "out", owner(), intent)
     assert batch is not None and batch.state == BatchState.OPEN and batch.intent.target_version is None
     assert consumption.known_files(store, "uid of task", "out") == {}
-    assert batches.new_inputs(store, "uid of task", "in") == ((1,), ())
+    assert batches.new_inputs(store, "uid of task", "in", "out") == ((1,), ())
     closed = batches.close_batch(store, batch, "silver.out", written(3, rows=5, quality={"r": {"rows_bad": 0}}))
     assert (closed.state, closed.version, closed.rows_out, closed.quality) == (
         BatchState.WRITTEN,
@@ -82,7 +82,7 @@ def test_a_batch_is_intended_then_closed_with_all_that_follows(store: Database) 
         {"r": {"rows_bad": 0}},
     )
     assert consumption.known_files(store, "uid of task", "out") == {"a.csv": intent.files[0]}
-    assert batches.new_inputs(store, "uid of task", "in", again=1) == ((), (1,))
+    assert batches.new_inputs(store, "uid of task", "in", "out", again=1) == ((), (1,))
     assert consumption.watermark_of(store, "uid of task", "out", "t") == Mark.of(7)
     state = batches.state_of(store, "out")
     assert state is not None
@@ -218,11 +218,11 @@ def test_held_batches_are_passed_over_until_released(store: Database) -> None:
     with store.write() as link:
         holding.set_held(link, ids[1:2], held=True)
         holding.set_held(link, (), held=True)
-    assert batches.new_inputs(store, "reader", "d") == ((1, 3), ())
+    assert batches.new_inputs(store, "reader", "d", "out") == ((1, 3), ())
     assert batches.visible_batches(store, "d") == (1, 3)
     with store.write() as link:
         holding.set_held(link, ids, held=False)
-    assert batches.new_inputs(store, "reader", "d") == ((1, 2, 3), ())
+    assert batches.new_inputs(store, "reader", "d", "out") == ((1, 2, 3), ())
 
 
 def test_unread_is_what_a_task_would_read_as_news(store: Database) -> None:
@@ -239,8 +239,9 @@ def test_unread_is_what_a_task_would_read_as_news(store: Database) -> None:
     assert still_open is not None
     with store.write() as link:
         holding.set_held(link, [two], held=True)
-        assert holding.unread(link, Reader("uid of task", new=("d",))) == {two: True, still_open.id: False}
-        assert holding.unread(link, Reader("another", new=("d",))) == {one: False, two: True, still_open.id: False}
+        assert holding.unread(link, Reader("uid of task", new=("d",), into="out")) == {two: True, still_open.id: False}
+        another = Reader("another", new=("d",), into="out")
+        assert holding.unread(link, another) == {one: False, two: True, still_open.id: False}
         assert list(holding.unread(link, Reader("uid of task", everything=("d",)))) == [one, two, still_open.id]
     succeed()
     batches.close_batch(store, still_open, "d", written(2))
@@ -248,16 +249,23 @@ def test_unread_is_what_a_task_would_read_as_news(store: Database) -> None:
         assert holding.unread(link, Reader("uid of task", everything=("d",))) == {still_open.id: False}
 
 
+def test_a_task_that_writes_elsewhere_begins_anew(store: Database) -> None:
+    write(store, "d")
+    write(store, "out", Intent(inputs={"d": PinnedInput(uid="d", version=1, batches=(1,), new=True)}))
+    assert batches.new_inputs(store, "uid of task", "d", "out") == ((), ())
+    assert batches.new_inputs(store, "uid of task", "d", "elsewhere") == ((1,), ())
+
+
 def test_again_gives_the_newest_that_were_read(store: Database) -> None:
     for _ in range(4):
         write(store, "d")
     read = Intent(inputs={"d": PinnedInput(uid="d", version=3, batches=(1, 2, 3), new=True)})
     write(store, "out", read)
-    assert batches.new_inputs(store, "uid of task", "d", again=2) == ((4,), (2, 3))
-    assert batches.new_inputs(store, "another task", "d", again=2) == ((1, 2, 3, 4), ())
+    assert batches.new_inputs(store, "uid of task", "d", "out", again=2) == ((4,), (2, 3))
+    assert batches.new_inputs(store, "another task", "d", "out", again=2) == ((1, 2, 3, 4), ())
     all_rows = Intent(inputs={"d": PinnedInput(uid="d", version=3)})
     write(store, "out", all_rows)
-    assert batches.new_inputs(store, "uid of task", "d") == ((4,), ())
+    assert batches.new_inputs(store, "uid of task", "d", "out") == ((4,), ())
 
 
 def test_a_watermark_never_goes_back(store: Database) -> None:
@@ -390,14 +398,14 @@ class Life(RuleBasedStateMachine):
 
     @rule()
     def read_what_is_new(self) -> None:
-        new, _ = batches.new_inputs(self.database, "uid of task", "d")
+        new, _ = batches.new_inputs(self.database, "uid of task", "d", "out")
         if new:
             write(self.database, "out", Intent(inputs={"d": PinnedInput(uid="d", version=0, batches=new, new=True)}))
             self.read += new
 
     @invariant()
     def every_written_batch_is_read_once(self) -> None:
-        new, _ = batches.new_inputs(self.database, "uid of task", "d")
+        new, _ = batches.new_inputs(self.database, "uid of task", "d", "out")
         assert [*self.read, *new] == self.good
         state = batches.state_of(self.database, "d")
         assert (state.sequence if state else None) == (self.good[-1] if self.good else None)

@@ -37,7 +37,7 @@ RULE = Ruling(
     inputs={"null_rate": {"temp": 0.5}},
     actions={"alert": "critical"},
 )
-HOLD = replace(RULE, hold=Reader("publish", new=("pending",)))
+HOLD = replace(RULE, hold=Reader("publish", new=("pending",), into="published"))
 
 
 def at(month: int) -> datetime:
@@ -59,7 +59,7 @@ def write(database: Database, run: str, dataset: str, *read: int, task: str = "t
 
 
 def readable(database: Database, dataset: str = "pending") -> tuple[int, ...]:
-    return new_inputs(database, "publish", dataset)[0]
+    return new_inputs(database, "publish", dataset, "published")[0]
 
 
 def decide(
@@ -130,7 +130,7 @@ def test_what_is_held_is_read_by_nobody_until_it_is_released(database: Database)
     mine = write(database, "r1", "pending")
     held = decide(database, HOLD)
     assert held.waits and readable(database) == ()
-    assert new_inputs(database, "another", "pending") == ((1,), ())
+    assert new_inputs(database, "another", "pending", "published") == ((1,), ())
     released = release(database, held.id, "ann")
     assert readable(database) == (mine,)
     assert (released.waits, released.released_by) == (False, "ann") and released.released_at is not None

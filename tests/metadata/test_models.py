@@ -85,6 +85,12 @@ def test_recording_again_changes_nothing_and_names_the_same_alias(database: Data
     assert alias_changes(database, UID) == before
 
 
+def test_another_model_under_a_number_that_is_recorded_is_told(database: Database) -> None:
+    record_version(database, made(1), by(), serves=True)
+    with pytest.raises(PilothouseError, match="PH612 .*another model under this number"):
+        record_version(database, made(1, digest="other"), by("run-2"), serves=True)
+
+
 def test_a_promotion_moves_the_alias_once_and_says_who_held_it(database: Database) -> None:
     record_version(database, made(1), by(), serves=True)
     record_version(database, made(2), by("run-2"), serves=True)
