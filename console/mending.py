@@ -13,6 +13,8 @@ SERVICES_AWAY = frozenset({"PH310", "PH311", "PH314", "PH316", "PH410", "PH411"}
 """Codes of faults that end when the services of the home are up."""
 DATABASE_AWAY = "PH301"
 """Code of a metadata database that does not answer: what could not be read is read again when it does."""
+FILTER_REFUSED = "PH306"
+"""Code of a filter that cannot be read."""
 START = "U"
 _NAMED = re.compile(r"\(([A-Za-z])\)|\bpress ([A-Za-z])\b")
 

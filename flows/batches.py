@@ -197,8 +197,14 @@ def _write(context: TaskContext, target: Target, batch: rows.Batch, build: Build
             rows.refuse_batch(context.database, batch, getattr(error, "quality", None))
         raise
     closed = rows.close_batch(context.database, batch, target.key, written)
+    broken = ", ".join(f"{rule}: {count['rows_bad']}" for rule, count in (written.quality or {}).items())
     context.log.info(
-        "batch %d of %s: %d rows written, %d bad", batch.sequence, target.key, written.rows_out, written.rows_bad
+        "batch %d of %s: %d rows written, %d bad%s",
+        batch.sequence,
+        target.key,
+        written.rows_out,
+        written.rows_bad,
+        f" ({broken})" if written.rows_bad else "",
     )
     return closed
 

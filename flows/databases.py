@@ -94,6 +94,7 @@ def _bounded(
 ) -> Intent | str:
     dataset, thing = target_of(context).dataset, f"table {name}"
     column = _column(table, watermark.column, thing)
+    _check_order(link, table, column, thing)
     low = consumption.watermark_of(context.database, context.task.spec.uid, dataset.uid, name)
     high_value, nulls = link.execute(sa.select(sa.func.max(column), sa.func.count() - sa.func.count(column))).one()
     if nulls and watermark.nulls == "fail":
@@ -127,6 +128,18 @@ def _bounded(
     if link.execute(sa.select(sa.literal(1)).select_from(table).where(_condition(bounds, table)).limit(1)).first():
         return Intent(bounds=bounds)
     return f"nothing new in {name}" + (f" above {watermark.column} {low.value}" if low else "")
+
+
+def _check_order(link: sa.Connection, table: sa.Table, column: sa.Column[Any], thing: str) -> None:
+    """SQLite keeps instants as texts, and compares them as texts with ours: they have to be written alike."""
+    if link.dialect.name != "sqlite" or not isinstance(column.type, sa.DateTime):
+        return
+    text = sa.cast(column, sa.String)
+    alike = sa.and_(text.op("GLOB")("????-??-?? ??:??:??*"), sa.not_(text.op("GLOB")("*[^0-9 :.-]*")))
+    odd = link.execute(sa.select(text).select_from(table).where(column.is_not(None), sa.not_(alike)).limit(1)).scalar()
+    if odd is not None:
+        cause = f"it holds {str(odd)[:40]!r}, which SQLite does not order among times like '2024-01-31 06:00:00'"
+        raise _bad_column(thing, column.name, cause, f"name a view that gives it as datetime({column.name}) (e)")
 
 
 def _look_back(low: Mark, watermark: SourceWatermark, thing: str) -> Mark:

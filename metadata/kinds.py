@@ -240,7 +240,9 @@ class Actions(Part):
     retrain: ModelKey | None = Field(None, description="Model: train a challenger, compare, promote or refuse.")
     promote: ModelKey | None = Field(None, description="Model whose challenger becomes champion.")
     hold: str | None = Field(None, description="Task that waits: what it has not read is held until released.")
-    alert: Literal["info", "warning", "critical"] | None = Field(None, description="Raises attention.")
+    alert: Literal["info", "warning", "critical"] | None = Field(
+        None, description="Stands under ATTENTION until the rule is quiet; info is for the log."
+    )
 
     @model_validator(mode="after")
     def _something(self) -> Actions:

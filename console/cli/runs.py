@@ -14,6 +14,7 @@ from flows import client
 from metadata.bindings import instant
 from metadata.database import Database
 from metadata.errors import ServiceDownError
+from metadata.revisions import newest_revision
 from metadata.rows.logs import LogLine, read_lines
 from metadata.rows.outcomes import figures_of_run
 from metadata.rows.pages import list_runs
@@ -76,7 +77,7 @@ def list_(words: str, limit: int, as_json: bool) -> None:
             "BY": lambda row: row.author,
             "REASON": lambda row: row.state_detail,
         },
-        "No runs here. Launch one with: pilothouse run launch PIPELINE",
+        f"No run matches {words!r}." if words else "No runs here. Launch one with: pilothouse run launch PIPELINE",
     )
 
 
@@ -145,6 +146,10 @@ def again(context: click.Context, number: int, everything: bool, wait: bool, as_
     client.ensure_up(wait=False)
     if not as_json:
         click.echo(f"Run {number} is queued again, attempt {fresh.attempt}.")
+        if fresh.revision is not None and fresh.revision < newest_revision(store):
+            click.echo(
+                f"It goes on with revision {fresh.revision}; what changed since is for runs that are launched anew."
+            )
     _end(context, store, fresh, wait, as_json)
 
 

@@ -67,6 +67,7 @@ class BaseScreen(Screen[None]):
         self.filter = ""
         self.page_size = 100
         self._reading = self._stale = self._missed = False
+        self._asked = self._good = ""
         self._voice = Voice(self)
         self._before_prompt: Widget | None = None
         self.there = False
@@ -188,7 +189,7 @@ class BaseScreen(Screen[None]):
         if self._reading or not self.there:
             self._stale = True
             return
-        self._reading, self._stale = True, False
+        self._reading, self._stale, self._asked = True, False, self.filter
         self.session.store.read(self, "page", self.read())
 
     def on_answered(self, message: Answered) -> None:
@@ -203,6 +204,7 @@ class BaseScreen(Screen[None]):
             self._reading = False
             self._missed = message.fault is not None and message.fault.code == mending.DATABASE_AWAY
             if message.fault is None:
+                self._good = self._asked
                 self.show(message.value)
                 self.frame()
             else:
@@ -215,8 +217,13 @@ class BaseScreen(Screen[None]):
             getattr(self, f"got_{message.job}")(message.value)
 
     def failed(self, fault: Fault) -> None:
-        """The page could not be read: what is shown stays, and the reason is said."""
-        self.tell(fault, "page")
+        """The page could not be read: what is shown stays, the reason is said, and a filter that is refused is dropped."""
+        if fault.code != mending.FILTER_REFUSED or self._typing:
+            self.tell(fault, "page")
+            return
+        self.filter = self._good
+        self.frame()
+        self.tell(fault, "filter")
 
     def refused(self, job: str, fault: Fault) -> None:
         """Something else could not be read or done."""
@@ -264,7 +271,11 @@ class BaseScreen(Screen[None]):
     def tell(self, fault: Fault, job: str) -> None:
         """Tell a fault with the keys that mend it, until `job` is well again, or esc."""
         if self.there:
-            self._voice.tell(fault, job, self._labels(), self.query_one(Prompt).has_class("open"))
+            self._voice.tell(fault, job, self._labels(), self._typing)
+
+    @property
+    def _typing(self) -> bool:
+        return self.query_one(Prompt).has_class("open")
 
     def _labels(self) -> dict[str, str]:
         """Keys that make sense here, with what they do."""
@@ -360,6 +371,7 @@ class BaseScreen(Screen[None]):
         """Filter the list; an error in the filter is said and the list stays."""
         if filter_ != self.filter:
             self.filter, self.page_size = filter_, 100
+            self._voice.well("filter")
             self.reload()
 
     # Prompt and list
@@ -372,6 +384,7 @@ class BaseScreen(Screen[None]):
         self._close_prompt()
         if message.mark == "/":
             self.set_filter(message.text)
+            self.reload()
         elif message.text:
             found = jump.find(message.text, self.session.things)
             if isinstance(found, Place):

@@ -17,6 +17,8 @@ from metadata.rows.runs import Run, to_run
 from metadata.states import DecisionState, State
 
 What = Literal["failed", "lost", "alert", "hold", "undecided", "stale"]
+ALERTS = ("critical", "warning")
+"""Severities of alerts that need somebody; `info` is for the log."""
 Remedy = Literal["run again", "release", "see why", "lineage"]
 """What the key does that mends it; short, for it stands beside the key in a narrow column."""
 
@@ -95,7 +97,7 @@ def _of_run(run: Run, count: int) -> Attention:
 
 
 def _decisions(connection: Connection) -> Iterator[Attention]:
-    """What is held, and rules whose newest decision raised a critical alert or could not be made."""
+    """What is held, and rules whose newest decision raised an alert or could not be made."""
     decision = tables.decision
     columns = [decision.c[name] for name in Decision.__dataclass_fields__]
     held = connection.execute(
@@ -129,7 +131,7 @@ def _decisions(connection: Connection) -> Iterator[Attention]:
     for each in map(to_decision, latest):
         if each.state == DecisionState.UNDECIDED:
             yield _of_decision(each, "undecided", "enter", "see why")
-        elif each.actions.get("alert") == "critical" and each.released_at is None:
+        elif each.actions.get("alert") in ALERTS and each.released_at is None:
             yield _of_decision(each, "alert", "enter", "see why")
 
 

@@ -151,6 +151,10 @@ async def test_a_field_where_there_are_none_is_refused(database: Database, make_
         await until_seen(pilot, "ATTENTION 4")
         await pilot.press("slash", *"state:failed", "enter")
         await until_seen(pilot, "PH306", "ATTENTION 4")
+        await until(pilot, lambda: "▸ state:failed" not in seen(app))
+        await until_seen(pilot, "PH306", "ATTENTION 4")
+        await pilot.press("escape")
+        await until(pilot, lambda: "PH306" not in seen(app))
 
 
 @pytest.mark.parametrize(

@@ -169,6 +169,16 @@ def test_instants_are_utc(house: Warehouse, crm: Crm) -> None:
     assert found == [("2024-07-01T12:30:00Z",)]
 
 
+@pytest.mark.parametrize("odd", ["2024-01-02T07:00:00Z", "2024-01-02 07:00:00+02:00", "20240102"])
+def test_instants_that_do_not_sort_as_texts_are_refused(house: Warehouse, crm: Crm, odd: str) -> None:
+    define(house, watermark={"column": "at"})
+    crm.run("INSERT INTO obs VALUES (1, '2024-01-01 00:00:00', 'a'), (2, '2024-01-01 00:00:00.5', 'b')")
+    assert house.run().rows_out == 2
+    crm.run("INSERT INTO obs VALUES (4, ?, 'd')", odd)
+    with pytest.raises(PilothouseError, match=r"PH252 .*does not order among times.*datetime\(at\)"):
+        house.run()
+
+
 def test_rows_that_come_while_a_table_is_read_are_for_the_next_run(house: Warehouse, crm: Crm) -> None:
     crm.run("PRAGMA journal_mode=WAL")
     crm.run("INSERT INTO obs VALUES (1, '2024-01-01 00:00:00', 'a')")

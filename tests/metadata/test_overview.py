@@ -60,7 +60,7 @@ def test_runs_of_a_deleted_pipeline_need_nobody(database: Database) -> None:
 
 def test_what_is_held_undecided_or_critical_needs_somebody(database: Database) -> None:
     body = {"after": "returns_watch", "when": "rows > 1.0", "then": {"alert": "critical"}}
-    rules = dict.fromkeys(("r1", "r2", "r3", "r4"), body)
+    rules = dict.fromkeys(("r1", "r2", "r3", "r4", "r5"), body)
     applied(database)
     found = applied(database, Blueprint.model_validate({"decisions": rules}))
     uid = {name: rule.uid for name, rule in found.decisions.items()}
@@ -68,7 +68,11 @@ def test_what_is_held_undecided_or_critical_needs_somebody(database: Database) -
     add_decision(database, uid["r2"], "r2", "undecided")
     add_decision(database, uid["r3"], "r3", "fired", actions={"alert": "critical"})
     add_decision(database, uid["r4"], "r4", "fired", actions={"alert": "info"})
-    assert needed(database) == [("hold", "r1", "a"), ("alert", "r3", "enter"), ("undecided", "r2", "enter")]
+    add_decision(database, uid["r5"], "r5", "fired", actions={"alert": "warning"})
+    assert needed(database) == [
+        ("hold", "r1", "a"), ("alert", "r5", "enter"), ("alert", "r3", "enter"), ("undecided", "r2", "enter"),
+    ]  # fmt: skip
+    add_decision(database, uid["r5"], "r5", "quiet")
     add_decision(database, uid["r2"], "r2", "quiet")
     add_decision(database, uid["r3"], "r3", "quiet")
     assert needed(database) == [("hold", "r1", "a")]
