@@ -30,13 +30,15 @@ from metadata.kinds import SqlConnection
 from metadata.plan import canonical_json
 from metadata.rows import consumption
 from metadata.tasks.ingest import Source, SourceWatermark
-from metadata.values import period
+from metadata.values import period, utc_now
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql import DataFrame
 
 CHUNK_ROWS = 50_000
+AHEAD = timedelta(days=1)
+"""How far a source's instants may lie in the future: its clock and its time zone may be others."""
 REPEATABLE = ("postgresql", "mysql", "mariadb")
 """Databases whose REPEATABLE READ is a snapshot that keeps nobody from writing."""
 
@@ -115,6 +117,13 @@ def _bounded(
         high = Mark.of(high_value) if high_value is not None else None
     except ValueError as error:
         raise _bad_column(thing, watermark.column, str(error)) from None
+    if high is not None and _is_ahead(high):
+        raise PilothouseError(
+            "PH256",
+            thing,
+            f"its highest {watermark.column}, {high.value}, lies in the future: what comes below it would never be read",
+            "mend that row at the source, or name a view without such rows (e)",
+        )
     if high is not None:
         _look_back(high, watermark, thing)  # the next batch will: what cannot be looked back from is refused now
     bounds = Bounds(
@@ -140,6 +149,14 @@ def _check_order(link: sa.Connection, table: sa.Table, column: sa.Column[Any], t
     if odd is not None:
         cause = f"it holds {str(odd)[:40]!r}, which SQLite does not order among times like '2024-01-31 06:00:00'"
         raise _bad_column(thing, column.name, cause, f"name a view that gives it as datetime({column.name}) (e)")
+
+
+def _is_ahead(mark: Mark) -> bool:
+    """Whether a mark is later than any clock of today."""
+    value, limit = mark.python, utc_now() + AHEAD
+    if isinstance(value, datetime):
+        return (value if value.tzinfo else value.replace(tzinfo=UTC)) > limit
+    return isinstance(value, date) and value > limit.date()
 
 
 def _look_back(low: Mark, watermark: SourceWatermark, thing: str) -> Mark:

@@ -217,7 +217,7 @@ class BaseScreen(Screen[None]):
             getattr(self, f"got_{message.job}")(message.value)
 
     def failed(self, fault: Fault) -> None:
-        """The page could not be read: what is shown stays, the reason is said, and a filter that is refused is dropped."""
+        """The page could not be read: what is shown stays, the reason is said. A filter that is refused is dropped."""
         if fault.code != mending.FILTER_REFUSED or self._typing:
             self.tell(fault, "page")
             return

@@ -179,6 +179,15 @@ def test_instants_that_do_not_sort_as_texts_are_refused(house: Warehouse, crm: C
         house.run()
 
 
+def test_a_row_of_the_future_does_not_hide_what_comes_before_it(house: Warehouse, crm: Crm) -> None:
+    define(house, watermark={"column": "at"})
+    crm.run("INSERT INTO obs VALUES (1, '2024-01-01 00:00:00', 'a'), (2, '2199-01-01 00:00:00', 'typo')")
+    with pytest.raises(PilothouseError, match=r"PH256 .*2199-01-01.*lies in the future"):
+        house.run()
+    crm.run("DELETE FROM obs WHERE id = 2")
+    assert house.run().rows_out == 1
+
+
 def test_rows_that_come_while_a_table_is_read_are_for_the_next_run(house: Warehouse, crm: Crm) -> None:
     crm.run("PRAGMA journal_mode=WAL")
     crm.run("INSERT INTO obs VALUES (1, '2024-01-01 00:00:00', 'a')")

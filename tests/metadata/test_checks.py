@@ -149,7 +149,7 @@ PROVOKED: list[tuple[str, dict[str, Any], str, str]] = [
     ("PH169", {"decisions/retrain/then": {"hold": "train"}}, "as bad in its cooldown", "rule of its own"),
     ("PH172", {"decisions/retrain/then": {"retrain": "returns", "promote": "returns"}}, "only what it", "leave"),
     ("PH173", {f"{TASKS}/join": {"kind": "transform", "to": "gold.totals", "reads": {"bronze.orders": "new",
-               "silver.orders": "new"}, "sql": "SELECT * FROM bronze.orders AS a JOIN silver.orders AS b USING (order_id)"},
+               "silver.orders": "new"}, "sql": "SELECT * FROM bronze.orders AS a NATURAL JOIN silver.orders AS b"},
                "datasets/gold.totals": {"storage": {"mode": "append"}}}, "never meet", "read all of one"),
     ("PH170", {"decisions/retrain/when": "performance.roc_auc <"}, "no CEL", "mend"),
     ("PH170", {"decisions/retrain/when": "perf.roc_auc < 1"}, "no input perf", "performance"),
