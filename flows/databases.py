@@ -47,7 +47,7 @@ def intend(context: TaskContext, source: Source, connection: SqlConnection) -> I
     """Bounds of the next batch; or the reason why there is nothing to read.
 
     Raises PilothouseError PH250 (cannot be reached), PH251 (no such table), PH252 (no such column, or of a type that is
-    no watermark), PH253 (rows whose watermark is NULL).
+    no watermark), PH253 (rows whose watermark is NULL), PH256 (a watermark in the future).
     """
     name = str(source.table)
     if source.watermark is None:
@@ -121,7 +121,7 @@ def _bounded(
         raise PilothouseError(
             "PH256",
             thing,
-            f"its highest {watermark.column}, {high.value}, lies in the future: what comes below it would never be read",
+            f"its highest {watermark.column}, {high.value}, lies in the future: what lies below it would be lost",
             "mend that row at the source, or name a view without such rows (e)",
         )
     if high is not None:
