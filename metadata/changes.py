@@ -13,6 +13,7 @@ from metadata.errors import PilothouseError
 from metadata.kinds import SECTIONS, Blueprint, Definition, Pipeline
 from metadata.references import with_new_keys
 from metadata.rule_names import refuse_stale_names
+from metadata.successors import refuse_second_reading
 
 Action = Literal["created", "changed", "renamed", "deleted"]
 
@@ -60,10 +61,12 @@ def diff(current: Blueprint, wanted: Blueprint, prune: bool = False) -> ChangeSe
     """What applying the document `wanted` to `current` does. What it does not name is kept, unless `prune` is given.
 
     Raises PilothouseError PH304 when two definitions, or two tasks of a pipeline, say that they were the same one, and
-    PH340 when a rule that is kept names what is renamed.
+    PH340 when a rule that is kept names what is renamed, PH341 when a new task would append again what one that is gone
+    has appended.
     """
     merged = _merge(current, wanted, prune)
     refuse_stale_names(current, wanted, merged)
+    refuse_second_reading(current, merged)
     old = {value.uid: (kind, key, value) for kind, key, value in current}
     changes = list(_differences(old, merged))
     kept = {value.uid for _, _, value in merged}

@@ -165,6 +165,24 @@ def test_a_kept_decision_that_holds_a_renamed_task_is_refused() -> None:
     assert diff(current, document(**body)).blueprint.decisions["warn"].then.hold == "hand_over"
 
 
+def reading(key: str, pattern: str = "orders-*.csv", mode: str = "append", **more: Any) -> Blueprint:
+    take = {"kind": "ingest", "from": {"connection": "landing", "files": pattern}, "to": "bronze.x", **more}
+    return document(
+        connections={"landing": {"kind": "files", "path": "landing"}},
+        datasets={"bronze.x": {"storage": {"mode": mode, "keys": ["id"] if mode == "merge" else []}}},
+        pipelines={"flow": {"tasks": {key: take}}},
+    )
+
+
+def test_a_task_under_another_key_that_would_append_everything_again_is_refused() -> None:
+    current = applied(reading("take"))
+    with pytest.raises(PilothouseError, match=r"PH341 pipeline flow tasks\.fetch: task take is gone.*was: take"):
+        diff(current, reading("fetch"))
+    assert diff(current, reading("fetch", was="take"))
+    assert diff(current, reading("fetch", pattern="others-*.csv"))
+    assert diff(applied(reading("take", mode="merge")), reading("fetch", mode="merge"))
+
+
 def test_keys_may_move_in_a_chain() -> None:
     current = applied(document(datasets={"a": {"owner": "first"}, "b": {"owner": "second"}}))
     moved = document(datasets={"b": {"was": "a", "owner": "first"}, "c": {"was": "b", "owner": "second"}})
