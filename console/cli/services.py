@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 import click
 
 from console.cli.output import JSON_OPTION, plain, print_json, print_rows, print_table
 from flows import client
+from metadata.errors import PilothouseError
 from metadata.settings import origins
 
 
@@ -27,8 +29,20 @@ def up(wait: bool) -> None:
 @click.command()
 def down() -> None:
     """Stop every service of this home. Runs that go on are cancelled; nothing is left half done."""
+    if any(service.state == "up" for service in client.status()):
+        with contextlib.suppress(PilothouseError):
+            _tell_what_runs()
     client.down()
     click.echo("Everything is down.")
+
+
+def _tell_what_runs() -> None:
+    from console.cli.access import database
+    from metadata.rows.pages import list_runs
+
+    for one in list_runs(database(), "state:running", limit=10).items:
+        again = f"go on with: pilothouse run again {one.number}"
+        click.echo(f"Run {one.number} of {plain(one.pipeline_key)} is cancelled; {again}")
 
 
 @click.command()

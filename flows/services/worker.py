@@ -119,7 +119,9 @@ class ForkWorker(BaseWorker[BaseJobConfiguration, BaseVariables, Result]):
         """Give a flow run whose process is gone the state that is true; False when it crashed."""
         flow_run = await self.client.read_flow_run(flow_run_id)
         state, well = flow_run.state, True
-        if state is None or state.is_cancelling() or (self.leaving and not state.is_final()):
+        # What is interrupted calls itself crashed, and does not know why.
+        ended_by_us = self.leaving and flow_run_id in self._signalled and state is not None and state.is_crashed()
+        if state is None or state.is_cancelling() or ended_by_us or (self.leaving and not state.is_final()):
             why = "The services were taken down." if self.leaving else "Cancelled; the process has ended."
             await self._finish(flow_run_id, Cancelled(message=why))
         elif not (state.is_final() or state.is_paused() or state.is_scheduled()):

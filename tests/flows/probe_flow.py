@@ -1,8 +1,9 @@
-"""A flow for tests of the services: it sleeps, ignores its cancellation, or fails."""
+"""A flow for tests of the services: it sleeps, ignores its cancellation, crashes at it, or fails."""
 
 from __future__ import annotations
 
 import time
+from asyncio import CancelledError
 
 from prefect import flow, task
 from prefect.exceptions import Abort
@@ -16,6 +17,8 @@ def step(seconds: float, mode: str) -> None:
         try:
             time.sleep(0.1)
         except Abort:
+            if mode == "crash":
+                raise CancelledError from None
             if mode != "stubborn":
                 raise
     if mode == "fail":

@@ -174,14 +174,14 @@ def test_everything_killed_at_once_leaves_no_run_without_an_end(probe: Probe) ->
 
 def test_down_cancels_what_runs_and_leaves_no_process_behind(probe: Probe) -> None:
     flow_run = probe.launch(60)
-    stubborn = probe.launch(60, mode="stubborn")
-    for one in (flow_run, stubborn):
+    others = [probe.launch(60, mode=mode) for mode in ("stubborn", "crash")]
+    for one in (flow_run, *others):
         probe.process(one)
     client.down()
     assert members() == []
     client.ensure_up()
     up(*NEEDED)
     with PrefectApi(*client.prefect_api(), seconds=30) as api:
-        for one in (flow_run, stubborn):
+        for one in (flow_run, *others):
             state = api.get(f"/flow_runs/{one}")["state"]
             assert (state["type"], state["message"]) == ("CANCELLED", "The services were taken down.")
