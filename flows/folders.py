@@ -71,7 +71,9 @@ class Folder:
             cause = f"no file matches {pattern!r}; there are {', '.join(near)}"
         else:
             cause = f"no file matches {pattern!r}; the folder {self.root} is empty"
-        return self._fault("PH232", cause, "land the files, or mend the pattern (e), then run it again (r)")
+        return self._fault(
+            "PH232", cause, "land the files and run it again (r), or mend the pattern (e) and launch it anew (l)"
+        )
 
     def identify(self, path: Path, known: FileIdentity | None) -> FileIdentity:
         """What `path` is now: the `known` identity, as which it was last read, when its content is still the same.

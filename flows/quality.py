@@ -113,7 +113,7 @@ def refusal(
         "PH220",
         thing,
         said[0],
-        "nothing was written: mend the source or the rule (e), then run it again (r)",
+        "nothing was written: mend the source and run it again (r), or the rule (e) and launch it anew (l)",
         detail="\n".join([*said, f"for example: {shown}"]),
     )
 

@@ -171,7 +171,7 @@ def missing_columns(thing: str, missing: list[str], have: Mapping[str, object], 
         "PH210",
         thing,
         f"column {_listed(missing)} is missing{f' in {where}' if where else ''}{hint}",
-        "mend the source, or change the declared columns (e)",
+        "mend the source and run it again (r), or change the declared columns (e) and launch it anew (l)",
         detail=f"it has: {', '.join(have)}",
     )
 
@@ -182,7 +182,7 @@ def extra_columns(thing: str, extra: list[str], wanted: Mapping[str, object], wh
         "PH211",
         thing,
         f"column {_listed(extra)}{f' in {where}' if where else ''} was not there before and nobody declared it",
-        "declare it, or set schema_drift: evolve (e)",
+        "declare it, or set schema_drift: evolve (e), and launch it anew (l)",
         detail=f"declared: {', '.join(wanted)}",
     )
 

@@ -52,7 +52,7 @@ def read_csv(
             "PH235",
             thing,
             f"{', '.join(files)}: a header alone does not say of what types the columns are",
-            "declare the columns of the dataset (e), or land rows first; then run it again (r)",
+            "land rows and run it again (r), or declare the columns (e) and launch it anew (l)",
         )
     types = infer_text(frame, [name for name in frame.columns if name not in (SOURCE, ORDER, CORRUPT)])
     return frame.selectExpr(

@@ -174,29 +174,29 @@ def _store_at_once(job: _Job) -> Written:
 
     frame, marks = quality.marked(job.conformed.frame, job.columns, job.rules, _table_before(job), job.keys)
     stopping = [marks[name] for name, rule in job.rules.items() if stops(rule)]
-    counts = {"rows": "count(*)"} | {name: f"count_if({mark})" for name, mark in marks.items() if mark not in stopping}
-    names = {name: f"n{index}" for index, name in enumerate(counts)}
+    warning = [name for name, rule in job.rules.items() if not stops(rule)]
+    counts = {"n": "count(*)"} | {f"n{index}": f"count_if({marks[name]})" for index, name in enumerate(warning)}
     observation = Observation(f"batch-{job.batch.id}")
     if job.merges:
         keys = ", ".join(quoted(name) for name in job.keys)
         frame = frame.selectExpr("*", f"count(*) OVER (PARTITION BY {keys}) AS _twins")
         stopping.append("_twins > 1")
     else:
-        frame = frame.observe(observation, *(f.expr(text).alias(names[name]) for name, text in counts.items()))
+        frame = frame.observe(observation, *(f.expr(text).alias(name) for name, text in counts.items()))
     if stopping:
         frame = frame.where(f"IF({' OR '.join(stopping)}, CAST(raise_error('{STOPPED}') AS BOOLEAN), true)")
     commit = _put(job, frame.selectExpr(*map(quoted, job.columns)))
     merged = _merged(job, commit)
     if not job.merges:
         seen = observation.get
-    elif merged and len(counts) == 1:
-        seen = {names["rows"]: merged.source_rows}
+    elif merged and not warning:
+        seen = {"n": merged.source_rows}
     else:
-        seen = _counted(job, commit.version, {names[name]: text for name, text in counts.items()})
+        seen = _counted(job, commit.version, counts)
     if not seen:  # an earlier try's write, taken for dead, came first: nothing was written now
         return recount(job.spark, job.target, job.batch, commit.version)
-    found = {name: int(seen[names[name]]) if name in names else 0 for name in ("rows", *job.rules)}
-    rows = found["rows"]
+    rows = int(seen["n"])
+    found = dict.fromkeys(job.rules, 0) | {name: int(seen[f"n{index}"]) for index, name in enumerate(warning)}
     return _written(job, rows, rows, 0, commit, quality.counts(job.rules, rows, found))
 
 

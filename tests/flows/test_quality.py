@@ -144,11 +144,13 @@ def test_uniqueness_of_what_a_merge_replaces(house: Warehouse) -> None:
 
 
 def test_warnings_are_counted_in_passing(house: Warehouse) -> None:
-    define(house, quality={"even": {"expect": "v % 2 = 0", "otherwise": "warn"}})
+    rules = {name: {"expect": "v % 2 = 0", "otherwise": "warn"} for name in ("even", "rows", "n0")}
+    define(house, quality=rules)
     house.land("a.csv", "id,v,email\n1,1,a\n2,2,b\n3,,c\n")
     outcome = house.run()
     assert (outcome.rows_out, outcome.rows_bad) == (3, 0)
-    assert {figure.slice: figure.value for figure in outcome.figures if figure.name == "bad_share"} == {"even": 2 / 3}
+    shares = {figure.slice: figure.value for figure in outcome.figures if figure.name == "bad_share"}
+    assert shares == dict.fromkeys(rules, 2 / 3)
 
 
 @pytest.mark.parametrize("storage", [{"mode": "append"}, {"mode": "merge", "keys": ["id"]}])

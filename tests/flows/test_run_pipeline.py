@@ -119,6 +119,25 @@ def test_a_failure_has_four_parts_blocks_what_waits_and_failed_only_goes_on_from
     assert (kept["ingest"].attempt, kept["count"].attempt, kept["clean"].attempt) == (1, 1, 2)
 
 
+def test_rows_that_were_set_aside_can_be_asked_for(house: House) -> None:
+    house.apply("""
+        connections: {odd: {kind: files, path: odd}}
+        datasets:
+          bronze.odd:
+            columns: {id: long}
+            quality: {positive: {expect: id > 0, otherwise: quarantine}}
+        pipelines:
+          odd: {tasks: {ingest: {kind: ingest, from: {connection: odd, files: "*.csv"}, to: bronze.odd}}}
+    """)
+    house.land("odd", "a.csv", "id\n1\n-2\n")
+    run = house.ended(house.launch("odd"))
+    assert run.state == State.SUCCEEDED
+    assert house.ask("SELECT id, _reasons FROM quarantine.bronze.odd") == [(-2, ["positive"])]
+    assert any("1 rows written, 1 bad (positive: 1)" in line.message for line in read_lines(house.database, run.id))
+    with pytest.raises(UsageError, match="PH591"):
+        house.ask("SELECT * FROM quarantine.bronze.oddity")
+
+
 def test_cancelling_stops_the_spark_job_and_leaves_nothing_half_written(house: House) -> None:
     slow_pipeline(house, "grid")
     run = house.launch("grid")
