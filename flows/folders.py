@@ -72,7 +72,7 @@ class Folder:
         else:
             cause = f"no file matches {pattern!r}; the folder {self.root} is empty"
         return self._fault(
-            "PH232", cause, "land the files and run it again (r), or mend the pattern (e) and launch it anew (l)"
+            "PH232", cause, "land them and run it again (r), or mend the pattern (e) and launch anew (l)"
         )
 
     def identify(self, path: Path, known: FileIdentity | None) -> FileIdentity:
