@@ -22,7 +22,12 @@ _RICH_COLOURS = ("256color", "direct", "kitty", "alacritty", "ghostty", "foot", 
 
 
 def prepare(environ: MutableMapping[str, str] = os.environ) -> None:
-    """Set what textual reads at import: no animations, and over SSH few frames. What the user has set stays."""
+    """Set what textual reads at import: no animations, and over SSH few frames. What the user has set stays.
+
+    But for the size, which only the terminal itself knows: variables that a script has exported do not follow it.
+    """
+    for name in ("COLUMNS", "LINES"):
+        environ.pop(name, None)
     settings = _OVER_SSH if "SSH_CONNECTION" in environ else {"TEXTUAL_ANIMATIONS": "none"}
     for name, value in settings.items():
         environ.setdefault(name, value)

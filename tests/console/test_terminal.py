@@ -81,6 +81,11 @@ def test_a_resize_loses_neither_cursor_nor_text(database: Database) -> None:
         shown.until("1–2 of 2")
 
 
+def test_an_exported_size_is_not_that_of_the_terminal(database: Database) -> None:
+    with Terminal(env={"COLUMNS": "150", "LINES": "60"}) as shown:
+        shown.until("ATTENTION 4", "q quit")
+
+
 def test_over_ssh_nothing_moves_that_need_not(monkeypatch: pytest.MonkeyPatch) -> None:
     environ = {"SSH_CONNECTION": "10.0.0.1 1 10.0.0.2 22", "TEXTUAL_FPS": "30"}
     terminal.prepare(environ)
