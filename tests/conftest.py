@@ -10,6 +10,9 @@ import pytest
 
 from tests.metadata.postgres import Postgres, PostgresMissingError
 
+# Servers of tests live for a minute: what their JVM would spend on optimising pays off later than that.
+os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Side by side (`-n 2`), the tests that share a Spark server run in one process, others by module, the long first.

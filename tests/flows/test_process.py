@@ -16,6 +16,7 @@ import pytest
 from flows.services import flow_process, logs, process
 from flows.services.process import Identity
 from tests.console import faults
+from tests.flows.homes import until
 
 SLEEP = "import time; time.sleep(60)"
 PARENT = f"""
@@ -110,7 +111,7 @@ def test_members_are_found_by_their_mark_even_when_orphaned(start: Start, tmp_pa
     assert orphan is not None
     parent.kill()
     parent.wait()
-    assert process.members(tmp_path) == {orphan: "worker"}
+    until(lambda: process.members(tmp_path) == {orphan: "worker"}, 5, "the orphan is found, and nobody else")
     process.stop(process.members(tmp_path), 5)
     assert not orphan.alive()
     assert _identity(other).alive()
