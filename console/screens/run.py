@@ -176,7 +176,7 @@ class RunScreen(RunKeys):
         if words:
             lines = [line for line in lines if self._wanted("", line.plain)]
         if of != self._log_of:
-            self._log_of = of
+            self._log_of = of if lines else NO_LOG  # the first line takes the place of what is said instead
             none = styled(f"No line matches {words!r}. esc takes the filter back.", "quiet")
             pane.show(lines or [none if words else run_view.no_log(self._detail, task)])
             pane.call_after_refresh(pane.scroll_end, animate=False)

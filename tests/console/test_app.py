@@ -219,6 +219,23 @@ async def test_untrusted_text_is_shown_as_it_is(database: Database, make_app: Ma
         assert "\x1b" not in seen(app)
 
 
+async def test_the_first_line_takes_the_place_of_what_is_said_instead(database: Database, make_app: MakeApp) -> None:
+    with database.write() as connection:
+        connection.execute(tables.task_log.delete())
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.go(Place("run", "14"))
+        await until_seen(pilot, "6 of 13")
+        await pilot.press("g", "o")
+        await until_seen(pilot, "said nothing; lines appear here")
+        with database.write() as connection:
+            row = {"run_id": seed.uid("run", "14"), "attempt": 1, "task_key": "predict", "at": seed.NOW}
+            connection.execute(tables.task_log.insert().values(**row, level="INFO", message="the first line"))
+            next_change(connection)
+        await until_seen(pilot, "the first line")
+        assert "said nothing" not in seen(app)
+
+
 async def test_logs_are_plain_and_follow(database: Database, make_app: MakeApp) -> None:
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
