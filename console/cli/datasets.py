@@ -75,8 +75,11 @@ def query(sql: str, limit: int, as_json: bool) -> None:
     database()
     columns, rows = client.query(sql, limit)
     if as_json:
+        twice = next((name for name in columns if columns.count(name) > 1), None)
+        if twice is not None:
+            raise UsageError("PH593", "query", f"two columns are called {twice}", "give each a name of its own (AS …)")
         print_json([dict(zip(columns, row, strict=True)) for row in rows])
-        return
-    print_table([plain(column) for column in columns], rows)
+    else:
+        print_table([plain(column) for column in columns], rows)
     if len(rows) == limit:
-        click.echo(f"(the first {limit}; ask for more with --limit)")
+        click.echo(f"(the first {limit}; ask for more with --limit)", err=as_json)

@@ -167,6 +167,7 @@ class Editing(SplitScreen):
 
     def got_reviewed(self, found: Review) -> None:
         """Checked: with errors at its lines the editor opens again, else the changes are shown."""
+        self.say("")
         draft = self._draft
         if draft is None:
             return

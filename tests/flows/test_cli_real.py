@@ -157,6 +157,10 @@ def test_datasets_and_their_rows(operated: Operated) -> None:
     assert (shown["state"]["rows"], shown["state"]["columns"]["delay"]) == (landed, "double")
     assert told("query", "SELECT count(*) AS rows FROM bronze.trips") == [{"rows": landed}]
     assert pilothouse("query", "DROP TABLE bronze.trips").returncode in (1, 2)
+    cut = pilothouse("query", "SELECT id FROM bronze.trips", "--limit", "1", "--json")
+    assert len(json.loads(cut.stdout)) == 1 and "the first 1" in cut.stderr
+    twice = pilothouse("query", "SELECT id AS a, id AS a FROM bronze.trips", "--json")
+    assert twice.returncode == 2 and "two columns are called a" in twice.stderr
 
 
 def test_models_lineage_and_schedules(operated: Operated) -> None:
