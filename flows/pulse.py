@@ -84,7 +84,7 @@ class Pulse(threading.Thread):
             write_lines(self._database, lines, self._cap)
             lines = []
             if beats or moved:
-                beat(self._database, self._run_id, progress)
+                beat(self._database, self._run_id, self._attempt, progress)
                 return True
         except PilothouseError as error:
             _complaints.warning("%s", error)

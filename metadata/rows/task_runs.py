@@ -123,12 +123,19 @@ def finish_task(
         )
 
 
-def beat(database: Database, run_id: str, progress: Mapping[str, dict[str, Any] | None]) -> None:
-    """A sign of life of a run and of its running tasks: task run id → progress (None: unchanged)."""
-    now = utc_now()
+def beat(database: Database, run_id: str, attempt: int, progress: Mapping[str, dict[str, Any] | None]) -> None:
+    """A sign of life of a run and of its running tasks: task run id → progress (None: unchanged).
+
+    A process that was overtaken is no sign of life of the attempt that goes on.
+    """
+    now, run = utc_now(), tables.run
     with database.write() as connection:
         change = next_change(connection)
-        connection.execute(update(tables.run).where(tables.run.c.id == run_id).values(heartbeat_at=now, changed=change))
+        lives = connection.execute(
+            update(run).where(run.c.id == run_id, run.c.attempt == attempt).values(heartbeat_at=now, changed=change)
+        )
+        if not lives.rowcount:
+            return
         for task_run_id, what in progress.items():
             values: dict[str, Any] = {"heartbeat_at": now, "changed": change}
             if what is not None:

@@ -159,13 +159,21 @@ def test_cancelling_what_has_ended_is_refused(database: Database) -> None:
         runs.request_cancel(database, run.id, "me")
 
 
+def test_who_was_overtaken_is_no_sign_of_life(database: Database) -> None:
+    run = create(database)
+    task_runs.beat(database, run.id, 2, {})
+    assert runs.get_run(database, run.id).heartbeat_at is None
+    task_runs.beat(database, run.id, 1, {})
+    assert runs.get_run(database, run.id).heartbeat_at is not None
+
+
 def test_progress_is_kept_only_while_a_task_runs(database: Database) -> None:
     run = create(database)
     task = task_runs.tasks_of(database, run.id)[0]
     task_runs.start_task(database, task.id)
-    task_runs.beat(database, run.id, {task.id: {"what": "stages", "done": 1, "total": 3}})
+    task_runs.beat(database, run.id, 1, {task.id: {"what": "stages", "done": 1, "total": 3}})
     assert task_runs.tasks_of(database, run.id)[0].progress == {"what": "stages", "done": 1, "total": 3}
     task_runs.finish_task(database, task.id, State.SUCCEEDED, rows=(5, 4, 1))
-    task_runs.beat(database, run.id, {task.id: {"what": "stages", "done": 3, "total": 3}})
+    task_runs.beat(database, run.id, 1, {task.id: {"what": "stages", "done": 3, "total": 3}})
     ended = task_runs.tasks_of(database, run.id)[0]
     assert (ended.progress, ended.rows_in, ended.rows_out, ended.rows_bad) == (None, 5, 4, 1)
