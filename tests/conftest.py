@@ -15,7 +15,7 @@ os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Side by side (`-n 2`), the tests that share a Spark server run in one process, others by module, the long first.
+    """Side by side (`-n 2`), the tests that share a Spark server run in one process, and others by module.
 
     In CI those that are marked slow, and those of the console, are tried again once; others fail at once.
     """
@@ -24,7 +24,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.xdist_group("spark" if shares else item.path.stem))
         if os.environ.get("CI") and (item.get_closest_marker("slow") or item.path.parent.name == "console"):
             item.add_marker(pytest.mark.flaky(reruns=1))
-    items.sort(key=lambda item: item.path.parent.name != "flows")
 
 
 @pytest.fixture(scope="session")
