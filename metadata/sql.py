@@ -185,7 +185,6 @@ def read(sql: str) -> Reading:
     return Reading(tuple(sorted(tables)), tuple(dict.fromkeys(found)), tuple(parameters))
 
 
-@functools.lru_cache(maxsize=_TREES)
 def joins(sql: str) -> bool:
     """Whether a query joins what it reads, anywhere in it; False for one that cannot be read."""
     from sqlglot import exp
@@ -194,6 +193,7 @@ def joins(sql: str) -> bool:
     return tree is not None and tree.find(exp.Join) is not None
 
 
+@functools.lru_cache(maxsize=_TREES)
 def parse_query(sql: str) -> tuple[exp.Query | None, tuple[SqlProblem, ...]]:
     """The tree of one query, which nobody may change, or why there is none."""
     from sqlglot import TokenType, errors, exp
