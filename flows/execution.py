@@ -16,6 +16,7 @@ from flows import client
 from flows.context import Outcome, TaskContext, TaskKind, attempt_tag, task_tag
 from flows.guards import evaluate_guard
 from flows.pulse import Pulse, task_logger
+from flows.reasons import as_error
 from metadata.database import Database
 from metadata.errors import Fault, PilothouseError, ServiceDownError
 from metadata.plan import Plan, PlanTask
@@ -245,7 +246,7 @@ class _Deadline:
         if self._expired:
             raise self._too_long()
         if self._execution.cancelled.is_set():
-            raise PilothouseError(**_cancelled(self._task).model_dump())
+            raise as_error(_cancelled(self._task), ())
 
     def _too_long(self) -> PilothouseError:
         return PilothouseError(

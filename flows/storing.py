@@ -121,7 +121,7 @@ def store(
 def recount(spark: SparkSession, target: Target, batch: Batch, version: int) -> Written:
     """The figures of a batch whose rows are in the table already, at `version`."""
     mine = f"{BATCH} = {batch.sequence}"
-    table = spark.sql(f"SELECT * FROM delta.{quoted(target.path)} VERSION AS OF {version}")  # noqa: S608
+    table = spark.sql(f"SELECT * FROM {_at(target, version)}")  # noqa: S608
     rows_out = table.where(mine).count()
     aside = 0
     if engine.table_exists(spark, target.quarantine):
@@ -330,7 +330,7 @@ def _table_rows(job: _Job, rows_out: int, commit: engine.Commit) -> int:
             return job.state.rows + rows_out
         if merged := _merged(job, commit):
             return job.state.rows + merged.inserted_rows
-    table = _at(job, commit.version)
+    table = _at(job.target, commit.version)
     return int(job.spark.sql(f"SELECT count(*) FROM {table}").collect()[0][0])  # noqa: S608
 
 
@@ -343,12 +343,12 @@ def _merged(job: _Job, commit: engine.Commit) -> engine.Merged | None:
 def _counted(job: _Job, version: int, aggregates: Mapping[str, str]) -> Mapping[str, Any]:
     """Aggregates over the rows of the batch that are in the table."""
     wanted = ", ".join(f"{text} AS {name}" for name, text in aggregates.items())
-    query = f"SELECT {wanted} FROM {_at(job, version)} WHERE {BATCH} = {job.batch.sequence}"  # noqa: S608
+    query = f"SELECT {wanted} FROM {_at(job.target, version)} WHERE {BATCH} = {job.batch.sequence}"  # noqa: S608
     return dict(job.spark.sql(query).collect()[0].asDict())
 
 
-def _at(job: _Job, version: int) -> str:
-    return f"delta.{quoted(job.target.path)} VERSION AS OF {version}"
+def _at(target: Target, version: int) -> str:
+    return f"delta.{quoted(target.path)} VERSION AS OF {version}"
 
 
 def _recorded(figures: list[quality.Count]) -> dict[str, Any]:

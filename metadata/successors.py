@@ -5,7 +5,7 @@ What a task has read is kept under its uid. One that comes under another key wit
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from metadata.errors import PilothouseError
@@ -26,10 +26,12 @@ class _Work(NamedTuple):
 def refuse_second_reading(current: Blueprint, merged: Blueprint) -> None:
     """Raises PilothouseError PH341 where a new task would append what one that `merged` lacks has appended."""
     before, after = ({task.uid for _, _, task in _tasks(each)} for each in (current, merged))
-    gone = {_work(current, task): key for _, key, task in _tasks(current) if task.uid not in after}
+    uids = _uids(current)
+    gone = {_work(current, uids, task): key for _, key, task in _tasks(current) if task.uid not in after}
     gone.pop(None, None)
+    uids = _uids(merged) if gone else {}
     for pipeline, key, task in _tasks(merged) if gone else ():
-        was = gone.get(_work(merged, task)) if task.uid not in before else None
+        was = gone.get(_work(merged, uids, task)) if task.uid not in before else None
         if was is not None:
             raise PilothouseError(
                 "PH341",
@@ -39,20 +41,23 @@ def refuse_second_reading(current: Blueprint, merged: Blueprint) -> None:
             )
 
 
+def _uids(blueprint: Blueprint) -> dict[tuple[str, str], str]:
+    return {(kind, key): value.uid for kind, key, value in blueprint}
+
+
 def _tasks(blueprint: Blueprint) -> Iterator[tuple[str, str, TaskSpec]]:
     for pipeline, definition in blueprint.pipelines.items():
         for key, task in definition.tasks.items():
             yield pipeline, key, task
 
 
-def _work(blueprint: Blueprint, task: TaskSpec) -> _Work | None:
+def _work(blueprint: Blueprint, uids: Mapping[tuple[str, str], str], task: TaskSpec) -> _Work | None:
     """None for a task that appends to nothing."""
     ports = task.ports(blueprint)
     datasets = [blueprint.datasets.get(ref.key) for ref in ports.outputs if ref.kind == "dataset"]
     target = next((dataset for dataset in datasets if dataset and dataset.storage.mode == "append"), None)
     if target is None:
         return None
-    uids = {(kind, key): value.uid for kind, key, value in blueprint}
     inputs = frozenset(uids.get((ref.kind, ref.key), ref.key) for ref in ports.inputs)
     source = str(task.source.files or task.source.table) if isinstance(task, Ingest) else ""
     return _Work(task.kind, target.uid, inputs, source)

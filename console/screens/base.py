@@ -384,7 +384,8 @@ class BaseScreen(Screen[None]):
         self._close_prompt()
         if message.mark == "/":
             self.set_filter(message.text)
-            self.reload()
+            if self.filter != self._good:  # refused while it was typed: now it is told, and dropped
+                self.reload()
         elif message.text:
             found = jump.find(message.text, self.session.things)
             if isinstance(found, Place):

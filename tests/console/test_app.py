@@ -219,6 +219,14 @@ async def test_untrusted_text_is_shown_as_it_is(database: Database, make_app: Ma
         assert "\x1b" not in seen(app)
 
 
+def say_line(database: Database, message: str) -> None:
+    """A task of run 14 says something."""
+    row = {"run_id": seed.uid("run", "14"), "attempt": 1, "task_key": "predict", "at": seed.NOW, "level": "WARNING"}
+    with database.write() as connection:
+        connection.execute(tables.task_log.insert().values(**row, message=message))
+        next_change(connection)
+
+
 async def test_the_first_line_takes_the_place_of_what_is_said_instead(database: Database, make_app: MakeApp) -> None:
     with database.write() as connection:
         connection.execute(tables.task_log.delete())
@@ -228,10 +236,7 @@ async def test_the_first_line_takes_the_place_of_what_is_said_instead(database: 
         await until_seen(pilot, "6 of 13")
         await pilot.press("g", "o")
         await until_seen(pilot, "said nothing; lines appear here")
-        with database.write() as connection:
-            row = {"run_id": seed.uid("run", "14"), "attempt": 1, "task_key": "predict", "at": seed.NOW}
-            connection.execute(tables.task_log.insert().values(**row, level="INFO", message="the first line"))
-            next_change(connection)
+        say_line(database, "the first line")
         await until_seen(pilot, "the first line")
         assert "said nothing" not in seen(app)
 
@@ -243,14 +248,7 @@ async def test_logs_are_plain_and_follow(database: Database, make_app: MakeApp) 
         await until_seen(pilot, "6 of 13")
         await pilot.press("g", "o")
         await until_seen(pilot, "[bold red]not markup[/] not red")
-        with database.write() as connection:
-            connection.execute(
-                tables.task_log.insert().values(
-                    run_id=seed.uid("run", "14"), attempt=1, task_key="predict", at=seed.NOW, level="WARNING",
-                    message="the newest line",
-                )
-            )  # fmt: skip
-            next_change(connection)
+        say_line(database, "the newest line")
         await until_seen(pilot, "the newest line")
         await pilot.press("escape")
         await until_seen(pilot, "TASK")
