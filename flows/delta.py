@@ -11,12 +11,14 @@ import contextlib
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from metadata.errors import PilothouseError
 
 if TYPE_CHECKING:
+    from deltalake import DeltaTable
     from pyspark.errors import PySparkException
     from pyspark.sql.connect.dataframe import DataFrame
     from pyspark.sql.connect.session import SparkSession
@@ -30,6 +32,8 @@ TRIES, PAUSE_SECONDS = 4, 0.5
 HISTORY_ROWS = 50
 URL_SIGNS = frozenset("#?%")
 """What deltalake, which takes a path for a URL, does not read as part of one."""
+STATISTICS_PRECISION = timedelta(milliseconds=1)
+"""Instants are cut to it in a table's statistics."""
 
 
 @dataclass(frozen=True)
@@ -176,6 +180,24 @@ def committed(spark: SparkSession, path: str, after: int | None) -> int | None:
     return newest.version if newest else None
 
 
+def time_bounds(path: str, version: int, column: str) -> tuple[datetime, datetime] | None:
+    """No row of the table as of `version` is older than the first or newer than the second, by its log's statistics.
+
+    None where they do not tell, or the log is not at hand.
+    """
+    from deltalake.exceptions import DeltaError
+
+    if not _at_hand(path):
+        return None
+    with contextlib.suppress(DeltaError):
+        files = _log(path, version).get_add_actions(flatten=True)
+        if {f"min.{column}", f"max.{column}"} <= set(files.schema.names):
+            oldest, newest = (files.column(f"{end}.{column}").to_pylist() for end in ("min", "max"))
+            if oldest and all(isinstance(value, datetime) and value.tzinfo for value in (*oldest, *newest)):
+                return min(oldest), max(newest) + STATISTICS_PRECISION
+    return None
+
+
 def relation(path: str, version: int, batches: Collection[int] | None = None) -> str:
     """SQL of the table at `path` as of `version`, without `_batch`; of some `batches` only where they are given."""
     numbers = ", ".join(str(int(batch)) for batch in sorted(batches or ()))
@@ -266,14 +288,24 @@ def _history(spark: SparkSession, path: str, limit: int) -> list[_Entry]:
     Where the table's log is at hand it is read here, in milliseconds; Spark, which takes 0.15 s, is asked elsewhere,
     and whenever nothing is found here.
     """
-    from deltalake import DeltaTable
     from deltalake.exceptions import DeltaError
 
-    if not URL_SIGNS.intersection(path) and Path(path, "_delta_log").is_dir():
+    if _at_hand(path):
         with contextlib.suppress(DeltaError):
-            if found := DeltaTable(path).history(limit):
+            if found := _log(path).history(limit):
                 return [_Entry(one["version"], one["operation"], one.get("operationMetrics") or {}) for one in found]
     return _asked_history(spark, path, limit)
+
+
+def _at_hand(path: str) -> bool:
+    """Whether the table's log can be read here: it is a local one, whose path deltalake takes for what it is."""
+    return not URL_SIGNS.intersection(path) and Path(path, "_delta_log").is_dir()
+
+
+def _log(path: str, version: int | None = None) -> DeltaTable:
+    from deltalake import DeltaTable
+
+    return DeltaTable(path, version=version)
 
 
 def _asked_history(spark: SparkSession, path: str, limit: int) -> list[_Entry]:

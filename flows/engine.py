@@ -24,6 +24,7 @@ from flows.delta import (
     remove,
     table_exists,
     table_version,
+    time_bounds,
 )
 from metadata.errors import ServiceDownError, UsageError
 
@@ -51,6 +52,7 @@ __all__ = [
     "side_by_side",
     "table_exists",
     "table_version",
+    "time_bounds",
 ]
 
 PYTHON_PROPERTY = "spark.pilothouse.python"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flows.batches import input_relation, pin_inputs
+from flows.batches import input_relation
 from flows.context import TaskContext
 from flows.model_sql import Relation, model_columns
 from metadata.errors import PilothouseError
@@ -18,14 +18,8 @@ if TYPE_CHECKING:
 _NUMBERS = ("boolean", "short", "int", "long", "float", "double", "decimal")
 
 
-def pinned_relation(context: TaskContext) -> Relation | str:
-    """Relations of the task's input datasets at their present versions; a reason where one was never written."""
-    pinned = pin_inputs(context, {})
-    return pinned if isinstance(pinned, str) else relation_of(context, pinned)
-
-
 def relation_of(context: TaskContext, pinned: dict[str, PinnedInput]) -> Relation:
-    """Relations of pinned inputs."""
+    """Relations of the task's input datasets, at the versions that were pinned."""
     intent = Intent(inputs=pinned)
     return lambda key: input_relation(context, intent, key)
 

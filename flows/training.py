@@ -73,13 +73,11 @@ def split_by_time(rows: pd.DataFrame, event_time: str, share: float) -> tuple[pd
 def fit(
     definition: Model, rows: pd.DataFrame, event_time: str, features: Sequence[ModelFeature], prefixes: Sequence[str]
 ) -> Fitted:
-    """Fit on the older rows and measure on the newest share; one thread, so that Spark beside it is not starved.
+    """Fit on the older rows and measure on the newest share.
 
     Raises UnfitRowsError when the rows do not suffice, PilothouseError PH603–PH605 for the estimator, PH608 for
     a label that is not binary, PH607 when the fit itself fails.
     """
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
     binary = definition.predicts.kind == "binary"
     train, test = split_by_time(rows, event_time, definition.trained_on.test)
     if train.empty:
@@ -93,8 +91,7 @@ def fit(
     pipeline = model_pipeline(estimator, inputs)
     target = train[LABEL].astype(int) if binary else train[LABEL]
     try:
-        with threadpool_limits(limits=1):
-            pipeline.fit(scoring.prepare(train, inputs), target)
+        pipeline.fit(scoring.prepare(train, inputs), target)
         found = scoring.scores(pipeline, scoring.prepare(test, inputs), definition.predicts.kind)
     except (ValueError, TypeError) as error:
         raise PilothouseError(

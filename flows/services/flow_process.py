@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 import inspect
 import os
@@ -22,6 +23,7 @@ PRELOAD = (
     "prefect.engine",
     "prefect.flow_engine",
     "prefect.main",
+    "prefect.workers.base",
     "flows.run_pipeline",
     *(f"flows.tasks.{kind}" for kind in task_kinds()),
     "flows.spark_errors",
@@ -34,7 +36,11 @@ PRELOAD = (
     "mlflow.artifacts",
     "mlflow.store.tracking.sqlalchemy_store",
     "mlflow.store.model_registry.sqlalchemy_store",
+    "mlflow.pyfunc.loaders",
     "deltalake",
+    "cel",
+    "sqlalchemy.dialects.sqlite",
+    "sqlglot.dialects.spark2",
 )
 """Modules imported once. None of them may open a channel, a loop or a JVM when imported: forks would share it."""
 
@@ -82,6 +88,7 @@ def check_preload() -> None:
 def execute(flow_run_id: UUID, env: dict[str, str], folder: Path) -> None:
     """Execute one flow run in this process, a group of its own; SIGUSR1 aborts it, SIGTERM belongs to Prefect."""
     os.setsid()
+    gc.freeze()  # a collection would touch, and so copy, all that the fork server has loaded: half a second each
     records.write(note(folder, flow_run_id), str(process.ourselves()))
     signal.signal(signal.SIGUSR1, _abort)
     os.environ.update(env)

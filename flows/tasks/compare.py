@@ -11,8 +11,9 @@ from typing import cast
 import numpy as np
 
 from flows import scoring
+from flows.batches import pin_inputs
 from flows.context import Figure, Outcome, TaskContext
-from flows.model_rows import collect, pinned_relation
+from flows.model_rows import collect, relation_of
 from flows.model_sql import LABEL, Relation, instant, labelled_rows, model_columns
 from flows.registry import Registry
 from flows.schema import quoted
@@ -37,10 +38,10 @@ def run(context: TaskContext) -> Outcome:
     old, new = champion(context.database, model.uid), challenger(context.database, model.uid)
     if old is None or new is None:
         return Outcome(skipped=f"{key} has no {'champion' if old is None else 'challenger'} to compare")
-    relation = pinned_relation(context)
-    if isinstance(relation, str):
-        return Outcome(skipped=relation)
-    labels, scores = _scored(context, key, relation, old, new)
+    pinned = pin_inputs(context, {})
+    if isinstance(pinned, str):
+        return Outcome(skipped=pinned)
+    labels, scores = _scored(context, key, relation_of(context, pinned), old, new)
     if len(labels) < FEWEST_ROWS:
         return Outcome(skipped=f"only {len(labels)} mature rows are new to both versions; {FEWEST_ROWS} are needed")
     values = [metric(model.metric, labels, found) for found in scores]

@@ -6,20 +6,24 @@ window ends with the newest mature row and is measured back from it in the pipel
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 from zoneinfo import ZoneInfo
 
+from flows import engine
+from flows.batches import pin_inputs, table_path
 from flows.context import Figure, Outcome, TaskContext
 from flows.estimators import requirements
-from flows.model_rows import collect, model_features, pinned_relation
+from flows.model_rows import collect, model_features, relation_of
 from flows.model_sql import instant, labelled_rows, model_columns
 from flows.registry import Candidate, Registered, Registry, registered_name
 from flows.schema import quoted
 from flows.statistics import build_reference
 from flows.training import Fitted, UnfitRowsError, digest, fit, good_enough, in_order
 from metadata.errors import PilothouseError
+from metadata.intents import PinnedInput
 from metadata.kinds import Model
 from metadata.rows.models import (
     Appointment,
@@ -50,14 +54,17 @@ def run(context: TaskContext) -> Outcome:
     """Fit, register, record. The same rows and definition in the same run and task give the same version again."""
     key = cast(Train, context.task.spec).model
     model = context.plan.models[key]
-    relation = pinned_relation(context)
-    if isinstance(relation, str):
-        return Outcome(skipped=relation)
+    pinned = pin_inputs(context, {})
+    if isinstance(pinned, str):
+        return Outcome(skipped=pinned)
+    widest = _widest(context, key, pinned)
+    if widest and (early := _too_early(model, widest)):
+        return Outcome(skipped=early)
+    relation = relation_of(context, pinned)
     mature = labelled_rows(context.plan, key, relation, context.as_of)
     extent = _extent(context, key, mature)
-    too_early = _too_early(model, extent)
-    if too_early:
-        return Outcome(rows_in=extent.rows, skipped=too_early)
+    if early := _too_early(model, extent):
+        return Outcome(rows_in=extent.rows, skipped=early)
     features = model_features(context, key)
     rows = _rows(context, key, mature, extent)
     made_of = digest(model, features, rows)
@@ -79,8 +86,17 @@ def _extent(context: TaskContext, key: str, mature: str) -> _Extent:
     return _Extent(rows, found["oldest"].iloc[0].to_pydatetime(), found["newest"].iloc[0].to_pydatetime())
 
 
+def _widest(context: TaskContext, key: str, pinned: Mapping[str, PinnedInput]) -> _Extent | None:
+    """What the extent of mature rows lies within, as the statistics of their table say it at once, if they do."""
+    columns = model_columns(context.plan, key)
+    source = next(iter(columns.features.values()))
+    path = table_path(context.settings, context.plan.datasets[source])
+    bounds = engine.time_bounds(path, pinned[source].version, columns.event_time)
+    return _Extent(0, bounds[0], min(bounds[1], context.as_of)) if bounds else None
+
+
 def _too_early(model: Model, extent: _Extent) -> str | None:
-    if extent.oldest is None or extent.newest is None:
+    if extent.oldest is None or extent.newest is None or extent.newest < extent.oldest:
         return "no row has a mature label yet"
     wanted = model.trained_on.min_history
     if wanted and period(wanted).before(extent.newest) < extent.oldest:
