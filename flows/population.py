@@ -110,9 +110,8 @@ def column_counts(
         f"array({', '.join(f'count_if({test})' for test in tests)}) AS _n{i}" for i, tests in enumerate(bins.values())
     ]
     rows = spark.sql(
-        f"{_scored(population)} SELECT _w, count(*) AS n, {', '.join(counts)} FROM ("  # noqa: S608
-        f"SELECT _w, {', '.join(values)} FROM _scored{join} "
-        f"WHERE _v = {int(version)} AND _w IN ({', '.join(map(literal, windows))})) GROUP BY _w"
+        f"{_scored(population, windows)} SELECT _w, count(*) AS n, {', '.join(counts)} FROM ("  # noqa: S608
+        f"SELECT _w, {', '.join(values)} FROM _scored{join} WHERE _v = {int(version)}) GROUP BY _w"
     ).collect()
     kinds = {**references, SCORE: score}
     return {
@@ -130,9 +129,8 @@ def labelled(
         share = int(MOST_LABELS / expected * 1_000_000)
         sample = f" AND pmod(xxhash64({_key_names(population.entity)}), 1000000) < {share}"
     table = spark.sql(
-        f"{_scored(population)} SELECT _w, _v, CAST(_score AS DOUBLE) AS score, _label "  # noqa: S608
-        f"FROM {_labelled(population)} "
-        f"WHERE _label IS NOT NULL AND _score IS NOT NULL AND _w IN ({', '.join(map(literal, windows))}){sample}"
+        f"{_scored(population, windows)} SELECT _w, _v, CAST(_score AS DOUBLE) AS score, _label "  # noqa: S608
+        f"FROM {_labelled(population)} WHERE _label IS NOT NULL AND _score IS NOT NULL{sample}"
     ).toPandas()
     return {
         (str(window), int(version)): Labelled(
@@ -142,8 +140,11 @@ def labelled(
     }
 
 
-def _scored(population: Population) -> str:
-    """`WITH _scored AS …`: entity, event time, score, version and window of the rows that count."""
+def _scored(population: Population, windows: Sequence[str] = ()) -> str:
+    """`WITH _scored AS …`: entity, event time, score, version and window of the rows that count.
+
+    Where only some `windows` are wanted, the instants that they span let Delta skip the files of all others.
+    """
     unseen = " OR ".join(
         f"(_v = {int(version)} AND _t > {instant(until)})" for version, until in population.trained_until.items()
     )
@@ -153,7 +154,13 @@ def _scored(population: Population) -> str:
         f"WHERE scored_as_of <= {instant(population.as_of)}"
     )
     window = population.windows.key_sql("_t")
-    return f"WITH _scored AS (SELECT *, {window} AS _w FROM ({rows}) WHERE year(_t) < {LAST_YEAR} AND ({unseen}))"  # noqa: S608
+    kept = f"SELECT *, {window} AS _w FROM ({rows}) WHERE year(_t) < {LAST_YEAR} AND ({unseen})"  # noqa: S608
+    if not windows:
+        return f"WITH _scored AS ({kept})"
+    spans = [population.windows.window(key) for key in windows]
+    first, last = min(span.start for span in spans), max(span.end for span in spans)
+    kept += f" AND _t >= {instant(first)} AND _t < {instant(last)}"
+    return f"WITH _scored AS (SELECT * FROM ({kept}) WHERE _w IN ({', '.join(map(literal, windows))}))"  # noqa: S608
 
 
 def _labelled(population: Population) -> str:

@@ -88,15 +88,17 @@ def _extent(context: TaskContext, key: str, mature: str) -> _Extent:
 
 def _widest(context: TaskContext, key: str, pinned: Mapping[str, PinnedInput]) -> _Extent | None:
     """What the extent of mature rows lies within, as the statistics of their table say it at once, if they do."""
-    columns = model_columns(context.plan, key)
+    columns, delay = model_columns(context.plan, key), period(context.plan.models[key].predicts.known_after)
     source = next(iter(columns.features.values()))
     path = table_path(context.settings, context.plan.datasets[source])
     bounds = engine.time_bounds(path, pinned[source].version, columns.event_time)
-    return _Extent(0, bounds[0], min(bounds[1], context.as_of)) if bounds else None
+    # Spark adds months to each row's own day: what comes out may be mature a day or two after this.
+    mature = context.as_of if delay.months else delay.before(context.as_of)
+    return _Extent(0, bounds[0], min(bounds[1], mature)) if bounds and bounds[0] < mature else None
 
 
 def _too_early(model: Model, extent: _Extent) -> str | None:
-    if extent.oldest is None or extent.newest is None or extent.newest < extent.oldest:
+    if extent.oldest is None or extent.newest is None:
         return "no row has a mature label yet"
     wanted = model.trained_on.min_history
     if wanted and period(wanted).before(extent.newest) < extent.oldest:

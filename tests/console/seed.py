@@ -100,7 +100,7 @@ class _Writer:
         target = tables.metadata.tables[table]
         if "changed" in target.c:
             values["changed"] = next_change(self.connection)
-        self.connection.execute(insert(target).values(**values))
+        self.connection.execute(insert(target), values)
 
     def run(
         self,

@@ -15,10 +15,13 @@ from typing import Any
 
 import pytest
 
-from flows import engine, registry, spark_server
+from flows import client, engine, registry, spark_server
 from flows.java import Java
+from flows.services import deployments
+from flows.services.prefect_api import PrefectApi
 from metadata.settings import Settings
 from tests.flows import learning
+from tests.flows.homes import at_home, start_prefect, take_down
 from tests.flows.house import House, open_house
 
 
@@ -103,8 +106,36 @@ def world(tmp_path_factory: pytest.TempPathFactory, spark: Any, store: Path) -> 
     return home
 
 
+@pytest.fixture(scope="session")
+def house_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of a home whose services, once up, stay so until the last test."""
+    folder = tmp_path_factory.mktemp("house")
+    yield folder
+    take_down(folder)
+
+
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory, spark_server: SparkAddress) -> Iterator[House]:
-    """A home with every service up, on the Spark server of the tests."""
-    with open_house(tmp_path_factory.mktemp("house"), spark_server.remote) as opened:
+def house(house_folder: Path, spark_server: SparkAddress) -> Iterator[House]:
+    """A home with every service up, on the Spark server of the tests. Other modules have used it before."""
+    with open_house(house_folder, spark_server.remote) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def prefect_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of a home in which a Prefect server runs alone."""
+    folder = tmp_path_factory.mktemp("prefect")
+    try:
+        with at_home(folder):
+            start_prefect()
+        yield folder
+    finally:
+        take_down(folder)
+
+
+@pytest.fixture(scope="module")
+def api(prefect_folder: Path) -> Iterator[PrefectApi]:
+    """A Prefect server on its own, which the client finds: our work pool and launch deployment, and no schedule."""
+    with at_home(prefect_folder), PrefectApi(*client.prefect_api(), seconds=30) as connection:
+        yield connection
+        deployments.sync_schedules(connection, [])

@@ -24,8 +24,8 @@ PROBE = "tests.flows.probe_flow.probe"
 
 
 @contextmanager
-def fresh_home(folder: Path, **variables: str) -> Iterator[None]:
-    """Settings of this process say `folder` is the home; nothing of it runs afterwards."""
+def at_home(folder: Path, **variables: str) -> Iterator[None]:
+    """Settings of this process say `folder` is the home."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("PREFECT_API_URL", "SPARK_REMOTE", "PILOTHOUSE_DATABASE_URL"):
             patch.delenv(name, raising=False)
@@ -35,27 +35,37 @@ def fresh_home(folder: Path, **variables: str) -> Iterator[None]:
         try:
             yield
         finally:
-            client.down()
             settings.cache_clear()
 
 
 @contextmanager
-def running_prefect(folder: Path) -> Iterator[PrefectApi]:
-    """A Prefect server alone, which the client finds in the home `folder`, with our work pool and launch deployment."""
-    with fresh_home(folder):
-        server = PrefectServer(settings())
-        launch = server.launch(None)
-        child = process.spawn(launch.argv, launch.env, launch.folder, server.log, launch.pass_fds)
-        identity = process.identify(child.pid)
-        assert identity is not None
-        record = Record(server.name, "up", datetime.now(UTC), launch.url, launch.token, child.pid, identity.started)
-        records.save(settings().state, record)
-        with PrefectApi(launch.url, basic(launch.token), seconds=30) as api:
-            until(api.healthy, 150, "server healthy")
-            deployments.prepare(api)
-            yield api
-        child.terminate()
-        child.wait(20)
+def fresh_home(folder: Path, **variables: str) -> Iterator[None]:
+    """`folder` is the home of this process; nothing of it runs afterwards."""
+    with at_home(folder, **variables):
+        try:
+            yield
+        finally:
+            client.down()
+
+
+def take_down(folder: Path) -> None:
+    """Nothing of the home `folder` runs afterwards."""
+    with at_home(folder):
+        client.down()
+
+
+def start_prefect() -> None:
+    """Start a Prefect server alone, which the client finds, with our work pool and launch deployment."""
+    server = PrefectServer(settings())
+    launch = server.launch(None)
+    child = process.spawn(launch.argv, launch.env, launch.folder, server.log, launch.pass_fds)
+    identity = process.identify(child.pid)
+    assert identity is not None
+    record = Record(server.name, "up", datetime.now(UTC), launch.url, launch.token, child.pid, identity.started)
+    records.save(settings().state, record)
+    with PrefectApi(launch.url, basic(launch.token), seconds=30) as api:
+        until(api.healthy, 150, "server healthy")
+        deployments.prepare(api)
 
 
 def until(condition: Callable[[], Any], seconds: float, what: str = "") -> Any:

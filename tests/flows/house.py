@@ -15,7 +15,7 @@ from metadata.rows.runs import Run, get_run
 from metadata.rows.task_runs import TaskRun, tasks_of
 from metadata.settings import settings
 from metadata.states import State
-from tests.flows.homes import fresh_home, until
+from tests.flows.homes import at_home, fresh_home, until
 
 
 class House:
@@ -68,8 +68,8 @@ class House:
 
 @contextmanager
 def open_house(home: Path, spark_remote: str) -> Iterator[House]:
-    """A home whose services are up, on a Spark server that is shared."""
-    with fresh_home(home, SPARK_REMOTE=spark_remote):
+    """A home whose services are up, and stay so, on a Spark server that is shared."""
+    with at_home(home, SPARK_REMOTE=spark_remote):
         house = House(home)
         client.ensure_up(wait=True)
         yield house

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from metadata.revisions import list_revisions
 from metadata.rows.runs import find_run
 from metadata.settings import settings
 from tests.console.pty_terminal import Terminal
@@ -117,7 +118,9 @@ def operated(house: House, tmp_path_factory: pytest.TempPathFactory) -> Operated
     documents = tmp_path_factory.mktemp("documents")
     (documents / "trips.yaml").write_text(BLUEPRINT, encoding="utf-8")
     house.land("lines", "trips-1.csv", learning.trips(60).to_csv(index=False, date_format="%Y-%m-%dT%H:%M:%SZ"))
-    assert "Revision 1 is applied." in said("blueprint", "apply", documents, "--note", "first")
+    number = len(list_revisions(house.database)) + 1
+    applied = said("blueprint", "apply", documents, "--prune", "--yes", "--note", "all that is there")
+    assert f"Revision {number} is applied." in applied
     as_of = learning.day(60).isoformat()
     return Operated(house, told("run", "launch", "trips", "--as-of", as_of, "--wait"), documents)
 

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,25 @@ class TestTable:
         path = str(tmp_path / "t")
         engine.append(spark, rows(spark, 1, (1, "a")), path, 1)
         assert spark.read.format("delta").load(path).columns == ["_batch", "id", "name"]
+
+    def test_statistics_bound_the_instants_of_one_version(self, spark: Any, tmp_path: Path) -> None:
+        path = str(tmp_path / "t")
+        for batch, days in ((1, "1, 5"), (2, "9")):
+            frame = spark.sql(
+                f"SELECT {batch}L AS _batch, day, TIMESTAMP '2026-01-01 06:00:00.0005Z' + make_dt_interval(day) AS at "
+                f"FROM (SELECT explode(array({days})) AS day)"
+            )
+            engine.append(spark, frame, path, batch)
+        first, last = datetime(2026, 1, 2, 6, tzinfo=UTC), datetime(2026, 1, 10, 6, 0, 0, 500, tzinfo=UTC)
+        bounds = engine.time_bounds(path, 1, "at")
+        assert bounds is not None
+        assert first - timedelta(milliseconds=1) < bounds[0] < first + timedelta(milliseconds=1)
+        assert last <= bounds[1] < last + timedelta(milliseconds=2)
+        early = engine.time_bounds(path, 0, "at")
+        assert early is not None and early[1] < datetime(2026, 1, 7, tzinfo=UTC)
+        assert engine.time_bounds(path, 1, "day") is None
+        assert engine.time_bounds(path, 1, "gone") is None
+        assert engine.time_bounds(str(tmp_path / "none"), 0, "at") is None
 
     def test_partitions(self, spark: Any, tmp_path: Path) -> None:
         path = str(tmp_path / "t")

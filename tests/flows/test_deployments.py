@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,18 +12,11 @@ import pytest
 from flows.services import deployments
 from flows.services.deployments import LAUNCH, PREFIX, ScheduleSpec
 from flows.services.prefect_api import PrefectApi
-from tests.flows.homes import running_prefect, until
+from tests.flows.homes import until
 
 pytestmark = pytest.mark.slow
 NIGHTLY = ScheduleSpec("u-1", "nightly", "p-1", "0 3 * * *", "Europe/Berlin", "queue", True)
 HOURLY = ScheduleSpec("u-2", "hourly", "p-1", "0 * * * *", "UTC", "skip", True)
-
-
-@pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectApi]:
-    """A Prefect server on its own, with our work pool and launch deployment."""
-    with running_prefect(tmp_path_factory.mktemp("home")) as connection:
-        yield connection
 
 
 def _schedules(api: PrefectApi) -> dict[str, dict[str, Any]]:

@@ -177,23 +177,44 @@ class TestSession:
     def test_progress_says_how_far_the_operations_of_this_thread_are(self, spark: Any) -> None:
         mine: list[engine.Progress] = []
         foreign: list[engine.Progress] = []
-        query = "SELECT id % 10 AS part, sum(id) FROM range(0, 240000000, 1, 8) GROUP BY part"
+        started, ended, told = (threading.Event() for _ in range(3))
 
         def watch() -> None:
             with engine.progress(spark, foreign.append):
                 started.set()
-                ended.wait(60)
+                ended.wait(120)
 
-        started, ended = threading.Event(), threading.Event()
+        def witness(stages: Any, *_others: Any) -> None:
+            if stages:
+                told.set()
+
+        def stop() -> None:
+            told.wait(60)
+            engine.interrupt(spark, "burns")
+
+        def burn() -> None:
+            """Work that goes on until the session was told how far it is."""
+            told.clear()
+            stopper = threading.Thread(target=stop)
+            stopper.start()
+            with engine.operation_tag(spark, "burns"), pytest.raises(Exception, match="OPERATION_CANCELED"):
+                spark.sql(SLOW_QUERY.replace("400000", "0, 400000, 1, 8", 1)).collect()
+            stopper.join()
+            assert told.is_set()
+
         watcher = threading.Thread(target=watch)
         watcher.start()
         started.wait(10)
-        with engine.progress(spark, mine.append):
-            spark.sql(query).collect()
-        seen = len(mine)
-        spark.sql(query).collect()
-        ended.set()
-        watcher.join()
+        spark.registerProgressHandler(witness)
+        try:
+            with engine.progress(spark, mine.append):
+                burn()
+            seen = len(mine)
+            burn()
+        finally:
+            spark.removeProgressHandler(witness)
+            ended.set()
+            watcher.join()
         assert mine
         assert all(p.tasks_done <= p.tasks_total and p.stages_done <= p.stages_total for p in mine)
         assert mine[-1].tasks_total >= 8

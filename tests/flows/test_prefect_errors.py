@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from flows.services import deployments
 from flows.services.deployments import Names, ScheduleSpec
 from flows.services.prefect_api import PrefectApi
 from metadata.errors import PilothouseError, ServiceDownError
-from tests.flows.homes import running_prefect
+from metadata.settings import settings
 from tests.flows.web import answering
 
 pytestmark = pytest.mark.slow
@@ -32,10 +32,8 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    home = tmp_path_factory.mktemp("home")
-    with running_prefect(home) as api:
-        yield Server(home, api, client.prefect_api()[0])
+def server(api: PrefectApi) -> Server:
+    return Server(settings().home, api, client.prefect_api()[0])
 
 
 def nobody_there(_server: Server) -> None:

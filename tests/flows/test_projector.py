@@ -30,17 +30,10 @@ from metadata.rows.runs import Run
 from metadata.rows.task_runs import start_task, tasks_of
 from metadata.settings import settings
 from metadata.states import State
-from tests.flows.homes import running_prefect, until
+from tests.flows.homes import until
 
 pytestmark = pytest.mark.slow
 AS_OF = datetime(2024, 3, 1, 6, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectApi]:
-    """A Prefect server on its own."""
-    with running_prefect(tmp_path_factory.mktemp("home")) as connection:
-        yield connection
 
 
 @pytest.fixture(scope="module")
