@@ -52,9 +52,16 @@ def intend(context: TaskContext, source: Source, connection: SqlConnection) -> I
     name = str(source.table)
     if source.watermark is None:
         with _table(source, connection):
-            return Intent(bounds=Bounds(source=name))
+            return Intent(bounds=Bounds(connection=connection.uid, source=name))
+    bounds = Bounds(
+        connection=connection.uid,
+        source=name,
+        column=source.watermark.column,
+        low_included=source.watermark.lookback is not None,
+        nulls=source.watermark.nulls,
+    )
     with _table(source, connection) as (link, table):
-        return _bounded(context, source.watermark, name, link, table)
+        return _bounded(context, source.watermark, bounds, link, table)
 
 
 def build(context: TaskContext, intent: Intent, source: Source, connection: SqlConnection) -> DataFrame:
@@ -92,12 +99,12 @@ def build(context: TaskContext, intent: Intent, source: Source, connection: SqlC
 
 
 def _bounded(
-    context: TaskContext, watermark: SourceWatermark, name: str, link: sa.Connection, table: sa.Table
+    context: TaskContext, watermark: SourceWatermark, bounds: Bounds, link: sa.Connection, table: sa.Table
 ) -> Intent | str:
-    dataset, thing = target_of(context).dataset, f"table {name}"
+    dataset, thing = target_of(context).dataset, f"table {bounds.source}"
     column = _column(table, watermark.column, thing)
     _check_order(link, table, column, thing)
-    low = consumption.watermark_of(context.database, context.task.spec.uid, dataset.uid, name)
+    low = consumption.watermark_of(context.database, context.task.spec.uid, dataset.uid, bounds)
     high_value, nulls = link.execute(sa.select(sa.func.max(column), sa.func.count() - sa.func.count(column))).one()
     if nulls and watermark.nulls == "fail":
         raise PilothouseError(
@@ -126,17 +133,10 @@ def _bounded(
         )
     if high is not None:
         _look_back(high, watermark, thing)  # the next batch will: what cannot be looked back from is refused now
-    bounds = Bounds(
-        source=name,
-        column=watermark.column,
-        low=_look_back(low, watermark, thing) if low else None,
-        low_included=watermark.lookback is not None,
-        high=high,
-        nulls=watermark.nulls,
-    )
+    bounds = bounds.model_copy(update={"low": _look_back(low, watermark, thing) if low else None, "high": high})
     if link.execute(sa.select(sa.literal(1)).select_from(table).where(_condition(bounds, table)).limit(1)).first():
         return Intent(bounds=bounds)
-    return f"nothing new in {name}" + (f" above {watermark.column} {low.value}" if low else "")
+    return f"nothing new in {bounds.source}" + (f" above {watermark.column} {low.value}" if low else "")
 
 
 def _check_order(link: sa.Connection, table: sa.Table, column: sa.Column[Any], thing: str) -> None:

@@ -13,7 +13,7 @@ from metadata.errors import PilothouseError
 from metadata.kinds import SECTIONS, Blueprint, Definition, Pipeline
 from metadata.references import with_new_keys
 from metadata.rule_names import refuse_stale_names
-from metadata.successors import refuse_second_reading
+from metadata.successors import refuse_another_source, refuse_second_reading
 
 Action = Literal["created", "changed", "renamed", "deleted"]
 
@@ -62,11 +62,12 @@ def diff(current: Blueprint, wanted: Blueprint, prune: bool = False) -> ChangeSe
 
     Raises PilothouseError PH304 when two definitions, or two tasks of a pipeline, say that they were the same one, and
     PH340 when a rule that is kept names what is renamed, PH341 when a new task would append again what one that is gone
-    has appended.
+    has appended, PH342 when a task would append another source from its beginning.
     """
     merged = _merge(current, wanted, prune)
     refuse_stale_names(current, wanted, merged)
     refuse_second_reading(current, merged)
+    refuse_another_source(current, merged)
     old = {value.uid: (kind, key, value) for kind, key, value in current}
     changes = list(_differences(old, merged))
     kept = {value.uid for _, _, value in merged}

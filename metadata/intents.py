@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import uuid
 from datetime import UTC, date, datetime
@@ -10,6 +11,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
+MARK_NAME = 255
+"""Characters that the name of a watermark may have."""
 MarkValue = int | float | Decimal | str | date | datetime
 
 
@@ -109,17 +112,27 @@ def _aware(value: datetime) -> datetime:
 
 
 class Bounds(Frozen):
-    """Which rows of a table are read: those with low < column <= high (low <= column when `low_included`).
+    """Which rows of a table (`source`) are read: those with low < column <= high (low <= column when `low_included`).
 
-    No column: the whole table. `high` None: the table was empty, or all its marks were NULL.
+    No column: the whole table. `high` None: the table was empty, or all its marks were NULL. `connection` is a uid; it
+    is "" in intents of older versions.
     """
 
+    connection: str = ""
     source: str
     column: str | None = None
     low: Mark | None = None
     low_included: bool = False
     high: Mark | None = None
     nulls: Literal["fail", "include", "ignore"] = "fail"
+
+    @property
+    def mark_name(self) -> str:
+        """Under what its watermark is kept: that of one connection, table and column says nothing of another's."""
+        if not self.connection:
+            return self.source
+        name = json.dumps([self.connection, self.source, self.column], ensure_ascii=False)
+        return name if len(name) <= MARK_NAME else f"{self.connection} {hashlib.sha256(name.encode()).hexdigest()}"
 
 
 class Intent(Frozen):

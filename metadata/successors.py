@@ -13,6 +13,9 @@ from metadata.kinds import Blueprint
 from metadata.tasks import TaskSpec
 from metadata.tasks.ingest import Ingest
 
+SOURCE = ("connection", "table", "watermark column")
+"""What a watermark belongs to."""
+
 
 class _Work(NamedTuple):
     """What a task does: its kind, the dataset (uid) that it appends to, and what it reads for that."""
@@ -39,6 +42,40 @@ def refuse_second_reading(current: Blueprint, merged: Blueprint) -> None:
                 f"task {was} is gone, and this new one would append all that it has read once more",
                 f"write `was: {was}` on it, so that it goes on from there; or store what it writes as merge",
             )
+
+
+def refuse_another_source(current: Blueprint, merged: Blueprint) -> None:
+    """Raises PilothouseError PH342 where a task would append another source than before from its beginning.
+
+    A watermark is that of one connection, table and column.
+    """
+    uids = _uids(current), _uids(merged)
+    before = {task.uid: task for _, _, task in _tasks(current) if isinstance(task, Ingest) and task.source.table}
+    for pipeline, key, task in _tasks(merged) if before else ():
+        was = before.get(task.uid)
+        if was is None or not isinstance(task, Ingest) or task.source.watermark is None:
+            continue
+        target = merged.datasets.get(task.to)
+        if target is None or target.storage.mode != "append" or uids[0].get(("dataset", was.to)) != target.uid:
+            continue
+        sides = zip(SOURCE, _source(uids[0], was), _source(uids[1], task), strict=True)
+        other = [what for what, old, new in sides if old != new]
+        if other:
+            remedy = f"write into a dataset of another key, or store {task.to} as merge"
+            if other == ["connection"]:
+                remedy = f"write `was: {was.source.connection}` on it if it is the same database; else {remedy}"
+            raise PilothouseError(
+                "PH342",
+                f"pipeline {pipeline} tasks.{key}",
+                f"it would read another {other[0]}, from its beginning, and append that to what is in {task.to}",
+                remedy,
+            )
+
+
+def _source(uids: Mapping[tuple[str, str], str], task: Ingest) -> tuple[str | None, ...]:
+    source = task.source
+    column = source.watermark.column if source.watermark else None
+    return uids.get(("connection", source.connection)), source.table, column
 
 
 def _uids(blueprint: Blueprint) -> dict[tuple[str, str], str]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, and_, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, and_, delete, insert, select
 
 from metadata import tables
 from metadata.database import Database
-from metadata.intents import FileIdentity, Intent, Mark
+from metadata.intents import Bounds, FileIdentity, Intent, Mark
 
 PATHS_AT_ONCE = 500
 """Parameters that one statement may have are limited (32,766 in SQLite, 2,100 in Azure SQL)."""
@@ -27,16 +27,17 @@ def known_files(database: Database, task_uid: str, dataset_uid: str) -> dict[str
         }
 
 
-def watermark_of(database: Database, task_uid: str, dataset_uid: str, source: str) -> Mark | None:
-    """How far a task has read a source into a dataset; None before the first batch."""
+def watermark_of(database: Database, task_uid: str, dataset_uid: str, bounds: Bounds) -> Mark | None:
+    """How far a task has read the source of `bounds` into a dataset; None before the first batch.
+
+    A mark that names the table alone, as older versions kept it, counts until there is one that says more.
+    """
     mark = tables.watermark
     with database.read() as connection:
-        found = connection.execute(
-            select(mark.c.value).where(
-                mark.c.task_uid == task_uid, mark.c.dataset_uid == dataset_uid, mark.c.source == source
-            )
-        ).scalar()
-    return Mark.model_validate(found) if found is not None else None
+        rows = connection.execute(select(mark.c.source, mark.c.value).where(_marks(task_uid, dataset_uid, bounds)))
+        found = {row.source: row.value for row in rows}
+    value = found.get(bounds.mark_name, found.get(bounds.source))
+    return Mark.model_validate(value) if value is not None else None
 
 
 def use_up(connection: Connection, batch_id: str, dataset_uid: str, task_uid: str, intent: Intent) -> None:
@@ -53,7 +54,7 @@ def use_up(connection: Connection, batch_id: str, dataset_uid: str, task_uid: st
         _remember_files(connection, batch_id, dataset_uid, task_uid, intent)
     bounds = intent.bounds
     if bounds is not None and bounds.column is not None and bounds.high is not None:
-        _advance(connection, batch_id, dataset_uid, task_uid, bounds.source, bounds.high)
+        _advance(connection, batch_id, dataset_uid, task_uid, bounds, bounds.high)
 
 
 def _remember_files(connection: Connection, batch_id: str, dataset_uid: str, task_uid: str, intent: Intent) -> None:
@@ -70,19 +71,26 @@ def _remember_files(connection: Connection, batch_id: str, dataset_uid: str, tas
     connection.execute(insert(table), rows)
 
 
-def _advance(connection: Connection, batch_id: str, dataset_uid: str, task_uid: str, source: str, high: Mark) -> None:
+def _marks(task_uid: str, dataset_uid: str, bounds: Bounds) -> ColumnElement[bool]:
+    mark = tables.watermark
+    names = mark.c.source.in_((bounds.mark_name, bounds.source))
+    return and_(mark.c.task_uid == task_uid, mark.c.dataset_uid == dataset_uid, names)
+
+
+def _advance(
+    connection: Connection, batch_id: str, dataset_uid: str, task_uid: str, bounds: Bounds, high: Mark
+) -> None:
     table = tables.watermark
-    mine = and_(table.c.task_uid == task_uid, table.c.dataset_uid == dataset_uid, table.c.source == source)
-    earlier = connection.execute(select(table.c.value).where(mine)).scalar()
-    if earlier is not None:
+    there = _marks(task_uid, dataset_uid, bounds)
+    for earlier in connection.execute(select(table.c.value).where(there)).scalars().all():
         if not Mark.model_validate(earlier).reached_by(high):
-            return
-        connection.execute(delete(table).where(mine))
+            high = Mark.model_validate(earlier)
+    connection.execute(delete(table).where(there))
     connection.execute(
         insert(table).values(
             task_uid=task_uid,
             dataset_uid=dataset_uid,
-            source=source,
+            source=bounds.mark_name,
             value=high.model_dump(),
             batch_id=batch_id,
         )

@@ -42,16 +42,22 @@ def crm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Crm:
     return made
 
 
-def define(house: Warehouse, table: str = "obs", watermark: dict[str, Any] | None = None, **dataset: Any) -> None:
+def define(
+    house: Warehouse,
+    table: str = "obs",
+    watermark: dict[str, Any] | None = None,
+    connection: str = "crm",
+    **dataset: Any,
+) -> None:
     house.define(
-        connections={"crm": {"kind": "sql", "url": "env:CRM_URL"}},
+        connections={connection: {"kind": "sql", "url": f"env:{connection.upper()}_URL"}},
         datasets={"bronze.x": dataset},
         pipelines={
             "flow": {
                 "tasks": {
                     "take": {
                         "kind": "ingest",
-                        "from": {"connection": "crm", "table": table, "watermark": watermark},
+                        "from": {"connection": connection, "table": table, "watermark": watermark},
                         "to": "bronze.x",
                     }
                 }
@@ -89,6 +95,27 @@ def test_without_lookback_only_what_lies_above(house: Warehouse, crm: Crm) -> No
     crm.run("INSERT INTO obs VALUES (3, NULL, 'c')")
     assert house.run().rows_out == 1
     assert house.state("bronze.x").rows == 3
+
+
+def test_another_database_or_column_is_read_from_its_beginning(
+    house: Warehouse, crm: Crm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    merged = {"storage": {"mode": "merge", "keys": ["id"]}}
+    define(house, watermark={"column": "id"}, **merged)
+    crm.run("INSERT INTO obs VALUES (1000, '2024-01-01 00:00:00', 'a')")
+    house.run()
+    (tmp_path / "shop").mkdir()
+    shop = Crm(tmp_path / "shop")
+    shop.run("INSERT INTO obs VALUES (1, '2024-01-02 00:00:00', 'b'), (2, '2024-01-01 00:00:00', 'c')")
+    monkeypatch.setenv("SHOP_URL", f"sqlite:///{shop.path}")
+    define(house, watermark={"column": "id"}, connection="shop", **merged)
+    assert house.run().rows_out == 2
+    define(house, watermark={"column": "at"}, connection="shop", **merged)
+    assert house.run().rows_out == 2
+    assert house.run().skipped == "nothing new in obs above at 2024-01-02T00:00:00"
+    define(house, watermark={"column": "id"}, **merged)
+    assert house.run().skipped == "nothing new in obs above id 1000"
+    assert [row[0] for row in house.rows("bronze.x")] == [1, 2, 1000]
 
 
 def test_rows_without_a_watermark(house: Warehouse, crm: Crm) -> None:

@@ -68,7 +68,7 @@ def test_a_batch_is_intended_then_closed_with_all_that_follows(store: Database) 
     intent = Intent(
         files=(FileIdentity(path="a.csv", size=1, modified="1", checksum="x"),),
         inputs={"in": PinnedInput(uid="in", version=0, batches=(source.sequence,), new=True)},
-        bounds=Bounds(source="t", column="at", high=Mark.of(7)),
+        bounds=Bounds(connection="c", source="t", column="at", high=Mark.of(7)),
     )
     batch = batches.open_batch(store, "out", owner(), intent)
     assert batch is not None and batch.state == BatchState.OPEN and batch.intent.target_version is None
@@ -83,7 +83,7 @@ def test_a_batch_is_intended_then_closed_with_all_that_follows(store: Database) 
     )
     assert consumption.known_files(store, "uid of task", "out") == {"a.csv": intent.files[0]}
     assert batches.new_inputs(store, "uid of task", "in", "out", again=1) == ((), (1,))
-    assert consumption.watermark_of(store, "uid of task", "out", "t") == Mark.of(7)
+    assert consumption.watermark_of(store, "uid of task", "out", intent.bounds) == Mark.of(7)
     state = batches.state_of(store, "out")
     assert state is not None
     assert (state.dataset_key, state.rows, state.version, state.sequence) == ("silver.out", 5, 3, 1)
@@ -268,17 +268,51 @@ def test_again_gives_the_newest_that_were_read(store: Database) -> None:
     assert batches.new_inputs(store, "uid of task", "d", "out") == ((4,), ())
 
 
+def above(high: Any = None, **source: str) -> Bounds:
+    """Bounds of a read of one source, with changes; up to `high`."""
+    return Bounds(
+        **{"connection": "c", "source": "t", "column": "n", **source},
+        high=Mark.of(high) if high is not None else None,
+    )
+
+
+def mark_of(store: Database, bounds: Bounds) -> Mark | None:
+    return consumption.watermark_of(store, "uid of task", "d", bounds)
+
+
 def test_a_watermark_never_goes_back(store: Database) -> None:
-    for high in (5, 9, 3):
-        write(store, "d", Intent(bounds=Bounds(source="t", column="n", high=Mark.of(high))))
-    write(store, "d", Intent(bounds=Bounds(source="t", column="n")))
-    assert consumption.watermark_of(store, "uid of task", "d", "t") == Mark.of(9)
+    for high in (5, 9, 3, None):
+        write(store, "d", Intent(bounds=above(high)))
+    assert mark_of(store, above()) == Mark.of(9)
 
 
 def test_the_source_alone_orders_texts(store: Database) -> None:
     for high in ("a", "B"):
-        write(store, "d", Intent(bounds=Bounds(source="t", column="n", high=Mark.of(high))))
-    assert consumption.watermark_of(store, "uid of task", "d", "t") == Mark.of("B")
+        write(store, "d", Intent(bounds=above(high)))
+    assert mark_of(store, above()) == Mark.of("B")
+
+
+@pytest.mark.parametrize("other", [{"connection": "other"}, {"source": "other"}, {"column": "other"}])
+def test_a_watermark_is_that_of_one_connection_table_and_column(store: Database, other: dict[str, str]) -> None:
+    write(store, "d", Intent(bounds=above(9)))
+    assert mark_of(store, above(**other)) is None
+    write(store, "d", Intent(bounds=above(5, **other)))
+    assert (mark_of(store, above(**other)), mark_of(store, above())) == (Mark.of(5), Mark.of(9))
+
+
+def test_a_watermark_of_a_source_with_the_longest_names_is_kept(store: Database) -> None:
+    schema, long = "s" * 128, "n" * 128
+    write(store, "d", Intent(bounds=above(9, source=f"{schema}.{long}", column=long)))
+    assert mark_of(store, above(source=f"{schema}.{long}", column=long)) == Mark.of(9)
+    assert mark_of(store, above(source=f"{schema}.{long}", column=f"{long[:-1]}m")) is None
+
+
+def test_a_watermark_that_names_the_table_alone_is_taken_over_once(store: Database) -> None:
+    write(store, "d", Intent(bounds=above(9, connection="")))
+    assert mark_of(store, above()) == Mark.of(9)
+    write(store, "d", Intent(bounds=above(12)))
+    assert mark_of(store, above()) == Mark.of(12)
+    assert mark_of(store, above(connection="other")) is None
 
 
 def test_a_file_is_known_as_it_was_last_read(store: Database) -> None:

@@ -183,6 +183,58 @@ def test_a_task_under_another_key_that_would_append_everything_again_is_refused(
     assert diff(applied(reading("take", mode="merge")), reading("fetch", mode="merge"))
 
 
+def following(mode: str = "append", was: str | None = None, **source: Any) -> Blueprint:
+    watermark = source.pop("watermark", {"column": "id"})
+    source = {"connection": "crm", "table": "visits", **source}
+    return document(
+        connections={source["connection"]: {"kind": "sql", "url": "env:CRM", "was": was}},
+        datasets={"bronze.x": {"storage": {"mode": mode, "keys": ["id"]}}, "bronze.y": {}},
+        pipelines={
+            "flow": {
+                "tasks": {
+                    "take": {
+                        "kind": "ingest",
+                        "from": {**source, "watermark": watermark},
+                        "to": "bronze.x",
+                    }
+                }
+            }
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("other", "what"),
+    [
+        ({"connection": "shop"}, "connection"),
+        ({"table": "visits_2"}, "table"),
+        ({"watermark": {"column": "seen_at"}}, "watermark column"),
+    ],
+)
+def test_a_task_that_would_append_another_source_from_its_beginning_is_refused(
+    other: dict[str, Any], what: str
+) -> None:
+    current = applied(following())
+    with pytest.raises(PilothouseError, match=rf"PH342 pipeline flow tasks\.take: .*another {what}, .*bronze\.x"):
+        diff(current, following(**other))
+    assert diff(applied(following("merge")), following("merge", **other)), "what merges may begin anew"
+
+
+def test_a_source_that_is_the_same_one_goes_on() -> None:
+    current = applied(following())
+    assert diff(current, following(connection="shop", was="crm"))
+    assert diff(current, following(watermark={"column": "id", "nulls": "ignore"}))
+    task = following(table="visits_2").pipelines["flow"].tasks["take"]
+    elsewhere = document(pipelines={"flow": {"tasks": {"take": {**task.model_dump(by_alias=True), "to": "bronze.y"}}}})
+    assert diff(current, elsewhere)
+
+
+def test_a_table_that_was_read_as_a_whole_is_not_appended_once_more() -> None:
+    current = applied(following("overwrite", watermark=None))
+    with pytest.raises(PilothouseError, match="PH342"):
+        diff(current, following())
+
+
 def test_keys_may_move_in_a_chain() -> None:
     current = applied(document(datasets={"a": {"owner": "first"}, "b": {"owner": "second"}}))
     moved = document(datasets={"b": {"was": "a", "owner": "first"}, "c": {"was": "b", "owner": "second"}})
