@@ -18,6 +18,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from console import jump, mending
+from console.paged import MOST
 from console.places import ROOMS, TABS, Place
 from console.session import Session
 from console.store import Answered, Looked, Ticked
@@ -432,9 +433,9 @@ class BaseScreen(Screen[None]):
         self.query_one(Keys).show(self.hints())
 
     def on_rows_more(self, message: Rows.More) -> None:
-        """A longer page, up to 500 rows."""
-        if self.page_size < 500:
-            self.page_size = min(500, self.page_size + 100)
+        """A longer page, up to what a list holds."""
+        if self.page_size < MOST:
+            self.page_size = min(MOST, self.page_size + 100)
             self.reload()
 
     def on_tabs_chosen(self, message: Tabs.Chosen) -> None:

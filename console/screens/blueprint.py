@@ -11,6 +11,7 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.widget import Widget
 
+from console.paged import Paged, with_key
 from console.places import Place
 from console.screens.base import key
 from console.screens.editing import Editing
@@ -68,7 +69,8 @@ class BlueprintScreen(Editing):
         self._detail_read = False
         self._known = ""
         """The uid whose detail is shown, or is being read."""
-        self._asked = ""
+        self._to_edit = ""
+        """The uid whose editor opens as soon as its detail is read."""
         self._aim(subject)
 
     def _aim(self, subject: str) -> None:
@@ -93,20 +95,20 @@ class BlueprintScreen(Editing):
         """How many there are of each kind, and a page of the one that is open."""
         kind, words, limit, wanted = self.kind, self.filter, self.page_size, self._wanted
 
-        def query(database: Database) -> tuple[dict[str, int], str, Page[DefinitionRow]]:
-            page = list_definitions(database, kind, words, limit=limit)
-            if wanted and wanted not in {row.key for row in page.items}:
-                page = list_definitions(database, kind, words, limit=500)
-            return count_kinds(database), kind, page
+        def query(database: Database) -> tuple[dict[str, int], str, Paged[DefinitionRow]]:
+            def read(words: str, size: int) -> Page[DefinitionRow]:
+                return list_definitions(database, kind, words, limit=size)
+
+            return count_kinds(database), kind, with_key(read, words, limit, wanted)
 
         return query
 
-    def show(self, data: tuple[dict[str, int], str, Page[DefinitionRow]]) -> None:
+    def show(self, data: tuple[dict[str, int], str, Paged[DefinitionRow]]) -> None:
         """Both lists."""
-        counts, kind, page = data
+        counts, kind, paged = data
         if kind != self.kind:
             return
-        self._page = page
+        page = self._page = self.turned(paged)
         kinds = self.query_one("#kinds", Rows)
         kinds.show_rows([_kind_row(each, counts.get(each, 0), each == kind) for each in SECTIONS])
         kinds.select(kind)
@@ -177,8 +179,8 @@ class BlueprintScreen(Editing):
         if value is not None and row is not None and value.uid == row.uid:
             self._detail = value
             self.draw_detail()
-            asked, self._asked = self._asked, ""
-            if asked == value.uid and self.in_front:
+            to_edit, self._to_edit = self._to_edit, ""
+            if to_edit == value.uid and self.in_front:
                 self.do_edit()
         self._read_detail()
 
@@ -217,11 +219,11 @@ class BlueprintScreen(Editing):
     def do_edit(self) -> None:
         """`e`; pressed before the definition was read, it opens as soon as it is."""
         row = self._definition()
-        self._asked = ""
+        self._to_edit = ""
         if row is not None and self._detail is not None and not self._detail_read:
             self.edit(row.kind, row.key, self._detail.text)
         elif row is not None:
-            self._asked = row.uid
+            self._to_edit = row.uid
 
     def do_launch(self) -> None:
         """`l`"""

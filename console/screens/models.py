@@ -10,6 +10,7 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.widget import Widget
 
+from console.paged import Paged, with_key
 from console.places import Place
 from console.screens.base import key
 from console.screens.split import SplitScreen
@@ -62,24 +63,25 @@ class ModelsScreen(SplitScreen):
     def turn_to(self, subject: str) -> None:
         """To one model."""
         if subject:
-            self._model = subject
+            self._model, self.filter = subject, ""
             self.reload()
 
     def read(self) -> Callable[[Database], Any]:
         """The models, and the charts of one of them."""
         words, limit, wanted = self.filter, self.page_size, self._model
 
-        def query(database: Database) -> tuple[Page[ModelRow], ModelCharts | None]:
-            page = list_models(database, words, limit=limit)
-            keys = [row.key for row in page.items]
+        def query(database: Database) -> tuple[Paged[ModelRow], ModelCharts | None]:
+            paged = with_key(lambda words, size: list_models(database, words, limit=size), words, limit, wanted)
+            keys = [row.key for row in paged.page.items]
             chosen = wanted if wanted in keys else keys[0] if keys else ""
-            return page, model_charts(database, chosen) if chosen else None
+            return paged, model_charts(database, chosen) if chosen else None
 
         return query
 
-    def show(self, data: tuple[Page[ModelRow], ModelCharts | None]) -> None:
+    def show(self, data: tuple[Paged[ModelRow], ModelCharts | None]) -> None:
         """Both tables, and the pane."""
-        self._page, self._charts = data
+        paged, self._charts = data
+        self._page = self.turned(paged)
         self._model = self._charts.key if self._charts else ""
         empty = (
             f"Nothing matches {self.filter!r}. esc takes the filter back."

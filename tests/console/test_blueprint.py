@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,9 @@ from console.places import Place
 from console.widgets.lines import Lines
 from console.widgets.rows import Rows
 from metadata.database import Database
+from metadata.documents import read
+from metadata.revisions import apply
+from metadata.settings import settings
 from tests.console import seed
 from tests.console.looking import screen_name, seen, until, until_seen
 
@@ -143,3 +147,31 @@ async def test_an_empty_blueprint_says_how_to_fill_it(empty_database: Database, 
     async with app.run_test(size=(120, 30)) as pilot:
         await pilot.press("3")
         await until_seen(pilot, "No datasets yet: pilothouse blueprint apply FILE")
+
+
+def many(database: Database, folder: Path) -> None:
+    """More definitions than a list holds."""
+    lines = ["datasets:", *(f"  bronze.d{at:04}: {{columns: {{a: long}}}}" for at in range(620))]
+    path = folder / "many.yaml"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    apply(database, read(path).blueprint, author="operator", settings=settings())
+
+
+async def test_a_definition_is_found_however_many_there_are(
+    empty_database: Database, make_app: MakeApp, tmp_path: Path
+) -> None:
+    many(empty_database, tmp_path)
+    app = make_app()
+    async with app.run_test(size=(120, 30)) as pilot:
+        for number, trail in ((300, "500 of 620"), (610, "▸ key:bronze.d0610")):
+            await until(pilot, lambda: len(app.session.things) > 600)
+            await pilot.press("colon", *f"dataset bronze.d{number:04}", "enter")
+            await until_seen(pilot, f"bronze.d{number:04}:", trail)
+            assert at(app) == f"bronze.d{number:04}"
+            app.screen.reload()  # type: ignore[attr-defined]
+            await pilot.pause(0.5)
+            assert at(app) == f"bronze.d{number:04}"
+        await pilot.press("escape")
+        await until_seen(pilot, "of 620")
+        app.go(Place("blueprint", "dataset bronze.nowhere"))
+        await until_seen(pilot, "there is no dataset bronze.nowhere in the blueprint")
