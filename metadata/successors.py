@@ -63,7 +63,8 @@ def refuse_another_source(current: Blueprint, merged: Blueprint) -> None:
         if other:
             remedy = f"write into a dataset of another key, or store {task.to} as merge"
             if other == ["connection"]:
-                remedy = f"write `was: {was.source.connection}` on it if it is the same database; else {remedy}"
+                same = f"write `was: {was.source.connection}` on {task.source.connection} if that is the same database"
+                remedy = f"{same}; else {remedy}"
             raise PilothouseError(
                 "PH342",
                 f"pipeline {pipeline} tasks.{key}",

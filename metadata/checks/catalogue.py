@@ -58,6 +58,9 @@ CHECKS: dict[str, Check] = {
     "PH132": Check("rows lost", "New rows alone replace the whole table.", "Merge by keys or append, or read all."),
     "PH133": Check("rule twice", "Two quality rules of a dataset say the same.", "Keep one."),
     "PH134": Check("unordered writers", "Two tasks write one dataset, in no order.", "Say `after` in one of them."),
+    "PH135": Check(
+        "predictions lost", "Rows without a prediction alone are scored.", "Merge by the entity, or append."
+    ),
     "PH150": Check(
         "secret in the blueprint", "A credential stands where a reference belongs.", "env:NAME or file:PATH."
     ),

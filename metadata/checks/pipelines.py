@@ -10,6 +10,7 @@ from metadata.findings import Finding, instead
 from metadata.graph import CycleError, ordered
 from metadata.sql import joins
 from metadata.tasks import Read, Ref
+from metadata.tasks.infer import Infer
 from metadata.tasks.ingest import Ingest
 
 
@@ -82,25 +83,50 @@ def _waits(key: str, other: str, upstream: Mapping[str, Collection[str]]) -> boo
 def check_reading(view: View) -> Iterator[Finding]:
     """What is read and how it is stored neither doubles rows nor loses them."""
     for task in view.tasks:
-        yield from _ingest(view, task) if isinstance(task.spec, Ingest) else _reading(view, task)
+        if isinstance(task.spec, Ingest):
+            yield from _ingest(view, task, task.spec)
+        elif isinstance(task.spec, Infer):
+            yield from _infer(view, task, task.spec)
+        else:
+            yield from _reading(view, task)
 
 
-def _ingest(view: View, task: Task) -> Iterator[Finding]:
-    assert isinstance(task.spec, Ingest)  # noqa: S101 - the caller looked
-    target = view.blueprint.datasets.get(task.spec.to)
-    watermark = task.spec.source.watermark
-    if target is None or task.spec.source.table is None:
+def _ingest(view: View, task: Task, spec: Ingest) -> Iterator[Finding]:
+    target = view.blueprint.datasets.get(spec.to)
+    watermark = spec.source.watermark
+    if target is None or spec.source.table is None:
         return
     if watermark is None and appends(target):
-        cause = f"the whole table is read each time and appended to {task.spec.to}"
+        cause = f"the whole table is read each time and appended to {spec.to}"
         yield view.of_task("PH131", task, ("from",), cause, "add a watermark, or store it as merge or overwrite")
     if watermark is not None and watermark.lookback is not None and target.storage.mode != "merge":
-        cause = f"lookback reads rows again, and {task.spec.to} does not merge"
+        cause = f"lookback reads rows again, and {spec.to} does not merge"
         remedy = "store it as merge by keys, or leave lookback out"
         yield view.of_task("PH131", task, ("from", "watermark", "lookback"), cause, remedy)
     if watermark is not None and target.storage.mode == "overwrite":
-        cause = f"only rows above the watermark are read, and they replace all of {task.spec.to}"
+        cause = f"only rows above the watermark are read, and they replace all of {spec.to}"
         yield view.of_task("PH132", task, ("from", "watermark"), cause, "store it as append or merge")
+
+
+def _infer(view: View, task: Task, spec: Infer) -> Iterator[Finding]:
+    """Rows that have a prediction are not scored again: it has to stay, and to be one of the task's own model."""
+    target, model = view.blueprint.datasets.get(spec.to), view.blueprint.models.get(spec.model)
+    features = view.blueprint.feature_sets.get(model.features[0]) if model else None
+    if target is None or features is None:
+        return
+    remedy = f"store {spec.to} as append, or as merge with keys: [{', '.join(features.entity)}]"
+    keys = {key.lower() for key in target.storage.keys}
+    lacking = [name for name in features.entity if name.lower() not in keys]
+    if target.storage.mode == "overwrite":
+        cause = f"only rows without a prediction are scored, and they replace all others in {spec.to}"
+        yield view.of_task("PH135", task, ("to",), cause, remedy)
+    if target.storage.mode == "merge" and keys and lacking:
+        cause = f"the keys of {spec.to} lack {', '.join(lacking)}: predictions of different rows replace each other"
+        yield view.of_task("PH135", task, ("to",), cause, remedy)
+    for other in view.writers.get(Ref("dataset", spec.to), ()):
+        if isinstance(other.spec, Infer) and other.spec.model != spec.model:
+            cause = f"{spec.to} holds predictions of {other.spec.model} too: what has one of them is not scored again"
+            yield view.of_task("PH135", task, ("to",), cause, "give each model a dataset of its own")
 
 
 def _reading(view: View, task: Task) -> Iterator[Finding]:

@@ -107,6 +107,12 @@ PROVOKED: list[tuple[str, dict[str, Any], str, str]] = [
     ("PH132", {"datasets/silver.orders/storage": {"mode": "overwrite"}}, "only new batches", "append or merge"),
     ("PH133", {"datasets/bronze.orders/quality/same": {"expect": "order_id  is not null"}}, "the same", "keep one"),
     ("PH134", {f"{TASKS}/again": transform(CLEAN)}, "silver.orders is written by clean too", "after: [clean]"),
+    ("PH135", {"datasets/predictions.returns/storage": {"mode": "overwrite"}}, "replace all others", "[order_id]"),
+    ("PH135", {"datasets/predictions.returns/storage/keys": ["score"]}, "lack order_id", "keys: [order_id]"),
+    ("PH135", {"datasets/predictions.returns/storage": {}, "models/other": ORDERS["models"]["returns"],
+               f"{TASKS}/guess": {"kind": "infer", "model": "other", "to": "predictions.returns",
+               "after": ["predict"]}},
+     "of returns too", "dataset of its own"),
     ("PH150", {"connections/crm/url": "postgresql://u:hunter22@db/x"}, "url is to be a reference", "env:NAME"),
     ("PH150", {"connections/crm/url": "env:"}, "url is to be a reference", "env:NAME"),
     ("PH150", {"connections/landing/path": "s3a://AKIAIOSFODNN7EXAMPLE:abc/x"}, "credential", "env:NAME"),
@@ -211,6 +217,12 @@ def test_every_code_of_a_check_is_documented_and_provoked() -> None:
     checks = {code for code in CHECKS if code >= "PH110"}
     assert {code for code, *_ in PROVOKED} == checks
     assert all(each.title and each.meaning and each.remedy for each in CHECKS.values())
+
+
+def test_predictions_may_be_appended_or_have_more_keys() -> None:
+    storage = "datasets/predictions.returns/storage"
+    assert found(**{storage: {"mode": "append"}}) == []
+    assert found(**{storage: {"mode": "merge", "keys": ["ordered_at", "ORDER_ID"]}}) == []
 
 
 def test_a_secret_is_not_repeated() -> None:
