@@ -192,7 +192,7 @@ batch_input = Table(
     Column("dataset_uid", ID, primary_key=True),
     Column("sequence", BigInteger, primary_key=True),
     Column("task_uid", ID, nullable=False),
-    Index("ix_batch_input_task_uid_dataset_uid", "task_uid", "dataset_uid"),
+    Index("ix_batch_input_task_uid_dataset_uid_sequence", "task_uid", "dataset_uid", "sequence"),
 )
 
 dataset_state = Table(

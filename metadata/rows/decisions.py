@@ -13,7 +13,7 @@ from sqlalchemy import Connection, RowMapping, and_, func, insert, or_, select, 
 from metadata import tables
 from metadata.database import Database, next_change
 from metadata.errors import UsageError
-from metadata.rows.holding import Reader, set_held, unread
+from metadata.rows.holding import Known, Reader, known_unread, set_held, unread
 from metadata.states import DecisionState
 from metadata.values import Period, utc_now
 
@@ -68,12 +68,14 @@ def record(
 ) -> Decision:
     """Write a ruling down, and hold what the task that is to wait has not read, in one transaction.
 
+    What that is, is read before it, for all others wait as long as it lasts; within it, what has changed since.
     What a run that died left unread waits too; what another run's decision holds already is left to that one.
     A rule that would fire within its cooldown of another run is held back here, where runs come one at a time.
     A retry of the task replaces what it wrote before; what an operator released meanwhile stays released. A later
     attempt of the run takes the place of earlier ones: what they hold is held by its own word alone.
     """
     table = tables.decision
+    known = known_unread(database, ruling.hold) if ruling.hold else None
     with database.write() as connection:
         change = next_change(connection)  # first: who waited for it sees what the one before has decided
         ruling = _cooled(connection, ruling, run_id, as_of)
@@ -81,9 +83,9 @@ def record(
         for earlier in _decisions(connection, and_(mine, table.c.waits.is_(True))):
             connection.execute(update(table).where(table.c.id == earlier.id).values(waits=False, changed=change))
             _let_go(connection, earlier)
-        known = next(iter(_decisions(connection, and_(mine, table.c.attempt == attempt))), None)
-        released = known if known is not None and known.released_at is not None else None
-        held = _batches_of(released) if released else _to_hold(connection, ruling, run_id)
+        earlier_try = next(iter(_decisions(connection, and_(mine, table.c.attempt == attempt))), None)
+        released = earlier_try if earlier_try is not None and earlier_try.released_at is not None else None
+        held = _batches_of(released) if released else _to_hold(connection, ruling, run_id, known)
         waits = bool(held) and not released
         values = {
             "state": ruling.state,
@@ -96,13 +98,13 @@ def record(
             "waits": waits,
             "changed": change,
         }
-        if known is None:
+        if earlier_try is None:
             number = connection.execute(select(func.coalesce(func.max(table.c.number), 0))).scalar_one() + 1
             keys = {"run_id": run_id, "attempt": attempt, "task_key": task_key}
             keys |= {"rule_uid": ruling.rule_uid, "rule_key": ruling.rule_key}
             connection.execute(insert(table).values(id=str(uuid.uuid4()), number=number, **keys, **values))
         else:
-            connection.execute(update(table).where(table.c.id == known.id).values(**values))
+            connection.execute(update(table).where(table.c.id == earlier_try.id).values(**values))
         if waits:
             set_held(connection, held, held=True)
         return _decisions(connection, and_(mine, table.c.attempt == attempt))[0]
@@ -170,14 +172,14 @@ def _cooled(connection: Connection, ruling: Ruling, run_id: str, as_of: datetime
     return replace(ruling, state=DecisionState.HELD, reason=reason, hold=None)
 
 
-def _to_hold(connection: Connection, ruling: Ruling, run_id: str) -> list[str]:
+def _to_hold(connection: Connection, ruling: Ruling, run_id: str, known: Known | None) -> list[str]:
     """Ids of the batches that a ruling lets wait: neither those that somebody released, nor what other runs hold."""
     if ruling.hold is None or ruling.state != DecisionState.FIRED:
         return []
     table = tables.decision
     released = _held_by(connection, table.c.released_at.is_not(None))
     own = _held_by(connection, and_(table.c.run_id == run_id, table.c.waits.is_(True)))
-    found = unread(connection, ruling.hold)
+    found = unread(connection, ruling.hold, known)
     return [batch for batch, held in found.items() if batch not in released and (not held or batch in own)]
 
 

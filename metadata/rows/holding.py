@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, bindparam, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, or_, select, update
 
 from metadata import tables
 from metadata.database import Database, next_change
 from metadata.rows.batches import read_by
 from metadata.states import BatchState, State
+
+_IDS_AT_ONCE = 500
+"""More are not named in a statement, whose parameters are limited (2,100 in Azure SQL): all batches are looked at then."""
 
 
 @dataclass(frozen=True)
@@ -23,12 +26,45 @@ class Reader:
     everything: tuple[str, ...] = ()
 
 
-def unread(connection: Connection, reader: Reader) -> dict[str, bool]:
+@dataclass(frozen=True)
+class Known:
+    """Ids of the batches that a task had not read, as of a change number."""
+
+    change: int
+    unread: frozenset[str]
+
+
+def known_unread(database: Database, reader: Reader) -> Known:
+    """What a task has not read yet, to be looked at again within a transaction that writes."""
+    with database.read() as connection:
+        change = connection.execute(select(tables.counter.c.value)).scalar_one()
+        return Known(change, frozenset(unread(connection, reader)))
+
+
+def unread(connection: Connection, reader: Reader, known: Known | None = None) -> dict[str, bool]:
     """Batches, written or still open, that a task would read as news, by id, oldest first; True: it is held already.
 
     Whoever reads new batches says which it has read. Who reads all rows has read what was there when it began the
-    last time that it succeeded.
+    last time that it succeeded. What was read stays read: only what is `known` to be unread, or has changed since, is
+    looked at then.
     """
+    batch = tables.batch
+    query = select(batch.c.id, batch.c.held).where(_is_news(reader)).order_by(batch.c.dataset_uid, batch.c.sequence)
+    if known is not None:
+        since = connection.execute(select(batch.c.id).where(batch.c.changed > known.change)).scalars()
+        ids = known.unread.union(since)
+        query = query.where(batch.c.id.in_(ids)) if len(ids) <= _IDS_AT_ONCE else query
+    return {row.id: row.held for row in connection.execute(query)}
+
+
+def rows_held(database: Database, reader: Reader) -> int:
+    """Rows that a task is not shown, because they are held."""
+    rows = func.coalesce(func.sum(tables.batch.c.rows_out), 0)
+    with database.read() as connection:
+        return int(connection.execute(select(rows).where(_is_news(reader), tables.batch.c.held.is_(True))).scalar_one())
+
+
+def _is_news(reader: Reader) -> ColumnElement[bool]:
     batch, task = tables.batch, tables.task_run
     was_there = (
         select(task.c.id)
@@ -43,19 +79,7 @@ def unread(connection: Connection, reader: Reader) -> dict[str, bool]:
         and_(batch.c.dataset_uid.in_(reader.new), ~read_by(reader.task_uid, reader.into)),
         and_(batch.c.dataset_uid.in_(reader.everything), ~was_there),
     )
-    there = batch.c.state.in_((BatchState.WRITTEN, BatchState.OPEN))
-    rows = connection.execute(
-        select(batch.c.id, batch.c.held).where(there, wanted).order_by(batch.c.dataset_uid, batch.c.sequence)
-    )
-    return {row.id: row.held for row in rows}
-
-
-def rows_held(database: Database, reader: Reader) -> int:
-    """Rows that a task is not shown, because they are held."""
-    with database.read() as connection:
-        waiting = [batch for batch, held in unread(connection, reader).items() if held]
-        query = select(func.coalesce(func.sum(tables.batch.c.rows_out), 0)).where(tables.batch.c.id.in_(waiting))
-        return int(connection.execute(query).scalar_one())
+    return and_(batch.c.state.in_((BatchState.WRITTEN, BatchState.OPEN)), wanted)
 
 
 def set_held(connection: Connection, batch_ids: Iterable[str], *, held: bool) -> None:
