@@ -21,7 +21,7 @@ from console.screens.base import key
 from console.screens.run_keys import RunKeys
 from console.text import as_of, joined, seconds, state_content, styled
 from console.widgets.chrome import Hint
-from console.widgets.lines import Lines
+from console.widgets.lines import MOST, Lines
 from console.widgets.notice import Notice
 from console.widgets.rows import Column, Rows
 from metadata.database import Database
@@ -113,12 +113,14 @@ class RunScreen(RunKeys):
             return
         known = {line.id for line in self._log[-200:]}
         fresh = [line for line in lines if line.id not in known]
-        self._detail, self._log = detail, [*self._log, *fresh][-5_000:]
+        self._detail, self._log = detail, [*self._log, *fresh][-MOST:]
         self._draw_tasks()
         if not self._aimed:
             self._aimed = True
             self._aim(detail)
         self._draw_pane(fresh)
+        if len(lines) == MOST:
+            self.reload()  # there may be more
 
     def failed(self, fault: Any) -> None:
         """There is no such run, or it cannot be read."""
@@ -298,4 +300,4 @@ class RunScreen(RunKeys):
 
 def _read(database: Database, number: int, after: int) -> tuple[RunDetail, list[LogLine]]:
     detail = run_detail(database, number)
-    return detail, read_lines(database, detail.run.id, after=after, limit=5_000 if after < 0 else 1_000)
+    return detail, read_lines(database, detail.run.id, after=after, limit=MOST)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 from textual.widgets import Input
 
 from console.app import PilothouseApp
@@ -219,11 +219,11 @@ async def test_untrusted_text_is_shown_as_it_is(database: Database, make_app: Ma
         assert "\x1b" not in seen(app)
 
 
-def say_line(database: Database, message: str) -> None:
+def say_line(database: Database, *messages: str) -> None:
     """A task of run 14 says something."""
     row = {"run_id": seed.uid("run", "14"), "attempt": 1, "task_key": "predict", "at": seed.NOW, "level": "WARNING"}
     with database.write() as connection:
-        connection.execute(tables.task_log.insert().values(**row, message=message))
+        connection.execute(tables.task_log.insert(), [{**row, "message": message} for message in messages])
         next_change(connection)
 
 
@@ -252,6 +252,27 @@ async def test_logs_are_plain_and_follow(database: Database, make_app: MakeApp) 
         await until_seen(pilot, "the newest line")
         await pilot.press("escape")
         await until_seen(pilot, "TASK")
+
+
+@pytest.mark.parametrize("count", [2_500, 12_000])
+async def test_a_log_that_grew_while_it_was_not_looked_at_is_there_to_its_end(
+    database: Database, make_app: MakeApp, count: int
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.go(Place("run", "14"))
+        await until_seen(pilot, "6 of 13")
+        await pilot.press("g", "o", "question_mark")
+        await until(pilot, lambda: screen_name(app) == "HelpScreen")
+        say_line(database, *(f"line {at} of many" for at in range(1, count + 1)))
+        await until(pilot, lambda: app.session.change == newest_change(database))
+        await pilot.press("escape")
+        await until_seen(pilot, f"line {count} of many", f"line {count - 5} of many")
+
+
+def newest_change(database: Database) -> int:
+    with database.read() as connection:
+        return int(connection.execute(select(tables.counter.c.value)).scalar_one())
 
 
 async def test_a_dead_database_is_said_in_the_header_and_heals(
