@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,6 +16,8 @@ from metadata.rule_names import refuse_stale_names
 from metadata.successors import refuse_another_source, refuse_second_reading
 
 Action = Literal["created", "changed", "renamed", "deleted"]
+Identify = Callable[[Blueprint, Blueprint, Blueprint], Blueprint]
+"""Takes the current blueprint, the document and what came of both; gives the last with other uids of what is new."""
 
 
 @dataclass(frozen=True)
@@ -57,14 +59,17 @@ class ChangeSet:
         return sum(change.action == action for change in self.changes)
 
 
-def diff(current: Blueprint, wanted: Blueprint, prune: bool = False) -> ChangeSet:
+def diff(current: Blueprint, wanted: Blueprint, prune: bool = False, identify: Identify | None = None) -> ChangeSet:
     """What applying the document `wanted` to `current` does. What it does not name is kept, unless `prune` is given.
 
-    Raises PilothouseError PH304 when two definitions, or two tasks of a pipeline, say that they were the same one, and
-    PH340 when a rule that is kept names what is renamed, PH341 when a new task would append again what one that is gone
-    has appended, PH342 when a task would append another source from its beginning.
+    `identify` gives what is new the identity that it had before `current`.
+    Raises PilothouseError PH304 when two definitions, or two tasks, say that they were the same one, PH340 when
+    a rule that is kept names what is renamed, PH341 when a new task would append again what one that is gone has
+    appended, and PH342 when a task would append another source from its beginning.
     """
     merged = _merge(current, wanted, prune)
+    if identify is not None:
+        merged = identify(current, wanted, merged)
     refuse_stale_names(current, wanted, merged)
     refuse_second_reading(current, merged)
     refuse_another_source(current, merged)

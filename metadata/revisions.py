@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
@@ -33,6 +34,7 @@ from metadata.findings import Finding
 from metadata.kinds import Blueprint, Definition
 from metadata.lineage import edges
 from metadata.plan import Plan
+from metadata.returning import with_last_uids
 from metadata.settings import Settings
 from metadata.storable import refuse_unstorable
 from metadata.values import utc_now
@@ -100,7 +102,7 @@ def apply(
         head, current = snapshot(database)
         if base_revision is not None and head != base_revision:
             raise _moved(base_revision, head)
-        changes = diff(current, document, prune)
+        changes = _diff(database, current, document, prune)
         if not changes:
             return None
         plans = prepare(changes.blueprint, settings)
@@ -113,7 +115,7 @@ def apply(
 def changes_of(database: Database, document: Blueprint, prune: bool = False) -> tuple[int, ChangeSet]:
     """What applying `document` would do, and the number of the revision it starts from (0: none yet)."""
     head, current = snapshot(database)
-    return head, diff(current, document, prune)
+    return head, _diff(database, current, document, prune)
 
 
 def prepare(blueprint: Blueprint, settings: Settings) -> list[Plan]:
@@ -189,6 +191,10 @@ def verify_chain(database: Database) -> int:
     for uid in said:
         raise _broken(f"definition {uid}", "it is gone, and no revision deleted it")
     return len(rows)
+
+
+def _diff(database: Database, current: Blueprint, document: Blueprint, prune: bool) -> ChangeSet:
+    return diff(current, document, prune, partial(with_last_uids, database))
 
 
 def _head(connection: Connection) -> int:

@@ -13,7 +13,7 @@ from metadata.rows.batches import read_by
 from metadata.states import BatchState, State
 
 _IDS_AT_ONCE = 500
-"""More are not named in a statement, whose parameters are limited (2,100 in Azure SQL): all batches are looked at then."""
+"""Of more, all batches are looked at: parameters of a statement are limited (2,100 in Azure SQL)."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,98 @@
+"""What was removed and comes back goes on from where it was: pipelines and tasks get their last uid from the log."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from metadata.database import Database
+from metadata.definitions import load_blueprint
+from metadata.kinds import Blueprint
+from metadata.revisions import apply, changes_of, verify_chain
+from metadata.settings import Settings
+
+LOAD = {"kind": "ingest", "from": {"connection": "landing", "files": "a-*.csv"}, "to": "raw.a"}
+OTHER = {"kind": "ingest", "from": {"connection": "landing", "files": "b-*.csv"}, "to": "raw.b"}
+SQL = {"kind": "transform", "sql": "SELECT 1 AS a", "to": "raw.c"}
+
+
+def document(**pipelines: dict[str, Any]) -> Blueprint:
+    return Blueprint.model_validate(
+        {
+            "connections": {"landing": {"kind": "files", "path": "landing"}},
+            "datasets": {"raw.a": {}, "raw.b": {}, "raw.c": {}},
+            "pipelines": {
+                key: {"was": tasks.pop("was"), "tasks": tasks} if "was" in tasks else {"tasks": tasks}
+                for key, tasks in pipelines.items()
+            },
+        }
+    )
+
+
+def put(database: Database, **pipelines: dict[str, Any]) -> Blueprint:
+    apply(database, document(**pipelines), author="ada", prune=True, settings=Settings())
+    verify_chain(database)
+    return load_blueprint(database)
+
+
+def uid(blueprint: Blueprint, pipeline: str, task: str = "load") -> str:
+    return blueprint.pipelines[pipeline].tasks[task].uid
+
+
+def test_a_pipeline_that_comes_back_is_the_one_that_was_removed(database: Database) -> None:
+    before = put(database, one={"load": LOAD, "other": OTHER})
+    assert not put(database).pipelines
+    _, changes = changes_of(database, document(one={"load": LOAD, "other": OTHER}))
+    assert [(change.action, change.key) for change in changes.changes] == [("created", "one")]
+    assert put(database, one={"load": LOAD, "other": OTHER}) == before
+
+
+def test_a_task_that_comes_back_is_the_one_that_was_removed(database: Database) -> None:
+    before = put(database, one={"load": LOAD, "other": OTHER})
+    for _ in range(2):
+        put(database, one={"other": OTHER})
+        put(database, one={"other": OTHER, "third": SQL})
+        after = put(database, one={"load": {**LOAD, "retries": 3}, "other": OTHER})
+        assert after.pipelines["one"].uid == before.pipelines["one"].uid
+        assert [uid(after, "one", key) for key in ("load", "other")] == [
+            uid(before, "one", key) for key in ("load", "other")
+        ]
+
+
+def test_a_task_comes_back_to_a_pipeline_that_was_renamed(database: Database) -> None:
+    before = put(database, one={"load": LOAD, "other": OTHER})
+    put(database, two={"was": "one", "other": OTHER})
+    assert uid(put(database, two={"load": LOAD, "other": OTHER}), "two") == uid(before, "one")
+
+
+def test_a_task_that_lives_on_under_another_key_is_not_doubled(database: Database) -> None:
+    before = put(database, one={"load": LOAD})
+    put(database, one={"take": {**LOAD, "was": "load"}})
+    after = put(database, one={"take": LOAD, "load": OTHER})
+    assert uid(after, "one", "take") == uid(before, "one") != uid(after, "one", "load")
+
+
+def test_of_two_keys_that_a_task_had_the_last_counts(database: Database) -> None:
+    before = put(database, one={"load": LOAD, "third": SQL})
+    put(database, one={"take": {**LOAD, "was": "load"}, "third": SQL})
+    put(database, one={"third": SQL})
+    after = put(database, one={"load": OTHER, "take": LOAD, "third": SQL})
+    assert uid(after, "one", "take") == uid(before, "one") != uid(after, "one", "load")
+
+
+def test_a_task_that_comes_back_under_another_key_says_what_it_was(database: Database) -> None:
+    before = put(database, one={"load": LOAD, "other": OTHER})
+    put(database, one={"other": OTHER})
+    assert uid(put(database, one={"take": {**LOAD, "was": "load"}, "other": OTHER}), "one", "take") == uid(
+        before, "one"
+    )
+
+
+def test_a_task_of_another_kind_is_another_task(database: Database) -> None:
+    before = put(database, one={"load": OTHER, "third": LOAD})
+    put(database, one={"third": LOAD})
+    changed = put(database, one={"load": SQL, "third": LOAD})
+    assert uid(changed, "one") != uid(before, "one")
+    put(database, one={"third": LOAD})
+    assert uid(put(database, one={"load": OTHER, "third": LOAD}), "one") == uid(before, "one")
+    put(database, one={"third": LOAD})
+    assert uid(put(database, one={"load": SQL, "third": LOAD}), "one") == uid(changed, "one")
