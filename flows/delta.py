@@ -35,6 +35,9 @@ URL_SIGNS = frozenset("#?%")
 STATISTICS_PRECISION = timedelta(milliseconds=1)
 """Instants are cut to it in a table's statistics."""
 
+Check = Callable[[], None]
+"""Raises when the write is no longer the caller's to do; asked before each try of it."""
+
 
 @dataclass(frozen=True)
 class Merged:
@@ -61,6 +64,10 @@ class _Entry:
     metrics: Mapping[str, Any]
 
 
+def _anybody() -> None:
+    """The check of writes that belong to nobody."""
+
+
 def table_version(spark: SparkSession, path: str) -> int | None:
     """The newest version of the table at `path`; None when there is no table."""
     history = _history(spark, path, 1)
@@ -81,13 +88,14 @@ def append(
     evolve: bool = False,
     after: int | None = None,
     token: str = "",
+    check: Check = _anybody,
 ) -> Commit:
     """Write `frame` as the rows of `batch`, in place of what an earlier try left of it.
-
     `frame` holds the column `_batch`, always `batch`. The first write makes the table, with the frame's columns;
     `evolve` lets later ones add columns. Who knows the version `after` which it comes, and that the columns fit the
     table, spares the question. Of writes with the same `token` one is committed, and the others do nothing: so one
     that finds the table at that very version need not look for rows to replace (0.5 s), whoever else still tries.
+    One that finds it elsewhere replaces later batches too: metadata that were restored do not know of them.
     """
     first = after is None and not _fitting(spark, frame, path, evolve)
 
@@ -108,9 +116,10 @@ def append(
         if token and now is not None and now == after:
             writer.mode("append").save(path)
         else:
-            writer.mode("overwrite").option("replaceWhere", f"{BATCH} = {int(batch)}").save(path)
+            replaced = f"{BATCH} {'>=' if token else '='} {int(batch)}"
+            writer.mode("overwrite").option("replaceWhere", replaced).save(path)
 
-    return _committed(spark, path, after, write)
+    return _committed(spark, path, after, write, check)
 
 
 def overwrite(
@@ -121,6 +130,7 @@ def overwrite(
     partition_by: Sequence[str] = (),
     evolve: bool = False,
     after: int | None = None,
+    check: Check = _anybody,
 ) -> Commit:
     """Make `frame` the whole content of the table, as `batch`. With `evolve` its columns too."""
 
@@ -130,7 +140,7 @@ def overwrite(
             writer = writer.partitionBy(*partition_by)
         writer.option("overwriteSchema", str(evolve).lower()).save(path)
 
-    return _committed(spark, path, after, write)
+    return _committed(spark, path, after, write, check)
 
 
 def merge(
@@ -142,6 +152,7 @@ def merge(
     partition_by: Sequence[str] = (),
     evolve: bool = False,
     after: int | None = None,
+    check: Check = _anybody,
 ) -> Commit:
     """Update the rows that `frame` has by `keys` (NULL equals NULL) and insert the others.
 
@@ -149,14 +160,14 @@ def merge(
     spares the question.
     """
     if after is None and not _fitting(spark, frame, path, evolve):
-        return append(spark, frame, path, batch, partition_by, evolve)
+        return append(spark, frame, path, batch, partition_by, evolve, check=check)
     matched = " AND ".join(f"target.{_name(key)} <=> source.{_name(key)}" for key in keys)
     statement = (
         f"MERGE {'WITH SCHEMA EVOLUTION ' if evolve else ''}INTO {_table(path)} AS target USING {{source}} AS source "
         f"ON {matched} WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
     )
 
-    return _committed(spark, path, after, lambda: spark.sql(statement, source=frame))
+    return _committed(spark, path, after, lambda: spark.sql(statement, source=frame), check)
 
 
 def remove(spark: SparkSession, path: str, batch: int) -> None:
@@ -248,7 +259,7 @@ def _batch_first(frame: DataFrame) -> DataFrame:
     return frame.select(BATCH, *(_name(column) for column in frame.columns if column != BATCH))
 
 
-def _committed(spark: SparkSession, path: str, after: int | None, write: Callable[[], object]) -> Commit:
+def _committed(spark: SparkSession, path: str, after: int | None, write: Callable[[], object], check: Check) -> Commit:
     """Do `write`, again when another writer was faster; the commit that it made after version `after`.
 
     A write that changes nothing makes none: then it is the newest version.
@@ -256,6 +267,7 @@ def _committed(spark: SparkSession, path: str, after: int | None, write: Callabl
     from pyspark.errors import PySparkException
 
     for attempt in range(1, TRIES + 1):
+        check()
         try:
             write()
             break

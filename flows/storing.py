@@ -82,6 +82,11 @@ class _Job:
     def keys(self) -> tuple[str, ...]:
         return self.target.dataset.storage.keys if self.merges else ()
 
+    def check_owned(self) -> None:
+        """Raises PilothouseError PH202 when somebody else has taken the batch over."""
+        if not self.owned():
+            raise taken(self.target.key, self.batch)
+
 
 def store(
     spark: SparkSession,
@@ -99,7 +104,7 @@ def store(
     must be known of the rows beforehand they are counted while they are written; what does not fit its column's type
     stops the write, which leaves nothing behind. Rows are also written in one pass where rules could stop some but
     were not broken lately (`calm`): the first bad row stops that pass, and all are counted before a second one.
-    `owned` is asked once more before each write. Raises PilothouseError.
+    `owned` is asked once more before each try of a write. Raises PilothouseError.
     """
     known = state.columns if state and target.dataset.storage.mode != "overwrite" else _frozen(target.dataset, state)
     conformed = conform(frame, target.thing, target.dataset, known)
@@ -227,7 +232,6 @@ def _store_checked(job: _Job) -> Written:
         if keys and seen["apart"] != seen["good"]:
             good, written = _one_a_key(job, good), seen["apart"]
         if seen["aside"]:
-            _check_owned(job)
             engine.append(
                 job.spark,
                 frame.where(aside).drop(ORDER).selectExpr("*", f"{job.batch.sequence}L AS {BATCH}"),
@@ -235,6 +239,7 @@ def _store_checked(job: _Job) -> Written:
                 job.batch.sequence,
                 partition_by=(),
                 evolve=True,
+                check=job.check_owned,
             )
         commit = _put(job, good)
         return _written(job, seen["rows"], written, seen["rows"] - seen["good"], commit, figures)
@@ -285,25 +290,19 @@ def _one_a_key(job: _Job, frame: DataFrame) -> DataFrame:
     return single
 
 
-def _check_owned(job: _Job) -> None:
-    if not job.owned():
-        raise taken(job.target.key, job.batch)
-
-
 def _put(job: _Job, frame: DataFrame) -> engine.Commit:
     """Write the rows; a repeat of the same batch leaves the same table."""
-    _check_owned(job)
     storage = job.target.dataset.storage
     number = job.batch.sequence
     rows = frame.drop(ORDER).selectExpr("*", f"{number}L AS {BATCH}")
     path, partition_by, evolve = job.target.path, storage.partition_by, job.conformed.evolves
-    after = job.batch.intent.target_version
+    after, check = job.batch.intent.target_version, job.check_owned
     if storage.mode == "overwrite":
         other = job.state is not None and job.conformed.columns != job.state.columns
-        return engine.overwrite(job.spark, rows, path, number, partition_by, other, after)
+        return engine.overwrite(job.spark, rows, path, number, partition_by, other, after, check)
     if storage.mode == "append":
-        return engine.append(job.spark, rows, path, number, partition_by, evolve, after, job.batch.id)
-    return engine.merge(job.spark, rows, path, storage.keys, number, partition_by, evolve, after)
+        return engine.append(job.spark, rows, path, number, partition_by, evolve, after, job.batch.id, check)
+    return engine.merge(job.spark, rows, path, storage.keys, number, partition_by, evolve, after, check)
 
 
 def _written(

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyspark.errors.exceptions.connect import SparkConnectGrpcException
 
 from flows import engine
 from metadata.errors import PilothouseError
@@ -87,9 +88,36 @@ class TestTable:
         """As after metadata was restored from a backup that is older than the table."""
         path = str(tmp_path / "t")
         first = engine.append(spark, rows(spark, 1, (1, "a")), path, 1).version
-        for token in ("lost", "again"):
-            engine.append(spark, rows(spark, 2, (2, token)), path, 2, after=first, token=token)
-        assert content(spark, path) == [(1, "a"), (2, "again")]
+        lost = engine.append(spark, rows(spark, 2, (2, "lost")), path, 2, after=first, token="lost")
+        engine.append(spark, rows(spark, 3, (3, "lost")), path, 3, after=lost.version, token="later")
+        again = engine.append(spark, rows(spark, 2, (2, "b"), (3, "c")), path, 2, after=first, token="again")
+        assert content(spark, path) == [(1, "a"), (2, "b"), (3, "c")]
+        engine.append(spark, rows(spark, 3, (4, "d")), path, 3, after=again.version, token="and on")
+        assert content(spark, path) == [(1, "a"), (2, "b"), (3, "c"), (4, "d")]
+
+    def test_a_write_that_lost_a_race_asks_again_whether_it_is_still_to_be_done(
+        self, spark: Any, tmp_path: Path
+    ) -> None:
+        """The batch was taken over meanwhile: the faster writer wrote it."""
+        path = str(tmp_path / "t")
+        first = engine.append(spark, rows(spark, 1, (1, "a")), path, 1)
+        asked = []
+
+        def check() -> None:
+            asked.append(engine.table_version(spark, path))
+            if len(asked) > 1:
+                raise PilothouseError("PH202", "batch 2", "it was taken over", "")
+
+        class Overtaken:
+            """A session in whose merges somebody else is faster, once each."""
+
+            def sql(self, statement: str, **named: Any) -> None:
+                spark.sql(statement, **named)
+                raise SparkConnectGrpcException("a file was added", errorClass="DELTA_CONCURRENT_APPEND")
+
+        with pytest.raises(PilothouseError, match="PH202"):
+            engine.merge(Overtaken(), rows(spark, 2, (2, "b")), path, ["id"], 2, after=first.version, check=check)
+        assert asked == [0, 1]
 
     def test_a_table_that_has_gone_is_not_made_anew(self, spark: Any, tmp_path: Path) -> None:
         path = str(tmp_path / "t")

@@ -197,7 +197,7 @@ def test_a_write_that_was_taken_for_dead_and_comes_first_is_counted_and_not_repe
     define(house)
     house.land("a.csv", "id,v,email\n1,1,a\n")
     house.run()
-    check = storing._check_owned
+    check = storing._Job.check_owned
 
     def overtaken(job: storing._Job) -> None:
         check(job)
@@ -205,7 +205,7 @@ def test_a_write_that_was_taken_for_dead_and_comes_first_is_counted_and_not_repe
         after = job.batch.intent.target_version
         engine.append(job.spark, frame, job.target.path, job.batch.sequence, after=after, token=job.batch.id)
 
-    monkeypatch.setattr(storing, "_check_owned", overtaken)
+    monkeypatch.setattr(storing._Job, "check_owned", overtaken)
     house.land("b.csv", "id,v,email\n2,2,b\n3,3,c\n")
     outcome = house.run()
     assert (outcome.rows_in, outcome.rows_out) == (2, 2)
