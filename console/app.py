@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from metadata.database import Database
 
 LOOK_SECONDS = 1.0
+PAINT_SECONDS = 0.5
+"""Time after which rows are read although no first paint was seen."""
 LEAVE_SECONDS = 2.0
 """Time that `q` waits for what was asked for and is not done."""
 PATIENCE_SECONDS = 4.0
@@ -72,7 +74,7 @@ class PilothouseApp(App[None]):
         self._start = start
         self._asked_at = self._answered_at = utc_now()
         self._pending: set[str] = set()
-        self._opened = self._leaving = False
+        self._reading = self._opened = self._leaving = False
         self._deeds = Deeds(lambda one: self.screen is cast("object", one), self._is_open)
         for one in (theme.PILOTHOUSE, theme.TERMINAL):
             self.register_theme(one)
@@ -81,7 +83,14 @@ class PilothouseApp(App[None]):
     def on_mount(self) -> None:
         """Paint, then look around, then start what is not up."""
         self.go(Place("overview"))
-        self.call_after_refresh(self.call_after_refresh, self.session.store.start, self, "opened", _open)
+        self.call_after_refresh(self.call_after_refresh, self._read)
+        self.set_timer(PAINT_SECONDS, self._read)
+
+    def _read(self) -> None:
+        """Begin to read rows, once. A screen that another one covers before it was painted never says that it was."""
+        if not self._reading:
+            self._reading = True
+            self.session.store.start(self, "opened", _open)
 
     def _begin(self) -> None:
         self._look()

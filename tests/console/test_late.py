@@ -162,3 +162,14 @@ async def test_each_of_several_holds_of_a_run_is_released_by_its_name(database: 
         await until(pilot, lambda: [one.number for one in list_decisions(database, "").items if one.waits] == [6])
         await pilot.press("a")
         await until_seen(pilot, "release what hold_when_broken #6 holds ?")
+
+
+async def test_rows_come_although_the_first_screen_was_never_painted(
+    database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when a key opens another one at once: what waits for the paint of the first is then never called."""
+    monkeypatch.setattr(PilothouseApp, "call_after_refresh", lambda *_: True)
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        app.go(Place("run", "14"))
+        await until_seen(pilot, "6 of 13")
