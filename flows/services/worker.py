@@ -17,6 +17,7 @@ import sys
 import time
 from datetime import UTC, datetime
 from multiprocessing.context import ForkServerProcess
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -77,6 +78,10 @@ class ForkWorker(BaseWorker[BaseJobConfiguration, BaseVariables, Result]):
         self._pool = pool
         self.mine: dict[UUID, Identity] = {}
         """Flow runs whose processes this worker started and waits for."""
+        self._earlier = _going_on(self._folder / "flow-runs")
+        """Processes of flow runs that an earlier worker started and that go on."""
+        self._counted: set[Identity] = set()
+        """Those of them that have taken a place within the limit; the others do as soon as one is free."""
         self._signalled: dict[UUID, float] = {}
         self.leaving = False
         """Whether what still runs is to be cancelled because the services go down."""
@@ -85,6 +90,18 @@ class ForkWorker(BaseWorker[BaseJobConfiguration, BaseVariables, Result]):
     def busy(self) -> bool:
         """Whether a cancellation is under way, so that the next look at it must not wait long."""
         return bool(self._signalled) or self.leaving
+
+    def count_earlier(self) -> None:
+        """Let what an earlier worker started take its places within the limit, until it ends."""
+        ended = {identity for identity in self._earlier if not identity.alive()}
+        self._earlier -= ended
+        for identity in ended & self._counted:
+            self.limiter.release_on_behalf_of(identity)
+        self._counted -= ended
+        for identity in self._earlier - self._counted:
+            with contextlib.suppress(anyio.WouldBlock):
+                self.limiter.acquire_on_behalf_of_nowait(identity)
+                self._counted.add(identity)
 
     async def run(
         self,
@@ -146,10 +163,13 @@ class ForkWorker(BaseWorker[BaseJobConfiguration, BaseVariables, Result]):
     async def reconcile(self) -> None:
         """Deliver cancellations, and settle runs whose process has ended, also those of an earlier worker."""
         live = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
-        for flow_run in await self.client.read_flow_runs(
+        flow_runs = await self.client.read_flow_runs(
             work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[self._pool])),
             flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=live))),
-        ):
+        )
+        for ended in self._signalled.keys() - self.mine.keys() - {flow_run.id for flow_run in flow_runs}:
+            del self._signalled[ended]
+        for flow_run in flow_runs:
             identity = self._process(flow_run)
             if identity is None:
                 await self._requeue(flow_run)
@@ -195,6 +215,12 @@ class ForkWorker(BaseWorker[BaseJobConfiguration, BaseVariables, Result]):
             )
 
 
+def _going_on(notes: Path) -> set[Identity]:
+    """Processes of flow runs on this host, by what they noted, that live."""
+    noted = (Identity.parse(path.read_text(encoding="utf-8")) for path in notes.glob("[!.]*"))
+    return {identity for identity in noted if identity is not None and identity.alive()}
+
+
 def preload() -> None:
     """Start the fork server, and see that it holds what runs need.
 
@@ -238,6 +264,7 @@ async def serve(values: Settings) -> None:
         synced, pause = time.monotonic(), POLL_SECONDS
         while not draining.is_set() or worker.mine:
             try:
+                worker.count_earlier()
                 if not draining.is_set():
                     await worker.get_and_submit_flow_runs()
                 await worker.reconcile()
