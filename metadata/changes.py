@@ -13,7 +13,7 @@ from metadata.errors import PilothouseError
 from metadata.kinds import SECTIONS, Blueprint, Definition, Pipeline
 from metadata.references import with_new_keys
 from metadata.rule_names import refuse_stale_names
-from metadata.successors import refuse_another_source, refuse_second_reading
+from metadata.successors import refuse_another_source, refuse_second_reading, tasks_of
 
 Action = Literal["created", "changed", "renamed", "deleted"]
 Identify = Callable[[Blueprint, Blueprint, Blueprint], Blueprint]
@@ -117,12 +117,13 @@ def _merge(current: Blueprint, wanted: Blueprint, prune: bool) -> Blueprint:
     new_keys: dict[tuple[str, str], str] = {}
     taken: set[str] = set()
     named: dict[tuple[str, str], Definition] = {}
+    elsewhere = {f"{pipeline}/{key}": task.uid for pipeline, key, task in tasks_of(current)}
     for kind, section in SECTIONS.items():
         there: dict[str, Definition] = getattr(current, section)
         asked: dict[str, Definition] = getattr(wanted, section)
         for key, origin in _origins(kind, there, {name: each.was for name, each in asked.items()}).items():
             before = there.get(origin) if origin is not None else None
-            named[kind, key] = _identified(asked[key], before)
+            named[kind, key] = _identified(asked[key], before, elsewhere)
             if before is not None and origin is not None:
                 taken.add(before.uid)
                 if origin != key:
@@ -137,7 +138,22 @@ def _merge(current: Blueprint, wanted: Blueprint, prune: bool) -> Blueprint:
             sections[SECTIONS[kind]][place] = named.pop((kind, place))
     for (kind, key), value in named.items():
         sections[SECTIONS[kind]][key] = value
-    return Blueprint.model_validate(sections)
+    merged = Blueprint.model_validate(sections)
+    _refuse_two_of_one(merged)
+    return merged
+
+
+def _refuse_two_of_one(merged: Blueprint) -> None:
+    places: dict[str, str] = {}
+    for pipeline, key, task in tasks_of(merged):
+        place = f"pipeline {pipeline} tasks.{key}"
+        if places.setdefault(task.uid, place) != place:
+            raise PilothouseError(
+                "PH304",
+                place,
+                f"{places[task.uid]} would be the same task",
+                "leave was: on the one that takes its history, and take the task out of the pipeline that it leaves",
+            )
 
 
 def _origins(thing: str, there: Collection[str], asked: Mapping[str, str | None]) -> dict[str, str | None]:
@@ -163,18 +179,17 @@ def _origins(thing: str, there: Collection[str], asked: Mapping[str, str | None]
     return {key: renamed.get(key, key if key in there and key not in gone else None) for key in asked}
 
 
-def _identified(value: Definition, before: Definition | None) -> Definition:
-    """`value` with the uid of `before`, or a new one; its tasks likewise."""
+def _identified(value: Definition, before: Definition | None, elsewhere: Mapping[str, str]) -> Definition:
+    """`value` with the uid of `before`, or a new one; its tasks likewise, or with that of a task `elsewhere`."""
     updates: dict[str, Any] = {"uid": before.uid if before else str(uuid.uuid4()), "was": None}
     if isinstance(value, Pipeline):
         there = before.tasks if isinstance(before, Pipeline) else {}
         origins = _origins("task", there, {key: task.was for key, task in value.tasks.items()})
-        updates["tasks"] = {
-            key: task.model_copy(
-                update={"was": None, "uid": there[origin].uid if (origin := origins[key]) else str(uuid.uuid4())}
-            )
-            for key, task in value.tasks.items()
-        }
+        updates["tasks"] = {}
+        for key, task in value.tasks.items():
+            origin = origins[key]
+            uid = there[origin].uid if origin else elsewhere.get(task.was or "", str(uuid.uuid4()))
+            updates["tasks"][key] = task.model_copy(update={"was": None, "uid": uid})
     return value.model_copy(update=updates)
 
 

@@ -26,21 +26,35 @@ class _Work(NamedTuple):
     files_or_table: str
 
 
+def tasks_of(blueprint: Blueprint) -> Iterator[tuple[str, str, TaskSpec]]:
+    """Every task, with the key of its pipeline and its own."""
+    for pipeline, definition in blueprint.pipelines.items():
+        for key, task in definition.tasks.items():
+            yield pipeline, key, task
+
+
 def refuse_second_reading(current: Blueprint, merged: Blueprint) -> None:
     """Raises PilothouseError PH341 where a new task would append what one that `merged` lacks has appended."""
-    before, after = ({task.uid for _, _, task in _tasks(each)} for each in (current, merged))
+    before, after = ({task.uid for _, _, task in tasks_of(each)} for each in (current, merged))
     uids = _uids(current)
-    gone = {_work(current, uids, task): key for _, key, task in _tasks(current) if task.uid not in after}
+    gone = {
+        _work(current, uids, task): (pipeline, key)
+        for pipeline, key, task in tasks_of(current)
+        if task.uid not in after
+    }
     gone.pop(None, None)
     uids = _uids(merged) if gone else {}
-    for pipeline, key, task in _tasks(merged) if gone else ():
+    for pipeline, key, task in tasks_of(merged) if gone else ():
         was = gone.get(_work(merged, uids, task)) if task.uid not in before else None
         if was is not None:
+            home, former = was
+            stayed = merged.pipelines[pipeline].uid == current.pipelines[home].uid
+            was_key = former if stayed else f"{home}/{former}"
             raise PilothouseError(
                 "PH341",
                 f"pipeline {pipeline} tasks.{key}",
-                f"task {was} is gone, and this new one would append all that it has read once more",
-                f"write `was: {was}` on it, so that it goes on from there; or store what it writes as merge",
+                f"task {was_key} is gone, and this new one would append all that it has read once more",
+                f"write `was: {was_key}` on it, so that it goes on from there; or store what it writes as merge",
             )
 
 
@@ -50,8 +64,8 @@ def refuse_another_source(current: Blueprint, merged: Blueprint) -> None:
     A watermark is that of one connection, table and column.
     """
     uids = _uids(current), _uids(merged)
-    before = {task.uid: task for _, _, task in _tasks(current) if isinstance(task, Ingest) and task.source.table}
-    for pipeline, key, task in _tasks(merged) if before else ():
+    before = {task.uid: task for _, _, task in tasks_of(current) if isinstance(task, Ingest) and task.source.table}
+    for pipeline, key, task in tasks_of(merged) if before else ():
         was = before.get(task.uid)
         if was is None or not isinstance(task, Ingest) or task.source.watermark is None:
             continue
@@ -81,12 +95,6 @@ def _source(uids: Mapping[tuple[str, str], str], task: Ingest) -> tuple[str | No
 
 def _uids(blueprint: Blueprint) -> dict[tuple[str, str], str]:
     return {(kind, key): value.uid for kind, key, value in blueprint}
-
-
-def _tasks(blueprint: Blueprint) -> Iterator[tuple[str, str, TaskSpec]]:
-    for pipeline, definition in blueprint.pipelines.items():
-        for key, task in definition.tasks.items():
-            yield pipeline, key, task
 
 
 def _work(blueprint: Blueprint, uids: Mapping[tuple[str, str], str], task: TaskSpec) -> _Work | None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from metadata.checks.view import View
 from metadata.findings import Finding, instead
 from metadata.kinds import KEY, SECTIONS, Definition, FilesConnection, SqlConnection
 from metadata.references import references
 from metadata.tasks.ingest import Ingest
+
+K = TypeVar("K")
 
 
 def check_references(view: View) -> Iterator[Finding]:
@@ -56,20 +58,23 @@ def check_connections(view: View) -> Iterator[Finding]:
 
 
 def check_renames(view: View) -> Iterator[Finding]:
-    """No two definitions, and no two tasks of a pipeline, were the same one."""
+    """No two definitions, and no two tasks, were the same one."""
     for kind, section in SECTIONS.items():
         entries: Mapping[str, Definition] = getattr(view.blueprint, section)
         for key, first, was in _repeats({key: value.was for key, value in entries.items()}):
             cause = f"it says that it was {was}, and so does {first}"
             yield view.finding("PH114", (kind, key), ("was",), cause, "keep one of them")
-    for key, pipeline in view.blueprint.pipelines.items():
-        for name, first, was in _repeats({name: spec.was for name, spec in pipeline.tasks.items()}):
-            cause = f"it says that it was {was}, and so does {first}"
-            yield view.finding("PH114", ("pipeline", key), ("tasks", name, "was"), cause, "keep one of them")
+    tasks = {(task.pipeline, task.key): task.spec.was for task in view.tasks}
+    for (pipeline, name), (home, first), _ in _repeats(
+        {place: was if was is None or "/" in was else f"{place[0]}/{was}" for place, was in tasks.items()}
+    ):
+        other = first if home == pipeline else f"{first} of pipeline {home}"
+        cause = f"it says that it was {tasks[pipeline, name]}, and so does {other}"
+        yield view.finding("PH114", ("pipeline", pipeline), ("tasks", name, "was"), cause, "keep one of them")
 
 
-def _repeats(formerly: Mapping[str, str | None]) -> Iterator[tuple[str, str, str]]:
-    first: dict[str, str] = {}
+def _repeats(formerly: Mapping[K, str | None]) -> Iterator[tuple[K, K, str]]:
+    first: dict[str, K] = {}
     for key, was in formerly.items():
         if was is not None:
             if was in first:

@@ -60,7 +60,9 @@ class TaskSpec(Tagged):
 
     kind: str
     uid: str = Field("", description="Immutable identity; given at the first apply, never written in documents.")
-    was: str | None = Field(None, description="Former key of this task: its watermarks stay.")
+    was: str | None = Field(
+        None, description="Former key of this task (pipeline/task where it moved): its watermarks stay."
+    )
     description: str = ""
     after: tuple[str, ...] = Field((), description="Tasks to wait for, beyond what the data says.")
     when: str | None = Field(None, description="CEL guard; when it says no the task is skipped.")

@@ -183,6 +183,40 @@ def test_a_task_under_another_key_that_would_append_everything_again_is_refused(
     assert diff(applied(reading("take", mode="merge")), reading("fetch", mode="merge"))
 
 
+def moved(*to: str, was: str | None = None, mode: str = "append", key: str = "take") -> Blueprint:
+    """The task of `reading` in other pipelines."""
+    body = reading(key, mode=mode, was=was).model_dump(by_alias=True)
+    body["pipelines"] = dict.fromkeys(to, body["pipelines"]["flow"])
+    return document(**body)
+
+
+@pytest.mark.parametrize("key", ["take", "fetch"])
+@pytest.mark.parametrize("mode", ["append", "merge"])
+def test_a_task_moves_to_another_pipeline_with_all_that_it_has_read(key: str, mode: str) -> None:
+    current = applied(reading("take", mode=mode))
+    move = moved("other", was="flow/take", mode=mode, key=key)
+    after = diff(current, move, prune=True).blueprint
+    assert after.pipelines["other"].tasks[key].uid == current.pipelines["flow"].tasks["take"].uid
+    assert not diff(after, move), "a move that is done is done"
+    back = diff(after, moved("flow", was=f"other/{key}", mode=mode), prune=True).blueprint
+    assert back.pipelines["flow"].tasks["take"] == current.pipelines["flow"].tasks["take"]
+
+
+def test_a_moved_task_that_would_append_everything_again_is_refused() -> None:
+    current = applied(reading("take"))
+    with pytest.raises(PilothouseError, match=r"PH341 pipeline other tasks\.take: .*`was: flow/take` on it"):
+        diff(current, moved("other"), prune=True)
+    assert diff(current, moved("other", was="flow/take"), prune=True)
+
+
+def test_a_task_stands_in_one_pipeline_only() -> None:
+    current = applied(reading("take"))
+    with pytest.raises(PilothouseError, match=r"PH304 pipeline other tasks\.take: pipeline flow tasks\.take would be"):
+        diff(current, moved("other", was="flow/take"))
+    with pytest.raises(PilothouseError, match="PH304 pipeline third"):
+        diff(current, moved("other", "third", was="flow/take"), prune=True)
+
+
 def following(mode: str = "append", was: str | None = None, **source: Any) -> Blueprint:
     watermark = source.pop("watermark", {"column": "id"})
     source = {"connection": "crm", "table": "visits", **source}

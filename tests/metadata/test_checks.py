@@ -65,6 +65,12 @@ PROVOKED: list[tuple[str, dict[str, Any], str, str]] = [
     ("PH113", {f"{TASKS}/ingest": REMOVED}, "reads bronze.orders, which no other task writes", "let a task write"),
     ("PH114", {"datasets/features.orders/was": "x", "datasets/silver.orders/was": "x"}, "it was x", "keep one"),
     ("PH114", {f"{TASKS}/clean/was": "x", f"{TASKS}/train/was": "x"}, "it was x", "keep one"),
+    (
+        "PH114",
+        {f"{TASKS}/clean/was": "x", "pipelines/b/tasks/t": transform(CLEAN, was="orders/x")},
+        "was orders/x, and so does clean of pipeline orders",
+        "keep one",
+    ),
     ("PH115", {f"{TASKS}/My Task": transform(CLEAN, after=["clean"])}, "'My Task' is no key", "lower-case"),
     ("PH116", {f"{TASKS}/decide2": {"kind": "decide", "decisions": ["retrain"]}}, "retrain returns", "decide"),
     ("PH117", {f"{TASKS}/clean/reads": {"bronze.orders": "new", "silver.orders": "new"}}, "reads names", "bronze"),

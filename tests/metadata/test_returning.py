@@ -87,6 +87,13 @@ def test_a_task_that_comes_back_under_another_key_says_what_it_was(database: Dat
     )
 
 
+def test_a_task_that_moves_in_two_steps_says_where_it_was(database: Database) -> None:
+    before = put(database, one={"load": LOAD}, two={"other": OTHER})
+    put(database, two={"other": OTHER})
+    after = put(database, two={"take": {**LOAD, "was": "one/load"}, "other": OTHER})
+    assert uid(after, "two", "take") == uid(before, "one")
+
+
 def test_a_task_of_another_kind_is_another_task(database: Database) -> None:
     before = put(database, one={"load": OTHER, "third": LOAD})
     put(database, one={"third": LOAD})
