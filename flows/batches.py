@@ -210,7 +210,8 @@ def _write(context: TaskContext, target: Target, batch: rows.Batch, build: Build
 
 
 def _is_unwritten(context: TaskContext, target: Target, batch: rows.Batch) -> bool:
-    """Whether the batch is still ours, and nothing of it is in its table."""
+    """Whether the batch is still ours, and nothing of it is in its table, nor will be: what still runs is stopped."""
+    engine.interrupt(context.spark, task_tag(context.task_run_id))
     return rows.still_owned(context.database, batch) and _written_before(context, target, batch) is None
 
 

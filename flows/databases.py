@@ -8,17 +8,16 @@ read in one transaction, in chunks, and held in memory as Arrow; their number mu
 from __future__ import annotations
 
 import difflib
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, NoSuchTableError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from flows import database_values
 from flows.batches import target_of
 from flows.context import TaskContext
 from flows.schema import ORDER, quoted
@@ -27,13 +26,11 @@ from flows.sources import table_names
 from metadata.errors import PilothouseError
 from metadata.intents import Bounds, Intent, Mark
 from metadata.kinds import SqlConnection
-from metadata.plan import canonical_json
 from metadata.rows import consumption
 from metadata.tasks.ingest import Source, SourceWatermark
 from metadata.values import period, utc_now
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from pyspark.sql import DataFrame
 
 CHUNK_ROWS = 50_000
@@ -66,7 +63,7 @@ def intend(context: TaskContext, source: Source, connection: SqlConnection) -> I
 
 def build(context: TaskContext, intent: Intent, source: Source, connection: SqlConnection) -> DataFrame:
     """The rows within the bounds of the intent. Raises PH254 when their number is not what the source counts."""
-    import pyarrow as pa
+    from pyspark.sql.pandas.types import from_arrow_schema
 
     bounds = intent.bounds
     if bounds is None:
@@ -76,14 +73,14 @@ def build(context: TaskContext, intent: Intent, source: Source, connection: SqlC
         counted = int(link.execute(sa.select(sa.func.count()).select_from(table).where(condition)).scalar_one())
         query = sa.select(*(column.label(f"c{index}") for index, column in enumerate(table.columns))).where(condition)
         found = link.execution_options(stream_results=True, yield_per=CHUNK_ROWS).execute(query)
-        schema = [_arrow_type(column.type) for column in table.columns]
+        schema = [database_values.arrow_type(column.type) for column in table.columns]
         thing = f"table {source.table} of {source.connection}"
         names = table_names(table.columns.keys(), thing, str(source.table))
         chunks = []
-        for part in found.partitions(CHUNK_ROWS):
-            chunks.append(_chunk(part, names, schema, thing))
+        for part in _parts(found, thing):
+            chunks.append(database_values.chunk(part, names, schema, thing))
             context.report(f"reads {source.table}", sum(len(chunk) for chunk in chunks), counted)
-    data = pa.concat_tables(chunks, promote_options="permissive") if chunks else _empty(names, schema)
+    data = database_values.joined(chunks, names, schema)
     if data.num_rows != counted:
         raise PilothouseError(
             "PH254",
@@ -91,11 +88,19 @@ def build(context: TaskContext, intent: Intent, source: Source, connection: SqlC
             f"{data.num_rows} rows were read where the table counts {counted}",
             "it changed while it was read: run it again (r)",
         )
-    frame = context.spark.createDataFrame(_settled(data))
+    frame = context.spark.createDataFrame(data, None if data.num_rows else from_arrow_schema(data.schema))
     if bounds.column is None:
         return frame
     position = table.columns.keys().index(bounds.column)
     return frame.selectExpr("*", f"{quoted(names[position])} AS {ORDER}")
+
+
+def _parts(found: sa.CursorResult[Any], thing: str) -> Iterator[Sequence[Any]]:
+    """All rows in chunks. Raises PH255 for a value that is none of its column's type, which SQLite lets in."""
+    try:
+        yield from found.partitions(CHUNK_ROWS)
+    except (ArithmeticError, TypeError, ValueError) as error:
+        raise database_values.odd_value(thing, f"a value cannot be read as what its column is: {error}") from None
 
 
 def _bounded(
@@ -105,7 +110,11 @@ def _bounded(
     column = _column(table, watermark.column, thing)
     _check_order(link, table, column, thing)
     low = consumption.watermark_of(context.database, context.task.spec.uid, dataset.uid, bounds)
-    high_value, nulls = link.execute(sa.select(sa.func.max(column), sa.func.count() - sa.func.count(column))).one()
+    try:
+        high_value, nulls = link.execute(sa.select(sa.func.max(column), sa.func.count() - sa.func.count(column))).one()
+        high = Mark.of(high_value) if high_value is not None else None
+    except (ArithmeticError, TypeError, ValueError) as error:
+        raise _bad_column(thing, watermark.column, str(error)) from None
     if nulls and watermark.nulls == "fail":
         raise PilothouseError(
             "PH253",
@@ -120,10 +129,6 @@ def _bounded(
             f"{nulls} rows without {watermark.column} would be appended again by every run",
             "store the dataset with mode merge, or set watermark.nulls to ignore (e)",
         )
-    try:
-        high = Mark.of(high_value) if high_value is not None else None
-    except ValueError as error:
-        raise _bad_column(thing, watermark.column, str(error)) from None
     if high is not None and _is_ahead(high):
         raise PilothouseError(
             "PH256",
@@ -247,102 +252,3 @@ def _masked(text: str, url: str) -> str:
     password = sa.make_url(url).password
     text = text.replace(url, "…")
     return text.replace(str(password), "…") if password else text
-
-
-def _arrow_type(kind: Any) -> pa.DataType | None:
-    """Arrow's type of a column; None where only its values can tell (numerics without precision, unknown types)."""
-    import pyarrow as pa
-
-    if isinstance(kind, sa.Boolean):
-        return pa.bool_()
-    if isinstance(kind, sa.Integer):
-        return pa.int64()
-    if isinstance(kind, sa.Float):
-        return pa.float64()
-    if isinstance(kind, sa.Numeric):
-        precision, scale = kind.precision, kind.scale
-        return pa.decimal128(precision, scale or 0) if precision and precision <= 38 else None
-    if isinstance(kind, sa.DateTime):
-        return pa.timestamp("us", tz="UTC")
-    if isinstance(kind, sa.Date):
-        return pa.date32()
-    if isinstance(kind, sa.LargeBinary):
-        return pa.binary()
-    if isinstance(kind, sa.types.NullType):
-        return None
-    return pa.string()
-
-
-def _chunk(part: Sequence[Any], names: Sequence[str], schema: Sequence[Any], thing: str) -> pa.Table:
-    import pyarrow as pa
-
-    columns = list(zip(*part, strict=True))
-    arrays = [
-        _array(name, [_plain(value, kind) for value in values], kind, thing)
-        for name, values, kind in zip(names, columns, schema, strict=True)
-    ]
-    return pa.table(arrays, names=list(names))
-
-
-def _array(name: str, values: list[Any], kind: pa.DataType | None, thing: str) -> pa.Array:
-    import pyarrow as pa
-
-    if kind is None:
-        try:
-            return pa.array(values)
-        except pa.ArrowException:
-            return pa.array([None if value is None else str(value) for value in values], pa.string())
-    try:
-        return pa.array(values, kind)
-    except (pa.ArrowException, TypeError, OverflowError, ValueError):
-        odd = next((value for value in values if not _fits(value, kind)), values[0])
-        raise PilothouseError(
-            "PH255",
-            thing,
-            f"column {name} holds {str(odd)[:80]!r}, which is no {kind}",
-            "mend the value at the source, or read a view that casts the column",
-        ) from None
-
-
-def _fits(value: Any, kind: pa.DataType) -> bool:
-    import pyarrow as pa
-
-    try:
-        pa.array([value], kind)
-    except (pa.ArrowException, TypeError, OverflowError, ValueError):
-        return False
-    return True
-
-
-def _plain(value: Any, kind: pa.DataType | None) -> Any:
-    """A driver's value as Arrow takes it: instants in UTC (also those without a zone), what is odd as text."""
-    if value is None or isinstance(value, bool | int | float | bytes):
-        text = kind is not None and str(kind) == "string" and value is not None
-        return str(value) if text and not isinstance(value, bytes) else value
-    if isinstance(value, datetime):
-        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
-    if isinstance(value, memoryview | bytearray):
-        return bytes(value)
-    if isinstance(value, dict | list):
-        return canonical_json(value)
-    if isinstance(value, uuid.UUID | time | timedelta):
-        return str(value)
-    if isinstance(value, Decimal | date | str):
-        return value
-    return str(value)
-
-
-def _empty(names: Sequence[str], schema: Sequence[Any]) -> pa.Table:
-    import pyarrow as pa
-
-    return pa.schema([(name, kind or pa.string()) for name, kind in zip(names, schema, strict=True)]).empty_table()
-
-
-def _settled(data: pa.Table) -> pa.Table:
-    """Columns that hold nothing but NULL are text, and decimals wider than Spark's 38 digits too."""
-    import pyarrow as pa
-
-    for index, field in enumerate(data.schema):
-        if pa.types.is_null(field.type) or pa.types.is_decimal256(field.type):
-            data = data.set_column(index, field.name, data.column(index).cast(pa.string()))
-    return data

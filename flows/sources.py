@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 HEADER_BYTES = 2**20
+_END = "\n(the end of what was read)"
 _NAME_BREAKS = str.maketrans(dict.fromkeys(" ,;{}()\n\t=\r", "_"))
 
 
@@ -70,6 +71,8 @@ def csv_header(path: Path, connection: FilesConnection, thing: str, names: tuple
     first = _first_record(_text(start, path, thing), connection.delimiter)
     if first is None:
         raise _unreadable(thing, path, "is empty: it has not even a header")
+    if first[-1].endswith(_END):
+        raise _unreadable(thing, path, "has a quote in its header that is never closed")
     if connection.header:
         return table_names(first, thing, path.name)
     if names and len(names) != len(first):
@@ -251,10 +254,13 @@ def _text(start: bytes, path: Path, thing: str) -> str:
 
 
 def _first_record(text: str, delimiter: str) -> list[str] | None:
-    for record in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
-        if record:
-            return record
-    return None
+    """The first line that is not empty. `_END` ends its last field when a quote in it is never closed."""
+    if not text.strip("\r\n"):
+        return None
+    try:
+        return next(filter(None, csv.reader(io.StringIO(text + _END, newline=""), delimiter=delimiter)))
+    except csv.Error:  # a field of more than 128 KiB
+        return [_END]
 
 
 def _unreadable(thing: str, path: Path, what: str, detail: str = "") -> PilothouseError:

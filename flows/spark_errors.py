@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import traceback
 
@@ -234,6 +235,10 @@ ABOUT_THE_WORK = frozenset(
 """Codes of faults that lie in the data, the query or the code of a model."""
 
 
+OF_PYTHON = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, csv.Error)
+"""What Python raises for values or code that are wrong, and will be when it is tried again."""
+
+
 def explain(error: BaseException, thing: str) -> Fault:
     """The fault that `error`, raised by Spark, Delta or the Connect client, is to an operator.
 
@@ -260,15 +265,25 @@ def explain(error: BaseException, thing: str) -> Fault:
 
 
 def is_about_the_work(error: BaseException) -> bool:
-    """Whether Spark says that data, a query or code is at fault: the same work fails again, however often it is tried.
+    """Whether data, a query or code is at fault: the same work fails again, however often it is tried.
 
-    The statement has ended at the server then. Not so for trouble with services, memory, disks or other writers.
+    So it is when Spark says so, and when our own process cannot make sense of what it reads: what Python, Arrow and the
+    csv module raise then. Not so for trouble with services, memory, disks or other writers.
     """
-    from pyspark.errors import AnalysisException, IllegalArgumentException, UnsupportedOperationException
+    from pyarrow import ArrowException
+    from pyspark.errors import (
+        AnalysisException,
+        IllegalArgumentException,
+        PySparkException,
+        UnsupportedOperationException,
+    )
 
     code = explain(error, "").code
-    refused = isinstance(error, AnalysisException | IllegalArgumentException | UnsupportedOperationException)
-    return code in ABOUT_THE_WORK or (code == UNKNOWN and refused)
+    if code != UNKNOWN:
+        return code in ABOUT_THE_WORK
+    if isinstance(error, PySparkException):
+        return isinstance(error, AnalysisException | IllegalArgumentException | UnsupportedOperationException)
+    return isinstance(error, (*OF_PYTHON, ArrowException)) and not isinstance(error, OSError | MemoryError)
 
 
 def _condition(error: BaseException) -> tuple[str, dict[str, str]]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 import uuid
-from datetime import date, datetime
+from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
+from flows import database_values, databases
 from metadata.errors import PilothouseError
 from tests.flows.warehouse import Warehouse
 
@@ -137,6 +139,9 @@ def test_the_whole_table(house: Warehouse, crm: Crm) -> None:
     crm.run("UPDATE obs SET v = 'z'")
     house.run()
     assert house.rows("bronze.x", columns="id, v") == [(1, "z")]
+    crm.run("DELETE FROM obs")
+    house.run()
+    assert house.rows("bronze.x") == []
 
 
 def test_odd_types(house: Warehouse, crm: Crm) -> None:
@@ -166,6 +171,44 @@ def test_odd_types(house: Warehouse, crm: Crm) -> None:
     assert row[:5] == (2**60, Decimal("123456.789"), date(2024, 2, 29), True, bytearray(b"\x00\xff"))
     assert row[5] == '{"a":[1]}' and row[7:] == (0.1, None)
     assert list(house.state("bronze.x").columns)[:2] == ["Big_Number", "money"]
+
+
+def test_a_column_of_which_only_the_values_tell_the_type(
+    house: Warehouse, crm: Crm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Chunks that disagree: whole and broken numbers are numbers, numbers and texts are texts, NULL is anything."""
+    monkeypatch.setattr(databases, "CHUNK_ROWS", 2)
+    columns = "id, mixed, numbers, big, late"
+    crm.run(f"CREATE TABLE bag ({columns})")
+    crm.run(f"CREATE VIEW untyped AS SELECT {columns} FROM bag")
+    rows = ((1, 1, 1, 2**60, None), (2, 2.5, 2, 1, None), (3, "x", 0.5, 0.5, None), (4, None, 2, 1, b"\xff"))
+    for row in rows:
+        crm.run("INSERT INTO bag VALUES (?, ?, ?, ?, ?)", *row)
+    define(house, table="untyped", storage={"mode": "overwrite"})
+    house.run()
+    _, mixed, numbers, big, late = zip(*house.rows("bronze.x"), strict=True)
+    assert mixed == ("1.0", "2.5", "x", None)
+    assert numbers == (1.0, 2.0, 0.5, 2.0)
+    assert big == (str(2**60), "1", "0.5", "1.0"), "no digit is lost"
+    assert late == (None, None, None, bytearray(b"\xff"))
+
+
+def test_an_instant_that_utc_does_not_have_is_named() -> None:
+    last = datetime(9999, 12, 31, 23, 59, 59, tzinfo=timezone(-timedelta(hours=5)))
+    for kind in (None, pa.timestamp("us", tz="UTC")):
+        with pytest.raises(PilothouseError, match=r"PH255 table x: column until holds .*9999.*no instant"):
+            database_values._array("until", [None, last], kind, "table x")
+
+
+@pytest.mark.parametrize(("kind", "odd"), [("TIMESTAMP", "soon"), ("DATE", "2024-13-01"), ("NUMERIC(9, 2)", "a lot")])
+def test_a_value_that_its_own_column_cannot_hold_is_told(house: Warehouse, crm: Crm, kind: str, odd: str) -> None:
+    crm.run(f"CREATE TABLE loose (id INTEGER, v {kind})")
+    crm.run("INSERT INTO loose VALUES (1, ?)", odd)
+    define(house, table="loose", storage={"mode": "overwrite"})
+    with pytest.raises(PilothouseError, match=r"PH255 table loose of crm: .*cannot be read"):
+        house.run()
+    crm.run("DELETE FROM loose")
+    assert house.run().rows_out == 0
 
 
 def test_faults_say_what_and_never_the_url(house: Warehouse, crm: Crm, monkeypatch: pytest.MonkeyPatch) -> None:

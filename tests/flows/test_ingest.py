@@ -138,6 +138,17 @@ def test_missing_and_extra_columns_name_their_file(house: Warehouse, declared: b
     assert house.state("bronze.x").rows == 1
 
 
+@pytest.mark.parametrize("rows", [1, 20_000])
+def test_a_header_whose_quote_is_never_closed_is_named(house: Warehouse, rows: int) -> None:
+    ingest(house)
+    house.land("a.csv", 'id,"name\n' + "1,abcdefghij\n" * rows)
+    with pytest.raises(PilothouseError, match=r"PH235 .*a.csv has a quote in its header that is never closed"):
+        house.run()
+    house.land("a.csv", 'id,"full ""name""\n2nd line",5" x\n1,ann,3\n')
+    assert house.run().rows_out == 1
+    assert list(house.state("bronze.x").columns) == ["id", 'full_"name"_2nd_line', '5"_x']
+
+
 def test_evolving_columns(house: Warehouse) -> None:
     ingest(house, columns={"id": "long"}, schema_drift="evolve")
     house.land("a.csv", "id\n1\n")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from flows import batches as writing
@@ -53,7 +55,19 @@ def wrong_column() -> Exception:
     return AnalysisException("[UNRESOLVED_COLUMN] no", errorClass="UNRESOLVED_COLUMN", messageParameters={})
 
 
-@pytest.mark.parametrize("error", [wrong_column(), PilothouseError("PH255", "x", "an odd value", "mend it")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        wrong_column(),
+        PilothouseError("PH255", "x", "an odd value", "mend it"),
+        OverflowError("date value out of range"),
+        csv.Error("field larger than field limit (131072)"),
+        pa.ArrowTypeError("incompatible types: int64 vs string"),
+        pa.ArrowNotImplementedError("no such conversion"),
+        KeyError("a bug"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
 def test_work_that_cannot_succeed_is_refused_and_does_not_block_what_comes_next(
     house: Warehouse, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
@@ -63,10 +77,21 @@ def test_work_that_cannot_succeed_is_refused_and_does_not_block_what_comes_next(
     assert batches.new_inputs(house.database, "reader", UID, "out") == ((2,), ())
 
 
-def test_a_service_that_went_away_leaves_the_batch_to_be_finished(
-    house: Warehouse, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "error",
+    [
+        ServiceDownError("PH411", "Spark", "it went away", "wait"),
+        ValueError("Cannot invoke RPC on closed channel!"),
+        PermissionError("not yet"),
+        MemoryError(),
+        pa.ArrowMemoryError("malloc of size 9 failed"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_says_nothing_about_the_rows_leaves_the_batch_to_be_finished(
+    house: Warehouse, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    fail(house, monkeypatch, ServiceDownError("PH411", "Spark", "it went away", "wait"))
+    fail(house, monkeypatch, error)
     left = batches.open_batch_of(house.database, UID)
     assert left is not None and left.state == BatchState.OPEN
     assert house.run().rows_out == 1
@@ -96,6 +121,16 @@ def test_a_commit_without_a_row_of_the_batch_does_not_keep_it_from_being_refused
     monkeypatch.setattr(ingest, "build", build)
     assert house.run().rows_out == 1
     assert batches.new_inputs(house.database, "reader", UID, "out") == ((2,), ())
+
+
+def test_what_spark_may_still_do_for_a_refused_batch_is_stopped_first(
+    house: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(engine, "interrupt", lambda _, tag: asked.append(f"stop {tag}"))
+    monkeypatch.setattr(engine, "committed", lambda *_: asked.append("look"))
+    fail(house, monkeypatch, ValueError("odd"))
+    assert [what.split()[0] for what in asked] == ["stop", "look"]
 
 
 def test_a_refusal_that_leaves_its_batch_open_ends_the_task(house: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
