@@ -10,11 +10,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, select, update
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InterfaceError, OperationalError, StatementError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import QueuePool
 
 from metadata import tables
 from metadata.errors import PilothouseError, ServiceDownError, UsageError
 from metadata.settings import Settings
+
+KEPT_SECONDS = 2
+"""A connection to SQLite is opened anew after so long, so that a file that was put in place of another is soon seen."""
 
 _patience: ContextVar[float] = ContextVar("patience", default=30.0)
 
@@ -142,13 +145,26 @@ def _away(text: str) -> ServiceDownError:
 def _engine(url: str) -> Engine:
     if not url.startswith("sqlite"):
         return create_engine(url, pool_pre_ping=True)
-    engine = create_engine(url, poolclass=NullPool, connect_args={"check_same_thread": False})
+    engine = create_engine(
+        url,
+        poolclass=QueuePool,
+        max_overflow=-1,
+        pool_recycle=KEPT_SECONDS,
+        connect_args={"check_same_thread": False},
+    )
+
+    def wait() -> str:
+        return f"busy_timeout={round(_patience.get() * 1000)}"
 
     @event.listens_for(engine, "connect")
-    def _pragmas(connection: sqlite3.Connection, _record: Any) -> None:
+    def _opened(connection: sqlite3.Connection, _record: Any) -> None:
         connection.isolation_level = None
-        wait = f"busy_timeout={round(_patience.get() * 1000)}"
-        for pragma in (wait, "journal_mode=WAL", "foreign_keys=ON", "synchronous=NORMAL"):
+        for pragma in (wait(), "journal_mode=WAL", "synchronous=NORMAL"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "checkout")
+    def _taken(connection: sqlite3.Connection, _record: Any, _proxy: Any) -> None:
+        for pragma in (wait(), "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import resource
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from sqlalchemy import insert, text
 
 from metadata import tables
-from metadata.database import Database, next_change, waiting_at_most
+from metadata.database import KEPT_SECONDS, Database, next_change, waiting_at_most
 from metadata.errors import PilothouseError, ServiceDownError
 from metadata.migrations import upgrade
 from metadata.settings import Settings
@@ -37,6 +38,43 @@ def test_a_lock_is_waited_for_as_long_as_the_caller_has_patience(embedded: Datab
             embedded.write() as connection,
         ):
             next_change(connection)
+    with embedded.write() as connection:
+        assert next_change(connection) == 1
+
+
+def test_patience_is_that_of_whoever_asks_now(embedded: Database, tmp_path: Path) -> None:
+    for patience in (0.1, 0.2):
+        with embedded.write() as connection:
+            next_change(connection)
+        with closing(sqlite3.connect(tmp_path / "metadata.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with (
+                waiting_at_most(patience),
+                pytest.raises(ServiceDownError, match=rf"PH301.*locked for {patience} s"),
+                embedded.write(),
+            ):
+                pass
+
+
+def test_references_are_enforced_again_after_tables_were_made_anew(database: Database) -> None:
+    with database.rebuild() as connection:
+        next_change(connection)
+    dangling = insert(tables.batch_input).values(batch_id="0" * 32, dataset_uid="d", sequence=1, task_uid="t")
+    with pytest.raises(PilothouseError, match=r"PH334.*(?i:foreign key)"), database.write() as connection:
+        connection.execute(dangling)
+
+
+def test_a_file_that_was_put_in_place_of_another_is_soon_seen(embedded: Database, tmp_path: Path) -> None:
+    with embedded.write() as connection:
+        next_change(connection)
+    (tmp_path / "other").mkdir()
+    other = Database.of(Settings(home=tmp_path / "other"))
+    upgrade(other)
+    other.close()
+    for name in ("metadata.db", "metadata.db-wal", "metadata.db-shm"):
+        (tmp_path / name).unlink(missing_ok=True)
+    (tmp_path / "other" / "metadata.db").rename(tmp_path / "metadata.db")
+    time.sleep(KEPT_SECONDS + 0.1)
     with embedded.write() as connection:
         assert next_change(connection) == 1
 
@@ -77,7 +115,7 @@ def test_a_server_that_ends_the_connection_is_away_and_then_there_again(database
 def _write_much(embedded: Database) -> int:
     resource.setrlimit(resource.RLIMIT_FSIZE, (4_096, 4_096))  # bytes that a file may have
     try:
-        with embedded.write() as connection:
+        with Database(embedded.url).write() as connection:  # no connection of SQLite may cross a fork
             next_change(connection)
     except ServiceDownError as error:
         return 0 if "disk" in error.fault.cause else 1
