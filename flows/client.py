@@ -9,13 +9,15 @@ from __future__ import annotations
 import contextlib
 import difflib
 import re
+import socket
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from flows.services import process, records
 from flows.services.records import Record, State
@@ -33,6 +35,9 @@ SERVICE_FAULTS = frozenset({"PH311", "PH410", "PH411"})
 UP_SECONDS = 120.0
 """How long `ensure_up(wait=True)` waits; a first start downloads Spark's Delta jars."""
 DOWN_SECONDS = 45.0
+KNOCK_SECONDS = 2.0
+PORTS = {"http": 80, "https": 443, "sc": 15002}
+"""Ports of URLs that name none."""
 
 
 @dataclass(frozen=True)
@@ -52,18 +57,24 @@ class ServiceStatus:
     given: bool = False
 
 
-def status() -> list[ServiceStatus]:
-    """Every service of the home, the supervisor first. Needs nothing that runs; takes milliseconds."""
+def status(knock: bool = False) -> list[ServiceStatus]:
+    """Every service of the home, the supervisor first. Needs nothing that runs; takes milliseconds.
+
+    With `knock` what was given by URL, and that our services do not look at now, is tried for a connection.
+    """
     values = settings()
     supervised, given = _supervisor(values) is not None, records.given(values)
     names = [name for name in records.NAMES if name != records.MLFLOW or name in given]
-    return [_status(values, name, given.get(name), supervised) for name in names]
+    return [_status(values, name, given.get(name), supervised, knock) for name in names]
 
 
-def _status(values: Settings, name: str, given: str | None, supervised: bool) -> ServiceStatus:
+def _status(values: Settings, name: str, given: str | None, supervised: bool, knock: bool) -> ServiceStatus:
     record = records.load(values.state, name)
     if given is not None:
         if record is None or record.url != given or not supervised:
+            reason = _unanswered(given) if knock else ""
+            if reason:
+                return ServiceStatus(name, "down", _public(given), None, f"given by URL; {reason}", given=True)
             return ServiceStatus(name, "external", _public(given), None, "given by URL, not looked at now", given=True)
         return ServiceStatus(name, record.state, _public(given), record.since, record.detail, given=True)
     if record is None:
@@ -73,6 +84,20 @@ def _status(values: Settings, name: str, given: str | None, supervised: bool) ->
         return ServiceStatus(name, "down", url, None, "the process has ended", record.ends + 1)
     detail = record.detail if supervised or not record.alive() else "runs without a supervisor"
     return ServiceStatus(name, record.state, url, record.since, detail, record.ends)
+
+
+def _unanswered(url: str) -> str:
+    """Why there is no connection to a server; empty when there is, and for a URL that names no port."""
+    try:
+        parts = urlsplit(url.partition(";")[0])
+        port = parts.port or PORTS.get(parts.scheme)
+        if port is not None:
+            socket.create_connection((parts.hostname or "", port), KNOCK_SECONDS).close()
+    except ValueError as error:
+        return str(error)
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
 
 
 def _public(url: str) -> str:
@@ -181,7 +206,8 @@ def create_flow_run(run_id: str, attempt: int, name: str | None = None) -> str:
     from flows.services import deployments
     from flows.services.prefect_errors import explained
 
-    launch = deployments.names(settings(), Database.of(settings())).launch
+    with _database() as database:
+        launch = deployments.names(settings(), database).launch
     with _api() as api:
         deployment = api.get(f"/deployments/name/{deployments.FLOW}/{launch}")
         body = {
@@ -202,6 +228,16 @@ def cancel_flow_run(flow_run_id: str) -> None:
     """
     with _api() as api:
         api.post(f"/flow_runs/{flow_run_id}/set_state", {"state": {"type": "CANCELLING", "name": "Cancelling"}})
+
+
+@contextlib.contextmanager
+def _database() -> Iterator[Database]:
+    """The metadata database for one action: a console does many, and none leaves connections behind."""
+    database = Database.of(settings())
+    try:
+        yield database
+    finally:
+        database.close()
 
 
 def _api() -> PrefectApi:
@@ -226,23 +262,23 @@ def launch(pipeline: str, bindings: Mapping[str, Any], as_of: datetime | None, a
     from metadata.revisions import snapshot
     from metadata.rows.runs import create_run
 
-    database = Database.of(settings())
-    revision, blueprint = snapshot(database)
-    definition = blueprint.pipelines.get(pipeline)
-    if definition is None:
-        near = difflib.get_close_matches(pipeline, blueprint.pipelines, 1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(blueprint.pipelines) or 'none'}"
-        raise UsageError("PH520", f"pipeline {pipeline}", "there is no such pipeline", hint)
-    run = create_run(
-        database,
-        compile_plan(blueprint, pipeline),
-        revision=revision,
-        bindings=bind(pipeline, definition.parameters, bindings),
-        as_of=as_of or utc_now(),
-        trigger="manual",
-        author=author,
-    )
-    _submit(database, run)
+    with _database() as database:
+        revision, blueprint = snapshot(database)
+        definition = blueprint.pipelines.get(pipeline)
+        if definition is None:
+            near = difflib.get_close_matches(pipeline, blueprint.pipelines, 1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(blueprint.pipelines) or 'none'}"
+            raise UsageError("PH520", f"pipeline {pipeline}", "there is no such pipeline", hint)
+        run = create_run(
+            database,
+            compile_plan(blueprint, pipeline),
+            revision=revision,
+            bindings=bind(pipeline, definition.parameters, bindings),
+            as_of=as_of or utc_now(),
+            trigger="manual",
+            author=author,
+        )
+        _submit(database, run)
     return run
 
 
@@ -253,9 +289,9 @@ def again(run_id: str, mode: str, author: str) -> Run:
     """
     from metadata.rows.runs import new_attempt
 
-    database = Database.of(settings())
-    run = new_attempt(database, run_id, mode, author)
-    _submit(database, run)
+    with _database() as database:
+        run = new_attempt(database, run_id, mode, author)
+        _submit(database, run)
     return run
 
 
@@ -263,7 +299,8 @@ def cancel(run_id: str, author: str) -> Run:
     """Ask that a run stops; its Spark jobs are interrupted. Raises `UsageError` (PH505) when it has ended."""
     from metadata.rows.runs import request_cancel
 
-    run = request_cancel(Database.of(settings()), run_id, author)
+    with _database() as database:
+        run = request_cancel(database, run_id, author)
     if run.flow_run_id is not None:
         with contextlib.suppress(ServiceDownError):
             cancel_flow_run(run.flow_run_id)
@@ -274,14 +311,16 @@ def release(decision_id: str, author: str) -> None:
     """Let go what a decision holds: its batches are read by the next run. Raises `UsageError` when nothing is held."""
     from metadata.rows.decisions import release as release_decision
 
-    release_decision(Database.of(settings()), decision_id, author)
+    with _database() as database:
+        release_decision(database, decision_id, author)
 
 
 def query(sql: str, limit: int) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Columns and at most `limit` rows of a read-only query over datasets by key, as their last batch left them."""
     from flows.query import run_query
 
-    return run_query(Database.of(settings()), settings(), spark_remote(), spark_session_id(), sql, limit)
+    with _database() as database:
+        return run_query(database, settings(), spark_remote(), spark_session_id(), sql, limit)
 
 
 def play_demo(author: str, say: Callable[[str], None], months: int) -> list[Run]:
@@ -303,7 +342,8 @@ def demo_files() -> tuple[list[Path], list[Path]]:
     from flows.demo import landed, others
     from metadata.definitions import load_blueprint
 
-    blueprint = load_blueprint(Database.of(settings()))
+    with _database() as database:
+        blueprint = load_blueprint(database)
     return landed(settings(), blueprint), others(settings(), blueprint)
 
 

@@ -50,7 +50,7 @@ def _tell_what_runs() -> None:
 @click.pass_context
 def status(context: click.Context, as_json: bool) -> None:
     """Say what runs, where, and since when. Exits with 4 when a service is not there."""
-    found = client.status()
+    found = client.status(knock=True)
     print_rows(
         as_json,
         found,

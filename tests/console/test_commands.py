@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+import pytest
 from sqlalchemy import update
 
 from flows import client
 from metadata.database import Database
 from metadata.definitions import definition, load_blueprint
 from metadata.documents import dump
+from metadata.errors import PilothouseError
+from metadata.rows.pages import list_decisions, list_runs
 
 
 def pilothouse(*words: str | Path, answer: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
@@ -127,6 +131,50 @@ def test_lineage_of_what_is_not_there_names_what_is(database: Database) -> None:
     unknown = pilothouse("lineage", "silver.flight")
     assert unknown.returncode == 2
     assert "did you mean silver.flights?" in unknown.stderr
+
+
+def test_what_is_given_by_url_and_is_not_there_is_down_also_while_nobody_looks_at_it(home: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as there, socket.create_server(("127.0.0.1", 0)) as gone:
+        there_at, gone_at = there.getsockname()[1], gone.getsockname()[1]
+        gone.close()
+        shown = pilothouse(
+            "status",
+            "--json",
+            PREFECT_API_URL=f"http://127.0.0.1:{gone_at}/api",
+            SPARK_REMOTE=f"sc://127.0.0.1:{there_at}",
+        )
+    found = {one["name"]: one for one in json.loads(shown.stdout)}
+    assert shown.returncode == 4
+    assert (found["prefect"]["state"], found["spark"]["state"]) == ("down", "external")
+    assert "refused" in found["prefect"]["detail"]
+
+
+class Watched(Database):
+    """A database that tells which are open."""
+
+    open: ClassVar[list[Database]] = []
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.open.append(self)
+
+    def close(self) -> None:
+        super().close()
+        self.open.remove(self)
+
+
+def test_no_action_leaves_the_database_open(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "Database", Watched)
+    launched = client.launch("weather", {}, None, "operator")
+    client.cancel(launched.id, "operator")
+    failed = next(run for run in list_runs(database, "state:failed").items)
+    client.again(failed.id, "failed", "operator")
+    client.release(next(one.id for one in list_decisions(database, "waits:yes").items), "operator")
+    for refused in (lambda: client.launch("nothing", {}, None, "operator"), lambda: client.query("SELECT 1", 1)):
+        with pytest.raises(PilothouseError):
+            refused()
+    assert client.demo_files() == ([], [])
+    assert Watched.open == []
 
 
 def test_help_lists_every_exit_code() -> None:
