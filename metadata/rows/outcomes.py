@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import Select, and_, delete, func, insert, select
+from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, select
 
 from metadata import tables
 from metadata.database import Database, next_change
@@ -112,12 +112,10 @@ def series(database: Database, subject_uid: str, name: str, slice: str | None = 
     `slice` None gives every slice. Figures without a window are left out.
     """
     table = tables.outcome
-    query = _columns().where(table.c.subject_uid == subject_uid, table.c.name == name, table.c.window_end.is_not(None))
+    wanted = [table.c.subject_uid == subject_uid, table.c.name == name, table.c.window_end.is_not(None)]
     if slice is not None:
-        query = query.where(table.c.slice == slice)
-    rows = _read(database, query.order_by(table.c.window_end, table.c.as_of, table.c.id))
-    last = {(row.window_start, row.window_end, row.slice): row for row in rows}
-    return list(last.values())
+        wanted.append(table.c.slice == slice)
+    return _read(database, _newest(*wanted).order_by(table.c.window_end, table.c.as_of, table.c.id))
 
 
 def measured_before(
@@ -125,10 +123,10 @@ def measured_before(
 ) -> list[Measured]:
     """Figures of a subject from runs that speak for an earlier instant, oldest first; none of the run itself.
 
-    So a replay of a run finds what it found the first time.
+    So a replay of a run finds what it found the first time. Of each window (and slice) as it was measured last.
     """
     table = tables.outcome
-    query = _columns().where(
+    query = _newest(
         table.c.subject_uid == subject_uid,
         table.c.name.in_(names),
         table.c.as_of < as_of,
@@ -144,17 +142,17 @@ def all_figures(database: Database, subject_uid: str, names: Sequence[str]) -> l
     return _read(database, query.order_by(table.c.as_of, table.c.id))
 
 
-def latest(database: Database, subject_uid: str, names: Sequence[str]) -> list[Measured]:
-    """The newest figure of each name and slice of a subject: by window, then by when it was measured."""
-    table = tables.outcome
-    query = _columns().where(table.c.subject_uid == subject_uid, table.c.name.in_(names))
-    order = (table.c.window_end.is_(None).desc(), table.c.window_end, table.c.as_of, table.c.id)
-    rows = _read(database, query.order_by(*order))
-    return list({(row.name, row.slice): row for row in rows}.values())
-
-
 def _columns() -> Select[Any]:
     return select(*(tables.outcome.c[name] for name in Measured.__dataclass_fields__))
+
+
+def _newest(*wanted: ColumnElement[bool]) -> Select[Any]:
+    """Of what is wanted, the newest figure of each name, window and slice; the database passes over what they overtook."""
+    table = tables.outcome
+    one = (table.c.name, table.c.window_start, table.c.window_end, table.c.slice)
+    place = func.row_number().over(partition_by=one, order_by=(table.c.as_of.desc(), table.c.id.desc()))
+    found = select(table.c.id, place.label("place")).where(*wanted).subquery()
+    return _columns().join(found, found.c.id == table.c.id).where(found.c.place == 1)
 
 
 def _read(database: Database, query: Select[Any]) -> list[Measured]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from metadata.database import Database
-from metadata.rows.outcomes import figures_of_run, latest, measured_before, record_figures, series
+from metadata.rows import outcomes
+from metadata.rows.outcomes import Measured, figures_of_run, measured_before, record_figures, series
 
 MONITOR = "monitor-1"
 
@@ -90,10 +92,21 @@ def test_a_series_has_each_window_once_as_it_was_measured_last(database: Databas
     assert len(series(database, MONITOR, "roc_auc")) == 3
 
 
-def test_latest_gives_the_newest_window_of_each_slice(database: Database) -> None:
-    say(database, "r1", 3, Said("psi", 0.1, 2, "temp"), Said("psi", 0.5, 2, "wind"))
-    say(database, "r2", 4, Said("psi", 0.3, 3, "temp"))
-    assert {row.slice: row.value for row in latest(database, MONITOR, ["psi"])} == {"temp": 0.3, "wind": 0.5}
+def test_what_was_overtaken_stays_in_the_database(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    for run in range(20):
+        say(database, f"r{run}", 4, Said("rows", float(run), 2, "a"), Said("rows", float(run), 2, "b"))
+    read: list[Measured] = []
+
+    class Read(Measured):
+        def __init__(self, **values: Any) -> None:
+            super().__init__(**values)
+            read.append(self)
+
+    monkeypatch.setattr(outcomes, "Measured", Read)
+    before = measured_before(database, MONITOR, ["rows", "labels"], month(5), "r19")
+    assert [(row.slice, row.value) for row in before] == [("a", 18.0), ("b", 18.0)]
+    assert [(row.slice, row.value) for row in series(database, MONITOR, "rows")] == [("a", 19.0), ("b", 19.0)]
+    assert len(read) == 4
 
 
 def test_a_replay_sees_what_was_measured_before_its_instant_and_nothing_of_itself(database: Database) -> None:
