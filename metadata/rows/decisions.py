@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, RowMapping, and_, func, insert, or_, select, update
 
@@ -75,7 +75,7 @@ def record(
     attempt of the run takes the place of earlier ones: what they hold is held by its own word alone.
     """
     table = tables.decision
-    known = known_unread(database, ruling.hold) if ruling.hold else None
+    seen = _look(database, ruling.hold) if ruling.hold else None
     with database.write() as connection:
         change = next_change(connection)  # first: who waited for it sees what the one before has decided
         ruling = _cooled(connection, ruling, run_id, as_of)
@@ -85,7 +85,7 @@ def record(
             _let_go(connection, earlier)
         earlier_try = next(iter(_decisions(connection, and_(mine, table.c.attempt == attempt))), None)
         released = earlier_try if earlier_try is not None and earlier_try.released_at is not None else None
-        held = _batches_of(released) if released else _to_hold(connection, ruling, run_id, known)
+        held = _batches_of(released) if released else _to_hold(connection, ruling, run_id, seen)
         waits = bool(held) and not released
         values = {
             "state": ruling.state,
@@ -172,14 +172,28 @@ def _cooled(connection: Connection, ruling: Ruling, run_id: str, as_of: datetime
     return replace(ruling, state=DecisionState.HELD, reason=reason, hold=None)
 
 
-def _to_hold(connection: Connection, ruling: Ruling, run_id: str, known: Known | None) -> list[str]:
+class _Seen(NamedTuple):
+    """What a task had not read, and all batches that somebody had released, before the transaction that writes."""
+
+    known: Known
+    released: frozenset[str]
+
+
+def _look(database: Database, reader: Reader) -> _Seen:
+    known = known_unread(database, reader)
+    with database.read() as connection:
+        return _Seen(known, frozenset(_held_by(connection, tables.decision.c.released_at.is_not(None))))
+
+
+def _to_hold(connection: Connection, ruling: Ruling, run_id: str, seen: _Seen | None) -> list[str]:
     """Ids of the batches that a ruling lets wait: neither those that somebody released, nor what other runs hold."""
-    if ruling.hold is None or ruling.state != DecisionState.FIRED:
+    if ruling.hold is None or seen is None or ruling.state != DecisionState.FIRED:
         return []
     table = tables.decision
-    released = _held_by(connection, table.c.released_at.is_not(None))
+    since = and_(table.c.released_at.is_not(None), table.c.changed > seen.known.change)
+    released = seen.released | _held_by(connection, since)
     own = _held_by(connection, and_(table.c.run_id == run_id, table.c.waits.is_(True)))
-    found = unread(connection, ruling.hold, known)
+    found = unread(connection, ruling.hold, seen.known)
     return [batch for batch, held in found.items() if batch not in released and (not held or batch in own)]
 
 
@@ -190,7 +204,8 @@ def _let_go(connection: Connection, decision: Decision) -> None:
 
 
 def _held_by(connection: Connection, condition: Any) -> set[str]:
-    return {batch for decision in _decisions(connection, condition) for batch in _batches_of(decision)}
+    found = connection.execute(select(tables.decision.c.actions).where(condition)).scalars()
+    return {batch for actions in found for batch in actions.get(HELD_BATCHES, ())}
 
 
 def _batches_of(decision: Decision) -> list[str]:

@@ -147,7 +147,7 @@ def _columns() -> Select[Any]:
 
 
 def _newest(*wanted: ColumnElement[bool]) -> Select[Any]:
-    """Of what is wanted, the newest figure of each name, window and slice; the database passes over what they overtook."""
+    """Of what is wanted, the newest figure of each name, window and slice: the database passes over all others."""
     table = tables.outcome
     one = (table.c.name, table.c.window_start, table.c.window_end, table.c.slice)
     place = func.row_number().over(partition_by=one, order_by=(table.c.as_of.desc(), table.c.id.desc()))

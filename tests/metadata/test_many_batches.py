@@ -1,4 +1,4 @@
-"""What many batches cost: work is counted in steps of SQLite's own machine, so that a busy computer changes nothing."""
+"""What many batches, and many decisions, cost."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, event, insert
+from sqlalchemy import Connection, insert
 
 from metadata import tables
 from metadata.database import Database, next_change
 from metadata.rows.batches import new_inputs
-from metadata.rows.decisions import HELD_BATCHES, Ruling, record
+from metadata.rows.decisions import HELD_BATCHES, Ruling, decisions_of_run, record, release
 from metadata.rows.holding import Reader, rows_held, set_held
 from metadata.states import BatchState, DecisionState
-from tests.metadata.rows import NOW
+from tests.metadata.rows import NOW, add_decision
+from tests.metadata.steps import steps
 
 READER = Reader("reader", new=("raw",), into="clean")
-STEP = 100
 
 
 def batch(dataset: str, sequence: int, task: str) -> dict[str, object]:
@@ -54,23 +54,6 @@ def fill(database: Database, many: int, unread: int = 0) -> None:
             for number in numbers
         ]
         connection.execute(insert(tables.batch_input), reads)
-
-
-@contextmanager
-def steps(database: Database, *, writing: bool = False) -> Iterator[list[int]]:
-    """Counts steps, in hundreds; those within transactions that write, if so wanted."""
-    counted = [0]
-
-    def count() -> None:
-        counted[0] += 1
-
-    def begin(connection: Connection) -> None:
-        if not writing or connection.get_execution_options().get("writes", False):
-            connection.connection.set_progress_handler(count, STEP)
-
-    event.listen(database.engine, "begin", begin)
-    yield counted
-    event.remove(database.engine, "begin", begin)
 
 
 def hold(database: Database, run: str = "r1") -> list[str]:
@@ -120,6 +103,20 @@ def test_a_decision_keeps_others_waiting_as_long_however_many_batches_were_read(
     assert 0 < cost[1] < 2 * cost[0]
 
 
+def test_what_was_released_long_ago_keeps_nobody_waiting(sqlite: Callable[[], Database]) -> None:
+    cost = []
+    for many in (10, 300):
+        database = sqlite()
+        fill(database, 3, unread=2)
+        for number in range(many):
+            held = {HELD_BATCHES: ["raw-2" if number == 0 else f"old-{number}"]}
+            add_decision(database, "rule", "rule", "fired", f"r-{number}", actions=held, released_at=NOW)
+        with steps(database, writing=True) as counted:
+            assert hold(database) == ["raw-3"]
+        cost.append(counted[0])
+    assert 0 < cost[1] < 2 * cost[0]
+
+
 class Meanwhile(Database):
     """Something happens before its next transaction that writes."""
 
@@ -153,9 +150,20 @@ def hold_the_newest(database: Database) -> None:
         set_held(connection, ["raw-3"], held=True)
 
 
+def release_all(database: Database) -> None:
+    hold(database, "another")
+    (decision,) = decisions_of_run(database, "another")
+    release(database, decision.id, "ann")
+
+
 @pytest.mark.parametrize(
     ("happens", "held"),
-    [(land, ["raw-2", "raw-3", "raw-4"]), (read_the_newest, ["raw-2"]), (hold_the_newest, ["raw-2"])],
+    [
+        (release_all, []),
+        (land, ["raw-2", "raw-3", "raw-4"]),
+        (read_the_newest, ["raw-2"]),
+        (hold_the_newest, ["raw-2"]),
+    ],
 )
 def test_what_happens_while_a_decision_looks_around_counts(
     database: Database, happens: Callable[[Database], None], held: list[str]
