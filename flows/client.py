@@ -283,7 +283,9 @@ def launch(pipeline: str, bindings: Mapping[str, Any], as_of: datetime | None, a
 
 
 def again(run_id: str, mode: str, author: str) -> Run:
-    """Run again: `failed` does what did not succeed and what waits for it, `all` everything. A new attempt.
+    """Run again: `failed` does what did not succeed and what waits for it, `all` every task. A new attempt.
+
+    Tasks that read what is new read what is new since: nothing is taken in twice.
 
     Raises `UsageError` (PH503 it still goes on, PH504 nothing failed).
     """

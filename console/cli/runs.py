@@ -135,12 +135,16 @@ def cancel(number: int) -> None:
 
 @run.command()
 @click.argument("number", type=click.IntRange(1, 2**31 - 1))
-@click.option("--all", "everything", is_flag=True, help="Everything, not only what failed.")
+@click.option("--all", "everything", is_flag=True, help="All tasks, not only what failed.")
 @click.option("--wait", is_flag=True, help="Follow the run to its end; exits with 1 unless it succeeded.")
 @JSON_OPTION
 @click.pass_context
 def again(context: click.Context, number: int, everything: bool, wait: bool, as_json: bool) -> None:
-    """Run again what failed; what succeeded is not done again."""
+    """Run again what failed; what succeeded is not done again.
+
+    With --all every task runs: one that reads all of its input does so anew, an incremental one reads what is new
+    since. No file, row or batch is taken in twice.
+    """
     store = database()
     fresh = client.again(find_run(store, number).id, "all" if everything else "failed", author())
     client.ensure_up(wait=False)

@@ -24,7 +24,7 @@ class RunKeys(BaseScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         key("l", "launch", "launch", help="launch a pipeline: a form with its parameters"),
         key("x", "cancel", "cancel", help="cancel the run, after asking"),
-        key("r", "again", "run again", help="run again: failed only, or all"),
+        key("r", "again", "run again", help="run again: what failed, or all tasks"),
         key("a", "release", "release", help="release what a decision holds"),
     ]
 
@@ -80,7 +80,7 @@ class RunKeys(BaseScreen):
     def do_again(self) -> None:
         """`r`"""
         one = self.chosen()
-        answers = [("a", "all of it, as if for the first time")]
+        answers = [("a", "all tasks: full ones anew, incremental ones what is new")]
         if one.state is not State.SUCCEEDED:
             answers.insert(0, ("f", "failed only: what succeeded is not done again"))
         question = joined(

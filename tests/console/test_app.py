@@ -87,11 +87,11 @@ async def test_cancel_asks_by_name_and_esc_leaves_it(database: Database, make_ap
 
 async def test_run_again_asks_what_to_do_again(database: Database, make_app: MakeApp) -> None:
     app = make_app()
-    async with app.run_test(size=(100, 30)) as pilot:
+    async with app.run_test(size=(80, 24)) as pilot:
         app.go(Place("run", "13"))
         await until_seen(pilot, "#13", "PH221")
         await pilot.press("r")
-        await until_seen(pilot, "failed only", "all of it")
+        await until_seen(pilot, "failed only", "all tasks: full ones anew, incremental ones what is new")
         await pilot.press("f")
         await until(pilot, lambda: find_run(database, 13).attempt == 2)
         await until_seen(pilot, "queued")

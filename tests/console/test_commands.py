@@ -177,6 +177,10 @@ def test_no_action_leaves_the_database_open(database: Database, monkeypatch: pyt
     assert Watched.open == []
 
 
+def test_running_again_promises_what_incremental_tasks_do() -> None:
+    assert "No file, row or batch is taken in twice" in " ".join(pilothouse("run", "again", "--help").stdout.split())
+
+
 def test_help_lists_every_exit_code() -> None:
     shown = pilothouse("--help").stdout
     assert all(code in shown for code in ("0 done", "1 failed", "2 wrong", "3 diff", "4 a service", "130 stopped"))

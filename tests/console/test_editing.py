@@ -88,6 +88,8 @@ def test_what_is_saved_is_shown_and_applied_with_its_author(database: Database, 
     with Terminal(size=WIDE, env=edits.environ) as shown:
         open_editor(shown)
         shown.until("changed dataset bronze.flights", "a file every month", "y apply")
+        shown.read(1)
+        assert "checking" not in shown.text
         assert description(database) == "Flights as landed, one file a month."
         shown.send("y")
         shown.until("revision 3 is applied", "description: Flights as landed, a file every month.")
