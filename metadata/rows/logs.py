@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, insert, select
 
 from metadata import tables
 from metadata.database import Database
@@ -14,6 +14,8 @@ from metadata.values import utc_now
 
 LONGEST = 4_000
 """Characters kept of one line."""
+FORGOTTEN_AT_ONCE = 1_000
+"""Lines that one transaction looks at to remove what is old."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +77,21 @@ def read_lines(
 
 
 def forget_lines(database: Database, days: int) -> int:
-    """Remove lines older than `days`. Returns how many there were."""
+    """Remove lines older than `days`, in short transactions. Returns how many there were.
+
+    Lines stand about in the order of time: where many in a row are younger, the rest is.
+    """
     table = tables.task_log
-    old = table.c.at < utc_now() - timedelta(days=days)
-    with database.write() as connection:
-        count = int(connection.execute(select(func.count()).select_from(table).where(old)).scalar_one())
-        if count:
-            connection.execute(delete(table).where(old))
-    return count
+    limit = utc_now() - timedelta(days=days)
+    count = last = 0
+    while True:
+        some = select(table.c.id, table.c.at).where(table.c.id > last).order_by(table.c.id).limit(FORGOTTEN_AT_ONCE)
+        with database.read() as connection:
+            rows = connection.execute(some).all()
+        old = [row.id for row in rows if row.at < limit]
+        if not old:
+            return count
+        with database.write() as connection:
+            gone = delete(table).where(table.c.id.between(old[0], old[-1]), table.c.at < limit)
+            count += connection.execute(gone).rowcount
+        last = rows[-1].id

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime
+from pathlib import Path
 
 from metadata.database import Database
-from metadata.rows.logs import LONGEST, LogLine, forget_lines, read_lines, write_lines
+from metadata.rows.logs import FORGOTTEN_AT_ONCE, LONGEST, LogLine, forget_lines, read_lines, write_lines
+from metadata.values import utc_now
+from tests.metadata.steps import steps
 
 
 def lines(first: int, last: int, task: str = "a") -> list[LogLine]:
@@ -34,3 +38,22 @@ def test_long_lines_are_cut_and_old_lines_forgotten(database: Database) -> None:
     assert len(read_lines(database, "r-1")[0].message) == LONGEST
     assert forget_lines(database, days=30) == 1
     assert read_lines(database, "r-1") == []
+
+
+def test_old_lines_go_slice_by_slice_until_none_is_old(database: Database) -> None:
+    old, ahead = datetime(2024, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+    many = 2 * FORGOTTEN_AT_ONCE + 5
+    said = [LogLine("r-1", 1, "a", ahead if n == 3 else old, "INFO", f"line {n}") for n in range(many)]
+    write_lines(database, [*said, LogLine("r-1", 1, "a", utc_now(), "INFO", "new")], cap=many + 1)
+    assert forget_lines(database, days=30) == many - 1
+    assert [line.message for line in read_lines(database, "r-1")] == ["line 3", "new"]
+
+
+def test_looking_for_old_lines_keeps_nobody_waiting(tmp_path: Path, sqlite_template: Path) -> None:
+    shutil.copy(sqlite_template, tmp_path / "metadata.db")
+    database = Database(f"sqlite:///{tmp_path / 'metadata.db'}")
+    write_lines(database, [LogLine("r-1", 1, "a", utc_now(), "INFO", "x") for _ in range(5_000)], cap=5_000)
+    with steps(database, writing=True) as counted:
+        assert forget_lines(database, days=30) == 0
+    assert counted == [0]
+    database.close()
