@@ -9,9 +9,9 @@ import csv
 import gzip
 import io
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 from flows.schema import CORRUPT, ORDER, SOURCE, extra_columns, infer_text, literal, missing_columns, quoted
 from metadata.errors import PilothouseError
@@ -21,8 +21,16 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 HEADER_BYTES = 2**20
-_END = "\n(the end of what was read)"
+csv.field_size_limit(2**31 - 1)  # 128 KiB otherwise
 _NAME_BREAKS = str.maketrans(dict.fromkeys(" ,;{}()\n\t=\r", "_"))
+
+
+class _Record(NamedTuple):
+    """One record of a CSV file, the number of its first line, and whether its end is there."""
+
+    fields: list[str]
+    line: int
+    whole: bool
 
 
 def read_csv(
@@ -65,19 +73,18 @@ def csv_header(path: Path, connection: FilesConnection, thing: str, names: tuple
     """Column names of one CSV file, ready for a table; `names` are those of a file without a header."""
     try:
         with _open(path) as stream:
-            start = stream.read(HEADER_BYTES)
+            start = _text(stream.read(HEADER_BYTES), path, thing)
+        _check_quotes(path, connection, thing)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise _unreadable(thing, path, "is no whole gzip file", str(error)) from None
-    first = _first_record(_text(start, path, thing), connection.delimiter)
+    first = next(_records(io.StringIO(start, newline=""), connection.delimiter), None)
     if first is None:
         raise _unreadable(thing, path, "is empty: it has not even a header")
-    if first[-1].endswith(_END):
-        raise _unreadable(thing, path, "has a quote in its header that is never closed")
     if connection.header:
-        return table_names(first, thing, path.name)
-    if names and len(names) != len(first):
-        raise _unreadable(thing, path, f"has {len(first)} columns, where {len(names)} are declared")
-    return names or tuple(f"column_{index + 1}" for index in range(len(first)))
+        return table_names(first.fields, thing, path.name)
+    if names and len(names) != len(first.fields):
+        raise _unreadable(thing, path, f"has {len(first.fields)} columns, where {len(names)} are declared")
+    return names or tuple(f"column_{index + 1}" for index in range(len(first.fields)))
 
 
 def table_names(names: Iterable[str | None], thing: str, where: str) -> tuple[str, ...]:
@@ -253,14 +260,35 @@ def _text(start: bytes, path: Path, thing: str) -> str:
         raise _unreadable(thing, path, f"is not UTF-8: byte {error.start} cannot be read") from None
 
 
-def _first_record(text: str, delimiter: str) -> list[str] | None:
-    """The first line that is not empty. `_END` ends its last field when a quote in it is never closed."""
-    if not text.strip("\r\n"):
-        return None
-    try:
-        return next(filter(None, csv.reader(io.StringIO(text + _END, newline=""), delimiter=delimiter)))
-    except csv.Error:  # a field of more than 128 KiB
-        return [_END]
+def _records(lines: Iterable[str], delimiter: str) -> Iterator[_Record]:
+    """All records that are not empty. Who looks for more of one after the last line is inside a quote."""
+    read, ended = 0, False
+
+    def feed() -> Iterator[str]:
+        nonlocal ended
+        yield from lines
+        ended = True
+
+    reader = csv.reader(feed(), delimiter=delimiter)
+    for fields in reader:
+        if fields:
+            yield _Record(fields, read + 1, not ended)
+        read = reader.line_num
+
+
+def _check_quotes(path: Path, connection: FilesConnection, thing: str) -> None:
+    """Raises PH235 for a quote that is never closed: all lines after it would be the rest of one value.
+
+    Looked for line by line where the number of quotes is odd.
+    """
+    with _open(path) as stream:
+        quotes = sum(block.count(b'"') for block in iter(lambda: stream.read(HEADER_BYTES), b""))
+    if quotes % 2 == 0:
+        return
+    with io.TextIOWrapper(_open(path), encoding="utf-8-sig", errors="replace", newline="") as lines:
+        for record in _records(lines, connection.delimiter):
+            if not record.whole:
+                raise _unreadable(thing, path, f"has a quote in line {record.line} that is never closed")
 
 
 def _unreadable(thing: str, path: Path, what: str, detail: str = "") -> PilothouseError:

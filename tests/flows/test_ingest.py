@@ -63,6 +63,13 @@ def test_compressed_files(house: Warehouse) -> None:
     assert house.run().rows_out == 2
 
 
+def test_a_compressed_file_that_was_cut_is_named(house: Warehouse) -> None:
+    ingest(house, "*.csv.gz")
+    house.land("a.csv.gz", gzip.compress(os.urandom(2**21).hex().encode())[:-100])
+    with pytest.raises(PilothouseError, match=r"PH235 .*a.csv.gz is no whole gzip file"):
+        house.run()
+
+
 def test_declared_types_are_enforced(house: Warehouse) -> None:
     ingest(
         house,
@@ -138,14 +145,22 @@ def test_missing_and_extra_columns_name_their_file(house: Warehouse, declared: b
     assert house.state("bronze.x").rows == 1
 
 
-@pytest.mark.parametrize("rows", [1, 20_000])
-def test_a_header_whose_quote_is_never_closed_is_named(house: Warehouse, rows: int) -> None:
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('id,"name\n1,ann\n', 1),
+        ('id,"name\n' + "1,abcdefghij\n" * 200_000, 1),
+        ('id,name\n1,"a\nb"\n\n2,"\n3,c\n4,d', 5),
+    ],
+    ids=["header", "longer than what is looked at for the header", "row"],
+)
+def test_a_quote_that_is_never_closed_is_named(house: Warehouse, text: str, line: int) -> None:
     ingest(house)
-    house.land("a.csv", 'id,"name\n' + "1,abcdefghij\n" * rows)
-    with pytest.raises(PilothouseError, match=r"PH235 .*a.csv has a quote in its header that is never closed"):
+    house.land("a.csv", text)
+    with pytest.raises(PilothouseError, match=rf"PH235 .*a.csv has a quote in line {line} that is never closed"):
         house.run()
-    house.land("a.csv", 'id,"full ""name""\n2nd line",5" x\n1,ann,3\n')
-    assert house.run().rows_out == 1
+    house.land("a.csv", 'id,"full ""name""\n2nd line",5" x\n1,ann,3" y\n2,"b\nc",4" z')
+    assert house.run().rows_out == 2
     assert list(house.state("bronze.x").columns) == ["id", 'full_"name"_2nd_line', '5"_x']
 
 
