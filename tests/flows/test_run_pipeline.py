@@ -18,6 +18,7 @@ from metadata.rows.pages import list_runs
 from metadata.rows.runs import get_run
 from metadata.settings import settings
 from metadata.states import State
+from tests.flows.burning import slow_pipeline
 from tests.flows.homes import until
 from tests.flows.house import House
 
@@ -56,27 +57,6 @@ pipelines:
           SELECT shop, sum(amount) AS total FROM silver.{name} GROUP BY shop
 """
 
-SLOW = """
-connections:
-  grid: {{kind: files, path: {name}}}
-datasets:
-  bronze.{name}: {{columns: {{n: long}}}}
-  gold.{name}: {{storage: {{mode: overwrite}}}}
-pipelines:
-  {name}:
-    tasks:
-      ingest: {{kind: ingest, from: {{connection: grid, files: "*.csv"}}, to: bronze.{name}}}
-      burn:
-        kind: transform
-        to: gold.{name}
-        timeout: {timeout}
-        sql: |
-          SELECT sum(sin(a.n * b.n) + c.n) AS burnt
-          FROM (SELECT n FROM bronze.{name} DISTRIBUTE BY n) AS a
-          CROSS JOIN bronze.{name} AS b CROSS JOIN bronze.{name} AS c
-"""
-"""Burns for hours. A Spark task is stopped between two rows that it reads; of a file it reads 4,096 at once."""
-
 
 @pytest.fixture(scope="module", autouse=True)
 def due(house: House) -> datetime:
@@ -86,11 +66,6 @@ def due(house: House) -> datetime:
     found = (datetime.now(UTC) + timedelta(seconds=90)).replace(second=0, microsecond=0)
     house.apply(f'schedules: {{soon: {{pipeline: nightly, cron: "{found:%-M %-H * * *}", timezone: UTC}}}}')
     return found
-
-
-def slow_pipeline(house: House, name: str, timeout: str = "10 min") -> None:
-    house.apply(SLOW.format(name=name, timeout=timeout))
-    house.land(name, "n.csv", "n\n" + "\n".join(str(n) for n in range(6_000)))
 
 
 def test_a_run_goes_through_and_the_second_finds_nothing_new(house: House) -> None:
