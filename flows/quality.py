@@ -137,9 +137,9 @@ def _mark_repeats(
         return frame.selectExpr("*", f"{row} AS {repeats}"), f"({repeats} > 1)"
     kept = table
     if keys:
-        mine = frame.select(*keys).alias("mine")
+        mine = frame.selectExpr(*map(quoted, keys)).alias("mine")
         kept = table.alias("old").join(mine, on=_same(keys, "old", "mine"), how="left_anti")
-    there = kept.select(*columns).distinct().selectExpr("*", f"true AS {present}")
+    there = kept.selectExpr(*map(quoted, columns)).distinct().selectExpr("*", f"true AS {present}")
     joined = frame.alias("fresh").join(there.alias("kept"), on=_same(columns, "fresh", "kept"), how="left")
     numbered = joined.selectExpr("fresh.*", f"kept.{present}").selectExpr("*", f"{row} AS {repeats}")
     return numbered, f"({repeats} > 1 OR coalesce({present}, false))"

@@ -8,6 +8,7 @@ from flows import engine
 from flows.batches import input_relation, pin_inputs, table_path, write_batches
 from flows.context import Outcome, TaskContext
 from flows.features_sql import features_query
+from flows.schema import quoted
 from metadata.errors import PilothouseError
 from metadata.intents import Intent
 from metadata.rows.batches import visible_batches
@@ -48,7 +49,9 @@ def build(context: TaskContext, intent: Intent) -> DataFrame:
     frame = context.spark.sql(features_query(spec.feature_set, definition, new, source))
     kept = {*definition.entity, definition.event_time}
     columns = [
-        frame[field.name] if field.name in kept else _as_feature(frame, spec.feature_set, field.name, field.dataType)
+        frame[quoted(field.name)]
+        if field.name in kept
+        else _as_feature(frame, spec.feature_set, field.name, field.dataType)
         for field in frame.schema.fields
     ]
     return frame.select(*columns)
@@ -58,9 +61,9 @@ def _as_feature(frame: DataFrame, key: str, name: str, kind: DataType) -> Column
     from pyspark.sql.types import BooleanType, CharType, NumericType, StringType, VarcharType
 
     if isinstance(kind, StringType | CharType | VarcharType):
-        return frame[name].cast("string").alias(name)
+        return frame[quoted(name)].cast("string").alias(name)
     if isinstance(kind, NumericType | BooleanType):
-        return frame[name].cast("double").alias(name)
+        return frame[quoted(name)].cast("double").alias(name)
     raise PilothouseError(
         "PH601",
         f"feature {name} of {key}",

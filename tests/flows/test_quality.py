@@ -120,6 +120,16 @@ def test_rows_set_aside_are_those_of_the_try_that_was_written(
     assert [row["id"] for row in house.quarantined("bronze.x")] == [3]
 
 
+@pytest.mark.parametrize("storage", [{"mode": "append"}, {"mode": "merge", "keys": ["a.b"]}])
+def test_columns_with_dots_in_their_names(house: Warehouse, storage: dict[str, Any]) -> None:
+    define(house, columns={}, storage=storage, quality={"one": {"unique": ["v.w"], "otherwise": "quarantine"}})
+    house.land("a.csv", "a.b,v.w\n1,1\n2,2\n")
+    assert house.run().rows_bad == 0
+    house.land("b.csv", "a.b,v.w\n3,1\n4,4\n")
+    assert house.run().rows_bad == 1
+    assert house.rows("bronze.x") == [(1, 1), (2, 2), (4, 4)]
+
+
 def test_at_most(house: Warehouse) -> None:
     define(house, quality={"known": {"expect": "email IS NOT NULL", "otherwise": "drop", "at_most": "50 %"}})
     house.land("a.csv", "id,v,email\n1,1,a\n2,1,\n")
