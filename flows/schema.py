@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -184,6 +184,17 @@ def extra_columns(thing: str, extra: list[str], wanted: Mapping[str, object], wh
         f"column {_listed(extra)}{f' in {where}' if where else ''} was not there before and nobody declared it",
         "declare it, or set schema_drift: evolve (e), and launch it anew (l)",
         detail=f"declared: {', '.join(wanted)}",
+    )
+
+
+def as_text(frame: DataFrame, names: Collection[str]) -> DataFrame:
+    """The frame with these columns, whatever their case, as text."""
+    lowered = {name.lower() for name in names}
+    return frame.selectExpr(
+        *(
+            f"CAST({quoted(name)} AS STRING) AS {quoted(name)}" if name.lower() in lowered else quoted(name)
+            for name in frame.columns
+        )
     )
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
 
-from flows.schema import CORRUPT, ORDER, SOURCE, extra_columns, infer_text, literal, missing_columns, quoted
+from flows.schema import CORRUPT, ORDER, SOURCE, as_text, extra_columns, infer_text, literal, missing_columns, quoted
 from metadata.errors import PilothouseError
 from metadata.kinds import Dataset, FilesConnection
 
@@ -232,19 +232,10 @@ def _union(frames: list[DataFrame]) -> DataFrame:
         for name, kind in frame.dtypes:
             kinds.setdefault(name, set()).add(kind)
     mixed = {name for name, found in kinds.items() if len(found) > 1}
-    whole = frames[0] if not mixed else _as_text(frames[0], mixed)
+    whole = frames[0] if not mixed else as_text(frames[0], mixed)
     for frame in frames[1:]:
-        whole = whole.unionByName(_as_text(frame, mixed) if mixed else frame, allowMissingColumns=True)
+        whole = whole.unionByName(as_text(frame, mixed) if mixed else frame, allowMissingColumns=True)
     return whole
-
-
-def _as_text(frame: DataFrame, names: set[str]) -> DataFrame:
-    return frame.selectExpr(
-        *(
-            f"CAST({quoted(name)} AS STRING) AS {quoted(name)}" if name in names else quoted(name)
-            for name in frame.columns
-        )
-    )
 
 
 def _open(path: Path) -> IO[bytes] | gzip.GzipFile:

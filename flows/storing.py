@@ -14,6 +14,7 @@ from flows.schema import (
     REASONS,
     UNCASTABLE,
     Conformed,
+    as_text,
     conform,
     explain_misfits,
     missing_columns,
@@ -232,19 +233,26 @@ def _store_checked(job: _Job) -> Written:
         if keys and seen["apart"] != seen["good"]:
             good, written = _one_a_key(job, good), seen["apart"]
         if seen["aside"]:
-            engine.append(
-                job.spark,
-                frame.where(aside).drop(ORDER).selectExpr("*", f"{job.batch.sequence}L AS {BATCH}"),
-                job.target.quarantine,
-                job.batch.sequence,
-                partition_by=(),
-                evolve=True,
-                check=job.check_owned,
-            )
+            _set_aside(job, frame.where(aside).drop(ORDER))
         commit = _put(job, good)
         return _written(job, seen["rows"], written, seen["rows"] - seen["good"], commit, figures)
     finally:
         frame.unpersist()
+
+
+def _set_aside(job: _Job, rows: DataFrame) -> None:
+    """Rows for the quarantine. A column that has another type there is text from then on."""
+    spark, path, number = job.spark, job.target.quarantine, job.batch.sequence
+    if engine.table_exists(spark, path):
+        table = spark.sql(f"SELECT * FROM delta.{quoted(path)}")  # noqa: S608
+        there = {name.lower(): kind for name, kind in types_of(table.schema).items()}
+        kinds = {name.lower(): kind for name, kind in job.conformed.columns.items()}
+        mixed = [name for name, kind in kinds.items() if there.get(name, kind) != kind]
+        if any(there[name] != "string" for name in mixed):
+            engine.overwrite(spark, as_text(table, mixed), path, number, evolve=True, check=job.check_owned)
+        rows = as_text(rows, mixed)
+    rows = rows.selectExpr("*", f"{number}L AS {BATCH}")
+    engine.append(spark, rows, path, number, evolve=True, check=job.check_owned)
 
 
 def _table_before(job: _Job) -> DataFrame | None:

@@ -120,6 +120,18 @@ def test_rows_set_aside_are_those_of_the_try_that_was_written(
     assert [row["id"] for row in house.quarantined("bronze.x")] == [3]
 
 
+def test_rows_are_set_aside_beside_those_of_another_type(house: Warehouse) -> None:
+    """A column whose type is not what it was there is text from then on, and nothing of any value is lost."""
+    rules = {"known": {"expect": "email IS NOT NULL", "otherwise": "quarantine"}}
+    for kind, value in (("long", "1"), ("double", "2.5"), ("string", "x"), ("date", "2024-02-29"), ("long", "7")):
+        columns = {"id": "long", "v": kind, "email": "string"}
+        define(house, quality=rules, storage={"mode": "overwrite"}, columns=columns)
+        house.land("a.csv", f"id,v,email\n1,{value},a\n2,{value},\n")
+        assert house.run().rows_bad == 1
+        assert house.state("bronze.x").columns["v"] == kind
+    assert sorted(row["v"] for row in house.quarantined("bronze.x")) == ["1", "2.5", "2024-02-29", "7", "x"]
+
+
 @pytest.mark.parametrize("storage", [{"mode": "append"}, {"mode": "merge", "keys": ["a.b"]}])
 def test_columns_with_dots_in_their_names(house: Warehouse, storage: dict[str, Any]) -> None:
     define(house, columns={}, storage=storage, quality={"one": {"unique": ["v.w"], "otherwise": "quarantine"}})
