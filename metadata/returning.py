@@ -1,11 +1,12 @@
-"""Pipelines and tasks that come back under a key that they had: the log gives them their last uid again.
+"""Definitions and tasks that come back under a key that they had: the log gives them their last uid again.
 
-What a task has read is kept under its uid. With a new one it would read, and append, all of that once more.
+Tables, versions, figures and what a task has read are kept under uids. With new ones all of that would begin anew, and
+what was only half removed would read, and append, once more what it has.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
@@ -13,7 +14,7 @@ from sqlalchemy import Connection, select
 
 from metadata.database import Database
 from metadata.definitions import revision_item
-from metadata.kinds import Blueprint, Pipeline
+from metadata.kinds import SECTIONS, Blueprint, Definition, Pipeline
 from metadata.tasks import TaskSpec
 
 
@@ -22,31 +23,41 @@ def with_last_uids(database: Database, current: Blueprint, wanted: Blueprint, me
 
     A task is looked for under the key that `was:` says, then under its own. One of another kind is another task.
     """
-    there = set(_uids(current.pipelines.values()))
-    new = [key for key in wanted.pipelines if not there.issuperset(_uids([merged.pipelines[key]]))]
+    there = set(_uids(current))
+    new = [(kind, key, value) for kind, key, value in merged if not there.issuperset(_own_uids(value))]
     if not new:
         return merged
-    pipelines = dict(merged.pipelines)
+    sections: dict[str, dict[str, Definition]] = {}
     with database.read() as connection:
         log = _Log(connection, current, there)
-        for key in new:
-            pipelines[key] = _returned(log, key, wanted.pipelines[key], merged.pipelines[key])
-    return merged.model_copy(update={"pipelines": pipelines})
+        for kind, key, value in new:
+            section = SECTIONS[kind]
+            found = sections.setdefault(section, dict(getattr(merged, section)))
+            if isinstance(value, Pipeline):
+                found[key] = _returned(log, key, wanted.pipelines[key], value)
+            else:
+                found[key] = value.model_copy(update={"uid": log.take(log.last(kind, key)) or value.uid})
+    return merged.model_copy(update=sections)
 
 
-def _uids(pipelines: Iterable[Pipeline]) -> Iterator[str]:
-    for pipeline in pipelines:
-        yield pipeline.uid
-        yield from (task.uid for task in pipeline.tasks.values())
+def _own_uids(value: Definition) -> Iterator[str]:
+    yield value.uid
+    if isinstance(value, Pipeline):
+        yield from (task.uid for task in value.tasks.values())
+
+
+def _uids(blueprint: Blueprint) -> Iterator[str]:
+    for _, _, value in blueprint:
+        yield from _own_uids(value)
 
 
 def _returned(log: _Log, key: str, said: Pipeline, made: Pipeline) -> Pipeline:
-    uid = made.uid if made.uid in log.taken else log.take(log.pipeline(key)) or made.uid
+    uid = made.uid if made.uid in log.taken else log.take(log.last(Pipeline.KIND, key)) or made.uid
     tasks: dict[str, TaskSpec] = {}
     for name, task in made.tasks.items():
         if task.uid not in log.taken:
             home, _, former = (said.tasks[name].was or "").rpartition("/")
-            places = [(log.pipeline(home) if home else uid, former), (uid, name)]
+            places = [(log.last(Pipeline.KIND, home) if home else uid, former), (uid, name)]
             last = (log.take(log.task(pipeline, place, task.kind)) for pipeline, place in places if place)
             task = task.model_copy(update={"uid": next(filter(None, last), task.uid)})
         tasks[name] = task
@@ -58,7 +69,7 @@ class _Log:
 
     def __init__(self, connection: Connection, current: Blueprint, taken: set[str]) -> None:
         self._connection = connection
-        self._there = {key: pipeline.uid for key, pipeline in current.pipelines.items()}
+        self._there = {(kind, key): value.uid for kind, key, value in current}
         self._tasks: dict[str, dict[tuple[str, str], str]] = {}
         self.taken = taken
 
@@ -69,15 +80,15 @@ class _Log:
         self.taken.add(uid)
         return uid
 
-    def pipeline(self, key: str) -> str | None:
-        """The pipeline (uid) of that key, or the last that was removed under it."""
-        return self._there.get(key) or self._removed.get(key)
+    def last(self, kind: str, key: str) -> str | None:
+        """The definition (uid) of that key, or the last that was removed under it."""
+        return self._there.get((kind, key)) or self._removed.get((kind, key))
 
     @cached_property
-    def _removed(self) -> dict[str, str]:
+    def _removed(self) -> dict[tuple[str, str], str]:
         item = revision_item.c
-        deletions = select(item.key, item.uid).where(item.kind == Pipeline.KIND, item.after.is_(None))
-        return {row.key: row.uid for row in self._connection.execute(deletions.order_by(item.revision))}
+        deletions = select(item.kind, item.key, item.uid).where(item.after.is_(None)).order_by(item.revision)
+        return {(row.kind, row.key): row.uid for row in self._connection.execute(deletions)}
 
     def task(self, pipeline: str | None, key: str, kind: str) -> str | None:
         """The task (uid) that stood last under that key of a pipeline (uid), if it was of that kind."""

@@ -1,4 +1,4 @@
-"""What was removed and comes back goes on from where it was: pipelines and tasks get their last uid from the log."""
+"""What was removed and comes back goes on from where it was: definitions and tasks get their last uid from the log."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from metadata.definitions import load_blueprint
 from metadata.kinds import Blueprint
 from metadata.revisions import apply, changes_of, verify_chain
 from metadata.settings import Settings
+from tests.metadata.blueprints import orders_document
 
 LOAD = {"kind": "ingest", "from": {"connection": "landing", "files": "a-*.csv"}, "to": "raw.a"}
 OTHER = {"kind": "ingest", "from": {"connection": "landing", "files": "b-*.csv"}, "to": "raw.b"}
@@ -44,6 +45,31 @@ def test_a_pipeline_that_comes_back_is_the_one_that_was_removed(database: Databa
     _, changes = changes_of(database, document(one={"load": LOAD, "other": OTHER}))
     assert [(change.action, change.key) for change in changes.changes] == [("created", "one")]
     assert put(database, one={"load": LOAD, "other": OTHER}) == before
+
+
+def test_whatever_comes_back_is_what_was_removed(database: Database) -> None:
+    whole = Blueprint.model_validate(orders_document())
+    apply(database, whole, author="ada", settings=Settings())
+    before = load_blueprint(database)
+    apply(database, Blueprint(), author="ada", prune=True, settings=Settings())
+    assert not list(load_blueprint(database))
+    apply(database, whole, author="ada", settings=Settings())
+    assert load_blueprint(database) == before
+    verify_chain(database)
+
+
+def test_of_a_key_that_was_removed_twice_the_last_counts(database: Database) -> None:
+    def dataset(key: str, **more: str) -> str:
+        document = Blueprint.model_validate({"datasets": {key: more}})
+        apply(database, document, author="ada", prune=True, settings=Settings())
+        return load_blueprint(database).datasets[key].uid
+
+    first = dataset("raw.a")
+    assert dataset("raw.b", was="raw.a") == first
+    second = dataset("raw.a")
+    assert second != first
+    dataset("raw.c")
+    assert dataset("raw.a") == second
 
 
 def test_a_task_that_comes_back_is_the_one_that_was_removed(database: Database) -> None:
