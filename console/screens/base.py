@@ -34,9 +34,20 @@ if TYPE_CHECKING:
     from metadata.database import Database
 
 
-def key(keys: str, name: str, label: str, *, shown: bool = True, help: str = "") -> Binding:  # noqa: A002
-    """A key of a screen: calls `do_<name>`, or says why it cannot. The line of keys shows `label`, `?` shows `help`."""
-    return Binding(keys, f"do('{name}')", label, show=shown, id=name, tooltip=help)
+def key(
+    keys: str,
+    name: str,
+    label: str,
+    *,
+    shown: bool = True,
+    help: str = "",  # noqa: A002
+    opens_prompt: bool = False,
+) -> Binding:
+    """A key of a screen: calls `do_<name>`, or says why it cannot. The line of keys shows `label`, `?` shows `help`.
+
+    One that opens the prompt is done before the key that follows is looked at: that is text, however fast it came.
+    """
+    return Binding(keys, f"do('{name}')", label, show=shown, id=name, tooltip=help, priority=opens_prompt)
 
 
 class BaseScreen(Screen[None]):
@@ -51,8 +62,8 @@ class BaseScreen(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(str(at + 1), f"do('tab({tab})')", ROOMS[tab].title, show=False) for at, tab in enumerate(TABS)),
-        key("slash", "filter", "filter"),
-        key("colon", "jump", "jump", help="run 128, dataset silver.flights, models; tab completes"),
+        key("slash", "filter", "filter", opens_prompt=True),
+        key("colon", "jump", "jump", help="run 128, dataset silver.flights, models; tab completes", opens_prompt=True),
         key("question_mark", "help", "keys", help="the keys of this screen, and why one is off"),
         key("q", "quit", "quit", help="leave; runs go on"),
         key("escape", "back", "back", shown=False, help="back to where one came from"),
@@ -283,6 +294,11 @@ class BaseScreen(Screen[None]):
         return {one.key: one.description for one in own_bindings(type(self)) if not self.hidden(one.id or "")}
 
     # The grammar of keys
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What opens the prompt is a letter while something is typed there."""
+        opens_prompt = action == "do" and parameters in (("filter",), ("jump",))
+        return not (opens_prompt and isinstance(self.focused, Prompt)) and super().check_action(action, parameters)
 
     def action_do(self, name: str) -> None:
         """Do what a key says, or say why not. Esc first closes what is told; words are read when a key is used."""

@@ -77,6 +77,8 @@ class LaunchScreen(ModalScreen[int]):
 
     async def on_answered(self, message: Answered) -> None:
         """The pipelines, the form, or the run are there; or what is wrong is said, and nothing typed is lost."""
+        if not self.is_current:
+            return
         if message.fault is not None:
             self._say(message.fault)
         elif message.job == "pipelines":
@@ -106,9 +108,10 @@ class LaunchScreen(ModalScreen[int]):
         fields = self.query_one("#fields", VerticalScroll)
         entries = [(name, parameter, _filled(form, name, parameter)) for name, parameter in form.parameters.items()]
         lines = [_field(name, value, parameter.type, parameter.description) for name, parameter, value in entries]
-        about = "the instant it speaks for; empty: now"
-        await fields.mount_all([*lines, _field(AS_OF, "", "now, or 2024-05-04T06:00:00+02:00", about)])
-        self.query(Input).first().focus()
+        as_of = _field(AS_OF, "", "now, or 2024-05-04T06:00Z", "the instant it speaks for")
+        await fields.mount_all([*lines, as_of])
+        if form is self._form and self.is_current:  # else it was left meanwhile
+            self.query(Input).first().focus()
 
     def on_rows_opened(self, message: Rows.Opened) -> None:
         """A pipeline was chosen."""

@@ -6,6 +6,7 @@ from abc import abstractmethod
 from typing import ClassVar
 
 from textual.binding import BindingType
+from textual.content import Content
 
 from console.chosen import Chosen, Hold
 from console.places import Place
@@ -61,7 +62,7 @@ class RunKeys(BaseScreen):
     def do_cancel(self) -> None:
         """`x`"""
         one = self.chosen()
-        question = joined(("cancel ", "strong"), (f"run {one.number} of {one.pipeline}", "accent"), f"  {one.as_of} ?")
+        question = _question("cancel", one)
         note = joined("its Spark jobs stop within seconds; what it wrote so far stays whole", "")
 
         def answered(answer: str | None) -> None:
@@ -83,9 +84,7 @@ class RunKeys(BaseScreen):
         answers = [("a", "all tasks: full ones anew, incremental ones what is new")]
         if one.state is not State.SUCCEEDED:
             answers.insert(0, ("f", "failed only: what succeeded is not done again"))
-        question = joined(
-            ("run again ", "strong"), (f"run {one.number} of {one.pipeline}", "accent"), f"  {one.as_of} ?"
-        )
+        question = _question("run again", one)
 
         def answered(answer: str | None) -> None:
             if answer:
@@ -126,6 +125,11 @@ class RunKeys(BaseScreen):
         """The hold is gone."""
         self.say("released; the next run takes it along")
         self.reload()
+
+
+def _question(what: str, one: Chosen) -> Content:
+    about = f"  {one.as_of} ?" if one.as_of else " ?"
+    return joined((f"{what} ", "strong"), (f"run {one.number} of {one.pipeline}", "accent"), about)
 
 
 def _cancel(one: Chosen, author: str) -> int:

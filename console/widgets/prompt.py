@@ -65,7 +65,7 @@ class Prompt(Input):
         self.mark = mark
         self.value = mark + text
         self.add_class("open")
-        self.focus()
+        self.screen.set_focus(self)
         self.cursor_position = len(self.value)
 
     def close(self) -> None:

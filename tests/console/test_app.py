@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 from sqlalchemy import select, update
+from textual.containers import VerticalScroll
+from textual.widget import AwaitMount, Widget
 from textual.widgets import Input
 
 from console.app import PilothouseApp
@@ -354,6 +356,26 @@ async def test_an_empty_overview_says_what_would_be_there(empty_database: Databa
         await until_seen(pilot, "Nothing needs you", "No pipelines yet", "No data yet", "No models yet")
 
 
+async def test_a_launch_form_that_is_left_while_it_is_made_is_left(
+    database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = VerticalScroll.mount_all
+
+    def left_meanwhile(fields: VerticalScroll, widgets: Sequence[Widget]) -> AwaitMount:
+        mounted = made(fields, widgets)
+        fields.screen.action_leave()  # type: ignore[attr-defined]
+        return mounted
+
+    monkeypatch.setattr(VerticalScroll, "mount_all", left_meanwhile)
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_seen(pilot, "PIPELINES 3")
+        await pilot.press("l")
+        await until_seen(pilot, "launch which pipeline?", "weather", "flights")
+        await pilot.press("escape")
+        await until_seen(pilot, "PIPELINES 3")
+
+
 async def test_launching_asks_for_the_parameters_and_keeps_what_was_typed(
     database: Database, make_app: MakeApp
 ) -> None:
@@ -361,7 +383,7 @@ async def test_launching_asks_for_the_parameters_and_keeps_what_was_typed(
     async with app.run_test(size=(80, 24)) as pilot:
         await until_seen(pilot, "PIPELINES 3")
         await pilot.press("l")
-        await until_seen(pilot, "launch weather", "as_of")
+        await until_seen(pilot, "launch weather", "as_of", " now, or 2024-05-04T06:00Z ", " the instant it speaks for")
         await pilot.press("escape")
         await until_seen(pilot, "launch which pipeline?", "weather", "flights")
         await pilot.press("escape")

@@ -69,6 +69,19 @@ def test_sighup_ends_the_console(database: Database) -> None:
         assert shown.ended()
 
 
+def test_what_is_typed_at_once_after_a_key_that_opens_a_line_is_text(database: Database) -> None:
+    with Terminal() as shown:
+        shown.until("ATTENTION 4")
+        shown.send(":run 13\r")
+        shown.until("Runs ▸ flights ▸ #13", "PH221")
+        shown.send("escape", "2")
+        shown.until("1–17 of 17")
+        shown.send("/state:failed\r")
+        shown.until("Runs ▸ state:failed", "1–2 of 2")
+        shown.send(":::/x")
+        shown.until(" :::/x")
+
+
 def test_a_resize_loses_neither_cursor_nor_text(database: Database) -> None:
     with Terminal() as shown:
         shown.until("ATTENTION 4")
