@@ -192,6 +192,10 @@ def _reason_of_task(detail: RunDetail, task: TaskRun) -> Content | Fault | None:
     if task.state_detail:
         sign = state_of(task.state)
         return joined((f"{sign} {sign.word}  ", sign.tone), plain(task.state_detail))
+    if task.state is State.RUNNING and task.progress:
+        done, total = (number(task.progress.get(name, 0)) for name in ("done", "total"))
+        sign = state_of(task.state)
+        return joined((f"{sign} {plain(task.progress.get('what', ''))}  ", sign.tone), f"{done} of {total}")
     waiting = [one.task_key for one in detail.tasks if one.task_key in task.upstream and not one.state.final]
     if task.state is State.QUEUED and waiting:
         return joined((f"{state_of(task.state)} waits for  ", "quiet"), ", ".join(waiting))

@@ -72,6 +72,8 @@ class RunScreen(RunKeys):
         self._wanted: Matches = narrow.everything
         self._filters_log = False
         self._pane = 0
+        self._top_of = ("", "")
+        """The pane and task whose first line was brought into view."""
         self._aimed = False
 
     def body(self) -> ComposeResult:
@@ -82,7 +84,7 @@ class RunScreen(RunKeys):
                 yield Notice(id="reason")
             with Vertical(id="panes-half"):
                 yield Static(id="panes")
-                yield Lines(id="pane", follow=True)
+                yield Lines(id="pane")
 
     def on_mount(self) -> None:
         """The cursor is on the tasks."""
@@ -167,9 +169,13 @@ class RunScreen(RunKeys):
         name, task = PANES[self._pane], self._task_key()
         self.query_one("#panes", Static).update(run_view.pane_titles(self._pane, task))
         pane = self.query_one("#pane", Lines)
+        pane.follow = name == "Log"
+        turned, self._top_of = self._top_of != (name, task), (name, task)
         if name != "Log":
             self._log_of = NO_LOG
             pane.show(run_view.pane(name, self._detail, task))
+            if turned:
+                pane.scroll_home(animate=False)
             return
         words = self._words if self._filters_log else ""
         of = (task or "*", self._detail.run.number, words)

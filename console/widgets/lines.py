@@ -17,7 +17,7 @@ MOST = 5_000
 
 
 class Lines(ScrollView, can_focus=True):
-    """Lines of content. While the end is in view it stays in view as lines come."""
+    """Lines of content. One that is to `follow` keeps its end in view, once it is, as lines come."""
 
     DEFAULT_CSS = """
     Lines { height: 1fr; background: $background; color: $foreground; scrollbar-size-vertical: 1; overflow-x: hidden; }
@@ -31,7 +31,7 @@ class Lines(ScrollView, can_focus=True):
 
     def __init__(self, *, id: str | None = None, follow: bool = False) -> None:  # noqa: A002
         super().__init__(id=id)
-        self._follow = follow
+        self.follow = follow
         self._source: list[Content] = []
         self._drawn: list[Content] = []
         self._wrapped: dict[int, tuple[Content, list[Content]]] = {}
@@ -67,7 +67,7 @@ class Lines(ScrollView, can_focus=True):
 
     @property
     def _at_end(self) -> bool:
-        return self._follow and self.scroll_offset.y >= self.max_scroll_y - 1
+        return self.follow and self.scroll_offset.y >= self.max_scroll_y - 1
 
     def _parts(self, line: Content) -> list[Content]:
         known = self._wrapped.get(id(line))

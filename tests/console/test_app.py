@@ -243,6 +243,22 @@ async def test_the_first_line_takes_the_place_of_what_is_said_instead(database: 
         assert "said nothing" not in seen(app)
 
 
+async def test_what_is_no_log_begins_at_its_top(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.go(Place("run", "14"))
+        await until_seen(pilot, "6 of 13", "▶ stage 2 of 3  6 of 9")
+        await pilot.press("o", "right", "right")
+        await until_seen(pilot, "pipeline  flights", "plan ")
+        await pilot.press("G")
+        await until(pilot, lambda: "pipeline  flights" not in seen(app))
+        seed.go_on(database, 14, "watch")
+        await pilot.pause(2.5)
+        assert "pipeline  flights" not in seen(app)
+        await pilot.press("left", "left")
+        await until_seen(pilot, "predict begins")
+
+
 async def test_logs_are_plain_and_follow(database: Database, make_app: MakeApp) -> None:
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
