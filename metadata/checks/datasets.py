@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from metadata.checks.view import View
 from metadata.findings import Finding, Path, Severity, instead
 from metadata.kinds import Dataset
-from metadata.sql import expression_findings
+from metadata.sql import DIALECT, GENERATORS, expression_findings, parse_expression
 from metadata.sql_columns import expression_problems
 
 
@@ -30,12 +30,29 @@ def check_quality(view: View) -> Iterator[Finding]:
             path = ("quality", name)
             if rule.expect is not None:
                 yield from expression(view, ("dataset", key), key, (*path, "expect"), rule.expect)
+                part = _of_other_rows(rule.expect)
+                if part is not None:
+                    cause = f"{part[:60]} is of more than its own row"
+                    remedy = "compute it in a transform, and name its column here"
+                    yield view.finding("PH123", ("dataset", key), (*path, "expect"), cause, remedy)
             yield from named_columns(view, ("dataset", key), key, (*path, "unique"), rule.unique)
             said = " ".join(rule.expect.lower().split()) if rule.expect is not None else frozenset(rule.unique)
             if said in seen:
                 cause = f"it says the same as {seen[said]}"
                 yield view.finding("PH133", ("dataset", key), path, cause, "keep one of them", "warning")
             seen.setdefault(said, name)
+
+
+def _of_other_rows(text: str) -> str | None:
+    """The first aggregate, window or function that makes several rows of one: rules are asked of each row by itself."""
+    from sqlglot import exp
+
+    tree, _ = parse_expression(text)
+    if tree is None:
+        return None
+    nodes = tree.find_all(exp.AggFunc, exp.Window, exp.UDTF, exp.Anonymous)
+    found = (node for node in nodes if not isinstance(node, exp.Anonymous) or node.name.lower() in GENERATORS)
+    return next((node.sql(DIALECT) for node in found), None)
 
 
 def named_columns(

@@ -86,6 +86,10 @@ PROVOKED: list[tuple[str, dict[str, Any], str, str]] = [
     ("PH123", {"datasets/bronze.orders/quality/q": {"expect": "x IN (SELECT 1)"}}, "holds a query", "transform"),
     ("PH123", {"models/returns/predicts/label": "reflect('a', 'b')"}, "function reflect", "leave it out"),
     ("PH123", {"feature_sets/order_context/features/hour/expr": "hour("}, "no Spark SQL", "one Spark SQL"),
+    ("PH123", {"datasets/bronze.orders/quality/has_id/expect": "amount < 3 * avg(amount)"}, "more than its own", ""),
+    ("PH123", {"datasets/bronze.orders/quality/has_id/expect": "lag(amount) OVER (ORDER BY order_id) < 1"}, "more than",
+     "transform"),
+    ("PH123", {"datasets/bronze.orders/quality/has_id/expect": "json_tuple(customer, 'a') = 'b'"}, "more than", ""),
     ("PH124", {"datasets/silver.orders/storage/keys": ["order_idd"]}, "no column order_idd", "order_id?"),
     ("PH124", {"datasets/silver.orders/storage/partition_by": ["day"]}, "no column day", "there are"),
     ("PH124", {"datasets/bronze.orders/quality/q": {"expect": "amout > 0"}}, "no column amout", "amount?"),
@@ -223,6 +227,13 @@ def test_every_code_of_a_check_is_documented_and_provoked() -> None:
     checks = {code for code in CHECKS if code >= "PH110"}
     assert {code for code, *_ in PROVOKED} == checks
     assert all(each.title and each.meaning and each.remedy for each in CHECKS.values())
+
+
+@pytest.mark.parametrize(
+    "text", ["exists(array(1, amount), x -> x > 0)", "aggregate(array(1, 2), 0, (a, b) -> a + b) > 1"]
+)
+def test_functions_of_arrays_are_no_aggregates(text: str) -> None:
+    assert found(**{"datasets/bronze.orders/quality/has_id/expect": text}) == []
 
 
 def test_predictions_may_be_appended_or_have_more_keys() -> None:
