@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
-from metadata.revisions import list_revisions
+from flows.services import process
+from metadata.revisions import newest_revision
 from metadata.rows.runs import find_run
 from metadata.settings import settings
 from tests.console.pty_terminal import Terminal
@@ -118,8 +120,8 @@ def operated(house: House, tmp_path_factory: pytest.TempPathFactory) -> Operated
     documents = tmp_path_factory.mktemp("documents")
     (documents / "trips.yaml").write_text(BLUEPRINT, encoding="utf-8")
     house.land("lines", "trips-1.csv", learning.trips(60).to_csv(index=False, date_format="%Y-%m-%dT%H:%M:%SZ"))
-    number = len(list_revisions(house.database)) + 1
-    applied = said("blueprint", "apply", documents, "--prune", "--yes", "--note", "all that is there")
+    number = newest_revision(house.database) + 1
+    applied = said("blueprint", "apply", documents, "--prune", "--yes", "--note", "first")
     assert f"Revision {number} is applied." in applied
     as_of = learning.day(60).isoformat()
     return Operated(house, told("run", "launch", "trips", "--as-of", as_of, "--wait"), documents)
@@ -220,6 +222,12 @@ def test_an_export_applied_again_changes_nothing_and_what_it_does_not_name_is_pr
     exported.unlink()
 
 
+def plays(shown: Terminal) -> bool:
+    """Whether the process that plays the months behind a console goes on."""
+    children = [process.identify(child.pid) for child in psutil.Process(shown.pid).children()]
+    return any("--no-console" in process.command(child) for child in children if child is not None)
+
+
 @pytest.fixture
 def alone(tmp_path: Path) -> Iterator[None]:
     """A home that is to use services of others, which are not there."""
@@ -242,6 +250,7 @@ def test_a_demo_that_stopped_behind_its_console_is_told_when_the_console_closes(
         shown.until("PIPELINES", "q quit")
         log = settings().logs / "demo.log"
         until(lambda: log.exists() and "PH310" in log.read_text(encoding="utf-8"), 60, "the months stopped")
+        until(lambda: not plays(shown), 20, "their process ended")
         shown.send("q")
         shown.until("PH310 prefect at", "cause", "next")
         assert shown.ended()

@@ -16,7 +16,8 @@ from flows.spark_errors import explain
 from metadata.errors import PilothouseError, ServiceDownError, UsageError
 from tests.flows.conftest import SparkAddress
 
-SLOW_QUERY = "SELECT sum(a.id * b.id) FROM range(400000) a CROSS JOIN range(400000) b"
+SLOW_QUERY = "SELECT sum(id % 7) FROM range(0, 100000000000000, 1, {parts})"
+"""Goes on for hours, and stops at once: it reads rows, between which Spark looks whether it is cancelled."""
 
 
 @pytest.fixture
@@ -124,7 +125,10 @@ class TestSession:
             ends[tag] = (time.monotonic(), code)
 
         short_query = "SELECT sum(a.id * b.id) FROM range(3000) a CROSS JOIN range(3000) b"
-        threads = [threading.Thread(target=work, args=pair) for pair in (("mine", SLOW_QUERY), ("other", short_query))]
+        threads = [
+            threading.Thread(target=work, args=pair)
+            for pair in (("mine", SLOW_QUERY.format(parts=2)), ("other", short_query))
+        ]
         for thread in threads:
             thread.start()
         control = engine.connect(spark_server.remote, session_id=session_id)
@@ -152,7 +156,7 @@ class TestSession:
         def burn() -> None:
             with engine.operation_tag(spark, "burns"), engine.progress(spark, note):
                 try:
-                    spark.sql(SLOW_QUERY.replace("400000", "0, 400000, 1, 64", 1)).collect()
+                    spark.sql(SLOW_QUERY.format(parts=64)).collect()
                 except Exception as error:
                     ended.append(explain(error, "it").code)
 
@@ -184,7 +188,7 @@ class TestSession:
                 started.set()
                 ended.wait(120)
 
-        def witness(stages: Any, *_others: Any) -> None:
+        def witness(stages: Any, **_others: Any) -> None:
             if stages:
                 told.set()
 
@@ -198,7 +202,7 @@ class TestSession:
             stopper = threading.Thread(target=stop)
             stopper.start()
             with engine.operation_tag(spark, "burns"), pytest.raises(Exception, match="OPERATION_CANCELED"):
-                spark.sql(SLOW_QUERY.replace("400000", "0, 400000, 1, 8", 1)).collect()
+                spark.sql(SLOW_QUERY.format(parts=8)).collect()
             stopper.join()
             assert told.is_set()
 

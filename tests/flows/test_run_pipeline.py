@@ -206,4 +206,4 @@ def test_an_unknown_pipeline_is_refused_with_the_nearest_name(house: House) -> N
 def test_a_schedule_fires_without_anybody_asking(house: House, due: datetime) -> None:
     run = until(lambda: list_runs(house.database, "pipeline:nightly").items, 150, "scheduled run")[0]
     ended = house.ended(run)
-    assert (ended.state, ended.trigger, ended.as_of) == (State.SUCCEEDED, "schedule", due)
+    assert (ended.state, ended.trigger, ended.as_of) == (State.SUCCEEDED, "schedule", due), ended.fault
