@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import functools
 import importlib
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flows import client, engine, spark_errors
@@ -50,6 +52,11 @@ def quarantine_path(settings: Settings, dataset: Dataset) -> str:
     return f"{settings.data}/quarantine/{dataset.uid}"
 
 
+def reading_path(context: TaskContext) -> Path:
+    """Where a task run has files while it reads them. Beside it is what those left who died before it."""
+    return Path(context.settings.data) / "reading" / target_of(context).dataset.uid / context.task_run_id
+
+
 def write_batches(context: TaskContext, intend: Intend, build: Build) -> Outcome:
     """Write what the task has to write into its dataset, exactly once; what a dead owner left open comes first.
 
@@ -57,6 +64,13 @@ def write_batches(context: TaskContext, intend: Intend, build: Build) -> Outcome
     and is not written again; what it finishes of an earlier run counts, too. Raises PilothouseError when the batch is
     refused; nothing is written or used up then.
     """
+    try:
+        return _write_all(context, intend, build)
+    finally:
+        shutil.rmtree(reading_path(context), ignore_errors=True)
+
+
+def _write_all(context: TaskContext, intend: Intend, build: Build) -> Outcome:
     target = target_of(context)
     database, uid = context.database, target.dataset.uid
     changed = 0
@@ -78,6 +92,7 @@ def write_batches(context: TaskContext, intend: Intend, build: Build) -> Outcome
         batch = rows.open_batch(database, uid, _owner(context), intent, state.sequence if state else None)
         if batch is None:
             continue
+        _disown_unknown(context, target, batch)
         try:
             _write(context, target, batch, build)
         except SourceChangedError:
@@ -217,11 +232,31 @@ def _is_unwritten(context: TaskContext, target: Target, batch: rows.Batch) -> bo
 
 def _written_before(context: TaskContext, target: Target, batch: rows.Batch) -> Written | None:
     """What an earlier try has written of a batch; None when the table holds no row of it, whoever wrote there since."""
-    version = engine.committed(context.spark, target.path, batch.intent.target_version)
-    if version is None:
+    if engine.committed(context.spark, target.path, batch.intent.target_version) is None:
         return None
+    if engine.newest_batch(context.spark, target.path) > batch.sequence:
+        _disown(context, target, batch, batch.sequence + 1)
+    version = engine.table_version(context.spark, target.path) or 0
     written = recount(context.spark, target, batch, version)
     return written if written.rows_out else None
+
+
+def _disown_unknown(context: TaskContext, target: Target, batch: rows.Batch) -> None:
+    """Metadata that were restored from a backup know less than the table: no row in it is of a batch just opened."""
+    after = batch.intent.target_version
+    if after is not None and engine.committed(context.spark, target.path, after) is not None:
+        _disown(context, target, batch, batch.sequence)
+
+
+def _disown(context: TaskContext, target: Target, batch: rows.Batch, first: int) -> None:
+    """What is appended is read again with its source; what was merged stays, and is merged once more."""
+    mode = target.dataset.storage.mode
+    if mode == "overwrite":
+        return
+    if not rows.still_owned(context.database, batch):
+        raise rows.taken(target.key, batch)
+    context.log.warning("the table of %s has batches from %d on that its metadata do not know", target.key, first)
+    engine.disown(context.spark, target.path, first, keep_rows=mode == "merge")
 
 
 def _is_refusal(error: Exception) -> bool:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from flows import databases, folders, sources
-from flows.batches import target_of, write_batches
+from flows.batches import reading_path, target_of, write_batches
 from flows.context import Outcome, TaskContext
 from metadata.errors import PilothouseError
 from metadata.intents import Intent
@@ -22,10 +21,7 @@ if TYPE_CHECKING:
 
 def run(context: TaskContext) -> Outcome:
     """Read new files, or the rows of a table above the watermark, and write one batch."""
-    try:
-        return write_batches(context, intend, build)
-    finally:
-        shutil.rmtree(_reading(context), ignore_errors=True)
+    return write_batches(context, intend, build)
 
 
 def intend(context: TaskContext) -> Intent | str:
@@ -48,17 +44,12 @@ def build(context: TaskContext, intent: Intent) -> DataFrame:
     state = rows.state_of(context.database, target.dataset.uid)
     known = state.columns if state else {}
     folder = folders.folder_of(connection, source.connection, context.settings)
-    reading = _reading(context)
+    reading = reading_path(context)
     shutil.rmtree(reading.parent, ignore_errors=True)
     files = {file.path: folder.set_aside(file, reading) for file in intent.files}
     if _format(context, source) == "parquet":
         return sources.read_parquet(context.spark, folder.thing, files, target.dataset, known)
     return sources.read_csv(context.spark, folder.thing, files, connection, target.dataset, known)
-
-
-def _reading(context: TaskContext) -> Path:
-    """Where this task run has its files while it reads them. Beside it is what those left who died before it."""
-    return Path(context.settings.data) / "reading" / target_of(context).dataset.uid / context.task_run_id
 
 
 def _source(context: TaskContext) -> tuple[Source, FilesConnection | SqlConnection]:

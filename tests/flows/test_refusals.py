@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from flows import batches as writing
-from flows import engine
+from flows import engine, sources
 from flows.folders import SourceChangedError
 from flows.tasks import ingest
 from metadata.errors import PilothouseError, ServiceDownError
@@ -137,6 +137,33 @@ def test_a_refusal_that_leaves_its_batch_open_ends_the_task(house: Warehouse, mo
     fail(house, monkeypatch, ServiceDownError("PH411", "Spark", "it went away", "wait"))
     monkeypatch.setattr(writing, "_is_unwritten", lambda *_: False)
     fail(house, monkeypatch, PilothouseError("PH255", "x", "an odd value", "mend it"))
+
+
+def test_copies_of_files_go_with_whoever_read_them(house: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when a task of another kind finishes the batch of an ingest."""
+    tasks = {
+        "take": {"kind": "ingest", "from": {"connection": "landing", "files": "*.csv"}, "to": "bronze.x"},
+        "fill": {"kind": "transform", "to": "bronze.x", "sql": "SELECT id FROM bronze.y", "after": ["take"]},
+    }
+    house.define(datasets={"bronze.x": {}, "bronze.y": {}}, pipelines={"flow": {"tasks": tasks}})
+    copies: list[list[str]] = []
+
+    def read(_spark: Any, _thing: str, files: dict[str, Path], *_: Any) -> None:
+        copies.append([path.read_text() for path in files.values()])
+
+    monkeypatch.setattr(sources, "read_csv", read)
+    with monkeypatch.context() as patch:
+        patch.setattr(writing, "store", goes_away)
+        with pytest.raises(ServiceDownError):
+            house.run("take")
+    assert house.run("fill").skipped == "bronze.y was never written"
+    assert batches.state_of(house.database, UID) is not None
+    assert copies == [["id\n1\n"]] * 2
+    assert not [path for path in (Path(house.settings.data) / "reading").rglob("*") if path.is_file()]
+
+
+def goes_away(*_: Any) -> Any:
+    raise ServiceDownError("PH411", "Spark", "it went away", "wait")
 
 
 def test_a_file_whose_name_would_stand_for_another_is_named(house: Warehouse) -> None:
