@@ -75,11 +75,17 @@ class Folder:
             "PH232", cause, "land them and run it again (r), or mend the pattern (e) and launch anew (l)"
         )
 
-    def identify(self, path: Path, known: FileIdentity | None) -> FileIdentity:
+    def identify(self, path: Path, known: FileIdentity | None) -> FileIdentity | None:
         """What `path` is now: the `known` identity, as which it was last read, when its content is still the same.
 
-        Its checksum is only computed when size and time of change do not settle that.
+        Its checksum is only computed when size and time of change do not settle that. None when it was removed since.
         """
+        try:
+            return self._identified(path, known)
+        except FileNotFoundError:
+            return None
+
+    def _identified(self, path: Path, known: FileIdentity | None) -> FileIdentity:
         status = path.stat()
         fresh = FileIdentity(
             path=path.relative_to(self.root).as_posix(), size=status.st_size, modified=str(status.st_mtime_ns)

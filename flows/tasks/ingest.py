@@ -62,12 +62,14 @@ def _new_files(context: TaskContext, source: Source, connection: FilesConnection
     dataset, task_uid = target_of(context).dataset, context.task.spec.uid
     pattern = str(source.files)
     known = consumption.known_files(context.database, task_uid, dataset.uid)
-    there = folder.matching(pattern)
-    if not there:
+    seen = (
+        folder.identify(path, known.get(path.relative_to(folder.root).as_posix())) for path in folder.matching(pattern)
+    )
+    now = [file for file in seen if file is not None]
+    if not now:
         if known:
             return f"nothing new at {source.connection}: no file matches {pattern}"
         raise folder.nothing_matches(pattern)
-    now = [folder.identify(path, known.get(path.relative_to(folder.root).as_posix())) for path in there]
     if dataset.storage.mode == "overwrite":
         newest = rows.newest_intent(context.database, task_uid, dataset.uid)
         fresh = [] if newest is not None and set(newest.files) == set(now) else now

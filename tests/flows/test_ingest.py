@@ -207,6 +207,26 @@ def test_nothing_there(house: Warehouse) -> None:
         house.run()
 
 
+def test_a_file_that_vanishes_while_files_are_looked_at_is_not_there(
+    house: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    matching = folders.Folder.matching
+
+    def then_remove(folder: folders.Folder, pattern: str) -> list[Path]:
+        found = matching(folder, pattern)
+        (house.landing / "a.csv").unlink(missing_ok=True)
+        return found
+
+    monkeypatch.setattr(folders.Folder, "matching", then_remove)
+    ingest(house)
+    house.land("a.csv", "id\n1\n")
+    with pytest.raises(PilothouseError, match=r"PH232 .*no file matches '\*.csv'"):
+        house.run()
+    house.land("a.csv", "id\n1\n")
+    house.land("b.csv", "id\n2\n")
+    assert house.run().rows_out == 1
+
+
 def test_a_file_that_is_not_complete_is_left_alone_until_it_has_its_name(house: Warehouse) -> None:
     """Spark reads no file whose name begins with _ or . and says nothing of it: it must not count as read."""
     ingest(house)
