@@ -92,6 +92,7 @@ def _write_all(context: TaskContext, intend: Intend, build: Build) -> Outcome:
         batch = rows.open_batch(database, uid, _owner(context), intent, state.sequence if state else None)
         if batch is None:
             continue
+        _disown_unknown(context, target, batch)
         try:
             _write(context, target, batch, build)
         except SourceChangedError:
@@ -231,11 +232,31 @@ def _is_unwritten(context: TaskContext, target: Target, batch: rows.Batch) -> bo
 
 def _written_before(context: TaskContext, target: Target, batch: rows.Batch) -> Written | None:
     """What an earlier try has written of a batch; None when the table holds no row of it, whoever wrote there since."""
-    version = engine.committed(context.spark, target.path, batch.intent.target_version)
-    if version is None:
+    if engine.committed(context.spark, target.path, batch.intent.target_version) is None:
         return None
+    if engine.newest_batch(context.spark, target.path) > batch.sequence:
+        _disown(context, target, batch, batch.sequence + 1)
+    version = engine.table_version(context.spark, target.path) or 0
     written = recount(context.spark, target, batch, version)
     return written if written.rows_out else None
+
+
+def _disown_unknown(context: TaskContext, target: Target, batch: rows.Batch) -> None:
+    """Metadata that were restored from a backup know less than the table: no row in it is of a batch just opened."""
+    after = batch.intent.target_version
+    if after is not None and engine.committed(context.spark, target.path, after) is not None:
+        _disown(context, target, batch, batch.sequence)
+
+
+def _disown(context: TaskContext, target: Target, batch: rows.Batch, first: int) -> None:
+    """What is appended is read again with its source; what was merged stays, and is merged once more."""
+    mode = target.dataset.storage.mode
+    if mode == "overwrite":
+        return
+    if not rows.still_owned(context.database, batch):
+        raise rows.taken(target.key, batch)
+    context.log.warning("the table of %s has batches from %d on that its metadata do not know", target.key, first)
+    engine.disown(context.spark, target.path, first, keep_rows=mode == "merge")
 
 
 def _is_refusal(error: Exception) -> bool:

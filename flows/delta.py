@@ -181,6 +181,22 @@ def remove(spark: SparkSession, path: str, batch: int) -> None:
             raise
 
 
+def newest_batch(spark: SparkSession, path: str) -> int:
+    """The highest number of a batch that has a row in the table; 0 when it has none."""
+    found = spark.sql(f"SELECT coalesce(max({BATCH}), 0) FROM delta.{_name(path)}").collect()  # noqa: S608
+    return int(found[0][0])
+
+
+def disown(spark: SparkSession, path: str, first: int, keep_rows: bool) -> None:
+    """Leave no row to the batches from `first` on: those rows go, or are kept as of the batch before."""
+    table, later = f"delta.{_name(path)}", f"WHERE {BATCH} >= {int(first)}"
+    if keep_rows:
+        statement = f"UPDATE {table} SET {BATCH} = {int(first) - 1}L {later}"  # noqa: S608
+    else:
+        statement = f"DELETE FROM {table} {later}"  # noqa: S608
+    spark.sql(statement).collect()
+
+
 def committed(spark: SparkSession, path: str, after: int | None) -> int | None:
     """The version that the newest write or merge after version `after` made; None when there was none.
 

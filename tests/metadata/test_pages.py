@@ -26,6 +26,7 @@ from metadata.rows.pages import (
     list_versions,
 )
 from metadata.states import State
+from tests.metadata.blueprints import orders
 from tests.metadata.rows import (
     NOW,
     add_alias,
@@ -239,6 +240,16 @@ def test_models_and_versions_say_who_serves(database: Database) -> None:
     assert [(each.version, each.aliases) for each in versions] == [(3, ("challenger",)), (2, ("champion",)), (1, ())]
     assert [each.version for each in list_versions(database, uid, "value:>0.605").items] == [2, 1]
     assert [each.key for each in list_models(database, "champion:2").items] == ["returns"]
+
+
+def test_models_are_read_page_by_page(database: Database) -> None:
+    returns = orders().models["returns"].model_copy(update={"uid": ""})
+    document = orders().model_copy(update={"models": {"returns": returns, "refunds": returns, "complaints": returns}})
+    applied(database, document)
+    first = list_models(database, limit=2)
+    rest = list_models(database, limit=2, after=first.next)
+    assert [each.key for each in (*first.items, *rest.items)] == ["complaints", "refunds", "returns"]
+    assert (first.total, rest.total, rest.next) == (3, 3, None)
 
 
 def test_decisions_are_found_by_what_waits_and_by_their_run(database: Database) -> None:

@@ -1,0 +1,63 @@
+"""Metadata that were restored from a backup: the tables know more than they do."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.flows.test_batches import DeadError, after_the_write, before_the_write, land_second, landed
+
+pytestmark = pytest.mark.slow
+
+
+def copy(source: Path, target: Path) -> None:
+    """A database, as a backup or from one."""
+    with closing(sqlite3.connect(source)) as read, closing(sqlite3.connect(target)) as written:
+        read.backup(written)
+
+
+@pytest.mark.parametrize("dies", [False, True], ids=["restored", "restored, then killed"])
+def test_metadata_restored_from_a_backup_lose_no_row_and_double_none(tmp_path: Path, spark: Any, dies: bool) -> None:
+    house = landed(tmp_path, spark)
+    house.run()
+    copy(tmp_path / "metadata.db", tmp_path / "backup.db")
+    land_second(house)
+    house.run()
+    house.land("c.csv", "id,v\n6,f\n")
+    house.run()
+    copy(tmp_path / "backup.db", tmp_path / "metadata.db")
+    house.land("d.csv", "id,v\n7,g\n8,h\n")
+    if dies:
+        run = house.start()
+        for task in ("take", "clean"):
+            with pytest.MonkeyPatch.context() as patch, pytest.raises(DeadError):
+                before_the_write(patch)
+                house.execute(run, task)
+            house.execute(run, task)
+    house.run()
+    assert house.rows("bronze.x", order="ALL") == [
+        *((1, "a"), (1, "z"), (2, None), (3, "c"), (4, "d"), (5, None), (6, "f"), (7, "g"), (8, "h"))
+    ]
+    assert house.state("bronze.x").rows == 9
+    assert house.rows("silver.x", order="id") == [(1, "z"), (3, "c"), (4, "d"), (6, "f"), (7, "g"), (8, "h")]
+
+
+def test_a_backup_that_was_made_between_a_write_and_its_bookkeeping_doubles_no_row(tmp_path: Path, spark: Any) -> None:
+    house = landed(tmp_path, spark)
+    house.run("take")
+    land_second(house)
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(DeadError):
+        after_the_write(patch)
+        house.run("take")
+    copy(tmp_path / "metadata.db", tmp_path / "backup.db")
+    house.land("c.csv", "id,v\n6,f\n")
+    house.run("take")
+    copy(tmp_path / "backup.db", tmp_path / "metadata.db")
+    house.land("d.csv", "id,v\n7,g\n")
+    house.run("take")
+    assert [row[0] for row in house.rows("bronze.x", order="id")] == [1, 1, 2, 3, 4, 5, 6, 7]
+    assert house.state("bronze.x").rows == 8
