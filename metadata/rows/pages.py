@@ -281,9 +281,7 @@ def list_models(database: Database, words: str = "", *, after: Cursor | None = N
             *(served.c[name] for name in ("metric_value", "trained_until", "created_at")),
             versions.label("versions"),
         )
-        .select_from(definition)
-        .join(model, model.c.uid == definition.c.uid)
-        .outerjoin(served, serving)
+        .select_from(definition.join(model, model.c.uid == definition.c.uid).outerjoin(served, serving))
         .where(*conditions(words, language))
     )
     with database.read() as connection:
