@@ -350,8 +350,9 @@ def list_schedules(
             last.c.state.label("last_state"),
             last.c.created_at.label("last_at"),
         )
-        .join(schedule, schedule.c.uid == definition.c.uid)
-        .outerjoin(last, last.c.number == newest)
+        .select_from(
+            definition.join(schedule, schedule.c.uid == definition.c.uid).outerjoin(last, last.c.number == newest)
+        )
         .where(*conditions(words, language))
     )
     moment = now or utc_now()

@@ -278,6 +278,15 @@ def test_schedules_say_when_they_fire_next_and_how_the_newest_run_went(database:
     assert (row.last_run, row.last_state) == (2, State.FAILED)
 
 
+def test_schedules_are_read_page_by_page(database: Database) -> None:
+    daily = orders().schedules["orders_daily"].model_copy(update={"uid": ""})
+    applied(database, orders().model_copy(update={"schedules": {key: daily for key in "abc"}}))
+    first = list_schedules(database, limit=2)
+    rest = list_schedules(database, limit=2, after=first.next)
+    assert [each.key for each in (*first.items, *rest.items)] == ["a", "b", "c"]
+    assert (first.total, rest.total, rest.next) == (3, 3, None)
+
+
 def test_a_schedule_in_the_hour_that_a_clock_change_skips_fires_all_the_same() -> None:
     before = datetime(2024, 3, 30, 12, tzinfo=UTC)
     fires = next_fire("30 2 * * *", "Europe/Berlin", before)
