@@ -280,7 +280,7 @@ def test_schedules_say_when_they_fire_next_and_how_the_newest_run_went(database:
 
 def test_schedules_are_read_page_by_page(database: Database) -> None:
     daily = orders().schedules["orders_daily"].model_copy(update={"uid": ""})
-    applied(database, orders().model_copy(update={"schedules": {key: daily for key in "abc"}}))
+    applied(database, orders().model_copy(update={"schedules": dict.fromkeys("abc", daily)}))
     first = list_schedules(database, limit=2)
     rest = list_schedules(database, limit=2, after=first.next)
     assert [each.key for each in (*first.items, *rest.items)] == ["a", "b", "c"]
