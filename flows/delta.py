@@ -32,6 +32,8 @@ TRIES, PAUSE_SECONDS = 4, 0.5
 HISTORY_ROWS = 50
 URL_SIGNS = frozenset("#?%")
 """What deltalake, which takes a path for a URL, does not read as part of one."""
+TOKENS_KEPT = "interval 30 days"
+"""How long a table knows which tokens were committed; no try of a batch goes on for so long."""
 STATISTICS_PRECISION = timedelta(milliseconds=1)
 """Instants are cut to it in a table's statistics."""
 
@@ -109,6 +111,8 @@ def append(
                 "Put it back, or set PILOTHOUSE_DATA_URL to the root that has it; then run it again (r)",
             )
         writer = (_batch_first(frame) if first else frame).write.format("delta").option("mergeSchema", evolve)
+        if first:
+            writer = writer.option("delta.setTransactionRetentionDuration", TOKENS_KEPT)
         if token:
             writer = writer.option("txnAppId", token).option("txnVersion", 1)
         if partition_by:

@@ -84,6 +84,12 @@ class TestTable:
         assert tries[-1]() == engine.Commit(first + 1)
         assert content(spark, path) == written
 
+    def test_a_table_forgets_tokens_in_time(self, spark: Any, tmp_path: Path) -> None:
+        path = str(tmp_path / "t")
+        engine.append(spark, rows(spark, 1, (1, "a")), path, 1, token="one")
+        found = {row.key: row.value for row in spark.sql(f"SHOW TBLPROPERTIES delta.`{path}`").collect()}
+        assert found["delta.setTransactionRetentionDuration"] == "interval 30 days"
+
     def test_a_table_that_is_ahead_of_what_is_known_of_it_gets_no_row_twice(self, spark: Any, tmp_path: Path) -> None:
         """As after metadata was restored from a backup that is older than the table."""
         path = str(tmp_path / "t")
