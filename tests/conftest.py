@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,9 +17,15 @@ from tests.metadata.postgres import Postgres, PostgresMissingError
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
 
 
+NewHome = Callable[[str], Path]
+SHARED_HOMES = ("prefect_folder", "house_folder", "spark_house_folder")
+"""Fixtures of homes whose services go on until the last test."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Side by side (`-n 2`), the tests that share a Spark server run in one process, and others by module.
 
+    Tests that share a home come last, one home after the other: its services would take time from others.
     In CI those that are marked slow, and those of the console, are tried again once; others fail at once.
     """
     for item in items:
@@ -24,6 +33,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.xdist_group("spark" if shares else item.path.stem))
         if os.environ.get("CI") and (item.get_closest_marker("slow") or item.path.parent.name == "console"):
             item.add_marker(pytest.mark.flaky(reruns=1))
+    items.sort(key=_home)
+
+
+def _home(item: pytest.Item) -> int:
+    """The place of a test's home among those that are shared, 0 where it has none of them."""
+    names = item.fixturenames if isinstance(item, pytest.Function) else ()
+    return max((place for place, home in enumerate(SHARED_HOMES, 1) if home in names), default=0)
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +47,35 @@ def jars(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of downloaded Delta jars: PILOTHOUSE_TEST_IVY, which outlives the tests, else one of this test session."""
     kept = os.environ.get("PILOTHOUSE_TEST_IVY")
     return Path(kept) if kept else tmp_path_factory.mktemp("jars")
+
+
+@pytest.fixture(scope="session")
+def new_home(tmp_path_factory: pytest.TempPathFactory) -> NewHome:
+    """Makes folders for homes in which Prefect's database is there already: to make one takes 5 s at a first start."""
+    folder = tmp_path_factory.mktemp("prefect-database")
+    database = folder / "prefect.db"
+    url = f"sqlite+aiosqlite:///{database}"
+    variables = {"PREFECT_HOME": str(folder), "PREFECT_SERVER_DATABASE_CONNECTION_URL": url, "DO_NOT_TRACK": "1"}
+    upgrade = [str(Path(sys.executable).with_name("prefect")), "server", "database", "upgrade", "-y"]
+    subprocess.run(upgrade, env={**os.environ, **variables}, check=True, capture_output=True)
+
+    def make(name: str) -> Path:
+        home = tmp_path_factory.mktemp(name)
+        (home / "prefect").mkdir(mode=0o700)
+        shutil.copy(database, home / "prefect")
+        return home
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def spark_house_folder(new_home: NewHome) -> Iterator[Path]:
+    """The folder of a home whose services, a Spark server of its own among them, stay up until the last test."""
+    from tests.flows.homes import take_down
+
+    folder = new_home("spark-house")
+    yield folder
+    take_down(folder)
 
 
 @pytest.fixture(scope="session")

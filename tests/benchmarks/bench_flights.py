@@ -19,7 +19,7 @@ from pathlib import Path
 from flows import client, demo, engine
 from metadata.settings import settings
 from tests.benchmarks.flights_by_hand import Flights
-from tests.flows.house import House, open_house_with_spark
+from tests.flows.house import House, fresh_house_with_spark
 
 
 def compare(house: House, months: int) -> list[tuple[float, float]]:
@@ -59,7 +59,7 @@ def main() -> None:
     months = options.parse_args().months
     with tempfile.TemporaryDirectory(prefix="bench") as folder:
         jars = Path(os.environ.get("PILOTHOUSE_TEST_IVY") or Path(folder) / "jars")
-        with open_house_with_spark(Path(folder) / "home", jars) as house:
+        with fresh_house_with_spark(Path(folder) / "home", jars) as house:
             found = compare(house, months)
     ours, theirs = (sum(column) for column in zip(*(found[1:] or found), strict=True))
     print(f"warm     {ours:6.2f} s ÷ {theirs:6.2f} s = {ours / theirs:5.2f}")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.flows.house import House, open_house_with_spark
+from tests.flows.house import House, fresh_house_with_spark
 
 BLUEPRINT = """
 connections:
@@ -49,7 +49,7 @@ def main() -> None:
     times = options.parse_args().times
     with tempfile.TemporaryDirectory(prefix="bench") as folder:
         jars = Path(os.environ.get("PILOTHOUSE_TEST_IVY") or Path(folder) / "jars")
-        with open_house_with_spark(Path(folder) / "home", jars) as house:
+        with fresh_house_with_spark(Path(folder) / "home", jars) as house:
             found = latencies(house, times)
     print(f"key press to first task, {times} launches")
     print(f"median  {np.median(found):5.2f} s")

@@ -6,8 +6,8 @@ import fcntl
 import os
 import pty
 import select
-import signal
 import struct
+import subprocess
 import sys
 import termios
 import time
@@ -18,6 +18,16 @@ from typing import Self
 import pyte
 
 CONSOLE = (sys.executable, "-c", "from console.app import run; run(start=False)")
+ATTACH = """
+import fcntl, os, signal, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+"""Makes standard input the terminal of the session. Under nohup the tests ignore SIGHUP; a terminal's processes do not.
+
+No fork of our own: where Spark's client was loaded, gRPC holds each up.
+"""
 KEYS = {"enter": "\r", "escape": "\x1b", "tab": "\t", "ctrl+p": "\x10", "ctrl+u": "\x15", "ctrl+c": "\x03"}
 
 
@@ -38,12 +48,18 @@ class Terminal:
         without = ("NO_COLOR", "COLORTERM", "SSH_CONNECTION", "TMUX")
         environ = {name: value for name, value in os.environ.items() if name not in without}
         environ |= {"TERM": term, "LANG": "C.UTF-8", "ESCDELAY": "50", **(env or {})}
-        self.pid, self.master = pty.fork()
-        if self.pid == 0:
-            # Under nohup the tests ignore it; a terminal's processes do not.
-            signal.signal(signal.SIGHUP, signal.SIG_DFL)
-            os.execvpe(argv[0], argv, environ)
+        self.master, slave = pty.openpty()
         self.resize(*size)
+        attach = [sys.executable, "-I", "-S", "-c", ATTACH, *argv]
+        self._child = subprocess.Popen(
+            attach, env=environ, stdin=slave, stdout=slave, stderr=slave, start_new_session=True
+        )
+        os.close(slave)
+
+    @property
+    def pid(self) -> int:
+        """Of the process on the terminal."""
+        return self._child.pid
 
     def __enter__(self) -> Self:
         return self
@@ -51,9 +67,8 @@ class Terminal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.running():
-            os.kill(self.pid, signal.SIGKILL)
-            os.waitpid(self.pid, 0)
+        self._child.kill()
+        self._child.wait()
         if self.master >= 0:
             os.close(self.master)
 
@@ -104,10 +119,7 @@ class Terminal:
 
     def running(self) -> bool:
         """Whether the process lives."""
-        try:
-            return os.waitpid(self.pid, os.WNOHANG) == (0, 0)
-        except ChildProcessError:
-            return False
+        return self._child.poll() is None
 
     def ended(self, seconds: float = 20.0) -> bool:
         """Wait for its end."""

@@ -183,9 +183,9 @@ def test_a_wrong_definition_is_told_in_the_editor_and_on_screen_and_changes_noth
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory, jars: Path) -> Iterator[House]:
+def house(spark_house_folder: Path, jars: Path) -> Iterator[House]:
     """A home with real services, a Spark server of its own among them."""
-    with open_house_with_spark(tmp_path_factory.mktemp("faults"), jars) as opened:
+    with open_house_with_spark(spark_house_folder, jars) as opened:
         yield opened
 
 

@@ -20,6 +20,7 @@ from flows.java import Java
 from flows.services import deployments
 from flows.services.prefect_api import PrefectApi
 from metadata.settings import Settings
+from tests.conftest import NewHome
 from tests.flows import learning
 from tests.flows.homes import at_home, start_prefect, take_down
 from tests.flows.house import House, open_house
@@ -107,9 +108,9 @@ def world(tmp_path_factory: pytest.TempPathFactory, spark: Any, store: Path) -> 
 
 
 @pytest.fixture(scope="session")
-def house_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def house_folder(new_home: NewHome) -> Iterator[Path]:
     """The folder of a home whose services, once up, stay so until the last test."""
-    folder = tmp_path_factory.mktemp("house")
+    folder = new_home("house")
     yield folder
     take_down(folder)
 
@@ -122,9 +123,9 @@ def house(house_folder: Path, spark_server: SparkAddress) -> Iterator[House]:
 
 
 @pytest.fixture(scope="session")
-def prefect_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def prefect_folder(new_home: NewHome) -> Iterator[Path]:
     """The folder of a home in which a Prefect server runs alone."""
-    folder = tmp_path_factory.mktemp("prefect")
+    folder = new_home("prefect")
     try:
         with at_home(folder):
             start_prefect()

@@ -77,11 +77,22 @@ def open_house(home: Path, spark_remote: str) -> Iterator[House]:
 
 @contextmanager
 def open_house_with_spark(home: Path, jars: Path) -> Iterator[House]:
-    """A home whose services are up, a Spark server of its own among them, with the Delta jars of the folder `jars`."""
-    with fresh_home(home, PILOTHOUSE_SPARK_DRIVER_MEMORY="1g"):
+    """A home whose services are up, and stay so, a Spark server of its own among them.
+
+    The Delta jars are those of the folder `jars`.
+    """
+    with at_home(home, PILOTHOUSE_SPARK_DRIVER_MEMORY="1g"):
         for folder in (home, jars):
             folder.mkdir(parents=True, exist_ok=True)
-        (home / "ivy").symlink_to(jars)
+        if not (home / "ivy").exists():
+            (home / "ivy").symlink_to(jars)
         house = House(home)
         client.ensure_up(wait=True, seconds=240)
+        yield house
+
+
+@contextmanager
+def fresh_house_with_spark(home: Path, jars: Path) -> Iterator[House]:
+    """The same, of which nothing runs afterwards."""
+    with fresh_home(home), open_house_with_spark(home, jars) as house:
         yield house

@@ -27,7 +27,7 @@ from metadata.rows.runs import Run, get_run, unsettled_runs
 from metadata.settings import settings
 from metadata.states import BatchState, State
 from tests.flows.homes import identity_of, until
-from tests.flows.house import House, open_house_with_spark
+from tests.flows.house import House, fresh_house_with_spark
 
 FLOW = "flow process"
 VICTIMS = (FLOW, records.WORKER, records.SPARK, records.PREFECT, records.PROJECTOR, records.SUPERVISOR)
@@ -177,7 +177,7 @@ def main() -> None:
     given = options.parse_args()
     with (
         tempfile.TemporaryDirectory(prefix="kills") as folder,
-        open_house_with_spark(Path(folder) / "home", Path(folder) / "jars") as house,
+        fresh_house_with_spark(Path(folder) / "home", Path(folder) / "jars") as house,
     ):
         expected = undisturbed(house, "calm")
         for number, kill in enumerate(kills(given.seed, given.times), start=1):

@@ -26,6 +26,7 @@ from metadata.migrations import upgrade
 from metadata.rows.runs import Run
 from metadata.settings import settings
 from metadata.states import State
+from tests.conftest import NewHome
 from tests.flows import learning
 from tests.flows.conftest import SparkAddress
 from tests.flows.homes import fresh_home, until
@@ -35,9 +36,10 @@ from tests.metadata.postgres import Postgres
 pytestmark = pytest.mark.slow
 
 BURNS = (
-    "SELECT sum(a.id * b.id) AS n FROM (SELECT explode(sequence(1, 200000)) AS id FROM bronze.trips) a "
-    "CROSS JOIN (SELECT explode(sequence(1, 20000)) AS id FROM bronze.trips) b"
+    "SELECT sum(sin(hash(a.id, b.id)) + hash(c.id)) AS heat FROM (SELECT id FROM bronze.trips DISTRIBUTE BY id) AS a "
+    "CROSS JOIN bronze.trips AS b CROSS JOIN bronze.trips AS c"
 )
+"""Goes on for minutes, and stops within a second: between two rows of `a`, which it reads one by one."""
 QUIET = {"DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
 LEARN = ("ingest", "features", "train")
 
@@ -116,10 +118,8 @@ def blueprint(cron: str = "0 3 * * *") -> str:
 
 
 @pytest.fixture(scope="module")
-def abroad(
-    tmp_path_factory: pytest.TempPathFactory, spark_server: SparkAddress, postgres: Postgres
-) -> Iterator[Abroad]:
-    folder = tmp_path_factory.mktemp("abroad")
+def abroad(new_home: NewHome, spark_server: SparkAddress, postgres: Postgres) -> Iterator[Abroad]:
+    folder = new_home("abroad")
     prefect, mlflow = (f"http://127.0.0.1:{port()}" for _ in range(2))
     with ExitStack() as doors:
         shared = postgres.create()

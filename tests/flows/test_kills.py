@@ -16,9 +16,9 @@ SEED = 20130101
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory, jars: Path) -> Iterator[tuple[House, Contents]]:
+def undisturbed(spark_house_folder: Path, jars: Path) -> Iterator[tuple[House, Contents]]:
     """A home with a Spark server of its own, and what a run leaves there when nothing disturbs it."""
-    with open_house_with_spark(tmp_path_factory.mktemp("kills"), jars) as house:
+    with open_house_with_spark(spark_house_folder, jars) as house:
         yield house, kills.undisturbed(house, "calm")
 
 
