@@ -22,6 +22,7 @@ from console.paged import MOST
 from console.places import ROOMS, TABS, Place
 from console.session import Session
 from console.store import Answered, Looked, Ticked
+from console.text import glyph
 from console.voice import WORDS, Voice
 from console.widgets.chrome import Header, Hint, Keys, Rule, Tabs
 from console.widgets.notice import Notice
@@ -62,7 +63,7 @@ class BaseScreen(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(str(at + 1), f"do('tab({tab})')", ROOMS[tab].title, show=False) for at, tab in enumerate(TABS)),
-        key("slash", "filter", "filter", opens_prompt=True),
+        key("slash", "filter", "filter", help="what is shown, by words; ? tells of those", opens_prompt=True),
         key("colon", "jump", "jump", help="run 128, dataset silver.flights, models; tab completes", opens_prompt=True),
         key("question_mark", "help", "keys", help="the keys of this screen, and why one is off"),
         key("q", "quit", "quit", help="leave; runs go on"),
@@ -471,13 +472,13 @@ def _start_services() -> None:
 
 _NAMES = {
     "slash": "/", "colon": ":", "question_mark": "?", "left_square_bracket": "[", "right_square_bracket": "]",
-    "escape": "esc", "ctrl+p": "ctrl+p",
+    "escape": "esc", "ctrl+p": "ctrl+p", "right": "→", "left": "←",
 }  # fmt: skip
 
 
 def _shown_key(keys: str) -> str:
     first = keys.split(",")[0]
-    return _NAMES.get(first, first)
+    return glyph(_NAMES.get(first, first))
 
 
 def own_bindings(screen: type[BaseScreen]) -> list[Binding]:

@@ -65,7 +65,6 @@ class LaunchScreen(ModalScreen[int]):
         self.query_one("#wrong", Notice).show(None)
         self.query_one("#pipelines").display = True
         self.query_one("#title", Static).update(styled("launch which pipeline?", "strong"))
-        self._hint("enter choose   esc leave")
         self._session.store.read(self, "pipelines", pipelines)
 
     def _ask_parameters(self, pipeline: str) -> None:
@@ -88,6 +87,7 @@ class LaunchScreen(ModalScreen[int]):
             chooser.show_rows(rows, empty=empty)
             chooser.select(self._pipeline)
             chooser.focus()
+            self._hint("enter choose   esc leave" if rows else "esc leave")
         elif message.job == "form":
             await self._show_form(message.value)
 

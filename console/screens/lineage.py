@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
@@ -16,7 +16,7 @@ from console.narrow import Matches
 from console.places import Place
 from console.screens.base import BaseScreen, key
 from console.text import ago, glyph, joined, number, plain, styled
-from console.widgets.rows import Column, Row, Rows
+from console.widgets.rows import Column, Row, Rows, Section
 from metadata.database import Database
 from metadata.definitions import load_blueprint
 from metadata.errors import Fault, UsageError
@@ -28,12 +28,10 @@ ARROWS: dict[Direction, str] = {"up": "←", "down": "→"}
 OPEN_LEVELS = 2
 """Levels that are open at first."""
 
-COLUMNS = (
-    Column("WHAT", prose=True),
-    Column("ROWS", 10, "right"),
-    Column("WHEN", 12, shown_from=100),
-    Column("STATE", 22, prose=True),
-)
+COLUMNS = (Column("WHAT", prose=True), Column("ROWS", 10, "right"), Column("STATE", 22, prose=True))
+WIDE_COLUMNS = (*COLUMNS[:2], Column("WHEN", 12), Column("STATE", 40, prose=True))
+WIDE = 120
+"""Cells from which those are shown."""
 
 Path = tuple[str, ...]
 """Where a line stands: direction, then the uids on the way down the tree; the root is the empty path."""
@@ -71,7 +69,7 @@ class LineageScreen(BaseScreen):
 
     def body(self) -> ComposeResult:
         """The tree, as a list."""
-        yield Rows(COLUMNS)
+        yield Rows()
 
     @property
     def _rows(self) -> Rows:
@@ -107,13 +105,23 @@ class LineageScreen(BaseScreen):
         """Ages grow."""
         self._draw()
 
+    def on_resize(self) -> None:
+        """More is told where there is room."""
+        if self.there:
+            self._draw()
+
     def _draw(self) -> None:
         if self._root is None:
             empty = "Nothing yet: pilothouse blueprint apply FILE, then see what comes of what."
-            self._rows.show_rows([], empty=empty)
+            self._show([], empty)
             return
         root = Row("", _cells(self._root, "", joined((self._root.key, "strong"))), value=(self._root, ()))
-        self._rows.show_rows([root, *self._narrowed()])
+        self._show([root, *self._narrowed()])
+
+    def _show(self, rows: Sequence[Row], empty: str = "") -> None:
+        wide = self.size.width >= WIDE
+        shown = rows if wide else [replace(row, cells=(*row.cells[:2], row.cells[3])) for row in rows]
+        self._rows.show_sections([Section(WIDE_COLUMNS if wide else COLUMNS, shown, empty=empty)])
 
     def _narrowed(self) -> list[Row]:
         """Lines that the filter wants, each with what it hangs on."""
@@ -205,7 +213,7 @@ class LineageScreen(BaseScreen):
     def failed(self, fault: Fault) -> None:
         """There is no such thing."""
         if self._root is None:
-            self._rows.show_rows([], empty=f"{fault.thing}: {fault.cause}; {fault.remedy}")
+            self._show([], f"{fault.thing}: {fault.cause}; {fault.remedy}")
         super().failed(fault)
 
     def trail(self) -> Content | str:

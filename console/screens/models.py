@@ -282,7 +282,9 @@ class ModelsScreen(SplitScreen):
     def trail(self) -> Content | str:
         """Where one is."""
         return joined(
-            ("Models ▸ ", "quiet"), (self._model, "strong"), (f"  {self.filter}" if self.filter else "", "accent")
+            ("Models", "quiet"),
+            (f" ▸ {self._model}" if self._model else "", "strong"),
+            (f" ▸ {self.filter}" if self.filter else "", "accent"),
         )
 
     def caption(self) -> Content | str:
@@ -317,7 +319,7 @@ def _comparison_plot(charts: ModelCharts) -> Plot:
 
 
 def _compared(charts: ModelCharts) -> list[Content]:
-    """Comparisons, newest first: both values, the difference with its interval, and the verdict."""
+    """Comparisons, newest first: the verdict, both values, and the difference with its interval."""
     if not charts.comparisons:
         none = "No challenger was compared yet: a decision rule that retrains the model brings one."
         return [styled(none, "quiet")]
@@ -326,10 +328,10 @@ def _compared(charts: ModelCharts) -> list[Content]:
         who = f"v{each.version}" if each.version else "challenger"
         found.append(
             joined(
-                (_day(each.as_of), "quiet"), f"  {who} ", (figure(each.challenger), "accent"),
+                (_day(each.as_of), "quiet"), "  ", ("better ", "good") if each.better else ("refused", "warn"),
+                f"  {who} ", (figure(each.challenger), "accent"),
                 f" against {figure(each.champion)}  {each.difference:+.4f}",
-                (f" ({each.low:+.4f} to {each.high:+.4f}), {number(each.rows)} rows  ", "quiet"),
-                ("better", "good") if each.better else ("refused", "warn"),
+                (f" ({each.low:+.4f} to {each.high:+.4f}), {number(each.rows)} rows", "quiet"),
             )
         )  # fmt: skip
     return found

@@ -63,7 +63,7 @@ class RunKeys(BaseScreen):
         """`x`"""
         one = self.chosen()
         question = _question("cancel", one)
-        note = joined("its Spark jobs stop within seconds; what it wrote so far stays whole", "")
+        note = joined("its Spark jobs stop in seconds; what it wrote so far stays whole", "")
 
         def answered(answer: str | None) -> None:
             if answer == "y":

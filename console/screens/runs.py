@@ -30,7 +30,7 @@ COLUMNS = (
     Column("TOOK", 7, "right"),
     Column("STARTED", 12),
     Column("BY", 10, shown_from=100),
-    Column("REASON", shown_from=100, prose=True),
+    Column("REASON", shown_from=100, prose=True, weight=3),
 )
 
 

@@ -31,7 +31,7 @@ AHEAD = 5
 
 @dataclass(frozen=True)
 class Column:
-    """A column: title, width in cells (0: shares what is left), and from which width of the list it is shown.
+    """A column: title, width in cells (0: shares what is left, by weight), from which width of the list it is shown.
 
     Names that are too long are shortened in the middle, sentences (`prose`) at the end.
     """
@@ -41,6 +41,7 @@ class Column:
     align: Literal["left", "right"] = "left"
     shown_from: int = 0
     prose: bool = False
+    weight: int = 1
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,11 @@ def widths(columns: Sequence[Column], total: int) -> list[int]:
     flexible = [index for index, column in enumerate(columns) if shown[index] and not column.width]
     room = max(0, total - fixed - gaps)
     found = [column.width if there else 0 for column, there in zip(columns, shown, strict=True)]
-    for position, index in enumerate(flexible):
-        found[index] = max(4, room // len(flexible) + (1 if position < room % len(flexible) else 0))
+    weight = sum(columns[index].weight for index in flexible)
+    for index in flexible:
+        share = room * columns[index].weight // weight
+        found[index] = max(4, share)
+        room, weight = room - share, weight - columns[index].weight
     return found
 
 

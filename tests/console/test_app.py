@@ -315,11 +315,32 @@ async def test_an_unknown_run_is_said(database: Database, make_app: MakeApp) -> 
         await until_seen(pilot, "there is no such run")
 
 
+async def test_reasons_of_runs_have_room_on_a_wide_screen(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(160, 48)) as pilot:
+        await pilot.press("2")
+        await until_seen(pilot, "no heartbeat for 20 s; its process is gone")
+
+
+async def test_services_say_since_when_what_is_known_of_them(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_seen(pilot, "ATTENTION 4", "db●")
+        await pilot.press("colon", *"services", "enter")
+        await until_seen(pilot, "metadata database  up ")
+        assert "up for" not in seen(app)
+
+
 async def test_empty_screens_name_the_key(empty_database: Database, make_app: MakeApp) -> None:
     app = make_app()
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.press("2")
         await until_seen(pilot, "No runs yet. l launches a pipeline")
+        await pilot.press("l")
+        await until_seen(pilot, "There is no pipeline yet", "esc leave")
+        assert "enter choose" not in seen(app)
+        await pilot.press("escape", "5")
+        await until_seen(pilot, "No models yet", "─ Models ─")
 
 
 @pytest.mark.parametrize("size", [(80, 24), (60, 20), (160, 48)])

@@ -27,6 +27,7 @@ async def test_what_a_dataset_comes_from_and_what_comes_of_it(
         )
         await until_seen(pilot, "monitor late_arrival_watch", "temp PSI 3.8 > 0.4 !", "v2 champion")
         assert all(len(line.rstrip()) <= size[0] for line in seen(app).splitlines())
+        assert ("v2 champion · v3 challenger" in seen(app)) == (size[0] >= 120)
 
 
 async def test_a_task_of_several_pipelines_is_named_with_them(database: Database, make_app: MakeApp) -> None:

@@ -33,7 +33,7 @@ async def test_every_plot_names_its_axes_and_levels(
         await until_seen(pilot, "on its 16,070 test rows", "in the window that ends 2013-12-02", "share of rows")
         await until_seen(pilot, "score, in tenths of the test rows", "up to 0.033")
         await pilot.press("right")
-        await until_seen(pilot, "● champion  ◆ challenger", "2013-12-02", "v3 0.664 against 0.668", "refused")
+        await until_seen(pilot, "● champion  ◆ challenger", "2013-12-02", "2013-12-02  refused  v3 0.664 against 0.668")
         await until_seen(pilot, "roc_auc on the same rows", "comparison", "2013-09-02")
         await pilot.press("right")
         await until_seen(pilot, "version 3", "64,310 rows", "carrier, origin, temp")

@@ -50,6 +50,10 @@ def test_columns_never_take_more_than_there_is_if_what_is_fixed_fits(shape: list
     assert all(size == 0 for size, column in zip(sizes, columns, strict=True) if column.shown_from > total)
 
 
+def test_columns_share_what_is_left_by_their_weights() -> None:
+    assert widths([Column(""), Column("", 10), Column("", weight=2)], 74) == [20, 10, 40]
+
+
 @given(st.text(alphabet="abc日本 é", max_size=40), st.integers(4, 30), st.sampled_from(["left", "right"]))
 def test_a_cell_is_exactly_as_wide_as_its_column(text: str, width: int, align: str) -> None:
     assert fitted(styled(text), width, align).cell_length == width
