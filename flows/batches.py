@@ -24,6 +24,7 @@ from metadata.errors import PilothouseError, ServiceDownError
 from metadata.intents import Intent, PinnedInput
 from metadata.kinds import Dataset
 from metadata.rows import batches as rows
+from metadata.rows import reading
 from metadata.rows.batches import Written
 from metadata.rows.holding import Reader, rows_held
 from metadata.rows.runs import get_run, load_plan
@@ -121,9 +122,11 @@ def pin_inputs(context: TaskContext, reads: Mapping[str, Read]) -> dict[str, Pin
         everything = read.batches == "all"
         # Batches first, then the version, which holds at least those: the other way round, one that is closed in
         # between would count as read, and none of its rows would be.
-        seen = rows.visible_batches(context.database, uid) if everything else None
+        seen = reading.visible_batches(context.database, uid) if everything else None
         new, again = (
-            ((), ()) if everything else rows.new_inputs(context.database, context.task.spec.uid, uid, into, read.again)
+            ((), ())
+            if everything
+            else reading.new_inputs(context.database, context.task.spec.uid, uid, into, read.again)
         )
         state = rows.state_of(context.database, uid)
         if state is None or state.version is None:

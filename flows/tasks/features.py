@@ -11,7 +11,7 @@ from flows.features_sql import features_query
 from flows.schema import quoted
 from metadata.errors import PilothouseError
 from metadata.intents import Intent
-from metadata.rows.batches import visible_batches
+from metadata.rows.reading import visible_batches
 from metadata.tasks.features import Features
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, or_, se
 
 from metadata import tables
 from metadata.database import Database, next_change
-from metadata.rows.batches import read_by
+from metadata.rows.reading import read_by
 from metadata.states import BatchState, State
 
 _IDS_AT_ONCE = 500

@@ -18,7 +18,7 @@ from flows import folders, storing
 from flows.tasks import ingest
 from metadata import tables
 from metadata.intents import Intent
-from metadata.rows import batches, runs
+from metadata.rows import batches, reading, runs
 from metadata.rows.holding import Reader, set_held, unread
 from metadata.states import BatchState, State
 from metadata.values import utc_now
@@ -171,7 +171,7 @@ def test_the_next_run_finishes_what_a_dead_run_left(
     assert house.run("take").rows_out == 4
     assert house.rows("bronze.x", order="id") == [(1, "a"), (2, None), (3, "c"), (9, "late")]
     assert house.state("bronze.x").rows == 4
-    assert batches.new_inputs(house.database, "reader", house.plan.datasets["bronze.x"].uid, "out") == ((1, 2), ())
+    assert reading.new_inputs(house.database, "reader", house.plan.datasets["bronze.x"].uid, "out") == ((1, 2), ())
     assert house.execute(dead, "take").rows_out == 3
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from flows.context import Outcome
 from metadata.errors import PilothouseError
-from metadata.rows.batches import new_inputs, visible_batches
 from metadata.rows.decisions import Decision, decisions_of_run, release
+from metadata.rows.reading import new_inputs, visible_batches
 from metadata.rows.runs import Run, new_attempt, set_run_state
 from metadata.states import DecisionState, State
 from tests.flows.watching import Watched, day, events, sections

@@ -14,7 +14,7 @@ from flows import engine, sources
 from flows.folders import SourceChangedError
 from flows.tasks import ingest
 from metadata.errors import PilothouseError, ServiceDownError
-from metadata.rows import batches
+from metadata.rows import batches, reading
 from metadata.rows.batches import Written
 from metadata.states import BatchState
 from tests.flows.warehouse import Warehouse, identity
@@ -74,7 +74,7 @@ def test_work_that_cannot_succeed_is_refused_and_does_not_block_what_comes_next(
     fail(house, monkeypatch, error)
     assert batches.open_batch_of(house.database, UID) is None
     assert house.run().rows_out == 1
-    assert batches.new_inputs(house.database, "reader", UID, "out") == ((2,), ())
+    assert reading.new_inputs(house.database, "reader", UID, "out") == ((2,), ())
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_what_says_nothing_about_the_rows_leaves_the_batch_to_be_finished(
     left = batches.open_batch_of(house.database, UID)
     assert left is not None and left.state == BatchState.OPEN
     assert house.run().rows_out == 1
-    assert batches.new_inputs(house.database, "reader", UID, "out") == ((1,), ())
+    assert reading.new_inputs(house.database, "reader", UID, "out") == ((1,), ())
 
 
 def test_what_is_in_the_table_already_is_not_refused(house: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,7 +120,7 @@ def test_a_commit_without_a_row_of_the_batch_does_not_keep_it_from_being_refused
 
     monkeypatch.setattr(ingest, "build", build)
     assert house.run().rows_out == 1
-    assert batches.new_inputs(house.database, "reader", UID, "out") == ((2,), ())
+    assert reading.new_inputs(house.database, "reader", UID, "out") == ((2,), ())
 
 
 def test_what_spark_may_still_do_for_a_refused_batch_is_stopped_first(

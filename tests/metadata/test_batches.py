@@ -19,7 +19,7 @@ from metadata import tables
 from metadata.database import Database
 from metadata.errors import PilothouseError
 from metadata.intents import Bounds, FileIdentity, Intent, Mark, PinnedInput
-from metadata.rows import batches, consumption, holding
+from metadata.rows import batches, consumption, holding, reading
 from metadata.rows.holding import Reader
 from metadata.states import BatchState, State
 from metadata.values import utc_now
@@ -73,7 +73,7 @@ def test_a_batch_is_intended_then_closed_with_all_that_follows(store: Database) 
     batch = batches.open_batch(store, "out", owner(), intent)
     assert batch is not None and batch.state == BatchState.OPEN and batch.intent.target_version is None
     assert consumption.known_files(store, "uid of task", "out") == {}
-    assert batches.new_inputs(store, "uid of task", "in", "out") == ((1,), ())
+    assert reading.new_inputs(store, "uid of task", "in", "out") == ((1,), ())
     closed = batches.close_batch(store, batch, "silver.out", written(3, rows=5, quality={"r": {"rows_bad": 0}}))
     assert (closed.state, closed.version, closed.rows_out, closed.quality) == (
         BatchState.WRITTEN,
@@ -82,7 +82,7 @@ def test_a_batch_is_intended_then_closed_with_all_that_follows(store: Database) 
         {"r": {"rows_bad": 0}},
     )
     assert consumption.known_files(store, "uid of task", "out") == {"a.csv": intent.files[0]}
-    assert batches.new_inputs(store, "uid of task", "in", "out", again=1) == ((), (1,))
+    assert reading.new_inputs(store, "uid of task", "in", "out", again=1) == ((), (1,))
     assert consumption.watermark_of(store, "uid of task", "out", intent.bounds) == Mark.of(7)
     state = batches.state_of(store, "out")
     assert state is not None
@@ -214,15 +214,15 @@ def test_what_a_lost_try_has_written_counts_unless_all_is_to_be_done_again(
 
 def test_held_batches_are_passed_over_until_released(store: Database) -> None:
     ids = [write(store, "d").id for _ in range(3)]
-    assert batches.visible_batches(store, "d") is None
+    assert reading.visible_batches(store, "d") is None
     with store.write() as link:
         holding.set_held(link, ids[1:2], held=True)
         holding.set_held(link, (), held=True)
-    assert batches.new_inputs(store, "reader", "d", "out") == ((1, 3), ())
-    assert batches.visible_batches(store, "d") == (1, 3)
+    assert reading.new_inputs(store, "reader", "d", "out") == ((1, 3), ())
+    assert reading.visible_batches(store, "d") == (1, 3)
     with store.write() as link:
         holding.set_held(link, ids, held=False)
-    assert batches.new_inputs(store, "reader", "d", "out") == ((1, 2, 3), ())
+    assert reading.new_inputs(store, "reader", "d", "out") == ((1, 2, 3), ())
 
 
 def test_unread_is_what_a_task_would_read_as_news(store: Database) -> None:
@@ -252,8 +252,8 @@ def test_unread_is_what_a_task_would_read_as_news(store: Database) -> None:
 def test_a_task_that_writes_elsewhere_begins_anew(store: Database) -> None:
     write(store, "d")
     write(store, "out", Intent(inputs={"d": PinnedInput(uid="d", version=1, batches=(1,), new=True)}))
-    assert batches.new_inputs(store, "uid of task", "d", "out") == ((), ())
-    assert batches.new_inputs(store, "uid of task", "d", "elsewhere") == ((1,), ())
+    assert reading.new_inputs(store, "uid of task", "d", "out") == ((), ())
+    assert reading.new_inputs(store, "uid of task", "d", "elsewhere") == ((1,), ())
 
 
 def test_again_gives_the_newest_that_were_read(store: Database) -> None:
@@ -261,11 +261,11 @@ def test_again_gives_the_newest_that_were_read(store: Database) -> None:
         write(store, "d")
     read = Intent(inputs={"d": PinnedInput(uid="d", version=3, batches=(1, 2, 3), new=True)})
     write(store, "out", read)
-    assert batches.new_inputs(store, "uid of task", "d", "out", again=2) == ((4,), (2, 3))
-    assert batches.new_inputs(store, "another task", "d", "out", again=2) == ((1, 2, 3, 4), ())
+    assert reading.new_inputs(store, "uid of task", "d", "out", again=2) == ((4,), (2, 3))
+    assert reading.new_inputs(store, "another task", "d", "out", again=2) == ((1, 2, 3, 4), ())
     all_rows = Intent(inputs={"d": PinnedInput(uid="d", version=3)})
     write(store, "out", all_rows)
-    assert batches.new_inputs(store, "uid of task", "d", "out") == ((4,), ())
+    assert reading.new_inputs(store, "uid of task", "d", "out") == ((4,), ())
 
 
 def above(high: Any = None, **source: str) -> Bounds:
@@ -432,14 +432,14 @@ class Life(RuleBasedStateMachine):
 
     @rule()
     def read_what_is_new(self) -> None:
-        new, _ = batches.new_inputs(self.database, "uid of task", "d", "out")
+        new, _ = reading.new_inputs(self.database, "uid of task", "d", "out")
         if new:
             write(self.database, "out", Intent(inputs={"d": PinnedInput(uid="d", version=0, batches=new, new=True)}))
             self.read += new
 
     @invariant()
     def every_written_batch_is_read_once(self) -> None:
-        new, _ = batches.new_inputs(self.database, "uid of task", "d", "out")
+        new, _ = reading.new_inputs(self.database, "uid of task", "d", "out")
         assert [*self.read, *new] == self.good
         state = batches.state_of(self.database, "d")
         assert (state.sequence if state else None) == (self.good[-1] if self.good else None)

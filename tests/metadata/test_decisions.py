@@ -14,7 +14,7 @@ from metadata.errors import UsageError
 from metadata.intents import Intent, PinnedInput
 from metadata.plan import Plan
 from metadata.rows import runs
-from metadata.rows.batches import Owner, Written, close_batch, new_inputs, open_batch, state_of
+from metadata.rows.batches import Owner, Written, close_batch, open_batch, state_of
 from metadata.rows.decisions import (
     HELD_BATCHES,
     Decision,
@@ -25,6 +25,7 @@ from metadata.rows.decisions import (
     release,
 )
 from metadata.rows.holding import Reader
+from metadata.rows.reading import new_inputs
 from metadata.states import DecisionState
 from metadata.values import Period
 

@@ -11,9 +11,9 @@ from sqlalchemy import Connection, insert
 
 from metadata import tables
 from metadata.database import Database, next_change
-from metadata.rows.batches import new_inputs
 from metadata.rows.decisions import HELD_BATCHES, Ruling, decisions_of_run, record, release
 from metadata.rows.holding import Reader, rows_held, set_held
+from metadata.rows.reading import new_inputs
 from metadata.states import BatchState, DecisionState
 from tests.metadata.rows import NOW, add_decision
 from tests.metadata.steps import steps
