@@ -129,7 +129,7 @@ def _kept(one: Kept, now: datetime) -> Row:
         f"kept {one.path}",
         (
             joined((f"{sign} ", sign.tone), (plain(one.key), "strong")),
-            f"an edit of {ago(one.at, now)} is not applied; its text is kept",
+            f"not applied: an edit of {ago(one.at, now)}",
             joined(("enter ", "key"), "open"),
         ),
         Place("blueprint", f"{one.kind} {one.key}"),

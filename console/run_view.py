@@ -210,7 +210,8 @@ def _why_queued(run: Run, service: Service | None) -> Content:
         return joined((f"{sign} waits for  ", "quiet"), run.state_detail or "the worker, which takes it on next")
     return joined(
         (f"{sign} waits for  ", "quiet"), (WHAT.get(service.name, service.name), "strong"),
-        f", which is down: {plain(cause_of(service))}" if service.away else ", which is being started",
+        ", which is being started" if service.state == "starting" and not service.away
+        else f", which is down: {plain(cause_of(service))}",
     )  # fmt: skip
 
 

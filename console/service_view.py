@@ -35,6 +35,8 @@ def fault_of(service: Service, logs: Path) -> Fault:
     """A service that is away, in the four parts of a fault; `logs` is where the services write."""
     if service.name == "supervisor":
         remedy = f"start it ({START}): until then nothing that ends is started again"
+    elif service.detail == "not started":
+        remedy = f"start it ({START})"
     elif service.state == "down" and not service.ends:
         remedy = "it is looked at again and again; look at the host that it runs on"
     elif service.ends > 2:

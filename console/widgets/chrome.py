@@ -71,8 +71,9 @@ def stand(
     shown = {one.name: one for one in before.services if services is None or one.name == "db"}
     if database is not None:
         shown["db"] = Service("db", database, answered_at, detail)
+    earlier = {one.name: one for one in before.services}
     for one in services or ():
-        shown[one.name] = one
+        shown[one.name] = _gone(one, earlier.get(one.name))
     order = ("db", *SHOWN)
     return replace(
         before,
@@ -80,6 +81,13 @@ def stand(
         running=before.running if running is None else running,
         waiting=before.waiting if waiting is None else waiting,
     )
+
+
+def _gone(now: Service, before: Service | None) -> Service:
+    """A service as it is now, away since it was last there: also one of which nothing is known any more."""
+    if now.state != "down" or now.since is not None or before is None:
+        return now
+    return replace(now, since=before.since if before.state == "down" else utc_now())
 
 
 class Chrome(Widget):

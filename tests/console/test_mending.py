@@ -10,7 +10,7 @@ import pytest
 from console import mending, service_view
 from console.run_view import fault_place
 from console.text import fault_content
-from console.widgets.chrome import Service
+from console.widgets.chrome import Service, Standing, stand
 from metadata.errors import Fault
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -67,6 +67,18 @@ def test_what_is_not_started_yet_is_not_away() -> None:
     assert not Service("spark", "starting", NOW, "downloads delta.jar").away
     assert Service("spark", "starting", NOW, "the process was killed by SIGKILL", 1).away
     assert Service("spark", "down", NOW, "it does not answer").away
+
+
+def test_what_was_there_and_was_taken_down_elsewhere_is_away_and_can_be_started() -> None:
+    gone = (Service("worker", "down", None, "not started"),)
+    begins = stand(Standing("local", "operator"), NOW, services=gone)
+    assert begins.missing() == []
+    up = stand(begins, NOW, services=(Service("worker", "up", NOW),))
+    taken_down = stand(up, NOW, services=gone)
+    later = stand(taken_down, NOW, services=gone)
+    assert [one.name for one in later.missing()] == ["worker"]
+    assert later.services[0].since == taken_down.services[0].since is not None
+    assert service_view.fault_of(later.services[0], LOGS).remedy == "start it (U)"
 
 
 def test_a_queued_run_waits_for_the_first_service_that_is_missing() -> None:
