@@ -15,7 +15,7 @@ from textual.content import Content
 from console import terminal
 from metadata.errors import Fault
 from metadata.states import State
-from metadata.values import utc_now
+from metadata.values import local, utc_now
 
 LABEL_CELLS = 9
 """Width of the names of a fault's parts."""
@@ -190,7 +190,7 @@ def ago(instant: datetime | None, now: datetime | None = None) -> str:
 
 def instant(value: datetime | None) -> str:
     """An absolute time with its zone, in the zone of this machine."""
-    return glyph("–") if value is None else value.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+    return glyph("–") if value is None else local(value)
 
 
 def as_of(value: datetime | None) -> str:

@@ -12,6 +12,8 @@ from metadata.errors import UsageError
 from metadata.kinds import Parameter
 
 Value = str | int | float | bool
+FIRST_YEAR, LAST_YEAR = 1900, 2200
+"""What a run can speak for."""
 
 
 def bind(pipeline: str, parameters: Mapping[str, Parameter], given: Mapping[str, Any]) -> dict[str, Value]:
@@ -41,13 +43,20 @@ def bind(pipeline: str, parameters: Mapping[str, Parameter], given: Mapping[str,
 
 
 def instant(text: str) -> datetime:
-    """An aware instant from ISO text; without an offset it is UTC. Raises UsageError PH510."""
+    """An aware instant from ISO text; without an offset it is UTC.
+
+    Raises UsageError PH510 for what is none, or lies so far away that zones and databases could not hold it.
+    """
     try:
         value = datetime.fromisoformat(text)
     except ValueError:
         raise UsageError(
             "PH510", "as_of", f"{text!r} is no instant", "write it as 2013-02-02T06:00:00-05:00, or as a date"
         ) from None
+    if not FIRST_YEAR <= value.year <= LAST_YEAR:
+        raise UsageError(
+            "PH510", "as_of", f"{text!r} is not between the years {FIRST_YEAR} and {LAST_YEAR}", "correct the year"
+        )
     return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 

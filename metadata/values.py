@@ -1,9 +1,10 @@
-"""Values as people write them: durations ("30 d", "3 months") and shares ("5 %")."""
+"""Values as people write them: instants, durations ("30 d", "3 months") and shares ("5 %")."""
 
 from __future__ import annotations
 
 import calendar
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -20,6 +21,13 @@ _DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([a-z]+?)s?\s*$", re.IGNORECASE)
 def storable(text: str) -> str:
     """`text` as every database takes it: NUL and what is no character (half a surrogate pair) are replaced."""
     return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def local(instant: datetime) -> str:
+    """An absolute time with its zone, in the zone of this machine; as it is where that zone has no such day."""
+    with suppress(OverflowError):
+        instant = instant.astimezone()
+    return instant.strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import click
 from pydantic import BaseModel
 
 from metadata.errors import Fault
+from metadata.values import local
 
 JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -26,7 +27,7 @@ def plain(value: object) -> str:
 
 def moment(value: datetime | None) -> str:
     """An instant in the reader's zone, to the second."""
-    return "" if value is None else value.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+    return "" if value is None else local(value)
 
 
 def number(value: float | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from console import text
+from console.cli.output import moment
 from metadata.errors import Fault
 from metadata.states import DecisionState, State
 
@@ -90,3 +92,23 @@ def test_a_fault_is_told_in_four_parts_and_names_the_key() -> None:
 @given(st.floats(0, 10), st.floats(0.1, 10), st.integers(1, 80))
 def test_a_bar_fills_its_width(done: float, total: float, width: int) -> None:
     assert len(text.bar(done, total, width)) == width
+
+
+@pytest.mark.parametrize(
+    ("zone", "instant", "shown"),
+    [
+        ("America/New_York", datetime(2013, 6, 1, 12, tzinfo=UTC), "2013-06-01 08:00:00 EDT"),
+        ("America/New_York", datetime.min.replace(tzinfo=UTC), "1-01-01 00:00:00 UTC"),
+        ("Asia/Tokyo", datetime(9999, 12, 31, 23, tzinfo=UTC), "9999-12-31 23:00:00 UTC"),
+    ],
+)
+def test_an_instant_is_shown_in_the_zone_of_the_machine_where_that_has_it(
+    zone: str, instant: datetime, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    try:
+        with monkeypatch.context() as changed:
+            changed.setenv("TZ", zone)
+            time.tzset()
+            assert {told.lstrip("0") for told in (text.instant(instant), moment(instant))} == {shown}
+    finally:
+        time.tzset()

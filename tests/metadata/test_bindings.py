@@ -47,6 +47,20 @@ def test_an_instant_without_offset_is_utc() -> None:
         instant("yesterday")
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["0001-01-01", "1899-12-31T23:59:59Z", "2201-01-01", "9999-12-31T23:59:59-05:00", "0001-01-01T00:00:00+14:00"],
+)
+def test_an_instant_far_from_our_days_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match=r"PH510 as_of: .* is not between the years 1900 and 2200"):
+        instant(text)
+
+
+@pytest.mark.parametrize("text", ["1900-01-01", "2200-12-31T23:59:59-05:00"])
+def test_an_instant_of_the_first_and_of_the_last_year_is_taken(text: str) -> None:
+    assert instant(text).isoformat().startswith(text)
+
+
 @pytest.mark.parametrize("value", ["\x1b]0;owned\x07x", "a\nb", "\x7f", "\x9bm"])
 def test_a_control_character_is_no_part_of_a_value(value: str) -> None:
     with pytest.raises(UsageError, match="control character"):
