@@ -52,7 +52,7 @@ class ModelsScreen(SplitScreen):
 
     def __init__(self, subject: str = "") -> None:
         super().__init__(subject)
-        self._model = subject
+        self._model = self._wanted = subject
         self._page: Page[ModelRow] | None = None
         self._charts: ModelCharts | None = None
 
@@ -63,7 +63,7 @@ class ModelsScreen(SplitScreen):
     def turn_to(self, subject: str) -> None:
         """To one model."""
         if subject:
-            self._model, self.filter = subject, ""
+            self._model, self._wanted, self.filter = subject, subject, ""
             self.reload()
 
     def read(self) -> Callable[[Database], Any]:
@@ -95,6 +95,9 @@ class ModelsScreen(SplitScreen):
             rows = [self._version_row(each) for each in self._charts.versions]
             sections.append(Section(VERSIONS, rows, title="VERSION", empty=none))
         self.list.show_sections(sections)
+        wanted, self._wanted = self._wanted, ""
+        if wanted:
+            self.list.select(f"model {wanted}")
         self.draw_detail()
 
     def _model_row(self, row: ModelRow) -> Row:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from console.app import PilothouseApp
 from console.places import Place
 from console.widgets.plot import Level, Line, Plot, PlotView
+from console.widgets.rows import Rows
 from metadata.database import Database
+from metadata.documents import read
+from metadata.revisions import apply
 from metadata.rows.model_charts import model_charts
+from metadata.settings import settings
 from tests.console.looking import screen_name, seen, until, until_seen
 
 MakeApp = Callable[[], PilothouseApp]
@@ -105,3 +110,35 @@ def test_charts_hold_each_figure_at_its_window(database: Database) -> None:
 def test_a_plot_without_any_value_is_empty() -> None:
     assert Plot("t", "x", "y", ["a"], [Line([None])], [Level("limit", 1.0)]).empty
     assert not Plot("t", "x", "y", ["a"], [Line([None, 0.0])]).empty
+
+
+MANY = """
+connections: {c: {kind: files, path: c}}
+datasets:
+  bronze.d: {columns: {a: long, t: timestamp}}
+  features.f: {storage: {mode: merge, keys: [a]}}
+feature_sets:
+  f: {from: bronze.d, entity: [a], event_time: t, features: {a: {}}}
+pipelines:
+  p:
+    tasks:
+      i: {kind: ingest, from: {connection: c, files: "*.csv"}, to: bronze.d}
+      f: {kind: features, set: f, to: features.f}
+models:
+"""
+MODEL = """{predicts: {kind: regression, label: a, from: bronze.d, known_after: 1 d}, features: [f],
+    estimator: {class: sklearn.linear_model.Ridge}, metric: rmse}"""
+
+
+async def test_a_model_is_found_however_many_there_are(
+    empty_database: Database, make_app: MakeApp, tmp_path: Path
+) -> None:
+    path = tmp_path / "many.yaml"
+    path.write_text(MANY + "\n".join(f"  m{at:03}: {MODEL}" for at in range(120)), encoding="utf-8")
+    apply(empty_database, read(path).blueprint, author="operator", settings=settings())
+    app = make_app()
+    async with app.run_test(size=(120, 30)) as pilot:
+        app.go(Place("models", "m110"))
+        await until_seen(pilot, "Models ▸ m110", "120 models")
+        row = app.screen.query_one("#list", Rows).row
+        assert row is not None and row.key == "model m110"
