@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import platformdirs
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -21,6 +21,9 @@ from pydantic_settings import (
 from metadata.errors import PilothouseError, UsageError
 
 FILE = "config.toml"
+_SQLITE = re.compile(r"^(sqlite(?:\+\w+)?:///(?:file:)?+)(?!/|:memory:)([^?]+)")
+_DATABRICKS = ("databricks", "databricks-uc")
+"""MLflow stores that are named by a word."""
 
 
 def default_home() -> Path:
@@ -34,8 +37,35 @@ def _absolute(path: Path) -> Path:
     return path.expanduser().resolve()
 
 
+def _in_home(path: str, info: ValidationInfo) -> str:
+    """A path as an absolute one; a relative one lies in the home."""
+    return str(_absolute(info.data["home"] / Path(path).expanduser()))
+
+
+def _root(given: str, info: ValidationInfo) -> str:
+    return given.rstrip("/") if "://" in given else _in_home(given, info)
+
+
+def _sqlite(given: str, info: ValidationInfo) -> str:
+    return _SQLITE.sub(lambda found: found[1] + _in_home(found[2], info), given)
+
+
+def _database(given: SecretStr, info: ValidationInfo) -> SecretStr:
+    return SecretStr(_sqlite(given.get_secret_value(), info))
+
+
+def _store(given: str, info: ValidationInfo) -> str:
+    if given.startswith("file:"):
+        path = given.removeprefix("file:")
+        return given if path.startswith("/") else f"file:{_in_home(path, info)}"
+    return _sqlite(given, info) if ":" in given or given in _DATABRICKS else _in_home(given, info)
+
+
 class Settings(BaseSettings):
-    """What one home runs with. Read by `pilothouse config show`; set in `config.toml` or by `PILOTHOUSE_<NAME>`."""
+    """What one home runs with. Read by `pilothouse config show`; set in `config.toml` or by `PILOTHOUSE_<NAME>`.
+
+    Relative paths in it lie in the home, so that every process of the home means the same place.
+    """
 
     model_config = SettingsConfigDict(
         env_prefix="PILOTHOUSE_", env_ignore_empty=True, extra="forbid", frozen=True, populate_by_name=True
@@ -44,17 +74,19 @@ class Settings(BaseSettings):
     home: Annotated[Path, AfterValidator(_absolute)] = Field(
         default_factory=default_home, description="Folder that holds everything Pilothouse writes."
     )
-    database_url: SecretStr | None = Field(
+    database_url: Annotated[SecretStr, AfterValidator(_database)] | None = Field(
         None, description="Metadata database (SQLAlchemy URL). Unset: a SQLite file in the home."
     )
-    data_url: str | None = Field(None, description="Root of tables and landed files. Unset: `data` in the home.")
+    data_url: Annotated[str, Field(min_length=1), AfterValidator(_root)] | None = Field(
+        None, description="Root of tables and landed files. Unset: `data` in the home."
+    )
     prefect_api_url: str | None = Field(
         None, validation_alias="PREFECT_API_URL", description="Prefect server. Unset: one on loopback is started."
     )
     spark_remote: str | None = Field(
         None, validation_alias="SPARK_REMOTE", description="Spark Connect URL. Unset: a local server is started."
     )
-    mlflow_tracking_uri: str | None = Field(
+    mlflow_tracking_uri: Annotated[str, Field(min_length=1), AfterValidator(_store)] | None = Field(
         None, validation_alias="MLFLOW_TRACKING_URI", description="MLflow store. Unset: a SQLite file in the home."
     )
     estimator_prefixes: tuple[str, ...] = Field(
@@ -88,8 +120,7 @@ class Settings(BaseSettings):
     @property
     def data(self) -> str:
         """Root of all data, without a trailing slash; a local path or an object-store URL."""
-        given = self.data_url or str(self.home / "data")
-        return given.rstrip("/") if "://" in given else str(_absolute(Path(given)))
+        return self.data_url or str(_absolute(self.home / "data"))
 
     @property
     def logs(self) -> Path:
@@ -126,6 +157,13 @@ def settings() -> Settings:
 def _read() -> Settings:
     """Raises UsageError PH330 that names the setting; its value is not repeated, for it may be a secret."""
     try:
+        if "home" in _from_file():
+            raise UsageError(
+                "PH330",
+                f"settings file {default_home() / FILE}",
+                "it names a home, and lies in one",
+                "take home out of it; PILOTHOUSE_HOME names the home",
+            )
         return Settings()
     except ValidationError as error:
         wrong = "; ".join(
@@ -138,6 +176,10 @@ def _read() -> Settings:
         ) from None
 
 
+def _from_file() -> dict[str, Any]:
+    return TomlConfigSettingsSource(Settings, default_home() / FILE)()
+
+
 def _wrong(kind: str, message: str) -> str:
     return "there is no such setting (pilothouse config show lists them)" if kind == "extra_forbidden" else message
 
@@ -145,7 +187,7 @@ def _wrong(kind: str, message: str) -> str:
 def origins() -> dict[str, tuple[Any, str]]:
     """Each setting's value and where it came from: `environment`, `file` or `default`. Secrets are masked."""
     values = _read()
-    from_file = TomlConfigSettingsSource(Settings, default_home() / FILE)()
+    from_file = _from_file()
     found: dict[str, tuple[Any, str]] = {}
     for name, field in Settings.model_fields.items():
         variable = str(field.validation_alias or f"PILOTHOUSE_{name.upper()}")

@@ -49,15 +49,63 @@ def test_a_home_is_the_same_folder_wherever_a_process_stands(
     assert Settings().home == default_home() == tmp_path / "here" / "home"
 
 
+DATA, DATABASE, MODELS = "PILOTHOUSE_DATA_URL", "PILOTHOUSE_DATABASE_URL", "MLFLOW_TRACKING_URI"
+
+
 @pytest.mark.parametrize(
-    ("named", "root"), [("lake", "{here}/lake"), ("{here}/lake/", "{here}/lake"), ("s3a://lake/a/", "s3a://lake/a")]
+    ("variable", "given", "meant"),
+    [
+        (DATA, "lake", "{home}/lake"),
+        (DATA, "../lake/", "{here}/lake"),
+        (DATA, "{here}/lake/", "{here}/lake"),
+        (DATA, "~/lake", "{here}/lake"),
+        (DATA, "s3a://lake/a/", "s3a://lake/a"),
+        (DATABASE, "sqlite:///meta.db", "sqlite:///{home}/meta.db"),
+        (DATABASE, "sqlite+pysqlite:///./meta.db?timeout=9", "sqlite+pysqlite:///{home}/meta.db?timeout=9"),
+        (DATABASE, "sqlite:///file:meta.db?uri=true", "sqlite:///file:{home}/meta.db?uri=true"),
+        (DATABASE, "sqlite:////meta.db", "sqlite:////meta.db"),
+        (DATABASE, "sqlite:///file:/meta.db?uri=true", "sqlite:///file:/meta.db?uri=true"),
+        (DATABASE, "sqlite:///:memory:", "sqlite:///:memory:"),
+        (DATABASE, "sqlite:///file::memory:?uri=true", "sqlite:///file::memory:?uri=true"),
+        (DATABASE, "postgresql://me:a%2Fb@db/name", "postgresql://me:a%2Fb@db/name"),
+        (MODELS, "sqlite:///mlflow.db", "sqlite:///{home}/mlflow.db"),
+        (MODELS, "mlruns", "{home}/mlruns"),
+        (MODELS, "file:mlruns", "file:{home}/mlruns"),
+        (MODELS, "file:///mlruns", "file:///mlruns"),
+        (MODELS, "http://models:5000/a", "http://models:5000/a"),
+        (MODELS, "databricks", "databricks"),
+    ],
 )
-def test_a_root_of_data_is_absolute_or_a_url(
-    named: str, root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_relative_path_is_one_in_the_home_wherever_a_process_stands(
+    variable: str, given: str, meant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PILOTHOUSE_DATA_URL", named.format(here=tmp_path))
-    monkeypatch.chdir(tmp_path)
-    assert Settings().data == root.format(here=tmp_path)
+    home = tmp_path / "my home"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PILOTHOUSE_HOME", str(home))
+    monkeypatch.setenv(variable, given.format(here=tmp_path))
+    (tmp_path / "elsewhere").mkdir()
+    for place in (tmp_path, tmp_path / "elsewhere"):
+        monkeypatch.chdir(place)
+        read = {DATA: Settings().data, DATABASE: Settings().database, MODELS: Settings().mlflow_tracking_uri}
+        assert read[variable] == meant.format(here=tmp_path, home=home)
+
+
+def test_a_path_in_the_file_is_one_in_the_home_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = 'data_url = "lake"\ndatabase_url = "sqlite:///meta.db"\nmlflow_tracking_uri = "sqlite:///models.db"\n'
+    (tmp_path / "config.toml").write_text(text, encoding="utf-8")
+    monkeypatch.setenv("PILOTHOUSE_HOME", str(tmp_path))
+    assert settings().database == f"sqlite:///{tmp_path}/meta.db"
+    found = origins()
+    assert found["data_url"] == (f"{tmp_path}/lake", "file")
+    assert found["mlflow_tracking_uri"] == (f"sqlite:///{tmp_path}/models.db", "file")
+
+
+def test_the_file_in_a_home_does_not_name_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PILOTHOUSE_HOME", str(tmp_path))
+    (tmp_path / "config.toml").write_text(f'home = "{tmp_path}"\n', encoding="utf-8")
+    for read in (settings, origins):
+        with pytest.raises(UsageError, match=r"PH330 .*config.toml: .*home .*PILOTHOUSE_HOME"):
+            read()
 
 
 def test_the_environment_goes_before_the_file_and_the_file_before_the_default(
@@ -79,6 +127,14 @@ def test_a_wrong_setting_is_named_without_its_value(tmp_path: Path, monkeypatch:
     with pytest.raises(UsageError, match="PH330.*run_limit") as refused:
         settings()
     assert "secret-token" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["data_url", "mlflow_tracking_uri"])
+def test_an_empty_place_in_the_file_is_refused(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PILOTHOUSE_HOME", str(tmp_path))
+    (tmp_path / "config.toml").write_text(f'{name} = ""\n', encoding="utf-8")
+    with pytest.raises(UsageError, match=rf"(?i)PH330.*{name}.* at least 1 character"):
+        settings()
 
 
 def test_a_setting_that_is_none_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
