@@ -22,6 +22,7 @@ _ALL: tuple[Callable[[View], Iterator[Finding]], ...] = (
     outside.check_paths,
     outside.check_schedules,
     outside.check_parameters,
+    datasets.check_types,
     datasets.check_storage,
     datasets.check_quality,
     queries.check_queries,

@@ -53,6 +53,7 @@ CHECKS: dict[str, Check] = {
     "PH126": Check(
         "columns differ", "A query does not give the columns that its dataset declares.", "Make them the same."
     ),
+    "PH127": Check("no such decimal", "Spark has no decimal of that many digits.", "decimal(p,s), 1 ≤ p ≤ 38, s ≤ p."),
     "PH130": Check("merge without keys", "Rows cannot be merged without keys.", "Give keys."),
     "PH131": Check("rows twice", "Rows that are read again are appended again.", "Merge by keys, or read new batches."),
     "PH132": Check("rows lost", "New rows alone replace the whole table.", "Merge by keys or append, or read all."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from metadata.checks.view import View
@@ -9,6 +10,20 @@ from metadata.findings import Finding, Path, Severity, instead
 from metadata.kinds import Dataset
 from metadata.sql import DIALECT, GENERATORS, expression_findings, parse_expression
 from metadata.sql_columns import expression_problems
+
+MOST_DIGITS = 38
+"""Of a decimal of Spark."""
+
+
+def check_types(view: View) -> Iterator[Finding]:
+    """Decimals are such as Spark can hold."""
+    for key, dataset in view.blueprint.datasets.items():
+        for name, column in dataset.columns.items():
+            digits = [int(number) for number in re.findall(r"\d+", column.type)]
+            if digits and not max(1, digits[1]) <= digits[0] <= MOST_DIGITS:
+                cause = f"{name} is {column.type}, which Spark does not know"
+                remedy = f"write decimal(p,s), p from 1 to {MOST_DIGITS} and s no more than p"
+                yield view.finding("PH127", ("dataset", key), ("columns", name), cause, remedy)
 
 
 def check_storage(view: View) -> Iterator[Finding]:

@@ -107,6 +107,10 @@ PROVOKED: list[tuple[str, dict[str, Any], str, str]] = [
     ("PH125", {f"{TASKS}/clean/sql": CLEAN.replace("amount", "amount, 1 AS _x")}, "column _x", "another name"),
     ("PH126", {f"{TASKS}/clean/sql": CLEAN.replace(", returned", "")}, "does not give the column returned", ""),
     ("PH126", {f"{TASKS}/clean/sql": CLEAN.replace("returned", "returned, 1 AS one")}, "the column one", "declare"),
+    ("PH127", {"datasets/bronze.orders/columns/amount": "decimal(50,2)"}, "amount is decimal(50,2)", "p from 1 to 38"),
+    ("PH127", {"datasets/bronze.orders/columns/amount": {"type": "decimal(39, 0)"}}, "decimal(39, 0)", "to 38"),
+    ("PH127", {"datasets/bronze.orders/columns/amount": "decimal(2,5)"}, "decimal(2,5)", "s no more than p"),
+    ("PH127", {"datasets/bronze.orders/columns/amount": "decimal(0,0)"}, "decimal(0,0)", "p from 1"),
     ("PH130", {"datasets/features.orders/storage/keys": []}, "no keys", "add keys"),
     ("PH131", {"datasets/silver.orders/storage": {}, f"{TASKS}/clean/reads": {}}, "appended", "read new batches"),
     ("PH131", {"datasets/silver.orders/storage": {},
@@ -227,6 +231,18 @@ def test_every_code_of_a_check_is_documented_and_provoked() -> None:
     checks = {code for code in CHECKS if code >= "PH110"}
     assert {code for code, *_ in PROVOKED} == checks
     assert all(each.title and each.meaning and each.remedy for each in CHECKS.values())
+
+
+@pytest.mark.parametrize("kind", ["decimal(38,38)", "decimal(38, 0)", "decimal(1,0)", "decimal(01,1)"])
+def test_decimals_that_spark_knows_are_taken(kind: str) -> None:
+    assert found(**{"datasets/bronze.orders/columns/amount": kind}) == []
+
+
+def test_a_decimal_that_spark_does_not_know_is_found_at_its_line() -> None:
+    text = "datasets:\n  a:\n    columns:\n      x: int\n      y: 'decimal(50,2)'\n      z: {type: 'decimal(2,5)'}\n"
+    document = read_text(text, "f.yaml")
+    findings = check(document.blueprint, locations=document.locations)
+    assert [(each.code, each.file, each.line) for each in findings] == [("PH127", "f.yaml", 5), ("PH127", "f.yaml", 6)]
 
 
 @pytest.mark.parametrize(
