@@ -270,19 +270,21 @@ def data_files(folder: Path) -> int:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("pause", [0.3])
-def test_a_batch_is_there_once_after_the_server_was_killed(tmp_path: Path, jars: Path, pause: float) -> None:
-    """Killed while three tables are written (`pause` seconds after the first new file), then each batch again."""
+def test_a_batch_is_there_once_after_the_server_was_killed(
+    tmp_path: Path, jars: Path, spark: Any, pause: float
+) -> None:
+    """Killed while three tables are written (`pause` seconds after the first new file); another writes each again."""
     tables = {name: str(tmp_path / name) for name in WRITES}
     with running_spark(tmp_path / "home", jars) as server:
         assert server.process is not None
-        spark = engine.connect(server.remote)
+        doomed = engine.connect(server.remote)
         for name, write in WRITES.items():
-            write(spark, tables[name], 1)
+            write(doomed, tables[name], 1)
         before = {name: data_files(Path(path)) for name, path in tables.items()}
 
         def attempt(name: str) -> None:
             with contextlib.suppress(Exception):
-                WRITES[name](spark, tables[name], 2)
+                WRITES[name](doomed, tables[name], 2)
 
         threads = [threading.Thread(target=attempt, args=(name,)) for name in WRITES]
         for thread in threads:
@@ -293,15 +295,13 @@ def test_a_batch_is_there_once_after_the_server_was_killed(tmp_path: Path, jars:
             time.sleep(0.02)
         time.sleep(pause)
         server.process.kill()
-        for thread in threads:
-            thread.join(60)
-    with running_spark(tmp_path / "home", jars) as server:
-        spark = engine.connect(server.remote)
-        for name, write in WRITES.items():
-            version = write(spark, tables[name], 2).version
-            found = spark.sql(
-                f"SELECT _batch, count(*) AS n, count(DISTINCT id) AS ids "
-                f"FROM delta.`{tables[name]}` VERSION AS OF {version} GROUP BY _batch"
-            ).collect()
-            assert {row[0]: row.n for row in found} == EXPECTED[name], name
-            assert all(row.n == row.ids for row in found), name
+    for name, write in WRITES.items():
+        version = write(spark, tables[name], 2).version
+        found = spark.sql(
+            f"SELECT _batch, count(*) AS n, count(DISTINCT id) AS ids "
+            f"FROM delta.`{tables[name]}` VERSION AS OF {version} GROUP BY _batch"
+        ).collect()
+        assert {row[0]: row.n for row in found} == EXPECTED[name], name
+        assert all(row.n == row.ids for row in found), name
+    for thread in threads:
+        thread.join(60)

@@ -22,6 +22,7 @@ from flows.services.process import Identity
 from flows.services.watch import FIRST_DELAY, LONGEST_DELAY, delay
 from metadata.errors import ServiceDownError
 from metadata.settings import settings
+from tests.conftest import NewHome
 from tests.flows.homes import fresh_home, identity_of, members, until, up
 
 EMBEDDED = (records.PREFECT, records.PROJECTOR, records.WORKER)
@@ -38,9 +39,9 @@ def test_restarts_wait_longer_each_time_up_to_a_limit() -> None:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def home(new_home: NewHome) -> Iterator[Path]:
     """A home whose services are up, Spark aside, which is given by a URL where nothing listens."""
-    folder = tmp_path_factory.mktemp("home")
+    folder = new_home("supervisor")
     with fresh_home(folder, SPARK_REMOTE="sc://127.0.0.1:9"):
         client.ensure_up()
         up(*ALL)
@@ -96,24 +97,13 @@ def test_a_new_supervisor_takes_over_what_goes_on_without_one(home: Path) -> Non
 
 
 @pytest.mark.slow
-def test_all_killed_at_once_comes_back(home: Path) -> None:
+def test_all_killed_at_once_comes_back_and_who_got_an_id_of_theirs_is_neither_trusted_nor_killed(home: Path) -> None:
     up(*ALL)
     killed = members()
     for identity in killed:
         process.send(identity, signal.SIGKILL)
     process.wait(killed, 5)
     assert {one.state for one in client.status() if one.name in ALL} == {"down"}
-    client.ensure_up()
-    up(*ALL, seconds=RECOVERY_SECONDS)
-
-
-@pytest.mark.slow
-def test_a_record_of_a_reused_id_is_neither_trusted_nor_killed(home: Path) -> None:
-    up(*ALL)
-    killed = members()
-    for identity in killed:
-        process.send(identity, signal.SIGKILL)
-    process.wait(killed, 5)
     me = process.ourselves()
     for name in ALL:
         record = records.load(settings().state, name)

@@ -15,6 +15,7 @@ from flows import client
 from flows.services import prefect_server, process, records
 from flows.services.prefect_api import PrefectApi
 from metadata.settings import settings
+from tests.conftest import NewHome
 from tests.flows.homes import FINAL, Probe, fresh_home, identity_of, members, until, up
 
 pytestmark = pytest.mark.slow
@@ -22,10 +23,10 @@ NEEDED = (records.SUPERVISOR, records.PREFECT, records.WORKER)
 
 
 @pytest.fixture(scope="module")
-def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Probe]:
+def services(new_home: NewHome) -> Iterator[Probe]:
     """The services of a home of its own."""
     variables = {"SPARK_REMOTE": "sc://127.0.0.1:9", "PILOTHOUSE_RUN_LIMIT": "3"}
-    with fresh_home(tmp_path_factory.mktemp("home"), **variables):
+    with fresh_home(new_home("worker"), **variables):
         client.ensure_up()
         up(*NEEDED)
         with PrefectApi(*client.prefect_api(), seconds=30) as api:
