@@ -13,6 +13,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,8 @@ Build = Callable[[TaskContext, Intent], "DataFrame"]
 
 WAIT_SECONDS = 0.5
 CHANGED_TRIES = 3
+CLOCKS_DIFFER = timedelta(seconds=10)
+"""Between hosts. Beyond it, what was written is written again, which leaves the same table."""
 
 
 def table_path(settings: Settings, dataset: Dataset) -> str:
@@ -234,8 +237,12 @@ def _is_unwritten(context: TaskContext, target: Target, batch: rows.Batch) -> bo
 
 
 def _written_before(context: TaskContext, target: Target, batch: rows.Batch) -> Written | None:
-    """What an earlier try has written of a batch; None when the table holds no row of it, whoever wrote there since."""
-    if engine.committed(context.spark, target.path, batch.intent.target_version) is None:
+    """What an earlier try has written of a batch; None when the table holds no row of it, whoever wrote there since.
+
+    What was committed before the batch was opened is not of it: metadata that were restored give a number again.
+    """
+    since = batch.opened_at - CLOCKS_DIFFER
+    if engine.committed(context.spark, target.path, batch.intent.target_version, since) is None:
         return None
     if engine.newest_batch(context.spark, target.path) > batch.sequence:
         _disown(context, target, batch, batch.sequence + 1)

@@ -11,7 +11,7 @@ import contextlib
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +64,7 @@ class _Entry:
     version: int
     operation: str
     metrics: Mapping[str, Any]
+    at: datetime
 
 
 def _anybody() -> None:
@@ -201,13 +202,13 @@ def disown(spark: SparkSession, path: str, first: int, keep_rows: bool) -> None:
     spark.sql(statement).collect()
 
 
-def committed(spark: SparkSession, path: str, after: int | None) -> int | None:
-    """The version that the newest write or merge after version `after` made; None when there was none.
+def committed(spark: SparkSession, path: str, after: int | None, since: datetime | None = None) -> int | None:
+    """The version that the newest write or merge after version `after`, and `since` then, made; None without one.
 
     Batches of a table are written one at a time, so that it is that of the open batch, or of one whose owner was taken
     for dead too early: whether its rows are there has to be asked.
     """
-    newest = _newest_write(spark, path, after)
+    newest = _newest_write(spark, path, after, since)
     return newest.version if newest else None
 
 
@@ -298,12 +299,12 @@ def _committed(spark: SparkSession, path: str, after: int | None, write: Callabl
     return _newest_write(spark, path, after) or Commit(_history(spark, path, 1)[0].version)
 
 
-def _newest_write(spark: SparkSession, path: str, after: int | None) -> Commit | None:
+def _newest_write(spark: SparkSession, path: str, after: int | None, since: datetime | None = None) -> Commit | None:
     """The newest commit after version `after` that wrote rows, no upkeep; mostly that is the newest of all."""
     floor = -1 if after is None else after
     for limit in (1, HISTORY_ROWS):
         for entry in _history(spark, path, limit):
-            if entry.operation in WRITES and entry.version > floor:
+            if entry.operation in WRITES and entry.version > floor and (since is None or entry.at >= since):
                 return Commit(entry.version, _merged(entry))
     return None
 
@@ -325,7 +326,10 @@ def _history(spark: SparkSession, path: str, limit: int) -> list[_Entry]:
     if _at_hand(path):
         with contextlib.suppress(DeltaError):
             if found := _log(path).history(limit):
-                return [_Entry(one["version"], one["operation"], one.get("operationMetrics") or {}) for one in found]
+                return [
+                    _Entry(one["version"], one["operation"], one.get("operationMetrics") or {}, _at(one["timestamp"]))
+                    for one in found
+                ]
     return _asked_history(spark, path, limit)
 
 
@@ -344,12 +348,17 @@ def _asked_history(spark: SparkSession, path: str, limit: int) -> list[_Entry]:
     from pyspark.errors import PySparkException
 
     try:
-        found = spark.sql(f"DESCRIBE HISTORY delta.{_name(path)} LIMIT {limit}").collect()
+        history = spark.sql(f"DESCRIBE HISTORY delta.{_name(path)} LIMIT {limit}")
+        found = history.selectExpr("version", "operation", "operationMetrics", "unix_millis(timestamp) AS at").collect()
     except PySparkException as error:
         if _says_no_table(error):
             return []
         raise
-    return [_Entry(int(row.version), row.operation, row.operationMetrics or {}) for row in found]
+    return [_Entry(int(row.version), row.operation, row.operationMetrics or {}, _at(row.at)) for row in found]
+
+
+def _at(millis: int) -> datetime:
+    return datetime.fromtimestamp(millis / 1000, UTC)
 
 
 def _table(path: str) -> str:

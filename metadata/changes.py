@@ -32,7 +32,10 @@ class FieldChange:
 
 @dataclass(frozen=True)
 class Change:
-    """What happens to one definition. `fields` is empty when it is created or deleted."""
+    """What happens to one definition. `fields` is empty when it is created or deleted.
+
+    `returns` says of what is created that it was there before: it takes up what is kept under its uid.
+    """
 
     action: Action
     kind: str
@@ -42,6 +45,14 @@ class Change:
     before: dict[str, Any] | None
     after: dict[str, Any] | None
     fields: tuple[FieldChange, ...] = ()
+    returns: bool = False
+
+    @property
+    def former(self) -> str:
+        """What it was before, in brackets, where that does not go without saying."""
+        if self.returns:
+            return "  (comes back: it goes on with what it had)"
+        return f"  (was {self.key_before})" if self.action == "renamed" else ""
 
 
 @dataclass(frozen=True)
@@ -68,13 +79,14 @@ def diff(current: Blueprint, wanted: Blueprint, prune: bool = False, identify: I
     appended, and PH342 when a task would append another source from its beginning.
     """
     merged = _merge(current, wanted, prune)
+    never_there = {value.uid for _, _, value in merged}
     if identify is not None:
         merged = identify(current, wanted, merged)
     refuse_stale_names(current, wanted, merged)
     refuse_second_reading(current, merged)
     refuse_another_source(current, merged)
     old = {value.uid: (kind, key, value) for kind, key, value in current}
-    changes = list(_differences(old, merged))
+    changes = list(_differences(old, merged, never_there))
     kept = {value.uid for _, _, value in merged}
     for uid, (kind, key, value) in old.items():
         if uid not in kept:
@@ -97,11 +109,13 @@ def recorded(
     return Change(action, kind, key, uid, key_before, before, after, tuple(_walk("", before, after)))
 
 
-def _differences(old: Mapping[str, tuple[str, str, Definition]], merged: Blueprint) -> Iterator[Change]:
+def _differences(
+    old: Mapping[str, tuple[str, str, Definition]], merged: Blueprint, never_there: Collection[str]
+) -> Iterator[Change]:
     for kind, key, value in merged:
         said = content(value)
         if value.uid not in old:
-            yield Change("created", kind, key, value.uid, None, None, said)
+            yield Change("created", kind, key, value.uid, None, None, said, returns=value.uid not in never_there)
             continue
         _, old_key, old_value = old[value.uid]
         old_said = content(old_value)

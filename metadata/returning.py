@@ -21,7 +21,7 @@ from metadata.tasks import TaskSpec
 def with_last_uids(database: Database, current: Blueprint, wanted: Blueprint, merged: Blueprint) -> Blueprint:
     """`merged`, which came of `wanted`, where what `current` lacks has the uid that it had when it was there.
 
-    A task is looked for under the key that `was:` says, then under its own. One of another kind is another task.
+    It is looked for under the key that `was:` says, then under its own. A task of another kind is another task.
     """
     there = set(_uids(current))
     new = [(kind, key, value) for kind, key, value in merged if not there.issuperset(_own_uids(value))]
@@ -33,10 +33,14 @@ def with_last_uids(database: Database, current: Blueprint, wanted: Blueprint, me
         for kind, key, value in new:
             section = SECTIONS[kind]
             found = sections.setdefault(section, dict(getattr(merged, section)))
-            if isinstance(value, Pipeline):
-                found[key] = _returned(log, key, wanted.pipelines[key], value)
-            else:
-                found[key] = value.model_copy(update={"uid": log.take(log.last(kind, key)) or value.uid})
+            said: Definition = getattr(wanted, section)[key]
+            keys = [name for name in (said.was, key) if name]
+            if value.uid not in log.taken:
+                last = (log.take(log.last(kind, name)) for name in keys)
+                value = value.model_copy(update={"uid": next(filter(None, last), value.uid)})
+            if isinstance(value, Pipeline) and isinstance(said, Pipeline):
+                value = value.model_copy(update={"tasks": _tasks_returned(log, said, value)})
+            found[key] = value
     return merged.model_copy(update=sections)
 
 
@@ -51,17 +55,16 @@ def _uids(blueprint: Blueprint) -> Iterator[str]:
         yield from _own_uids(value)
 
 
-def _returned(log: _Log, key: str, said: Pipeline, made: Pipeline) -> Pipeline:
-    uid = made.uid if made.uid in log.taken else log.take(log.last(Pipeline.KIND, key)) or made.uid
+def _tasks_returned(log: _Log, said: Pipeline, made: Pipeline) -> dict[str, TaskSpec]:
     tasks: dict[str, TaskSpec] = {}
     for name, task in made.tasks.items():
         if task.uid not in log.taken:
             home, _, former = (said.tasks[name].was or "").rpartition("/")
-            places = [(log.last(Pipeline.KIND, home) if home else uid, former), (uid, name)]
+            places = [(log.last(Pipeline.KIND, home) if home else made.uid, former), (made.uid, name)]
             last = (log.take(log.task(pipeline, place, task.kind)) for pipeline, place in places if place)
             task = task.model_copy(update={"uid": next(filter(None, last), task.uid)})
         tasks[name] = task
-    return made.model_copy(update={"uid": uid, "tasks": tasks})
+    return tasks
 
 
 class _Log:

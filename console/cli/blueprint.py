@@ -188,8 +188,7 @@ def _show_changes(changes: Sequence[Change], as_json: bool) -> None:
         print_json([_plain_change(each) for each in changes])
         return
     for each in changes:
-        former = f" (was {each.key_before})" if each.action == "renamed" else ""
-        click.echo(f"{_SIGNS[each.action]} {each.kind} {plain(each.key)}{former}")
+        click.echo(f"{_SIGNS[each.action]} {each.kind} {plain(each.key)}{plain(each.former)}")
         for field in each.fields:
             click.echo(f"    {_field(field)}")
 
@@ -208,5 +207,6 @@ def _plain_change(change: Change) -> dict[str, object]:
         "kind": change.kind,
         "key": change.key,
         "was": change.key_before,
+        "returns": change.returns,
         "fields": list(change.fields),
     }

@@ -73,8 +73,9 @@ def review_lines(review: Review) -> list[Content]:
 def change_lines(change: Change) -> list[Content]:
     """One definition: what happens to it, field by field."""
     sign, tone = SIGNS[change.action]
-    was = f"  (was {change.key_before})" if change.action == "renamed" else ""
-    head = joined((f"{sign} {change.action} ", tone), (f"{change.kind} ", "quiet"), (change.key, "strong"), was)
+    head = joined(
+        (f"{sign} {change.action} ", tone), (f"{change.kind} ", "quiet"), (change.key, "strong"), change.former
+    )
     return [head, *field_lines(change.fields)]
 
 

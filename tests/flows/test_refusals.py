@@ -31,6 +31,8 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
     made.land("a.csv", "id\n1\n")
     monkeypatch.setattr(engine, "interrupt", lambda *_: 0)
     monkeypatch.setattr(engine, "committed", lambda *_: None)
+    monkeypatch.setattr(engine, "newest_batch", lambda *_: 1)
+    monkeypatch.setattr(engine, "table_version", lambda *_: 0)
     monkeypatch.setattr(writing, "store", lambda *_: written(1))
     return made
 

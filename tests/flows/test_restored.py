@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from flows import batches as writing
 from tests.flows.test_batches import DeadError, after_the_write, before_the_write, land_second, landed
 
 pytestmark = pytest.mark.slow
@@ -20,25 +23,35 @@ def copy(source: Path, target: Path) -> None:
         read.backup(written)
 
 
-@pytest.mark.parametrize("dies", [False, True], ids=["restored", "restored, then killed"])
-def test_metadata_restored_from_a_backup_lose_no_row_and_double_none(tmp_path: Path, spark: Any, dies: bool) -> None:
+def at_once(patch: pytest.MonkeyPatch) -> None:
+    def die(*_: Any) -> Any:
+        raise DeadError
+
+    patch.setattr(writing, "_disown_unknown", die)
+
+
+@pytest.mark.parametrize("dies", [None, at_once, before_the_write], ids=["lives", "at once", "before the write"])
+def test_metadata_restored_from_a_backup_lose_no_row_and_double_none(
+    tmp_path: Path, spark: Any, monkeypatch: pytest.MonkeyPatch, dies: Callable[[pytest.MonkeyPatch], None] | None
+) -> None:
+    monkeypatch.setattr(writing, "CLOCKS_DIFFER", timedelta())
     house = landed(tmp_path, spark)
-    house.run()
+    house.run("take", "clean")
     copy(tmp_path / "metadata.db", tmp_path / "backup.db")
     land_second(house)
-    house.run()
+    house.run("take", "clean")
     house.land("c.csv", "id,v\n6,f\n")
-    house.run()
+    house.run("take", "clean")
     copy(tmp_path / "backup.db", tmp_path / "metadata.db")
     house.land("d.csv", "id,v\n7,g\n8,h\n")
     if dies:
         run = house.start()
         for task in ("take", "clean"):
             with pytest.MonkeyPatch.context() as patch, pytest.raises(DeadError):
-                before_the_write(patch)
+                dies(patch)
                 house.execute(run, task)
             house.execute(run, task)
-    house.run()
+    house.run("take", "clean")
     assert house.rows("bronze.x", order="ALL") == [
         *((1, "a"), (1, "z"), (2, None), (3, "c"), (4, "d"), (5, None), (6, "f"), (7, "g"), (8, "h"))
     ]

@@ -58,6 +58,30 @@ def test_whatever_comes_back_is_what_was_removed(database: Database) -> None:
     verify_chain(database)
 
 
+def test_what_comes_back_under_another_key_says_what_it_was(database: Database) -> None:
+    before = put(database, one={"load": LOAD, "other": OTHER})
+    put(database)
+    after = put(database, two={"was": "one", "take": {**LOAD, "was": "load"}, "other": OTHER})
+    assert after.pipelines["two"].uid == before.pipelines["one"].uid
+    assert uid(after, "two", "take") == uid(before, "one", "load")
+    assert uid(after, "two", "other") == uid(before, "one", "other")
+
+
+def test_a_dataset_comes_back_under_another_key_and_is_said_to(database: Database) -> None:
+    def changed(**datasets: dict[str, Any]) -> tuple[Blueprint, list[tuple[str, str, bool]]]:
+        wanted = Blueprint.model_validate({"datasets": datasets})
+        _, planned = changes_of(database, wanted)
+        apply(database, wanted, author="ada", prune=True, settings=Settings())
+        return load_blueprint(database), [(each.action, each.key, each.returns) for each in planned.changes]
+
+    first, said = changed(old={})
+    assert said == [("created", "old", False)]
+    changed(other={})
+    after, said = changed(new={"was": "old"}, other={})
+    assert said == [("created", "new", True)]
+    assert after.datasets["new"].uid == first.datasets["old"].uid
+
+
 def test_of_a_key_that_was_removed_twice_the_last_counts(database: Database) -> None:
     def dataset(key: str, **more: str) -> str:
         document = Blueprint.model_validate({"datasets": {key: more}})
