@@ -61,13 +61,13 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection to read from, which sees one state of the database; nothing that is written in it stays."""
-        with _explained(), self._reading.connect() as connection:
+        with _explained(), self._reading.connect() as connection, _dropped_on_error(connection):
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that is committed at the end, rolled back on any error. Keep it short; never across Spark."""
-        with _explained(), self.engine.connect().execution_options(writes=True) as connection, connection.begin():
+        with self._transaction(writes=True) as connection:
             yield connection
 
     @contextmanager
@@ -76,14 +76,23 @@ class Database:
 
         There, references are not enforced in it, but looked through before the commit. Raises PH338 for broken ones.
         """
-        options = {"writes": True, "rebuilds": True}
-        with _explained(), self.engine.connect().execution_options(**options) as connection, connection.begin():
+        with self._transaction(writes=True, rebuilds=True) as connection:
             yield connection
             if connection.dialect.name == "sqlite":
                 broken = sorted({str(row[0]) for row in connection.exec_driver_sql("PRAGMA foreign_key_check")})
                 if broken:
                     cause = f"after this change rows of {', '.join(broken)} would refer to rows that are not there"
                     raise PilothouseError("PH338", "metadata database", cause, "nothing was changed; report this")
+
+    @contextmanager
+    def _transaction(self, **options: bool) -> Iterator[Connection]:
+        with (
+            _explained(),
+            self.engine.connect().execution_options(**options) as connection,
+            _dropped_on_error(connection),
+            connection.begin(),
+        ):
+            yield connection
 
     def close(self) -> None:
         """Close all connections."""
@@ -100,6 +109,16 @@ def installation(database: Database) -> str:
     """The uid of this metadata database, the same for everybody who works with it, and no other's."""
     with database.read() as connection:
         return str(connection.execute(select(tables.installation.c.uid)).scalar_one())
+
+
+@contextmanager
+def _dropped_on_error(connection: Connection) -> Iterator[None]:
+    """After an error the connection is not used again: a cursor that somebody still holds would keep its state."""
+    try:
+        yield
+    except BaseException:
+        connection.invalidate()
+        raise
 
 
 @contextmanager

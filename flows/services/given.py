@@ -125,12 +125,12 @@ class Look(threading.Thread):
         """Look, write down what has changed, wait."""
         service = self._service
         record = Record(service.name, "starting", datetime.now(UTC), service.url, detail="looked at for the first time")
-        records.save(self._folder, record)
+        records.try_save(self._folder, record)
         while not self._closing.is_set():
             seen = self._seen(record)
             if (seen.state, seen.detail) != (record.state, record.detail):
                 log.info("%s, given by %s: %s %s", service.name, service.setting, seen.state, seen.detail)
-                records.save(self._folder, seen)
+                records.try_save(self._folder, seen)
                 record = seen
             self._closing.wait(service.seconds)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import secrets
 from dataclasses import asdict, dataclass, replace
@@ -13,6 +14,7 @@ from typing import Literal
 from flows.services.process import Identity
 from metadata.settings import Settings
 
+log = logging.getLogger("records")
 State = Literal["up", "starting", "down", "external"]
 """`external`: given by URL, so neither started nor stopped here."""
 
@@ -78,6 +80,14 @@ def file(folder: Path, name: str) -> Path:
 def save(folder: Path, record: Record) -> None:
     """Write a record down."""
     write(file(folder, record.name), json.dumps({**asdict(record), "since": record.since.isoformat()}))
+
+
+def try_save(folder: Path, record: Record) -> None:
+    """As `save`, for those who go on whatever happens: a disk that is full is said in the log."""
+    try:
+        save(folder, record)
+    except OSError as error:
+        log.warning("%s: its record cannot be written: %s", record.name, error)
 
 
 def load(folder: Path, name: str) -> Record | None:

@@ -50,7 +50,10 @@ def _supervise(values: Settings) -> None:
         watch.start()
     while not leave.wait(ROTATE_SECONDS):
         for path in values.logs.glob("*.log"):
-            logs.rotate(path)
+            try:
+                logs.rotate(path)
+            except OSError as error:
+                log.warning("%s cannot be set aside: %s", path.name, error)
     log.info("going down")
     for watch in reversed(watches):
         watch.close()

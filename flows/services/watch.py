@@ -88,13 +88,6 @@ class Watch(threading.Thread):
             if records.asked_to_start(self._folder) != asked:
                 return
 
-    def _save(self, record: Record) -> None:
-        """Write the record down; a disk that is full stops neither the service nor the watch."""
-        try:
-            records.save(self._folder, record)
-        except OSError as error:
-            log.warning("%s: its record cannot be written: %s", record.name, error)
-
     def _start(self, previous: Record | None) -> Record:
         while (other := self._service.waits_for()) and not self._closing.wait(GLANCE_SECONDS):
             log.debug("%s waits for %s", self._service.name, other)
@@ -118,7 +111,7 @@ class Watch(threading.Thread):
             detail=self._ended,
             ends=away.ends if away else 0,
         )
-        self._save(record)
+        records.try_save(self._folder, record)
         return record
 
     def _follow(self, record: Record) -> str:
@@ -159,13 +152,13 @@ class Watch(threading.Thread):
         seen = replace(record.now("up", self._moved), ends=0) if well else record.now("down", "it does not answer")
         if seen.state != record.state:
             log.info("%s: %s %s", seen.name, seen.state, seen.detail)
-            self._save(seen)
+            records.try_save(self._folder, seen)
         return seen
 
     def _note_start(self, record: Record) -> Record:
         seen = record.now(record.state, self._service.progress(self._said()) or self._ended)
         if seen.detail != record.detail:
-            self._save(seen)
+            records.try_save(self._folder, seen)
         return seen
 
     def _warm_up(self) -> None:
@@ -178,7 +171,7 @@ class Watch(threading.Thread):
         base = record or Record(self._service.name, "starting", datetime.now(UTC))
         since = base.since if base.ends else datetime.now(UTC)
         record = replace(base, state="down", detail=reason, since=since, ends=ends)
-        self._save(record)
+        records.try_save(self._folder, record)
         return record
 
     def _reap(self) -> None:

@@ -9,12 +9,14 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from flows.services import flow_process, logs, process
+from flows.services import flow_process, logs, process, records
 from flows.services.process import Identity
+from flows.services.records import Record
 from tests.console import faults
 from tests.flows.homes import until
 
@@ -193,3 +195,9 @@ def test_a_process_of_another_host_is_not_ours() -> None:
     assert flow_process.here(flow_process.place(me)) == me
     assert flow_process.here(f"elsewhere/{me}") is None
     assert flow_process.here(None) is None
+
+
+def test_a_record_that_cannot_be_written_ends_nobody(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "state").touch()
+    records.try_save(tmp_path / "state", Record(records.SPARK, "down", datetime.now(UTC)))
+    assert "spark: its record cannot be written" in caplog.text

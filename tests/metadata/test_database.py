@@ -56,6 +56,18 @@ def test_patience_is_that_of_whoever_asks_now(embedded: Database, tmp_path: Path
                 pass
 
 
+def test_what_is_not_read_to_its_end_when_an_error_comes_keeps_nothing(embedded: Database) -> None:
+    kept = []
+    with pytest.raises(ZeroDivisionError), embedded.read() as connection:
+        kept.append(connection.execute(text("SELECT value FROM counter UNION ALL SELECT 2 UNION ALL SELECT 3")))
+        kept[0].fetchone()
+        raise ZeroDivisionError
+    with Database(embedded.url).write() as connection:
+        assert next_change(connection) == 1
+    with embedded.read() as connection:
+        assert connection.execute(text("SELECT value FROM counter")).scalar_one() == 1
+
+
 def test_references_are_enforced_again_after_tables_were_made_anew(database: Database) -> None:
     with database.rebuild() as connection:
         next_change(connection)
