@@ -264,6 +264,10 @@ def explain(error: BaseException, thing: str) -> Fault:
     )
 
 
+SQL_STATES_OF_THE_WORK = frozenset({"0A", "21", "22", "23", "38", "39", "42", "P0"})
+"""Classes of SQLSTATE (ISO/IEC 9075-2, and Spark's own) of what a query asks for, its data, or its functions raise."""
+
+
 def is_about_the_work(error: BaseException) -> bool:
     """Whether data, a query or code is at fault: the same work fails again, however often it is tried.
 
@@ -282,7 +286,8 @@ def is_about_the_work(error: BaseException) -> bool:
     if code != UNKNOWN:
         return code in ABOUT_THE_WORK
     if isinstance(error, PySparkException):
-        return isinstance(error, AnalysisException | IllegalArgumentException | UnsupportedOperationException)
+        kinds = AnalysisException | IllegalArgumentException | UnsupportedOperationException
+        return isinstance(error, kinds) or str(error.getSqlState() or "")[:2] in SQL_STATES_OF_THE_WORK
     return isinstance(error, (*OF_PYTHON, ArrowException)) and not isinstance(error, OSError | MemoryError)
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyspark.errors import PySparkException
 
 from flows import engine
-from flows.spark_errors import explain
+from flows.spark_errors import explain, is_about_the_work
 from metadata.errors import PilothouseError
 from tests.flows.conftest import SparkAddress
 
@@ -210,3 +211,12 @@ def test_the_detail_holds_what_the_engine_said(bench: Bench) -> None:
 def test_an_error_that_is_not_of_spark_names_its_type() -> None:
     fault = explain(KeyError("colour"), "task clean")
     assert (fault.code, fault.cause) == ("PH499", "KeyError: 'colour'")
+
+
+@pytest.mark.parametrize(
+    "sql", ["SELECT CAST('1' AS DECIMAL(50, 2))", "SELECT CAST(1 AS DECIMAL(2, 5))", "SELECT make_date(2026, 13, 1)"]
+)
+def test_what_has_no_words_of_its_own_is_still_told_from_trouble_with_services(spark: Any, sql: str) -> None:
+    with pytest.raises(PySparkException) as raised:
+        spark.sql(sql).collect()
+    assert is_about_the_work(raised.value)
