@@ -18,9 +18,9 @@ LARGEST = 10_000_000
 DEEPEST = 40
 """Levels of nesting; a blueprint needs 8."""
 
-_INT = re.compile(r"[-+]?[0-9]{1,18}")
+_INT = re.compile(r"[-+]?[0-9]{1,300}")
 _RADIX = re.compile(r"0o[0-7]{1,20}|0x[0-9a-fA-F]{1,16}")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]{1,4})?")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))([eE][-+]?[0-9]{1,4})?")
 _WORDS: dict[str, Any] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -43,7 +43,7 @@ class YamlText:
 
 
 def plain_value(text: str) -> Any:
-    """What a scalar without quotes stands for."""
+    """What a scalar without quotes stands for. A row of more digits than a double can hold is a text."""
     if text in _WORDS:
         return _WORDS[text]
     if _INT.fullmatch(text):

@@ -105,17 +105,18 @@ def _wants_lines(key: str, value: Any, level: int) -> bool:
 
 def _block(lead: str, value: str, level: int) -> Iterator[str]:
     body = value.rstrip("\n")
-    ends = len(value) - len(body)
-    mark = "|" + ("2" if value[:1] in " \n" else "") + {0: "-", 1: ""}.get(ends, "+")
-    yield f"{lead} {mark}"
+    indent, ends = "2" if value[0] in " \t\n" else "", "" if value.endswith("\n") else "-"
+    yield f"{lead} |{indent}{ends}"
     pad = "  " * (level + 1)
-    for line in [*body.split("\n"), *[""] * (ends - 1)]:
+    for line in body.split("\n"):
         yield pad + line if line else ""
 
 
 def _fits_block(value: str) -> bool:
-    body = value.strip("\n")
-    return bool(body.strip()) and not _BREAKS.search(value) and all(_printable(each) for each in value)
+    """Whether a block reads back as it was: not one that ends in empty lines, as those between entries join them."""
+    if not value.strip() or value.endswith("\n\n") or _BREAKS.search(value):
+        return False
+    return all(_printable(each) for each in value)
 
 
 def _printable(character: str) -> bool:

@@ -117,7 +117,7 @@ def orders_document(**changes: Any) -> dict[str, Any]:
     return copy.deepcopy(ORDERS) | changes
 
 
-_TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
+_TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12) | st.text("\t\n a:#", max_size=6)
 _WORD = st.from_regex(r"[a-z_][a-z0-9_]{0,8}", fullmatch=True)
 _WORDS = st.lists(_WORD, max_size=3, unique=True)
 _DURATION = st.sampled_from(["30 d", "2 h", "3 months", "90 s", "1 year"])

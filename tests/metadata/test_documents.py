@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from metadata.documents import DocumentError, dump, dump_one, read, read_text, try_read
 from metadata.findings import Finding
 from metadata.kinds import SECTIONS, Blueprint, Definition
+from metadata.yaml_text import plain_value
 from tests.metadata.blueprints import definitions, orders
 
 FLIGHTS = resources.files("metadata.blueprints").joinpath("flights.yaml").read_text(encoding="utf-8")
@@ -80,6 +81,39 @@ def test_any_yaml_is_answered(sections: dict[str, str]) -> None:
     document, findings = try_read({"it": text})
     assert (document is None) == bool(findings)
     assert all(finding.line for finding in findings)
+
+
+@pytest.mark.parametrize("text", ["\tSELECT 1", "\t\na", "\n\ta", "a\n\tb", "a\n\n", "a\n\n\n", " a\n\n", "\ta\nb\n"])
+def test_a_text_that_begins_with_a_tab_or_ends_in_empty_lines_is_written_and_read_again(text: str) -> None:
+    task = {"kind": "transform", "to": "a", "sql": text}
+    pipeline = {"description": text, "tasks": {"one": task, "two": task}}
+    blueprint = Blueprint.model_validate({"pipelines": {"p": pipeline, "q": pipeline}})
+    assert read_text(dump(blueprint)).blueprint == blueprint
+
+
+@pytest.mark.parametrize("number", ["1234567890123456789", "-9223372036854775808", "9" * 40, "9" * 300])
+def test_a_whole_number_keeps_all_its_digits(number: str) -> None:
+    parameter = f"pipelines: {{p: {{parameters: {{n: {{type: string, default: {number}}}}}, tasks: {{}}}}}}"
+    assert plain_value(number) == int(number)
+    tasks = parameter.replace("tasks: {}", "tasks: {d: {kind: decide, decisions: [x]}}")
+    assert read_text(tasks).blueprint.pipelines["p"].parameters["n"].default == int(number)
+
+
+def test_a_row_of_digits_that_no_double_holds_is_a_text() -> None:
+    assert plain_value("9" * 301) == "9" * 301
+
+
+@pytest.mark.parametrize("field", ["at_least", "better_than_champion_by"])
+def test_a_very_large_whole_number_is_read_as_a_double_where_one_is_wanted(field: str) -> None:
+    model = "predicts: {label: a, from: b}, features: [c], estimator: {class: d}"
+    text = f"models: {{m: {{{model}, promote_when: {{{field}: {'9' * 300}}}}}}}"
+    document, findings = try_read({"it": text})
+    assert (document is None) == bool(findings)
+
+
+def test_a_very_large_share_is_said_to_be_none() -> None:
+    rule = f"expect: a, at_most: {'9' * 300}"
+    assert "a share lies between" in found(f"datasets: {{a: {{quality: {{r: {{{rule}}}}}}}}}")[0].cause
 
 
 def test_the_demo_is_written_as_it_is_drawn() -> None:
