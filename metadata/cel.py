@@ -2,7 +2,8 @@
 
 Figures are doubles, and so are whole numbers in a rule (CEL does not calculate across types). An input that is missing
 or not a number is found before CEL is asked, because to CEL `missing || true` is true. It is excused where the rule
-itself asks for it, by `x == null`, `x != null`, `has(x.y)` or `"y" in x`.
+itself asks for it, by `x == null`, `x != null`, `has(x.y)` or `"y" in x`. To divide by zero gives infinity or NaN,
+with which a rule would say yes or no; one that did so is undecided.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ FUNCTIONS = frozenset({"worst"})
 _BUILT_IN = frozenset(
     {"size", "has", "double", "int", "uint", "string", "bool", "contains", "startsWith", "endsWith", "matches", "dyn"}
 )
+_DIVISOR = "divisor"
+"""Around whatever is divided by: it notes a zero."""
+_CLOSING = {"(": ")", "[": "]", "{": "}"}
+_SIGNS = "=!<>&|+*/%?:.,()[]{}"
 _WORDS = frozenset({"true", "false", "null", "in"})
 _TOKEN = re.compile(
     r"""(?P<space>\s+|//[^\n]*)
@@ -59,11 +64,15 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule that was read. `paths` are the inputs it names, such as ("performance", "roc_auc")."""
+    """A rule that was read. `paths` are the inputs it names, such as ("performance", "roc_auc").
+
+    `excused` are those that may be missing; CEL is shown a null for those of them that are in `nulls`.
+    """
 
     text: str
     paths: tuple[Path, ...]
     excused: frozenset[Path]
+    nulls: frozenset[Path]
     program: Any
 
     @classmethod
@@ -76,8 +85,9 @@ class Rule:
         for path in rule.paths if variables is not None else ():
             if path[0] not in (variables or ()):
                 raise RuleError(f"there is no input {path[0]}", f"there are: {', '.join(sorted(variables or ()))}")
+        known = {*FUNCTIONS, *_BUILT_IN, *functions, _DIVISOR}
         for name in rule.program.functions():
-            if name.isidentifier() and name not in FUNCTIONS and name not in _BUILT_IN and name not in functions:
+            if name.isidentifier() and name not in known:
                 raise RuleError(
                     f"there is no function {name}", f"there are: {', '.join(sorted(FUNCTIONS | _BUILT_IN))}"
                 )
@@ -106,12 +116,27 @@ class Rule:
         import cel
 
         names = {path[0] for path in self.paths}
-        context = cel.Context(variables={name: _doubles(inputs[name]) for name in names if name in inputs})
+        variables = {name: _doubles(inputs[name]) for name in names if name in inputs}
+        for path in self.nulls:
+            around, lacks = _find(path[:-1], variables)
+            if lacks is None and isinstance(around, dict):
+                around.setdefault(path[-1], None)
+        zeros: list[Any] = []
+
+        def divisor(value: Any) -> Any:
+            if value == 0:
+                zeros.append(value)
+            return value
+
+        context = cel.Context(variables=variables)
         context.add_function("worst", worst)
+        context.add_function(_DIVISOR, divisor)
         try:
             result = self.program.execute(context)
         except Exception as error:  # noqa: BLE001 - the library raises whatever its operators do
             return Verdict("undecided", f"it cannot be evaluated: {_first_line(error)}", seen)
+        if zeros:
+            return Verdict("undecided", "it divides by zero", seen)
         if not isinstance(result, bool):
             return Verdict("undecided", f"it gives {result!r}, not true or false", seen)
         excused = {show(path) for path in self.excused}
@@ -164,11 +189,17 @@ def _compile(text: str) -> Rule:
     reader = _Reader(list(_tokens(text)))
     reader.read()
     try:
-        program = cel.compile("".join(reader.rewritten))
+        program = cel.compile(" ".join(_with_divisors(reader.rewritten)))
     except (ValueError, RuntimeError) as error:
         match = re.search(r"Syntax error: ([^\n]*?)(?: expecting|\n|$)", str(error))
         raise RuleError(f"it is no CEL: {match[1] if match else _first_line(error)}") from None
-    return Rule(text, tuple(dict.fromkeys(reader.paths)), frozenset(reader.excused), program)
+    return Rule(
+        text,
+        tuple(dict.fromkeys(reader.paths)),
+        frozenset(reader.compared | reader.looked_for),
+        reader.nulls(),
+        program,
+    )
 
 
 def _tokens(text: str) -> Iterator[tuple[str, str]]:
@@ -191,7 +222,11 @@ class _Reader:
         self.tokens = [token for token in tokens if token[0] != "space"]
         self.rewritten: list[str] = []
         self.paths: list[Path] = []
-        self.excused: set[Path] = set()
+        self.compared: set[Path] = set()
+        """Compared with null."""
+        self.looked_for: set[Path] = set()
+        """Asked for by has() or in."""
+        self.used: set[Path] = set()
         self.open: list[tuple[str, str]] = []
         """Open brackets: what was called ("" for none), and the variable that it binds."""
 
@@ -204,9 +239,9 @@ class _Reader:
         while index < len(self.tokens):
             kind, word = self.tokens[index]
             step = 1
-            if word in ("(", "[", "{"):
+            if word in _CLOSING:
                 self._enter(index)
-            elif word in (")", "]", "}") and self.open:
+            elif word in _CLOSING.values() and self.open:
                 self.open.pop()
             elif kind == "whole" and not (self.word(index - 1) == "[" and self.word(index + 1) == "]"):
                 word += ".0"
@@ -214,7 +249,14 @@ class _Reader:
                 step = self._name(index)
             self.rewritten.append(" ".join([word, *(self.word(at) for at in range(index + 1, index + step))]))
             index += step
-        self.rewritten = [" ".join(self.rewritten)]
+
+    def nulls(self) -> frozenset[Path]:
+        """Paths that are compared with null, and neither looked for nor seen in the whole of what they are in."""
+        return frozenset(
+            path
+            for path in self.compared
+            if path not in self.looked_for and not any(path[:length] in self.used for length in range(1, len(path)))
+        )
 
     def _enter(self, index: int) -> None:
         called = self.word(index - 1) if self.word(index) == "(" and self.tokens[index - 1][0] == "name" else ""
@@ -245,13 +287,49 @@ class _Reader:
         self.paths.append(found)
         compared = self.word(at) in ("==", "!=") and self.word(at + 1) == "null"
         compared = compared or (self.word(index - 1) in ("==", "!=") and self.word(index - 2) == "null")
-        if compared or (self.open and self.open[-1][0] == "has"):
-            self.excused.add(found)
+        if compared:
+            self.compared.add(found)
+        elif self.open and self.open[-1][0] == "has":
+            self.looked_for.add(found)
+        else:
+            self.used.add(found)
         if self.word(index - 1) == "in" and index > 1 and self.tokens[index - 2][0] == "string":
             member = (*found, str(ast.literal_eval(self.word(index - 2))))
             self.paths.append(member)
-            self.excused.add(member)
+            self.looked_for.add(member)
         return at - index
+
+
+def _with_divisors(words: list[str]) -> list[str]:
+    """The words of a rule, with what follows a `/` or `%` in a call that notes a zero."""
+    before, behind = [""] * len(words), [""] * len(words)
+    for index, word in enumerate(words):
+        if word in ("/", "%"):
+            first = index + 1
+            while first < len(words) and words[first] == "-":
+                first += 1
+            if first < len(words) and (words[first] in ("(", "[") or words[first][0] not in _SIGNS):
+                before[index + 1] += f"{_DIVISOR}("
+                behind[_last_of(words, first)] += ")"
+    return [f"{before[index]}{word}{behind[index]}" for index, word in enumerate(words)]
+
+
+def _last_of(words: list[str], index: int) -> int:
+    """Where the operand ends that begins at a word: with its members, its index, its arguments."""
+    end = _closing(words, index) if words[index] in _CLOSING else index
+    while end + 1 < len(words) and words[end + 1] in (".", "(", "["):
+        end = min(end + 2, len(words) - 1) if words[end + 1] == "." else _closing(words, end + 1)
+    return end
+
+
+def _closing(words: list[str], index: int) -> int:
+    """Where the bracket is closed that opens at a word; the last word when it never is."""
+    depth = 0
+    for at in range(index, len(words)):
+        depth += (words[at] in _CLOSING) - (words[at] in _CLOSING.values())
+        if depth == 0:
+            return at
+    return len(words) - 1
 
 
 def _find(path: Path, inputs: Mapping[str, Any]) -> tuple[Any, str | None]:
