@@ -33,7 +33,7 @@ def bind(pipeline: str, parameters: Mapping[str, Parameter], given: Mapping[str,
             raise _wrong(pipeline, f"parameter {name} has no value", f"give one, as in {name}=…")
         try:
             bound[name] = _READ[parameter.type](value)
-        except ValueError:
+        except (ValueError, OverflowError):
             raise _wrong(
                 pipeline, f"parameter {name} is to be a {parameter.type}, not {value!r}", "give another value"
             ) from None
@@ -78,7 +78,10 @@ def _boolean(value: Any) -> bool:
 def _whole(value: Any) -> int:
     if isinstance(value, bool) or (isinstance(value, float) and value != int(value)):
         raise ValueError(value)
-    return int(value)
+    whole = int(value)
+    if not -(2**63) <= whole < 2**63:
+        raise OverflowError(value)
+    return whole
 
 
 _READ: dict[str, Callable[[Any], Value]] = {

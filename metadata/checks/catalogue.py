@@ -62,6 +62,9 @@ CHECKS: dict[str, Check] = {
     "PH135": Check(
         "predictions lost", "Rows without a prediction alone are scored.", "Merge by the entity, or append."
     ),
+    "PH136": Check(
+        "ties at the watermark", "A row with the same time as the newest one may come after it.", "Give a lookback."
+    ),
     "PH150": Check(
         "secret in the blueprint", "A credential stands where a reference belongs.", "env:NAME or file:PATH."
     ),
@@ -73,7 +76,7 @@ CHECKS: dict[str, Check] = {
     "PH161": Check(
         "estimator refused", "The settings do not allow that import path.", "Name an estimator of an allowed one."
     ),
-    "PH162": Check("metric does not fit", "The metric is not one of that kind of model.", "Name one that is."),
+    "PH162": Check("metric does not fit", "The metric is not of that kind of model, or measures nothing.", "Name one."),
     "PH164": Check(
         "no predictions", "A monitor's dataset holds no predictions of its model.", "Name the dataset of infer."
     ),

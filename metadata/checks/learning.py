@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from metadata.checks.datasets import expression, named_columns
 from metadata.checks.view import View
@@ -17,6 +18,8 @@ METRICS = {
     "regression": ("rmse", "mae", "r2"),
 }
 """Metrics by the kind of a model."""
+CALENDAR = ("day", "week", "month")
+"""Windows of a monitor that are no length of time."""
 
 
 def check_feature_sets(view: View) -> Iterator[Finding]:
@@ -53,6 +56,8 @@ def _window_problems(name: str, feature: Feature, definition: FeatureSet) -> Ite
         yield "a window needs an aggregate", f"add expr: avg({name})", True
     if any(period(length).months for length in (feature.over, feature.known_after) if length is not None):
         yield "its window has no fixed length", "write over and known_after in days or weeks", True
+    elif _is_nothing(feature.over):
+        yield "its window is shorter than a second", "write how long it is, as in over: 30 d", True
     if feature.known_after is None:
         cause = "its window ends just before the event, where values may not be known yet"
         yield cause, "add known_after: how long it takes until a row's values are known", False
@@ -99,6 +104,11 @@ def _features_of(view: View, key: str, model: Model) -> Iterator[Finding]:
             made_by[feature] = name
 
 
+def _is_nothing(duration: str) -> bool:
+    length = period(duration)
+    return not length.months and length.span < timedelta(seconds=1)
+
+
 def check_monitors(view: View) -> Iterator[Finding]:
     """Monitors hold predictions of their model against metrics that it has."""
     for key, monitor in view.blueprint.monitors.items():
@@ -112,6 +122,12 @@ def check_monitors(view: View) -> Iterator[Finding]:
                 cause = f"{metric} is no metric of a {model.predicts.kind} model"
                 remedy = instead(metric, METRICS[model.predicts.kind])
                 yield view.finding("PH162", where, ("watch", "performance"), cause, remedy)
+        if monitor.window not in CALENDAR and _is_nothing(monitor.window):
+            cause, remedy = (
+                "its window is shorter than a second",
+                f"write {', '.join(CALENDAR)}, or a length as in 10 d",
+            )
+            yield view.finding("PH162", where, ("window",), cause, remedy)
         yield from _predictions(view, key)
 
 

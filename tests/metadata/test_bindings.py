@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC
 
 import pytest
@@ -39,6 +40,22 @@ def test_wrong_values_are_refused_by_name(given: dict[str, object], cause: str) 
     with pytest.raises(UsageError) as caught:
         bind("p", DECLARED, given)
     assert cause in caught.value.fault.cause
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan, 1e30, 2**63, -(2**63) - 1, "9" * 20, "9" * 5000, 0.5])
+def test_what_no_whole_number_of_64_bits_is_is_refused(value: object) -> None:
+    with pytest.raises(UsageError, match="PH509 .*parameter limit is to be a int"):
+        bind("p", {"limit": Parameter(type="int")}, {"limit": value})
+
+
+def test_a_whole_number_that_is_larger_than_doubles_is_refused() -> None:
+    with pytest.raises(UsageError, match="PH509 .*parameter x is to be a double"):
+        bind("p", {"x": Parameter(type="double")}, {"x": 10**400})
+
+
+@pytest.mark.parametrize("value", [2**63 - 1, -(2**63), str(2**63 - 1)])
+def test_a_whole_number_of_64_bits_is_taken_as_it_is(value: int | str) -> None:
+    assert bind("p", {"limit": Parameter(type="int")}, {"limit": value}) == {"limit": int(value)}
 
 
 def test_an_instant_without_offset_is_utc() -> None:
