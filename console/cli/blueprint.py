@@ -194,11 +194,12 @@ def _show_changes(changes: Sequence[Change], as_json: bool) -> None:
 
 
 def _field(field: FieldChange) -> str:
+    path = plain(field.path)
     if field.action == "added":
-        return f"+ {field.path}: {plain(field.after)}"
+        return f"+ {path}: {plain(field.after)}"
     if field.action == "removed":
-        return f"- {field.path}: {plain(field.before)}"
-    return f"~ {field.path}: {plain(field.before)} → {plain(field.after)}"
+        return f"- {path}: {plain(field.before)}"
+    return f"~ {path}: {plain(field.before)} → {plain(field.after)}"
 
 
 def _plain_change(change: Change) -> dict[str, object]:

@@ -118,6 +118,14 @@ def test_hidden_files_and_folders_are_no_part_of_a_blueprint(database: Database,
     assert [change["key"] for change in json.loads(changes.stdout)] == ["bronze.one"]
 
 
+def test_the_names_of_a_foreign_document_drive_no_terminal(database: Database, tmp_path: Path) -> None:
+    foreign, whole = tmp_path / "foreign.yaml", dump(load_blueprint(database))
+    foreign.write_text(whole.replace("    columns:\n", '    columns:\n      "\\e[2Jone": long\n', 1), encoding="utf-8")
+    shown = pilothouse("blueprint", "diff", foreign)
+    assert "[2Jone" in shown.stdout, shown.stderr
+    assert "\x1b" not in shown.stdout
+
+
 def test_no_to_a_question_changes_nothing_and_is_told(database: Database, tmp_path: Path) -> None:
     before, little = load_blueprint(database), tmp_path / "little.yaml"
     little.write_text("datasets:\n  bronze.one: {}\n", encoding="utf-8")
