@@ -8,6 +8,7 @@ from metadata.checks.datasets import appends
 from metadata.checks.view import Task, View
 from metadata.findings import Finding, instead
 from metadata.graph import CycleError, ordered
+from metadata.kinds import Dataset
 from metadata.sql import joins
 from metadata.tasks import Read, Ref
 from metadata.tasks.infer import Infer
@@ -103,9 +104,18 @@ def _ingest(view: View, task: Task, spec: Ingest) -> Iterator[Finding]:
         cause = f"lookback reads rows again, and {spec.to} does not merge"
         remedy = "store it as merge by keys, or leave lookback out"
         yield view.of_task("PH131", task, ("from", "watermark", "lookback"), cause, remedy)
+    if watermark is not None and watermark.lookback is None and _is_a_time(target, watermark.column):
+        cause = f"rows that come later with the newest {watermark.column} of those read before are never read"
+        remedy = "give it a lookback, such as 1 h, and store it as merge by keys; or take a column of unique values"
+        yield view.of_task("PH136", task, ("from", "watermark"), cause, remedy, "warning")
     if watermark is not None and target.storage.mode == "overwrite":
         cause = f"only rows above the watermark are read, and they replace all of {spec.to}"
         yield view.of_task("PH132", task, ("from", "watermark"), cause, "store it as append or merge")
+
+
+def _is_a_time(dataset: Dataset, column: str) -> bool:
+    declared = dataset.columns.get(column)
+    return declared is not None and declared.type in ("timestamp", "date")
 
 
 def _infer(view: View, task: Task, spec: Infer) -> Iterator[Finding]:

@@ -127,7 +127,7 @@ PROVOKED: list[tuple[str, dict[str, Any], str, str]] = [
                f"{TASKS}/guess": {"kind": "infer", "model": "other", "to": "predictions.returns",
                "after": ["predict"]}},
      "of returns too", "dataset of its own"),
-    ("PH136", {f"{TASKS}/ingest/from": {"connection": "crm", "table": "t", "watermark": {"column": "placed_at"}}},
+    ("PH136", {f"{TASKS}/ingest/from": {"connection": "crm", "table": "t", "watermark": {"column": "ordered_at"}}},
      "never read", "a lookback"),
     ("PH150", {"connections/crm/url": "postgresql://u:hunter22@db/x"}, "url is to be a reference", "env:NAME"),
     ("PH150", {"connections/crm/url": "env:"}, "url is to be a reference", "env:NAME"),
