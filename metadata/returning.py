@@ -7,6 +7,7 @@ what was only half removed would read, and append, once more what it has.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
@@ -15,13 +16,15 @@ from sqlalchemy import Connection, select
 from metadata.database import Database
 from metadata.definitions import revision_item
 from metadata.kinds import SECTIONS, Blueprint, Definition, Pipeline
-from metadata.tasks import TaskSpec
+from metadata.successors import Gone, refuse_reading_again, tasks_of
+from metadata.tasks import TaskSpec, read_spec
 
 
 def with_last_uids(database: Database, current: Blueprint, wanted: Blueprint, merged: Blueprint) -> Blueprint:
     """`merged`, which came of `wanted`, where what `current` lacks has the uid that it had when it was there.
 
     It is looked for under the key that `was:` says, then under its own. A task of another kind is another task.
+    Raises PilothouseError PH341 where a new one would append what one that was removed has appended.
     """
     there = set(_uids(current))
     new = [(kind, key, value) for kind, key, value in merged if not there.issuperset(_own_uids(value))]
@@ -41,7 +44,10 @@ def with_last_uids(database: Database, current: Blueprint, wanted: Blueprint, me
             if isinstance(value, Pipeline) and isinstance(said, Pipeline):
                 value = value.model_copy(update={"tasks": _tasks_returned(log, said, value)})
             found[key] = value
-    return merged.model_copy(update=sections)
+        merged = merged.model_copy(update=sections)
+        if any(task.uid not in log.taken for _, _, task in tasks_of(merged)):
+            refuse_reading_again(merged, list(log.removed_tasks()), merged, log.taken)
+    return merged
 
 
 def _own_uids(value: Definition) -> Iterator[str]:
@@ -73,6 +79,7 @@ class _Log:
     def __init__(self, connection: Connection, current: Blueprint, taken: set[str]) -> None:
         self._connection = connection
         self._there = {(kind, key): value.uid for kind, key, value in current}
+        self._keys = {value.uid: key for key, value in current.pipelines.items()}
         self._tasks: dict[str, dict[tuple[str, str], str]] = {}
         self.taken = taken
 
@@ -92,6 +99,23 @@ class _Log:
         item = revision_item.c
         deletions = select(item.kind, item.key, item.uid).where(item.after.is_(None)).order_by(item.revision)
         return {(row.kind, row.key): row.uid for row in self._connection.execute(deletions)}
+
+    def removed_tasks(self) -> Iterator[Gone]:
+        """Tasks that are not in use, as they were last."""
+        item = revision_item.c
+        bodies = (
+            select(item.uid, item.key, item.before)
+            .where(item.kind == Pipeline.KIND, item.before.is_not(None))
+            .order_by(item.revision.desc())
+        )
+        seen = set(self.taken)
+        for pipeline, key, body in self._connection.execute(bodies):
+            last_key = self._keys.setdefault(pipeline, key)
+            for name, task in body["tasks"].items():
+                if task["uid"] not in seen:
+                    seen.add(task["uid"])
+                    with suppress(ValueError):
+                        yield Gone(pipeline, last_key, name, read_spec(task))
 
     def task(self, pipeline: str | None, key: str, kind: str) -> str | None:
         """The task (uid) that stood last under that key of a pipeline (uid), if it was of that kind."""

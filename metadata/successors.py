@@ -5,7 +5,7 @@ What a task has read is kept under its uid. One that comes under another key wit
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from metadata.errors import PilothouseError
@@ -33,23 +33,40 @@ def tasks_of(blueprint: Blueprint) -> Iterator[tuple[str, str, TaskSpec]]:
             yield pipeline, key, task
 
 
+class Gone(NamedTuple):
+    """A task that is no more: the pipeline (uid) that it stood in, that one's key, its own, and what it was."""
+
+    home: str
+    pipeline: str
+    key: str
+    task: TaskSpec
+
+
 def refuse_second_reading(current: Blueprint, merged: Blueprint) -> None:
     """Raises PilothouseError PH341 where a new task would append what one that `merged` lacks has appended."""
     before, after = ({task.uid for _, _, task in tasks_of(each)} for each in (current, merged))
-    uids = _uids(current)
-    gone = {
-        _work(current, uids, task): (pipeline, key)
+    gone = [
+        Gone(current.pipelines[pipeline].uid, pipeline, key, task)
         for pipeline, key, task in tasks_of(current)
         if task.uid not in after
-    }
-    gone.pop(None, None)
-    uids = _uids(merged) if gone else {}
-    for pipeline, key, task in tasks_of(merged) if gone else ():
-        was = gone.get(_work(merged, uids, task)) if task.uid not in before else None
+    ]
+    refuse_reading_again(current, gone, merged, before)
+
+
+def refuse_reading_again(home: Blueprint, gone: Collection[Gone], merged: Blueprint, known: Collection[str]) -> None:
+    """Raises PilothouseError PH341 where a task not of `known` (uids) would append what one of `gone` has appended.
+
+    What those did is told by the datasets of `home`.
+    """
+    uids = _uids(home) if gone else {}
+    works = {_work(home, uids, each.task): each for each in gone}
+    works.pop(None, None)
+    uids = _uids(merged) if works else {}
+    for pipeline, key, task in tasks_of(merged) if works else ():
+        was = works.get(_work(merged, uids, task)) if task.uid not in known else None
         if was is not None:
-            home, former = was
-            stayed = merged.pipelines[pipeline].uid == current.pipelines[home].uid
-            was_key = former if stayed else f"{home}/{former}"
+            stayed = merged.pipelines[pipeline].uid == was.home
+            was_key = was.key if stayed else f"{was.pipeline}/{was.key}"
             raise PilothouseError(
                 "PH341",
                 f"pipeline {pipeline} tasks.{key}",

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
+
+import pytest
 
 from metadata.database import Database
 from metadata.definitions import load_blueprint
+from metadata.errors import PilothouseError
 from metadata.kinds import Blueprint
 from metadata.revisions import apply, changes_of, verify_chain
 from metadata.settings import Settings
@@ -135,6 +139,37 @@ def test_a_task_that_comes_back_under_another_key_says_what_it_was(database: Dat
     assert uid(put(database, one={"take": {**LOAD, "was": "load"}, "other": OTHER}), "one", "take") == uid(
         before, "one"
     )
+
+
+@pytest.mark.parametrize(
+    ("removal", "back", "was"),
+    [
+        ({"one": {"other": OTHER}}, {"one": {"take": LOAD, "other": OTHER}}, "load"),
+        ({}, {"one": {"take": LOAD, "other": OTHER}}, "load"),
+        ({}, {"two": {"load": LOAD}}, "one/load"),
+        ({"two": {"was": "one", "other": OTHER}}, {"two": {"take": LOAD, "other": OTHER}}, "load"),
+        ({"two": {"was": "one", "other": OTHER}}, {"two": {"other": OTHER}, "one": {"load": LOAD}}, "two/load"),
+    ],
+)
+def test_one_that_comes_back_under_another_key_and_does_not_say_so_is_refused(
+    database: Database, removal: dict[str, Any], back: dict[str, Any], was: str
+) -> None:
+    before = put(database, one={"load": LOAD, "other": OTHER})
+    put(database, **copy.deepcopy(removal))
+    with pytest.raises(PilothouseError, match=rf"PH341 .*task {was} is gone.*`was: {was}` on it"):
+        put(database, **copy.deepcopy(back))
+    said = copy.deepcopy(back)
+    pipeline, task = next((home, key) for home, tasks in said.items() for key in tasks if tasks[key] == LOAD)
+    said[pipeline][task]["was"] = was
+    assert uid(put(database, **said), pipeline, task) == uid(before, "one")
+
+
+def test_what_was_removed_refuses_nothing_that_does_other_work(database: Database) -> None:
+    put(database, one={"load": LOAD, "third": SQL})
+    put(database, one={"third": SQL})
+    assert put(database, one={"third": SQL, "take": OTHER})
+    put(database, one={"third": SQL})
+    assert put(database, one={"third": SQL, "load": LOAD})
 
 
 def test_a_task_that_moves_in_two_steps_says_where_it_was(database: Database) -> None:
