@@ -22,7 +22,7 @@ from textual.screen import Screen  # noqa: E402
 
 from console import clipboard, places, theme  # noqa: E402
 from console.deeds import Asker, Deed, Deeds, Done  # noqa: E402
-from console.palette import ConsoleProvider  # noqa: E402
+from console.palette import ConsoleProvider, Palette  # noqa: E402
 from console.places import TABS, Place  # noqa: E402
 from console.screens.base import BaseScreen  # noqa: E402
 from console.session import Session, open_session  # noqa: E402
@@ -246,6 +246,11 @@ class PilothouseApp(App[None]):
     def _write(self, sequence: str) -> None:
         if self._driver is not None:
             self._driver.write(sequence)
+
+    def action_command_palette(self) -> None:
+        """Ctrl+P"""
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette())
 
     def action_hint_quit(self) -> None:
         """Ctrl+C does not end the console by accident."""

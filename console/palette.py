@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
+from textual.message import Message
 from textual.types import IgnoreReturnCallbackType
+from textual.widgets import Input, OptionList
 
 from console.places import ROOMS, TABS, Place
 from console.screens.base import BaseScreen, own_bindings
@@ -65,6 +67,23 @@ class ConsoleProvider(Provider):
         if named:
             for kind, name, place in screen.session.things:
                 yield f"{kind} {name}", "", _going(screen, place)
+
+
+class Palette(CommandPalette):
+    """The palette; what was chosen is done once, also when enter comes twice before it is closed."""
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter in the line."""
+        self._pass_over_when_closed(event)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Enter or a click on one of the list."""
+        self._pass_over_when_closed(event)
+
+    def _pass_over_when_closed(self, event: Message) -> None:
+        if self.app.screen is not self:
+            event.stop()
+            event.prevent_default()
 
 
 def _doing(screen: BaseScreen, name: str) -> Callable[[], None]:

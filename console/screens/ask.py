@@ -8,13 +8,13 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from console.screens.modal import Modal
 from console.text import joined, stacked, styled
 
 
-class Ask(ModalScreen[str]):
+class Ask(Modal[str]):
     """Gives the key of the answer, `""` for esc."""
 
     CSS_PATH = "ask.tcss"

@@ -8,8 +8,8 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 
+from console.screens.modal import Modal
 from console.text import SIGNS, joined, styled
 from console.widgets.lines import Lines
 
@@ -22,7 +22,7 @@ EVERYWHERE = (
 )
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Modal[None]):
     """The keys, one a line."""
 
     CSS_PATH = "help.tcss"

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Input, Label, Static
 
 from console.mending import keys_for
+from console.screens.modal import Modal
 from console.session import Session
 from console.store import Answered
 from console.text import joined, plain, styled
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 AS_OF = "as_of"
 
 
-class LaunchScreen(ModalScreen[int]):
+class LaunchScreen(Modal[int]):
     """Gives the number of the run that was launched, 0 when none was."""
 
     KEPT: ClassVar[frozenset[str]] = frozenset({"launched"})
@@ -114,8 +114,8 @@ class LaunchScreen(ModalScreen[int]):
             self.query(Input).first().focus()
 
     def on_rows_opened(self, message: Rows.Opened) -> None:
-        """A pipeline was chosen."""
-        if message.row is not None:
+        """A pipeline was chosen; enter again while the list is put away chooses none."""
+        if message.row is not None and self.query_one("#pipelines").display:
             self._ask_parameters(message.row.key)
 
     def on_input_submitted(self) -> None:

@@ -8,10 +8,10 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from console.edit import Review
+from console.screens.modal import Modal
 from console.text import joined, plain
 from console.widgets.lines import Lines
 from metadata.changes import Change, FieldChange
@@ -19,7 +19,7 @@ from metadata.changes import Change, FieldChange
 SIGNS = {"created": ("+", "good"), "changed": ("~", "active"), "renamed": ("→", "active"), "deleted": ("-", "bad")}
 
 
-class ReviewScreen(ModalScreen[str]):
+class ReviewScreen(Modal[str]):
     """Gives `y` (apply), `e` (edit again) or an empty text (leave it)."""
 
     CSS_PATH = "review.tcss"

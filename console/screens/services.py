@@ -7,11 +7,11 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from console import service_view
 from console.mending import START
+from console.screens.modal import Modal
 from console.session import Session
 from console.store import Ticked
 from console.text import joined, styled
@@ -19,7 +19,7 @@ from console.widgets.lines import Lines
 from metadata.values import utc_now
 
 
-class ServicesScreen(ModalScreen[bool]):
+class ServicesScreen(Modal[bool]):
     """Gives True when they are to be started."""
 
     CSS_PATH = "services.tcss"

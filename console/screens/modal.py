@@ -1,0 +1,14 @@
+"""What every question and every sheet above a screen is built on."""
+
+from __future__ import annotations
+
+from textual.await_complete import AwaitComplete
+from textual.screen import ModalScreen, ScreenResultType
+
+
+class Modal(ModalScreen[ScreenResultType]):
+    """Gives one answer, once: keys that arrive together are all in its queue, also when the first has closed it."""
+
+    def dismiss(self, result: ScreenResultType | None = None) -> AwaitComplete:
+        """Close it with an answer; nothing when it is not in front, for then another screen would be closed."""
+        return super().dismiss(result) if self.app.screen is self else AwaitComplete()

@@ -1,0 +1,118 @@
+"""Keys that arrive together, as a slow line and a key held down send them: each is answered once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from textual import events
+from textual.pilot import Pilot
+from textual.screen import ModalScreen
+from textual.widgets import Input
+
+from console.app import PilothouseApp
+from console.edit import Review
+from console.places import Place
+from console.screens.ask import Ask
+from console.screens.help import HelpScreen
+from console.screens.review import ReviewScreen
+from console.screens.services import ServicesScreen
+from metadata.database import Database
+from metadata.rows.runs import find_run
+from tests.console.looking import screen_name, seen, until, until_seen
+
+MakeApp = Callable[[], PilothouseApp]
+
+
+def send(app: PilothouseApp, *keys: str) -> None:
+    """Keys that are there before the first of them is looked at."""
+    for key in keys:
+        app.post_message(events.Key(key, None))
+
+
+async def settled(pilot: Pilot[None]) -> None:
+    """Everything that was sent is done."""
+    for _ in range(5):
+        await pilot.pause()
+
+
+ASKING: list[tuple[Callable[[PilothouseApp], ModalScreen[Any]], str, object]] = [
+    (lambda _app: Ask("really ?", [("y", "do it")]), "y", "y"),
+    (lambda _app: Ask("really ?", [("y", "do it")]), "escape", ""),
+    (lambda _app: ReviewScreen(Review(None, 1, None, ())), "y", "y"),
+    (lambda _app: ReviewScreen(Review(None, 1, None, ())), "e", "e"),
+    (lambda _app: ReviewScreen(Review(None, 1, None, ())), "escape", ""),
+    (lambda app: ServicesScreen(app.session), "escape", False),
+    (lambda app: ServicesScreen(app.session), "enter", False),
+    (lambda _app: HelpScreen("here", []), "q", None),
+]
+
+
+@pytest.mark.parametrize(("ask", "key", "answer"), ASKING)
+async def test_a_question_is_answered_once(
+    empty_database: Database,
+    make_app: MakeApp,
+    ask: Callable[[PilothouseApp], ModalScreen[Any]],
+    key: str,
+    answer: object,
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_seen(pilot, "PIPELINES")
+        answers: list[object] = []
+        app.push_screen(ask(app), answers.append)
+        await settled(pilot)
+        send(app, key, key)
+        await settled(pilot)
+        assert answers == [answer]
+        assert screen_name(app) == "overview"
+
+
+async def test_the_screen_below_a_question_stays(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until_seen(pilot, "PIPELINES 3")
+        app.go(Place("run", "12"))
+        await until_seen(pilot, "#12", "13 of 13")
+        await pilot.press("r")
+        await until_seen(pilot, "run again")
+        send(app, "escape", "escape")
+        await settled(pilot)
+        assert screen_name(app) == "run"
+
+
+async def test_what_the_palette_finds_is_done_once(
+    database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until_seen(pilot, "PIPELINES 3")
+        went: list[Place] = []
+        monkeypatch.setattr(app, "go", went.append)
+        await pilot.press("ctrl+p", *"go to Runs")
+        await until_seen(pilot, "one of the six screens")
+        await pilot.press("down")
+        send(app, "enter", "enter")
+        await until(pilot, lambda: bool(went))
+        await settled(pilot)
+        assert went == [Place("runs")]
+        assert screen_name(app) == "overview"
+
+
+async def test_a_pipeline_chosen_twice_has_its_fields_once(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_seen(pilot, "PIPELINES 3")
+        await pilot.press("l")
+        await until_seen(pilot, "launch weather", "as_of")
+        await pilot.press("escape")
+        await until_seen(pilot, "launch which pipeline?", "flights")
+        send(app, "enter", "enter")
+        await until_seen(pilot, "as_of")
+        await settled(pilot)
+        names = [field.name for field in app.screen.query(Input)]
+        assert len(names) == len(set(names))
+        await pilot.press(*[key for _ in names[1:] for key in ["tab"]], *"2013-02-02", "enter")
+        await until(pilot, lambda: screen_name(app) == "run" and "#18" in seen(app))
+        assert find_run(database, 18).as_of.isoformat() == "2013-02-02T00:00:00+00:00"
