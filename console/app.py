@@ -14,7 +14,8 @@ from console import terminal
 
 terminal.prepare()
 
-from textual.app import App  # noqa: E402 - textual reads the environment when it is imported
+from textual import events  # noqa: E402 - textual reads the environment when it is imported
+from textual.app import App  # noqa: E402
 from textual.binding import Binding, BindingType  # noqa: E402
 from textual.command import Provider  # noqa: E402
 from textual.message import Message  # noqa: E402
@@ -246,6 +247,12 @@ class PilothouseApp(App[None]):
     def _write(self, sequence: str) -> None:
         if self._driver is not None:
             self._driver.write(sequence)
+
+    async def on_event(self, event: events.Event) -> None:
+        """A line feed is enter: a terminal makes one of the enter that is typed before the console has it."""
+        if isinstance(event, events.Key) and event.key == "ctrl+j":
+            event = events.Key("enter", "\r")
+        await super().on_event(event)
 
     def action_command_palette(self) -> None:
         """Ctrl+P"""

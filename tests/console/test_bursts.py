@@ -116,3 +116,18 @@ async def test_a_pipeline_chosen_twice_has_its_fields_once(database: Database, m
         await pilot.press(*[key for _ in names[1:] for key in ["tab"]], *"2013-02-02", "enter")
         await until(pilot, lambda: screen_name(app) == "run" and "#18" in seen(app))
         assert find_run(database, 18).as_of.isoformat() == "2013-02-02T00:00:00+00:00"
+
+
+async def test_a_line_feed_is_enter(database: Database, make_app: MakeApp) -> None:
+    """A terminal that is not the console's yet makes one of the enter that is typed ahead."""
+    app = make_app()
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until_seen(pilot, "PIPELINES 3")
+        await pilot.press("colon", *"services", "ctrl+j")
+        await until_seen(pilot, "services of this home")
+        await pilot.press("ctrl+j")
+        await until_seen(pilot, "PIPELINES 3")
+        await pilot.press("2", "slash", *"state:failed", "ctrl+j")
+        await until_seen(pilot, "Runs ▸ state:failed")
+        await pilot.press("ctrl+j")
+        await until(pilot, lambda: screen_name(app) == "run")
