@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows import engine
 from flows.batches import quarantine_path, table_path
-from flows.spark_errors import explain
+from flows.spark_errors import explain, is_about_the_work
 from metadata.database import Database
 from metadata.definitions import load_blueprint
 from metadata.errors import PilothouseError, UsageError
@@ -49,7 +49,8 @@ def run_query(
         raise
     except Exception as error:
         fault = explain(error, "query")
-        raise PilothouseError(fault.code, fault.thing, fault.cause, fault.remedy, fault.detail) from error
+        remedy = "correct the query and ask again" if is_about_the_work(error) else fault.remedy
+        raise PilothouseError(fault.code, fault.thing, fault.cause, remedy, fault.detail) from error
 
 
 def _written(database: Database, settings: Settings, blueprint: Blueprint, key: str) -> str:

@@ -170,7 +170,7 @@ def missing_columns(thing: str, missing: list[str], have: Mapping[str, object], 
     return PilothouseError(
         "PH210",
         thing,
-        f"column {_listed(missing)} is missing{f' in {where}' if where else ''}{hint}",
+        f"{_columns(missing)} {'is' if len(missing) == 1 else 'are'} missing{f' in {where}' if where else ''}{hint}",
         "mend the source and run it again (r), or change the declared columns (e) and launch it anew (l)",
         detail=f"it has: {', '.join(have)}",
     )
@@ -181,8 +181,9 @@ def extra_columns(thing: str, extra: list[str], wanted: Mapping[str, object], wh
     return PilothouseError(
         "PH211",
         thing,
-        f"column {_listed(extra)}{f' in {where}' if where else ''} was not there before and nobody declared it",
-        "declare it, or set schema_drift: evolve (e), and launch it anew (l)",
+        f"{_columns(extra)}{f' in {where}' if where else ''} {'was' if len(extra) == 1 else 'were'} not there before "
+        "and nobody declared what is new",
+        "declare what is new, or set schema_drift: evolve (e), and launch it anew (l)",
         detail=f"declared: {', '.join(wanted)}",
     )
 
@@ -198,8 +199,12 @@ def as_text(frame: DataFrame, names: Collection[str]) -> DataFrame:
     )
 
 
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+def _columns(names: list[str]) -> str:
+    return (
+        f"column{'s' if len(names) > 1 else ''} "
+        + ", ".join(names[:5])
+        + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    )
 
 
 def _check_names(have: Mapping[str, str], thing: str) -> None:
