@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 
 SHOP = """
 connections:
-  till: {{kind: files, path: {name}}}
+  till_{name}: {{kind: files, path: {name}}}
 datasets:
   bronze.{name}:
     columns: {{id: long, shop: string, amount: double}}
@@ -39,7 +39,7 @@ datasets:
 pipelines:
   {name}:
     tasks:
-      ingest: {{kind: ingest, from: {{connection: till, files: "*.csv"}}, to: bronze.{name}}}
+      ingest: {{kind: ingest, from: {{connection: till_{name}, files: "*.csv"}}, to: bronze.{name}}}
       count:
         kind: transform
         to: gold.{name}_count
