@@ -77,7 +77,7 @@ class LineageScreen(BaseScreen):
 
     def on_mount(self) -> None:
         """The cursor is in the tree."""
-        self._rows.focus()
+        self.set_focus(self._rows)
 
     def turn_to(self, subject: str) -> None:
         """The lineage of something else."""

@@ -59,7 +59,7 @@ class OverviewScreen(RunKeys):
 
     def on_mount(self) -> None:
         """The cursor is in the list."""
-        self.query_one(Rows).focus()
+        self.set_focus(self.query_one(Rows))
 
     def read(self) -> Callable[[Database], Any]:
         """Everything at once."""

@@ -88,7 +88,7 @@ class RunScreen(RunKeys):
 
     def on_mount(self) -> None:
         """The cursor is on the tasks."""
-        self.query_one("#tasks").focus()
+        self.set_focus(self.query_one("#tasks"))
 
     def on_resize(self, event: events.Resize) -> None:
         """Side by side where there is room."""

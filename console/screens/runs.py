@@ -55,7 +55,7 @@ class RunsScreen(RunKeys):
 
     def on_mount(self) -> None:
         """The cursor is in the list."""
-        self.query_one(Rows).focus()
+        self.set_focus(self.query_one(Rows))
 
     def turn_to(self, subject: str) -> None:
         """`:runs state:failed` opens the list with that filter."""

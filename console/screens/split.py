@@ -82,7 +82,7 @@ class SplitScreen(BaseScreen):
 
     def on_mount(self) -> None:
         """The cursor is in the list."""
-        self.list.focus()
+        self.set_focus(self.list)
 
     def on_resize(self, event: events.Resize) -> None:
         """Side by side where there is room."""

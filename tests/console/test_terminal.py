@@ -149,3 +149,11 @@ def test_what_is_too_long_to_copy_goes_to_a_file(home: Path) -> None:
     path = home / "copied.txt"
     assert path.stat().st_mode & 0o777 == 0o600
     assert len(path.read_text(encoding="utf-8")) == 80_000
+
+
+def test_what_is_typed_before_the_console_is_there_goes_where_it_would_then(database: Database) -> None:
+    with Terminal() as shown:
+        shown.send(":services\r")
+        shown.until("services of this home", seconds=20)
+        shown.send("\n")
+        shown.until("ATTENTION 4")
