@@ -158,6 +158,7 @@ class Watched(Warehouse):
     def copy(self, folder: Path) -> Watched:
         """The same tables and rows of metadata; what is done with the copy, this one does not see."""
         folder.mkdir(parents=True, exist_ok=True)
+        self.database.close()  # the last connection that is closed puts all of the database into its one file
         shutil.copy(self.settings.home / "metadata.db", folder)
         made = Watched(folder, self.spark)
         made.settings = Settings(home=folder, data_url=self.settings.data)
