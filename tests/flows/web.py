@@ -27,5 +27,7 @@ def answering(status: int, text: str = "", kind: str = "application/json") -> It
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:  # one that is closed before it stops would turn round for ever, on a core of its own
+            server.shutdown()
