@@ -92,7 +92,7 @@ class Terminal:
         """Take in what is written during that time."""
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
-            if not select.select([self.master], [], [], left)[0]:
+            if not self._readable(left):
                 return
             try:
                 data = os.read(self.master, 65_536)
@@ -102,6 +102,12 @@ class Terminal:
                 return
             self.raw += data
             self._stream.feed(data.replace(b"\x1b[>25u", b"").replace(b"\x1b[<u", b""))
+
+    def _readable(self, seconds: float) -> bool:
+        """Whether something comes within that time; select() would refuse descriptors from 1,024 on."""
+        ready = select.poll()
+        ready.register(self.master, select.POLLIN)
+        return bool(ready.poll(seconds * 1_000))
 
     @property
     def text(self) -> str:
