@@ -30,11 +30,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.fixture
-def empty_database(home: Path) -> Database:
+def empty_database(home: Path) -> Iterator[Database]:
     """Tables with nothing in them."""
     database = Database.of(settings())
     seed.empty(database)
-    return database
+    yield database
+    database.close()
 
 
 @pytest.fixture
@@ -45,6 +46,14 @@ def database(empty_database: Database) -> Database:
 
 
 @pytest.fixture
-def make_app(home: Path) -> Callable[[], PilothouseApp]:
+def make_app(home: Path) -> Iterator[Callable[[], PilothouseApp]]:
     """Makes a console on the home that starts no services."""
-    return lambda: PilothouseApp(open_session(settings()), start=False)
+    made = []
+
+    def make() -> PilothouseApp:
+        made.append(PilothouseApp(open_session(settings()), start=False))
+        return made[-1]
+
+    yield make
+    for app in made:
+        app.session.store.database.close()
