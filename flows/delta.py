@@ -94,6 +94,7 @@ def append(
     check: Check = _anybody,
 ) -> Commit:
     """Write `frame` as the rows of `batch`, in place of what an earlier try left of it.
+
     `frame` holds the column `_batch`, always `batch`. The first write makes the table, with the frame's columns;
     `evolve` lets later ones add columns. Who knows the version `after` which it comes, and that the columns fit the
     table, spares the question. Of writes with the same `token` one is committed, and the others do nothing: so one
@@ -304,7 +305,9 @@ def _newest_write(spark: SparkSession, path: str, after: int | None, since: date
     floor = -1 if after is None else after
     for limit in (1, HISTORY_ROWS):
         for entry in _history(spark, path, limit):
-            if entry.operation in WRITES and entry.version > floor and (since is None or entry.at >= since):
+            if entry.version <= floor:
+                return None
+            if entry.operation in WRITES and (since is None or entry.at >= since):
                 return Commit(entry.version, _merged(entry))
     return None
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, select
 
 from metadata.database import Database
 from metadata.definitions import revision_item
@@ -102,16 +102,10 @@ class _Log:
 
     def removed_tasks(self) -> Iterator[Gone]:
         """Tasks that are not in use, as they were last."""
-        item = revision_item.c
-        bodies = (
-            select(item.uid, item.key, item.before)
-            .where(item.kind == Pipeline.KIND, item.before.is_not(None))
-            .order_by(item.revision.desc())
-        )
         seen = set(self.taken)
-        for pipeline, key, body in self._connection.execute(bodies):
+        for pipeline, key, tasks in self._earlier():
             last_key = self._keys.setdefault(pipeline, key)
-            for name, task in body["tasks"].items():
+            for name, task in tasks.items():
                 if task["uid"] not in seen:
                     seen.add(task["uid"])
                     with suppress(ValueError):
@@ -126,16 +120,20 @@ class _Log:
         return self._tasks[pipeline].get((key, kind))
 
     def _last_places(self, pipeline: str) -> dict[tuple[str, str], str]:
-        item = revision_item.c
-        bodies = (
-            select(item.before).where(item.uid == pipeline, item.before.is_not(None)).order_by(item.revision.desc())
-        )
         seen: set[str] = set()
         places: dict[tuple[str, str], str] = {}
-        for body in self._connection.execute(bodies).scalars():
-            found: dict[str, dict[str, Any]] = body.get("tasks", {})
-            for key, task in found.items():
+        for _, _, tasks in self._earlier(revision_item.c.uid == pipeline):
+            for key, task in tasks.items():
                 if task["uid"] not in seen:
                     seen.add(task["uid"])
                     places.setdefault((key, task["kind"]), task["uid"])
         return places
+
+    def _earlier(self, *wanted: ColumnElement[bool]) -> Iterator[tuple[str, str, dict[str, dict[str, Any]]]]:
+        """What pipelines were before each change of them, newest first: uid, key and tasks."""
+        item = revision_item.c
+        bodies = select(item.uid, item.key, item.before).where(
+            item.kind == Pipeline.KIND, item.before.is_not(None), *wanted
+        )
+        for row in self._connection.execute(bodies.order_by(item.revision.desc())):
+            yield row.uid, row.key, row.before.get("tasks", {})

@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from uuid import UUID
@@ -67,12 +68,21 @@ def noted(folder: Path, flow_run_id: UUID) -> Identity | None:
     return Identity.parse(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
+def going_on(folder: Path) -> set[Identity]:
+    """Processes of flow runs on this host, by what they noted, that live."""
+    return {identity for _, identity in _all_noted(folder) if identity is not None and identity.alive()}
+
+
 def forget_ended(folder: Path) -> None:
     """Remove the notes of processes that have ended."""
-    for path in (folder / "flow-runs").glob("[!.]*"):
-        identity = Identity.parse(path.read_text(encoding="utf-8"))
+    for path, identity in _all_noted(folder):
         if identity is None or not identity.alive():
             path.unlink(missing_ok=True)
+
+
+def _all_noted(folder: Path) -> Iterator[tuple[Path, Identity | None]]:
+    for path in (folder / "flow-runs").glob("[!.]*"):
+        yield path, Identity.parse(path.read_text(encoding="utf-8"))
 
 
 def check_preload() -> None:

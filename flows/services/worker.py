@@ -17,7 +17,6 @@ import sys
 import time
 from datetime import UTC, datetime
 from multiprocessing.context import ForkServerProcess
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -78,7 +77,7 @@ class ForkWorker(BaseWorker[BaseJobConfiguration, BaseVariables, Result]):
         self._pool = pool
         self.mine: dict[UUID, Identity] = {}
         """Flow runs whose processes this worker started and waits for."""
-        self._earlier = _going_on(self._folder / "flow-runs")
+        self._earlier = flow_process.going_on(self._folder)
         """Processes of flow runs that an earlier worker started and that go on."""
         self._counted: set[Identity] = set()
         """Those of them that have taken a place within the limit; the others do as soon as one is free."""
@@ -213,12 +212,6 @@ class ForkWorker(BaseWorker[BaseJobConfiguration, BaseVariables, Result]):
             await self.client.set_flow_run_state(
                 flow_run.id, Scheduled(message="The worker that took it has ended; it is queued again."), force=True
             )
-
-
-def _going_on(notes: Path) -> set[Identity]:
-    """Processes of flow runs on this host, by what they noted, that live."""
-    noted = (Identity.parse(path.read_text(encoding="utf-8")) for path in notes.glob("[!.]*"))
-    return {identity for identity in noted if identity is not None and identity.alive()}
 
 
 def preload() -> None:

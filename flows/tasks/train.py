@@ -57,7 +57,7 @@ def run(context: TaskContext) -> Outcome:
     pinned = pin_inputs(context, {})
     if isinstance(pinned, str):
         return Outcome(skipped=pinned)
-    widest = _widest(context, key, pinned)
+    widest = _widest(context, key, pinned) if model.trained_on.min_history else None
     if widest and (early := _too_early(model, widest)):
         return Outcome(skipped=early)
     relation = relation_of(context, pinned)
