@@ -252,10 +252,16 @@ def _written_before(context: TaskContext, target: Target, batch: rows.Batch) -> 
 
 
 def _disown_unknown(context: TaskContext, target: Target, batch: rows.Batch) -> None:
-    """Metadata that were restored from a backup know less than the table: no row in it is of a batch just opened."""
+    """Metadata that were restored from a backup know less than the table: of a batch just opened it has no row.
+
+    Nor has it one of a refused batch, whose number was used up: all beyond the newest written one is nobody's.
+    """
     after = batch.intent.target_version
-    if after is not None and engine.committed(context.spark, target.path, after) is not None:
-        _disown(context, target, batch, batch.sequence)
+    if after is None and batch.sequence == 1:  # the first batch takes the place of whatever is there
+        return
+    if engine.committed(context.spark, target.path, after) is not None:
+        state = rows.state_of(context.database, batch.dataset_uid)
+        _disown(context, target, batch, ((state and state.sequence) or 0) + 1)
 
 
 def _disown(context: TaskContext, target: Target, batch: rows.Batch, first: int) -> None:

@@ -32,6 +32,7 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
     monkeypatch.setattr(engine, "interrupt", lambda *_: 0)
     monkeypatch.setattr(engine, "committed", lambda *_: None)
     monkeypatch.setattr(engine, "newest_batch", lambda *_: 1)
+    monkeypatch.setattr(engine, "disown", lambda *_, **_more: None)
     monkeypatch.setattr(engine, "table_version", lambda *_: 0)
     monkeypatch.setattr(writing, "store", lambda *_: written(1))
     return made
@@ -123,6 +124,24 @@ def test_a_commit_without_a_row_of_the_batch_does_not_keep_it_from_being_refused
     monkeypatch.setattr(ingest, "build", build)
     assert house.run().rows_out == 1
     assert reading.new_inputs(house.database, "reader", UID, "out") == ((2,), ())
+
+
+@pytest.mark.parametrize("known", [1, 0], ids=["from a backup with a batch", "from one with none"])
+def test_what_restored_metadata_do_not_know_goes_after_a_refused_batch_too(
+    house: Warehouse, monkeypatch: pytest.MonkeyPatch, known: int
+) -> None:
+    """The table has rows of a batch whose number is given again, to one that is refused."""
+    if known:
+        monkeypatch.setattr(ingest, "build", lambda *_: None)
+        house.run()
+        house.land("b.csv", "id\n2\n")
+    disowned: list[int] = []
+    monkeypatch.setattr(engine, "committed", lambda *_: 1)
+    monkeypatch.setattr(engine, "disown", lambda _spark, _path, first, keep_rows: disowned.append(first))
+    monkeypatch.setattr(writing, "recount", lambda *_: written(0))
+    fail(house, monkeypatch, ValueError("odd"))
+    house.run()
+    assert disowned[-1] == known + 1
 
 
 def test_what_spark_may_still_do_for_a_refused_batch_is_stopped_first(

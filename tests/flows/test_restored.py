@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from flows import batches as writing
+from flows import storing
+from metadata.errors import PilothouseError
 from tests.flows.test_batches import DeadError, after_the_write, before_the_write, land_second, landed
 
 pytestmark = pytest.mark.slow
@@ -74,3 +76,27 @@ def test_a_backup_that_was_made_between_a_write_and_its_bookkeeping_doubles_no_r
     house.run("take")
     assert [row[0] for row in house.rows("bronze.x", order="id")] == [1, 1, 2, 3, 4, 5, 6, 7]
     assert house.state("bronze.x").rows == 8
+
+
+def test_a_batch_that_gets_a_number_again_and_is_refused_doubles_no_row(
+    tmp_path: Path, spark: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> Any:
+        raise PilothouseError("PH255", "x", "an odd value", "mend it")
+
+    monkeypatch.setattr(writing, "CLOCKS_DIFFER", timedelta())
+    house = landed(tmp_path, spark)
+    house.run("take")
+    copy(tmp_path / "metadata.db", tmp_path / "backup.db")
+    land_second(house)
+    house.run("take")
+    copy(tmp_path / "backup.db", tmp_path / "metadata.db")
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(DeadError):
+        at_once(patch)
+        house.run("take")
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(PilothouseError):
+        patch.setattr(storing, "_put", refuse)
+        house.run("take")
+    house.run("take")
+    assert [row[0] for row in house.rows("bronze.x", order="id")] == [1, 1, 2, 3, 4, 5]
+    assert house.state("bronze.x").rows == 6
