@@ -26,6 +26,7 @@ from console.text import (
     number,
     plain,
     seconds,
+    shorten,
     span,
     spark,
     state_of,
@@ -39,21 +40,22 @@ if TYPE_CHECKING:
     from console.drafts import Kept
     from metadata.rows.attention import Attention
     from metadata.rows.overview import ModelHealth, Overview, PipelineRow
-    from metadata.rows.pages import DatasetRow
+    from metadata.rows.pages import DatasetRow, ModelRow
 
 ATTENTION = (Column("", 22), Column("", prose=True), Column("", 13))
 PIPELINES = (
-    Column("", 26),
+    Column("", 22),
     Column("last 12", 12),
     Column("last", 10),
-    Column("took", 5, "right"),
-    Column("usual", 5, "right"),
-    Column("next"),
+    Column("took", 7, "right"),
+    Column("usual", 7, "right"),
+    Column("next", prose=True),
 )
-FRESHNESS = (Column("", 26), Column("rows", 12, "right"), Column("age", 10, "right"), Column("", shown_from=60))
+FRESHNESS = (Column("", 22), Column("rows", 14, "right"), Column("age", 12, "right"), Column("", shown_from=60))
+METRIC_CELLS = 20
 MODELS = (
-    Column("", 26),
-    Column("metric", 16),
+    Column("", 22),
+    Column("metric", METRIC_CELLS),
     Column("measured", 10, "right"),
     Column("drift", 12),
     Column("", shown_from=100),
@@ -79,7 +81,7 @@ class Subject:
 
 
 def sections(
-    seen: Overview, now: datetime, width: int, missing: Sequence[Service] = (), kept: Sequence[Kept] = ()
+    seen: Overview, now: datetime, missing: Sequence[Service] = (), kept: Sequence[Kept] = ()
 ) -> list[Section]:
     """The four sections, what needs a person first: services that are `missing` before all else, `kept` edits last."""
     needed = [*map(_missing, missing), *map(_attention, seen.attention), *(_kept(one, now) for one in kept)]
@@ -91,7 +93,7 @@ def sections(
     )
     pipelines = Section(
         PIPELINES,
-        [row for one in seen.pipelines for row in _pipeline(one, now, width)],
+        [row for one in seen.pipelines for row in _pipeline(one, now)],
         f"PIPELINES {len(seen.pipelines) or ''}".rstrip(),
         "No pipelines yet. Apply a blueprint (pilothouse blueprint apply FILE), or see the demo: pilothouse demo",
     )
@@ -175,7 +177,7 @@ def _of_pipeline(one: PipelineRow) -> Subject:
     return Subject(chosen, f"pipeline {one.key}", one.key)
 
 
-def _pipeline(one: PipelineRow, now: datetime, width: int) -> list[Row]:
+def _pipeline(one: PipelineRow, now: datetime) -> list[Row]:
     run = one.newest
     marks = joined(*((str(state_of(mark.state)), state_of(mark.state).tone) for mark in one.last))
     going = run is not None and not run.state.final
@@ -197,7 +199,7 @@ def _pipeline(one: PipelineRow, now: datetime, width: int) -> list[Row]:
         )
     ]
     if run is not None and one.progress is not None and run.state is not State.QUEUED:
-        rows.append(_live(one, width))
+        rows.append(_live(one))
     return rows
 
 
@@ -211,23 +213,22 @@ def _last(one: PipelineRow, now: datetime) -> Content:
     return styled(ago(run.ended_at or run.created_at, now), "quiet")
 
 
-def _live(one: PipelineRow, width: int) -> Row:
+def _live(one: PipelineRow) -> Row:
     """The task that runs now: a bar of tasks done, and what it says of itself."""
     assert one.progress is not None and one.newest is not None  # noqa: S101 - the caller looked
     going = one.progress
     sign = state_of(State.RUNNING)
     said = going.said
-    inner = f"{said.get('what', '')} {said.get('done', 0)}/{said.get('total', 0)}" if said.get("total") else ""
-    room = 12 if width < 100 else 32
+    inner = f"{said.get('done', 0)}/{said.get('total', 0)} {said.get('what', '')}" if said.get("total") else ""
     return Row(
         f"live {one.key}",
         (
             joined((f"  {sign} ", sign.tone), going.task_key or one.newest.state),
             joined((bar(going.done, going.total, 12), "active")),
-            joined((f"{going.done} of {going.total}", "quiet")),
+            joined((f"{going.done}/{going.total}", "quiet")),
             "",
             "",
-            joined((plain(inner)[: room * 2], "quiet")),
+            styled(inner, "quiet"),
         ),
         Place("run", str(one.newest.number)),
         _of_pipeline(one),
@@ -258,7 +259,7 @@ def _model(one: ModelHealth) -> Row:
         f"model {model.key}",
         (
             joined(model.key, (version, "accent")),
-            joined((f"{model.metric} ", "quiet"), figure(model.metric_value)) if model.champion else
+            _metric(model) if model.champion else
             styled("no champion yet" if model.versions else "not trained yet", "quiet"),
             styled(figure(one.measured) if one.measured is not None else glyph("–"), ""),
             joined((spark(one.drift[-12:]) or glyph("–"), "")),
@@ -267,3 +268,9 @@ def _model(one: ModelHealth) -> Row:
         definition_place("model", model.key),
         Subject(Chosen(), f"model {model.key}", model.key),
     )  # fmt: skip
+
+
+def _metric(model: ModelRow) -> Content:
+    """The metric by name and value; of a name that is too long the middle goes, never digits."""
+    value = figure(model.metric_value)
+    return joined((shorten(model.metric, METRIC_CELLS - 1 - len(value)) + " ", "quiet"), value)

@@ -5,11 +5,13 @@ Text from data, logs and metadata is never markup: it passes `plain()` and is st
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from rich.cells import cell_len
 from textual.content import Content
 
 from console import terminal
@@ -21,6 +23,13 @@ LABEL_CELLS = 9
 """Width of the names of a fault's parts."""
 UNICODE = terminal.speaks_unicode()
 """Whether signs beyond ASCII are used by this process."""
+
+EXACT = 1e15
+"""From here on figures are told by their power of ten."""
+_LONG = re.compile(r"(\d+):(\d\d):\d\d")
+_QUANTITY = re.compile(r"-?\d{1,3}(,\d{3})+(\.\d+)?|-?\d+(\.\d+)?(e[+-]?\d+)|-?\d+\.\d+")
+"""A number as it is written here; a whole one without separators is what something is called."""
+_UNITS = ((1.0, ""), (1e3, "k"), (1e6, "M"), (1e9, "G"), (1e12, "T"))
 
 _QUIET = "dim" if terminal.few_colours() else "$tone-quiet"
 
@@ -145,10 +154,34 @@ def number(value: float | None, digits: int = 0) -> str:
 
 
 def figure(value: float | None) -> str:
-    """A figure of unknown size in four significant digits."""
+    """A figure of unknown size in four significant digits; one that is not finite by its word."""
     if value is None:
         return glyph("–")
-    return f"{value:,.0f}" if value == int(value) and abs(value) >= 10 else f"{value:,.4g}"
+    whole = math.isfinite(value) and value == int(value) and 10 <= abs(value) < EXACT
+    return f"{value:,.0f}" if whole else f"{value:,.4g}"
+
+
+def squeezed(told: str, width: int) -> str:
+    """A number or a length of time, as `number()`, `figure()` and `seconds()` write it, in `width` cells at most.
+
+    It loses precision and says so by its unit (`12.3 M`, `12 h 34`), never digits. What is no quantity is a mark alone.
+    """
+    if cell_len(told) <= width:
+        return told
+    forms = [f"{hours} h {minutes}" for hours, minutes in _LONG.findall(told)]
+    forms += [f"{hours} h" for hours, _ in _LONG.findall(told)]
+    forms += _rough(float(told.replace(",", ""))) if _QUANTITY.fullmatch(told) else []
+    return next((form for form in forms if len(form) <= width), glyph("…")[:width])
+
+
+def _rough(value: float) -> Iterator[str]:
+    """A number with fewer and fewer digits."""
+    for digits in (3, 2, 1):
+        for size, unit in _UNITS:
+            shown = float(f"{value / size:.{digits}g}")
+            if 1 <= abs(shown) < 1_000:
+                yield f"{shown:g} {unit}".rstrip()
+        yield f"{value:.{digits}g}"
 
 
 def share(value: float | None) -> str:
@@ -208,7 +241,8 @@ def bar(done: float, total: float, width: int) -> str:
 
 
 def spark(values: Sequence[float]) -> str:
-    """A line of blocks, lowest to highest, one for each value."""
+    """A line of blocks, lowest to highest, one for each value that is finite."""
+    values = [value for value in values if math.isfinite(value)]
     if not values:
         return ""
     blocks, low, high = "▁▂▃▄▅▆▇", min(values), max(values)

@@ -37,11 +37,11 @@ class DecisionsScreen(SplitScreen):
 
     FILTERS = True
     COLUMNS = (
-        Column("#", 5, "right"),
+        Column("#", 7, "right"),
         Column("RULE"),
         Column("STATE", 12),
         Column("AS OF", 16),
-        Column("WHEN", 11, shown_from=70),
+        Column("WHEN", 13, shown_from=70),
     )
     PANES = ("What it saw",)
     BINDINGS: ClassVar[list[BindingType]] = [

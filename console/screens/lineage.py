@@ -29,7 +29,7 @@ OPEN_LEVELS = 2
 """Levels that are open at first."""
 
 COLUMNS = (Column("WHAT", prose=True), Column("ROWS", 10, "right"), Column("STATE", 22, prose=True))
-WIDE_COLUMNS = (*COLUMNS[:2], Column("WHEN", 12), Column("STATE", 40, prose=True))
+WIDE_COLUMNS = (*COLUMNS[:2], Column("WHEN", 13), Column("STATE", 40, prose=True))
 WIDE = 120
 """Cells from which those are shown."""
 

@@ -35,7 +35,7 @@ VERSIONS = (
     Column("ALIAS", 10),
     Column("VALUE", 7, "right"),
     Column("UNTIL", 10, shown_from=44),
-    Column("ROWS", 9, "right", shown_from=50),
+    Column("ROWS", 10, "right", shown_from=50),
 )
 
 

@@ -79,14 +79,10 @@ class OverviewScreen(RunKeys):
         else:
             self._draw()
 
-    def on_resize(self) -> None:
-        """As many bars and marks as there is room for."""
-        self._draw()
-
     def _draw(self) -> None:
         if self._overview is not None and self.there:
             missing = self.session.standing.missing()
-            sections = overview_view.sections(self._overview, utc_now(), self.size.width, missing, self._kept)
+            sections = overview_view.sections(self._overview, utc_now(), missing, self._kept)
             if self.filter:
                 none = f"Nothing matches {self.filter!r}. esc takes the filter back."
                 sections = [replace(one, rows=narrow.rows(self._wanted, one.rows), empty=none) for one in sections]

@@ -40,7 +40,7 @@ COLUMNS = (
     Column("TASK", 20),
     Column("STATE", 16, prose=True),
     Column("ROWS", 9, "right"),
-    Column("TOOK", 5, "right"),
+    Column("TOOK", 7, "right"),
     Column("", prose=True),
 )
 

@@ -23,12 +23,12 @@ from metadata.states import State
 from metadata.values import utc_now
 
 COLUMNS = (
-    Column("RUN", 6, "right"),
+    Column("RUN", 7, "right"),
     Column("PIPELINE"),
     Column("AS OF", 16),
-    Column("STATE", 14),
+    Column("STATE", 12, prose=True),
     Column("TOOK", 7, "right"),
-    Column("STARTED", 12),
+    Column("STARTED", 13),
     Column("BY", 10, shown_from=100),
     Column("REASON", shown_from=100, prose=True, weight=3),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -52,7 +53,12 @@ class Plot:
     @property
     def empty(self) -> bool:
         """Whether there is no value at all."""
-        return not any(value is not None for line in self.lines for value in line.values)
+        return not any(drawable(value) for line in self.lines for value in line.values)
+
+
+def drawable(value: float | None) -> bool:
+    """Whether there is a value, and a place for it on an axis."""
+    return value is not None and math.isfinite(value)
 
 
 def mark(index: int) -> Content:
@@ -84,7 +90,7 @@ class PlotView(PlotextPlot):  # type: ignore[misc]
             self._bars(plot)
         else:
             self._lines(plot)
-        for level in plot.levels:
+        for level in filter(lambda one: drawable(one.value), plot.levels):
             canvas.hline(level.value, color=LEVEL_COLOUR)
             canvas.text(
                 f" {level.label} {level.value:.4g} ", x=1, y=level.value,
@@ -104,7 +110,7 @@ class PlotView(PlotextPlot):  # type: ignore[misc]
 
     def _lines(self, plot: Plot) -> None:
         for index, line in enumerate(plot.lines):
-            points = [(at + 1, value) for at, value in enumerate(line.values) if value is not None]
+            points = [(at + 1, value) for at, value in enumerate(line.values) if drawable(value)]
             if points:
                 xs, ys = [at for at, _ in points], [value for _, value in points]
                 sign, colour, _ = MARKS[index]
@@ -115,7 +121,7 @@ class PlotView(PlotextPlot):  # type: ignore[misc]
         positions = [at + 1 for at in range(len(plot.ticks))]
         self.plt.multiple_bar(
             positions,
-            [[value or 0.0 for value in line.values] for line in plot.lines],
+            [[value if value and drawable(value) else 0.0 for value in line.values] for line in plot.lines],
             color=[colour for _, colour, _ in MARKS[: len(plot.lines)]],
             width=0.7,
         )

@@ -21,7 +21,7 @@ from textual.style import Style
 from textual.visual import Visual
 
 from console.places import Place
-from console.text import glyph, shorten, styled
+from console.text import glyph, shorten, squeezed, styled
 
 GAP = 2
 """Cells between columns."""
@@ -33,7 +33,8 @@ AHEAD = 5
 class Column:
     """A column: title, width in cells (0: shares what is left, by weight), from which width of the list it is shown.
 
-    Names that are too long are shortened in the middle, sentences (`prose`) at the end.
+    Names that are too long are shortened in the middle, sentences (`prose`) at the end; what stands at the right is a
+    quantity, and loses precision.
     """
 
     title: str
@@ -99,11 +100,13 @@ def cut(content: Content, width: int) -> Content:
 
 
 def fitted(cell: Content | str, width: int, align: str = "left", prose: bool = False) -> Content:
-    """A cell of exactly `width` cells: padded, or shortened in the middle, prose at the end."""
+    """A cell of exactly `width` cells: padded, shortened in the middle, prose at the end, quantities squeezed."""
     content = cell if isinstance(cell, Content) else styled(cell)
     length = content.cell_length
     if length > width:
-        if prose or length != len(content.plain):
+        if align == "right" and not prose:
+            content = _squeezed(content, width)
+        elif prose or length != len(content.plain):
             content = cut(content, width)
         else:
             kept = shorten("x" * length, width).count("x")
@@ -113,6 +116,11 @@ def fitted(cell: Content | str, width: int, align: str = "left", prose: bool = F
         length = content.cell_length
     pad = max(0, width - length)
     return content.pad_left(pad) if align == "right" else content.pad_right(pad)
+
+
+def _squeezed(content: Content, width: int) -> Content:
+    style = content.spans[0].style if content.spans else ""
+    return Content(squeezed(content.plain, width)).stylize(style)
 
 
 class Rows(ScrollView, can_focus=True):

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from console.app import PilothouseApp
 from console.places import Place
 from console.widgets.plot import Level, Line, Plot, PlotView
 from console.widgets.rows import Rows
+from metadata import tables
 from metadata.database import Database
 from metadata.documents import read
 from metadata.revisions import apply
@@ -42,6 +44,20 @@ async def test_every_plot_names_its_axes_and_levels(
         await until_seen(pilot, "roc_auc on the same rows", "comparison", "2013-09-02")
         await pilot.press("right")
         await until_seen(pilot, "version 3", "64,310 rows", "carrier, origin, temp")
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("-inf")])
+async def test_a_metric_that_is_not_finite_is_shown_as_that(
+    database: Database, make_app: MakeApp, value: float
+) -> None:
+    with database.write() as connection:
+        connection.execute(update(tables.model_version).values(metric_value=value))
+        connection.execute(update(tables.outcome).where(tables.outcome.c.name == "roc_auc").values(value=value))
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until_seen(pilot, "ATTENTION", f"roc_auc {value}")
+        await pilot.press("5")
+        await until_seen(pilot, "late_arrival", "challenger", str(value))
 
 
 async def test_a_version_under_the_cursor_is_the_one_spoken_of(database: Database, make_app: MakeApp) -> None:

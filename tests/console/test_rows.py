@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from textual.app import App, ComposeResult
 from textual.geometry import Region
 
-from console import theme
+from console import text, theme
 from console.text import styled
 from console.widgets.rows import GAP, Column, Row, Rows, Section, fitted, widths
 from tests.console.looking import seen
@@ -57,6 +57,22 @@ def test_columns_share_what_is_left_by_their_weights() -> None:
 @given(st.text(alphabet="abc日本 é", max_size=40), st.integers(4, 30), st.sampled_from(["left", "right"]))
 def test_a_cell_is_exactly_as_wide_as_its_column(text: str, width: int, align: str) -> None:
     assert fitted(styled(text), width, align).cell_length == width
+
+
+@pytest.mark.parametrize(
+    ("told", "width", "shown"),
+    [
+        (text.number(10**7), 9, "10 M"), (text.number(12_345_678), 9, "12.3 M"), (text.number(10**8), 9, "100 M"),
+        (text.number(1_234_567_890), 12, "1.23 G"), (text.number(10**10), 10, "10 G"), (text.number(999_950), 5, "1 M"),
+        (text.figure(-0.00001234), 7, "-1e-05"), (text.figure(12_345.678), 5, "12 k"),
+        (text.seconds(11_223), 5, "3 h"), (text.seconds(36_000), 7, "10 h 00"), (text.seconds(45_296), 7, "12 h 34"),
+        ("#1234567", 6, "…"), ("1234567", 5, "…"),
+    ],
+)  # fmt: skip
+def test_a_quantity_that_is_too_wide_loses_precision_never_digits(told: str, width: int, shown: str) -> None:
+    cell = fitted(styled(told, "warn"), width, "right")
+    assert cell.plain == shown.rjust(width)
+    assert [cell.plain[span.start : span.end].strip() for span in cell.spans] == [shown]
 
 
 async def test_the_cursor_follows_its_row_when_rows_come_before_it() -> None:

@@ -71,6 +71,19 @@ def test_durations_and_numbers() -> None:
     assert [text.figure(value) for value in (28_765.0, 0.65234, 0.0, None)] == ["28,765", "0.6523", "0", "–"]
 
 
+def test_figures_that_are_not_finite_have_words_and_no_place_in_a_line() -> None:
+    inf, nan = float("inf"), float("nan")
+    assert [text.figure(value) for value in (inf, -inf, nan, 1e200, -1e16)] == [
+        "inf",
+        "-inf",
+        "nan",
+        "1e+200",
+        "-1e+16",
+    ]
+    assert text.spark([1.0, inf, 2.0, nan]) == "▁▇"
+    assert text.spark([nan]) == ""
+
+
 def test_every_state_has_a_sign_a_word_and_an_ascii_twin() -> None:
     for state in [*State, *DecisionState]:
         sign = text.state_of(state)
