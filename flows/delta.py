@@ -216,13 +216,13 @@ def committed(spark: SparkSession, path: str, after: int | None, since: datetime
 def time_bounds(path: str, version: int, column: str) -> tuple[datetime, datetime] | None:
     """No row of the table as of `version` is older than the first or newer than the second, by its log's statistics.
 
-    None where they do not tell, or the log is not at hand.
+    None where they do not tell, the log is not at hand, or an instant is none of Python's (years 1 to 9999).
     """
     from deltalake.exceptions import DeltaError
 
     if not _at_hand(path):
         return None
-    with contextlib.suppress(DeltaError):
+    with contextlib.suppress(DeltaError, OverflowError, ValueError):
         files = _log(path, version).get_add_actions(flatten=True)
         if {f"min.{column}", f"max.{column}"} <= set(files.schema.names):
             oldest, newest = (files.column(f"{end}.{column}").to_pylist() for end in ("min", "max"))

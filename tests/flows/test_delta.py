@@ -12,6 +12,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import deltalake
+import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,6 +23,16 @@ from pyspark.errors.exceptions.connect import SparkConnectGrpcException
 from flows import engine
 from metadata.errors import PilothouseError
 from tests.flows.conftest import running_spark
+
+
+@pytest.mark.parametrize(
+    "instant", ["9999-12-31T23:59:59.999999", "9999-12-31T23:59:59.999", "10000-01-01", "-0001-01-01"]
+)
+def test_statistics_of_instants_that_stand_for_never_tell_nothing(tmp_path: Path, instant: str) -> None:
+    micros = np.array(["2024-01-01", instant], dtype="datetime64[us]").astype("int64")
+    table = pa.table({"at": pa.array(micros, pa.timestamp("us", "UTC")), "id": [1, 2]})
+    deltalake.write_deltalake(str(tmp_path / "t"), table)
+    assert engine.time_bounds(str(tmp_path / "t"), 0, "at") is None
 
 
 def rows(spark: Any, batch: int, *values: tuple[int | None, str]) -> Any:
