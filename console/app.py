@@ -101,12 +101,13 @@ class PilothouseApp(App[None]):
 
     # Where one is
 
-    def go(self, place: Place, *, visit: bool = True) -> None:
-        """Open a place: one of the six screens as it was left, or what lies below, on top of where one is."""
+    def go(self, place: Place, *, visit: bool = True, tab: str = "") -> None:
+        """Open a place: one of the six screens as it was left, or what lies below a tab, on top of what is there."""
+        tab = place.screen if place.screen in TABS else tab or self.current_mode
         if visit:
-            self.session.history.visit(place)
-        if place.screen in TABS and self.current_mode != place.screen:
-            self.switch_mode(place.screen)
+            self.session.history.visit(place, tab)
+        if self.current_mode != tab:
+            self.switch_mode(tab)
         self.call_later(self._unfold, place)
 
     async def _unfold(self, place: Place) -> None:
@@ -123,19 +124,21 @@ class PilothouseApp(App[None]):
             await self.push_screen(places.make(place))
 
     def leave(self, screen: BaseScreen) -> None:
-        """Esc: close what was opened; at the bottom, back to where one came from."""
+        """Esc: close what was opened; at the bottom, back to where one came from, at last to the overview."""
+        history = self.session.history
         if len(self.screen_stack) > 1:
             self.pop_screen()
             if isinstance(self.screen, BaseScreen):
-                self.session.history.visit(self.screen.place)
+                history.close(self.screen.place, self.current_mode)
         elif screen.place.screen != "overview":
-            self.step(-1)
+            before = history.step(-1)
+            self.go(before.place, visit=False, tab=before.tab) if before else self.go(Place("overview"))
 
     def step(self, by: int) -> None:
         """Back or forward through what was visited."""
-        place = self.session.history.step(by)
-        if place is not None:
-            self.go(place, visit=False)
+        visit = self.session.history.step(by)
+        if visit is not None:
+            self.go(visit.place, visit=False, tab=visit.tab)
         elif isinstance(self.screen, BaseScreen):
             self.screen.say("nothing was visited before this" if by < 0 else "nothing was visited after this", "quiet")
 

@@ -47,23 +47,43 @@ def make(place: Place) -> BaseScreen:
     return screen
 
 
+@dataclass(frozen=True)
+class Visit:
+    """A place that was visited, and the tab in which it was opened: what lies below a tab belongs to it."""
+
+    place: Place
+    tab: str
+
+
 @dataclass
 class History:
-    """Places visited, and where one stands among them."""
+    """What was visited, and where one stands among it."""
 
-    places: list[Place] = field(default_factory=list)
+    visits: list[Visit] = field(default_factory=list)
     at: int = -1
 
-    def visit(self, place: Place) -> None:
-        """Go somewhere new: what lay ahead is forgotten. Staying is no visit."""
-        if self.places and self.places[self.at] == place:
+    def visit(self, place: Place, tab: str = "") -> None:
+        """Go somewhere new, a tab or what lies below one: what lay ahead is forgotten. Staying is no visit."""
+        visit = Visit(place, tab or place.screen)
+        if self.visits and self.visits[self.at] == visit:
             return
-        self.places = [*self.places[: self.at + 1], place][-100:]
-        self.at = len(self.places) - 1
+        self.visits = [*self.visits[: self.at + 1], visit][-100:]
+        self.at = len(self.visits) - 1
 
-    def step(self, by: int) -> Place | None:
+    def close(self, place: Place, tab: str) -> None:
+        """Leave a place for the one that lies below it: a step back where one came from there.
+
+        Never a step ahead, for then leaving could go round in circles. A tab is the same whatever it shows.
+        """
+        below, before = Visit(place, tab), self.visits[self.at - 1] if self.at > 0 else None
+        if before == below or (before is not None and before.place.screen == place.screen == tab):
+            self.at -= 1
+        elif self.visits:
+            self.visits[self.at] = below
+
+    def step(self, by: int) -> Visit | None:
         """Go back (-1) or forward (1); None at either end."""
-        if not 0 <= self.at + by < len(self.places):
+        if not 0 <= self.at + by < len(self.visits):
             return None
         self.at += by
-        return self.places[self.at]
+        return self.visits[self.at]

@@ -12,7 +12,7 @@ from textual.widgets import Input
 
 from console.app import PilothouseApp
 from console.jump import find
-from console.places import History, Place
+from console.places import Place
 from console.widgets.lines import Lines
 from console.widgets.rows import Rows
 from metadata import tables
@@ -36,20 +36,6 @@ async def test_somebody_finds_the_failed_task_its_reason_and_the_key_that_mends_
         await until_seen(pilot, "has_aircraft", "4.1 % of the rows break it", "r run again", "PH221")
         assert app.screen.query_one("#tasks", Rows).row.key == "clean"  # type: ignore[union-attr]
         assert "publish               ⊘ by clean" in seen(app)
-
-
-async def test_esc_comes_back_with_the_cursor_where_it_was(database: Database, make_app: MakeApp) -> None:
-    app = make_app()
-    async with app.run_test(size=(100, 30)) as pilot:
-        await pilot.press("2")
-        await until_seen(pilot, "#14")
-        await pilot.press("j", "j", "j", "enter")
-        await until(pilot, lambda: screen_name(app) == "run")
-        await until_seen(pilot, "predict")
-        await pilot.press("escape")
-        await until(pilot, lambda: screen_name(app) == "runs")
-        row = app.screen.query_one(Rows).row
-        assert row is not None and row.place == Place("run", "14")
 
 
 async def test_a_run_moves_without_a_key_being_pressed(database: Database, make_app: MakeApp) -> None:
@@ -146,23 +132,6 @@ async def test_a_launch_form_fills_in_nothing_that_a_terminal_would_obey(databas
         await until_seen(pilot, "launch flights", "month", "true")
         assert "\x1b" not in seen(app)
         assert all(field.value.isprintable() for field in app.screen.query(Input))
-
-
-async def test_back_and_forward_through_what_was_visited(database: Database, make_app: MakeApp) -> None:
-    app = make_app()
-    async with app.run_test(size=(100, 30)) as pilot:
-        await pilot.press("2")
-        await until_seen(pilot, "#14")
-        app.go(Place("run", "14"))
-        await until(pilot, lambda: screen_name(app) == "run")
-        await pilot.press("1")
-        await until(pilot, lambda: screen_name(app) == "overview")
-        await pilot.press("left_square_bracket")
-        await until(pilot, lambda: screen_name(app) == "run")
-        await pilot.press("left_square_bracket")
-        await until(pilot, lambda: screen_name(app) == "runs")
-        await pilot.press("right_square_bracket", "right_square_bracket")
-        await until(pilot, lambda: screen_name(app) == "overview")
 
 
 async def test_help_lists_the_keys_and_why_one_is_off(database: Database, make_app: MakeApp) -> None:
@@ -351,19 +320,6 @@ async def test_every_size_has_room_for_the_keys_that_leave(
     async with app.run_test(size=size) as pilot:
         await pilot.press("2")
         await until_seen(pilot, "? keys", "q quit", "#14")
-
-
-def test_history_forgets_what_lay_ahead() -> None:
-    history = History()
-    for name in ("overview", "runs", "models"):
-        history.visit(Place(name))
-    assert history.step(-1) == Place("runs")
-    history.visit(Place("runs"))
-    history.visit(Place("decisions"))
-    assert history.step(1) is None
-    assert history.step(-1) == Place("runs")
-    assert history.step(-1) == Place("overview")
-    assert history.step(-1) is None
 
 
 async def test_the_overview_says_what_needs_a_person_and_which_key_mends_it(
