@@ -1,9 +1,12 @@
-"""`ctrl+p`: every action of the screen and everything that has a name."""
+"""`ctrl+p`: every action of the screen and everything that has a name.
+
+Textual takes the texts of a palette for markup; names and authors come from data, so that each is given as content.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.message import Message
@@ -12,7 +15,7 @@ from textual.widgets import Input, OptionList
 
 from console.places import ROOMS, TABS, Place
 from console.screens.base import BaseScreen, own_bindings
-from console.text import ago
+from console.text import ago, plain, styled
 from metadata.values import utc_now
 
 if TYPE_CHECKING:
@@ -34,7 +37,7 @@ class ConsoleProvider(Provider):
     async def discover(self) -> Hits:
         """What stands there before anything is typed."""
         for name, help_, command in self._commands(named=False):
-            yield DiscoveryHit(name, command, name, help_)
+            yield DiscoveryHit(styled(name), command, plain(name), _told(help_))
 
     async def search(self, query: str) -> Hits:
         """What matches."""
@@ -42,7 +45,8 @@ class ConsoleProvider(Provider):
         for name, help_, command in self._commands(named=True):
             score = matcher.match(name)
             if score > 0:
-                yield Hit(score, matcher.highlight(name), command, name, help_)
+                shown = styled(name) if "[" in name else matcher.highlight(name)
+                yield Hit(score, shown, command, plain(name), _told(help_))
 
     def _commands(self, named: bool) -> Iterator[tuple[str, str, IgnoreReturnCallbackType]]:
         screen = self.screen
@@ -84,6 +88,11 @@ class Palette(CommandPalette):
         if self.app.screen is not self:
             event.stop()
             event.prevent_default()
+
+
+def _told(words: str) -> str:
+    """Words below a name, as content: textual passes on what is declared as text."""
+    return cast("str", styled(words))
 
 
 def _doing(screen: BaseScreen, name: str) -> Callable[[], None]:

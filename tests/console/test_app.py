@@ -158,18 +158,6 @@ async def test_help_scrolls_by_its_own_keys(database: Database, make_app: MakeAp
         await until(pilot, lambda: screen_name(app) == "overview")
 
 
-async def test_the_palette_finds_actions_and_things(database: Database, make_app: MakeApp) -> None:
-    app = make_app()
-    async with app.run_test(size=(100, 30)) as pilot:
-        await until(pilot, lambda: bool(app.session.things))
-        await pilot.press("ctrl+p")
-        await until_seen(pilot, "launch a pipeline")
-        await pilot.press(*"run 13")
-        await until_seen(pilot, "run 13")
-        await pilot.press("enter")
-        await until(pilot, lambda: screen_name(app) == "run")
-
-
 async def test_untrusted_text_is_shown_as_it_is(database: Database, make_app: MakeApp) -> None:
     with database.write() as connection:
         connection.execute(

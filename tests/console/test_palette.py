@@ -1,0 +1,45 @@
+"""The palette: every action of the screen and everything by name, each as the text that it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import update
+
+from console.app import PilothouseApp
+from console.places import Place
+from metadata import tables
+from metadata.database import Database, next_change
+from metadata.values import utc_now
+from tests.console.looking import screen_name, seen, until, until_seen
+
+MakeApp = Callable[[], PilothouseApp]
+
+
+async def test_the_palette_finds_actions_and_things(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until(pilot, lambda: bool(app.session.things))
+        await pilot.press("ctrl+p")
+        await until_seen(pilot, "launch a pipeline")
+        await pilot.press(*"run 13")
+        await until_seen(pilot, "run 13")
+        await pilot.press("enter")
+        await until(pilot, lambda: screen_name(app) == "run")
+
+
+async def test_an_author_in_a_reason_is_text(database: Database, make_app: MakeApp) -> None:
+    """Whoever shares the database calls himself as he likes."""
+    author = "anna[/] [reverse]x[/] \x1b[2J\\[/]"
+    with database.write() as connection:
+        connection.execute(update(tables.decision).values(released_by=author, released_at=utc_now(), waits=False))
+        next_change(connection)
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.go(Place("decisions"))
+        await until_seen(pilot, "hold_when_broken")
+        await pilot.press("ctrl+p")
+        await until_seen(pilot, "the run in which it was decided")
+        await pilot.press(*"release")
+        await until_seen(pilot, "not now: released by anna[/] [reverse]x[/] \\[/]")
+        assert "\x1b" not in seen(app)
