@@ -135,7 +135,7 @@ def _merge(current: Blueprint, wanted: Blueprint, prune: bool) -> Blueprint:
     for kind, section in SECTIONS.items():
         there: dict[str, Definition] = getattr(current, section)
         asked: dict[str, Definition] = getattr(wanted, section)
-        for key, origin in _origins(kind, there, {name: each.was for name, each in asked.items()}).items():
+        for key, origin in origins(kind, there, {name: each.was for name, each in asked.items()}).items():
             before = there.get(origin) if origin is not None else None
             named[kind, key] = _identified(asked[key], before, elsewhere)
             if before is not None and origin is not None:
@@ -170,7 +170,7 @@ def _refuse_two_of_one(merged: Blueprint) -> None:
             )
 
 
-def _origins(thing: str, there: Collection[str], asked: Mapping[str, str | None]) -> dict[str, str | None]:
+def origins(thing: str, there: Collection[str], asked: Mapping[str, str | None]) -> dict[str, str | None]:
     """For each key that is asked for, the key whose identity it takes, or None when it is new.
 
     `was` counts only while its key is not there yet, or was itself given away: applying a document twice is as once.
@@ -198,10 +198,10 @@ def _identified(value: Definition, before: Definition | None, elsewhere: Mapping
     updates: dict[str, Any] = {"uid": before.uid if before else str(uuid.uuid4()), "was": None}
     if isinstance(value, Pipeline):
         there = before.tasks if isinstance(before, Pipeline) else {}
-        origins = _origins("task", there, {key: task.was for key, task in value.tasks.items()})
+        places = origins("task", there, {key: task.was for key, task in value.tasks.items()})
         updates["tasks"] = {}
         for key, task in value.tasks.items():
-            origin = origins[key]
+            origin = places[key]
             uid = there[origin].uid if origin else elsewhere.get(task.was or "", str(uuid.uuid4()))
             updates["tasks"][key] = task.model_copy(update={"was": None, "uid": uid})
     return value.model_copy(update=updates)

@@ -6,18 +6,45 @@ what was only half removed would read, and append, once more what it has.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import suppress
-from functools import cached_property
-from typing import Any
-
-from sqlalchemy import ColumnElement, Connection, select
-
+from metadata.changes import origins
 from metadata.database import Database
-from metadata.definitions import revision_item
+from metadata.former import Former, parts_of
 from metadata.kinds import SECTIONS, Blueprint, Definition, Pipeline
-from metadata.successors import Gone, refuse_reading_again, tasks_of
-from metadata.tasks import TaskSpec, read_spec
+from metadata.successors import refuse_reading_again, tasks_of
+from metadata.tasks import TaskSpec
+
+
+def without_stale_was(database: Database, current: Blueprint, wanted: Blueprint, prune: bool) -> Blueprint:
+    """`wanted` without each `was:` that was obeyed long ago: documents keep them.
+
+    Where the last that stood under an entry's own key had that former key already, it is the one that comes back;
+    unless what has the former key today is to leave it, and so comes to the entry.
+    """
+    if not any(each.was for _, _, value in wanted for each in parts_of(value)):
+        return wanted
+    sections: dict[str, dict[str, Definition]] = {}
+    with database.read() as connection:
+        former = Former(connection, current)
+        for kind, section in SECTIONS.items():
+            there, asked = getattr(current, section), dict(getattr(wanted, section))
+            for key, value in asked.items():
+                leaves = value.was in there and value.was not in asked
+                if value.was and not leaves and former.was_once(kind, key, value.was):
+                    asked[key] = value.model_copy(update={"was": None})
+            sections[section] = asked
+        pipelines = sections[SECTIONS[Pipeline.KIND]]
+        befores = origins(Pipeline.KIND, current.pipelines, {key: value.was for key, value in pipelines.items()})
+        for key, value in pipelines.items():
+            if isinstance(value, Pipeline):
+                before = befores[key]
+                uid = current.pipelines[before].uid if before else _last(former, value, key)
+                tasks = dict(value.tasks)
+                for name, task in value.tasks.items():
+                    stays = not _leaves(task.was or "", before or key, current, wanted, prune)
+                    if task.was and stays and former.task_was_once(uid, name, task.kind, task.was):
+                        tasks[name] = task.model_copy(update={"was": None})
+                pipelines[key] = value.model_copy(update={"tasks": tasks})
+    return wanted.model_copy(update=sections)
 
 
 def with_last_uids(database: Database, current: Blueprint, wanted: Blueprint, merged: Blueprint) -> Blueprint:
@@ -26,114 +53,52 @@ def with_last_uids(database: Database, current: Blueprint, wanted: Blueprint, me
     It is looked for under the key that `was:` says, then under its own. A task of another kind is another task.
     Raises PilothouseError PH341 where a new one would append what one that was removed has appended.
     """
-    there = set(_uids(current))
-    new = [(kind, key, value) for kind, key, value in merged if not there.issuperset(_own_uids(value))]
+    there = {each.uid for _, _, value in current for each in parts_of(value)}
+    new = [
+        (kind, key, value) for kind, key, value in merged if not there.issuperset(each.uid for each in parts_of(value))
+    ]
     if not new:
         return merged
     sections: dict[str, dict[str, Definition]] = {}
     with database.read() as connection:
-        log = _Log(connection, current, there)
+        former = Former(connection, current)
         for kind, key, value in new:
             section = SECTIONS[kind]
             found = sections.setdefault(section, dict(getattr(merged, section)))
             said: Definition = getattr(wanted, section)[key]
-            keys = [name for name in (said.was, key) if name]
-            if value.uid not in log.taken:
-                last = (log.take(log.last(kind, name)) for name in keys)
-                value = value.model_copy(update={"uid": next(filter(None, last), value.uid)})
+            if value.uid not in former.taken:
+                value = value.model_copy(update={"uid": former.take(_last(former, said, key)) or value.uid})
             if isinstance(value, Pipeline) and isinstance(said, Pipeline):
-                value = value.model_copy(update={"tasks": _tasks_returned(log, said, value)})
+                value = value.model_copy(update={"tasks": _tasks_returned(former, said, value)})
             found[key] = value
         merged = merged.model_copy(update=sections)
-        if any(task.uid not in log.taken for _, _, task in tasks_of(merged)):
-            refuse_reading_again(merged, list(log.removed_tasks()), merged, log.taken)
+        unknown = {task.kind for _, _, task in tasks_of(merged) if task.uid not in former.taken}
+        if unknown:
+            refuse_reading_again(former.gone_tasks(merged, unknown), merged, former.taken)
     return merged
 
 
-def _own_uids(value: Definition) -> Iterator[str]:
-    yield value.uid
-    if isinstance(value, Pipeline):
-        yield from (task.uid for task in value.tasks.values())
+def _last(former: Former, said: Definition, key: str) -> str | None:
+    names = (name for name in (said.was, key) if name)
+    return next(filter(None, (former.last(said.KIND, name) for name in names)), None)
 
 
-def _uids(blueprint: Blueprint) -> Iterator[str]:
-    for _, _, value in blueprint:
-        yield from _own_uids(value)
+def _leaves(was: str, pipeline: str, current: Blueprint, wanted: Blueprint, prune: bool) -> bool:
+    """Whether the task that has the place `was` today (without a home: in that pipeline) does not stay there."""
+    home, _, key = was.rpartition("/")
+    home = home or pipeline
+    if home not in current.pipelines or key not in current.pipelines[home].tasks:
+        return False
+    said = [value for name, value in wanted.pipelines.items() if home in (name, value.was)]
+    return not any(key in value.tasks for value in said) if said else prune
 
 
-def _tasks_returned(log: _Log, said: Pipeline, made: Pipeline) -> dict[str, TaskSpec]:
+def _tasks_returned(former: Former, said: Pipeline, made: Pipeline) -> dict[str, TaskSpec]:
     tasks: dict[str, TaskSpec] = {}
     for name, task in made.tasks.items():
-        if task.uid not in log.taken:
-            home, _, former = (said.tasks[name].was or "").rpartition("/")
-            places = [(log.last(Pipeline.KIND, home) if home else made.uid, former), (made.uid, name)]
-            last = (log.take(log.task(pipeline, place, task.kind)) for pipeline, place in places if place)
+        if task.uid not in former.taken:
+            places = [*former.places(said.tasks[name].was, made.uid), (made.uid, name)]
+            last = (former.take(former.task(pipeline, key, task.kind)) for pipeline, key in places)
             task = task.model_copy(update={"uid": next(filter(None, last), task.uid)})
         tasks[name] = task
     return tasks
-
-
-class _Log:
-    """Who stood under which key when it was removed; `taken` are the uids that are in use."""
-
-    def __init__(self, connection: Connection, current: Blueprint, taken: set[str]) -> None:
-        self._connection = connection
-        self._there = {(kind, key): value.uid for kind, key, value in current}
-        self._keys = {value.uid: key for key, value in current.pipelines.items()}
-        self._tasks: dict[str, dict[tuple[str, str], str]] = {}
-        self.taken = taken
-
-    def take(self, uid: str | None) -> str | None:
-        """`uid`, which is in use from now on; None when it was already."""
-        if uid is None or uid in self.taken:
-            return None
-        self.taken.add(uid)
-        return uid
-
-    def last(self, kind: str, key: str) -> str | None:
-        """The definition (uid) of that key, or the last that was removed under it."""
-        return self._there.get((kind, key)) or self._removed.get((kind, key))
-
-    @cached_property
-    def _removed(self) -> dict[tuple[str, str], str]:
-        item = revision_item.c
-        deletions = select(item.kind, item.key, item.uid).where(item.after.is_(None)).order_by(item.revision)
-        return {(row.kind, row.key): row.uid for row in self._connection.execute(deletions)}
-
-    def removed_tasks(self) -> Iterator[Gone]:
-        """Tasks that are not in use, as they were last."""
-        seen = set(self.taken)
-        for pipeline, key, tasks in self._earlier():
-            last_key = self._keys.setdefault(pipeline, key)
-            for name, task in tasks.items():
-                if task["uid"] not in seen:
-                    seen.add(task["uid"])
-                    with suppress(ValueError):
-                        yield Gone(pipeline, last_key, name, read_spec(task))
-
-    def task(self, pipeline: str | None, key: str, kind: str) -> str | None:
-        """The task (uid) that stood last under that key of a pipeline (uid), if it was of that kind."""
-        if pipeline is None:
-            return None
-        if pipeline not in self._tasks:
-            self._tasks[pipeline] = self._last_places(pipeline)
-        return self._tasks[pipeline].get((key, kind))
-
-    def _last_places(self, pipeline: str) -> dict[tuple[str, str], str]:
-        seen: set[str] = set()
-        places: dict[tuple[str, str], str] = {}
-        for _, _, tasks in self._earlier(revision_item.c.uid == pipeline):
-            for key, task in tasks.items():
-                if task["uid"] not in seen:
-                    seen.add(task["uid"])
-                    places.setdefault((key, task["kind"]), task["uid"])
-        return places
-
-    def _earlier(self, *wanted: ColumnElement[bool]) -> Iterator[tuple[str, str, dict[str, dict[str, Any]]]]:
-        """What pipelines were before each change of them, newest first: uid, key and tasks."""
-        item = revision_item.c
-        bodies = select(item.uid, item.key, item.before).where(
-            item.kind == Pipeline.KIND, item.before.is_not(None), *wanted
-        )
-        for row in self._connection.execute(bodies.order_by(item.revision.desc())):
-            yield row.uid, row.key, row.before.get("tasks", {})

@@ -34,7 +34,7 @@ from metadata.findings import Finding
 from metadata.kinds import Blueprint, Definition
 from metadata.lineage import edges
 from metadata.plan import Plan
-from metadata.returning import with_last_uids
+from metadata.returning import with_last_uids, without_stale_was
 from metadata.settings import Settings
 from metadata.storable import refuse_unstorable
 from metadata.values import utc_now
@@ -194,7 +194,8 @@ def verify_chain(database: Database) -> int:
 
 
 def _diff(database: Database, current: Blueprint, document: Blueprint, prune: bool) -> ChangeSet:
-    return diff(current, document, prune, partial(with_last_uids, database))
+    wanted = without_stale_was(database, current, document, prune)
+    return diff(current, wanted, prune, partial(with_last_uids, database))
 
 
 def _head(connection: Connection) -> int:

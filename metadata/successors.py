@@ -5,11 +5,12 @@ What a task has read is kept under its uid. One that comes under another key wit
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from metadata.errors import PilothouseError
 from metadata.kinds import Blueprint
+from metadata.references import with_new_keys
 from metadata.tasks import TaskSpec
 from metadata.tasks.ingest import Ingest
 
@@ -34,44 +35,66 @@ def tasks_of(blueprint: Blueprint) -> Iterator[tuple[str, str, TaskSpec]]:
 
 
 class Gone(NamedTuple):
-    """A task that is no more: the pipeline (uid) that it stood in, that one's key, its own, and what it was."""
+    """A task that is no more: the pipeline (uid) that it stood in, that one's key, its own, and what it was.
+
+    `task` names things by the keys that they have after the change. Another may stand in its place: then `replaced`.
+    """
 
     home: str
     pipeline: str
     key: str
     task: TaskSpec
+    replaced: bool = False
+
+
+def names_of(blueprint: Blueprint) -> dict[str, tuple[str, str]]:
+    """Kind and key of each definition, by uid."""
+    return {value.uid: (kind, key) for kind, key, value in blueprint}
+
+
+def called_otherwise(
+    before: Mapping[str, tuple[str, str]], after: Mapping[str, tuple[str, str]]
+) -> dict[tuple[str, str], str]:
+    """By (kind, key) of what has another key `after`: that one. What is not there any more is called by its uid."""
+    return {name: after.get(uid, ("", uid))[1] for uid, name in before.items() if after.get(uid) != name}
 
 
 def refuse_second_reading(current: Blueprint, merged: Blueprint) -> None:
     """Raises PilothouseError PH341 where a new task would append what one that `merged` lacks has appended."""
     before, after = ({task.uid for _, _, task in tasks_of(each)} for each in (current, merged))
+    if before <= after:
+        return
+    keys = called_otherwise(names_of(current), names_of(merged))
     gone = [
-        Gone(current.pipelines[pipeline].uid, pipeline, key, task)
+        Gone(current.pipelines[pipeline].uid, pipeline, key, with_new_keys(task, keys) if keys else task)
         for pipeline, key, task in tasks_of(current)
         if task.uid not in after
     ]
-    refuse_reading_again(current, gone, merged, before)
+    refuse_reading_again(gone, merged, before)
 
 
-def refuse_reading_again(home: Blueprint, gone: Collection[Gone], merged: Blueprint, known: Collection[str]) -> None:
+def refuse_reading_again(gone: Iterable[Gone], merged: Blueprint, known: Collection[str]) -> None:
     """Raises PilothouseError PH341 where a task not of `known` (uids) would append what one of `gone` has appended.
 
-    What those did is told by the datasets of `home`.
+    Of those that did the same work the first counts.
     """
-    uids = _uids(home) if gone else {}
-    works = {_work(home, uids, each.task): each for each in gone}
+    uids = _uids(merged)
+    works: dict[_Work | None, Gone] = {}
+    for each in gone:
+        works.setdefault(_work(merged, uids, each.task), each)
     works.pop(None, None)
-    uids = _uids(merged) if works else {}
     for pipeline, key, task in tasks_of(merged) if works else ():
         was = works.get(_work(merged, uids, task)) if task.uid not in known else None
         if was is not None:
             stayed = merged.pipelines[pipeline].uid == was.home
             was_key = was.key if stayed else f"{was.pipeline}/{was.key}"
+            other = "store what it writes as merge, or let it write into a dataset of another key"
+            goes_on = f"write `was: {was_key}` on it, so that it goes on from there; if its work is another, {other}"
             raise PilothouseError(
                 "PH341",
                 f"pipeline {pipeline} tasks.{key}",
-                f"task {was_key} is gone, and this new one would append all that it has read once more",
-                f"write `was: {was_key}` on it, so that it goes on from there; or store what it writes as merge",
+                f"task {was_key} is gone, and this new one would read all that it has read once more, and append it",
+                other if was.replaced else goes_on,
             )
 
 
