@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
+from console import narrow
 from console.chosen import Chosen, Hold
 from console.jump import definition_place
 from console.mending import START
+from console.narrow import Matches
 from console.places import Place
 from console.service_view import cause_of
 from console.text import (
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
     from metadata.rows.overview import ModelHealth, Overview, PipelineRow
     from metadata.rows.pages import DatasetRow, ModelRow
 
+MOST_NEEDED = 50
+"""Rows of what needs a person that are shown."""
 ATTENTION = (Column("", 22), Column("", prose=True), Column("", 13))
 PIPELINES = (
     Column("", 22),
@@ -51,10 +55,10 @@ PIPELINES = (
     Column("usual", 7, "right"),
     Column("next", prose=True),
 )
-FRESHNESS = (Column("", 22), Column("rows", 14, "right"), Column("age", 12, "right"), Column("", shown_from=60))
+FRESHNESS = (Column("", 26), Column("rows", 14, "right"), Column("age", 12, "right"), Column("", shown_from=60))
 METRIC_CELLS = 20
 MODELS = (
-    Column("", 22),
+    Column("", 26),
     Column("metric", METRIC_CELLS),
     Column("measured", 10, "right"),
     Column("drift", 12),
@@ -81,35 +85,53 @@ class Subject:
 
 
 def sections(
-    seen: Overview, now: datetime, missing: Sequence[Service] = (), kept: Sequence[Kept] = ()
+    seen: Overview,
+    now: datetime,
+    missing: Sequence[Service] = (),
+    kept: Sequence[Kept] = (),
+    words: str = "",
+    wanted: Matches = narrow.everything,
 ) -> list[Section]:
-    """The four sections, what needs a person first: services that are `missing` before all else, `kept` edits last."""
-    needed = [*map(_missing, missing), *map(_attention, seen.attention), *(_kept(one, now) for one in kept)]
+    """The four sections, what needs a person first: services that are `missing` before all else, `kept` edits last.
+
+    What was read was filtered by `words`, but for what needs a person: of that, those that are `wanted` are shown.
+    """
+    rows = [*map(_missing, missing), *map(_attention, seen.attention), *(_kept(one, now) for one in kept)]
+    needed, totals = narrow.rows(wanted, rows), seen.totals
+    none = f"Nothing matches {words!r}. esc takes the filter back." if words else ""
     attention = Section(
         ATTENTION,
-        needed,
-        f"ATTENTION {len(needed) or ''}".rstrip(),
-        "Nothing needs you. Failed runs, holds, alerts, stale data and edits not applied appear here.",
+        needed[:MOST_NEEDED],
+        _title("ATTENTION", min(len(needed), MOST_NEEDED), len(needed)),
+        none or "Nothing needs you. Failed runs, holds, alerts, stale data and edits not applied appear here.",
     )
     pipelines = Section(
         PIPELINES,
         [row for one in seen.pipelines for row in _pipeline(one, now)],
-        f"PIPELINES {len(seen.pipelines) or ''}".rstrip(),
-        "No pipelines yet. Apply a blueprint (pilothouse blueprint apply FILE), or see the demo: pilothouse demo",
+        _title("PIPELINES", len(seen.pipelines), totals.pipelines),
+        none
+        or "No pipelines yet. Apply a blueprint (pilothouse blueprint apply FILE), or see the demo: pilothouse demo",
     )
     freshness = Section(
         FRESHNESS,
         [_dataset(one, now) for one in seen.freshness],
-        "FRESHNESS",
-        "No data yet. A run of a pipeline writes datasets; l launches one.",
+        _title("FRESHNESS", len(seen.freshness), totals.freshness),
+        none or "No data yet. A run of a pipeline writes datasets; l launches one.",
     )
     models = Section(
         MODELS,
         [_model(one) for one in seen.models],
-        "MODELS",
-        "No models yet. A task of kind train makes one.",
+        _title("MODELS", len(seen.models), totals.models),
+        none or "No models yet. A task of kind train makes one.",
     )
     return [attention, pipelines, models, freshness]
+
+
+def _title(name: str, shown: int, total: int) -> str:
+    """The name of a section with how much there is; `/` finds what is not shown."""
+    if not total:
+        return name
+    return f"{name} {shown} of {number(total)}" if shown < total else f"{name} {number(total)}"
 
 
 def _missing(one: Service) -> Row:
@@ -225,7 +247,7 @@ def _live(one: PipelineRow) -> Row:
         (
             joined((f"  {sign} ", sign.tone), going.task_key or one.newest.state),
             joined((bar(going.done, going.total, 12), "active")),
-            joined((f"{going.done}/{going.total}", "quiet")),
+            styled(f"{going.done} of {going.total}" if going.total < 1_000 else f"{going.done}/{going.total}", "quiet"),
             "",
             "",
             styled(inner, "quiet"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
@@ -50,6 +49,7 @@ class OverviewScreen(RunKeys):
         super().__init__(subject)
         self._overview: Overview | None = None
         self._kept: list[Kept] = []
+        self._words = ""
         self._wanted: Matches = narrow.everything
         self._ticks = 0
 
@@ -64,11 +64,11 @@ class OverviewScreen(RunKeys):
     def read(self) -> Callable[[Database], Any]:
         """Everything at once."""
         settings, words = self.session.settings, self.filter
-        return lambda database: (narrow.matcher(words), *_read(database, settings))
+        return lambda database: (words, narrow.matcher(words), *_read(database, settings, words))
 
-    def show(self, data: tuple[Matches, Overview, list[Kept]]) -> None:
+    def show(self, data: tuple[str, Matches, Overview, list[Kept]]) -> None:
         """Four sections."""
-        self._wanted, self._overview, self._kept = data
+        self._words, self._wanted, self._overview, self._kept = data
         self._draw()
 
     def tick(self) -> None:
@@ -82,11 +82,8 @@ class OverviewScreen(RunKeys):
     def _draw(self) -> None:
         if self._overview is not None and self.there:
             missing = self.session.standing.missing()
-            sections = overview_view.sections(self._overview, utc_now(), missing, self._kept)
-            if self.filter:
-                none = f"Nothing matches {self.filter!r}. esc takes the filter back."
-                sections = [replace(one, rows=narrow.rows(self._wanted, one.rows), empty=none) for one in sections]
-            self.query_one(Rows).show_sections(sections)
+            found = overview_view.sections(self._overview, utc_now(), missing, self._kept, self._words, self._wanted)
+            self.query_one(Rows).show_sections(found)
 
     def on_rows_opened(self, message: Rows.Opened) -> None:
         """Enter on a service that is away tells all of it."""
@@ -139,8 +136,8 @@ class OverviewScreen(RunKeys):
         return [name for _, name, _ in self.session.things]
 
 
-def _read(database: Database, settings: Settings) -> tuple[Overview, list[Kept]]:
+def _read(database: Database, settings: Settings, words: str) -> tuple[Overview, list[Kept]]:
     from console import drafts
     from metadata.rows.overview import overview
 
-    return overview(database), drafts.kept(settings)[:MOST_KEPT]
+    return overview(database, words), drafts.kept(settings)[:MOST_KEPT]

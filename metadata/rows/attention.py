@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, not_, select
 
 from metadata import tables
 from metadata.definitions import LAYOUTS, definition
+from metadata.rows.datasets import is_stale
 from metadata.rows.decisions import Decision, to_decision
-from metadata.rows.pages import is_stale
 from metadata.rows.runs import Run, to_run
 from metadata.states import DecisionState, State
 
@@ -100,12 +100,9 @@ def _decisions(connection: Connection) -> Iterator[Attention]:
     """What is held, and rules whose newest decision raised an alert or could not be made."""
     decision = tables.decision
     columns = [decision.c[name] for name in Decision.__dataclass_fields__]
-    held = connection.execute(
-        select(*columns).where(decision.c.waits.is_(True)).order_by(decision.c.number.desc()).limit(50)
-    ).mappings()
-    waiting = [to_decision(row) for row in held]
-    for each in waiting:
-        yield _of_decision(each, "hold", "a", "release")
+    waits = select(*(decision.c[name] for name in _Ruled.__annotations__)).where(decision.c.waits.is_(True))
+    for held in connection.execute(waits.order_by(decision.c.number.desc())).all():
+        yield _of_decision(held, "hold", "a", "release")
     # A rule that a run had nothing to measure for is not the news: what it said before still stands.
     idle = and_(
         decision.c.state == DecisionState.UNDECIDED, _monitored(State.SKIPPED), not_(_monitored(State.SUCCEEDED))
@@ -145,7 +142,17 @@ def _monitored(state: State) -> ColumnElement[bool]:
     )
 
 
-def _of_decision(decision: Decision, what: What, key: str, remedy: Remedy) -> Attention:
+class _Ruled(Protocol):
+    """What is told of a decision, which may wait in thousands."""
+
+    id: str
+    number: int
+    rule_key: str
+    reason: str
+    decided_at: datetime
+
+
+def _of_decision(decision: Decision | _Ruled, what: What, key: str, remedy: Remedy) -> Attention:
     return Attention(
         what=what,
         thing=decision.rule_key,

@@ -12,7 +12,7 @@ import functools
 import json
 import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -88,6 +88,19 @@ def text_field(column: ColumnElement[Any]) -> Matcher:
 def exact_field(column: ColumnElement[Any]) -> Matcher:
     """As `text_field` for a column that is never NULL, so that its index is used."""
     return lambda value: _like(column, value) if _is_pattern(value) else column == value
+
+
+def word_field(column: ColumnElement[Any], words: Iterable[str]) -> Matcher:
+    """As `exact_field` for a column that holds one of some words; another word is refused, with the nearest."""
+    known, matches = [str(word) for word in words], exact_field(column)
+
+    def matcher(value: str) -> Condition:
+        if value not in known and not _is_pattern(value):
+            near = difflib.get_close_matches(value.lower(), known, 1)
+            raise ValueError(near[0] if near else f"one of {', '.join(known)}")
+        return matches(value)
+
+    return matcher
 
 
 def number_field(column: ColumnElement[Any]) -> Matcher:

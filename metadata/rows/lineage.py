@@ -15,7 +15,7 @@ from metadata.database import Database
 from metadata.definitions import LAYOUTS, definition
 from metadata.errors import UsageError
 from metadata.findings import instead
-from metadata.rows.pages import is_stale
+from metadata.rows.datasets import is_stale
 from metadata.values import utc_now
 
 Direction = Literal["up", "down"]

@@ -6,14 +6,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, RowMapping, case, func, select
 
 from metadata import tables
 from metadata.database import Database
 from metadata.definitions import LAYOUTS, definition
 from metadata.rows.attention import Attention, attention
+from metadata.rows.datasets import DatasetRow, freshness
+from metadata.rows.filters import Language, conditions
 from metadata.rows.firing import next_fire
-from metadata.rows.pages import DatasetRow, ModelRow, list_datasets, list_models
+from metadata.rows.pages import ModelRow, list_models
+from metadata.rows.paging import Page, first
 from metadata.rows.run_detail import usual_seconds
 from metadata.rows.runs import Run, to_run
 from metadata.rows.task_runs import newest_tasks
@@ -67,6 +70,15 @@ class ModelHealth:
 
 
 @dataclass(frozen=True)
+class Totals:
+    """How many pipelines, datasets and models there are that the filter leaves, shown or not."""
+
+    pipelines: int
+    freshness: int
+    models: int
+
+
+@dataclass(frozen=True)
 class Overview:
     """All of the first screen, as of change number `change`."""
 
@@ -75,37 +87,44 @@ class Overview:
     pipelines: tuple[PipelineRow, ...]
     freshness: tuple[DatasetRow, ...]
     models: tuple[ModelHealth, ...]
+    totals: Totals
 
 
-def overview(database: Database, *, now: datetime | None = None, limit: int = 50) -> Overview:
-    """Read the first screen; at most `limit` rows in each part."""
+def overview(database: Database, words: str = "", *, now: datetime | None = None, limit: int = 50) -> Overview:
+    """Read the first screen: all that needs a person, and at most `limit` rows of each other part.
+
+    A filter, of words and patterns of keys, is for those other parts.
+    """
     now = now or utc_now()
     with database.read() as connection:
         change = connection.execute(select(tables.counter.c.value)).scalar() or 0
         needed = attention(connection, now)
-        pipelines = _pipelines(connection, now, limit)
-    datasets = list_datasets(database, "written:yes", limit=limit, now=now).items
-    models = list_models(database, limit=limit).items
+        pipelines = _pipelines(connection, words, now, limit)
+        datasets = freshness(connection, words, now, limit)
+    models = list_models(database, words, limit=limit)
     with database.read() as connection:
-        health = tuple(_health(connection, model) for model in models)
-    freshness = sorted(datasets, key=lambda row: (not row.stale, -(row.written_at or now).timestamp(), row.key))
-    return Overview(int(change), tuple(needed[:limit]), tuple(pipelines), tuple(freshness), health)
+        health = tuple(_health(connection, model) for model in models.items)
+    totals = Totals(pipelines.total, datasets.total, models.total)
+    return Overview(int(change), tuple(needed), pipelines.items, datasets.items, health, totals)
 
 
-def _pipelines(connection: Connection, now: datetime, limit: int) -> list[PipelineRow]:
+def _pipelines(connection: Connection, words: str, now: datetime, limit: int) -> Page[PipelineRow]:
     """Pipelines by their newest run, those that run now first, those that never ran last."""
+    run, texts = tables.run, (definition.c.key, definition.c.description, definition.c.owner)
+    number = select(func.max(run.c.number)).where(run.c.pipeline_uid == definition.c.uid).correlate(definition)
     query = (
         select(definition.c.uid, definition.c.key)
-        .where(definition.c.kind == "pipeline")
-        .order_by(definition.c.key)
-        .limit(limit)
+        .select_from(definition.outerjoin(run, run.c.number == number.scalar_subquery()))
+        .where(definition.c.kind == "pipeline", *conditions(words, Language({}, definition.c.key, texts)))
     )
+    going = case((run.c.state.in_([state for state in State if not state.final]), 0), else_=1)
+    order = (going, func.coalesce(run.c.number, 0).desc(), definition.c.key)
     fires = _next_fires(connection, now)
-    rows = [_pipeline(connection, uid, key, fires.get(uid)) for uid, key in connection.execute(query).all()]
-    return sorted(
-        rows,
-        key=lambda row: (row.progress is None, -(row.newest.created_at.timestamp() if row.newest else 0.0), row.key),
-    )
+
+    def make(row: RowMapping) -> PipelineRow:
+        return _pipeline(connection, row["uid"], row["key"], fires.get(row["uid"]))
+
+    return first(connection, query, order, make, limit)
 
 
 def _pipeline(connection: Connection, uid: str, key: str, next_at: datetime | None) -> PipelineRow:

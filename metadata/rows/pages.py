@@ -15,7 +15,8 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, exists, func
 from metadata import tables
 from metadata.database import Database
 from metadata.definitions import LAYOUTS, definition
-from metadata.rows.catalog import DefinitionRow, count_kinds, list_definitions, part_table, users
+from metadata.rows.catalog import DefinitionRow, count_kinds, list_definitions
+from metadata.rows.datasets import DatasetRow, is_stale, list_datasets
 from metadata.rows.decisions import Decision, to_decision
 from metadata.rows.filters import (
     Language,
@@ -27,12 +28,13 @@ from metadata.rows.filters import (
     number_field,
     tag_field,
     text_field,
+    word_field,
 )
 from metadata.rows.firing import next_fire
 from metadata.rows.paging import COUNT_CAP, Cursor, Page, page
 from metadata.rows.runs import Run, to_run
-from metadata.states import State
-from metadata.values import period, utc_now
+from metadata.states import DecisionState, State
+from metadata.values import utc_now
 
 __all__ = [
     "COUNT_CAP",
@@ -53,24 +55,6 @@ __all__ = [
     "list_schedules",
     "list_versions",
 ]
-
-
-@dataclass(frozen=True)
-class DatasetRow:
-    """A dataset in a list: how it is kept, what is in it, how old that is and whether it should be newer."""
-
-    uid: str
-    key: str
-    layer: str | None
-    mode: str
-    owner: str
-    rows: int | None
-    version: int | None
-    as_of: datetime | None
-    written_at: datetime | None
-    fresh_within: str | None
-    stale: bool
-    used_by: int
 
 
 @dataclass(frozen=True)
@@ -135,7 +119,7 @@ def list_runs(database: Database, words: str = "", *, after: Cursor | None = Non
 
     language = Language(
         {
-            "state": exact_field(run.c.state),
+            "state": word_field(run.c.state, State),
             "active": flag_field(run.c.state.in_([state for state in State if not state.final])),
             "pipeline": exact_field(run.c.pipeline_key),
             "number": number_field(run.c.number),
@@ -162,7 +146,7 @@ def list_decisions(
     of_run = decision.c.run_id == run.c.id
     language = Language(
         {
-            "state": exact_field(decision.c.state),
+            "state": word_field(decision.c.state, DecisionState),
             "waits": flag_field(decision.c.waits.is_(True)),
             "rule": exact_field(decision.c.rule_key),
             "number": number_field(decision.c.number),
@@ -177,75 +161,6 @@ def list_decisions(
     query = select(*columns).where(*conditions(words, language))
     with database.read() as connection:
         return page(connection, query, decision.c.number, to_decision, after=after, limit=limit, newest_first=True)
-
-
-def list_datasets(
-    database: Database,
-    words: str = "",
-    *,
-    after: Cursor | None = None,
-    limit: int = 50,
-    now: datetime | None = None,
-) -> Page[DatasetRow]:
-    """Datasets by key with what is in them. Fields: key, layer, mode, owner, tag, rows, age, written, stale, used."""
-    now = now or utc_now()
-    dataset, storage, state, used = (
-        LAYOUTS["dataset"].table,
-        part_table("dataset", "storage"),
-        tables.dataset_state,
-        users(),
-    )
-    with database.read() as connection:
-        language = Language(
-            {
-                "key": exact_field(definition.c.key),
-                "layer": text_field(dataset.c.layer),
-                "mode": exact_field(storage.c.mode),
-                "owner": text_field(definition.c.owner),
-                "tag": tag_field(definition.c.tags),
-                "rows": number_field(state.c.rows),
-                "age": age_field(state.c.written_at, now),
-                "written": flag_field(state.c.written_at.is_not(None)),
-                "stale": flag_field(definition.c.uid.in_(stale_datasets(connection, now))),
-                "used": number_field(used),
-            },
-            definition.c.key,
-            (definition.c.key, definition.c.description, definition.c.owner, dataset.c.layer),
-        )
-        query = (
-            select(
-                *(definition.c[name] for name in ("uid", "key", "owner")),
-                *(dataset.c[name] for name in ("layer", "fresh_within")),
-                storage.c.mode,
-                *(state.c[name] for name in ("rows", "version", "as_of", "written_at")),
-                used.label("used_by"),
-            )
-            .join(dataset, dataset.c.uid == definition.c.uid)
-            .join(storage, storage.c.dataset_uid == definition.c.uid)
-            .outerjoin(state, state.c.dataset_uid == definition.c.uid)
-            .where(*conditions(words, language))
-        )
-
-        def make(row: RowMapping) -> DatasetRow:
-            return DatasetRow(**row, stale=is_stale(row["fresh_within"], row["written_at"], now))
-
-        return page(connection, query, definition.c.key, make, after=after, limit=limit)
-
-
-def stale_datasets(connection: Connection, now: datetime) -> list[str]:
-    """Uids of the datasets that were written longer ago than their `fresh_within`."""
-    dataset, state = LAYOUTS["dataset"].table, tables.dataset_state
-    query = (
-        select(dataset.c.uid, dataset.c.fresh_within, state.c.written_at)
-        .join(state, state.c.dataset_uid == dataset.c.uid)
-        .where(dataset.c.fresh_within.is_not(None))
-    )
-    return [row.uid for row in connection.execute(query) if is_stale(row.fresh_within, row.written_at, now)]
-
-
-def is_stale(fresh_within: str | None, written_at: datetime | None, now: datetime) -> bool:
-    """Whether something written then is older than it may be. What was never written is not stale, but empty."""
-    return fresh_within is not None and written_at is not None and written_at < period(fresh_within).before(now)
 
 
 def list_models(database: Database, words: str = "", *, after: Cursor | None = None, limit: int = 50) -> Page[ModelRow]:
@@ -337,7 +252,7 @@ def list_schedules(
             "overlap": exact_field(schedule.c.overlap),
             "owner": text_field(definition.c.owner),
             "tag": tag_field(definition.c.tags),
-            "state": text_field(last.c.state),
+            "state": word_field(func.coalesce(last.c.state, ""), State),
         },
         definition.c.key,
         (definition.c.key, definition.c.description, schedule.c.pipeline, schedule.c.cron),

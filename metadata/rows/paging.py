@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -45,11 +45,27 @@ def page(
     rows = connection.execute(ordered.limit(limit + 1)).mappings().all()
     there_is_more = len(rows) > limit
     shown = rows[:limit]
-    if after is None and not there_is_more:
-        total = len(rows)
-    else:
-        one = query.with_only_columns(literal(1).label("one"), maintain_column_froms=True)
-        some = one.limit(COUNT_CAP + 1).subquery()
-        total = int(connection.execute(select(func.count()).select_from(some)).scalar_one())
+    total, capped = (len(rows), False) if after is None and not there_is_more else _count(connection, query)
     following = shown[-1][str(key.key)] if there_is_more and shown else None
-    return Page(tuple(make(row) for row in shown), following, min(total, COUNT_CAP), total > COUNT_CAP)
+    return Page(tuple(make(row) for row in shown), following, total, capped)
+
+
+def first(
+    connection: Connection,
+    query: Select[Any],
+    order: Sequence[ColumnElement[Any]],
+    make: Callable[[RowMapping], T],
+    limit: int,
+) -> Page[T]:
+    """The first rows of `query` in any order; there is no page after it."""
+    rows = connection.execute(query.order_by(*order).limit(limit + 1)).mappings().all()
+    total, capped = (len(rows), False) if len(rows) <= limit else _count(connection, query)
+    return Page(tuple(make(row) for row in rows[:limit]), None, total, capped)
+
+
+def _count(connection: Connection, query: Select[Any]) -> tuple[int, bool]:
+    """Rows of `query` and whether there are more, of which no more than `COUNT_CAP` are counted."""
+    one = query.with_only_columns(literal(1).label("one"), maintain_column_froms=True)
+    some = one.limit(COUNT_CAP + 1).subquery()
+    total = int(connection.execute(select(func.count()).select_from(some)).scalar_one())
+    return min(total, COUNT_CAP), total > COUNT_CAP

@@ -10,7 +10,7 @@ from sqlalchemy import insert, update
 from metadata import tables
 from metadata.database import Database, next_change
 from metadata.kinds import Blueprint
-from metadata.rows.overview import overview
+from metadata.rows.overview import Totals, overview
 from metadata.states import State
 from tests.metadata.rows import (
     NOW,
@@ -155,6 +155,36 @@ def test_a_run_under_way_shows_its_progress_first(database: Database) -> None:
     assert progress is not None
     assert (progress.done, progress.total, progress.task_key, progress.said) == (1, 3, "y", {"rows": 5})
     assert found[0].took is None
+
+
+def test_what_is_beyond_the_limit_is_counted_and_found_by_a_filter(database: Database) -> None:
+    task = {"tasks": {"t": {"kind": "transform", "to": "d000", "sql": "SELECT 1 AS a"}}}
+    names = [f"{at:03}" for at in range(60)]
+    document = {
+        "datasets": {f"d{name}": {"fresh_within": "1d"} for name in names},
+        "pipelines": {f"p{name}": task for name in names},
+    }
+    found = applied(database, Blueprint.model_validate(document))
+    add_run(database, found.pipelines["p058"].uid, "p058", "succeeded")
+    add_run(database, found.pipelines["p059"].uid, "p059", "running", ended_at=None)
+    for at, name in enumerate(names):
+        age = timedelta(days=3) if name == "057" else timedelta(minutes=60 - at)
+        add_state(database, found.datasets[f"d{name}"].uid, f"d{name}", 1, NOW - age)
+    seen = overview(database, now=NOW)
+    assert [row.key for row in seen.pipelines[:3]] == ["p059", "p058", "p000"]
+    assert [row.key for row in seen.freshness[:3]] == ["d057", "d059", "d058"]
+    assert (len(seen.pipelines), len(seen.freshness), seen.totals) == (50, 50, Totals(60, 60, 0))
+    seen = overview(database, "57", now=NOW)
+    assert ([row.key for row in seen.pipelines], [row.key for row in seen.freshness]) == (["p057"], ["d057"])
+    assert seen.totals == Totals(1, 1, 0)
+    assert [row.key for row in overview(database, "/p05*", now=NOW, limit=2).pipelines] == ["p059", "p058"]
+
+
+def test_all_that_waits_needs_somebody(database: Database) -> None:
+    rule = applied(database).decisions["retrain"].uid
+    for at in range(60):
+        add_decision(database, rule, "retrain", "fired", run_id=f"r{at}", waits=True)
+    assert len(overview(database, now=NOW).attention) == 60
 
 
 def test_models_show_their_champion_its_newest_measure_and_drift(database: Database) -> None:

@@ -104,6 +104,9 @@ def test_filters_leave_what_they_say(runs: Database, words: str, expected: list[
         ("age:yesterday", "an age"),
         ("age:>99999999 years", "an age|duration|year"),
         ("active:maybe", "yes or no"),
+        ("state:faild", "write failed"),
+        ("state:Succeeded", "write succeeded"),
+        ("state:42", "one of scheduled, "),
         ("colour:red", "there are"),
     ],
 )
