@@ -17,7 +17,7 @@ from metadata.errors import PilothouseError, ServiceDownError, UsageError
 from metadata.settings import Settings
 
 KEPT_SECONDS = 2
-"""A connection to SQLite is opened anew after so long, so that a file that was put in place of another is soon seen."""
+"""A connection to SQLite is opened anew after so long: what came in place of a file and its -wal is soon seen."""
 
 _patience: ContextVar[float] = ContextVar("patience", default=30.0)
 
@@ -33,6 +33,11 @@ def waiting_at_most(seconds: float) -> Iterator[None]:
         yield
     finally:
         _patience.reset(token)
+
+
+def patience() -> float:
+    """How long this thread waits for a lock."""
+    return _patience.get()
 
 
 class Database:
@@ -135,18 +140,19 @@ def _fault(error: StatementError) -> PilothouseError:
     lost = isinstance(error, DBAPIError) and error.connection_invalidated
     wrong = getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR  # a statement; called operational too
     if lost or (isinstance(error, OperationalError | InterfaceError) and not wrong):
-        return _away(text)
+        return away(text)
     if type(error) is DatabaseError:
-        cause, remedy = "it is damaged, or no database", "restore a backup of it"
+        cause, remedy = "it is damaged, or no database", "put a backup in its place: pilothouse db restore FILE"
         return PilothouseError("PH335", "metadata database", cause, remedy, detail=text)
     said = text.strip().partition("\n")[0][:200]
     remedy = "nothing was written; run pilothouse db upgrade if its schema is behind, else mend the value that it names"
     return PilothouseError("PH334", "metadata database", f"it refuses a statement: {said}", remedy, detail=text)
 
 
-def _away(text: str) -> ServiceDownError:
+def away(text: str) -> ServiceDownError:
+    """PH301 for what a driver says of a database that cannot be used now."""
     if "locked" in text:
-        cause = f"another process has kept it locked for {_patience.get():g} s"
+        cause = f"another process has kept it locked for {patience():g} s"
         remedy = "end what holds it (fuser names it by the file metadata.db), then try again; nothing was written"
     elif "disk is full" in text or "No space left" in text:
         cause, remedy = "the disk is full", "free some space, then try again; nothing was written"

@@ -224,7 +224,8 @@ def no_revision(number: int) -> UsageError:
 
 
 def _broken(thing: str, cause: str) -> PilothouseError:
-    return PilothouseError("PH305", thing, cause, "restore the metadata database from a backup")
+    remedy = "restore the metadata database from a backup: pilothouse db restore FILE, or what its server has for that"
+    return PilothouseError("PH305", thing, cause, remedy)
 
 
 def _write(

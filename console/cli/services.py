@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from pathlib import Path
 
 import click
 
@@ -100,3 +101,32 @@ def upgrade() -> None:
 
     upgrade_database(Database.of(settings()), shared_ok=True)
     click.echo("The metadata database is up to date.")
+
+
+@db.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def backup(file: Path) -> None:
+    """Copy the embedded metadata database into the new FILE, whoever works with it."""
+    from metadata.backups import keep
+    from metadata.database import Database
+    from metadata.settings import settings
+
+    keep(Database.of(settings()), file)
+    click.echo(f"The metadata database as it is now is kept in {plain(str(file))}.")
+
+
+@db.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def restore(file: Path) -> None:
+    """Put a backup in place of the embedded metadata database, and keep what was there.
+
+    Runs that go on, and that the backup does not know, fail.
+    """
+    from metadata.backups import restore as put_back
+    from metadata.database import Database
+    from metadata.settings import settings
+
+    kept = put_back(Database.of(settings()), file)
+    click.echo(f"The metadata database is that of {plain(str(file))}.")
+    if kept:
+        click.echo(f"What was there is kept in {plain(str(kept))}.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, String, column, inspect, select, table, text
 from sqlalchemy.engine import make_url
 
-from metadata.database import Database
+from metadata.database import Database, patience
 from metadata.errors import PilothouseError
 from metadata.values import utc_now
 
@@ -46,7 +47,7 @@ def upgrade(database: Database, *, shared_ok: bool = True) -> bool:
     before = _look(database)
     if before.fits:
         return False
-    path = _file(database)
+    path = file_of(database)
     if path is None:
         if not shared_ok and not database.url.startswith("sqlite"):
             raise _misfit(before.words, "run pilothouse db upgrade, when nobody else works with it")
@@ -56,7 +57,7 @@ def upgrade(database: Database, *, shared_ok: bool = True) -> bool:
         if standing.fits:
             return False
         if standing.version is not None:
-            _back_up(path, standing.version)
+            back_up(path, beside(path, standing.version))
         return _migrate(database)
 
 
@@ -70,7 +71,7 @@ def configuration() -> Config:
 
 
 @dataclass(frozen=True)
-class _Standing:
+class Standing:
     """The version of a schema, None when there is none yet, and whether it stands in `EARLIER_TABLE`."""
 
     version: str | None
@@ -87,12 +88,12 @@ class _Standing:
         return f"its schema is {'an early' if self.earlier else 'of'} version {self.version}"
 
 
-def _look(database: Database) -> _Standing:
+def _look(database: Database) -> Standing:
     with database.read() as connection:
-        return _standing(connection)
+        return standing_of(connection)
 
 
-def _standing(connection: Connection) -> _Standing:
+def standing_of(connection: Connection) -> Standing:
     """What is there. Raises PH302 for a version that this program lacks, PH337 for tables of another program."""
     found = inspect(connection)
     if found.has_table(VERSION_TABLE):
@@ -100,14 +101,14 @@ def _standing(connection: Connection) -> _Standing:
         if version is not None and version not in VERSIONS:
             there = f"its schema is of version {version}"
             raise _misfit(there, "upgrade this program, or name another database by PILOTHOUSE_DATABASE_URL")
-        return _Standing(version)
+        return Standing(version)
     from metadata import definitions  # whose tables are looked for only in a database that is not known
 
     ours = set(definitions.definition.metadata.tables) & set(found.get_table_names())
     if ours and found.has_table(EARLIER_TABLE):
         versions = _versions(connection, EARLIER_TABLE)
         if len(versions) == 1 and versions[0] in VERSIONS:
-            return _Standing(versions[0], earlier=True)
+            return Standing(versions[0], earlier=True)
     if ours:
         raise PilothouseError(
             "PH337",
@@ -115,7 +116,7 @@ def _standing(connection: Connection) -> _Standing:
             f"another program keeps tables in it that are called as ours: {', '.join(sorted(ours))}",
             "name a database of its own by PILOTHOUSE_DATABASE_URL, or a schema: ?options=-csearch_path%3Dpilothouse",
         )
-    return _Standing(None)
+    return Standing(None)
 
 
 def _versions(connection: Connection, name: str) -> list[str]:
@@ -131,7 +132,7 @@ def _migrate(database: Database) -> bool:
 
     with database.rebuild() as connection:
         _one_at_a_time(connection)
-        standing = _standing(connection)
+        standing = standing_of(connection)
         config = configuration()
         config.attributes["connection"] = connection
         if standing.earlier:
@@ -146,7 +147,7 @@ def _one_at_a_time(connection: Connection) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(724300101)"))
 
 
-def _file(database: Database) -> Path | None:
+def file_of(database: Database) -> Path | None:
     """The file of an embedded database; None for one in memory or on a server."""
     url = make_url(database.url)
     if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
@@ -164,15 +165,35 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _back_up(path: Path, version: str) -> None:
-    """A consistent copy beside the database, readable by its owner only."""
-    copy = path.with_name(f"{path.stem}-{version}-{utc_now():%Y%m%dT%H%M%S%f}.backup")
+def copy(source: Path, target: Path) -> None:
+    """Make `target` what the database `source` is, in one transaction of each, whoever works with them meanwhile.
+
+    A new one is readable by its owner only. Raises OSError, and sqlite3.Error, also where `target` stays locked.
+    """
+    until = time.monotonic() + patience()
+
+    def give_up(status: int, _remaining: int, _total: int) -> None:
+        if status == sqlite3.SQLITE_BUSY and time.monotonic() > until:
+            raise sqlite3.OperationalError("database is locked")
+
+    target.touch(mode=0o600)
+    read_only = f"{source.absolute().as_uri()}?mode=ro"
+    with closing(sqlite3.connect(read_only, uri=True)) as read, closing(sqlite3.connect(target, timeout=0)) as written:
+        read.backup(written, progress=give_up)
+
+
+def back_up(path: Path, target: Path) -> None:
+    """Copy a database into a new file that needs none beside it. Raises PH336; then there is none."""
     try:
-        copy.touch(mode=0o600)
-        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
-            source.backup(target)
+        copy(path, target)
+        with closing(sqlite3.connect(target)) as made:
+            made.execute("PRAGMA journal_mode=DELETE")
     except (OSError, sqlite3.Error) as error:
-        copy.unlink(missing_ok=True)
-        raise PilothouseError(
-            "PH336", "metadata database", f"it cannot be backed up ({error})", "free some space; nothing was upgraded"
-        ) from error
+        target.unlink(missing_ok=True)
+        cause, remedy = f"it cannot be backed up ({error})", "look at the disk and at both files; nothing was changed"
+        raise PilothouseError("PH336", "metadata database", cause, remedy) from error
+
+
+def beside(path: Path, word: str) -> Path:
+    """Where a backup of a database file is kept, by why it was made."""
+    return path.with_name(f"{path.stem}-{word}-{utc_now():%Y%m%dT%H%M%S%f}.backup")

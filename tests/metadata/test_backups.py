@@ -1,0 +1,195 @@
+"""Backups of the embedded database: made and put back while others work with it, whatever state it is in."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, insert, select, text
+
+from metadata import tables
+from metadata.backups import keep, restore
+from metadata.database import Database, installation, next_change, waiting_at_most
+from metadata.errors import PilothouseError, ServiceDownError, UsageError
+from metadata.migrations import VERSION_TABLE, upgrade
+
+HOLD = """
+import sys
+from metadata.database import Database, installation
+database = Database(sys.argv[1])
+installation(database)
+print("held", flush=True)
+sys.stdin.readline()
+installation(database)
+"""
+
+
+@pytest.fixture
+def embedded(tmp_path: Path, sqlite_template: Path) -> Iterator[Database]:
+    """A migrated, empty database in a file."""
+    shutil.copy(sqlite_template, tmp_path / "metadata.db")
+    made = Database(f"sqlite:///{tmp_path / 'metadata.db'}")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def held(embedded: Database) -> Iterator[None]:
+    """Another process has the database open all the time, as a console has."""
+    command = [sys.executable, "-c", HOLD, embedded.url]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield
+        process.communicate("\n", timeout=60)
+    assert process.returncode == 0
+
+
+def write(database: Database, lines: int) -> None:
+    row = {"run_id": "r", "attempt": 1, "at": "2024-01-01 00:00:00", "level": "INFO", "message": "x" * 500}
+    for _ in range(10):
+        with database.write() as connection:
+            connection.execute(
+                text(
+                    "INSERT INTO task_log (run_id, attempt, at, level, message)"
+                    " VALUES (:run_id, :attempt, :at, :level, :message)"
+                ),
+                [row] * (lines // 10),
+            )
+
+
+def lines_of(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        return int(connection.execute("SELECT count(*) FROM task_log").fetchone()[0])
+
+
+@pytest.mark.usefixtures("held")
+def test_a_backup_holds_all_and_is_put_back_whole_while_others_have_it_open(embedded: Database, tmp_path: Path) -> None:
+    path, backup = tmp_path / "metadata.db", tmp_path / "somewhere #1?.backup"
+    write(embedded, 400)
+    keep(embedded, backup)
+    assert stat.S_IMODE(backup.stat().st_mode) == 0o600
+    write(embedded, 4_000)
+    kept = restore(embedded, backup)
+    with embedded.read() as connection:
+        assert connection.execute(select(func.count()).select_from(tables.task_log)).scalar_one() == 400
+    assert kept is not None and lines_of(kept) == 4_400
+    assert lines_of(path) == lines_of(backup) == 400
+    assert sorted(tmp_path.glob("*.backup*")) == sorted([backup, kept]), "a backup is one file"
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_what_a_process_that_was_killed_left_beside_it_is_in_the_backup(embedded: Database, tmp_path: Path) -> None:
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    write(embedded, 400)
+    with embedded.read():
+        for name in ("metadata.db", "metadata.db-wal"):
+            shutil.copy(tmp_path / name, killed / name)
+    keep(Database(f"sqlite:///{killed / 'metadata.db'}"), killed / "one.backup")
+    assert lines_of(killed / "one.backup") == 400
+
+
+def test_a_database_that_is_none_any_more_is_replaced_and_kept(embedded: Database, tmp_path: Path) -> None:
+    path, backup = tmp_path / "metadata.db", tmp_path / "one.backup"
+    mine = installation(embedded)
+    keep(embedded, backup)
+    embedded.close()
+    path.write_bytes(b"not a database" * 1_000)
+    with pytest.raises(PilothouseError, match="PH335.*pilothouse db restore"):
+        installation(embedded)
+    kept = restore(embedded, backup)
+    assert kept is not None and kept.read_bytes() == b"not a database" * 1_000
+    assert installation(embedded) == mine
+    path.unlink()
+    assert restore(Database(embedded.url), backup) is None
+    assert installation(Database(embedded.url)) == mine
+
+
+def test_an_earlier_version_is_upgraded(embedded: Database, tmp_path: Path) -> None:
+    from alembic import command
+
+    from metadata.migrations import configuration
+
+    old = Database(f"sqlite:///{tmp_path / 'old.backup'}")
+    config = configuration()
+    with old.write() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0002")
+    old.close()
+    restore(embedded, tmp_path / "old.backup")
+    assert not upgrade(embedded)
+
+
+def foreign(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE x (a)")
+
+
+def newer(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"CREATE TABLE {VERSION_TABLE} (version_num TEXT)")
+        connection.execute(f"INSERT INTO {VERSION_TABLE} VALUES ('9999')")
+        connection.commit()
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda path: path.write_bytes(b"x" * 5_000), "PH345.*no database"),
+        (lambda path: path.mkdir(), "PH345"),
+        (lambda path: None, "PH345"),
+        (foreign, "PH345.*no metadata database"),
+        (newer, "PH302.*9999"),
+    ],
+)
+def test_what_is_no_backup_is_refused_and_nothing_is_changed(
+    embedded: Database, tmp_path: Path, make: object, said: str
+) -> None:
+    assert callable(make)
+    make(tmp_path / "other")
+    with embedded.write() as connection:
+        next_change(connection)
+    with pytest.raises(PilothouseError, match=said):
+        restore(embedded, tmp_path / "other")
+    with pytest.raises(UsageError, match="PH345.*itself"):
+        restore(embedded, tmp_path / "metadata.db")
+    assert not list(tmp_path.glob("*.backup"))
+    with embedded.write() as connection:
+        assert next_change(connection) == 2
+
+
+def test_a_file_that_is_there_is_not_written_over(embedded: Database, tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("mine")
+    with pytest.raises(UsageError, match="PH344"):
+        keep(embedded, tmp_path / "mine")
+    with pytest.raises(PilothouseError, match="PH336"):
+        keep(embedded, tmp_path / "no folder" / "mine")
+    assert (tmp_path / "mine").read_text() == "mine"
+
+
+def test_a_lock_is_waited_for_and_then_told(embedded: Database, tmp_path: Path) -> None:
+    keep(embedded, tmp_path / "one.backup")
+    with embedded.write() as connection:
+        connection.execute(insert(tables.installation).values(id=2, uid="another"))
+        with waiting_at_most(0.2), pytest.raises(ServiceDownError, match=r"PH301.*locked for 0\.2 s"):
+            restore(Database(embedded.url), tmp_path / "one.backup")
+    with embedded.read() as connection:
+        assert "another" in connection.execute(select(tables.installation.c.uid)).scalars().all()
+
+
+def test_a_server_has_its_own_means(database: Database, tmp_path: Path) -> None:
+    if database.url.startswith("sqlite"):
+        pytest.skip("this one is embedded")
+    for act in (keep, restore):
+        with pytest.raises(UsageError, match="PH343.*pg_dump"):
+            act(database, tmp_path / "file")
