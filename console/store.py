@@ -52,7 +52,7 @@ class Ticked(Message, bubble=False):
 
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
-LOCK_SECONDS = 7.0
+LOCK_SECONDS = 4.0
 """Time that a query or an action waits for another process which keeps the database locked."""
 
 Answer = Callable[[Any, Fault | None], Message]

@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, select, update
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InterfaceError, OperationalError, StatementError
 from sqlalchemy.pool import QueuePool
 
@@ -18,6 +19,15 @@ from metadata.settings import Settings
 
 KEPT_SECONDS = 2
 """A connection to SQLite is opened anew after so long: what came in place of a file and its -wal is soon seen."""
+
+SERVER_ARGUMENTS = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+"""How soon a PostgreSQL server that is silent is taken for away (s, and ms); its URL may say otherwise."""
 
 _patience: ContextVar[float] = ContextVar("patience", default=30.0)
 
@@ -169,7 +179,10 @@ def away(text: str) -> ServiceDownError:
 
 def _engine(url: str) -> Engine:
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True)
+        given = make_url(url)
+        ours = SERVER_ARGUMENTS if given.get_driver_name().startswith("psycopg") else {}
+        arguments = {name: value for name, value in ours.items() if name not in given.query}
+        return create_engine(given, pool_pre_ping=True, connect_args=arguments)
     engine = create_engine(
         url,
         poolclass=QueuePool,

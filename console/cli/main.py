@@ -35,7 +35,7 @@ COMMANDS = {
 """Each command's module, imported when it is asked for."""
 
 
-LOCK_SECONDS = 10.0
+LOCK_SECONDS = 7.0
 """Time that a command waits for another process which keeps the database locked."""
 
 

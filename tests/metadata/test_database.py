@@ -5,12 +5,17 @@ from __future__ import annotations
 import multiprocessing
 import os
 import resource
+import socket
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import insert, text
 
@@ -122,6 +127,38 @@ def test_a_server_that_ends_the_connection_is_away_and_then_there_again(database
         next_change(connection)
     with database.write() as connection:
         assert next_change(connection) == 1
+
+
+@pytest.mark.parametrize(("said", "seconds"), [("", 5), ("?connect_timeout=3&application_name=x", 3)])
+def test_a_silent_server_is_waited_for_no_longer_than_its_url_says(
+    monkeypatch: pytest.MonkeyPatch, said: str, seconds: int
+) -> None:
+    given: dict[str, Any] = {}
+
+    def connect(**arguments: Any) -> Any:
+        given.update(arguments)
+        raise psycopg.OperationalError("no answer")
+
+    monkeypatch.setattr(psycopg, "connect", connect)
+    with pytest.raises(ServiceDownError, match="PH301"), Database(f"postgresql+psycopg://a:b@c/d{said}").read():
+        pass
+    assert int(given["connect_timeout"]) == seconds
+    assert given["tcp_user_timeout"] == 15_000
+
+
+@pytest.mark.slow
+def test_a_server_that_takes_the_connection_and_says_nothing_is_told_within_10_s(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql+psycopg://a:b@127.0.0.1:{silent.getsockname()[1]}/d"
+        told = subprocess.run(
+            [sys.executable, "-m", "console", "run", "list"],
+            env={**os.environ, "PILOTHOUSE_HOME": str(tmp_path), "PILOTHOUSE_DATABASE_URL": url},
+            capture_output=True,
+            text=True,
+            timeout=10,
+        )
+    assert (told.returncode, told.stdout) == (4, "")
+    assert "PH301 metadata database" in told.stderr
 
 
 def _write_much(embedded: Database) -> int:
