@@ -308,7 +308,7 @@ def _with_divisors(words: list[str]) -> list[str]:
             first = index + 1
             while first < len(words) and words[first] == "-":
                 first += 1
-            if first < len(words) and (words[first] in ("(", "[") or words[first][0] not in _SIGNS):
+            if first < len(words) and (words[first] in ("(", "[") or words[first].strip(_SIGNS)):
                 before[index + 1] += f"{_DIVISOR}("
                 behind[_last_of(words, first)] += ")"
     return [f"{before[index]}{word}{behind[index]}" for index, word in enumerate(words)]

@@ -84,6 +84,7 @@ def test_rules_that_decide(text: str, inputs: dict[str, Any], answer: str) -> No
         ("1 / (a.b - 1) > 0 || a.b == 1", {"a": {"b": 1}}, "it divides by zero"),
         ("1 / worst(m) > 0", {"m": {"x": 0}}, "it divides by zero"),
         ("a / 0 > 1", {"a": 1}, "it divides by zero"),
+        ("a / .0 > 1", {"a": 1}, "it divides by zero"),
         ("a / > 1", {"a": 1}, "no CEL"),
         ("a /", {"a": 1}, "no CEL"),
         ("a / -", {"a": 1}, "no CEL"),
