@@ -23,6 +23,8 @@ COPY_BYTES = 64 * 2**20
 UNFINISHED = ("_", ".")
 """How names begin that Spark does not read, and by which many programs write what is not complete yet."""
 _PATTERN_SIGNS = frozenset("*?[]{}\\")
+_NO_FILE = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
+"""What is raised for a file that is none any more."""
 
 
 class SourceChangedError(PilothouseError):
@@ -40,7 +42,7 @@ class Folder:
     def matching(self, pattern: str) -> list[Path]:
         """Files that match a pattern, by path; without those of which a name, also of a folder, is `UNFINISHED`.
 
-        Raises PH231 for a path or link that leads out of the folder, PH237 for a name that would stand for others.
+        Raises PH231 for a path or link that leads out of the folder, PH237 for a name that Spark cannot read.
         """
         if pattern.startswith("/") or ".." in Path(pattern).parts:
             raise self._fault(
@@ -55,6 +57,9 @@ class Folder:
                 raise self._fault("PH231", f"{path.name} is a link that leads out of the folder", "copy the file there")
             if odd := _PATTERN_SIGNS.intersection(str(path)):
                 cause = f"Spark would read the {min(odd)} in {path.name!r} or its folder as a pattern, not as a name"
+                raise self._fault("PH237", cause, "rename it, then run it again (r)")
+            if not _is_text(path):
+                cause = f"the name of {path.name!r} or its folder is not UTF-8, and Spark reads no other"
                 raise self._fault("PH237", cause, "rename it, then run it again (r)")
         return found
 
@@ -82,7 +87,7 @@ class Folder:
         """
         try:
             return self._identified(path, known)
-        except FileNotFoundError:
+        except _NO_FILE:
             return None
 
     def _identified(self, path: Path, known: FileIdentity | None) -> FileIdentity:
@@ -111,12 +116,12 @@ class Folder:
             else:
                 path = _linked(source, path)
             status = path.stat()
-        except FileNotFoundError:
+            untouched = not copied and str(status.st_mtime_ns) == file.modified
+            unchanged = untouched or self._digest(path) == file.checksum
+        except _NO_FILE:
             raise SourceChangedError(
                 "PH233", self.thing, f"{file.path} vanished before it was read", "land it again, then run it again (r)"
             ) from None
-        untouched = not copied and str(status.st_mtime_ns) == file.modified
-        unchanged = untouched or self._digest(path) == file.checksum
         if status.st_size == file.size and unchanged:
             return path
         raise SourceChangedError(
@@ -141,6 +146,14 @@ class Folder:
 
     def _fault(self, code: str, cause: str, remedy: str) -> PilothouseError:
         return PilothouseError(code, self.thing, cause, remedy)
+
+
+def _is_text(path: Path) -> bool:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _linked(source: Path, path: Path) -> Path:
