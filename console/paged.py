@@ -1,10 +1,10 @@
-"""The page of a list on which a key stands, however many there are."""
+"""The page of a list on which a row stands, however many there are."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     from metadata.rows.pages import Page
@@ -13,40 +13,34 @@ MOST = 500
 """Rows that a list holds."""
 
 
-class Keyed(Protocol):
-    """A row with a key."""
-
-    @property
-    def key(self) -> str:
-        """What it is called."""
-
-
-T = TypeVar("T", bound=Keyed)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Paged(Generic[T]):
-    """A page, with the filter and the size that it has."""
+    """A page, with the filter and the size that it has, and the row that was wanted on it."""
 
     page: Page[T]
     words: str
     size: int
-
-    def has(self, key: str) -> bool:
-        """Whether a row of that key is among its rows."""
-        return any(row.key == key for row in self.page.items)
+    wanted: str = ""
 
 
-def with_key(read: Callable[[str, int], Page[T]], words: str, size: int, key: str) -> Paged[T]:
-    """The page that is asked for, unless `key` is given and stands further down.
+def with_row(read: Callable[[str, int], Page[T]], words: str, size: int, wanted: str, field: str = "key") -> Paged[T]:
+    """The page that is asked for, unless a row is wanted, whose `field` is that, and stands further down.
 
-    Then it is the longest that a list holds; beyond that, what a filter for the key leaves.
+    Then it is the longest that a list holds; beyond that, what a filter for the row leaves.
     """
-    asked = Paged(read(words, size), words, size)
-    if not key or asked.has(key) or asked.page.next is None:
+    asked = Paged(read(words, size), words, size, wanted)
+    if not wanted or _has(asked, wanted, field) or asked.page.next is None:
         return asked
-    longest = Paged(read(words, MOST), words, MOST)
-    if longest.has(key) or longest.page.next is None:
+    longest = Paged(read(words, MOST), words, MOST, wanted)
+    if _has(longest, wanted, field) or longest.page.next is None:
         return longest
-    alone = Paged(read(f"key:{key}", size), f"key:{key}", size)
-    return alone if alone.has(key) else asked
+    words = f"{field}:{wanted}"
+    alone = Paged(read(words, size), words, size, wanted)
+    return alone if _has(alone, wanted, field) else asked
+
+
+def _has(paged: Paged[Any], wanted: str, field: str) -> bool:
+    return any(str(getattr(row, field)) == wanted for row in paged.page.items)

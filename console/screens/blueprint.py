@@ -11,7 +11,7 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.widget import Widget
 
-from console.paged import Paged, with_key
+from console.paged import Paged, with_row
 from console.places import Place
 from console.screens.base import key
 from console.screens.editing import Editing
@@ -99,7 +99,7 @@ class BlueprintScreen(Editing):
             def read(words: str, size: int) -> Page[DefinitionRow]:
                 return list_definitions(database, kind, words, limit=size)
 
-            return count_kinds(database), kind, with_key(read, words, limit, wanted)
+            return count_kinds(database), kind, with_row(read, words, limit, wanted)
 
         return query
 
@@ -120,9 +120,10 @@ class BlueprintScreen(Editing):
         )
         self.list.show_rows([_row(each) for each in page.items], empty=empty, more=page.next is not None)
         self._known = ""
-        wanted, self._wanted = self._wanted, ""
-        if wanted and not self.list.select(wanted):
-            self.say_gone(kind, wanted)
+        if paged.wanted and paged.wanted == self._wanted:
+            self._wanted = ""
+            if not self.list.select(paged.wanted):
+                self.say_gone(kind, paged.wanted)
         self.moved()
 
     def on_rows_moved(self, message: Rows.Moved) -> None:

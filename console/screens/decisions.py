@@ -9,12 +9,14 @@ from typing import Any, ClassVar
 from textual.binding import BindingType
 from textual.content import Content
 
+from console.chosen import Hold
+from console.paged import Paged, with_row
 from console.places import Place
 from console.screens.base import key
+from console.screens.run_keys import ask_to_release
 from console.screens.split import SplitScreen
 from console.text import ago, as_of, figure, instant, joined, number, plain, state_content, state_of, styled
 from console.widgets.rows import Column, Row
-from flows import client
 from metadata.database import Database
 from metadata.rows.decisions import Decision
 from metadata.rows.pages import Page, list_decisions
@@ -61,27 +63,36 @@ class DecisionsScreen(SplitScreen):
 
     def turn_to(self, subject: str) -> None:
         """To one decision, by its number."""
-        self._wanted = subject
-        self.reload()
+        if subject:
+            self._wanted, self.filter = subject, ""
+            self.reload()
 
     def read(self) -> Callable[[Database], Any]:
-        """A page of decisions."""
-        words, limit = self.filter, self.page_size
-        return lambda database: list_decisions(database, words, limit=limit)
+        """A page of decisions, with the one that is wanted."""
+        words, limit, wanted = self.filter, self.page_size, self._wanted
 
-    def show(self, data: Page[Decision]) -> None:
+        def query(database: Database) -> Paged[Decision]:
+            def read(words: str, size: int) -> Page[Decision]:
+                return list_decisions(database, words, limit=size)
+
+            return with_row(read, words, limit, wanted, "number")
+
+        return query
+
+    def show(self, data: Paged[Decision]) -> None:
         """The page."""
-        self._page = data
+        page = self._page = self.turned(data)
         empty = (
             f"No decision matches {self.filter!r}. esc takes the filter back."
             if self.filter
             else "No decisions yet. A pipeline with a decide task takes them; 3 shows the rules."
         )
-        self.list.show_rows([_row(one) for one in data.items], empty=empty, more=data.next is not None)
-        for row in self.list.rows:
-            if self._wanted and self._wanted in (row.key, str(row.value.number)):
-                self.list.select(row.key)
-                self._wanted = ""
+        self.list.show_rows([_row(one) for one in page.items], empty=empty, more=page.next is not None)
+        if data.wanted and data.wanted == self._wanted:
+            self._wanted = ""
+            found = next((one.id for one in page.items if str(one.number) == data.wanted), "")
+            if not self.list.select(found):
+                self.say(f"there is no decision {data.wanted}", "warn")
         self._outdated = set(self._aftermath)
         self.moved()
 
@@ -160,19 +171,9 @@ class DecisionsScreen(SplitScreen):
 
     def do_release(self) -> None:
         """`a`"""
-        from console.screens.ask import Ask
-
-        one, author = self._decision(), self.session.author
-        if one is None:
-            return
-
-        def answered(answer: str | None) -> None:
-            if answer == "y":
-                what = f"release what {one.rule_key} #{one.number} holds"
-                self.act("released", what, lambda: client.release(one.id, author))
-
-        question = joined(("release what ", "strong"), (one.rule_key, "accent"), (" holds ?", "strong"))
-        self.app.push_screen(Ask(question, [("y", "release it: the next run reads it")], plain(one.reason)), answered)
+        one = self._decision()
+        if one is not None:
+            ask_to_release(self, [Hold(one.id, one.rule_key, one.number)], plain(one.reason))
 
     def got_released(self, _value: object) -> None:
         """The hold is gone."""

@@ -10,7 +10,7 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.widget import Widget
 
-from console.paged import Paged, with_key
+from console.paged import Paged, with_row
 from console.places import Place
 from console.screens.base import key
 from console.screens.split import SplitScreen
@@ -71,7 +71,7 @@ class ModelsScreen(SplitScreen):
         words, limit, wanted = self.filter, self.page_size, self._model
 
         def query(database: Database) -> tuple[Paged[ModelRow], ModelCharts | None]:
-            paged = with_key(lambda words, size: list_models(database, words, limit=size), words, limit, wanted)
+            paged = with_row(lambda words, size: list_models(database, words, limit=size), words, limit, wanted)
             keys = [row.key for row in paged.page.items]
             chosen = wanted if wanted in keys else keys[0] if keys else ""
             return paged, model_charts(database, chosen) if chosen else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.binding import BindingType
@@ -103,28 +104,32 @@ class RunKeys(BaseScreen):
         self.reload()
 
     def do_release(self) -> None:
-        """`a`; with several holds, each has its digit."""
-        holds = self.chosen().holds[:MOST_HOLDS]
-        if len(holds) == 1:
-            by_key = {"y": holds[0]}
-            answers = [("y", "release it: the next run reads it")]
-            question = joined(("release what ", "strong"), (str(holds[0]), "accent"), (" holds ?", "strong"))
-        else:
-            by_key = {str(at): hold for at, hold in enumerate(holds, 1)}
-            answers = [(digit, f"what {hold} holds") for digit, hold in by_key.items()]
-            question = joined(("release what is held by which rule ?", "strong"))
-
-        def answered(answer: str | None) -> None:
-            if answer:
-                hold, author = by_key[answer], self.session.author
-                self.act("released", f"release what {hold} holds", lambda: _release(hold, author))
-
-        self.app.push_screen(Ask(question, answers), answered)
+        """`a`"""
+        ask_to_release(self, self.chosen().holds)
 
     def got_released(self, _value: object) -> None:
         """The hold is gone."""
         self.say("released; the next run takes it along")
         self.reload()
+
+
+def ask_to_release(screen: BaseScreen, holds: Sequence[Hold], note: str = "") -> None:
+    """Ask whether a hold is to be let go, or which of several, each by its digit; the screen gets `released`."""
+    if len(holds) == 1:
+        by_key = {"y": holds[0]}
+        answers = [("y", "release it: the next run reads it")]
+        question = joined(("release what ", "strong"), (str(holds[0]), "accent"), (" holds ?", "strong"))
+    else:
+        by_key = {str(at): hold for at, hold in enumerate(holds[:MOST_HOLDS], 1)}
+        answers = [(digit, f"what {hold} holds") for digit, hold in by_key.items()]
+        question = joined(("release what is held by which rule ?", "strong"))
+
+    def answered(answer: str | None) -> None:
+        if answer:
+            hold, author = by_key[answer], screen.session.author
+            screen.act("released", f"release what {hold} holds", lambda: _release(hold, author))
+
+    screen.app.push_screen(Ask(question, answers, note), answered)
 
 
 def _question(what: str, one: Chosen) -> Content:

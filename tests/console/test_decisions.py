@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from sqlalchemy import insert, select
 
 from console.app import PilothouseApp
 from console.places import Place
-from metadata.database import Database
+from metadata import tables
+from metadata.database import Database, next_change
 from metadata.rows.pages import list_decisions
+from tests.console import seed
 from tests.console.looking import seen, until, until_seen
 
 MakeApp = Callable[[], PilothouseApp]
@@ -45,17 +48,59 @@ async def test_what_waits_is_released_by_name_and_only_once(database: Database, 
         await pilot.press("6")
         await until_seen(pilot, "‖ waits  press a to release")
         await pilot.press("a")
-        await until_seen(pilot, "release what hold_when_broken holds ?")
+        await until_seen(pilot, "release what hold_when_broken #6 holds ?")
         await pilot.press("escape")
         await until(pilot, lambda: "holds ?" not in seen(app))
         assert list_decisions(database, "").items[0].waits
         await pilot.press("a")
-        await until_seen(pilot, "release what hold_when_broken holds ?")
+        await until_seen(pilot, "release what hold_when_broken #6 holds ?")
         await pilot.press("y")
         await until(pilot, lambda: not list_decisions(database, "").items[0].waits)
         await until_seen(pilot, "released  ")
         await pilot.press("a")
         await until_seen(pilot, "released by ")
+
+
+def add_more(database: Database, count: int) -> None:
+    """Newer decisions of the other rule, that nobody need look at."""
+    table = tables.decision
+    with database.write() as connection:
+        newest = connection.execute(select(table).order_by(table.c.number.desc())).mappings().first()
+        assert newest is not None
+        for at in range(1, count + 1):
+            more = {"id": seed.uid("more", str(at)), "number": newest["number"] + at, "attempt": 1000 + at}
+            told = {
+                "rule_key": "retrain_when_worse",
+                "state": "quiet",
+                "waits": False,
+                "changed": next_change(connection),
+            }
+            connection.execute(insert(table).values(**{**newest, **more, **told}))
+
+
+@pytest.mark.parametrize(("count", "trail"), [(150, "Decisions "), (600, "Decisions ▸ number:6")])
+async def test_a_hold_under_attention_leads_to_that_decision_however_many_are_newer(
+    database: Database, make_app: MakeApp, count: int, trail: str
+) -> None:
+    add_more(database, count)
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_seen(pilot, "ATTENTION 4")
+        await pilot.press("j", "j", "enter")
+        await until_seen(pilot, trail, "hold_when_broken", "‖ waits")
+        await pilot.press("a")
+        await until_seen(pilot, "release what hold_when_broken #6 holds ?")
+        await pilot.press("escape", "g", "G")
+        await until(pilot, lambda: "holds ?" not in seen(app))
+        await pilot.press("1", "6")
+        await until_seen(pilot, trail)
+
+
+async def test_a_decision_that_is_not_there_is_said_to_be_gone(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.go(Place("decisions", "99"))
+        await until_seen(pilot, "there is no decision 99", "hold_when_broken")
 
 
 async def test_what_holds_nothing_cannot_be_released(database: Database, make_app: MakeApp) -> None:
