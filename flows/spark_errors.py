@@ -271,8 +271,8 @@ SQL_STATES_OF_THE_WORK = frozenset({"0A", "21", "22", "23", "38", "39", "42", "P
 def is_about_the_work(error: BaseException) -> bool:
     """Whether data, a query or code is at fault: the same work fails again, however often it is tried.
 
-    So it is when Spark says so, and when our own process cannot make sense of what it reads: what Python, Arrow and the
-    csv module raise then. Not so for trouble with services, memory, disks or other writers.
+    So it is when Spark says so, and when our own process cannot make sense of what it reads: what Python, Arrow, the
+    csv module and Spark's own client raise then. Not so for trouble with services, memory, disks or other writers.
     """
     from pyarrow import ArrowException
     from pyspark.errors import (
@@ -287,7 +287,9 @@ def is_about_the_work(error: BaseException) -> bool:
         return code in ABOUT_THE_WORK
     if isinstance(error, PySparkException):
         kinds = AnalysisException | IllegalArgumentException | UnsupportedOperationException
-        return isinstance(error, kinds) or str(error.getSqlState() or "")[:2] in SQL_STATES_OF_THE_WORK
+        state = error.getSqlState() or ""  # of what the client itself raises there is none
+        if state or isinstance(error, kinds):
+            return isinstance(error, kinds) or state[:2] in SQL_STATES_OF_THE_WORK
     return isinstance(error, (*OF_PYTHON, ArrowException)) and not isinstance(error, OSError | MemoryError)
 
 

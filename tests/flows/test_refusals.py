@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from pyspark.errors import PySparkRuntimeError, PySparkTypeError, PySparkValueError
 
 from flows import batches as writing
 from flows import engine, sources
@@ -68,6 +69,8 @@ def wrong_column() -> Exception:
         pa.ArrowTypeError("incompatible types: int64 vs string"),
         pa.ArrowNotImplementedError("no such conversion"),
         KeyError("a bug"),
+        PySparkTypeError("no such type"),
+        PySparkValueError(errorClass="CANNOT_INFER_EMPTY_SCHEMA", messageParameters={}),
     ],
     ids=lambda error: type(error).__name__,
 )
@@ -87,6 +90,7 @@ def test_work_that_cannot_succeed_is_refused_and_does_not_block_what_comes_next(
         ValueError("Cannot invoke RPC on closed channel!"),
         PermissionError("not yet"),
         MemoryError(),
+        PySparkRuntimeError("odd"),
         pa.ArrowMemoryError("malloc of size 9 failed"),
     ],
     ids=lambda error: type(error).__name__,
