@@ -64,8 +64,7 @@ def note(folder: Path, flow_run_id: UUID) -> Path:
 
 def noted(folder: Path, flow_run_id: UUID) -> Identity | None:
     """The process that a flow run was given on this host, None when it never had one."""
-    path = note(folder, flow_run_id)
-    return Identity.parse(path.read_text(encoding="utf-8")) if path.exists() else None
+    return _read(note(folder, flow_run_id))
 
 
 def going_on(folder: Path) -> set[Identity]:
@@ -82,7 +81,14 @@ def forget_ended(folder: Path) -> None:
 
 def _all_noted(folder: Path) -> Iterator[tuple[Path, Identity | None]]:
     for path in (folder / "flow-runs").glob("[!.]*"):
-        yield path, Identity.parse(path.read_text(encoding="utf-8"))
+        yield path, _read(path)
+
+
+def _read(path: Path) -> Identity | None:
+    try:
+        return Identity.parse(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:  # never there, or removed by another worker that looks through the notes, too
+        return None
 
 
 def check_preload() -> None:

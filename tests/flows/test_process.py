@@ -185,6 +185,9 @@ def test_notes_of_flow_processes_go_when_their_processes_have(tmp_path: Path) ->
     flow_process.note(tmp_path, alive).write_text(str(me))
     flow_process.note(tmp_path, ended).write_text(str(Identity(me.pid, me.started - 1)))
     (folder / ".draft").write_text("")
+    gone = flow_process.note(tmp_path, uuid.uuid4())
+    gone.symlink_to(tmp_path / "gone")  # as one that an earlier worker removes after it was listed
+    assert flow_process.going_on(tmp_path) == {me}
     flow_process.forget_ended(tmp_path)
     assert flow_process.noted(tmp_path, alive) == me
     assert flow_process.noted(tmp_path, ended) is None
