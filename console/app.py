@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from console import terminal
@@ -49,7 +50,7 @@ SILENT = Fault(
     code="PH301",
     thing="metadata database",
     cause=f"it has not answered for {PATIENCE_SECONDS:g} s",
-    remedy="it is asked again and again; if this stays, end what holds it, or look at its disk or server",
+    remedy="it is waited for; if this stays, end what holds it, or look at its disk or server",
 )
 
 
@@ -73,7 +74,9 @@ class PilothouseApp(App[None]):
         super().__init__(ansi_color=plain)
         self.session = session
         self._start = start
-        self._asked_at = self._answered_at = utc_now()
+        self._asked_at = utc_now()
+        self._answered_at: datetime | None = None
+        """When the database answered last; None before it has."""
         self._pending: set[str] = set()
         self._reading = self._opened = self._leaving = False
         self._deeds = Deeds(lambda one: self.screen is cast("object", one), self._is_open)
@@ -88,12 +91,15 @@ class PilothouseApp(App[None]):
         self.set_timer(PAINT_SECONDS, self._read)
 
     def _read(self) -> None:
-        """Begin to read rows, once. A screen that another one covers before it was painted never says that it was."""
-        if not self._reading:
-            self._reading = True
-            self.session.store.start(self, "opened", _open)
+        """Begin to read rows and to look, once; the database, which may not answer, is opened meanwhile.
 
-    def _begin(self) -> None:
+        A screen that another one covers before it was painted never says that it was.
+        """
+        if self._reading:
+            return
+        self._reading, self._asked_at = True, utc_now()
+        self._pending.add("glance")  # there is nothing to look at before it is open
+        self.session.store.start(self, "opened", _open)
         self._look()
         self.set_interval(LOOK_SECONDS, self._look)
         if self._start:
@@ -159,12 +165,12 @@ class PilothouseApp(App[None]):
 
     def on_answered(self, message: Answered) -> None:
         """A look came back."""
-        self._pending.discard(message.job)
         fault = message.fault
-        if message.job == "opened":
-            self._opened = fault is None
-            self._begin()
-        if message.job == "glance" and fault is not None:
+        self._pending.discard("glance" if message.job == "opened" else message.job)
+        if message.job == "opened" and fault is None:
+            self._opened = True
+            self._look()
+        if message.job in ("opened", "glance") and fault is not None:
             self._database_is_away(fault)
         elif message.job == "glance":
             self._glanced(message.value)

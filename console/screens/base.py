@@ -179,9 +179,10 @@ class BaseScreen(Screen[None]):
             cast("PilothouseApp", self.app).seen(self)
 
     def frame(self) -> None:
-        """Draw the frame anew."""
+        """Draw the frame anew; rows that are no longer news are dimmed."""
         if not self.there:
             return
+        self.set_class(self.session.standing.stale, "stale")
         self.query_one(Header).redraw()
         self.query_one(Tabs).redraw()
         self.query_one("#trail", Rule).say(self.trail(), self.caption())
@@ -258,7 +259,6 @@ class BaseScreen(Screen[None]):
         """The outside was looked at."""
         if not self.there:
             return
-        self.set_class(self.session.standing.away("db"), "stale")
         self.frame()
         if message.changed:
             self.reload()
@@ -270,8 +270,8 @@ class BaseScreen(Screen[None]):
                 self.reload()
 
     def on_ticked(self, _message: Ticked) -> None:
-        """A second has passed."""
-        if self.there:
+        """A second has passed; times do not go on where nothing is known of what goes on."""
+        if self.there and not self.session.standing.stale:
             self.tick()
 
     # Words

@@ -48,9 +48,10 @@ class Standing:
     running: int = 0
     waiting: int = 0
 
-    def away(self, name: str) -> bool:
-        """Whether a service is known to be down."""
-        return any(one.name == name and one.state == "down" for one in self.services)
+    @property
+    def stale(self) -> bool:
+        """Whether rows are no longer news, because the database does not answer."""
+        return any(one.name == "db" and one.state == "down" for one in self.services)
 
     def missing(self) -> list[Service]:
         """Services of the home that are away; the database is none of them."""
@@ -59,7 +60,7 @@ class Standing:
 
 def stand(
     before: Standing,
-    answered_at: datetime,
+    answered_at: datetime | None,
     *,
     database: Literal["up", "down"] | None = None,
     detail: str = "",

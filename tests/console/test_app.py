@@ -250,21 +250,6 @@ def newest_change(database: Database) -> int:
         return int(connection.execute(select(tables.counter.c.value)).scalar_one())
 
 
-async def test_a_dead_database_is_said_in_the_header_and_heals(
-    database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    app = make_app()
-    async with app.run_test(size=(100, 30)) as pilot:
-        await pilot.press("2")
-        await until_seen(pilot, "#14", "db●")
-        path = database.url.removeprefix("sqlite:///")
-        app.session.store.database = Database("sqlite:////nowhere/at/all.db")
-        await until_seen(pilot, "db○ down", "#14")
-        assert "Traceback" not in seen(app)
-        app.session.store.database = Database(f"sqlite:///{path}")
-        await until_seen(pilot, "db●")
-
-
 async def test_an_unknown_run_is_said(database: Database, make_app: MakeApp) -> None:
     app = make_app()
     async with app.run_test(size=(100, 30)) as pilot:

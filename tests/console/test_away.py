@@ -1,0 +1,93 @@
+"""A database that does not answer, at the start and later: it is said soon, what is shown dims, and it heals."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from console import app as console_app
+from console.app import PilothouseApp
+from console.places import Place
+from console.session import open_session
+from console.widgets.rows import Rows
+from metadata.database import Database
+from metadata.errors import PilothouseError
+from metadata.settings import settings
+from tests.console.looking import screen_name, seen, until, until_seen
+
+MakeApp = Callable[[], PilothouseApp]
+SECONDS = 10.0
+
+
+@pytest.fixture
+def gate() -> Iterator[threading.Event]:
+    """What waits for it goes on when it is set, at the latest when the test has ended."""
+    opened = threading.Event()
+    yield opened
+    opened.set()
+
+
+async def test_a_dead_database_is_said_in_the_header_and_heals(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("2")
+        await until_seen(pilot, "#14", "db●")
+        good, app.session.store.database = app.session.store.database, Database("sqlite:////nowhere/at/all.db")
+        await until_seen(pilot, "db○ down", "#14")
+        assert "Traceback" not in seen(app)
+        app.session.store.database = good
+        await until_seen(pilot, "db●")
+
+
+async def test_rows_that_are_no_longer_news_dim_and_their_times_stand(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("2")
+        await until_seen(pilot, "#14", "db●")
+        rows = app.screen.query_one(Rows)
+        assert rows.opacity == 1
+        good, app.session.store.database = app.session.store.database, Database("sqlite:////nowhere/at/all.db")
+        await until(pilot, lambda: rows.opacity < 1)
+        then = [line for line in seen(app).splitlines() if "#14" in line]
+        await pilot.pause(2.2)
+        assert [line for line in seen(app).splitlines() if "#14" in line] == then
+        app.go(Place("run", "14"))
+        await until(pilot, lambda: screen_name(app) == "run" and app.screen.query_one("#tasks").opacity < 1)
+        app.session.store.database = good
+        await until(pilot, lambda: app.screen.query_one("#tasks").opacity == 1)
+        await until_seen(pilot, "6 of 13")
+
+
+async def test_a_database_that_hangs_while_it_is_opened_is_said_and_services_are_started_meanwhile(
+    database: Database, home: object, monkeypatch: pytest.MonkeyPatch, gate: threading.Event
+) -> None:
+    started = threading.Event()
+    monkeypatch.setattr(console_app, "_open", lambda _database: gate.wait())
+    monkeypatch.setattr(console_app, "_start_services", started.set)
+    app = PilothouseApp(open_session(settings()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_seen(pilot, "PH301  metadata database", "has not answered", "db○ down  ", seconds=SECONDS)
+        assert started.is_set()
+        gate.set()
+        await until_seen(pilot, "db●", "ATTENTION 4")
+        assert "PH301" not in seen(app)
+    app.session.store.database.close()
+
+
+async def test_a_database_that_cannot_be_used_is_said_before_it_is_asked_again(
+    database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, gate: threading.Event
+) -> None:
+    asked: list[Database] = []
+
+    def refuse(one: Database) -> None:
+        asked.append(one)
+        if len(asked) > 1:
+            gate.wait()
+        raise PilothouseError("PH302", "metadata database", "it is of a newer version", "install that version")
+
+    monkeypatch.setattr(console_app, "_open", refuse)
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_seen(pilot, "PH302  metadata database", "it is of a newer version", seconds=3.5)
