@@ -128,6 +128,8 @@ class PilothouseApp(App[None]):
                 bottom.turn_to(place.subject)
         elif not (isinstance(top, BaseScreen) and top.place == place):
             await self.push_screen(places.make(place))
+        if place.part and isinstance(self.screen, BaseScreen):
+            self.screen.open_part(place.part)
 
     def leave(self, screen: BaseScreen) -> None:
         """Esc: close what was opened; at the bottom, back to where one came from, at last to the overview."""

@@ -12,10 +12,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Place:
-    """A screen and what it shows: a run's number, a definition as "kind key", a filter; empty for the whole list."""
+    """A screen and what it shows: a run's number, a definition as "kind key", a filter; empty for the whole list.
+
+    `part` is what of it is opened at once, such as the log of a run; the place is the same.
+    """
 
     screen: str
     subject: str = ""
+    part: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ def things(database: Database) -> list[Thing]:
 
 def glance(database: Database) -> Glance:
     """Newest change, runs that are under way, holds that wait for a person. A few index look-ups."""
-    under_way = (State.QUEUED, State.RUNNING, State.RETRYING, State.CANCELLING)
+    under_way = (State.RUNNING, State.RETRYING, State.CANCELLING)
     with database.read() as connection:
         change = connection.execute(select(tables.counter.c.value).where(tables.counter.c.id == 1)).scalar() or 0
         running = connection.execute(

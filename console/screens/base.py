@@ -149,6 +149,9 @@ class BaseScreen(Screen[None]):
             self.subject = subject
             self.reload()
 
+    def open_part(self, part: str) -> None:
+        """Open a part of it; the base has none."""
+
     def tick(self) -> None:
         """Once a second, while this screen is the one that is seen: draw what depends on the clock."""
 

@@ -47,6 +47,7 @@ class BlueprintScreen(Editing):
 
     CSS_PATH: ClassVar[list[str]] = ["split.tcss", "blueprint.tcss"]  # type: ignore[assignment]
     FILTERS = True
+    FILTER_HELP = "owner:ops tag:x about:*merge* used:>2 revision:>14 words !not /silver.*"
     COLUMNS = (
         Column("KEY"),
         Column("WHAT", 16, shown_from=50, prose=True),

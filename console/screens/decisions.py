@@ -13,7 +13,7 @@ from console.chosen import Hold
 from console.paged import Paged, with_row
 from console.places import Place
 from console.screens.base import key
-from console.screens.run_keys import ask_to_release
+from console.screens.run_keys import LOG, ask_to_release
 from console.screens.split import SplitScreen
 from console.text import ago, as_of, figure, instant, joined, number, plain, state_content, state_of, styled
 from console.widgets.rows import Column, Row
@@ -38,6 +38,7 @@ class DecisionsScreen(SplitScreen):
     """The log of decisions."""
 
     FILTERS = True
+    FILTER_HELP = "state:fired waits:yes rule:retrain* pipeline:flights run:12 age:<7d words !not"
     COLUMNS = (
         Column("#", 7, "right"),
         Column("RULE"),
@@ -48,7 +49,7 @@ class DecisionsScreen(SplitScreen):
     PANES = ("What it saw",)
     BINDINGS: ClassVar[list[BindingType]] = [
         key("a", "release", "release", help="release what the decision holds; the next run reads it"),
-        key("o", "run", "its run", help="the run in which it was decided"),
+        key("o", "log", "log", help="the log of the run in which it was decided"),
         key("L", "lineage", "lineage", help="lineage of the rule"),
         key("e", "definition", "definition", shown=False, help="the rule in the blueprint"),
     ]
@@ -60,6 +61,8 @@ class DecisionsScreen(SplitScreen):
         self._outdated: set[str] = set()
         """Decisions whose aftermath is to be read again."""
         self._wanted = subject
+        self._to_log = ""
+        """The decision whose log opens as soon as its run is read."""
 
     def turn_to(self, subject: str) -> None:
         """To one decision, by its number."""
@@ -109,6 +112,9 @@ class DecisionsScreen(SplitScreen):
         """It was read."""
         self._aftermath[value[0]] = value[1]
         self.draw_detail()
+        one = self._decision()
+        if one is not None and one.id == self._to_log and self.in_front:
+            self.do_log()
 
     def _decision(self) -> Decision | None:
         return self.row.value if self.row else None
@@ -163,7 +169,7 @@ class DecisionsScreen(SplitScreen):
     def unavailable(self, name: str) -> str:
         """What needs a decision, or one that waits."""
         one = self._decision() if self.there else None
-        if name in ("release", "run", "lineage", "definition") and one is None:
+        if name in ("release", "log", "lineage", "definition") and one is None:
             return "there is no decision under the cursor"
         if name == "release" and one is not None and not one.waits:
             return f"released by {one.released_by}" if one.released_by else "this decision holds nothing"
@@ -180,12 +186,13 @@ class DecisionsScreen(SplitScreen):
         self.say("released; the next run reads it")
         self.reload()
 
-    def do_run(self) -> None:
-        """`o`"""
+    def do_log(self) -> None:
+        """`o`; pressed before its run was read, it opens as soon as that is."""
         one = self._decision()
         known = self._aftermath.get(one.id) if one else None
+        self._to_log = one.id if one is not None and known is None else ""
         if known is not None:
-            self.go(Place("run", str(known.run.number)))
+            self.go(Place("run", str(known.run.number), LOG))
 
     def do_lineage(self) -> None:
         """`L`"""

@@ -44,6 +44,7 @@ class ModelsScreen(SplitScreen):
 
     CSS_PATH: ClassVar[list[str]] = ["split.tcss", "models.tcss"]  # type: ignore[assignment]
     FILTERS = True
+    FILTER_HELP = "metric:roc_auc owner:ops value:>0.6 versions:>2 age:<30d words !not /late*"
     PANES = ("Metric", "Drift", "Scores", "Compare", "Versions")
     BINDINGS: ClassVar[list[BindingType]] = [
         key("L", "lineage", "lineage", help="lineage of the model"),

@@ -16,7 +16,7 @@ from console.narrow import Matches
 from console.overview_view import Subject
 from console.places import Place
 from console.screens.base import key
-from console.screens.run_keys import RunKeys
+from console.screens.run_keys import LOG, RunKeys
 from console.text import joined
 from console.widgets.rows import Rows
 from metadata.values import utc_now
@@ -116,7 +116,7 @@ class OverviewScreen(RunKeys):
 
     def do_log(self) -> None:
         """`o`"""
-        self.go(Place("run", str(self.chosen().number)))
+        self.go(Place("run", str(self.chosen().number), LOG))
 
     def do_lineage(self) -> None:
         """`L`"""

@@ -18,7 +18,7 @@ from console.narrow import Matches
 from console.places import Place
 from console.run_view import PANES
 from console.screens.base import key
-from console.screens.run_keys import RunKeys
+from console.screens.run_keys import LOG, RunKeys
 from console.text import as_of, joined, seconds, state_content, styled
 from console.widgets.chrome import Hint
 from console.widgets.lines import MOST, Lines
@@ -257,6 +257,11 @@ class RunScreen(RunKeys):
         """Tasks, or levels of the log."""
         tasks = self._detail.tasks if self._detail else ()
         return ["error", "warning"] if self._filters_log else [task.task_key for task in tasks]
+
+    def open_part(self, part: str) -> None:
+        """Whoever comes for the log sees it."""
+        if part == LOG:
+            self.do_log()
 
     def do_log(self) -> None:
         """`o`"""

@@ -16,6 +16,8 @@ from console.screens.base import BaseScreen, key
 from console.text import joined, state_content
 from metadata.states import State
 
+LOG = "log"
+"""The part of a run that `o` opens, wherever it is pressed."""
 MOST_HOLDS = 9
 """Holds of one run that are offered, each by its digit."""
 

@@ -13,7 +13,7 @@ from textual.content import Content
 from console.chosen import Chosen
 from console.places import Place
 from console.screens.base import key
-from console.screens.run_keys import RunKeys
+from console.screens.run_keys import LOG, RunKeys
 from console.text import ago, as_of, joined, number, seconds, state_content, styled
 from console.widgets.rows import Column, Row, Rows
 from metadata.database import Database
@@ -38,6 +38,7 @@ class RunsScreen(RunKeys):
     """The list of runs."""
 
     FILTERS = True
+    FILTER_HELP = "state:failed,lost pipeline:flights active:yes age:<2d !tag:x words /fl*"
     BINDINGS: ClassVar[list[BindingType]] = [
         key("o", "log", "log", help="the run and its log"),
         key("L", "lineage", "lineage", help="lineage of the pipeline"),
@@ -114,7 +115,7 @@ class RunsScreen(RunKeys):
 
     def do_log(self) -> None:
         """`o`"""
-        self.go(Place("run", str(self.chosen().number)))
+        self.go(Place("run", str(self.chosen().number), LOG))
 
     def do_lineage(self) -> None:
         """`L`"""

@@ -10,9 +10,15 @@ import pytest
 from console.app import PilothouseApp
 from console.narrow import matcher
 from console.places import Place
+from console.screens.base import BaseScreen
+from console.screens.blueprint import BlueprintScreen
+from console.screens.decisions import DecisionsScreen
+from console.screens.models import ModelsScreen
+from console.screens.runs import RunsScreen
 from console.widgets.rows import Rows
 from metadata.database import Database
 from metadata.errors import UsageError
+from metadata.rows.pages import list_decisions, list_definitions, list_models, list_runs
 from tests.console.looking import screen_name, seen, until, until_seen
 
 MakeApp = Callable[[], PilothouseApp]
@@ -50,6 +56,40 @@ async def test_a_key_leads_from_what_is_under_the_cursor(
         await pilot.press(*keys)
         await until_seen(pilot, words)
         assert screen_name(app) == leads_to
+
+
+@pytest.mark.parametrize(
+    ("place", "keys"), [(Place("runs", "state:failed"), "o"), (Place("overview"), "jo"), (Place("decisions"), "o")]
+)
+async def test_o_shows_the_log_wherever_it_is_pressed(
+    database: Database, make_app: MakeApp, place: Place, keys: str
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(app, pilot, place)
+        await pilot.press(*keys)
+        await until_seen(pilot, "Log  Outcome", " begins")
+        assert app.focused is app.screen.query_one("#pane")
+        await pilot.press("escape")
+        await until_seen(pilot, "whole run")
+        await pilot.press("escape")
+        await until(pilot, lambda: screen_name(app) == place.screen)
+
+
+@pytest.mark.parametrize(
+    ("screen", "read"),
+    [
+        (RunsScreen, list_runs),
+        (DecisionsScreen, list_decisions),
+        (ModelsScreen, list_models),
+        (BlueprintScreen, lambda database, words: list_definitions(database, "dataset", words)),
+    ],
+)
+def test_what_help_says_of_filters_is_taken(
+    database: Database, screen: type[BaseScreen], read: Callable[[Database, str], object]
+) -> None:
+    for word in screen.FILTER_HELP.split():
+        read(database, word)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +177,7 @@ async def test_the_log_is_filtered_where_the_cursor_is_in_it(database: Database,
 async def test_help_tells_what_the_filter_takes_here(database: Database, make_app: MakeApp) -> None:
     app = make_app()
     async with app.run_test(size=(100, 40)) as pilot:
-        for key, words in (("1", "words !not /names*"), ("2", "state:failed pipeline:flights")):
+        for key, words in (("1", "words !not /names*"), ("2", "state:failed,lost pipeline:flights")):
             await pilot.press(key, "question_mark")
             await until_seen(pilot, "Keys", words)
             await pilot.press("escape")
