@@ -93,6 +93,7 @@ def fit(
     try:
         pipeline.fit(scoring.prepare(train, inputs), target)
         found = scoring.scores(pipeline, scoring.prepare(test, inputs), definition.predicts.kind)
+        measured = metrics(definition.predicts.kind, test[LABEL].to_numpy(), found)
     except (ValueError, TypeError) as error:
         raise PilothouseError(
             "PH607",
@@ -101,7 +102,7 @@ def fit(
             "mend its params in the blueprint (e), or give its features defaults",
             str(error),
         ) from error
-    return Fitted(pipeline, train, test, found, metrics(definition.predicts.kind, test[LABEL].to_numpy(), found))
+    return Fitted(pipeline, train, test, found, measured)
 
 
 def metrics(kind: str, labels: Numbers, scores: Numbers) -> dict[str, float]:
@@ -111,7 +112,10 @@ def metrics(kind: str, labels: Numbers, scores: Numbers) -> dict[str, float]:
 
 
 def metric(name: str, labels: Numbers, scores: Numbers) -> float | None:
-    """One metric as scikit-learn defines it; None where it has no value: on no row, one class only, one row for r2."""
+    """One metric as scikit-learn defines it.
+
+    None where it has no value: on no row, one class only, one row for r2, scores so far off that it is infinite.
+    """
     from sklearn import metrics as measures
 
     if not len(labels) or (name == "r2" and len(labels) < 2):
@@ -133,7 +137,7 @@ def metric(name: str, labels: Numbers, scores: Numbers) -> float | None:
             value = measures.average_precision_score(labels, scores)
         case _:
             value = measures.roc_auc_score(labels, scores)
-    return float(value)
+    return float(value) if np.isfinite(value) else None
 
 
 def advantage(metric: str, challenger: float, champion: float) -> float:

@@ -46,7 +46,7 @@ def run(context: TaskContext) -> Outcome:
         return Outcome(skipped=f"only {len(labels)} mature rows are new to both versions; {FEWEST_ROWS} are needed")
     values = [metric(model.metric, labels, found) for found in scores]
     if values[0] is None or values[1] is None:
-        return Outcome(skipped=f"{model.metric} has no value on the {len(labels)} rows: they all have one label")
+        return Outcome(skipped=f"{model.metric} has no value on the {len(labels)} rows")
     return _judged(model, old, new, (values[0], values[1]), interval(model, labels, scores), len(labels))
 
 

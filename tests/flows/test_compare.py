@@ -171,3 +171,5 @@ def test_a_metric_without_a_value_is_left_out() -> None:
     assert "roc_auc" not in metrics("binary", ones, ones / 2)
     assert metrics("binary", ones[:0], ones[:0]) == {}
     assert "r2" not in metrics("regression", ones[:1], ones[:1])
+    with np.errstate(over="ignore"):
+        assert set(metrics("regression", np.array([1.0, 2.0]), np.array([1e200, 2.0]))) == {"mae"}

@@ -78,6 +78,12 @@ def test_parameters_that_an_estimator_refuses_are_explained() -> None:
     assert refused.value.fault.code == "PH607"
 
 
+def test_a_model_that_diverged_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scoring, "scores", lambda _model, prepared, _kind: np.full(len(prepared), np.inf))
+    with pytest.raises(PilothouseError, match="PH607.*infinity"):
+        fit(model(), rows(), "at", FEATURES, PREFIXES)
+
+
 def test_the_seed_is_the_random_state_where_there_is_one() -> None:
     forest = Estimator.model_validate({"class": "sklearn.ensemble.RandomForestClassifier", "seed": 9})
     assert new_estimator(forest, PREFIXES, "binary").random_state == 9
