@@ -90,6 +90,10 @@ class PilothouseApp(App[None]):
         self.call_after_refresh(self.call_after_refresh, self._read)
         self.set_timer(PAINT_SECONDS, self._read)
 
+    def on_unmount(self) -> None:
+        """The threads end with the app, what they have to do first."""
+        self.session.store.close(self)
+
     def _read(self) -> None:
         """Begin to read rows and to look, once; the database, which may not answer, is opened meanwhile.
 

@@ -5,6 +5,7 @@ Nothing here touches a widget. The event loop never waits for the database, and 
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import functools
 import queue
@@ -68,7 +69,7 @@ class Line:
     """
 
     def __init__(self, name: str) -> None:
-        self._jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._name = name
 
     def start(self, first: Job | None = None) -> None:
@@ -79,18 +80,24 @@ class Line:
         """Do `work` when its turn comes, and post its answer to `who`."""
         self._jobs.put((who, work, answer))
 
+    def stop(self) -> None:
+        """End, when all that was submitted is done; waits for nothing."""
+        self._jobs.put(None)
+
     def _work(self, first: Job | None) -> None:
         from metadata.database import waiting_at_most
 
         with waiting_at_most(LOCK_SECONDS):
-            if first is not None:
-                self._do(first)
-            while True:
-                self._do(self._jobs.get())
+            job = first or self._jobs.get()
+            while job is not None:
+                self._do(job)
+                job = self._jobs.get()
 
     def _do(self, job: Job) -> None:
         who, work, answer = job
-        who.post_message(_answer(work, answer))
+        told = _answer(work, answer)
+        with contextlib.suppress(RuntimeError):  # the event loop was closed meanwhile: there is nobody to be told
+            who.post_message(told)
 
 
 def _answer(work: Callable[[], Any], answer: Answer) -> Message:
@@ -146,6 +153,17 @@ class Store:
         self._looks.start()
         self._glances.start()
         self._reads.start((who, lambda: opening(self.database), functools.partial(Answered, job)))
+
+    def close(self, who: MessagePump) -> None:
+        """End when all that was asked for is done, the connections to the database last; waits for nothing."""
+        for line in (self._acts, self._looks, self._glances):
+            line.stop()
+        self._reads.submit(who, self._disconnect, functools.partial(Answered, "closed"))
+        self._reads.stop()
+
+    def _disconnect(self) -> None:
+        if "database" in self.__dict__:  # it was opened
+            self.database.close()
 
     def read(self, who: MessagePump, job: str, query: Callable[[Database], Any]) -> None:
         """Run a query; `who` gets `Answered(job, …)`."""

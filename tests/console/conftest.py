@@ -46,14 +46,6 @@ def database(empty_database: Database) -> Database:
 
 
 @pytest.fixture
-def make_app(home: Path) -> Iterator[Callable[[], PilothouseApp]]:
+def make_app(home: Path) -> Callable[[], PilothouseApp]:
     """Makes a console on the home that starts no services."""
-    made = []
-
-    def make() -> PilothouseApp:
-        made.append(PilothouseApp(open_session(settings()), start=False))
-        return made[-1]
-
-    yield make
-    for app in made:
-        app.session.store.database.close()
+    return lambda: PilothouseApp(open_session(settings()), start=False)

@@ -73,7 +73,6 @@ async def test_a_database_that_hangs_while_it_is_opened_is_said_and_services_are
         gate.set()
         await until_seen(pilot, "db●", "ATTENTION 4")
         assert "PH301" not in seen(app)
-    app.session.store.database.close()
 
 
 async def test_a_database_that_cannot_be_used_is_said_before_it_is_asked_again(

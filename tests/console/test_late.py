@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -162,6 +164,29 @@ async def test_each_of_several_holds_of_a_run_is_released_by_its_name(database: 
         await until(pilot, lambda: [one.number for one in list_decisions(database, "").items if one.waits] == [6])
         await pilot.press("a")
         await until_seen(pilot, "release what hold_when_broken #6 holds ?")
+
+
+def lines() -> set[str]:
+    """Threads of consoles that are still there."""
+    return {one.name for one in threading.enumerate()} & {"reader", "actions", "looks", "glances"}
+
+
+@pytest.mark.parametrize("painted", [True, False])
+async def test_the_threads_of_a_console_end_with_it_and_what_was_asked_for_is_done_first(
+    database: Database, make_app: MakeApp, painted: bool
+) -> None:
+    app, done = make_app(), threading.Event()
+    async with app.run_test(size=(80, 24)) as pilot:
+        if painted:
+            await until_seen(pilot, "ATTENTION 4")
+            assert lines() == {"reader", "actions", "looks", "glances"}
+            app.session.store.read(app, "slow", lambda _database: (time.sleep(0.5), done.set()))
+    for _ in range(100):
+        if not lines():
+            break
+        await asyncio.sleep(0.1)
+    assert lines() == set()
+    assert done.is_set() is painted
 
 
 async def test_rows_come_although_the_first_screen_was_never_painted(
