@@ -43,7 +43,7 @@ Build = Callable[[TaskContext, Intent], "DataFrame"]
 WAIT_SECONDS = 0.5
 CHANGED_TRIES = 3
 CLOCKS_DIFFER = timedelta(seconds=10)
-"""Between hosts. Beyond it, what was written is written again, which leaves the same table."""
+"""Between hosts. Beyond it, what was written is taken for nobody's, and written again by its batch or the next one."""
 
 
 def table_path(settings: Settings, dataset: Dataset) -> str:
