@@ -6,7 +6,6 @@ Nothing here touches a widget. The event loop never waits for the database, and 
 from __future__ import annotations
 
 import contextlib
-import errno
 import functools
 import queue
 import threading
@@ -18,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from textual.message import Message
 from textual.message_pump import MessagePump
 
-from metadata.errors import Fault, PilothouseError
+from console.unforeseen import fault_of
+from metadata.errors import Fault
 from metadata.settings import Settings
 
 if TYPE_CHECKING:
@@ -52,7 +52,6 @@ class Ticked(Message, bubble=False):
         return isinstance(message, Ticked)
 
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
 LOCK_SECONDS = 4.0
 """Time that a query or an action waits for another process which keeps the database locked."""
 
@@ -103,23 +102,8 @@ class Line:
 def _answer(work: Callable[[], Any], answer: Answer) -> Message:
     try:
         return answer(work(), None)
-    except PilothouseError as error:
-        return answer(None, error.fault)
     except Exception as error:  # noqa: BLE001 - the edge of a thread: whatever happens is shown, never lost
-        return answer(None, _unforeseen(error))
-
-
-def _unforeseen(error: Exception) -> Fault:
-    """A fault for what nobody has put into words, by the library that raised it."""
-    cause = f"{type(error).__name__}: {error}".splitlines()[0][:200]
-    if type(error).__module__.startswith("sqlalchemy"):
-        remedy = "run pilothouse status; the database may be of another version"
-        return Fault(code="PH801", thing="metadata database", cause=cause, remedy=remedy, detail=str(error))
-    if isinstance(error, OSError) and error.strerror:
-        remedy = "free some space, then try again" if error.errno in FULL else "mend that, then try again"
-        return Fault(code="PH804", thing=f"file {error.filename or ''}".rstrip(), cause=error.strerror, remedy=remedy)
-    remedy = "report it; the console goes on"
-    return Fault(code="PH802", thing="console", cause=cause, remedy=remedy, detail=repr(error))
+        return answer(None, fault_of(error))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ thread; only handlers of messages touch widgets.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual.app import ComposeResult
@@ -23,6 +24,7 @@ from console.places import ROOMS, TABS, Place
 from console.session import Session
 from console.store import Answered, Looked, Ticked
 from console.text import glyph
+from console.unforeseen import fault_of
 from console.voice import WORDS, Voice
 from console.widgets.chrome import Header, Hint, Keys, Rule, Tabs
 from console.widgets.notice import Notice
@@ -79,7 +81,7 @@ class BaseScreen(Screen[None]):
         self.subject = subject
         self.filter = ""
         self.page_size = 100
-        self._reading = self._stale = self._missed = False
+        self._reading = self._stale = self._missed = self._broken = False
         self._asked = self._good = ""
         self._voice = Voice(self)
         self._before_prompt: Widget | None = None
@@ -215,23 +217,40 @@ class BaseScreen(Screen[None]):
 
     def done(self, message: Answered) -> None:
         """A query or an action came back."""
-        if message.fault is None and self.there:
-            self._voice.well(message.job)
         if message.job == "page":
-            self._reading = False
-            self._missed = message.fault is not None and message.fault.code == mending.DATABASE_AWAY
-            if message.fault is None:
-                self._good = self._asked
-                self.show(message.value)
-                self.frame()
-            else:
-                self.failed(message.fault)
-            if self._stale:
-                self.reload()
+            self._paged(message)
         elif message.fault is not None:
             self.refused(message.job, message.fault)
         else:
-            getattr(self, f"got_{message.job}")(message.value)
+            if self.there:
+                self._voice.well(message.job)
+            with self._told_of(message.job):
+                getattr(self, f"got_{message.job}")(message.value)
+
+    def _paged(self, message: Answered) -> None:
+        """The page came back."""
+        self._reading = False
+        self._missed = message.fault is not None and message.fault.code == mending.DATABASE_AWAY
+        if message.fault is not None:
+            self.failed(message.fault)
+        else:
+            self._good, self._broken = self._asked, False
+            with self._told_of("page"):
+                self.show(message.value)
+                self.frame()
+            if self.there and not self._broken:
+                self._voice.well("page")
+        if self._stale:
+            self.reload()
+
+    @contextmanager
+    def _told_of(self, job: str) -> Iterator[None]:
+        """Whatever happens in it is told and the console goes on: one row that cannot be drawn does not end it."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001
+            self._broken = True
+            self.tell(fault_of(error), job)
 
     def failed(self, fault: Fault) -> None:
         """The page could not be read: what is shown stays, the reason is said. A filter that is refused is dropped."""
@@ -274,8 +293,9 @@ class BaseScreen(Screen[None]):
 
     def on_ticked(self, _message: Ticked) -> None:
         """A second has passed; times do not go on where nothing is known of what goes on."""
-        if self.there and not self.session.standing.stale:
-            self.tick()
+        if self.there and not self._broken and not self.session.standing.stale:
+            with self._told_of("page"):
+                self.tick()
 
     # Words
 

@@ -16,7 +16,9 @@ from sqlalchemy import insert, select
 
 from console.app import PilothouseApp
 from console.places import Place
+from console.screens import runs
 from console.store import Answered
+from console.widgets.rows import Row
 from metadata import tables
 from metadata.database import Database, next_change
 from metadata.definitions import load_blueprint
@@ -164,6 +166,31 @@ async def test_each_of_several_holds_of_a_run_is_released_by_its_name(database: 
         await until(pilot, lambda: [one.number for one in list_decisions(database, "").items if one.waits] == [6])
         await pilot.press("a")
         await until_seen(pilot, "release what hold_when_broken #6 holds ?")
+
+
+async def test_a_row_that_cannot_be_drawn_is_told_and_the_console_goes_on(
+    database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> Row:
+        raise OverflowError("cannot convert float infinity to integer")
+
+    app, row = make_app(), runs.run_row
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("2")
+        await until_seen(pilot, "1–17 of 17")
+        monkeypatch.setattr(runs, "run_row", broken)
+        await until_seen(pilot, "PH802", "OverflowError: cannot convert float infinity", "the console goes on")
+        await pilot.press("escape")
+        await pilot.pause(1.5)
+        assert "PH802" not in seen(app)
+        monkeypatch.setattr(runs, "run_row", row)
+        app.screen.reload()  # type: ignore[attr-defined]
+        await until_seen(pilot, "1–17 of 17")
+        monkeypatch.setattr(runs, "run_row", broken)
+        await until_seen(pilot, "PH802")
+        monkeypatch.setattr(runs, "run_row", row)
+        app.screen.reload()  # type: ignore[attr-defined]
+        await until(pilot, lambda: "PH802" not in seen(app))
 
 
 def lines() -> set[str]:
