@@ -1,9 +1,7 @@
-"""How a run is drawn, as content: task rows with bars on one time axis, reasons, and what stands in the panes. Pure."""
+"""How the tasks of a run are drawn: rows with bars on one time axis, and reasons. Pure."""
 
 from __future__ import annotations
 
-import functools
-import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -14,15 +12,13 @@ from console.places import Place
 from console.service_view import WHAT, cause_of, waits_for
 from console.text import (
     SIGNS,
-    as_of,
     counted,
-    figure,
     glyph,
-    instant,
     joined,
     number,
     plain,
     seconds,
+    shorten,
     span,
     state_of,
     styled,
@@ -31,16 +27,16 @@ from console.widgets.chrome import Service
 from console.widgets.rows import Row
 from metadata.errors import Fault
 from metadata.kinds import SECTIONS
-from metadata.rows.logs import LogLine
 from metadata.rows.run_detail import RunDetail
 from metadata.rows.runs import Run
 from metadata.rows.task_runs import TaskRun
 from metadata.states import State
 
-PANES = ("Log", "Outcome", "Parameters", "Decisions")
 WHOLE = "*"
 """Key of the row that stands for the whole run."""
 
+STATE_CELLS = 16
+"""Width of the states of tasks; what blocks one is shortened to it in the middle."""
 SLOW = 1.5
 """Times the usual time from which a task counts as slow (its bar changes colour)."""
 SILENT_SECONDS = 20
@@ -86,11 +82,14 @@ def _task_row(task: TaskRun, detail: RunDetail, now: datetime, axis: _Axis, bloc
     usual = detail.usual_of.get(task.task_uid)
     slow = usual is not None and took is not None and took > max(usual * SLOW, usual + 2)
     said = styled(task.state_detail, "quiet") if task.state is State.SKIPPED else axis.bar(task, usual, slow)
+    state = task_state(task, now, detail.tries_of.get(task.task_uid))
+    if blocker:
+        state = styled(f"{SIGNS[State.BLOCKED]} by {shorten(blocker, STATE_CELLS - 5)}", "quiet")
     return Row(
         task.task_key,
         (
             styled(task.task_key, "quiet" if task.state in (State.SKIPPED, State.BLOCKED) else ""),
-            joined((f"{SIGNS[State.BLOCKED]} by {blocker}", "quiet")) if blocker else task_state(task, now),
+            state,
             "" if task.rows_out is None else number(task.rows_out),
             "" if took is None else styled(seconds(took), "warn" if slow else "quiet"),
             said,
@@ -99,8 +98,8 @@ def _task_row(task: TaskRun, detail: RunDetail, now: datetime, axis: _Axis, bloc
     )
 
 
-def task_state(task: TaskRun, now: datetime) -> Content:
-    """Sign and word of a task, with its progress while it runs."""
+def task_state(task: TaskRun, now: datetime, tries: int | None = None) -> Content:
+    """Sign and word of a task, with its progress while it runs, and which of its `tries` comes when it is retried."""
     sign = state_of(task.state)
     if silent(task, now):
         lost = SIGNS[State.LOST]
@@ -109,10 +108,14 @@ def task_state(task: TaskRun, now: datetime) -> Content:
         done, total = task.progress.get("done", 0), task.progress.get("total", 0)
         return joined((f"{sign} {done}/{total}", sign.tone), (f" {plain(task.progress.get('what', ''))}", "quiet"))
     if task.state is State.RETRYING:
-        return joined((f"{sign} retry {task.tries + 1}", sign.tone))
+        return joined((f"{sign} {sign.word} {_of_tries(task.tries + 1, tries)}".rstrip(), sign.tone))
     bad = (f" {number(task.rows_bad)} out", "warn") if task.rows_bad and task.state is State.SUCCEEDED else ("", "")
     word = sign.word if task.state is not State.SUCCEEDED or not task.rows_bad else ""
     return joined((f"{sign} {word}".rstrip(), sign.tone), bad)
+
+
+def _of_tries(number: int, tries: int | None) -> str:
+    return f"({number}/{tries})" if tries else f"({number})"
 
 
 def silent(task: TaskRun, now: datetime) -> bool:
@@ -150,10 +153,9 @@ class _Axis:
             return Content("")
         begin = min(self._at(task.started_at), self.width - 1)
         end = max(begin + 1, self._at(task.ended_at or self.now))
-        running = task.ended_at is None and not task.state.final
-        tone = (
-            "bad" if task.state in (State.FAILED, State.LOST) else "warn" if slow else "active" if running else "quiet"
-        )
+        lost = task.state in (State.FAILED, State.LOST) or silent(task, self.now)
+        running = task.ended_at is None and not task.state.final and not lost
+        tone = "bad" if lost else "warn" if slow else "active" if running else "quiet"
         drawn = "━" * (end - begin - running) + ("╸" if running else "")
         expected = 0
         if running and usual is not None:
@@ -165,11 +167,11 @@ class _Axis:
         return max(0, min(self.width, round(share * self.width)))
 
 
-def reason(detail: RunDetail, task_key: str, services: Sequence[Service] = ()) -> Content | Fault | None:
+def reason(detail: RunDetail, task_key: str, now: datetime, services: Sequence[Service] = ()) -> Content | Fault | None:
     """Why the thing under the cursor is as it is: a failure in its four parts, or the words of its state."""
     if task_key:
         task = next((one for one in detail.tasks if one.task_key == task_key), None)
-        return _reason_of_task(detail, task) if task is not None else None
+        return _reason_of_task(detail, task, now) if task is not None else None
     run = detail.run
     if run.fault is not None:
         return run.fault
@@ -186,9 +188,12 @@ def reason(detail: RunDetail, task_key: str, services: Sequence[Service] = ()) -
     return joined((run.state_detail, "quiet")) if run.state_detail else None
 
 
-def _reason_of_task(detail: RunDetail, task: TaskRun) -> Content | Fault | None:
+def _reason_of_task(detail: RunDetail, task: TaskRun, now: datetime) -> Content | Fault | None:
     if task.fault is not None:
         return task.fault
+    if silent(task, now) and task.heartbeat_at is not None:
+        sign, passed = state_of(State.LOST), span((now - task.heartbeat_at).total_seconds())
+        return joined((f"{sign} no heartbeat for {passed}  ", sign.tone), "it is settled within a minute")
     if task.state_detail:
         sign = state_of(task.state)
         return joined((f"{sign} {sign.word}  ", sign.tone), plain(task.state_detail))
@@ -229,111 +234,3 @@ def fault_place(fault: Fault) -> Place | None:
     kind, _, rest = fault.thing.partition(" ")
     key = rest.partition(":")[0].strip()
     return Place("blueprint", f"{kind} {key}") if kind in SECTIONS and key else None
-
-
-def pane_titles(chosen: int, task_key: str) -> Content:
-    """The panes by name, the chosen one underlined; what they speak of."""
-    names = [
-        styled(name, "strong").stylize("underline") if index == chosen else styled(name, "quiet")
-        for index, name in enumerate(PANES)
-    ]
-    about = joined((f"   {task_key}" if task_key else "   whole run", "accent"))
-    return Content("  ").join(names) + about
-
-
-def pane(name: str, detail: RunDetail, task_key: str) -> list[Content]:
-    """Lines of a pane other than the log."""
-    return {"Outcome": _outcome, "Parameters": _parameters, "Decisions": _decisions}[name](detail, task_key)
-
-
-_LEVELS = {"ERROR": "bad", "CRITICAL": "bad", "WARNING": "warn", "DEBUG": "quiet"}
-
-
-@functools.lru_cache(maxsize=10_000)
-def log_line(line: LogLine, named: bool) -> Content:
-    """One line of a log; `named` when lines of several tasks stand together."""
-    tone = _LEVELS.get(line.level, "")
-    level = "" if line.level == "INFO" else f"{line.level.lower()} "
-    return joined(
-        (line.at.astimezone().strftime("%H:%M:%S "), "quiet"),
-        (f"{line.task_key} " if named and line.task_key else "", "active"),
-        (level, tone or "quiet"),
-        (plain(line.message), tone if tone == "bad" else ""),
-    )
-
-
-def no_log(detail: RunDetail, task_key: str) -> Content:
-    """What is said where there is no log."""
-    thing = f"{task_key} has" if task_key else "This run has"
-    later = "" if detail.run.state.final else "; lines appear here as they come"
-    return styled(f"{thing} said nothing{later}.", "quiet")
-
-
-def _outcome(detail: RunDetail, task_key: str) -> list[Content]:
-    lines: list[Content] = []
-    for task in detail.tasks:
-        if task_key and task.task_key != task_key:
-            continue
-        if task.rows_in is not None or task.rows_out is not None:
-            lines.append(
-                joined(
-                    (f"{task.task_key}  ", "strong"),
-                    f"{number(task.rows_in)} in, {number(task.rows_out)} out",
-                    (f", {number(task.rows_bad)} bad" if task.rows_bad else "", "warn"),
-                )
-            )
-        for one in detail.figures:
-            if one.task_key == task.task_key:
-                where = f" of {one.slice}" if one.slice else ""
-                until = f"  until {as_of(one.window_end)}" if one.window_end else ""
-                value = plain(one.text) if one.value is None and one.text else figure(one.value)
-                lines.append(joined(f"  {one.name}{where}  ", (value, "strong"), (until, "quiet")))
-    return lines or [styled("No figures yet. Tasks leave rows, metrics and drift here when they end.", "quiet")]
-
-
-def _parameters(detail: RunDetail, task_key: str) -> list[Content]:
-    run = detail.run
-    facts: list[tuple[str, str]] = [
-        ("pipeline", run.pipeline_key),
-        ("as of", instant(run.as_of)),
-        ("by", f"{run.author}, {run.trigger}"),
-        ("attempt", f"{run.attempt}" + (f" ({run.again})" if run.again else "")),
-        ("revision", str(run.revision) if run.revision is not None else "–"),
-        ("plan", run.plan_hash[:12]),
-        ("launched", instant(run.created_at)),
-        ("started", instant(run.started_at)),
-        ("ended", instant(run.ended_at)),
-    ]
-    lines = [joined((f"{name:<10}", "quiet"), plain(value)) for name, value in facts]
-    lines += [Content(""), styled("Bindings", "strong")]
-    lines += [
-        joined((f"{plain(name):<18} ", "quiet"), plain(json.dumps(value))) for name, value in run.bindings.items()
-    ]
-    if not run.bindings:
-        lines.append(styled("This pipeline has no parameters.", "quiet"))
-    for task in detail.tasks:
-        if task.task_key == task_key:
-            lines += [Content(""), styled(f"Task {task.task_key}", "strong")]
-            facts = [
-                ("kind", task.kind),
-                ("waits for", ", ".join(task.upstream) or "–"),
-                ("tries", str(task.tries)),
-                ("started", instant(task.started_at)),
-                ("ended", instant(task.ended_at)),
-                ("usual", span(detail.usual_of[task.task_uid]) if task.task_uid in detail.usual_of else "–"),
-            ]
-            lines += [joined((f"{name:<10}", "quiet"), plain(value)) for name, value in facts]
-            if task.fault is not None and task.fault.detail:
-                lines += [Content(""), styled("Detail of the failure", "strong")]
-                lines += [styled(line, "quiet") for line in plain(task.fault.detail, lines=True).split("\n")]
-    return lines
-
-
-def _decisions(detail: RunDetail, _task_key: str) -> list[Content]:
-    lines = []
-    for one in detail.decisions:
-        sign = state_of(one.state)
-        waits = ("   waits: a releases", "warn") if one.waits else ("", "")
-        lines.append(joined((f"{sign} {sign.word}", sign.tone), (f"  {plain(one.rule)}", "strong"), waits))
-        lines.append(joined("    ", (plain(one.reason), "quiet")))
-    return lines or [styled("No decisions in this run. A task of kind decide takes them.", "quiet")]

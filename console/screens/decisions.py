@@ -43,7 +43,7 @@ class DecisionsScreen(SplitScreen):
         Column("#", 7, "right"),
         Column("RULE"),
         Column("STATE", 12),
-        Column("AS OF", 16),
+        Column("AS OF (UTC)", 16),
         Column("WHEN", 13, shown_from=70),
     )
     PANES = ("What it saw",)

@@ -12,11 +12,11 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from console import narrow, run_view
+from console import narrow, run_panes, run_view
 from console.chosen import Chosen, Hold
 from console.narrow import Matches
 from console.places import Place
-from console.run_view import PANES
+from console.run_panes import DETAIL, PANES
 from console.screens.base import key
 from console.screens.run_keys import LOG, RunKeys
 from console.text import as_of, joined, seconds, state_content, styled
@@ -38,7 +38,7 @@ NO_LOG = ("", 0, "")
 
 COLUMNS = (
     Column("TASK", 20),
-    Column("STATE", 16, prose=True),
+    Column("STATE", run_view.STATE_CELLS, prose=True),
     Column("ROWS", 9, "right"),
     Column("TOOK", 7, "right"),
     Column("", prose=True),
@@ -56,6 +56,7 @@ class RunScreen(RunKeys):
     CSS_PATH = "run.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         key("o", "log", "log", help="the log, following its end"),
+        key("D", "detail", "detail", shown=False, help="all that is said of the failure under the cursor"),
         key("tab", "half", "other half", help="between the tasks and what they say"),
         key("right,greater_than_sign", "next", "next pane", shown=False, help="next pane at the right"),
         key("left,less_than_sign", "previous", "previous pane", shown=False, help="previous pane at the right"),
@@ -68,10 +69,12 @@ class RunScreen(RunKeys):
         self._detail: RunDetail | None = None
         self._log: list[LogLine] = []
         self._log_of: tuple[str, int, str] = NO_LOG
+        self._last_line: LogLine | None = None
+        """The last line that stands in the log."""
         self._words = ""
         self._wanted: Matches = narrow.everything
         self._filters_log = False
-        self._pane = 0
+        self._pane = PANES[0]
         self._top_of = ("", "")
         """The pane and task whose first line was brought into view."""
         self._aimed = False
@@ -159,34 +162,46 @@ class RunScreen(RunKeys):
         detail = self._detail
         if detail is None:
             return
-        reason = run_view.reason(detail, self._task_key(), self.session.standing.services)
+        reason = run_view.reason(detail, self._task_key(), utc_now(), self.session.standing.services)
         keys = run_view.keys_of(detail, reason) if isinstance(reason, Fault) else ""
         self.query_one("#reason", Notice).show(reason, keys)
+
+    def _fault(self) -> Fault | None:
+        """What failed under the cursor."""
+        reason = run_view.reason(self._detail, self._task_key(), utc_now()) if self._detail else None
+        return reason if isinstance(reason, Fault) else None
+
+    def _panes(self) -> tuple[str, ...]:
+        return (*PANES, DETAIL) if self._fault() else PANES
 
     def _draw_pane(self, fresh: list[LogLine] | None = None) -> None:
         if self._detail is None:
             return
-        name, task = PANES[self._pane], self._task_key()
-        self.query_one("#panes", Static).update(run_view.pane_titles(self._pane, task))
+        names, task = self._panes(), self._task_key()
+        name = self._pane if self._pane in names else PANES[0]
+        self.query_one("#panes", Static).update(run_panes.titles(names, name, task))
         pane = self.query_one("#pane", Lines)
         pane.follow = name == "Log"
         turned, self._top_of = self._top_of != (name, task), (name, task)
         if name != "Log":
             self._log_of = NO_LOG
-            pane.show(run_view.pane(name, self._detail, task))
+            pane.show(run_panes.pane(name, self._detail, task, self._fault()))
             if turned:
                 pane.scroll_home(animate=False)
             return
         words = self._words if self._filters_log else ""
         of = (task or "*", self._detail.run.number, words)
-        chosen = self._log if of != self._log_of else fresh or []
-        lines = [run_view.log_line(line, not task) for line in chosen if not task or line.task_key == task]
+        anew = of != self._log_of
+        chosen = [line for line in (self._log if anew else fresh or []) if not task or line.task_key == task]
         if words:
-            lines = [line for line in lines if self._wanted("", line.plain)]
-        if of != self._log_of:
+            chosen = [line for line in chosen if self._wanted("", run_panes.words_of(line, not task))]
+        lines = run_panes.log_lines(chosen, not task, None if anew else self._last_line)
+        if chosen or anew:
+            self._last_line = chosen[-1] if chosen else None
+        if anew:
             self._log_of = of if lines else NO_LOG  # the first line takes the place of what is said instead
             none = styled(f"No line matches {words!r}. esc takes the filter back.", "quiet")
-            pane.show(lines or [none if words else run_view.no_log(self._detail, task)])
+            pane.show(lines or [none if words else run_panes.no_log(self._detail, task)])
             pane.call_after_refresh(pane.scroll_end, animate=False)
         else:
             pane.add(lines)
@@ -215,7 +230,7 @@ class RunScreen(RunKeys):
         return joined(
             ("Runs ▸ ", "quiet"), (run.pipeline_key, "strong"), (" ▸ ", "quiet"), (f"#{run.number}", "strong"),
             (f" ▸ {self.filter}" if self.filter else "", "accent"),
-            f"  {as_of(run.as_of)}  ", state_content(run.state), f" {seconds(took)}", (usual, "quiet"),
+            f"  {as_of(run.as_of)} UTC  ", state_content(run.state), f" {seconds(took)}", (usual, "quiet"),
         )  # fmt: skip
 
     def caption(self) -> Content | str:
@@ -228,6 +243,12 @@ class RunScreen(RunKeys):
         return joined((f"{attempt}plan {run.plan_hash[:7]} · revision {run.revision} · by {by}", "quiet"))
 
     # Keys
+
+    def unavailable(self, name: str) -> str:
+        """Of what went well there is no more to be told."""
+        if name == "detail" and self._fault() is None:
+            return "nothing failed under the cursor"
+        return super().unavailable(name)
 
     def chosen(self) -> Chosen:
         """This run."""
@@ -265,10 +286,14 @@ class RunScreen(RunKeys):
 
     def do_log(self) -> None:
         """`o`"""
-        self._pane = PANES.index("Log")
+        self._pane = PANES[0]
         self._turn_half(True)
-        self._draw_pane()
         self.query_one("#pane", Lines).action_last()
+
+    def do_detail(self) -> None:
+        """`D`"""
+        self._pane = DETAIL
+        self._turn_half(True)
 
     def do_half(self) -> None:
         """`tab`"""
@@ -288,7 +313,9 @@ class RunScreen(RunKeys):
         self._turn_pane(-1)
 
     def _turn_pane(self, by: int) -> None:
-        self._pane = (self._pane + by) % len(PANES)
+        names = self._panes()
+        at = names.index(self._pane) if self._pane in names else 0
+        self._pane = names[(at + by) % len(names)]
         self._draw_pane()
 
     def do_back(self) -> None:
@@ -300,8 +327,8 @@ class RunScreen(RunKeys):
 
     def do_definition(self) -> None:
         """`e`"""
-        reason = run_view.reason(self._detail, self._task_key()) if self._detail else None
-        named = run_view.fault_place(reason) if isinstance(reason, Fault) else None
+        fault = self._fault()
+        named = run_view.fault_place(fault) if fault else None
         self.go(named or Place("blueprint", f"pipeline {self.chosen().pipeline}"))
 
     def do_lineage(self) -> None:

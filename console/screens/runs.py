@@ -25,7 +25,7 @@ from metadata.values import utc_now
 COLUMNS = (
     Column("RUN", 7, "right"),
     Column("PIPELINE"),
-    Column("AS OF", 16),
+    Column("AS OF (UTC)", 16),
     Column("STATE", 12, prose=True),
     Column("TOOK", 7, "right"),
     Column("STARTED", 13),

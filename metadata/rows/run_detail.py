@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import statistics
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -47,7 +48,10 @@ class RunFigure:
 
 @dataclass(frozen=True)
 class RunDetail:
-    """One run: tasks in plan order, decisions, figures, usual seconds of the run and of each task (by task uid)."""
+    """One run: tasks in plan order, decisions, figures, usual seconds of the run and of each task (by task uid).
+
+    `tries_of`: how often those tasks are tried at most that are tried again now, by task uid.
+    """
 
     run: Run
     tasks: tuple[TaskRun, ...]
@@ -55,19 +59,23 @@ class RunDetail:
     figures: tuple[RunFigure, ...]
     usual: float | None
     usual_of: dict[str, float]
+    tries_of: dict[str, int]
 
 
 def run_detail(database: Database, number: int, figures: int = 500) -> RunDetail:
     """Everything of the run of that number, the newest `figures` of its figures. Raises UsageError PH501."""
     run = find_run(database, number)
     with database.read() as connection:
+        tasks = tuple(newest_tasks(connection, run.id))
+        again = {task.task_uid for task in tasks if task.state == State.RETRYING}
         return RunDetail(
             run=run,
-            tasks=tuple(newest_tasks(connection, run.id)),
+            tasks=tasks,
             decisions=_decisions(connection, run.id),
             figures=_figures(connection, run.id, figures),
             usual=usual_seconds(connection, run.pipeline_uid, run.number),
             usual_of=_usual_of_tasks(connection, run),
+            tries_of=_tries(connection, run.plan_hash, again) if again else {},
         )
 
 
@@ -87,6 +95,13 @@ def usual_seconds(connection: Connection, pipeline_uid: str, before: int) -> flo
         .limit(USUAL_OF)
     ).all()
     return _median([(ended - started).total_seconds() for started, ended in rows])
+
+
+def _tries(connection: Connection, plan_hash: str, task_uids: Collection[str]) -> dict[str, int]:
+    """How often tasks of a plan are tried at most, by uid; read as text, for plans are large."""
+    body = connection.execute(select(tables.plan.c.body).where(tables.plan.c.hash == plan_hash)).scalar()
+    specs = [task["spec"] for task in json.loads(body)["tasks"]] if body else []
+    return {spec["uid"]: 1 + spec.get("retries", 0) for spec in specs if spec["uid"] in task_uids}
 
 
 def _usual_of_tasks(connection: Connection, run: Run) -> dict[str, float]:
