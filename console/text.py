@@ -250,22 +250,32 @@ def spark(values: Sequence[float]) -> str:
     return glyph("".join(blocks[round((value - low) * scale)] for value in values))
 
 
-def fault_content(fault: Fault, keys: str = "", width: int = 0) -> Content:
+def fault_content(fault: Fault, keys: str = "", width: int = 0, height: int = 0) -> Content:
     """A failure in its four parts, each on its line; `keys` names those that mend it.
 
-    With a `width` in cells, what is longer goes on below itself.
+    With a `width` in cells, what is longer goes on below itself. With a `height` in lines, what there is no room for is
+    left out with a mark: the end of the cause first, of what mends it last, of the keys nothing.
     """
-    parts = [("cause", plain(fault.cause), ""), ("remedy", plain(fault.remedy), "")]
-    if keys:
-        parts.append(("press", keys, "key"))
+    room = max(width - LABEL_CELLS, 12)
     head = joined((f"{SIGNS[State.FAILED]} {fault.code}", "bad"), ("  " + plain(fault.thing), "strong"))
-    lines = [head] if not width else head.wrap(max(width, 20))
-    for name, words, tone in parts:
-        content = styled(words, tone)
-        told = content.wrap(max(width - LABEL_CELLS, 12)) if width else [content]
-        for at, line in enumerate(told):
-            lines.append(joined((("" if at else name).ljust(LABEL_CELLS), "quiet"), line))
-    return stacked(lines)
+    parts = {"": head.wrap(max(width, 20)) if width else [head]}
+    for name, words, tone in (("cause", plain(fault.cause), ""), ("remedy", plain(fault.remedy), ""),
+                              ("press", keys, "key")):  # fmt: skip
+        if words:
+            parts[name] = styled(words, tone).wrap(room) if width else [styled(words, tone)]
+    spare = sum(map(len, parts.values())) - height if height else 0
+    for name in ("cause", "remedy", ""):
+        kept = max(1, len(parts[name]) - max(0, spare))
+        if name in parts and kept < len(parts[name]):
+            spare -= len(parts[name]) - kept
+            mark = glyph(" …")
+            parts[name] = [*parts[name][: kept - 1], parts[name][kept - 1].truncate(room - len(mark)) + mark]
+    labels = {name: ("" if not name else name.ljust(LABEL_CELLS)) for name in parts}
+    return stacked(
+        joined((label if not at else " " * len(label), "quiet"), line)
+        for name, label in labels.items()
+        for at, line in enumerate(parts[name])
+    )
 
 
 def counted(count: int, one: str, many: str = "") -> str:

@@ -13,12 +13,12 @@ from metadata.errors import Fault
 
 
 class Notice(Widget):
-    """As high as its words need at the width there is; not there when nothing is to be said."""
+    """As high as its words need at the width there is, and as there is room; not there when nothing is to be said."""
 
     DEFAULT_CSS = """
     Notice {
         height: auto; max-height: 60%; width: 100%; padding: 0 1; border-top: solid $rule;
-        background: $background; color: $foreground; display: none; overflow-y: auto; scrollbar-size-vertical: 1;
+        background: $background; color: $foreground; display: none;
     }
     """
     NARROWEST: ClassVar[int] = 20
@@ -42,14 +42,14 @@ class Notice(Widget):
         return self._content(0).plain
 
     def render(self) -> Content:
-        """The words at the present width."""
-        return self._content(self.size.width)
+        """The words at the present width, as many as there is room for."""
+        return self._content(self.size.width, self.size.height)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Lines at that width."""
         return len(self._content(width).wrap(max(width, self.NARROWEST)))
 
-    def _content(self, width: int) -> Content:
+    def _content(self, width: int, height: int = 0) -> Content:
         if isinstance(self._said, Fault):
-            return fault_content(self._said, self._keys, width)
+            return fault_content(self._said, self._keys, width, height)
         return self._said or Content("")

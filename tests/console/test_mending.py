@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from console import mending, service_view
+from console.app import PilothouseApp
+from console.places import Place
 from console.run_view import fault_place
 from console.text import fault_content
 from console.widgets.chrome import Service, Standing, stand
+from metadata import tables
+from metadata.database import Database, next_change
 from metadata.errors import Fault
+from tests.console import seed
+from tests.console.looking import seen, until_seen
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LABELS = {"r": "run again", "e": "edit", "U": "start services", "x": "cancel"}
@@ -49,6 +57,29 @@ def test_a_fault_too_long_for_the_screen_goes_on_below_itself_and_loses_nothing(
     flat = " ".join(told.split())
     for words in (long.thing.split()[-1][-20:], long.cause, long.remedy, "press r run again"):
         assert words in flat
+
+
+@pytest.mark.parametrize("words", [30, 120, 600])
+async def test_a_fault_is_told_with_its_remedy_and_key_however_long_its_cause(
+    database: Database, make_app: Callable[[], PilothouseApp], words: int
+) -> None:
+    told = {
+        "code": "PH221", "thing": "dataset silver.flights: quality rule has_aircraft", "detail": "",
+        "cause": " ".join(f"w{number}" for number in range(words)),
+        "remedy": " ".join(f"mend{number}" for number in range(35)) + " at last (r)",
+    }  # fmt: skip
+    with database.write() as connection:
+        change = update(tables.task_run).where(tables.task_run.c.id == seed.uid("task_run", "13", "clean"))
+        connection.execute(change.values(fault=told, changed=next_change(connection)))
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.go(Place("run", "13"))
+        await until_seen(pilot, "PH221", "cause    w0 w1", "remedy", "at last (r)", "press    r run again")
+        assert (" …" in seen(app)) is (words > 30)
+        await pilot.press("2")
+        await until_seen(pilot, "1–17 of 17")
+        app.screen.tell(Fault(**told), "repeated")  # type: ignore[attr-defined]
+        await until_seen(pilot, "cause    w0 w1", "at last (r)", "press    r run again", "#15")
 
 
 def test_a_service_that_ends_again_and_again_says_so_and_names_its_log() -> None:
