@@ -32,6 +32,7 @@ from metadata.errors import ServiceDownError, UsageError
 
 if TYPE_CHECKING:
     from pyspark.sql.connect.client import DefaultChannelBuilder
+    from pyspark.sql.connect.dataframe import DataFrame
     from pyspark.sql.connect.session import SparkSession
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "python_version",
     "relation",
     "remove",
+    "select",
     "side_by_side",
     "table_exists",
     "table_version",
@@ -134,6 +136,17 @@ def _attached(remote: str, session_id: str | None) -> SparkSession:
                 "Start both with the same Python: `pilothouse down`, then `pilothouse up`",
             )
         return spark
+
+
+def select(spark: SparkSession, query: str) -> DataFrame:
+    """The rows of one SELECT; what is wrong with it is raised when they are first used.
+
+    `SparkSession.sql` has the server look at once whether the text is a command, which takes 20–100 ms with our tables.
+    """
+    from pyspark.sql.connect.dataframe import DataFrame
+    from pyspark.sql.connect.plan import SQL
+
+    return DataFrame(SQL(query), spark)
 
 
 def ping(remote: str) -> None:

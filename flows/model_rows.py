@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from flows import engine
 from flows.batches import input_relation
 from flows.context import TaskContext
 from flows.model_sql import Relation, model_columns
@@ -50,6 +51,6 @@ def model_features(context: TaskContext, key: str) -> tuple[ModelFeature, ...]:
 
 def collect(context: TaskContext, sql: str) -> pd.DataFrame:
     """Rows as pandas, through Arrow: instants aware and in UTC; no value is NaN or None."""
-    table = context.spark.sql(sql).toArrow()
+    table = engine.select(context.spark, sql).toArrow()
     frame: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)
     return frame

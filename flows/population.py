@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from flows import engine
 from flows.model_sql import instant
 from flows.schema import literal, quoted
 from flows.windows import Windows
@@ -77,9 +78,10 @@ def extents(spark: SparkSession, population: Population) -> list[Extent]:
     """Rows and mature labels by window and version, oldest window first."""
     if not population.trained_until:
         return []
-    rows = spark.sql(
+    rows = engine.select(
+        spark,
         f"{_scored(population)} SELECT _w, _v, count(*) AS n, count(_label) AS labels "  # noqa: S608
-        f"FROM {_labelled(population)} GROUP BY _w, _v"
+        f"FROM {_labelled(population)} GROUP BY _w, _v",
     ).collect()
     found = [Extent(str(row["_w"]), int(row["_v"]), int(row["n"]), int(row["labels"])) for row in rows]
     return sorted(found, key=lambda extent: (population.windows.window(extent.window).start, extent.version))
@@ -109,9 +111,10 @@ def column_counts(
     counts = [
         f"array({', '.join(f'count_if({test})' for test in tests)}) AS _n{i}" for i, tests in enumerate(bins.values())
     ]
-    rows = spark.sql(
+    rows = engine.select(
+        spark,
         f"{_scored(population, windows)} SELECT _w, count(*) AS n, {', '.join(counts)} FROM ("  # noqa: S608
-        f"SELECT _w, {', '.join(values)} FROM _scored{join} WHERE _v = {int(version)}) GROUP BY _w"
+        f"SELECT _w, {', '.join(values)} FROM _scored{join} WHERE _v = {int(version)}) GROUP BY _w",
     ).collect()
     kinds = {**references, SCORE: score}
     return {
@@ -128,9 +131,10 @@ def labelled(
     if expected > MOST_LABELS:
         share = int(MOST_LABELS / expected * 1_000_000)
         sample = f" AND pmod(xxhash64({_key_names(population.entity)}), 1000000) < {share}"
-    table = spark.sql(
+    table = engine.select(
+        spark,
         f"{_scored(population, windows)} SELECT _w, _v, CAST(_score AS DOUBLE) AS score, _label "  # noqa: S608
-        f"FROM {_labelled(population)} WHERE _label IS NOT NULL AND _score IS NOT NULL{sample}"
+        f"FROM {_labelled(population)} WHERE _label IS NOT NULL AND _score IS NOT NULL{sample}",
     ).toPandas()
     return {
         (str(window), int(version)): Labelled(

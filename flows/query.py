@@ -43,7 +43,7 @@ def run_query(
     spark = engine.connect(remote, session_id=session_id)
     relations |= {key: _set_aside(spark, settings, key, dataset) for key, dataset in aside.items()}
     try:
-        frame = spark.sql(render(query, relations)).limit(limit)
+        frame = engine.select(spark, render(query, relations)).limit(limit)
         return list(frame.columns), [tuple(row) for row in frame.collect()]
     except PilothouseError:
         raise

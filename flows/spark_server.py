@@ -141,7 +141,7 @@ def spark_command(
     folder = work_folder(settings)
     scratch = folder / "scratch"
     shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(mode=0o700, parents=True)
+    scratch.mkdir(mode=0o700, parents=True, exist_ok=True)  # what an earlier server's children still write stays
     log_setup = folder / "log4j2.properties"
     log_setup.write_text(_log_properties(log_file(settings)))
     options = [
@@ -249,6 +249,11 @@ def _configuration(settings: Settings, port: int, ivy_folder: Path, java_options
         "spark.task.reaper.killTimeout": f"{STUCK_SECONDS:.0f}s",
         "spark.log.level": "WARN",
         "spark.ui.enabled": "false",
+        # What has ended is kept for that interface all the same, 1,000 plans of it.
+        "spark.sql.ui.retainedExecutions": "20",
+        "spark.ui.retainedJobs": "100",
+        "spark.ui.retainedStages": "100",
+        "spark.ui.retainedTasks": "1000",
         "spark.ui.showConsoleProgress": "false",
         engine.PYTHON_PROPERTY: engine.python_version(),
     }

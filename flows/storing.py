@@ -127,11 +127,11 @@ def store(
 def recount(spark: SparkSession, target: Target, batch: Batch, version: int) -> Written:
     """The figures of a batch whose rows are in the table already, at `version`."""
     mine = f"{BATCH} = {batch.sequence}"
-    table = spark.sql(f"SELECT * FROM {_at(target, version)}")  # noqa: S608
+    table = engine.select(spark, f"SELECT * FROM {_at(target, version)}")  # noqa: S608
     rows_out = table.where(mine).count()
     aside = 0
     if engine.table_exists(spark, target.quarantine):
-        aside = spark.sql(f"SELECT * FROM delta.{quoted(target.quarantine)}").where(mine).count()  # noqa: S608
+        aside = engine.select(spark, f"SELECT * FROM delta.{quoted(target.quarantine)}").where(mine).count()  # noqa: S608
     columns = {name: kind for name, kind in types_of(table.schema).items() if name != BATCH}
     return Written(
         rows_in=rows_out + aside,
@@ -244,7 +244,7 @@ def _set_aside(job: _Job, rows: DataFrame) -> None:
     """Rows for the quarantine. A column that has another type there is text from then on."""
     spark, path, number = job.spark, job.target.quarantine, job.batch.sequence
     if engine.table_exists(spark, path):
-        table = spark.sql(f"SELECT * FROM delta.{quoted(path)}")  # noqa: S608
+        table = engine.select(spark, f"SELECT * FROM delta.{quoted(path)}")  # noqa: S608
         there = {name.lower(): kind for name, kind in types_of(table.schema).items()}
         kinds = {name.lower(): kind for name, kind in job.conformed.columns.items()}
         mixed = [name for name, kind in kinds.items() if there.get(name, kind) != kind]
@@ -261,7 +261,7 @@ def _table_before(job: _Job) -> DataFrame | None:
     looked_at = any(rule.unique for rule in job.rules.values())
     if version is None or not looked_at or job.target.dataset.storage.mode == "overwrite":
         return None
-    return job.spark.sql(f"SELECT * FROM {engine.relation(job.target.path, version, None)}")  # noqa: S608
+    return engine.select(job.spark, f"SELECT * FROM {engine.relation(job.target.path, version, None)}")  # noqa: S608
 
 
 def _refuse(job: _Job, frame: DataFrame, figures: list[quality.Count], total: int) -> None:
@@ -338,7 +338,7 @@ def _table_rows(job: _Job, rows_out: int, commit: engine.Commit) -> int:
         if merged := _merged(job, commit):
             return job.state.rows + merged.inserted_rows
     table = _at(job.target, commit.version)
-    return int(job.spark.sql(f"SELECT count(*) FROM {table}").collect()[0][0])  # noqa: S608
+    return int(engine.select(job.spark, f"SELECT count(*) FROM {table}").collect()[0][0])  # noqa: S608
 
 
 def _merged(job: _Job, commit: engine.Commit) -> engine.Merged | None:
@@ -351,7 +351,7 @@ def _counted(job: _Job, version: int, aggregates: Mapping[str, str]) -> Mapping[
     """Aggregates over the rows of the batch that are in the table."""
     wanted = ", ".join(f"{text} AS {name}" for name, text in aggregates.items())
     query = f"SELECT {wanted} FROM {_at(job.target, version)} WHERE {BATCH} = {job.batch.sequence}"  # noqa: S608
-    return dict(job.spark.sql(query).collect()[0].asDict())
+    return dict(engine.select(job.spark, query).collect()[0].asDict())
 
 
 def _at(target: Target, version: int) -> str:

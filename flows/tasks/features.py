@@ -46,7 +46,7 @@ def build(context: TaskContext, intent: Intent) -> DataFrame:
     seen = cast("list[int] | None", intent.extra.get("context"))
     source = engine.relation(table_path(context.settings, dataset), pinned.version, seen)
     new = input_relation(context, intent, definition.source)
-    frame = context.spark.sql(features_query(spec.feature_set, definition, new, source))
+    frame = engine.select(context.spark, features_query(spec.feature_set, definition, new, source))
     kept = {*definition.entity, definition.event_time}
     columns = [
         frame[quoted(field.name)]

@@ -63,7 +63,7 @@ def build(context: TaskContext, intent: Intent) -> DataFrame:
     version = get_version(context.database, model.uid, int(str(intent.extra["version"])))
     columns = model_columns(context.plan, key)
     keep = (*columns.entity, columns.event_time)
-    frame = context.spark.sql(_unscored(context, intent, version))
+    frame = engine.select(context.spark, _unscored(context, intent, version))
     schema = StructType([frame.schema[name] for name in keep] + [StructField("score", DoubleType())])
     scoring.travel_by_value()
     score = scoring.batch_scorer(_fitted(context, version), inputs_of(version.features), model.predicts.kind, keep)

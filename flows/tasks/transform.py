@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from flows import engine
 from flows.batches import input_relation, pin_inputs, write_batches
 from flows.context import Outcome, TaskContext
 from flows.parameters import bound
@@ -30,4 +31,4 @@ def build(context: TaskContext, intent: Intent) -> DataFrame:
     """The query's rows, its tables read as the intent pinned them and its parameters bound."""
     query = context.task.queries["sql"]
     relations = {token.dataset: input_relation(context, intent, token.dataset) for token in query.tokens}
-    return context.spark.sql(bound(context, render(query, relations)))
+    return engine.select(context.spark, bound(context, render(query, relations)))
