@@ -76,6 +76,10 @@ class ConsoleProvider(Provider):
 class Palette(CommandPalette):
     """The palette; what was chosen is done once, also when enter comes twice before it is closed."""
 
+    def on_mount(self) -> None:
+        """Nothing blinks."""
+        self.query_one(Input).cursor_blink = False
+
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter in the line."""
         self._pass_over_when_closed(event)

@@ -49,8 +49,9 @@ class LaunchScreen(Modal[int]):
             yield Static(id="title")
             yield Rows([Column("")], id="pipelines")
             yield VerticalScroll(id="fields", can_focus=False)
-            yield Notice(id="wrong")
-            yield Static(id="hint")
+            with Vertical(id="foot"):
+                yield Notice(id="wrong")
+                yield Static(id="hint")
 
     def on_mount(self) -> None:
         """Ask for the pipeline, or for its parameters."""
@@ -75,7 +76,7 @@ class LaunchScreen(Modal[int]):
         self._session.store.read(self, "form", lambda database: launch_form(database, pipeline))
 
     async def on_answered(self, message: Answered) -> None:
-        """The pipelines, the form, or the run are there; or what is wrong is said, and nothing typed is lost."""
+        """The pipelines or the form are there; or what is wrong is said."""
         if not self.is_current:
             return
         if message.fault is not None:
@@ -136,7 +137,16 @@ class LaunchScreen(Modal[int]):
 
     def _say(self, fault: Fault) -> None:
         self.query_one("#wrong", Notice).show(fault, _keys(fault, self._form))
+        if self._form is None:
+            self._hint("esc leave")
+            return
         self._hint("enter launch   tab next field   esc another pipeline")
+        named = f"{fault.thing} {fault.cause}".split()
+        for field in self.query(Input):
+            if field.name in named:
+                field.focus()
+                field.call_after_refresh(field.scroll_visible, animate=False)
+                return
 
     def _hint(self, words: str) -> None:
         self.query_one("#hint", Static).update(styled(words, "quiet"))
@@ -164,8 +174,10 @@ def _filled(form: LaunchForm, name: str, parameter: Parameter) -> str:
 
 
 def _field(name: str, value: str, kind: str, about: str) -> Horizontal:
+    line = Input(value, placeholder=kind, name=name, compact=True, select_on_focus=False)
+    line.cursor_blink = False
     return Horizontal(
         Label(styled(name, "strong"), classes="name"),
-        Input(value, placeholder=kind, name=name, compact=True, select_on_focus=False),
+        line,
         Label(styled(about, "quiet"), classes="about"),
     )

@@ -59,6 +59,7 @@ class Prompt(Input):
             id="prompt", select_on_focus=False, compact=True, suggester=_Completion(lambda: candidates(self.mark))
         )
         self.mark = "/"
+        self.cursor_blink = False
 
     def ask(self, mark: str, text: str = "") -> None:
         """Open the line with a mark and a text to change."""

@@ -49,11 +49,20 @@ def test_a_hang_up_ends_the_console(database: Database) -> None:
         assert shown.ended()
 
 
-def test_nothing_is_written_while_nothing_changes(database: Database) -> None:
+@pytest.mark.parametrize(
+    ("keys", "opened"),
+    [((), "7 of 7"), ((":",), " :"), (("ctrl+p",), "filter"), ((":pipeline flights\r", "l"), "launch flights")],
+    ids=["list", "prompt", "palette", "form"],
+)
+def test_nothing_is_written_while_nothing_changes(database: Database, keys: tuple[str, ...], opened: str) -> None:
     with Terminal() as shown:
         shown.until("q quit", "ATTENTION")
         shown.send("3")
         shown.until("7 of 7")
+        for key in keys:
+            shown.send(key)
+            shown.read(1)
+        shown.until(opened)
         shown.read(1.5)
         before = len(shown.raw)
         wait_until = time.monotonic() + 4
