@@ -12,7 +12,6 @@ from console.places import Place
 from console.service_view import WHAT, cause_of, waits_for
 from console.text import (
     SIGNS,
-    counted,
     glyph,
     joined,
     number,
@@ -31,6 +30,7 @@ from metadata.rows.run_detail import RunDetail
 from metadata.rows.runs import Run
 from metadata.rows.task_runs import TaskRun
 from metadata.states import State
+from metadata.values import counted
 
 WHOLE = "*"
 """Key of the row that stands for the whole run."""

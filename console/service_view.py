@@ -9,9 +9,10 @@ from pathlib import Path
 from textual.content import Content
 
 from console.mending import START
-from console.text import counted, fault_content, glyph, joined, span, styled
+from console.text import fault_content, glyph, joined, span, styled
 from console.widgets.chrome import DOTS, Service
 from metadata.errors import Fault
+from metadata.values import counted
 
 WHAT = {
     "supervisor": "supervisor (starts the others again)",

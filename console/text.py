@@ -276,8 +276,3 @@ def fault_content(fault: Fault, keys: str = "", width: int = 0, height: int = 0)
         for name, label in labels.items()
         for at, line in enumerate(parts[name])
     )
-
-
-def counted(count: int, one: str, many: str = "") -> str:
-    """A number with its noun, in the right form."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"

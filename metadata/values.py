@@ -23,6 +23,11 @@ def storable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
+def counted(count: int, one: str, many: str = "") -> str:
+    """A number with its noun, in the right form."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
 def local(instant: datetime) -> str:
     """An absolute time with its zone, in the zone of this machine; as it is where that zone has no such day."""
     with suppress(OverflowError):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from pydantic import BaseModel
 
 from metadata.kinds import SECTIONS, Blueprint, Column, Definition
-from metadata.tasks import Read, TaskSpec
+from metadata.tasks import Read, TaskSpec, read_spec
 from metadata.yaml_text import plain_value
 
 WIDTH = 120
@@ -38,6 +39,16 @@ def write_blueprint(blueprint: Blueprint) -> str:
             apart = "\n" if section == "connections" or all("\n" not in body for body in bodies) else "\n\n"
             sections.append(f"{section}:\n{apart.join(bodies)}")
     return "\n\n".join(sections) + "\n"
+
+
+def lines_of(path: str, value: Any) -> list[str]:
+    """A part of a definition, given as JSON, under the path that leads to it."""
+    if isinstance(value, dict):
+        said = {name: each for name, each in value.items() if name != "uid" and each not in (None, "", [], {})}
+        with suppress(ValueError):  # what history holds may be of a kind, or a shape, that is no more
+            said = plain(read_spec(value)) if path.startswith("tasks.") else said
+        value = said
+    return [line[4:] for line in _entry(path, value, 2, False)]
 
 
 def plain(value: Any) -> Any:

@@ -28,6 +28,8 @@ from metadata.revisions import (
 )
 from metadata.revisions import apply as apply_document
 from metadata.settings import settings
+from metadata.values import counted
+from metadata.yaml_writer import lines_of
 
 SOURCES = click.argument("source", nargs=-1, required=True, type=click.Path(path_type=Path))
 REVISION = click.IntRange(1, 2**31 - 1)
@@ -87,7 +89,7 @@ def apply(context: click.Context, source: tuple[Path, ...], prune: bool, note: s
     base, changes = changes_of(store, document.blueprint, prune)
     _show_changes(changes.changes, as_json=False)
     if changes.count("deleted") and not yes:
-        ask(context, f"Remove {changes.count('deleted')} definitions?")
+        ask(context, f"Remove {counted(changes.count('deleted'), 'definition')}?")
     try:
         made = apply_document(
             store,
@@ -156,7 +158,7 @@ def verify() -> None:
     What somebody changed in the database by hand, and not by an apply, is named.
     """
     count = verify_chain(database())
-    click.echo(f"{count} revisions, and the definitions are what they left.")
+    click.echo(f"{counted(count, 'revision')}, and the definitions are what {'it' if count == 1 else 'they'} left.")
 
 
 def _read(context: click.Context, source: tuple[Path, ...]) -> Document:
@@ -190,16 +192,15 @@ def _show_changes(changes: Sequence[Change], as_json: bool) -> None:
     for each in changes:
         click.echo(f"{_SIGNS[each.action]} {each.kind} {plain(each.key)}{plain(each.former)}")
         for field in each.fields:
-            click.echo(f"    {_field(field)}")
+            for line in _field(field):
+                click.echo(f"    {line}")
 
 
-def _field(field: FieldChange) -> str:
-    path = plain(field.path)
-    if field.action == "added":
-        return f"+ {path}: {plain(field.after)}"
-    if field.action == "removed":
-        return f"- {path}: {plain(field.before)}"
-    return f"~ {path}: {plain(field.before)} → {plain(field.after)}"
+def _field(field: FieldChange) -> list[str]:
+    if field.action in ("added", "removed"):
+        sign, value = ("+", field.after) if field.action == "added" else ("-", field.before)
+        return [f"{sign} {plain(line)}" for line in lines_of(field.path, value)]
+    return [f"~ {plain(field.path)}: {plain(field.before)} → {plain(field.after)}"]
 
 
 def _plain_change(change: Change) -> dict[str, object]:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 import click
 
 from console.cli.access import database
-from console.cli.output import JSON_OPTION, moment, number, plain, print_json, print_rows, print_table
+from console.cli.output import JSON_OPTION, moment, paged, plain, print_json, print_page, print_table
 from flows import client
 from metadata.definitions import load_blueprint
 from metadata.documents import dump_one
@@ -15,6 +15,7 @@ from metadata.errors import UsageError
 from metadata.findings import instead
 from metadata.rows.batches import state_of
 from metadata.rows.pages import list_datasets
+from metadata.values import counted
 
 
 @click.group()
@@ -24,13 +25,13 @@ def dataset() -> None:
 
 @dataset.command(name="list")
 @click.option("--filter", "words", default="", help="Such as 'layer:silver stale:yes'.")
-@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 500))
+@paged(100, str, "dataset")
 @JSON_OPTION
-def list_(words: str, limit: int, as_json: bool) -> None:
+def list_(words: str, limit: int, after: str | None, as_json: bool) -> None:
     """Datasets by key."""
-    print_rows(
+    print_page(
         as_json,
-        list_datasets(database(), words, limit=limit).items,
+        list_datasets(database(), words, after=after, limit=limit),
         {
             "DATASET": lambda row: row.key,
             "LAYER": lambda row: row.layer or "",
@@ -62,8 +63,12 @@ def show(key: str, as_json: bool) -> None:
     if state is None or state.version is None:
         click.echo("Nothing was written to it yet.")
         return
-    click.echo(f"{number(state.rows)} rows, version {state.version}, written {moment(state.written_at)}\n")
+    click.echo(f"{_rows(state.rows)}, version {state.version}, written {moment(state.written_at)}\n")
     print_table(["COLUMN", "TYPE"], list(state.columns.items()))
+
+
+def _rows(rows: int | None) -> str:
+    return "rows not counted" if rows is None else counted(rows, "row")
 
 
 @click.command()

@@ -6,7 +6,7 @@ import click
 
 from console.author import author
 from console.cli.access import database
-from console.cli.output import JSON_OPTION, print_rows
+from console.cli.output import JSON_OPTION, paged, print_page
 from flows import client
 from metadata.errors import UsageError
 from metadata.rows.pages import list_decisions
@@ -19,13 +19,13 @@ def decision() -> None:
 
 @decision.command(name="list")
 @click.option("--filter", "words", default="", help="Such as 'state:fired rule:retrain_when_worse'.")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 500))
+@paged(50, int, "decision")
 @JSON_OPTION
-def list_(words: str, limit: int, as_json: bool) -> None:
+def list_(words: str, limit: int, after: int | None, as_json: bool) -> None:
     """Decisions, newest first."""
-    print_rows(
+    print_page(
         as_json,
-        list_decisions(database(), words, limit=limit).items,
+        list_decisions(database(), words, after=after, limit=limit),
         {
             "DECISION": lambda row: row.number,
             "RULE": lambda row: row.rule_key,

@@ -18,6 +18,7 @@ from metadata.definitions import load_blueprint
 from metadata.errors import UsageError
 from metadata.rows.pages import list_datasets, list_models, list_runs
 from metadata.settings import settings
+from metadata.values import counted
 
 START_SECONDS = 1_800.0
 """Time for the services to start: a first one downloads jars, and a slow line is no failure."""
@@ -37,7 +38,7 @@ def demo(context: click.Context, no_console: bool, fresh: bool, yes: bool, month
     """
     if fresh:
         _start_over(context, yes)
-    if no_console or not sys.stdout.isatty():
+    if no_console or not (sys.stdin.isatty() and sys.stdout.isatty()):
         _play(months)
         return
     log = settings().logs / "demo.log"
@@ -76,7 +77,7 @@ def _play(months: int) -> None:
     client.ensure_up(wait=True, seconds=START_SECONDS)
     click.echo(f"Services are up after {time.monotonic() - began:.0f} s.")
     runs = client.play_demo(author(), click.echo, months)
-    click.echo(f"{len(runs)} months after {time.monotonic() - began:.0f} s.\n")
+    click.echo(f"{counted(len(runs), 'month')} after {time.monotonic() - began:.0f} s.\n")
     _summary(store)
 
 
@@ -109,13 +110,14 @@ def _start_over(context: click.Context, yes: bool) -> None:
     landed, others = client.demo_files()
     written = [row for row in list_datasets(store, "", limit=500).items if row.rows is not None]
     click.echo(f"This removes from {settings().home}:")
-    click.echo(f"  {len(list(found))} definitions, with every revision of them")
-    click.echo(f"  {list_runs(store, '').total} runs, with their logs, figures and decisions")
-    click.echo(f"  {len(written)} tables, with {number(sum(row.rows or 0 for row in written))} rows")
-    click.echo(f"  {sum(row.versions for row in list_models(store, '', limit=500).items)} versions of models")
-    click.echo(f"  {len(landed)} files that the demo has landed")
+    click.echo(f"  {counted(len(list(found)), 'definition')}, with every revision")
+    click.echo(f"  {counted(list_runs(store, '').total, 'run')}, with all logs, figures and decisions")
+    click.echo(f"  {counted(len(written), 'table')}, with {counted(sum(row.rows or 0 for row in written), 'row')}")
+    versions = sum(row.versions for row in list_models(store, "", limit=500).items)
+    click.echo(f"  {counted(versions, 'version')} of models")
+    click.echo(f"  {counted(len(landed), 'file')} that the demo has landed")
     click.echo("It keeps settings, downloads, and:")
-    click.echo(f"  {len(others)} files of yours: what lies in data, and texts that were not applied")
+    click.echo(f"  {counted(len(others), 'file')} of yours: what lies in data, and texts that were not applied")
     if not yes:
         ask(context, "Start over?")
     store.close()

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import click
 
 from console.cli.access import database
-from console.cli.output import JSON_OPTION, number, plain, print_json
+from console.cli.output import JSON_OPTION, plain, print_json
 from metadata.database import Database
 from metadata.rows.lineage import Direction, Node, Step, find_node, neighbours
+from metadata.values import counted
 
 ARROWS: dict[Direction, str] = {"up": "←", "down": "→"}
 
@@ -49,6 +50,6 @@ def _walk(store: Database, start: Node, direction: Direction, depth: int) -> Ite
 
 
 def _line(node: Node) -> str:
-    rows = f"{number(node.rows)} rows" if node.rows is not None else ""
+    rows = counted(node.rows, "row") if node.rows is not None else ""
     words = " · ".join(word for word in (rows, plain(node.label)) if word)
     return f"{node.kind.replace('_', ' ')} {plain(node.key)}  {words}".rstrip()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from console.cli.access import database
-from console.cli.output import JSON_OPTION, moment, number, plain, print_json, print_rows, print_table
+from console.cli.output import JSON_OPTION, moment, number, paged, plain, print_json, print_page, print_table
 from metadata.definitions import load_blueprint
 from metadata.errors import UsageError
 from metadata.findings import instead
@@ -20,12 +20,13 @@ def model() -> None:
 
 @model.command(name="list")
 @click.option("--filter", "words", default="", help="Such as 'owner:ops'.")
+@paged(100, str, "model")
 @JSON_OPTION
-def list_(words: str, as_json: bool) -> None:
+def list_(words: str, limit: int, after: str | None, as_json: bool) -> None:
     """Models by key."""
-    print_rows(
+    print_page(
         as_json,
-        list_models(database(), words, limit=500).items,
+        list_models(database(), words, after=after, limit=limit),
         {
             "MODEL": lambda row: row.key,
             "CHAMPION": lambda row: row.champion,

@@ -8,14 +8,16 @@ import math
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 from pydantic import BaseModel
 
 from metadata.errors import Fault
+from metadata.rows.paging import Page
 from metadata.values import local
 
+F = TypeVar("F", bound=Callable[..., Any])
 JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -95,8 +97,23 @@ def print_rows(as_json: bool, rows: Sequence[object], columns: dict[str, Callabl
         click.echo(empty)
 
 
+def paged(default: int, cursor: type[int] | type[str], what: str) -> Callable[[F], F]:
+    """`--limit` and `--after` of a list that can be longer than anybody wants to see; `what` names its rows."""
+    limit = click.option("--limit", default=default, show_default=True, type=click.IntRange(1, 500))
+    after = click.option("--after", metavar=what.upper(), type=cursor, help=f"Begin after that {what}.")
+    return lambda command: limit(after(command))
+
+
+def print_page(as_json: bool, page: Page[Any], columns: dict[str, Callable[[Any], object]], empty: str) -> None:
+    """As `print_rows`; that there is more, and how to get it, is said on standard error."""
+    print_rows(as_json, page.items, columns, empty)
+    if page.next is not None:
+        total = f"{'more than ' if page.capped else ''}{page.total:,}"
+        click.echo(f"({len(page.items):,} of {total}; the next ones: --after {plain(page.next)})", err=True)
+
+
 def show_fault(fault: Fault) -> None:
-    """Code, thing, cause, and what to do next, on standard error; the detail where a person may want it."""
+    """Code, thing, cause, and what to do next, on standard error."""
     colour = sys.stderr.isatty()
     click.echo(
         click.style(f"{fault.code} {plain(fault.thing)}", bold=True)

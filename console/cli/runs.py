@@ -9,11 +9,12 @@ import click
 
 from console.author import author
 from console.cli.access import database
-from console.cli.output import JSON_OPTION, moment, plain, print_json, print_rows, print_table, show_fault
+from console.cli.output import JSON_OPTION, moment, paged, plain, print_json, print_page, print_table, show_fault
 from flows import client
 from metadata.bindings import instant
 from metadata.database import Database
-from metadata.errors import ServiceDownError
+from metadata.errors import ServiceDownError, UsageError
+from metadata.findings import instead
 from metadata.revisions import newest_revision
 from metadata.rows.logs import LogLine, read_lines
 from metadata.rows.outcomes import figures_of_run
@@ -21,6 +22,7 @@ from metadata.rows.pages import list_runs
 from metadata.rows.runs import Run, find_run, get_run
 from metadata.rows.task_runs import TaskRun, tasks_of
 from metadata.states import State
+from metadata.values import counted
 
 LOOK_SECONDS = 2.0
 """How often it is looked what a queued run waits for."""
@@ -60,14 +62,13 @@ def launch(
 
 @run.command(name="list")
 @click.option("--filter", "words", default="", help="Such as 'state:failed pipeline:flights'.")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 500))
+@paged(50, int, "run")
 @JSON_OPTION
-def list_(words: str, limit: int, as_json: bool) -> None:
+def list_(words: str, limit: int, after: int | None, as_json: bool) -> None:
     """Runs, newest first."""
-    page = list_runs(database(), words, limit=limit)
-    print_rows(
+    print_page(
         as_json,
-        page.items,
+        list_runs(database(), words, after=after, limit=limit),
         {
             "RUN": lambda row: row.number,
             "PIPELINE": lambda row: row.pipeline_key,
@@ -122,7 +123,7 @@ def logs(number: int, task_key: str | None, follow: bool, as_json: bool) -> None
         if as_json:
             print_json(line, indent=None)
         else:
-            click.echo(f"{line.at.astimezone():%H:%M:%S} {line.level:<7} {plain(line.task_key)}  {plain(line.message)}")
+            click.echo(f"{moment(line.at)} {line.level:<7} {plain(line.task_key)}  {plain(line.message)}")
 
 
 @run.command()
@@ -199,7 +200,7 @@ def _waits_for(run: Run) -> str:
     away = [one for one in client.status() if one.state in ("down", "starting")]
     for one in away:
         if one.state == "down" and (one.given or one.ends > ENDS):
-            again = f" ({one.ends} times in a row)" if one.ends else ""
+            again = f" ({counted(one.ends, 'time')} in a row)" if one.ends else ""
             raise ServiceDownError(
                 "PH310",
                 f"{one.name} at {one.url}" if one.url else one.name,
@@ -211,6 +212,9 @@ def _waits_for(run: Run) -> str:
 
 def _lines(store: Database, number: int, task_key: str | None, follow: bool) -> Iterator[LogLine]:
     found = find_run(store, number)
+    tasks = [task.task_key for task in tasks_of(store, found.id)]
+    if task_key is not None and task_key not in tasks:
+        raise UsageError("PH514", f"run {number} task {task_key}", "it has no such task", instead(task_key, tasks))
     after = 0
     while True:
         ended = get_run(store, found.id).state.final

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from console.cli.access import database
-from console.cli.output import JSON_OPTION, print_rows
+from console.cli.output import JSON_OPTION, paged, print_page
 from metadata.rows.pages import list_schedules
 
 
@@ -16,12 +16,13 @@ def schedule() -> None:
 
 @schedule.command(name="list")
 @click.option("--filter", "words", default="", help="Such as 'pipeline:flights'.")
+@paged(100, str, "schedule")
 @JSON_OPTION
-def list_(words: str, as_json: bool) -> None:
+def list_(words: str, limit: int, after: str | None, as_json: bool) -> None:
     """Schedules by key."""
-    print_rows(
+    print_page(
         as_json,
-        list_schedules(database(), words, limit=500).items,
+        list_schedules(database(), words, after=after, limit=limit),
         {
             "SCHEDULE": lambda row: row.key,
             "PIPELINE": lambda row: row.pipeline,

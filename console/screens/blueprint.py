@@ -16,7 +16,7 @@ from console.places import Place
 from console.screens.base import key
 from console.screens.editing import Editing
 from console.screens.review import field_lines
-from console.text import ago, counted, instant, joined, number, plain, styled
+from console.text import ago, instant, joined, number, plain, styled
 from console.widgets.rows import Column, Row, Rows
 from metadata.database import Database
 from metadata.definitions import Use, load_blueprint, references_of, used_by
@@ -26,7 +26,7 @@ from metadata.kinds import SECTIONS, Dataset, Definition
 from metadata.revisions import Edit, history_of
 from metadata.rows.batches import DatasetState, state_of
 from metadata.rows.pages import DefinitionRow, Page, count_kinds, list_definitions
-from metadata.values import utc_now
+from metadata.values import counted, utc_now
 
 
 @dataclass(frozen=True)
@@ -328,13 +328,17 @@ def _columns(detail: _Detail) -> list[Content]:
     width = max(len(name) for name in types)
     lines = []
     if state and state.version is not None:
-        written = f"{number(state.rows)} rows, version {state.version}, {ago(state.written_at, utc_now())}"
+        written = f"{_rows(state.rows)}, version {state.version}, {ago(state.written_at, utc_now())}"
         lines += [styled(written, "quiet"), Content("")]
     for name, kind in types.items():
         column = declared.get(name)
         words = "  ".join(part for part in (column.unit, column.description) if part) if column else ""
         lines.append(joined(f"{name.ljust(width)}  ", (kind.ljust(10), "active"), (f" {plain(words)}", "quiet")))
     return lines
+
+
+def _rows(rows: int | None) -> str:
+    return "rows not counted" if rows is None else counted(rows, "row")
 
 
 def _history(detail: _Detail) -> list[Content]:

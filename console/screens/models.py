@@ -14,14 +14,14 @@ from console.paged import Paged, with_row
 from console.places import Place
 from console.screens.base import key
 from console.screens.split import SplitScreen
-from console.text import ago, as_of, counted, figure, glyph, instant, joined, number, plain, share, spark, styled
+from console.text import ago, as_of, figure, glyph, instant, joined, number, plain, share, spark, styled
 from console.widgets.plot import MARKS, Level, Line, Plot, PlotView, mark
 from console.widgets.rows import Column, Row, Section
 from metadata.database import Database
 from metadata.rows.model_charts import Curve, ModelCharts, Scores, model_charts
 from metadata.rows.models import ModelVersion
 from metadata.rows.pages import ModelRow, Page, list_models
-from metadata.values import utc_now
+from metadata.values import counted, utc_now
 
 MODELS = (
     Column("MODEL"),
@@ -335,7 +335,7 @@ def _compared(charts: ModelCharts) -> list[Content]:
                 (_day(each.as_of), "quiet"), "  ", ("better ", "good") if each.better else ("refused", "warn"),
                 f"  {who} ", (figure(each.challenger), "accent"),
                 f" against {figure(each.champion)}  {each.difference:+.4f}",
-                (f" ({each.low:+.4f} to {each.high:+.4f}), {number(each.rows)} rows", "quiet"),
+                (f" ({each.low:+.4f} to {each.high:+.4f}), {counted(each.rows, 'row')}", "quiet"),
             )
         )  # fmt: skip
     return found
@@ -345,11 +345,11 @@ def _version_lines(each: ModelVersion) -> list[Content]:
     facts = [
         (
             "trained on",
-            f"{as_of(each.trained_from)[:10]} to {as_of(each.trained_until)[:10]}, {number(each.rows_trained)} rows",
+            f"{as_of(each.trained_from)[:10]} to {as_of(each.trained_until)[:10]}, {counted(each.rows_trained, 'row')}",
         ),
         (
             "tested on",
-            f"{as_of(each.tested_from)[:10]} to {as_of(each.tested_until)[:10]}, {number(each.rows_tested)} rows",
+            f"{as_of(each.tested_from)[:10]} to {as_of(each.tested_until)[:10]}, {counted(each.rows_tested, 'row')}",
         ),
         (each.metric, figure(each.metric_value)),
         ("made", f"{instant(each.created_at)} ({ago(each.created_at, utc_now())})"),

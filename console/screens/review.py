@@ -15,6 +15,7 @@ from console.screens.modal import Modal
 from console.text import joined, plain
 from console.widgets.lines import Lines
 from metadata.changes import Change, FieldChange
+from metadata.yaml_writer import lines_of
 
 SIGNS = {"created": ("+", "good"), "changed": ("~", "active"), "renamed": ("→", "active"), "deleted": ("-", "bad")}
 
@@ -84,10 +85,9 @@ def field_lines(fields: Sequence[FieldChange]) -> list[Content]:
     lines = []
     for each in fields:
         before, after = (plain(value) for value in (each.before, each.after))
-        if each.action == "added":
-            lines.append(joined(("    + ", "good"), (each.path, "strong"), f": {after}"))
-        elif each.action == "removed":
-            lines.append(joined(("    - ", "bad"), (each.path, "strong"), f": {before}"))
+        if each.action in ("added", "removed"):
+            sign, value = (("+", "good"), each.after) if each.action == "added" else (("-", "bad"), each.before)
+            lines += [joined((f"    {sign[0]} ", sign[1]), plain(line)) for line in lines_of(each.path, value)]
         elif "\n" in str(each.before) or len(before) + len(after) > 80:
             lines += [joined(("    ~ ", "active"), (each.path, "strong")), *_both(str(each.before), str(each.after))]
         else:

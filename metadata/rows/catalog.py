@@ -92,7 +92,8 @@ def _about() -> ColumnElement[str]:
         return select(what).where(table.c[link] == definition.c.uid).correlate(definition).scalar_subquery()
 
     def count(table: Any, link: str, word: str) -> ColumnElement[Any]:
-        return one(table, cast(func.count(), types.Text) + literal(f" {word}"), link)
+        many = case((func.count() == 1, f"1 {word}"), else_=cast(func.count(), types.Text) + literal(f" {word}s"))
+        return one(table, many, link)
 
     dataset, storage = tables_of["dataset"], part_table("dataset", "storage")
     feature, task = LAYOUTS["feature_set"].entries["features"].table, LAYOUTS["pipeline"].entries["tasks"].table
@@ -100,11 +101,11 @@ def _about() -> ColumnElement[str]:
         "connection": one(tables_of["connection"], tables_of["connection"].c.kind),
         "dataset": func.coalesce(one(dataset, dataset.c.layer + literal(" ")), literal(""))
         + one(storage, storage.c.mode, "dataset_uid"),
-        "feature_set": count(feature, "feature_set_uid", "features"),
+        "feature_set": count(feature, "feature_set_uid", "feature"),
         "model": one(tables_of["model"], tables_of["model"].c.metric),
         "monitor": one(tables_of["monitor"], tables_of["monitor"].c.model),
         "decision": one(tables_of["decision"], tables_of["decision"].c.after),
-        "pipeline": count(task, "pipeline_uid", "tasks"),
+        "pipeline": count(task, "pipeline_uid", "task"),
         "schedule": one(tables_of["schedule"], tables_of["schedule"].c.cron),
     }
     return case(words, value=definition.c.kind, else_=literal(""))

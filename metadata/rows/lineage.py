@@ -16,7 +16,7 @@ from metadata.definitions import LAYOUTS, definition
 from metadata.errors import UsageError
 from metadata.findings import instead
 from metadata.rows.datasets import is_stale
-from metadata.values import utc_now
+from metadata.values import counted, utc_now
 
 Direction = Literal["up", "down"]
 
@@ -142,7 +142,7 @@ def _feature_sets(connection: Connection, uids: Iterable[str], _now: datetime) -
         .where(feature.c.feature_set_uid.in_(uids))
         .group_by(feature.c.feature_set_uid)
     )
-    return {row.feature_set_uid: _Said(f"{row.many} features") for row in rows}
+    return {row.feature_set_uid: _Said(counted(row.many, "feature")) for row in rows}
 
 
 def _models(connection: Connection, uids: Iterable[str], _now: datetime) -> dict[str, _Said]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import socket
@@ -13,12 +14,21 @@ from typing import Any, ClassVar
 import pytest
 from sqlalchemy import update
 
+from console.cli import demo
 from flows import client
 from metadata.database import Database
 from metadata.definitions import definition, load_blueprint
 from metadata.documents import dump
 from metadata.errors import PilothouseError
+from metadata.kinds import Blueprint
 from metadata.rows.pages import list_decisions, list_runs
+
+
+class Tty(io.StringIO):
+    """Text that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 def pilothouse(*words: str | Path, answer: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
@@ -56,6 +66,50 @@ def test_exit_codes_tell_what_came_of_it(database: Database, tmp_path: Path) -> 
     away = pilothouse("query", "SELECT 1")
     assert (away.returncode, away.stdout) == (4, "")
     assert away.stderr.startswith("PH410")
+
+
+def test_a_list_that_is_cut_says_so_and_goes_on(database: Database) -> None:
+    first = pilothouse("run", "list", "--limit", "2", "--json")
+    assert [run["number"] for run in json.loads(first.stdout)] == [17, 16]
+    assert first.stderr == "(2 of 17; the next ones: --after 16)\n"
+    assert [run["number"] for run in told("run", "list", "--limit", "2", "--after", "16")] == [15, 14]
+    last = pilothouse("run", "list", "--after", "3")
+    assert (len(last.stdout.splitlines()), last.stderr) == (3, "")
+    for thing, after in (("dataset", "bronze.flights"), ("decision", "5"), ("schedule", "flights_monthly")):
+        assert len(told(thing, "list", "--after", after)) < len(told(thing, "list"))
+    assert told("model", "list", "--after", "late_arrival") == []
+
+
+def test_logs_of_a_task_that_is_not_there_are_refused(database: Database) -> None:
+    found = pilothouse("run", "logs", "13", "--task", "claen")
+    assert (found.returncode, found.stdout) == (2, "")
+    assert "PH514 run 13 task claen" in found.stderr
+    assert "did you mean clean?" in found.stderr
+    said = pilothouse("run", "logs", "13", "--task", "clean", TZ="America/New_York").stdout.splitlines()
+    assert said
+    assert all(line.split()[2] in ("EST", "EDT") for line in said)
+
+
+def test_a_task_that_is_added_is_shown_as_it_is_written(database: Database, tmp_path: Path) -> None:
+    more = tmp_path / "more.yaml"
+    task = "{kind: ingest, from: {connection: landing, files: 'x-*.csv'}, to: bronze.weather, after: [ingest_weather]}"
+    pipeline = load_blueprint(database).pipelines["weather"]
+    text = dump(Blueprint(pipelines={"weather": pipeline})).rstrip("\n") + f"\n      again: {task}\n"
+    more.write_text(text, encoding="utf-8")
+    shown = pilothouse("blueprint", "diff", more).stdout
+    assert "    + tasks.again:\n    +   kind: ingest\n    +   from: {connection: landing, files: x-*.csv}" in shown
+    assert "'" not in shown
+    assert pilothouse("blueprint", "apply", more).returncode == 0
+    assert "+ tasks.again:\n    +   kind: ingest\n" in pilothouse("blueprint", "log", "3").stdout
+
+
+def test_the_demo_opens_no_console_where_nothing_can_be_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    played: list[int] = []
+    monkeypatch.setattr(demo, "_play", played.append)
+    monkeypatch.setattr(sys, "stdout", Tty())
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    demo.demo.main(["--months", "2"], standalone_mode=False)
+    assert played == [2]
 
 
 def test_the_log_says_what_a_revision_did(database: Database) -> None:
@@ -203,7 +257,7 @@ def test_starting_over_names_what_goes_and_spares_what_is_not_the_demos(database
     asked = pilothouse("demo", "--fresh", "--no-console", answer="n\n")
     assert asked.returncode == 1
     assert asked.stdout.endswith("Nothing was done.\n")
-    for words in ("18 definitions", "17 runs", "1 files that the demo has landed", "3 files of yours"):
+    for words in ("18 definitions", "17 runs", "1 file that the demo has landed", "3 files of yours"):
         assert words in asked.stdout
     assert all(file.exists() for file in (*gone, *kept))
     database.close()
