@@ -75,8 +75,12 @@ def begin(settings: Settings, kind: str, key: str, text: str) -> Draft:
 def write(path: Path, text: str) -> None:
     """Write the text of a draft, all of it or none. Raises OSError."""
     fresh = path.with_name(f".{path.name}.new")
-    _write(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), text)
-    fresh.replace(path)
+    try:
+        _write(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), text)
+        fresh.replace(path)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise
 
 
 def release(draft: Draft) -> bool:

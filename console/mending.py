@@ -7,7 +7,15 @@ from collections.abc import Mapping
 
 from metadata.errors import Fault
 
-AGAIN = {"cancelled": "x", "repeated": "r", "released": "a", "reviewed": "e", "applied": "e", "woken": "U"}
+AGAIN = {
+    "cancelled": "x",
+    "repeated": "r",
+    "released": "a",
+    "reviewed": "e",
+    "applied": "e",
+    "edited": "e",
+    "woken": "U",
+}
 """Jobs of the screens, by the key that has them done."""
 SERVICES_AWAY = frozenset({"PH310", "PH311", "PH314", "PH316", "PH410", "PH411"})
 """Codes of faults that end when the services of the home are up."""

@@ -26,31 +26,44 @@ class Voice:
     def __init__(self, screen: Screen[None]) -> None:
         self._screen = screen
         self._flash = 0
+        self._words: Content | None = None
+        self._told: dict[str, tuple[Fault, str]] = {}
+        """Faults that hold, with the keys that mend them, by their jobs; the one that came last is shown."""
+        self._closed: dict[str, Fault] = {}
+        """Faults that hold and were closed."""
         self._waiting: tuple[Fault, str] | None = None
-        self.about = ""
-        """The job whose fault is told; empty when nothing is."""
+
+    @property
+    def about(self) -> str:
+        """The job whose fault is told, or `WORDS`; empty when nothing is."""
+        return WORDS if self._words is not None else next(reversed(self._told), "")
 
     def say(self, words: Content | str, tone: str = "") -> None:
         """Say something for some seconds; what is too long for the rule stays above it until a key is used."""
         content, rule = words if isinstance(words, Content) else styled(words, tone), self._rule
         if content.cell_length > self._screen.size.width - RULE_CELLS:
-            self.about = WORDS
-            self._notice.show(content)
+            self._words = content
+            self._draw()
             return
         self._flash += 1
         flash = self._flash
         rule.say(content)
         self._screen.set_timer(FLASH_SECONDS, lambda: rule.say() if flash == self._flash else None)
 
-    def tell(self, fault: Fault, job: str, labels: Mapping[str, str], typing: bool) -> None:
+    def tell(self, fault: Fault, job: str, labels: Mapping[str, str], typing: bool, *, again: bool = False) -> None:
         """Tell a fault in its four parts, with those keys of `labels` that mend it, until `job` is well again.
 
-        While something is typed below it waits: the next letter may mend it.
+        While something is typed below it waits: the next letter may mend it. One that is told `again`, because it
+        holds, stays closed once it was.
         """
         self._waiting = (fault, job) if typing else None
-        if not typing:
-            self.about = job
-            self._notice.show(fault, mending.keys_for(fault, labels, mending.AGAIN.get(job, "")))
+        if typing or (again and self._closed.get(job) == fault):
+            return
+        told = (fault, mending.keys_for(fault, labels, mending.AGAIN.get(job, "")))
+        if self._told.get(job) != told:
+            self._words = None
+        self._told[job] = told
+        self._draw()
 
     def typed(self, labels: Mapping[str, str]) -> None:
         """Nothing is typed any more: what waited is told."""
@@ -61,13 +74,22 @@ class Voice:
         """A job is well: its fault is over."""
         if self._waiting is not None and self._waiting[1] == job:
             self._waiting = None
-        if self.about == job:
-            self.hush()
+        self._closed.pop(job, None)
+        if self._told.pop(job, None):
+            self._draw()
 
     def hush(self) -> None:
-        """What was told is over, or was read."""
-        self.about = ""
-        self._notice.show(None)
+        """What is shown was read; below it may be another fault that holds."""
+        if self._words is None and self._told:
+            shown, _ = self._told[self.about]
+            for job in [job for job, (fault, _) in self._told.items() if fault == shown]:
+                self._closed[job], _ = self._told.pop(job)
+        self._words = None
+        self._draw()
+
+    def _draw(self) -> None:
+        said, keys = (self._words, "") if self._words is not None else self._told.get(self.about, (None, ""))
+        self._notice.show(said, keys)
 
     @property
     def _rule(self) -> Rule:

@@ -285,7 +285,7 @@ class BaseScreen(Screen[None]):
         if message.changed:
             self.reload()
         if message.fault is not None:
-            self.tell(message.fault, message.job)
+            self._voice.tell(message.fault, message.job, self._labels(), self._typing, again=True)
         elif message.job:
             self._voice.well(message.job)
             if self._missed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 from pathlib import Path
@@ -15,7 +16,8 @@ from console.edit import Review, editor, review, with_remarks, without_remarks
 from console.screens.ask import Ask
 from console.screens.split import SplitScreen
 from console.text import ago, styled
-from metadata.errors import Fault, PilothouseError
+from console.unforeseen import fault_of
+from metadata.errors import Fault, PilothouseError, UsageError
 from metadata.revisions import Revision, apply
 from metadata.values import utc_now
 
@@ -76,7 +78,7 @@ class Editing(SplitScreen):
         try:
             self._draft = drafts.begin(self.session.settings, kind, key, text)
         except OSError as error:
-            self.say(f"the draft could not be written: {error}", "warn")
+            self.tell(fault_of(error), "edited")
             return
         self._text = text
         self._open_editor(self._draft, text)
@@ -86,7 +88,7 @@ class Editing(SplitScreen):
         try:
             self._draft = drafts.resume(one)
         except OSError as error:
-            self.say(f"the draft could not be read: {error}", "warn")
+            self.tell(fault_of(error), "edited")
             return
         if self._draft is None:
             self.say("it is edited elsewhere now, or was applied", "warn")
@@ -106,7 +108,7 @@ class Editing(SplitScreen):
             for draft in filter(None, map(drafts.resume, there)):
                 drafts.discard(draft)
         except OSError as error:
-            self.say(f"the draft could not be thrown away: {error}", "warn")
+            self.tell(fault_of(error), "edited")
         else:
             self.say("the kept text is thrown away", "quiet")
 
@@ -115,51 +117,59 @@ class Editing(SplitScreen):
 
         What was `wrong` with it is shown again when nothing was mended.
         """
+        self._voice.well("edited")
+        fault: Fault | None = None
         try:
-            code = _run_editor(self.app, draft.path)
-            self._text = without_remarks(draft.path.read_text(encoding="utf-8"))
+            _run_editor(self.app, draft.path)
         except PilothouseError as error:
-            self._keep(draft, f"{error.fault.code} {error.fault.cause}: {error.fault.remedy}")
-            return
-        except (OSError, SuspendNotSupported) as error:
-            self._keep(draft, f"the editor could not be started: {error}")
-            return
+            fault = error.fault
+        try:
+            self._text = without_remarks(draft.path.read_text(encoding="utf-8"))
         except UnicodeDecodeError:
-            self._leave(draft, "what the editor left is no UTF-8")
+            cause, remedy = "it is no UTF-8", "save it as UTF-8"
+            self._fail(draft, Fault(code="PH804", thing=f"file {_shown(draft.path)}", cause=cause, remedy=remedy))
             return
-        if code != 0:
-            self._keep(draft, f"the editor ended with {code}")
+        except OSError as error:
+            self._fail(draft, fault_of(error))
+            return
+        if fault is not None:
+            if self._put(draft, self._text):
+                self._fail(draft, fault)
         elif self._text == draft.original:
             self._keep(draft, "the text was not changed")
         elif self._text == before and wrong is not None:
-            self._put(draft, self._text or "")
-            self._show_review(draft, wrong)
+            if self._put(draft, self._text):
+                self._show_review(draft, wrong)
         else:
-            database, settings, text = self.session.store.database, self.session.settings, self._text or ""
+            database, settings, text = self.session.store.database, self.session.settings, self._text
             self.say("checking …", "quiet")
             what = f"the edit of {draft.kind.replace('_', ' ')} {draft.key} is checked; {self.tab_key} goes on with it"
             self.act("reviewed", what, lambda: review(database, settings, draft, text))
 
     def _keep(self, draft: Draft, why: str) -> None:
         """Say that nothing was applied, and where the text is if it differs from what there was."""
-        if self._text is not None:
-            self._put(draft, self._text)
-        self._leave(draft, why)
+        if self._text is not None and not self._put(draft, self._text):
+            return
+        self._draft = None
+        if drafts.release(draft):
+            self.say(f"{why}: nothing was applied; {_kept(draft.path)}", "warn")
+        else:
+            self.say(f"{why}: nothing to apply", "quiet")
 
-    def _put(self, draft: Draft, text: str) -> None:
-        """Write a text into the draft; where that fails it stays as the editor left it."""
+    def _put(self, draft: Draft, text: str) -> bool:
+        """Write a text into the draft; where that fails it stays as the editor left it, and is edited no longer."""
         try:
             drafts.write(draft.path, text)
         except OSError as error:
-            self.say(f"the draft could not be written: {error}", "warn")
+            self._fail(draft, fault_of(error).model_copy(update={"thing": f"file {_shown(draft.path)}"}))
+            return False
+        return True
 
-    def _leave(self, draft: Draft, why: str) -> None:
-        """Edit it no longer; its file stays as it is, if anything was changed."""
+    def _fail(self, draft: Draft, fault: Fault, job: str = "edited") -> None:
+        """Tell a fault and edit the draft no longer; its file stays as it is, if anything was changed."""
         self._draft = None
-        if drafts.release(draft):
-            self.say(f"{why}: nothing was applied; the text is kept, e goes on with it ({_shown(draft.path)})", "warn")
-        else:
-            self.say(f"{why}: nothing to apply", "quiet")
+        kept = f"{fault.remedy}; {_kept(draft.path)}" if drafts.release(draft) else fault.remedy
+        self.tell(fault.model_copy(update={"remedy": f"{kept}; nothing was applied"}), job)
 
     def _discard(self, draft: Draft) -> None:
         drafts.discard(draft)
@@ -172,8 +182,8 @@ class Editing(SplitScreen):
         if draft is None:
             return
         if found.wants_the_editor:
-            self._put(draft, with_remarks(self._text or "", found.errors))
-            self._open_editor(draft, self._text, found)
+            if self._put(draft, with_remarks(self._text or "", found.errors)):
+                self._open_editor(draft, self._text, found)
         elif found.changes is not None and not found.changes:
             self._discard(draft)
             self.say("nothing differs: nothing to apply", "quiet")
@@ -185,8 +195,8 @@ class Editing(SplitScreen):
 
         def answered(answer: str | None) -> None:
             if answer == "e":
-                self._put(draft, with_remarks(self._text or "", found.errors))
-                self._open_editor(draft, self._text if found.errors else None, found if found.errors else None)
+                if self._put(draft, with_remarks(self._text or "", found.errors)):
+                    self._open_editor(draft, self._text if found.errors else None, found if found.errors else None)
             elif answer == "y":
                 self._apply(found)
             else:
@@ -214,10 +224,8 @@ class Editing(SplitScreen):
     def refused(self, job: str, fault: Fault) -> None:
         """Not checked, or not applied: the text stays."""
         if job in ("reviewed", "applied") and self._draft is not None:
-            path = self._draft.path
-            self._keep(self._draft, f"{fault.code} {fault.cause}")
-            remedy = f"{fault.remedy}; the text is kept, e goes on with it ({_shown(path)})"
-            self.tell(fault.model_copy(update={"remedy": remedy}), job)
+            if self._text is None or self._put(self._draft, self._text):
+                self._fail(self._draft, fault, job)
         else:
             super().refused(job, fault)
 
@@ -227,20 +235,26 @@ def _shown(path: Path) -> str:
     return f"~/{path.relative_to(Path.home())}" if path.is_relative_to(Path.home()) else str(path)
 
 
-def _run_editor(app: App[object], path: Path) -> int:
-    """Give the terminal to the editor; its exit code. ctrl+c is the editor's while it runs."""
-    command = [*editor(os.environ), str(path)]
-    failed: OSError | None = None
-    code = 0
-    with app.suspend():
-        before = signal.signal(signal.SIGINT, lambda _number, _frame: None)
-        try:
-            code = subprocess.run(command, check=False).returncode
-        except OSError as error:
-            failed = error
-        finally:
-            signal.signal(signal.SIGINT, before)
+def _kept(path: Path) -> str:
+    return f"the text is kept, e goes on with it ({_shown(path)})"
+
+
+def _run_editor(app: App[object], path: Path) -> None:
+    """Give the terminal to the editor, which has ctrl+c while it runs. Raises UsageError PH810 unless it ends well."""
+    command = editor(os.environ)
+    cause, remedy = "", "look at what it says, or name another one: EDITOR=nano pilothouse"
+    try:
+        with app.suspend():
+            before = signal.signal(signal.SIGINT, lambda _number, _frame: None)
+            try:
+                code = subprocess.run([*command, str(path)], check=False).returncode
+                cause = f"it ended with {code}" if code else ""
+            except OSError as error:
+                cause = f"it could not be started: {error.strerror or error}"
+            finally:
+                signal.signal(signal.SIGINT, before)
+    except SuspendNotSupported:
+        cause, remedy = "this terminal cannot be given to it", "open the console in another terminal"
     app.refresh(layout=True)
-    if failed is not None:
-        raise failed
-    return code
+    if cause:
+        raise UsageError("PH810", f"editor {shlex.join(command)}", cause, remedy)

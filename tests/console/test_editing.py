@@ -22,6 +22,7 @@ from metadata.errors import UsageError
 from metadata.findings import Finding
 from metadata.revisions import apply, history_of
 from metadata.settings import settings
+from tests.console.faults import fill, small_disk
 from tests.console.looking import until, until_seen
 from tests.console.pty_terminal import Terminal
 
@@ -143,7 +144,7 @@ def test_a_kept_text_is_thrown_away_when_asked(database: Database, edits: Editor
     edits.does(f"{SED} $1", "exit 1")
     with Terminal(size=(80, 24), env=edits.environ) as shown:
         open_editor(shown, "7 of 7")
-        shown.until("the editor ended with 1: nothing was applied; the text is kept")
+        shown.until("✗ PH810  editor", "cause    it ended with 1", "the text is kept", "press    e edit")
         shown.send("e")
         shown.until("d  throw the kept text away, after asking")
         shown.send("d")
@@ -216,7 +217,7 @@ def test_an_editor_that_fails_applies_nothing_and_keeps_the_text(database: Datab
     edits.does(f"{SED} $1", "exit 1")
     with Terminal(size=WIDE, env=edits.environ) as shown:
         open_editor(shown)
-        shown.until("the editor ended with 1: nothing was applied; the text is kept")
+        shown.until("✗ PH810  editor", "it ended with 1", "the text is kept, e goes on with it", "nothing was applied")
     assert "a file every month" in drafts()[0].read_text(encoding="utf-8")
     assert description(database) == "Flights as landed, one file a month."
 
@@ -305,12 +306,38 @@ def test_a_change_made_while_the_editor_was_open_is_pointed_out(database: Databa
 def test_an_editor_that_is_not_there_leaves_the_console_as_it_was(database: Database) -> None:
     with Terminal(size=WIDE, env={"EDITOR": "/nowhere/editor", "VISUAL": ""}) as shown:
         open_editor(shown)
-        shown.until("the editor could not be started", "/nowhere/editor")
+        shown.until("PH810  editor /nowhere/editor", "it could not be started: No such file", "remedy", "e edit")
         shown.send("2")
         shown.until("1–17 of 17")
         shown.send("q")
         assert shown.ended()
     assert drafts() == []
+
+
+def test_a_full_disk_is_told_and_the_text_stays_as_the_editor_left_it(
+    database: Database, tmp_path: Path, edits: Editor
+) -> None:
+    edits.does(f"{SED} $1")
+    with small_disk(settings().home / "drafts", 1), Terminal(size=(80, 24), env=edits.environ) as shown:
+        filler = fill(settings().home / "drafts")
+        open_editor(shown, "7 of 7")
+        shown.until("✗ PH804  file", "No space left", "free some space, then try again", "press    e edit")
+        filler.unlink()
+        shown.send("e")
+        shown.until("changed dataset bronze.flights", "y apply")
+        filler = fill(settings().home / "drafts")
+        shown.send("escape")
+        shown.until("✗ PH804  file", "No space left", "the text is kept, e goes on with it", "nothing was applied")
+        filler.unlink()
+        assert "a file every month" in drafts()[0].read_text(encoding="utf-8")
+
+
+def test_what_is_no_utf_8_is_told_and_kept(database: Database, edits: Editor) -> None:
+    edits.does("printf '\\377' >> $1")
+    with Terminal(size=WIDE, env=edits.environ) as shown:
+        open_editor(shown)
+        shown.until("PH804  file", "it is no UTF-8", "save it as UTF-8", "the text is kept, e goes on with it")
+    assert drafts()[0].read_bytes().endswith(b"\xff")
 
 
 def test_the_editor_is_named_by_the_environment() -> None:

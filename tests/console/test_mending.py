@@ -13,14 +13,17 @@ from console import mending, service_view
 from console.app import PilothouseApp
 from console.places import Place
 from console.run_view import fault_place
+from console.screens.base import BaseScreen
+from console.store import Looked
 from console.text import fault_content
 from console.widgets.chrome import Service, Standing, stand
 from metadata import tables
 from metadata.database import Database, next_change
 from metadata.errors import Fault
 from tests.console import seed
-from tests.console.looking import seen, until_seen
+from tests.console.looking import screen_name, seen, until, until_seen
 
+MakeApp = Callable[[], PilothouseApp]
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LABELS = {"r": "run again", "e": "edit", "U": "start services", "x": "cancel"}
 LOGS = Path("logs")
@@ -61,7 +64,7 @@ def test_a_fault_too_long_for_the_screen_goes_on_below_itself_and_loses_nothing(
 
 @pytest.mark.parametrize("words", [30, 120, 600])
 async def test_a_fault_is_told_with_its_remedy_and_key_however_long_its_cause(
-    database: Database, make_app: Callable[[], PilothouseApp], words: int
+    database: Database, make_app: MakeApp, words: int
 ) -> None:
     told = {
         "code": "PH221", "thing": "dataset silver.flights: quality rule has_aircraft", "detail": "",
@@ -80,6 +83,54 @@ async def test_a_fault_is_told_with_its_remedy_and_key_however_long_its_cause(
         await until_seen(pilot, "1–17 of 17")
         app.screen.tell(Fault(**told), "repeated")  # type: ignore[attr-defined]
         await until_seen(pilot, "cause    w0 w1", "at last (r)", "press    r run again", "#15")
+
+
+async def test_faults_that_hold_are_all_told_one_after_the_other(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("2")
+        await until_seen(pilot, "1–17 of 17")
+        screen = app.screen
+        assert isinstance(screen, BaseScreen)
+        screen.tell(fault(code="PH901"), "a")
+        screen.tell(fault(code="PH902"), "b")
+        await until_seen(pilot, "PH902")
+        screen.say("something long " * 9)
+        await until_seen(pilot, "something long something")
+        await pilot.press("g")
+        await until_seen(pilot, "something long something")
+        await pilot.press("y")
+        await until_seen(pilot, "PH902")
+        await pilot.press("escape")
+        await until_seen(pilot, "PH901")
+        screen.say("something long " * 9)
+        await until_seen(pilot, "something long something")
+        screen.tell(fault(code="PH903"), "c")
+        await until_seen(pilot, "PH903")
+        screen.post_message(Looked(job="c"))
+        await until_seen(pilot, "PH901")
+        screen.post_message(Looked(job="a"))
+        await until(pilot, lambda: "PH9" not in seen(app))
+        assert screen_name(app) == "runs"
+
+
+async def test_a_fault_that_holds_and_was_closed_is_not_told_again_until_it_is_another_one(
+    database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("2")
+        await until_seen(pilot, "1–17 of 17")
+        good, app.session.store.database = app.session.store.database, Database("sqlite:////nowhere/at/all.db")
+        await until_seen(pilot, "PH301")
+        await pilot.press("escape")
+        await pilot.pause(2.5)
+        assert "PH301" not in seen(app) and "db○ down" in seen(app)
+        app.session.store.database = good
+        await until_seen(pilot, "db●")
+        app.session.store.database = Database("sqlite:////nowhere/at/all.db")
+        await until_seen(pilot, "PH301")
+        app.session.store.database = good
 
 
 def test_a_service_that_ends_again_and_again_says_so_and_names_its_log() -> None:
