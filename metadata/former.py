@@ -18,10 +18,14 @@ from metadata.tasks import TaskSpec, read_spec
 
 
 class _Places(NamedTuple):
-    """Tasks (uids) of one pipeline: under which key and of which kind last, the newest first, and under which ever."""
+    """Tasks (uids) of one pipeline, by key and kind as they were last, the newest first, and by every key they had.
+
+    `gone` is by task the revision that took it from its last place.
+    """
 
     last: dict[tuple[str, str], list[str]]
     ever: dict[str, set[str]]
+    gone: dict[str, int]
 
 
 class Former:
@@ -47,10 +51,17 @@ class Former:
             return None
         return next((uid for uid in self._removed[kind, key] if uid not in self.taken), None)
 
-    def was_once(self, kind: str, key: str, former: str) -> bool:
-        """Whether the definition that was removed last under `key` had the key `former` before."""
-        own = self.last(kind, key)
-        return own is not None and any(former in (row.key, row.key_before) for row in self._names if row.uid == own)
+    def is_itself(self, kind: str, last: str, was: str) -> bool:
+        """Whether the definition `last`, which was removed, is meant by its own key, whatever is said by `was`.
+
+        So it is if it had that key, too, or was there when the one of that key was not any more.
+        """
+        other = self.last(kind, was)
+        had = any(was in (row.key, row.key_before) for row in self._names if row.uid == last)
+        return had or other is None or self._removed_at(last) > self._removed_at(other)
+
+    def _removed_at(self, uid: str) -> int:
+        return max(int(row.revision) for row in self._names if row.uid == uid and row.removed)
 
     def places(self, was: str | None, pipeline: str | None) -> list[tuple[str, str]]:
         """Where a task of `pipeline` (uid) stood that `was` says: pipeline (uid) and key.
@@ -71,11 +82,13 @@ class Former:
             return None
         return next((uid for uid in self._places(pipeline).last[key, kind] if uid not in self.taken), None)
 
-    def task_was_once(self, pipeline: str | None, key: str, kind: str, was: str) -> bool:
-        """Whether the task that was removed last under that key of a pipeline (uid) stood where `was` says before."""
-        own = self.task(pipeline, key, kind) if pipeline else None
-        places = self.places(was, pipeline) if own else ()
-        return any(own in self._places(home).ever[former] for home, former in places)
+    def task_is_itself(self, pipeline: str, last: str, kind: str, was: str) -> bool:
+        """The same of the task `last` (uid) of a pipeline (uid), and of where it stood by `was`."""
+        places = self.places(was, pipeline)
+        stood = any(last in self._places(home).ever[key] for home, key in places)
+        others = [(home, other) for home, key in places if (other := self.task(home, key, kind))]
+        gone = self._places(pipeline).gone[last]
+        return stood or not others or gone > self._places(others[0][0]).gone[others[0][1]]
 
     def gone_tasks(self, merged: Blueprint, kinds: Collection[str]) -> Iterator[Gone]:
         """Tasks of those kinds that are not in use, as they were last, the newest first, in the keys of `merged`."""
@@ -112,8 +125,10 @@ class Former:
     @cached_property
     def _removed(self) -> defaultdict[tuple[str, str], list[str]]:
         found: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+        seen: set[str] = set()
         for row in self._names:
-            if row.removed and row.uid not in found[row.kind, row.key]:
+            if row.removed and row.uid not in seen:
+                seen.add(row.uid)
                 found[row.kind, row.key].append(row.uid)
         return found
 
@@ -122,13 +137,12 @@ class Former:
 
     def _places(self, pipeline: str) -> _Places:
         if pipeline not in self._tasks:
-            seen: set[str] = set()
-            places = self._tasks[pipeline] = _Places(defaultdict(list), defaultdict(set))
-            for _, _, _, tasks in self._earlier(revision_item.c.uid == pipeline):
+            places = self._tasks[pipeline] = _Places(defaultdict(list), defaultdict(set), {})
+            for revision, _, _, tasks in self._earlier(revision_item.c.uid == pipeline):
                 for key, task in tasks.items():
                     places.ever[key].add(task["uid"])
-                    if task["uid"] not in seen:
-                        seen.add(task["uid"])
+                    if task["uid"] not in places.gone:
+                        places.gone[task["uid"]] = revision
                         places.last[key, task["kind"]].append(task["uid"])
         return self._tasks[pipeline]
 

@@ -6,6 +6,9 @@ what was only half removed would read, and append, once more what it has.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 from metadata.changes import origins
 from metadata.database import Database
 from metadata.former import Former, parts_of
@@ -15,10 +18,10 @@ from metadata.tasks import TaskSpec
 
 
 def without_stale_was(database: Database, current: Blueprint, wanted: Blueprint, prune: bool) -> Blueprint:
-    """`wanted` without each `was:` that was obeyed long ago: documents keep them.
+    """`wanted` without each `was:` of what is removed now and comes back as itself: documents keep them.
 
-    Where the last that stood under an entry's own key had that former key already, it is the one that comes back;
-    unless what has the former key today is to leave it, and so comes to the entry.
+    So it does where it had that former key already, was there when the one of that key was not any more, or where the
+    document has an entry under that key, too; but not where what has it today leaves it, and so comes to the entry.
     """
     if not any(each.was for _, _, value in wanted for each in parts_of(value)):
         return wanted
@@ -28,23 +31,52 @@ def without_stale_was(database: Database, current: Blueprint, wanted: Blueprint,
         for kind, section in SECTIONS.items():
             there, asked = getattr(current, section), dict(getattr(wanted, section))
             for key, value in asked.items():
-                leaves = value.was in there and value.was not in asked
-                if value.was and not leaves and former.was_once(kind, key, value.was):
+                last = former.last(kind, key) if value.was else None
+                if last and (
+                    value.was in asked or (value.was not in there and former.is_itself(kind, last, value.was))
+                ):
                     asked[key] = value.model_copy(update={"was": None})
             sections[section] = asked
         pipelines = sections[SECTIONS[Pipeline.KIND]]
         befores = origins(Pipeline.KIND, current.pipelines, {key: value.was for key, value in pipelines.items()})
         for key, value in pipelines.items():
-            if isinstance(value, Pipeline):
-                before = befores[key]
-                uid = current.pipelines[before].uid if before else _last(former, value, key)
-                tasks = dict(value.tasks)
-                for name, task in value.tasks.items():
-                    stays = not _leaves(task.was or "", before or key, current, wanted, prune)
-                    if task.was and stays and former.task_was_once(uid, name, task.kind, task.was):
-                        tasks[name] = task.model_copy(update={"was": None})
-                pipelines[key] = value.model_copy(update={"tasks": tasks})
+            before = befores[key]
+            uid = current.pipelines[before].uid if before else _last(former, value, key)
+            if isinstance(value, Pipeline) and uid:
+                move = _Move(former, current, wanted, prune, before or key, uid)
+                pipelines[key] = value.model_copy(update={"tasks": dict(move.tasks(value))})
     return wanted.model_copy(update=sections)
+
+
+@dataclass(frozen=True)
+class _Move:
+    """What a document says by `was:` of the tasks of one pipeline: `key` is the one that it has before, if it has."""
+
+    former: Former
+    current: Blueprint
+    wanted: Blueprint
+    prune: bool
+    key: str
+    uid: str
+
+    def tasks(self, said: Pipeline) -> Iterator[tuple[str, TaskSpec]]:
+        """The tasks, without `was:` where it is not what is meant."""
+        for name, task in said.tasks.items():
+            last = self.former.task(self.uid, name, task.kind) if task.was else None
+            is_itself = last is not None and self._is_itself(last, task.kind, task.was or "")
+            yield name, task.model_copy(update={"was": None}) if is_itself else task
+
+    def _is_itself(self, last: str, kind: str, was: str) -> bool:
+        """Whether `last`, the task that was removed last under an entry's own key, is meant by it."""
+        home, _, key = was.rpartition("/")
+        place = home or self.key
+        stands = place in self.current.pipelines and key in self.current.pipelines[place].tasks
+        holders = [value for name, value in self.wanted.pipelines.items() if place in (name, value.was)]
+        named = any(key in value.tasks for value in holders)
+        if named and not (home and stands):
+            return True
+        leaves = stands and not named and (self.prune or bool(holders))
+        return not leaves and self.former.task_is_itself(self.uid, last, kind, was)
 
 
 def with_last_uids(database: Database, current: Blueprint, wanted: Blueprint, merged: Blueprint) -> Blueprint:
@@ -81,16 +113,6 @@ def with_last_uids(database: Database, current: Blueprint, wanted: Blueprint, me
 def _last(former: Former, said: Definition, key: str) -> str | None:
     names = (name for name in (said.was, key) if name)
     return next(filter(None, (former.last(said.KIND, name) for name in names)), None)
-
-
-def _leaves(was: str, pipeline: str, current: Blueprint, wanted: Blueprint, prune: bool) -> bool:
-    """Whether the task that has the place `was` today (without a home: in that pipeline) does not stay there."""
-    home, _, key = was.rpartition("/")
-    home = home or pipeline
-    if home not in current.pipelines or key not in current.pipelines[home].tasks:
-        return False
-    said = [value for name, value in wanted.pipelines.items() if home in (name, value.was)]
-    return not any(key in value.tasks for value in said) if said else prune
 
 
 def _tasks_returned(former: Former, said: Pipeline, made: Pipeline) -> dict[str, TaskSpec]:
