@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import subprocess
 import sys
@@ -14,6 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier
+from threadpoolctl import threadpool_info
 
 from flows import scoring
 from flows.estimators import model_pipeline, new_estimator
@@ -110,6 +113,19 @@ def test_text_and_missing_values_suit_every_estimator(path: str, lines: int) -> 
     strange = pd.DataFrame({"line": ["never seen", None], "temp": [np.inf, np.nan], "wind": [1.0, np.nan]})
     inputs = tuple((item.name, item.kind, item.default) for item in FEATURES)
     assert np.isfinite(scoring.scores(fitted.pipeline, scoring.prepare(strange, inputs), "binary")).all()
+
+
+def test_a_fit_leaves_cores_to_what_runs_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = []
+
+    class Watched(HistGradientBoostingClassifier):  # type: ignore[misc]
+        def fit(self, *arguments: Any) -> Any:
+            threads.append(max(pool["num_threads"] for pool in threadpool_info()))
+            return super().fit(*arguments)
+
+    monkeypatch.setattr("flows.training.new_estimator", lambda *_: Watched())
+    fit(model(), rows(), "at", FEATURES, PREFIXES)
+    assert threads == [max(1, len(os.sched_getaffinity(0)) // 2)]
 
 
 def test_a_fit_is_the_same_each_time_and_its_digest_tells_rows_and_definitions_apart() -> None:
