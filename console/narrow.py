@@ -22,6 +22,8 @@ def matcher(words: str) -> Matches:
     from metadata.rows.filters import parse
 
     terms = parse(words)
+    if not terms:
+        return everything
     for term in terms:
         if term.kind == "field":
             cause = "here a filter takes words and /globs of names"
@@ -38,7 +40,7 @@ def everything(_key: str, _text: str) -> bool:
 
 def rows(wanted: Matches, given: Iterable[Row]) -> list[Row]:
     """Those rows that are wanted, by what they show."""
-    return [row for row in given if wanted(row.key, text_of(row))]
+    return list(given) if wanted is everything else [row for row in given if wanted(row.key, text_of(row))]
 
 
 def text_of(row: Row) -> str:

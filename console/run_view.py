@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -23,7 +24,7 @@ from console.text import (
     styled,
 )
 from console.widgets.chrome import Service
-from console.widgets.rows import Row
+from console.widgets.rows import Cells, Lazy, Row
 from metadata.errors import Fault
 from metadata.kinds import SECTIONS
 from metadata.rows.run_detail import RunDetail
@@ -62,7 +63,14 @@ def task_rows(detail: RunDetail, now: datetime, width: int) -> list[Row]:
             axis.scale(),
         ),
     )
-    return [whole, *(_task_row(task, detail, now, axis, blockers.get(task.task_key, "")) for task in detail.tasks)]
+    made = functools.partial(_cells, detail=detail, now=now, axis=axis)
+    return [
+        whole,
+        *(
+            Row(task.task_key, Lazy(functools.partial(made, task, blockers.get(task.task_key, ""))), value=task)
+            for task in detail.tasks
+        ),
+    ]
 
 
 def blockers_of(detail: RunDetail) -> dict[str, str]:
@@ -77,7 +85,7 @@ def blockers_of(detail: RunDetail) -> dict[str, str]:
     return found
 
 
-def _task_row(task: TaskRun, detail: RunDetail, now: datetime, axis: _Axis, blocker: str) -> Row:
+def _cells(task: TaskRun, blocker: str, detail: RunDetail, now: datetime, axis: _Axis) -> Cells:
     took = ((task.ended_at or now) - task.started_at).total_seconds() if task.started_at else None
     usual = detail.usual_of.get(task.task_uid)
     slow = usual is not None and took is not None and took > max(usual * SLOW, usual + 2)
@@ -85,16 +93,12 @@ def _task_row(task: TaskRun, detail: RunDetail, now: datetime, axis: _Axis, bloc
     state = task_state(task, now, detail.tries_of.get(task.task_uid))
     if blocker:
         state = styled(f"{SIGNS[State.BLOCKED]} by {shorten(blocker, STATE_CELLS - 5)}", "quiet")
-    return Row(
-        task.task_key,
-        (
-            styled(task.task_key, "quiet" if task.state in (State.SKIPPED, State.BLOCKED) else ""),
-            state,
-            "" if task.rows_out is None else number(task.rows_out),
-            "" if took is None else styled(seconds(took), "warn" if slow else "quiet"),
-            said,
-        ),
-        value=task,
+    return (
+        styled(task.task_key, "quiet" if task.state in (State.SKIPPED, State.BLOCKED) else ""),
+        state,
+        "" if task.rows_out is None else number(task.rows_out),
+        "" if took is None else styled(seconds(took), "warn" if slow else "quiet"),
+        said,
     )
 
 

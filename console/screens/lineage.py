@@ -126,8 +126,11 @@ class LineageScreen(BaseScreen):
     def _narrowed(self) -> list[Row]:
         """Lines that the filter wants, each with what it hangs on."""
         lines = list(self._lines())
-        wanted = [row.key for row in narrow.rows(self._wanted, lines)]
-        return [row for row in lines if any(key == row.key or key.startswith(f"{row.key}/") for key in wanted)]
+        kept: set[str] = set()
+        for row in narrow.rows(self._wanted, lines):
+            parts = row.key.split("/")
+            kept.update("/".join(parts[:at]) for at in range(2, len(parts) + 1))
+        return [row for row in lines if row.key in kept]
 
     def _lines(self) -> Iterator[Row]:
         for direction in ARROWS:

@@ -14,6 +14,8 @@ from textual.visual import Visual
 
 MOST = 5_000
 """Lines kept; older ones go first."""
+AT_ONCE = 500
+"""Lines that are wrapped at once where the end is looked at; older ones when one goes there."""
 
 
 class Lines(ScrollView, can_focus=True):
@@ -37,6 +39,8 @@ class Lines(ScrollView, can_focus=True):
         self._wrapped: dict[int, tuple[Content, list[Content]]] = {}
         """What lines were wrapped to at this width, by identity: the same lines come again and again."""
         self._width = 0
+        self._first = 0
+        """The first line that is wrapped; those before it are when one comes near."""
 
     def show(self, lines: Sequence[Content]) -> None:
         """Show these lines instead of what stands there."""
@@ -57,7 +61,8 @@ class Lines(ScrollView, can_focus=True):
         if not self._width:
             return
         self._drawn.extend(part for line in lines for part in self._parts(line))
-        gone = sum(len(self._parts(line)) for line in dropped)
+        gone = sum(len(self._parts(line)) for line in dropped[self._first :])
+        self._first = max(0, self._first - len(dropped))
         del self._drawn[:gone]
         for line in dropped:
             self._wrapped.pop(id(line), None)
@@ -79,8 +84,30 @@ class Lines(ScrollView, can_focus=True):
         if self._width != self.size.width or len(self._wrapped) > 2 * MOST:
             self._wrapped.clear()
         self._width = self.size.width
-        self._drawn = [part for line in self._source for part in self._parts(line)] if self._width else []
+        self._first = max(0, len(self._source) - AT_ONCE) if self.follow else 0
+        self._drawn = (
+            [part for line in self._source[self._first :] for part in self._parts(line)] if self._width else []
+        )
         self._sized()
+
+    def _wrap_before(self, many: int) -> None:
+        """Wrap that many of the lines before those that are; what is in view stays there."""
+        start = max(0, self._first - many)
+        parts = [part for line in self._source[start : self._first] for part in self._parts(line)]
+        self._drawn[:0] = parts
+        self._first = start
+        self.virtual_size = Size(self.size.width, len(self._drawn))
+        self.scroll_to(y=self.scroll_offset.y + len(parts), animate=False, immediate=True, force=True)
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Near the first line that is wrapped, older ones are."""
+        super().watch_scroll_y(old_value, new_value)
+        if self._first and new_value < self.size.height:
+            self.call_next(self._come_near)
+
+    def _come_near(self) -> None:
+        if self._first and self.scroll_offset.y < self.size.height:
+            self._wrap_before(AT_ONCE)
 
     def _sized(self) -> None:
         at_end = self._at_end
@@ -96,6 +123,8 @@ class Lines(ScrollView, can_focus=True):
 
     def action_first(self) -> None:
         """To the first line."""
+        if self._first:
+            self._wrap_before(self._first)
         self.scroll_home(animate=False)
 
     def action_last(self) -> None:

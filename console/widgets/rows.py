@@ -6,9 +6,9 @@ with its row, and only lines that differ are drawn again. Sections let one curso
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, overload
 
 from textual import events
 from textual.binding import Binding, BindingType
@@ -45,12 +45,38 @@ class Column:
     weight: int = 1
 
 
+Cells = Sequence[Content | str]
+
+
+class Lazy(Sequence[Content | str]):
+    """Cells that are made when they are looked at: those of rows out of sight are not."""
+
+    def __init__(self, make: Callable[[], Cells]) -> None:
+        self._make = make
+        self._made: Cells | None = None
+
+    def _cells(self) -> Cells:
+        if self._made is None:
+            self._made = self._make()
+        return self._made
+
+    def __len__(self) -> int:
+        return len(self._cells())
+
+    @overload
+    def __getitem__(self, at: int) -> Content | str: ...
+    @overload
+    def __getitem__(self, at: slice) -> Cells: ...
+    def __getitem__(self, at: int | slice) -> Content | str | Cells:
+        return self._cells()[at]
+
+
 @dataclass(frozen=True)
 class Row:
     """One row: a stable key, its cells, where `enter` leads, and the value that actions get."""
 
     key: str
-    cells: tuple[Content | str, ...]
+    cells: Cells
     place: Place | None = None
     value: Any = field(default=None, compare=False)
 
@@ -208,11 +234,12 @@ class Rows(ScrollView, can_focus=True):
         if len(before) != len(self._lines):
             self.refresh()
         else:
-            for index, (old, new) in enumerate(zip(before, self._lines, strict=True)):
+            top = self.scroll_offset.y
+            for index in range(top, min(top + self.size.height, len(before))):
                 if index in (was, self._cursor) and was != self._cursor:
                     self._redraw(index)
                 else:
-                    self._redraw(index, *self._changed(old, new))
+                    self._redraw(index, *self._changed(before[index], self._lines[index]))
         if was != self._cursor or (self.row and self.row.key) != key:
             self._moved()
             self.call_after_refresh(self._reveal)

@@ -70,3 +70,31 @@ async def test_what_is_read_stays_in_view_while_older_lines_go(monkeypatch: pyte
         lines.add([Content("the newest")])
         await pilot.pause(0.2)
         assert "the newest" in lines.render_line(lines.size.height - 1).text
+
+
+async def test_of_a_long_log_the_end_is_wrapped_first_and_the_rest_when_one_goes_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Counted, "wraps", 0)
+    app = Shown()
+    async with app.run_test(size=(40, 10)) as pilot:
+        lines = app.query_one(Lines)
+        lines.show([Counted(f"line {number}") for number in range(2_000)])
+        lines.action_last()
+        await pilot.pause()
+        assert "line 1999" in lines.render_line(lines.size.height - 1).text
+        assert Counted.wraps == module.AT_ONCE
+        lines.scroll_to(y=5, animate=False)
+        await pilot.pause()
+        assert "line 1505" in lines.render_line(0).text
+        assert Counted.wraps == 2 * module.AT_ONCE
+        lines.scroll_up(animate=False)
+        await pilot.pause()
+        assert "line 1504" in lines.render_line(0).text
+        lines.action_first()
+        await pilot.pause()
+        assert "line 0" in lines.render_line(0).text
+        assert Counted.wraps == 2_000
+        lines.add([Counted("one more")])
+        await pilot.pause()
+        assert "line 0" in lines.render_line(0).text

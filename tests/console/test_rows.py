@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +12,7 @@ from textual.geometry import Region
 
 from console import text, theme
 from console.text import styled
-from console.widgets.rows import GAP, Column, Row, Rows, Section, fitted, widths
+from console.widgets.rows import GAP, Column, Lazy, Row, Rows, Section, fitted, widths
 from tests.console.looking import seen
 
 COLUMNS = (Column("NAME"), Column("N", 6, "right"))
@@ -151,6 +153,32 @@ async def test_only_the_cells_that_look_otherwise_are_drawn_again(monkeypatch: p
         assert drawn == numbers, "the second column, and its colour alone is a difference"
         table.show_rows([Row("a", ("A", "7")), Row("b", ("b", styled("2", "bad")))])
         assert drawn[2:] == [(Region(1, 1, 30, 1),)]
+
+
+async def test_cells_of_rows_out_of_sight_are_not_made() -> None:
+    made: list[int] = []
+
+    def cells(at: int) -> tuple[str, str]:
+        made.append(at)
+        return f"name{at}", str(at)
+
+    def page() -> list[Row]:
+        return [Row(str(at), Lazy(functools.partial(cells, at))) for at in range(5_000)]
+
+    app = ListApp()
+    async with app.run_test(size=(40, 10)) as pilot:
+        table = app.query_one(Rows)
+        table.show_rows(page())
+        await pilot.pause()
+        table.show_rows(page())
+        await pilot.pause()
+        assert "name8" in seen(app)
+        assert max(made) < 20
+        table.focus()
+        await pilot.press("G")
+        await pilot.pause()
+        assert "name4999" in seen(app)
+        assert len(set(made)) < 40
 
 
 @pytest.mark.parametrize("key", ["j", "k", "G", "g", "enter", "pagedown"])
