@@ -21,6 +21,7 @@ from textual.binding import Binding, BindingType  # noqa: E402
 from textual.command import Provider  # noqa: E402
 from textual.message import Message  # noqa: E402
 from textual.screen import Screen  # noqa: E402
+from textual.scrollbar import ScrollBar  # noqa: E402
 
 from console import clipboard, places, theme  # noqa: E402
 from console.deeds import Asker, Deed, Deeds, Done  # noqa: E402
@@ -29,7 +30,8 @@ from console.places import TABS, Place  # noqa: E402
 from console.screens.base import BaseScreen  # noqa: E402
 from console.session import Session, open_session  # noqa: E402
 from console.store import Answered, Glance, Looked, Ticked  # noqa: E402
-from console.widgets.chrome import Service, stand  # noqa: E402
+from console.text import UNICODE  # noqa: E402
+from console.widgets.chrome import AsciiScrollBar, Service, stand  # noqa: E402
 from metadata.errors import Fault  # noqa: E402
 from metadata.settings import Settings  # noqa: E402
 from metadata.settings import settings as read_settings  # noqa: E402
@@ -83,6 +85,9 @@ class PilothouseApp(App[None]):
         for one in (theme.PILOTHOUSE, theme.TERMINAL):
             self.register_theme(one)
         self.theme = theme.TERMINAL.name if plain else theme.PILOTHOUSE.name
+        if not UNICODE:
+            self.add_class("plain")
+            ScrollBar.renderer = AsciiScrollBar
 
     def on_mount(self) -> None:
         """Paint, then look around, then start what is not up."""

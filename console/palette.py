@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, cast
 
-from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
+from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider, SearchIcon
 from textual.message import Message
 from textual.types import IgnoreReturnCallbackType
 from textual.widgets import Input, OptionList
@@ -76,9 +76,13 @@ class ConsoleProvider(Provider):
 class Palette(CommandPalette):
     """The palette; what was chosen is done once, also when enter comes twice before it is closed."""
 
+    def __init__(self) -> None:
+        super().__init__(placeholder="any part of an action or a name")
+
     def on_mount(self) -> None:
-        """Nothing blinks."""
+        """Nothing blinks; no picture whose width terminals disagree on."""
         self.query_one(Input).cursor_blink = False
+        self.query_one(SearchIcon).icon = ">"
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter in the line."""

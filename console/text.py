@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from rich.cells import cell_len
-from textual.content import Content
+from textual.content import Content, Span
 
 from console import terminal
 from metadata.errors import Fault
@@ -98,6 +98,17 @@ def state_of(word: str) -> Sign:
 def glyph(text: str) -> str:
     """Our own drawing characters, or their ASCII twins on a terminal without UTF-8."""
     return text if UNICODE else "".join(_TWINS.get(one, one) for one in text)
+
+
+def twinned(content: Content) -> Content:
+    """Content with our own drawing characters as `glyph` has them, in the styles that they have."""
+    if UNICODE or content.plain.isascii():
+        return content
+    parts = [content[at : at + 1] for at in range(len(content.plain))]
+    return Content("").join(
+        Content(glyph(part.plain), spans=[Span(0, len(glyph(part.plain)), one.style) for one in part.spans])
+        for part in parts
+    )
 
 
 _CONTROL = re.compile(

@@ -13,7 +13,7 @@ from console.mending import keys_for
 from console.screens.modal import Modal
 from console.session import Session
 from console.store import Answered
-from console.text import joined, plain, styled
+from console.text import glyph, joined, plain, styled
 from console.widgets.notice import Notice
 from console.widgets.rows import Column, Row, Rows
 from flows import client
@@ -149,7 +149,7 @@ class LaunchScreen(Modal[int]):
                 return
 
     def _hint(self, words: str) -> None:
-        self.query_one("#hint", Static).update(styled(words, "quiet"))
+        self.query_one("#hint", Static).update(styled(glyph(words), "quiet"))
 
     def action_leave(self) -> None:
         """Esc: from the form to the other pipelines, then out."""

@@ -6,20 +6,23 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import ClassVar, Literal
 
 from rich.cells import cell_len
 from textual import events
 from textual.content import Content
 from textual.message import Message
+from textual.scrollbar import ScrollBarRender
 from textual.widget import Widget
 
 from console.places import ROOMS, TABS
-from console.text import glyph, joined, shorten, span, styled
+from console.text import glyph, joined, shorten, span, styled, twinned
 from metadata.values import utc_now
 
 SHOWN = ("prefect", "spark")
 """Services that the header always shows beside the database; the others only when they are away."""
+LEAST = 16
+"""Cells of the context that stay as long as there is anything else to leave out."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,13 @@ def _gone(now: Service, before: Service | None) -> Service:
     return replace(now, since=before.since if before.state == "down" else utc_now())
 
 
+class AsciiScrollBar(ScrollBarRender):
+    """One whose ends are no finer than a line."""
+
+    VERTICAL_BARS: ClassVar[list[str]] = [" "] * 8
+    HORIZONTAL_BARS: ClassVar[list[str]] = [" "] * 8
+
+
 class Chrome(Widget):
     """A line of the frame, drawn from the standing of the moment."""
 
@@ -127,17 +137,21 @@ class Header(Chrome):
     """Name and context at the left; who, and how the services are, at the right: since when, for one that is away."""
 
     def line(self) -> Content:
-        """Who, where, and the services, in the words that there is room for."""
-        standing = self._standing()
-        left = joined(("pilothouse", "strong"), "  ", (standing.context, "accent"))
-        room = self.size.width - left.cell_length - 2
-        for verbose in (True, False):
-            services = Content("  ").join([_service(one, verbose) for one in standing.services if _is_shown(one)])
-            author = joined((shorten(standing.author, 24), "quiet"), "   ")
-            for right in (author + services, services):
-                if right.cell_length <= room:
-                    return left + " " * (self.size.width - left.cell_length - right.cell_length) + right
-        return left
+        """Who, where, and the services: of what there is no room for, the author goes first, then the context's middle.
+
+        Since when a service is away goes after that, and the services never.
+        """
+        standing, name = self._standing(), joined(("pilothouse", "strong"), "  ")
+        shown = [one for one in standing.services if _is_shown(one)]
+        terse, verbose = (Content("  ").join([_service(one, words) for one in shown]) for words in (False, True))
+        author = joined((shorten(standing.author, 24), "quiet"), "   ")
+        whole = len(standing.context)
+        for right, least in ((author + verbose, whole), (verbose, whole), (verbose, LEAST), (terse, LEAST), (terse, 0)):
+            room = self.size.width - name.cell_length - right.cell_length - 2
+            if room >= min(least, whole):
+                left = name + joined((shorten(standing.context, max(0, room)), "accent"))
+                return left + " " * (self.size.width - left.cell_length - right.cell_length) + right
+        return terse
 
 
 def _is_shown(service: Service) -> bool:
@@ -211,7 +225,7 @@ class Rule(Widget):
 
     def say(self, left: Content | str = "", right: Content | str = "") -> None:
         """Put words on the line."""
-        words = [one if isinstance(one, Content) else styled(one) for one in (left, right)]
+        words = [twinned(one if isinstance(one, Content) else styled(one)) for one in (left, right)]
         if not (words[0].is_same(self._left) and words[1].is_same(self._right)):
             self._left, self._right = words
             self.refresh()
@@ -224,7 +238,8 @@ class Rule(Widget):
             return Content(stroke * width)
         room = width - (right.cell_length + 3 if right else 0) - 3
         if left.cell_length > room:
-            left = left.truncate(max(0, room))
+            mark = glyph("…")
+            left = left.truncate(max(0, room - len(mark))) + mark
         middle = max(0, width - (left.cell_length + 3 if left else 0) - (right.cell_length + 3 if right else 0))
         start = joined(stroke + " ", left.stylize_before("$foreground"), " ") if left else Content("")
         end = joined(" ", right.stylize_before("$foreground"), " " + stroke) if right else Content("")

@@ -12,6 +12,8 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.visual import Visual
 
+from console.text import twinned
+
 MOST = 5_000
 """Lines kept; older ones go first."""
 AT_ONCE = 500
@@ -77,7 +79,8 @@ class Lines(ScrollView, can_focus=True):
     def _parts(self, line: Content) -> list[Content]:
         known = self._wrapped.get(id(line))
         if known is None or known[0] is not line:
-            known = self._wrapped[id(line)] = (line, line.wrap(max(10, self._width - 2)) if line else [line])
+            parts = twinned(line).wrap(max(10, self._width - 2)) if line else [line]
+            known = self._wrapped[id(line)] = (line, parts)
         return known[1]
 
     def _wrap(self) -> None:

@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.widget import Widget
 
-from console.text import fault_content
+from console.text import fault_content, twinned
 from metadata.errors import Fault
 
 
@@ -51,5 +51,5 @@ class Notice(Widget):
 
     def _content(self, width: int, height: int = 0) -> Content:
         if isinstance(self._said, Fault):
-            return fault_content(self._said, self._keys, width, height)
-        return self._said or Content("")
+            return twinned(fault_content(self._said, self._keys, width, height))
+        return twinned(self._said or Content(""))

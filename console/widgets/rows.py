@@ -21,7 +21,7 @@ from textual.style import Style
 from textual.visual import Visual
 
 from console.places import Place
-from console.text import glyph, shorten, squeezed, styled
+from console.text import glyph, shorten, squeezed, styled, twinned
 
 GAP = 2
 """Cells between columns."""
@@ -127,7 +127,7 @@ def cut(content: Content, width: int) -> Content:
 
 def fitted(cell: Content | str, width: int, align: str = "left", prose: bool = False) -> Content:
     """A cell of exactly `width` cells: padded, shortened in the middle, prose at the end, quantities squeezed."""
-    content = cell if isinstance(cell, Content) else styled(cell)
+    content = twinned(cell if isinstance(cell, Content) else styled(cell))
     length = content.cell_length
     if length > width:
         if align == "right" and not prose:
@@ -370,7 +370,7 @@ class Rows(ScrollView, can_focus=True):
     def _content(self, line: _Line, width: int) -> Content:
         edge = 1 if self._marker else 0
         if not line.columns:
-            return (line.text or Content("")).pad_left(edge)
+            return twinned(line.text or Content("")).pad_left(edge)
         room = width - 2 * edge
         sizes = widths(line.columns, room)
         if line.row is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -39,6 +40,21 @@ async def test_a_dead_database_is_said_in_the_header_and_heals(database: Databas
         assert "Traceback" not in seen(app)
         app.session.store.database = good
         await until_seen(pilot, "db●")
+
+
+async def test_a_long_context_leaves_room_for_the_services_and_since_when_one_is_away(
+    database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    context = "metadata-prod.eu-west-1.rds.internal.example.com/pilothouse"
+    app.session.standing = replace(app.session.standing, context=context, author="anna@10.0.0.7")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_seen(pilot, "pilothouse  metadata-prod", "/pilothouse ", "db●  prefect○ down  spark○ down")
+        app.session.store.database, good = Database("sqlite:////nowhere/at/all.db"), app.session.store.database
+        await until_seen(pilot, "db○ down ")
+        app.session.store.database = good
+        await pilot.resize_terminal(150, 24)
+        await until_seen(pilot, f"{context} ", "anna@10.0.0.7")
 
 
 async def test_rows_that_are_no_longer_news_dim_and_their_times_stand(database: Database, make_app: MakeApp) -> None:

@@ -34,9 +34,20 @@ def test_the_whole_way_to_a_failure_on_a_real_terminal(database: Database, size:
 
 def test_no_color_emits_none_and_no_utf8_means_ascii(database: Database) -> None:
     with Terminal(term="xterm", env={"NO_COLOR": "1", "LANG": "C", "LC_ALL": "C"}) as shown:
-        text = shown.until("ATTENTION 4", "x flights #13", "q quit")
-        body = "".join(line for line in text.splitlines())
-        assert {one for one in body if not one.isascii()} <= set("▁▂▃▄▅▆▇█▔▐▌")
+        shown.until("ATTENTION 4", "x flights #13", "q quit")
+        ways: list[tuple[tuple[str, ...], str]] = [
+            (("j", "enter"), "Runs > flights > #13"), (("?",), "Keys"), (("escape", "o"), "Log"),
+            (("escape", "2"), "1-17 of 17"), (("x",), "cancel it"), (("escape", "3"), "7 of 7"), (("enter",), "YAML"),
+            (("escape", "4"), "comes from"), (("5",), "late_arrival"), (("enter", "right"), "Drift"),
+            (("6",), "newest first"), (("enter",), "What it saw"), (("ctrl+p",), "the log of the run"),
+            (("escape", ":pipeline flights\r", "l"), "launch flights"), (("tab", "x", "enter"), "PH509"),
+            (("escape", "escape", ":services\r"), "services of this home"), (("escape", "/stat:x\r"), "PH306"),
+        ]  # fmt: skip
+        for keys, words in [((), "ATTENTION"), *ways]:
+            shown.send(*keys)
+            shown.until(words)
+            shown.read(0.4)
+            assert [line for line in shown.text.splitlines() if not line.isascii()] == [], keys
         colours = re.findall(rb"\x1b\[([0-9;:]*)m", shown.raw)
         codes = {int(code) for group in colours for code in re.split(rb"[;:]", group) if code}
         assert not codes & {*range(30, 39), *range(40, 49), *range(90, 98), *range(100, 108)}
