@@ -171,8 +171,9 @@ def _may_go_at_once(job: _Job) -> bool:
 
 
 def _store_at_once(job: _Job) -> Written:
-    """One pass, counted while it is written. A row that a rule stops, or the key of a merge that comes twice, fails it.
+    """One pass, counted while it is written, but for a MERGE, of which nothing can be observed.
 
+    A row that a rule stops, or the key of a merge that comes twice, fails it.
     What Spark raises then says `STOPPED`, and nothing is written.
     """
     from pyspark.sql.connect import functions as f
@@ -183,22 +184,20 @@ def _store_at_once(job: _Job) -> Written:
     warning = [name for name, rule in job.rules.items() if not stops(rule)]
     counts = {"n": "count(*)"} | {f"n{index}": f"count_if({marks[name]})" for index, name in enumerate(warning)}
     observation = Observation(f"batch-{job.batch.id}")
+    observed = not job.merges or job.batch.intent.target_version is None
+    if observed:
+        frame = frame.observe(observation, *(f.expr(text).alias(name) for name, text in counts.items()))
     if job.merges:
         keys = ", ".join(quoted(name) for name in job.keys)
         frame = frame.selectExpr("*", f"count(*) OVER (PARTITION BY {keys}) AS _twins")
         stopping.append("_twins > 1")
-    else:
-        frame = frame.observe(observation, *(f.expr(text).alias(name) for name, text in counts.items()))
     if stopping:
         frame = frame.where(f"IF({' OR '.join(stopping)}, CAST(raise_error('{STOPPED}') AS BOOLEAN), true)")
     commit = _put(job, frame.selectExpr(*map(quoted, job.columns)))
     merged = _merged(job, commit)
-    if not job.merges:
-        seen = observation.get
-    elif merged and not warning:
-        seen = {"n": merged.source_rows}
-    else:
-        seen = _counted(job, commit.version, counts)
+    seen = observation.get if observed else {}
+    if job.merges and not seen:
+        seen = {"n": merged.source_rows} if merged and not warning else _counted(job, commit.version, counts)
     if not seen:  # an earlier try's write, taken for dead, came first: nothing was written now
         return recount(job.spark, job.target, job.batch, commit.version)
     rows = int(seen["n"])
