@@ -1,4 +1,7 @@
-"""For all tests: in CI a test on real services or terminals gets a second try, since a loaded host can miss a limit."""
+"""For all tests: in CI, and side by side, a test on real services or terminals gets a second try.
+
+A loaded host can miss a limit.
+"""
 
 from __future__ import annotations
 
@@ -26,12 +29,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Side by side (`-n 2`), the tests that share a Spark server run in one process, and others by module.
 
     Tests that share a home come last, one home after the other: its services would take time from others.
-    In CI those that are marked slow, and those of the console, are tried again once; others fail at once.
+    There, and in CI, those that are marked slow, and those of the console, are tried again once; others fail at once.
     """
+    again = os.environ.get("CI") or os.environ.get("PYTEST_XDIST_WORKER")
     for item in items:
         shares = isinstance(item, pytest.Function) and "spark_server" in item.fixturenames
         item.add_marker(pytest.mark.xdist_group("spark" if shares else item.path.stem))
-        if os.environ.get("CI") and (item.get_closest_marker("slow") or item.path.parent.name == "console"):
+        if again and (item.get_closest_marker("slow") or item.path.parent.name == "console"):
             item.add_marker(pytest.mark.flaky(reruns=1))
     items.sort(key=_home)
 
