@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import subprocess
 import threading
@@ -50,6 +51,25 @@ def test_the_token_is_in_the_environment_alone(settings: Settings) -> None:
     assert environment[spark_server.TOKEN_VARIABLE] == TOKEN
     assert not any(TOKEN in word for word in argv)
     assert not any(TOKEN in file.read_text() for file in settings.home.rglob("*") if file.is_file())
+
+
+def test_it_starts_where_children_of_an_earlier_one_still_write(settings: Settings) -> None:
+    scratch = spark_server.work_folder(settings) / "scratch"
+    stop = threading.Event()
+
+    def write() -> None:
+        while not stop.is_set():
+            with contextlib.suppress(FileNotFoundError):
+                (scratch / "left").mkdir(parents=True, exist_ok=True)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        commands = [spark_server.spark_command(settings, 15002, TOKEN) for _ in range(3)]
+    finally:
+        stop.set()
+        writer.join()
+    assert all(argv for argv, _ in commands)
 
 
 def test_secrets_of_other_services_are_not_handed_on(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
