@@ -11,10 +11,11 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.widget import Widget
 
-from console.paged import Paged, with_row
+from console.paged import Paged
 from console.places import Place
 from console.screens.base import key
 from console.screens.editing import Editing
+from console.screens.paging import Paging
 from console.screens.review import field_lines
 from console.text import ago, instant, joined, number, plain, styled
 from console.widgets.rows import Column, Row, Rows
@@ -25,7 +26,7 @@ from metadata.errors import Fault
 from metadata.kinds import SECTIONS, Dataset, Definition
 from metadata.revisions import Edit, history_of
 from metadata.rows.batches import DatasetState, state_of
-from metadata.rows.pages import DefinitionRow, Page, count_kinds, list_definitions
+from metadata.rows.pages import Cursor, DefinitionRow, Page, count_kinds, list_definitions
 from metadata.values import counted, utc_now
 
 
@@ -42,7 +43,7 @@ class _Detail:
     state: DatasetState | None
 
 
-class BlueprintScreen(Editing):
+class BlueprintScreen(Editing, Paging):
     """Kinds, the definitions of one kind, and the one under the cursor."""
 
     CSS_PATH: ClassVar[list[str]] = ["split.tcss", "blueprint.tcss"]  # type: ignore[assignment]
@@ -65,7 +66,6 @@ class BlueprintScreen(Editing):
         super().__init__(subject)
         self.kind = "dataset"
         self._wanted = ""
-        self._page: Page[DefinitionRow] | None = None
         self._detail: _Detail | None = None
         self._detail_read = False
         self._known = ""
@@ -89,18 +89,19 @@ class BlueprintScreen(Editing):
         """To one definition."""
         if subject:
             self._aim(subject)
+            self.first_page()
             self.filter = ""
             self.reload()
 
     def read(self) -> Callable[[Database], Any]:
         """How many there are of each kind, and a page of the one that is open."""
-        kind, words, limit, wanted = self.kind, self.filter, self.page_size, self._wanted
+        kind, read = self.kind, self.reading(self._wanted)
 
         def query(database: Database) -> tuple[dict[str, int], str, Paged[DefinitionRow]]:
-            def read(words: str, size: int) -> Page[DefinitionRow]:
-                return list_definitions(database, kind, words, limit=size)
+            def page(words: str, after: Cursor | None, limit: int) -> Page[DefinitionRow]:
+                return list_definitions(database, kind, words, after=after, limit=limit)
 
-            return count_kinds(database), kind, with_row(read, words, limit, wanted)
+            return count_kinds(database), kind, read(page)
 
         return query
 
@@ -109,7 +110,7 @@ class BlueprintScreen(Editing):
         counts, kind, paged = data
         if kind != self.kind:
             return
-        page = self._page = self.turned(paged)
+        page = self.take(paged)
         kinds = self.query_one("#kinds", Rows)
         kinds.show_rows([_kind_row(each, counts.get(each, 0), each == kind) for each in SECTIONS])
         kinds.select(kind)
@@ -120,6 +121,7 @@ class BlueprintScreen(Editing):
             else f"No {name} yet: pilothouse blueprint apply FILE"
         )
         self.list.show_rows([_row(each) for each in page.items], empty=empty, more=page.next is not None)
+        self.landed(self.list, paged)
         self._known = ""
         if paged.wanted and paged.wanted == self._wanted:
             self._wanted = ""
@@ -131,7 +133,8 @@ class BlueprintScreen(Editing):
         """Another kind opens its list."""
         kinds, row = message.rows, message.row
         if kinds.id == "kinds" and row is not None and row.key != self.kind and self.focused is kinds:
-            self.kind, self.page_size, self._page = row.key, 100, None
+            self.kind, self._page = row.key, None
+            self.first_page()
             self.reload()
 
     def opened(self, rows: Rows) -> None:
@@ -260,14 +263,6 @@ class BlueprintScreen(Editing):
         section = SECTIONS[self.kind].replace("_", " ")
         return joined(
             ("Blueprint ▸ ", "quiet"), (section, "strong"), (f" ▸ {self.filter}" if self.filter else "", "accent")
-        )
-
-    def caption(self) -> Content | str:
-        """How many there are."""
-        if self._page is None:
-            return ""
-        return styled(
-            f"{len(self._page.items)} of {number(self._page.total)}{'+' if self._page.capped else ''}", "quiet"
         )
 
 

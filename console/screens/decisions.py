@@ -10,16 +10,17 @@ from textual.binding import BindingType
 from textual.content import Content
 
 from console.chosen import Hold
-from console.paged import Paged, with_row
+from console.paged import Paged
 from console.places import Place
 from console.screens.base import key
+from console.screens.paging import Paging
 from console.screens.run_keys import LOG, ask_to_release
 from console.screens.split import SplitScreen
-from console.text import ago, as_of, figure, instant, joined, number, plain, state_content, state_of, styled
+from console.text import ago, as_of, figure, instant, joined, plain, state_content, state_of, styled
 from console.widgets.rows import Column, Row
 from metadata.database import Database
 from metadata.rows.decisions import Decision
-from metadata.rows.pages import Page, list_decisions
+from metadata.rows.pages import list_decisions
 from metadata.rows.runs import Run, get_run
 from metadata.rows.task_runs import TaskRun, tasks_of
 from metadata.states import DecisionState
@@ -34,10 +35,11 @@ class _Aftermath:
     tasks: tuple[TaskRun, ...]
 
 
-class DecisionsScreen(SplitScreen):
+class DecisionsScreen(SplitScreen, Paging):
     """The log of decisions."""
 
     FILTERS = True
+    ORDER = "newest first"
     FILTER_HELP = "state:fired waits:yes rule:retrain* pipeline:flights run:12 age:<7d words !not"
     COLUMNS = (
         Column("#", 7, "right"),
@@ -56,7 +58,6 @@ class DecisionsScreen(SplitScreen):
 
     def __init__(self, subject: str = "") -> None:
         super().__init__(subject)
-        self._page: Page[Decision] | None = None
         self._aftermath: dict[str, _Aftermath] = {}
         self._outdated: set[str] = set()
         """Decisions whose aftermath is to be read again."""
@@ -67,24 +68,22 @@ class DecisionsScreen(SplitScreen):
     def turn_to(self, subject: str) -> None:
         """To one decision, by its number."""
         if subject:
+            self.first_page()
             self._wanted, self.filter = subject, ""
             self.reload()
 
     def read(self) -> Callable[[Database], Any]:
         """A page of decisions, with the one that is wanted."""
-        words, limit, wanted = self.filter, self.page_size, self._wanted
+        read = self.reading(self._wanted, "number")
 
         def query(database: Database) -> Paged[Decision]:
-            def read(words: str, size: int) -> Page[Decision]:
-                return list_decisions(database, words, limit=size)
-
-            return with_row(read, words, limit, wanted, "number")
+            return read(lambda words, after, limit: list_decisions(database, words, after=after, limit=limit))
 
         return query
 
     def show(self, data: Paged[Decision]) -> None:
         """The page."""
-        page = self._page = self.turned(data)
+        page = self.take(data)
         empty = (
             f"No decision matches {self.filter!r}. esc takes the filter back."
             if self.filter
@@ -96,6 +95,7 @@ class DecisionsScreen(SplitScreen):
             found = next((one.id for one in page.items if str(one.number) == data.wanted), "")
             if not self.list.select(found):
                 self.say(f"there is no decision {data.wanted}", "warn")
+        self.landed(self.list, data)
         self._outdated = set(self._aftermath)
         self.moved()
 
@@ -218,12 +218,6 @@ class DecisionsScreen(SplitScreen):
     def trail(self) -> Content | str:
         """Where one is."""
         return joined(("Decisions", "strong"), (f" ▸ {self.filter}" if self.filter else "", "accent"))
-
-    def caption(self) -> Content | str:
-        """How many there are."""
-        if self._page is None:
-            return ""
-        return joined((f"{number(self._page.total)}{'+' if self._page.capped else ''}, newest first", "quiet"))
 
 
 def _row(one: Decision) -> Row:

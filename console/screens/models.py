@@ -10,9 +10,10 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.widget import Widget
 
-from console.paged import Paged, with_row
+from console.paged import Paged
 from console.places import Place
 from console.screens.base import key
+from console.screens.paging import Paging
 from console.screens.split import SplitScreen
 from console.text import ago, as_of, figure, glyph, instant, joined, number, plain, share, spark, styled
 from console.widgets.plot import MARKS, Level, Line, Plot, PlotView, mark
@@ -20,7 +21,7 @@ from console.widgets.rows import Column, Row, Section
 from metadata.database import Database
 from metadata.rows.model_charts import Curve, ModelCharts, Scores, model_charts
 from metadata.rows.models import ModelVersion
-from metadata.rows.pages import ModelRow, Page, list_models
+from metadata.rows.pages import ModelRow, list_models
 from metadata.values import counted, utc_now
 
 MODELS = (
@@ -39,7 +40,7 @@ VERSIONS = (
 )
 
 
-class ModelsScreen(SplitScreen):
+class ModelsScreen(SplitScreen, Paging):
     """Models and, of the chosen one, its versions."""
 
     CSS_PATH: ClassVar[list[str]] = ["split.tcss", "models.tcss"]  # type: ignore[assignment]
@@ -54,7 +55,6 @@ class ModelsScreen(SplitScreen):
     def __init__(self, subject: str = "") -> None:
         super().__init__(subject)
         self._model = self._wanted = subject
-        self._page: Page[ModelRow] | None = None
         self._charts: ModelCharts | None = None
 
     def more_right(self) -> Iterable[Widget]:
@@ -64,15 +64,17 @@ class ModelsScreen(SplitScreen):
     def turn_to(self, subject: str) -> None:
         """To one model."""
         if subject:
+            self.first_page()
             self._model, self._wanted, self.filter = subject, subject, ""
             self.reload()
 
     def read(self) -> Callable[[Database], Any]:
         """The models, and the charts of one of them."""
-        words, limit, wanted = self.filter, self.page_size, self._model
+        wanted = "" if self._land else self._model
+        read = self.reading(wanted)
 
         def query(database: Database) -> tuple[Paged[ModelRow], ModelCharts | None]:
-            paged = with_row(lambda words, size: list_models(database, words, limit=size), words, limit, wanted)
+            paged = read(lambda words, after, limit: list_models(database, words, after=after, limit=limit))
             keys = [row.key for row in paged.page.items]
             chosen = wanted if wanted in keys else keys[0] if keys else ""
             return paged, model_charts(database, chosen) if chosen else None
@@ -82,20 +84,21 @@ class ModelsScreen(SplitScreen):
     def show(self, data: tuple[Paged[ModelRow], ModelCharts | None]) -> None:
         """Both tables, and the pane."""
         paged, self._charts = data
-        self._page = self.turned(paged)
+        page = self.take(paged)
         self._model = self._charts.key if self._charts else ""
         empty = (
             f"Nothing matches {self.filter!r}. esc takes the filter back."
             if self.filter
             else "No models yet: a model and a train task in the blueprint (3) make one."
         )
-        models = Section(MODELS, [self._model_row(row) for row in self._page.items], empty=empty)
+        models = Section(MODELS, [self._model_row(row) for row in page.items], empty=empty)
         sections = [models]
         if self._charts is not None:
             none = "Not trained yet: the train task of a pipeline makes the first version."
             rows = [self._version_row(each) for each in self._charts.versions]
             sections.append(Section(VERSIONS, rows, title="VERSION", empty=none))
         self.list.show_sections(sections)
+        self.landed(self.list, paged)
         wanted, self._wanted = self._wanted, ""
         if wanted:
             self.list.select(f"model {wanted}")
@@ -290,10 +293,6 @@ class ModelsScreen(SplitScreen):
             (f" ▸ {self._model}" if self._model else "", "strong"),
             (f" ▸ {self.filter}" if self.filter else "", "accent"),
         )
-
-    def caption(self) -> Content | str:
-        """How many there are."""
-        return styled(counted(self._page.total, "model") if self._page else "", "quiet")
 
 
 def _drift(charts: ModelCharts) -> list[Content]:

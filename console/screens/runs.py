@@ -11,13 +11,15 @@ from textual.binding import BindingType
 from textual.content import Content
 
 from console.chosen import Chosen
+from console.paged import Paged
 from console.places import Place
 from console.screens.base import key
+from console.screens.paging import Paging
 from console.screens.run_keys import LOG, RunKeys
-from console.text import ago, as_of, joined, number, seconds, state_content, styled
+from console.text import ago, as_of, joined, seconds, state_content, styled
 from console.widgets.rows import Column, Row, Rows
 from metadata.database import Database
-from metadata.rows.pages import Page, list_runs
+from metadata.rows.pages import list_runs
 from metadata.rows.runs import Run
 from metadata.states import State
 from metadata.values import utc_now
@@ -34,10 +36,11 @@ COLUMNS = (
 )
 
 
-class RunsScreen(RunKeys):
+class RunsScreen(RunKeys, Paging):
     """The list of runs."""
 
     FILTERS = True
+    ORDER = "newest first"
     FILTER_HELP = "state:failed,lost pipeline:flights active:yes age:<2d !tag:x words /fl*"
     BINDINGS: ClassVar[list[BindingType]] = [
         key("o", "log", "log", help="the run and its log"),
@@ -48,7 +51,6 @@ class RunsScreen(RunKeys):
     def __init__(self, subject: str = "") -> None:
         super().__init__(subject)
         self.filter = subject
-        self._page: Page[Run] | None = None
 
     def body(self) -> ComposeResult:
         """The list."""
@@ -65,13 +67,18 @@ class RunsScreen(RunKeys):
 
     def read(self) -> Callable[[Database], Any]:
         """A page of runs."""
-        words, limit = self.filter, self.page_size
-        return lambda database: list_runs(database, words, limit=limit)
+        read = self.reading()
 
-    def show(self, data: Page[Run]) -> None:
+        def query(database: Database) -> Paged[Run]:
+            return read(lambda words, after, limit: list_runs(database, words, after=after, limit=limit))
+
+        return query
+
+    def show(self, data: Paged[Run]) -> None:
         """The page."""
-        self._page = data
+        self.take(data)
         self._draw()
+        self.landed(self.query_one(Rows), data)
 
     def tick(self) -> None:
         """Runs that go on take longer."""
@@ -133,14 +140,6 @@ class RunsScreen(RunKeys):
     def trail(self) -> Content | str:
         """Where one is."""
         return joined(("Runs", "strong"), (f" ▸ {self.filter}" if self.filter else "", "accent"))
-
-    def caption(self) -> Content | str:
-        """How many there are."""
-        if self._page is None:
-            return ""
-        shown, more = len(self._page.items), "+" if self._page.capped else ""
-        first = f"1–{shown} of " if shown else ""
-        return joined((f"{first}{number(self._page.total)}{more}, newest first", "quiet"))
 
 
 def run_row(run: Run, now: datetime) -> Row:

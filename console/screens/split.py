@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -14,14 +14,10 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from console.paged import Paged, T
 from console.screens.base import BaseScreen, key
 from console.text import styled
 from console.widgets.lines import Lines
 from console.widgets.rows import Column, Row, Rows
-
-if TYPE_CHECKING:
-    from metadata.rows.pages import Page
 
 WIDE = 110
 """Cells from which both halves are shown side by side."""
@@ -87,12 +83,6 @@ class SplitScreen(BaseScreen):
     def on_resize(self, event: events.Resize) -> None:
         """Side by side where there is room."""
         self.set_class(event.size.width < WIDE, "narrow")
-
-    def turned(self, paged: Paged[T]) -> Page[T]:
-        """The page that was read, with its filter and size as those of the screen; what is asked for since stays."""
-        if self.filter == self._asked:
-            self.filter, self.page_size = paged.words, max(self.page_size, paged.size)
-        return paged.page
 
     def draw_detail(self) -> None:
         """Draw the right half."""

@@ -196,6 +196,18 @@ class Rows(ScrollView, can_focus=True):
             """The list."""
             return self.rows
 
+    class Beyond(Message):
+        """The cursor was to go beyond the last row (`by` 1) or before the first (-1)."""
+
+        def __init__(self, rows: Rows, by: int) -> None:
+            super().__init__()
+            self.rows, self.by = rows, by
+
+        @property
+        def control(self) -> Rows:
+            """The list."""
+            return self.rows
+
     def __init__(self, columns: Iterable[Column] = (), *, id: str | None = None, marker: bool = True) -> None:  # noqa: A002
         """`columns` of a list with one section; a list of several gives them with `show_sections`."""
         super().__init__(id=id)
@@ -312,6 +324,8 @@ class Rows(ScrollView, can_focus=True):
         stops = self._stops()
         if stops:
             at = stops.index(self._cursor) if self._cursor in stops else 0
+            if at == (0 if by < 0 else len(stops) - 1):
+                self.post_message(self.Beyond(self, 1 if by > 0 else -1))
             self._go(stops[max(0, min(len(stops) - 1, at + by))])
 
     def action_page(self, by: int) -> None:

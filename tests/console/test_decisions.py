@@ -126,3 +126,25 @@ async def test_without_decisions_it_says_what_takes_them(empty_database: Databas
     async with app.run_test(size=(120, 30)) as pilot:
         await pilot.press("6")
         await until_seen(pilot, "No decisions yet", "decide task")
+
+
+async def test_what_lies_beyond_what_a_list_holds_is_reached(database: Database, make_app: MakeApp) -> None:
+    add_more(database, 600)
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("6")
+        await until_seen(pilot, "1–100 of 606, newest first", "606")
+        for _ in range(4):
+            await pilot.press("G")
+            await pilot.pause(0.2)
+        await until_seen(pilot, "1–500 of 606", "#")
+        await pilot.press("G", "j", "j")
+        await until_seen(pilot, "501–600 of 606", " 106 ")
+        await pilot.press("G")
+        await until_seen(pilot, "501–606 of 606")
+        await pilot.press("G")
+        await until_seen(pilot, "undecided")
+        await pilot.press("j", "g", "k", "k")
+        await until_seen(pilot, "1–500 of 606", " 107 ")
+        await pilot.press("slash", *"state:undecided", "enter")
+        await until_seen(pilot, "1–1 of 1, newest first")

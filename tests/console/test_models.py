@@ -30,7 +30,7 @@ async def test_every_plot_names_its_axes_and_levels(
     app = make_app()
     async with app.run_test(size=size) as pilot:
         await pilot.press("5")
-        await until_seen(pilot, "late_arrival", "challenger", "champion", "1 model")
+        await until_seen(pilot, "late_arrival", "challenger", "champion", "1–1 of 1, by key")
         await pilot.press("enter")
         await until_seen(pilot, "● v2 champion", "◆ v1", "roc_auc by window", "end of window", "2013-05-02")
         await until_seen(pilot, "v2 on its test rows 0.652")
@@ -155,6 +155,6 @@ async def test_a_model_is_found_however_many_there_are(
     app = make_app()
     async with app.run_test(size=(120, 30)) as pilot:
         app.go(Place("models", "m110"))
-        await until_seen(pilot, "Models ▸ m110", "120 models")
+        await until_seen(pilot, "Models ▸ m110", "1–120 of 120, by key")
         row = app.screen.query_one("#list", Rows).row
         assert row is not None and row.key == "model m110"
