@@ -82,7 +82,7 @@ class BaseScreen(Screen[None]):
         self.filter = ""
         self.page_size = 100
         self._reading = self._stale = self._missed = self._broken = False
-        self._asked = self._good = ""
+        self._asked = self._good = self._filter_before = ""
         self._voice = Voice(self)
         self._before_prompt: Widget | None = None
         self.there = False
@@ -345,6 +345,7 @@ class BaseScreen(Screen[None]):
 
     def do_filter(self) -> None:
         """`/`"""
+        self._filter_before = self.filter
         self._ask("/", self.filter)
 
     def do_jump(self) -> None:
@@ -444,10 +445,10 @@ class BaseScreen(Screen[None]):
             self.set_filter(message.text.strip())
 
     def on_prompt_left(self, message: Prompt.Left) -> None:
-        """Esc in the prompt: the filter is taken back."""
+        """Esc in the prompt: the filter is what it was."""
         self._close_prompt()
         if message.mark == "/":
-            self.set_filter("")
+            self.set_filter(self._filter_before)
 
     def _ask(self, mark: str, text_: str = "") -> None:
         self._before_prompt = self.focused

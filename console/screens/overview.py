@@ -86,11 +86,10 @@ class OverviewScreen(RunKeys):
             self.query_one(Rows).show_sections(found)
 
     def on_rows_opened(self, message: Rows.Opened) -> None:
-        """Enter on a service that is away tells all of it."""
+        """Enter on a service that is away tells all of it, instead of leading somewhere."""
         if message.row is not None and message.row.value.service:
+            message.prevent_default()
             self.do_services()
-        else:
-            super().on_rows_opened(message)
 
     # Keys
 

@@ -212,7 +212,6 @@ class RunScreen(RunKeys):
 
     def on_rows_moved(self, message: Rows.Moved) -> None:
         """The right half follows the cursor."""
-        super().on_rows_moved(message)
         self._draw_reason()
         self._draw_pane()
 

@@ -59,12 +59,13 @@ class Prompt(Input):
             id="prompt", select_on_focus=False, compact=True, suggester=_Completion(lambda: candidates(self.mark))
         )
         self.mark = "/"
+        self._before = ""
         self.cursor_blink = False
 
     def ask(self, mark: str, text: str = "") -> None:
         """Open the line with a mark and a text to change."""
         self.mark = mark
-        self.value = mark + text
+        self.value = self._before = mark + text
         self.add_class("open")
         self.screen.set_focus(self)
         self.cursor_position = len(self.value)
@@ -74,14 +75,18 @@ class Prompt(Input):
         self.remove_class("open")
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Tell what stands there; the mark cannot be deleted, deleting it leaves."""
+        """Tell what stands there. Deleting the mark alone leaves; deleted with all else, as ctrl+u does, it stays."""
         event.stop()
         if not self.has_class("open"):
             return
-        if not self.value.startswith(self.mark):
-            self.action_leave()
-            return
-        self.post_message(self.Typed(self.mark, self.value[len(self.mark) :]))
+        before, self._before = self._before, self.value
+        if self.value.startswith(self.mark):
+            self.post_message(self.Typed(self.mark, self.value[len(self.mark) :]))
+        elif before == self.mark:
+            self.post_message(self.Given(self.mark, ""))
+        else:
+            self.value = self.mark + self.value
+            self.cursor_position = len(self.value)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter."""

@@ -162,6 +162,33 @@ async def test_a_filter_narrows_what_is_shown_and_esc_takes_it_back(
         await until_seen(pilot, there, gone)
 
 
+async def test_esc_while_a_filter_is_typed_leaves_the_one_that_was_there(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("2", "slash", *"state:failed", "enter")
+        await until_seen(pilot, "1–2 of 2")
+        await pilot.press("slash", "ctrl+u", *"/weath*")
+        await until_seen(pilot, "1–4 of 4")
+        await pilot.press("escape")
+        await until_seen(pilot, "Runs ▸ state:failed", "1–2 of 2")
+        await pilot.press("slash", "ctrl+u", "backspace")
+        await until_seen(pilot, "1–17 of 17", "? keys")
+
+
+async def test_enter_leads_somewhere_once(
+    database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until_seen(pilot, "ATTENTION 4")
+        went: list[Place] = []
+        monkeypatch.setattr(app, "go", went.append)
+        await pilot.press("j", "enter")
+        await until(pilot, lambda: bool(went))
+        await pilot.pause(0.3)
+        assert went == [RUN]
+
+
 async def test_the_log_is_filtered_where_the_cursor_is_in_it(database: Database, make_app: MakeApp) -> None:
     app = make_app()
     async with app.run_test(size=(140, 40)) as pilot:
