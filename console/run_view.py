@@ -230,7 +230,8 @@ def keys_of(detail: RunDetail, fault: Fault) -> str:
     labels = {"r": "run again", "e": "definition", START: "start services"}
     if not repeatable:
         del labels["r"]
-    return keys_for(fault, labels, "r")
+    keys = keys_for(fault, labels, "r")
+    return f"{keys}   D detail".strip() if fault.detail else keys
 
 
 def fault_place(fault: Fault) -> Place | None:

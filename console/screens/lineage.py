@@ -15,8 +15,8 @@ from console.jump import definition_place
 from console.narrow import Matches
 from console.places import Place
 from console.screens.base import BaseScreen, key
-from console.text import ago, glyph, joined, number, plain, styled
-from console.widgets.rows import Column, Row, Rows, Section
+from console.text import ago, glyph, joined, number, plain, shorten, styled
+from console.widgets.rows import Column, Row, Rows, Section, widths
 from metadata.database import Database
 from metadata.definitions import load_blueprint
 from metadata.errors import Fault, UsageError
@@ -28,8 +28,11 @@ ARROWS: dict[Direction, str] = {"up": "←", "down": "→"}
 OPEN_LEVELS = 2
 """Levels that are open at first."""
 
-COLUMNS = (Column("WHAT", prose=True), Column("ROWS", 10, "right"), Column("STATE", 22, prose=True))
+STATE_CELLS = 22
+COLUMNS = (Column("WHAT", prose=True), Column("ROWS", 10, "right"), Column("STATE", STATE_CELLS, prose=True))
 WIDE_COLUMNS = (*COLUMNS[:2], Column("WHEN", 13), Column("STATE", 40, prose=True))
+SHORTEST = 8
+"""Cells that a name keeps, however deep it stands."""
 WIDE = 120
 """Cells from which those are shown."""
 
@@ -120,7 +123,7 @@ class LineageScreen(BaseScreen):
 
     def _show(self, rows: Sequence[Row], empty: str = "") -> None:
         wide = self.size.width >= WIDE
-        shown = rows if wide else [replace(row, cells=(*row.cells[:2], row.cells[3])) for row in rows]
+        shown = rows if wide else [replace(row, cells=(*row.cells[:2], _narrow_state(row))) for row in rows]
         self._rows.show_sections([Section(WIDE_COLUMNS if wide else COLUMNS, shown, empty=empty)])
 
     def _narrowed(self) -> list[Row]:
@@ -137,19 +140,22 @@ class LineageScreen(BaseScreen):
             yield from self._below((direction,))
 
     def _below(self, path: Path) -> Iterator[Row]:
+        room = widths(WIDE_COLUMNS if self.size.width >= WIDE else COLUMNS, self._rows.size.width - 2)[0]
         for step in self._branches.get(path, ()):
             here = (*path, step.node.uid)
             again = step.node.uid in path
             sign = " " if again or not step.more else glyph("▾") if here in self._open else glyph("▸")
             via = _via(step.via)
-            words = joined(
+            before = joined(
                 "  " * len(path),
                 (f"{sign} ", "quiet"),
                 (f"{glyph(ARROWS[path[0]])} ", "active"),  # type: ignore[index]
                 (_kind(step.node), "quiet"),
-                step.node.key,
-                (f"  {via}" if via else "", "quiet"),
             )
+            name = shorten(step.node.key, max(SHORTEST, room - before.cell_length))
+            words = joined(before, name)
+            if via and room - words.cell_length > SHORTEST:  # else its mark would take the end of the name
+                words = joined(words, (f"  {via}", "quiet"))
             yield Row("/".join(here), _cells(step.node, step.node.label, words), value=(step.node, here))
             if here in self._open and not again:
                 yield from self._below(here)
@@ -259,6 +265,16 @@ def _cells(node: Node, label: str, words: Content) -> tuple[Content | str, ...]:
         styled(ago(node.at, utc_now()) if node.at else "", "quiet"),
         joined((plain(label), warns), (" !" if node.warns else "", "warn")),
     )
+
+
+def _narrow_state(row: Row) -> Content:
+    """What is said where there is no column for ages: the age too, when there is room; else of a model less."""
+    node: Node = row.value[0]
+    label, age = plain(node.label), ago(node.at, utc_now()) if node.at else ""
+    both = ", ".join(part for part in (label, age) if part)
+    room = STATE_CELLS - 2 * node.warns
+    words = both if len(both) <= room else label if len(label) <= room else label.replace(" champion", "")
+    return joined((words, "warn" if node.warns else "quiet"), (" !" if node.warns else "", "warn"))
 
 
 def _read(database: Database, subject: str, wanted: set[Path], first: bool) -> _Around:

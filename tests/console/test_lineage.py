@@ -6,10 +6,12 @@ import threading
 from collections.abc import Callable
 
 import pytest
+from sqlalchemy import update
 
 from console.app import PilothouseApp
 from console.places import Place
 from metadata.database import Database
+from metadata.definitions import definition
 from tests.console.looking import seen, until, until_seen
 
 MakeApp = Callable[[], PilothouseApp]
@@ -23,11 +25,24 @@ async def test_what_a_dataset_comes_from_and_what_comes_of_it(
     async with app.run_test(size=size) as pilot:
         await pilot.press("4")
         await until_seen(
-            pilot, "Lineage ▸ silver.flights", "← bronze.weather  clean", "stale !", "→ gold.delay_by_hour"
+            pilot, "Lineage ▸ silver.flights", "← bronze.weather  clean", "→ gold.delay_by_hour", "26 h ago"
         )
-        await until_seen(pilot, "monitor late_arrival_watch", "temp PSI 3.8 > 0.4 !", "v2 champion")
+        wide = size[0] >= 120
+        await until_seen(pilot, "v2 champion · v3 challenger" if wide else "v2 · v3 challenger")
+        await until_seen(
+            pilot, "monitor late_arrival_watch", "temp PSI 3.8 > 0.4 !", "stale !" if wide else "stale, 26 h"
+        )
         assert all(len(line.rstrip()) <= size[0] for line in seen(app).splitlines())
-        assert ("v2 champion · v3 challenger" in seen(app)) == (size[0] >= 120)
+
+
+async def test_a_name_is_shortened_in_the_middle_however_deep_it_stands(database: Database, make_app: MakeApp) -> None:
+    long = "silver.flights_of_the_whole_year_by_carrier_and_origin_v2"
+    with database.write() as connection:
+        connection.execute(update(definition).where(definition.c.key == "silver.flights").values(key=long))
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.go(Place("lineage", "dataset bronze.flights"))
+        await until_seen(pilot, "silver.fl", "origin_v2")
 
 
 async def test_a_task_of_several_pipelines_is_named_with_them(database: Database, make_app: MakeApp) -> None:
