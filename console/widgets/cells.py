@@ -1,0 +1,78 @@
+"""Columns of a list and what is put into them: each cell exactly as wide as its column. Pure; no widgets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from textual.content import Content
+
+from console.text import glyph, shorten, squeezed, styled, twinned
+
+GAP = 2
+"""Cells between columns."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: title, width in cells (0: shares what is left, by weight), from which width of the list it is shown.
+
+    Names that are too long are shortened in the middle, sentences (`prose`) at the end; what stands at the right is a
+    quantity, and loses precision.
+    """
+
+    title: str
+    width: int = 0
+    align: Literal["left", "right"] = "left"
+    shown_from: int = 0
+    prose: bool = False
+    weight: int = 1
+
+
+def widths(columns: Sequence[Column], total: int) -> list[int]:
+    """Width of each column in cells, 0 for those that are left out; columns of width 0 share what is left."""
+    shown = [column.shown_from <= total for column in columns]
+    fixed = sum(column.width for column, there in zip(columns, shown, strict=True) if there)
+    gaps = GAP * max(0, sum(shown) - 1)
+    flexible = [index for index, column in enumerate(columns) if shown[index] and not column.width]
+    room = max(0, total - fixed - gaps)
+    found = [column.width if there else 0 for column, there in zip(columns, shown, strict=True)]
+    weight = sum(columns[index].weight for index in flexible)
+    for index in flexible:
+        share = room * columns[index].weight // weight
+        found[index] = max(4, share)
+        room, weight = room - share, weight - columns[index].weight
+    return found
+
+
+def cut(content: Content, width: int) -> Content:
+    """Content of at most `width` cells, its end cut off with a mark."""
+    if content.cell_length <= width:
+        return content
+    mark = glyph("…")
+    return content.truncate(max(0, width - len(mark))) + mark[:width]
+
+
+def fitted(cell: Content | str, width: int, align: str = "left", prose: bool = False) -> Content:
+    """A cell of exactly `width` cells: padded, shortened in the middle, prose at the end, quantities squeezed."""
+    content = twinned(cell if isinstance(cell, Content) else styled(cell))
+    length = content.cell_length
+    if length > width:
+        if align == "right" and not prose:
+            content = _squeezed(content, width)
+        elif prose or length != len(content.plain):
+            content = cut(content, width)
+        else:
+            kept = shorten("x" * length, width).count("x")
+            head = (kept + 1) // 2
+            mark = glyph("…")[: max(0, width - kept)]
+            content = content[:head] + mark + content[length - (kept - head) :] if kept > head else content[:width]
+        length = content.cell_length
+    pad = max(0, width - length)
+    return content.pad_left(pad) if align == "right" else content.pad_right(pad)
+
+
+def _squeezed(content: Content, width: int) -> Content:
+    style = content.spans[0].style if content.spans else ""
+    return Content(squeezed(content.plain, width)).stylize(style)
