@@ -29,7 +29,7 @@ from console.palette import ConsoleProvider, Palette  # noqa: E402
 from console.places import TABS, Place  # noqa: E402
 from console.screens.base import BaseScreen  # noqa: E402
 from console.session import Session, open_session  # noqa: E402
-from console.store import Answered, Glance, Looked, Ticked  # noqa: E402
+from console.store import Answered, Glance, Looked, Ticked, start_services  # noqa: E402
 from console.text import UNICODE  # noqa: E402
 from console.widgets.chrome import AsciiScrollBar, Service, stand  # noqa: E402
 from metadata.errors import Fault  # noqa: E402
@@ -112,7 +112,7 @@ class PilothouseApp(App[None]):
         self._look()
         self.set_interval(LOOK_SECONDS, self._look)
         if self._start:
-            self.session.store.act(self, _start_services, functools.partial(Answered, "started"))
+            self.session.store.act(self, start_services, functools.partial(Answered, "started"))
 
     # Where one is
 
@@ -316,12 +316,6 @@ def _look_at_services() -> tuple[Service, ...]:
     from console import watch
 
     return watch.look_at_services()
-
-
-def _start_services() -> None:
-    from console import watch
-
-    watch.start_services()
 
 
 def run(settings: Settings | None = None, *, start: bool = True) -> None:

@@ -14,7 +14,8 @@ from textual.types import IgnoreReturnCallbackType
 from textual.widgets import Input, OptionList
 
 from console.places import ROOMS, TABS, Place
-from console.screens.base import BaseScreen, own_bindings
+from console.screens.base import BaseScreen
+from console.screens.keys import own_bindings
 from console.text import ago, plain, styled
 from metadata.values import utc_now
 

@@ -164,3 +164,10 @@ class Store:
     def watch(self, who: MessagePump, job: str, look: Callable[[], Any]) -> None:
         """Look at the outside; waits for no action."""
         self._looks.submit(who, look, functools.partial(Answered, job))
+
+
+def start_services() -> None:
+    """Have the embedded services started when they are not up."""
+    from console import watch
+
+    watch.start_services()

@@ -8,24 +8,23 @@ thread; only handlers of messages touch widgets.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.screen import Screen
-from textual.widget import Widget
 
-from console import jump, mending
+from console import mending
 from console.paged import MOST
 from console.places import ROOMS, TABS, Place
+from console.screens.keys import key, own_bindings, shown_key
+from console.screens.prompting import Prompting
 from console.session import Session
-from console.store import Answered, Looked, Ticked
-from console.text import glyph
+from console.store import Answered, Looked, Ticked, start_services
 from console.unforeseen import fault_of
-from console.voice import WORDS, Voice
+from console.voice import WORDS
 from console.widgets.chrome import Header, Hint, Keys, Rule, Tabs
 from console.widgets.notice import Notice
 from console.widgets.prompt import Prompt
@@ -37,32 +36,11 @@ if TYPE_CHECKING:
     from metadata.database import Database
 
 
-def key(
-    keys: str,
-    name: str,
-    label: str,
-    *,
-    shown: bool = True,
-    help: str = "",  # noqa: A002
-    opens_prompt: bool = False,
-) -> Binding:
-    """A key of a screen: calls `do_<name>`, or says why it cannot. The line of keys shows `label`, `?` shows `help`.
-
-    One that opens the prompt is done before the key that follows is looked at: that is text, however fast it came.
-    """
-    return Binding(keys, f"do('{name}')", label, show=shown, id=name, tooltip=help, priority=opens_prompt)
-
-
-class BaseScreen(Screen[None]):
+class BaseScreen(Prompting):
     """One place of the console."""
 
     KEPT: ClassVar[frozenset[str]] = frozenset()
     """Jobs whose answers open something: they wait until this screen is in front."""
-    FILTERS: ClassVar[bool] = False
-    """Whether `/` filters the list of this screen."""
-
-    FILTER_HELP: ClassVar[str] = "state:failed pipeline:flights !tag:x free text /glob*"
-
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(str(at + 1), f"do('tab({tab})')", ROOMS[tab].title, show=False) for at, tab in enumerate(TABS)),
         key("slash", "filter", "filter", help="what is shown, by words; ? tells of those", opens_prompt=True),
@@ -79,12 +57,8 @@ class BaseScreen(Screen[None]):
     def __init__(self, subject: str = "") -> None:
         super().__init__()
         self.subject = subject
-        self.filter = ""
-        self.page_size = 100
         self._reading = self._stale = self._missed = self._broken = False
-        self._asked = self._good = self._filter_before = ""
-        self._voice = Voice(self)
-        self._before_prompt: Widget | None = None
+        self._asked = ""
         self.there = False
 
     @property
@@ -141,10 +115,6 @@ class BaseScreen(Screen[None]):
         rows = self._focused_rows()
         return rows.row.key if rows is not None and rows.row is not None else self.subject
 
-    def candidates(self) -> Sequence[str]:
-        """Words that complete a filter, such as `state:failed`."""
-        return ()
-
     def turn_to(self, subject: str) -> None:
         """Show something else in the same place; the base shows what it has."""
         if subject != self.subject:
@@ -197,7 +167,7 @@ class BaseScreen(Screen[None]):
         """The keys of this screen, its own first; before them the one that starts services, when some are away."""
         shown = [one for one in own_bindings(type(self)) if one.show and not self.hidden(one.id or "")]
         return [
-            Hint(_shown_key(one.key), one.description, one.id or "", self.unavailable(one.id or ""))
+            Hint(shown_key(one.key), one.description, one.id or "", self.unavailable(one.id or ""))
             for one in sorted(shown, key=lambda one: one.id != "wake")
         ]
 
@@ -254,7 +224,7 @@ class BaseScreen(Screen[None]):
 
     def failed(self, fault: Fault) -> None:
         """The page could not be read: what is shown stays, the reason is said. A filter that is refused is dropped."""
-        if fault.code != mending.FILTER_REFUSED or self._typing:
+        if fault.code != mending.FILTER_REFUSED or self.typing:
             self.tell(fault, "page")
             return
         self.filter = self._good
@@ -285,7 +255,7 @@ class BaseScreen(Screen[None]):
         if message.changed:
             self.reload()
         if message.fault is not None:
-            self._voice.tell(message.fault, message.job, self._labels(), self._typing, again=True)
+            self._voice.tell(message.fault, message.job, self.labels(), self.typing, again=True)
         elif message.job:
             self._voice.well(message.job)
             if self._missed:
@@ -307,22 +277,13 @@ class BaseScreen(Screen[None]):
     def tell(self, fault: Fault, job: str) -> None:
         """Tell a fault with the keys that mend it, until `job` is well again, or esc."""
         if self.there:
-            self._voice.tell(fault, job, self._labels(), self._typing)
+            self._voice.tell(fault, job, self.labels(), self.typing)
 
-    @property
-    def _typing(self) -> bool:
-        return self.query_one(Prompt).has_class("open")
-
-    def _labels(self) -> dict[str, str]:
+    def labels(self) -> dict[str, str]:
         """Keys that make sense here, with what they do."""
         return {one.key: one.description for one in own_bindings(type(self)) if not self.hidden(one.id or "")}
 
     # The grammar of keys
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """What opens the prompt is a letter while something is typed there."""
-        opens_prompt = action == "do" and parameters in (("filter",), ("jump",))
-        return not (opens_prompt and isinstance(self.focused, Prompt)) and super().check_action(action, parameters)
 
     def action_do(self, name: str) -> None:
         """Do what a key says, or say why not. Esc first closes what is told; words are read when a key is used."""
@@ -343,15 +304,6 @@ class BaseScreen(Screen[None]):
         """Go somewhere."""
         cast("PilothouseApp", self.app).go(place)
 
-    def do_filter(self) -> None:
-        """`/`"""
-        self._filter_before = self.filter
-        self._ask("/", self.filter)
-
-    def do_jump(self) -> None:
-        """`:`"""
-        self._ask(":")
-
     def do_help(self) -> None:
         """`?`"""
         from console.screens.help import HelpScreen
@@ -362,7 +314,7 @@ class BaseScreen(Screen[None]):
         """Every key that works here: key, what it does, and why not if it is off."""
         return [
             (
-                _shown_key(one.key),
+                shown_key(one.key),
                 self.FILTER_HELP if one.id == "filter" else one.tooltip or one.description,
                 self.unavailable(one.id or ""),
             )
@@ -390,7 +342,7 @@ class BaseScreen(Screen[None]):
     def do_wake(self) -> None:
         """`U`"""
         self.say("starting what is not there …", "quiet")
-        self.act("woken", "the services are being started", _start_services)
+        self.act("woken", "the services are being started", start_services)
 
     def got_woken(self, _value: object) -> None:
         """They are on their way."""
@@ -409,57 +361,7 @@ class BaseScreen(Screen[None]):
         value = self.copied()
         self.say(cast("PilothouseApp", self.app).copy(value) if value else "nothing to copy here")
 
-    def set_filter(self, filter_: str) -> None:
-        """Filter the list; an error in the filter is said and the list stays."""
-        if filter_ != self.filter:
-            self.filter, self.page_size = filter_, 100
-            self._voice.well("filter")
-            self.reload()
-
-    # Prompt and list
-
-    def _complete(self, mark: str) -> Sequence[str]:
-        return [mark + one for one in (self.candidates() if mark == "/" else jump.candidates(self.session.things))]
-
-    def on_prompt_given(self, message: Prompt.Given) -> None:
-        """Enter in the prompt."""
-        self._close_prompt()
-        if message.mark == "/":
-            self.set_filter(message.text)
-            if self.filter != self._good:  # refused while it was typed: now it is told, and dropped
-                self.reload()
-        elif message.text:
-            found = jump.find(message.text, self.session.things)
-            if isinstance(found, Place):
-                self.go(found)
-            elif found == "quit":
-                self.do_quit()
-            elif found == "services":
-                self.do_services()
-            else:
-                self.say(found, "warn")
-
-    def on_prompt_typed(self, message: Prompt.Typed) -> None:
-        """Typing filters at once."""
-        if message.mark == "/":
-            self.set_filter(message.text.strip())
-
-    def on_prompt_left(self, message: Prompt.Left) -> None:
-        """Esc in the prompt: the filter is what it was."""
-        self._close_prompt()
-        if message.mark == "/":
-            self.set_filter(self._filter_before)
-
-    def _ask(self, mark: str, text_: str = "") -> None:
-        self._before_prompt = self.focused
-        self.query_one(Keys).display = False
-        self.query_one(Prompt).ask(mark, text_)
-
-    def _close_prompt(self) -> None:
-        self.query_one(Prompt).close()
-        self.query_one(Keys).display = True
-        self.set_focus(self._before_prompt)
-        self._voice.typed(self._labels())
+    # The list
 
     def _focused_rows(self) -> Rows | None:
         return self.focused if isinstance(self.focused, Rows) else None
@@ -486,30 +388,3 @@ class BaseScreen(Screen[None]):
     def on_keys_pressed(self, message: Keys.Pressed) -> None:
         """A click on a key."""
         self.action_do(message.action)
-
-
-def _start_services() -> None:
-    from console import watch
-
-    watch.start_services()
-
-
-_NAMES = {
-    "slash": "/", "colon": ":", "question_mark": "?", "left_square_bracket": "[", "right_square_bracket": "]",
-    "escape": "esc", "ctrl+p": "ctrl+p", "right": "→", "left": "←",
-}  # fmt: skip
-
-
-def _shown_key(keys: str) -> str:
-    first = keys.split(",")[0]
-    return glyph(_NAMES.get(first, first))
-
-
-def own_bindings(screen: type[BaseScreen]) -> list[Binding]:
-    """Bindings of a screen, its own before those that all have; a key that is bound again counts once."""
-    found: dict[str, Binding] = {}
-    for cls in screen.__mro__:
-        for one in cls.__dict__.get("BINDINGS", ()) if issubclass(cls, BaseScreen) else ():
-            if isinstance(one, Binding):
-                found.setdefault(one.key, one)
-    return list(found.values())

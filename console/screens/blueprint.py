@@ -13,8 +13,8 @@ from textual.widget import Widget
 
 from console.paged import Paged
 from console.places import Place
-from console.screens.base import key
 from console.screens.editing import Editing
+from console.screens.keys import key
 from console.screens.paging import Paging
 from console.screens.review import field_lines
 from console.text import ago, instant, joined, number, plain, styled

@@ -12,7 +12,7 @@ from textual.content import Content
 from console.chosen import Hold
 from console.paged import Paged
 from console.places import Place
-from console.screens.base import key
+from console.screens.keys import key
 from console.screens.paging import Paging
 from console.screens.run_keys import LOG, ask_to_release
 from console.screens.split import SplitScreen

@@ -14,7 +14,8 @@ from console import narrow
 from console.jump import definition_place
 from console.narrow import Matches
 from console.places import Place
-from console.screens.base import BaseScreen, key
+from console.screens.base import BaseScreen
+from console.screens.keys import key
 from console.text import ago, glyph, joined, number, plain, shorten, styled
 from console.widgets.rows import Column, Row, Rows, Section, widths
 from metadata.database import Database

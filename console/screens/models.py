@@ -12,7 +12,7 @@ from textual.widget import Widget
 
 from console.paged import Paged
 from console.places import Place
-from console.screens.base import key
+from console.screens.keys import key
 from console.screens.paging import Paging
 from console.screens.split import SplitScreen
 from console.text import ago, as_of, figure, glyph, instant, joined, number, plain, share, spark, styled

@@ -15,7 +15,7 @@ from console.jump import definition_place
 from console.narrow import Matches
 from console.overview_view import Subject
 from console.places import Place
-from console.screens.base import key
+from console.screens.keys import key
 from console.screens.run_keys import LOG, RunKeys
 from console.text import joined
 from console.widgets.rows import Rows

@@ -17,7 +17,7 @@ from console.chosen import Chosen, Hold
 from console.narrow import Matches
 from console.places import Place
 from console.run_panes import DETAIL, PANES
-from console.screens.base import key
+from console.screens.keys import key
 from console.screens.run_keys import LOG, RunKeys
 from console.text import as_of, joined, seconds, state_content, styled
 from console.widgets.chrome import Hint

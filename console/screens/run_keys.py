@@ -12,7 +12,8 @@ from textual.content import Content
 from console.chosen import Chosen, Hold
 from console.places import Place
 from console.screens.ask import Ask
-from console.screens.base import BaseScreen, key
+from console.screens.base import BaseScreen
+from console.screens.keys import key
 from console.text import joined, state_content
 from metadata.states import State
 

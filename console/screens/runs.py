@@ -13,7 +13,7 @@ from textual.content import Content
 from console.chosen import Chosen
 from console.paged import Paged
 from console.places import Place
-from console.screens.base import key
+from console.screens.keys import key
 from console.screens.paging import Paging
 from console.screens.run_keys import LOG, RunKeys
 from console.text import ago, as_of, joined, seconds, state_content, styled

@@ -14,7 +14,8 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from console.screens.base import BaseScreen, key
+from console.screens.base import BaseScreen
+from console.screens.keys import key
 from console.text import styled
 from console.widgets.lines import Lines
 from console.widgets.rows import Column, Row, Rows

@@ -81,7 +81,7 @@ async def test_a_database_that_hangs_while_it_is_opened_is_said_and_services_are
 ) -> None:
     started = threading.Event()
     monkeypatch.setattr(console_app, "_open", lambda _database: gate.wait())
-    monkeypatch.setattr(console_app, "_start_services", started.set)
+    monkeypatch.setattr(console_app, "start_services", started.set)
     app = PilothouseApp(open_session(settings()))
     async with app.run_test(size=(80, 24)) as pilot:
         await until_seen(pilot, "PH301  metadata database", "has not answered", "db○ down  ", seconds=SECONDS)

@@ -1,0 +1,140 @@
+"""What is typed in the line of a screen: a filter of its rows (`/`), or where to go (`:`)."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.content import Content
+from textual.screen import Screen
+from textual.widget import Widget
+
+from console import jump
+from console.places import Place
+from console.session import Session
+from console.voice import Voice
+from console.widgets.chrome import Keys
+from console.widgets.prompt import Prompt
+
+
+class Prompting(Screen[None]):
+    """A screen with such a line. A filter is tried while it is typed; one that is refused is told when it is given."""
+
+    FILTERS: ClassVar[bool] = False
+    """Whether `/` filters the list of this screen."""
+
+    FILTER_HELP: ClassVar[str] = "state:failed pipeline:flights !tag:x free text /glob*"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.filter = ""
+        self.page_size = 100
+        self._good = self._filter_before = ""
+        self._voice = Voice(self)
+        self._before_prompt: Widget | None = None
+
+    @property
+    @abstractmethod
+    def session(self) -> Session:
+        """The session of the app."""
+
+    @abstractmethod
+    def reload(self) -> None:
+        """Read the rows again."""
+
+    @abstractmethod
+    def go(self, place: Place) -> None:
+        """Go somewhere."""
+
+    @abstractmethod
+    def say(self, words: Content | str, tone: str = "") -> None:
+        """Say something in passing."""
+
+    @abstractmethod
+    def labels(self) -> dict[str, str]:
+        """Keys that make sense here, with what they do."""
+
+    @abstractmethod
+    def do_quit(self) -> None:
+        """`q`"""
+
+    @abstractmethod
+    def do_services(self) -> None:
+        """How the services of the home are."""
+
+    def candidates(self) -> Sequence[str]:
+        """Words that complete a filter, such as `state:failed`."""
+        return ()
+
+    @property
+    def typing(self) -> bool:
+        return self.query_one(Prompt).has_class("open")
+
+    # The keys
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What opens the prompt is a letter while something is typed there."""
+        opens_prompt = action == "do" and parameters in (("filter",), ("jump",))
+        return not (opens_prompt and isinstance(self.focused, Prompt)) and super().check_action(action, parameters)
+
+    def do_filter(self) -> None:
+        """`/`"""
+        self._filter_before = self.filter
+        self._ask("/", self.filter)
+
+    def do_jump(self) -> None:
+        """`:`"""
+        self._ask(":")
+
+    def set_filter(self, filter_: str) -> None:
+        """Filter the list; an error in the filter is said and the list stays."""
+        if filter_ != self.filter:
+            self.filter, self.page_size = filter_, 100
+            self._voice.well("filter")
+            self.reload()
+
+    # The line
+
+    def _complete(self, mark: str) -> Sequence[str]:
+        return [mark + one for one in (self.candidates() if mark == "/" else jump.candidates(self.session.things))]
+
+    def on_prompt_given(self, message: Prompt.Given) -> None:
+        """Enter in the prompt."""
+        self._close_prompt()
+        if message.mark == "/":
+            self.set_filter(message.text)
+            if self.filter != self._good:  # refused while it was typed: now it is told, and dropped
+                self.reload()
+        elif message.text:
+            found = jump.find(message.text, self.session.things)
+            if isinstance(found, Place):
+                self.go(found)
+            elif found == "quit":
+                self.do_quit()
+            elif found == "services":
+                self.do_services()
+            else:
+                self.say(found, "warn")
+
+    def on_prompt_typed(self, message: Prompt.Typed) -> None:
+        """Typing filters at once."""
+        if message.mark == "/":
+            self.set_filter(message.text.strip())
+
+    def on_prompt_left(self, message: Prompt.Left) -> None:
+        """Esc in the prompt: the filter is what it was."""
+        self._close_prompt()
+        if message.mark == "/":
+            self.set_filter(self._filter_before)
+
+    def _ask(self, mark: str, text_: str = "") -> None:
+        self._before_prompt = self.focused
+        self.query_one(Keys).display = False
+        self.query_one(Prompt).ask(mark, text_)
+
+    def _close_prompt(self) -> None:
+        self.query_one(Prompt).close()
+        self.query_one(Keys).display = True
+        self.set_focus(self._before_prompt)
+        self._voice.typed(self.labels())
