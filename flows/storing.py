@@ -195,7 +195,7 @@ def _store_at_once(job: _Job) -> Written:
         frame = frame.where(f"IF({' OR '.join(stopping)}, CAST(raise_error('{STOPPED}') AS BOOLEAN), true)")
     commit = _put(job, frame.selectExpr(*map(quoted, job.columns)))
     merged = _merged(job, commit)
-    seen = observation.get if observed else {}
+    seen = observation.get if observed and commit.merged is None else {}
     if job.merges and not seen:
         seen = {"n": merged.source_rows} if merged and not warning else _counted(job, commit.version, counts)
     if not seen:  # an earlier try's write, taken for dead, came first: nothing was written now

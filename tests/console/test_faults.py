@@ -300,6 +300,7 @@ def test_dead_services_and_a_taken_port_are_told_and_runs_wait_for_what_the_key_
     stocked: House, console: Terminal
 ) -> None:
     house = stocked
+    client.ensure_up(wait=True)  # where an earlier try has left them down
     house.land(GOOD.name, "b.csv", "id,place\n2,Oslo\n")
     port, scratch = _kill_spark_for_good(house)
     with _squatting(port):
