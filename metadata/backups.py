@@ -7,7 +7,7 @@ and a file that is put in place of another by hand is mixed with what the other 
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from sqlalchemy import StaticPool, create_engine
@@ -42,7 +42,7 @@ def restore(database: Database, source: Path) -> Path | None:
         kept = _kept(path) if path.exists() else None
         try:
             copy(source, path)
-        except sqlite3.Error as error:
+        except (OSError, sqlite3.Error) as error:
             raise away(str(error)) from error
     ensure(database)
     return kept
@@ -66,7 +66,8 @@ def _kept(path: Path) -> Path:
             raise
         path.rename(kept)
         for more in ("-wal", "-shm"):
-            path.with_name(path.name + more).unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                path.with_name(path.name + more).rename(kept.with_name(kept.name + more))
     return kept
 
 
