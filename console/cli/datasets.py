@@ -15,7 +15,6 @@ from metadata.errors import UsageError
 from metadata.findings import instead
 from metadata.rows.batches import state_of
 from metadata.rows.pages import list_datasets
-from metadata.values import counted
 
 
 @click.group()
@@ -63,12 +62,8 @@ def show(key: str, as_json: bool) -> None:
     if state is None or state.version is None:
         click.echo("Nothing was written to it yet.")
         return
-    click.echo(f"{_rows(state.rows)}, version {state.version}, written {moment(state.written_at)}\n")
+    click.echo(f"{state.size}, version {state.version}, written {moment(state.written_at)}\n")
     print_table(["COLUMN", "TYPE"], list(state.columns.items()))
-
-
-def _rows(rows: int | None) -> str:
-    return "rows not counted" if rows is None else counted(rows, "row")
 
 
 @click.command()

@@ -323,17 +323,13 @@ def _columns(detail: _Detail) -> list[Content]:
     width = max(len(name) for name in types)
     lines = []
     if state and state.version is not None:
-        written = f"{_rows(state.rows)}, version {state.version}, {ago(state.written_at, utc_now())}"
+        written = f"{state.size}, version {state.version}, {ago(state.written_at, utc_now())}"
         lines += [styled(written, "quiet"), Content("")]
     for name, kind in types.items():
         column = declared.get(name)
         words = "  ".join(part for part in (column.unit, column.description) if part) if column else ""
         lines.append(joined(f"{name.ljust(width)}  ", (kind.ljust(10), "active"), (f" {plain(words)}", "quiet")))
     return lines
-
-
-def _rows(rows: int | None) -> str:
-    return "rows not counted" if rows is None else counted(rows, "row")
 
 
 def _history(detail: _Detail) -> list[Content]:

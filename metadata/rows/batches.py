@@ -20,7 +20,7 @@ from metadata.errors import PilothouseError
 from metadata.intents import Intent
 from metadata.rows.consumption import use_up
 from metadata.states import BatchState, State
-from metadata.values import utc_now
+from metadata.values import counted, utc_now
 
 OWNER_SILENT_AFTER = timedelta(seconds=20)
 """An owner that gave no sign of life for so long is dead."""
@@ -70,6 +70,11 @@ class DatasetState:
     sequence: int | None
     as_of: datetime | None
     written_at: datetime | None
+
+    @property
+    def size(self) -> str:
+        """How many rows it has, in words."""
+        return "rows not counted" if self.rows is None else counted(self.rows, "row")
 
 
 @dataclass(frozen=True)
