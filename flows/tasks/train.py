@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 from zoneinfo import ZoneInfo
 
@@ -25,6 +25,7 @@ from flows.training import Fitted, UnfitRowsError, digest, fit, good_enough, in_
 from metadata.errors import PilothouseError
 from metadata.intents import PinnedInput
 from metadata.kinds import Model
+from metadata.rows.batches import state_of
 from metadata.rows.models import (
     Appointment,
     ModelFeature,
@@ -43,11 +44,14 @@ MOST_ROWS = 5_000_000
 """Rows that are brought to one process to be fitted on: 4 GB with 50 features, text not counted."""
 
 
+LATER_BY = timedelta(days=7)
+"""The newest mature row may be so much older than statistics allow, and its window is still read in one query."""
+
+
 @dataclass(frozen=True)
 class _Extent:
-    rows: int
-    oldest: datetime | None
-    newest: datetime | None
+    oldest: datetime
+    newest: datetime
 
 
 def run(context: TaskContext) -> Outcome:
@@ -57,16 +61,19 @@ def run(context: TaskContext) -> Outcome:
     pinned = pin_inputs(context, {})
     if isinstance(pinned, str):
         return Outcome(skipped=pinned)
-    widest = _widest(context, key, pinned) if model.trained_on.min_history else None
+    widest = _widest(context, key, pinned)
     if widest and (early := _too_early(model, widest)):
         return Outcome(skipped=early)
-    relation = relation_of(context, pinned)
-    mature = labelled_rows(context.plan, key, relation, context.as_of)
-    extent = _extent(context, key, mature)
-    if early := _too_early(model, extent):
-        return Outcome(rows_in=extent.rows, skipped=early)
     features = model_features(context, key)
-    rows = _rows(context, key, mature, extent)
+    mature = labelled_rows(context.plan, key, relation_of(context, pinned), context.as_of)
+    rows = _rows_near(context, key, mature, widest) if widest else None
+    if rows is None:
+        count, extent = _extent(context, key, mature)
+        if extent is None or (early := _too_early(model, extent)):
+            return Outcome(rows_in=count, skipped=early if extent else "no row has a mature label yet")
+        rows = _rows(context, key, mature, extent, count)
+    columns = model_columns(context.plan, key)
+    rows = in_order(rows, columns.event_time, columns.entity, f"model {key}")
     made_of = digest(model, features, rows)
     version = version_of_task(context.database, context.run_id, context.task.key, made_of)
     if version is None:
@@ -77,13 +84,14 @@ def run(context: TaskContext) -> Outcome:
     return _settle(context, model, version, len(rows))
 
 
-def _extent(context: TaskContext, key: str, mature: str) -> _Extent:
+def _extent(context: TaskContext, key: str, mature: str) -> tuple[int, _Extent | None]:
+    """How many mature rows there are, and the first and the last of them."""
     time = quoted(model_columns(context.plan, key).event_time)
     found = collect(context, f"SELECT count(*) AS n, min({time}) AS oldest, max({time}) AS newest FROM ({mature})")  # noqa: S608
     rows = int(found["n"].iloc[0])
     if not rows:
-        return _Extent(0, None, None)
-    return _Extent(rows, found["oldest"].iloc[0].to_pydatetime(), found["newest"].iloc[0].to_pydatetime())
+        return 0, None
+    return rows, _Extent(found["oldest"].iloc[0].to_pydatetime(), found["newest"].iloc[0].to_pydatetime())
 
 
 def _widest(context: TaskContext, key: str, pinned: Mapping[str, PinnedInput]) -> _Extent | None:
@@ -94,31 +102,57 @@ def _widest(context: TaskContext, key: str, pinned: Mapping[str, PinnedInput]) -
     bounds = engine.time_bounds(path, pinned[source].version, columns.event_time)
     # Spark adds months to each row's own day: what comes out may be mature a day or two after this.
     mature = context.as_of if delay.months else delay.before(context.as_of)
-    return _Extent(0, bounds[0], min(bounds[1], mature)) if bounds and bounds[0] < mature else None
+    return _Extent(bounds[0], min(bounds[1], mature)) if bounds and bounds[0] < mature else None
 
 
 def _too_early(model: Model, extent: _Extent) -> str | None:
-    if extent.oldest is None or extent.newest is None:
-        return "no row has a mature label yet"
     wanted = model.trained_on.min_history
     if wanted and period(wanted).before(extent.newest) < extent.oldest:
         return f"{(extent.newest - extent.oldest).days} d of {wanted} of history are there"
     return None
 
 
-def _rows(context: TaskContext, key: str, mature: str, extent: _Extent) -> pd.DataFrame:
-    """The rows of the training window, in order. Raises PilothouseError PH611 when they are too many."""
-    columns, window = model_columns(context.plan, key), context.plan.models[key].trained_on.window
-    sql = f"SELECT * FROM ({mature})"  # noqa: S608
-    if window and extent.newest:
-        start = period(window).before(extent.newest.astimezone(ZoneInfo(context.plan.timezone)))
-        sql += f" WHERE {quoted(columns.event_time)} > {instant(start)}"
-    if extent.rows > MOST_ROWS:
+def _window_start(context: TaskContext, model: Model, newest: datetime) -> datetime | None:
+    window = model.trained_on.window
+    return period(window).before(newest.astimezone(ZoneInfo(context.plan.timezone))) if window else None
+
+
+def _rows_near(context: TaskContext, key: str, mature: str, widest: _Extent) -> pd.DataFrame | None:
+    """The rows of the training window, read before it is known where it begins: without a query for the extent (0.5 s).
+
+    None where more has to be known: the table is large, its newest mature row is not near the end that its statistics
+    give, or what was read does not tell whether there is history enough.
+    """
+    model, columns = context.plan.models[key], model_columns(context.plan, key)
+    for name in set(columns.features.values()):
+        state = state_of(context.database, context.plan.datasets[name].uid)
+        if state is None or state.rows is None or state.rows > MOST_ROWS:
+            return None
+    read_from = _window_start(context, model, widest.newest - LATER_BY)
+    rows = collect(context, _since(mature, columns.event_time, read_from))
+    if rows.empty:
+        return None
+    times = rows[columns.event_time]
+    extent = _Extent(times.min().to_pydatetime(), times.max().to_pydatetime())
+    start = _window_start(context, model, extent.newest)
+    if _too_early(model, extent) or (start and read_from and start < read_from):
+        return None
+    return rows[times > start] if start else rows
+
+
+def _rows(context: TaskContext, key: str, mature: str, extent: _Extent, count: int) -> pd.DataFrame:
+    """The rows of the training window. Raises PilothouseError PH611 when they are too many."""
+    model, columns = context.plan.models[key], model_columns(context.plan, key)
+    sql = _since(mature, columns.event_time, _window_start(context, model, extent.newest))
+    if count > MOST_ROWS:
         _refuse_too_many(context, key, sql)
-    context.report("rows to train on", 0, extent.rows)
-    rows = collect(context, sql)
-    context.report("rows to train on", len(rows), len(rows))
-    return in_order(rows, columns.event_time, columns.entity, f"model {key}")
+    context.report("rows to train on", 0, count)
+    return collect(context, sql)
+
+
+def _since(mature: str, event_time: str, start: datetime | None) -> str:
+    later = f" WHERE {quoted(event_time)} > {instant(start)}" if start else ""
+    return f"SELECT * FROM ({mature}){later}"  # noqa: S608
 
 
 def _refuse_too_many(context: TaskContext, key: str, sql: str) -> None:

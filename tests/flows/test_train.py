@@ -14,7 +14,7 @@ from flows.registry import Registry
 from flows.tasks import train as train_task
 from metadata.reference import ModelReference
 from metadata.rows.models import alias_changes, challenger, champion
-from tests.flows.learning import day, furnished_house, land, open_house, trips, version_numbers
+from tests.flows.learning import MODEL, day, furnished_house, land, open_house, trips, version_numbers
 from tests.flows.warehouse import Warehouse
 
 pytestmark = pytest.mark.slow
@@ -119,12 +119,23 @@ def test_the_same_task_of_a_run_never_registers_twice(
     assert held is not None and held.version == 1
 
 
-def test_the_window_reaches_back_from_the_newest_mature_row(tmp_path: Path, spark: Any, world: Path) -> None:
-    house = furnished_house(world, tmp_path, spark, model={"trained_on": {"window": "20 d", "test": "20 %"}})
+@pytest.mark.parametrize("labelled_days", [60, 55, 30])
+@pytest.mark.parametrize("min_history", ["20 d", "28 d"])
+def test_the_window_reaches_back_from_the_newest_mature_row(
+    tmp_path: Path, spark: Any, world: Path, labelled_days: int, min_history: str
+) -> None:
+    known_until = day(labelled_days)
+    label = f"CASE WHEN at < timestamp'{known_until:%F %T}+00:00' THEN delay > 10 END"
+    trained_on = {"window": "20 d", "test": "20 %", "min_history": min_history}
+    predicts = {**MODEL["predicts"], "label": label}
+    house = furnished_house(world, tmp_path, spark, model={"predicts": predicts, "trained_on": trained_on})
     house.run("train", as_of=day(60))
     version = version_numbers(house)[0]
-    assert version.tested_until - version.trained_from < timedelta(days=20)
-    assert version.tested_until - version.trained_from > timedelta(days=19)
+    source = trips(60)
+    mature = source[source["delay"].notna() & (source["at"] < known_until) & (source["at"] <= day(59))]["at"]
+    expected = mature[mature > mature.max() - timedelta(days=20)]
+    assert version.rows_trained + version.rows_tested == len(expected)
+    assert (version.trained_from, version.tested_until) == (expected.min(), expected.max())
 
 
 def test_scores_of_the_stored_model_are_those_that_were_measured(tmp_path: Path, spark: Any, world: Path) -> None:
