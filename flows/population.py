@@ -30,6 +30,9 @@ MOST_LABELS = 1_000_000
 """Labelled rows of one measurement that are brought to the driver (24 MB); beyond, a sample by hash of the entity."""
 
 
+Some = tuple[str, ...] | datetime | None
+"""Which windows: those of these keys, those that begin at an instant or later, or every one."""
+
 LAST_YEAR = 9_999
 """Event times from this year on mean "never" in some source, and lie in no window."""
 
@@ -91,12 +94,12 @@ def column_counts(
     spark: SparkSession,
     population: Population,
     version: int,
-    windows: Sequence[str],
+    some: Some,
     features: str,
     references: Mapping[str, Distribution],
     score: Distribution,
 ) -> dict[str, dict[str, Slice]]:
-    """By window: each feature of `references` in its frozen bins, and the score under the name `SCORE`.
+    """By window, of `some`: each feature of `references` in its frozen bins, and the score under the name `SCORE`.
 
     `features` is a SELECT of entity and features; a scored row that it lacks is in no count.
     """
@@ -113,7 +116,7 @@ def column_counts(
     ]
     rows = engine.select(
         spark,
-        f"{_scored(population, windows)} SELECT _w, count(*) AS n, {', '.join(counts)} FROM ("  # noqa: S608
+        f"{_scored(population, some)} SELECT _w, count(*) AS n, {', '.join(counts)} FROM ("  # noqa: S608
         f"SELECT _w, {', '.join(values)} FROM _scored{join} WHERE _v = {int(version)}) GROUP BY _w",
     ).collect()
     kinds = {**references, SCORE: score}
@@ -123,17 +126,15 @@ def column_counts(
     }
 
 
-def labelled(
-    spark: SparkSession, population: Population, windows: Sequence[str], expected: int
-) -> dict[tuple[str, int], Labelled]:
-    """Mature labels and their scores by window and version: `expected` rows, or a sample of `MOST_LABELS` of them."""
+def labelled(spark: SparkSession, population: Population, some: Some, expected: int) -> dict[tuple[str, int], Labelled]:
+    """Mature labels and scores by window (of `some`) and version: `expected` rows, or a sample of `MOST_LABELS`."""
     sample = ""
     if expected > MOST_LABELS:
         share = int(MOST_LABELS / expected * 1_000_000)
         sample = f" AND pmod(xxhash64({_key_names(population.entity)}), 1000000) < {share}"
     table = engine.select(
         spark,
-        f"{_scored(population, windows)} SELECT _w, _v, CAST(_score AS DOUBLE) AS score, _label "  # noqa: S608
+        f"{_scored(population, some)} SELECT _w, _v, CAST(_score AS DOUBLE) AS score, _label "  # noqa: S608
         f"FROM {_labelled(population)} WHERE _label IS NOT NULL AND _score IS NOT NULL{sample}",
     ).toPandas()
     return {
@@ -144,10 +145,10 @@ def labelled(
     }
 
 
-def _scored(population: Population, windows: Sequence[str] = ()) -> str:
+def _scored(population: Population, some: Some = None) -> str:
     """`WITH _scored AS …`: entity, event time, score, version and window of the rows that count.
 
-    Where only some `windows` are wanted, the instants that they span let Delta skip the files of all others.
+    Where only some windows are wanted, the instants that they span let Delta skip the files of all others.
     """
     unseen = " OR ".join(
         f"(_v = {int(version)} AND _t > {instant(until)})" for version, until in population.trained_until.items()
@@ -157,14 +158,17 @@ def _scored(population: Population, windows: Sequence[str] = ()) -> str:
         f"{SCORE} AS _score, model_version AS _v FROM {population.predictions} "
         f"WHERE scored_as_of <= {instant(population.as_of)}"
     )
-    window = population.windows.key_sql("_t")
-    kept = f"SELECT *, {window} AS _w FROM ({rows}) WHERE year(_t) < {LAST_YEAR} AND ({unseen})"  # noqa: S608
-    if not windows:
-        return f"WITH _scored AS ({kept})"
-    spans = [population.windows.window(key) for key in windows]
-    first, last = min(span.start for span in spans), max(span.end for span in spans)
-    kept += f" AND _t >= {instant(first)} AND _t < {instant(last)}"
-    return f"WITH _scored AS (SELECT * FROM ({kept}) WHERE _w IN ({', '.join(map(literal, windows))}))"  # noqa: S608
+    kept = [f"year(_t) < {LAST_YEAR}", f"({unseen})"]
+    if isinstance(some, datetime):
+        kept.append(f"_t >= {instant(some)}")
+    elif some is not None:
+        spans = [population.windows.window(key) for key in some]
+        first, last = min(span.start for span in spans), max(span.end for span in spans)
+        kept += [f"_t >= {instant(first)}", f"_t < {instant(last)}"]
+    scored = f"SELECT *, {population.windows.key_sql('_t')} AS _w FROM ({rows}) WHERE {' AND '.join(kept)}"  # noqa: S608
+    if isinstance(some, tuple):
+        scored = f"SELECT * FROM ({scored}) WHERE _w IN ({', '.join(map(literal, some))})"  # noqa: S608
+    return f"WITH _scored AS ({scored})"
 
 
 def _labelled(population: Population) -> str:

@@ -7,7 +7,8 @@ that version's own reference; metrics of every version carry the slice `version:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
@@ -26,16 +27,73 @@ from flows.drift import (
     score_readings,
 )
 from flows.model_sql import delay, feature_rows, model_columns
-from flows.population import SCORE, Extent, Labelled, Labels, Population, column_counts, extents, labelled
+from flows.population import (
+    MOST_LABELS,
+    SCORE,
+    Extent,
+    Labelled,
+    Labels,
+    Population,
+    Some,
+    column_counts,
+    extents,
+    labelled,
+)
 from flows.training import metrics
 from flows.windows import Window, Windows
 from metadata.errors import PilothouseError
 from metadata.kinds import Monitor
 from metadata.reference import Distribution, ModelReference, Slice
 from metadata.rows.batches import state_of
-from metadata.rows.models import ModelVersion, versions
-from metadata.rows.outcomes import measured_before
+from metadata.rows.models import ModelVersion, champion, versions
+from metadata.rows.outcomes import Measured, measured_before
 from metadata.tasks.monitor import MonitorTask
+
+
+@dataclass(frozen=True)
+class _Counting:
+    """What the queries of one measurement ask, and the threads that they run in side by side."""
+
+    context: TaskContext
+    monitor: Monitor
+    population: Population
+    relations: Mapping[str, str]
+    scorers: Mapping[int, ModelVersion]
+    threads: ThreadPoolExecutor
+
+    def watched(self, reference: ModelReference) -> dict[str, Distribution]:
+        """The features of a version that are counted, but for those that the model's definition has lost since."""
+        if not self.monitor.watch.features:
+            return {}
+        known = reference.features if self.monitor.reference.features == "training" else reference.test_features
+        there = model_columns(self.context.plan, self.monitor.model).features
+        return {name: distribution for name, distribution in known.items() if name in there}
+
+    def columns(self, version: int, some: Some) -> Future[dict[str, dict[str, Slice]]]:
+        """What a version scored, counted in the bins of its reference. Raises PilothouseError PH701."""
+        reference = _reference(self.scorers[version])
+        watched = self.watched(reference)
+        rows = feature_rows(self.context.plan, self.monitor.model, self.relations.__getitem__) if watched else ""
+        spark, population = self.context.spark, self.population
+        return self.threads.submit(column_counts, spark, population, version, some, rows, watched, reference.score)
+
+    def labels(self, some: Some, expected: int) -> Future[dict[tuple[str, int], Labelled]]:
+        """Mature labels and scores: so many, or a sample."""
+        return self.threads.submit(labelled, self.context.spark, self.population, some, expected)
+
+
+@dataclass(frozen=True)
+class _Ahead:
+    """Counts of what one version scored in windows that begin `since` an instant, and labels of the same windows."""
+
+    since: datetime | None
+    version: int
+    columns: Future[dict[str, dict[str, Slice]]]
+    labels: Future[dict[tuple[str, int], Labelled]] | None
+
+    def covers(self, window: Window) -> bool:
+        """Whether all of the window was looked at."""
+        return self.since is None or self.since <= window.start
 
 
 @dataclass(frozen=True)
@@ -64,17 +122,19 @@ def run(context: TaskContext) -> Outcome:
         version.version: version for version in versions(context.database, context.plan.models[monitor.model].uid)
     }
     population = _population(context, monitor, relations, scorers)
-    found: dict[str, list[Extent]] = {}
-    for extent in extents(context.spark, population):
-        found.setdefault(extent.window, []).append(extent)
-    due = _due(context, monitor, population.windows, found)
-    if not due:
-        return Outcome(skipped="no window has new predictions or newly mature labels")
-    used = {parts[-1].version for parts in due.values()}
-    references = {version: _reference(scorers[version]) for version in used}
-    measured = _measure(context, monitor, population, relations, references, due)
+    known = measured_before(context.database, monitor.uid, ("rows", "labels"), context.as_of, context.run_id)
+    with engine.side_by_side(context.spark) as threads:
+        counting = _Counting(context, monitor, population, relations, scorers, threads)
+        ahead = _ahead(counting, known)
+        found: dict[str, list[Extent]] = {}
+        for extent in extents(context.spark, population):
+            found.setdefault(extent.window, []).append(extent)
+        due = _due(population.windows, known, found)
+        if not due:
+            return Outcome(skipped="no window has new predictions or newly mature labels")
+        measured = _measure(counting, due, ahead)
     rows = sum(part.newest.rows for part in measured)
-    recorded = [figure for part in measured for figure in _figures(context, monitor, part)]
+    recorded = [figure for part in measured for figure in _figures(counting, part)]
     alarms = [figure for figure in recorded if figure.name == "alarm" and figure.value]
     note = f"measured {len(measured)} windows, {rows:,} rows: {len(alarms)} alarms"
     for alarm in alarms:
@@ -130,13 +190,28 @@ def _population(
     )
 
 
-def _due(
-    context: TaskContext, monitor: Monitor, windows: Windows, found: Mapping[str, list[Extent]]
-) -> dict[str, list[Extent]]:
+def _ahead(counting: _Counting, before: Sequence[Measured]) -> _Ahead | None:
+    """Count what is most likely due while it is found out what is: what the champion scored in windows never measured.
+
+    None where there is no champion, or more rows than one look brings here.
+    """
+    context, monitor = counting.context, counting.monitor
+    serving = champion(context.database, context.plan.models[monitor.model].uid)
+    state = state_of(context.database, context.plan.datasets[monitor.predictions].uid)
+    if serving is None or state is None or state.rows is None or state.rows > MOST_LABELS:
+        return None
+    since = max((figure.window_end for figure in before if figure.window_end), default=None)
+    try:
+        columns = counting.columns(serving.version, since)
+    except PilothouseError:
+        return None
+    labels = counting.labels(since, state.rows) if counting.population.labels else None
+    return _Ahead(since, serving.version, columns, labels)
+
+
+def _due(windows: Windows, before: Sequence[Measured], found: Mapping[str, list[Extent]]) -> dict[str, list[Extent]]:
     """Windows of which there is more than was measured, by key."""
-    known: dict[tuple[datetime | None, str, str], float | None] = {}
-    for figure in measured_before(context.database, monitor.uid, ("rows", "labels"), context.as_of, context.run_id):
-        known[figure.window_start, figure.slice, figure.name] = figure.value
+    known = {(figure.window_start, figure.slice, figure.name): figure.value for figure in before}
     due = {}
     for key, parts in found.items():
         start = windows.window(key).start
@@ -153,38 +228,33 @@ def _slice(extent: Extent) -> str:
     return f"version:{extent.version}"
 
 
-def _measure(
-    context: TaskContext,
-    monitor: Monitor,
-    population: Population,
-    relations: Mapping[str, str],
-    references: Mapping[int, ModelReference],
-    due: Mapping[str, list[Extent]],
-) -> list[_Measured]:
+def _measure(counting: _Counting, due: Mapping[str, list[Extent]], ahead: _Ahead | None) -> list[_Measured]:
+    """Count what was not counted ahead, and put it all together."""
+    counting.context.report(f"counts the rows of {len(due)} windows", 1, 2)
+    windows = {key: counting.population.windows.window(key) for key in due}
+    covered = {key for key in due if ahead and ahead.covers(windows[key])}
     newest: dict[int, list[str]] = {}
     for key, parts in due.items():
         newest.setdefault(parts[-1].version, []).append(key)
-    expected = sum(part.labels for parts in due.values() for part in parts)
-    context.report(f"counts the rows of {len(due)} windows", 1, 2)
-    with engine.side_by_side(context.spark) as threads:
-        labels = threads.submit(labelled, context.spark, population, list(due), expected) if expected else None
-        counts = []
-        for version, keys in newest.items():
-            reference = references[version]
-            watched = _features(context, monitor, reference) if monitor.watch.features else {}
-            rows = feature_rows(context.plan, monitor.model, relations.__getitem__) if watched else ""
-            counts.append(
-                threads.submit(column_counts, context.spark, population, version, keys, rows, watched, reference.score)
-            )
-    known = labels.result() if labels else {}
-    counted: dict[str, Mapping[str, Slice]] = {}
+    counts = [ahead.columns] if ahead else []
+    for version, keys in newest.items():
+        if rest := [key for key in keys if key not in covered or not ahead or version != ahead.version]:
+            counts.append(counting.columns(version, tuple(rest)))
+    labels = [ahead.labels] if ahead and ahead.labels else []
+    rest = [key for key in due if key not in covered]
+    if expected := sum(part.labels for key in rest for part in due[key]):
+        labels.append(counting.labels(tuple(rest), expected))
+    known: dict[tuple[str, int], Labelled] = {}
+    for found in labels:
+        known |= found.result()
+    counted: dict[str, dict[str, Slice]] = {}
     for count in counts:
         counted |= count.result()
     return [
         _Measured(
-            window=population.windows.window(key),
+            window=windows[key],
             extents=tuple(parts),
-            reference=references[parts[-1].version],
+            reference=_reference(counting.scorers[parts[-1].version]),
             columns=counted.get(key, {}),
             known={part.version: known[key, part.version] for part in parts if (key, part.version) in known},
         )
@@ -192,14 +262,8 @@ def _measure(
     ]
 
 
-def _features(context: TaskContext, monitor: Monitor, reference: ModelReference) -> dict[str, Distribution]:
-    """The features of a version, but for those that the model's definition has lost since."""
-    known = reference.features if monitor.reference.features == "training" else reference.test_features
-    there = model_columns(context.plan, monitor.model).features
-    return {name: distribution for name, distribution in known.items() if name in there}
-
-
-def _figures(context: TaskContext, monitor: Monitor, measured: _Measured) -> list[Figure]:
+def _figures(counting: _Counting, measured: _Measured) -> list[Figure]:
+    context, monitor = counting.context, counting.monitor
     watch, limits, window = monitor.watch, monitor.threshold, measured.window
     kind = context.plan.models[monitor.model].predicts.kind
 
@@ -215,8 +279,8 @@ def _figures(context: TaskContext, monitor: Monitor, measured: _Measured) -> lis
     for extent in measured.extents:
         found += [figure("rows", extent.rows, _slice(extent)), figure("labels", extent.labels, _slice(extent))]
     readings = []
-    if watch.features and measured.columns:
-        for name, reference in _features(context, monitor, measured.reference).items():
+    if measured.columns:
+        for name, reference in counting.watched(measured.reference).items():
             readings += feature_readings(name, reference, measured.columns[name], watch.features, limits)
     if watch.prediction and measured.columns:
         readings.append(psi_reading("prediction_psi", "", measured.reference.score, measured.columns[SCORE], limits))
