@@ -204,10 +204,11 @@ class BaseScreen(Prompting):
         if message.fault is not None:
             self.failed(message.fault)
         else:
-            self._good, self._broken = self._asked, False
+            self._broken = False
             with self._told_of("page"):
                 self.show(message.value)
                 self.frame()
+            self.accepted(self._asked)
             if self.there and not self._broken:
                 self._voice.well("page")
         if self._stale:
@@ -220,16 +221,19 @@ class BaseScreen(Prompting):
             yield
         except Exception as error:  # noqa: BLE001
             self._broken = True
-            self.tell(fault_of(error), job)
+            self.tell(fault_of(error), job, again=job == "page")
 
     def failed(self, fault: Fault) -> None:
-        """The page could not be read: what is shown stays, the reason is said. A filter that is refused is dropped."""
-        if fault.code != mending.FILTER_REFUSED or self.typing:
-            self.tell(fault, "page")
-            return
-        self.filter = self._good
-        self.frame()
-        self.tell(fault, "filter")
+        """The page could not be read: what is shown stays, the reason is said. A filter that is refused is dropped.
+
+        Of what is still typed, and of what is no longer asked for, that is no news.
+        """
+        if fault.code != mending.FILTER_REFUSED:
+            self.tell(fault, "page", again=True)
+        elif self._asked == self.filter and not self.filtering:
+            self.drop_filter()
+            self.frame()
+            self.tell(fault, "filter")
 
     def refused(self, job: str, fault: Fault) -> None:
         """Something else could not be read or done."""
@@ -255,7 +259,7 @@ class BaseScreen(Prompting):
         if message.changed:
             self.reload()
         if message.fault is not None:
-            self._voice.tell(message.fault, message.job, self.labels(), self.typing, again=True)
+            self.tell(message.fault, message.job, again=True)
         elif message.job:
             self._voice.well(message.job)
             if self._missed:
@@ -274,10 +278,10 @@ class BaseScreen(Prompting):
         if self.there:
             self._voice.say(words, tone)
 
-    def tell(self, fault: Fault, job: str) -> None:
-        """Tell a fault with the keys that mend it, until `job` is well again, or esc."""
+    def tell(self, fault: Fault, job: str, *, again: bool = False) -> None:
+        """Tell a fault with the keys that mend it, until `job` is well again, or esc; `again`: it may hold since."""
         if self.there:
-            self._voice.tell(fault, job, self.labels(), self.typing)
+            self._voice.tell(fault, job, self.labels(), self.typing, again=again)
 
     def labels(self) -> dict[str, str]:
         """Keys that make sense here, with what they do."""

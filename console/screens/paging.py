@@ -28,9 +28,11 @@ class Paging(BaseScreen):
     def __init__(self, subject: str = "") -> None:
         super().__init__(subject)
         self._page: Page[Any] | None = None
+        self._begins: tuple[Cursor | None, int] = (None, 0)
+        """After which row the page begins that is shown, and how many rows of the list are before it."""
         self._after: Cursor | None = None
         self._first = 0
-        """Rows of the list before the page."""
+        """The same of the page that is asked for."""
         self._before: list[tuple[Cursor | None, int]] = []
         """Where the pages before this one begin."""
         self._land = 0
@@ -45,7 +47,10 @@ class Paging(BaseScreen):
         """The page that was read; its filter and size are those of the screen, unless others are asked for since."""
         if self.filter == self._asked:
             self.filter, self.page_size = paged.words, max(self.page_size, paged.size)
+            self._asked = self.filter
         self._page = paged.page
+        if paged.after == self._after:
+            self._begins = self._after, self._first
         return paged.page
 
     def landed(self, rows: Rows, paged: Paged[Any]) -> None:
@@ -69,7 +74,7 @@ class Paging(BaseScreen):
     def on_rows_beyond(self, message: Rows.Beyond) -> None:
         """Beyond the end of the longest page lies the next one, before its beginning the one before."""
         page = self._page
-        if self._land:
+        if self._land or self._begins != (self._after, self._first):
             return
         if message.by > 0 and page is not None and page.next is not None and len(page.items) >= MOST:
             self._before.append((self._after, self._first))
@@ -85,5 +90,6 @@ class Paging(BaseScreen):
         page = self._page
         if page is None:
             return ""
-        shown = f"{number(self._first + 1)}–{number(self._first + len(page.items))} of " if page.items else ""
+        first = self._begins[1]
+        shown = f"{number(first + 1)}–{number(first + len(page.items))} of " if page.items else ""
         return styled(glyph(f"{shown}{number(page.total)}{'+' if page.capped else ''}, {self.ORDER}"), "quiet")

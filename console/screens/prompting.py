@@ -31,6 +31,7 @@ class Prompting(Screen[None]):
         self.filter = ""
         self.page_size = 100
         self._good = self._filter_before = ""
+        """The filter that was given and taken last, and the one that was there before one is typed."""
         self._voice = Voice(self)
         self._before_prompt: Widget | None = None
 
@@ -69,7 +70,13 @@ class Prompting(Screen[None]):
 
     @property
     def typing(self) -> bool:
+        """Whether something is typed in the line."""
         return self.query_one(Prompt).has_class("open")
+
+    @property
+    def filtering(self) -> bool:
+        """Whether a filter is typed there."""
+        return self.typing and self.query_one(Prompt).mark == "/"
 
     # The keys
 
@@ -94,6 +101,16 @@ class Prompting(Screen[None]):
             self._voice.well("filter")
             self.reload()
 
+    def accepted(self, filter_: str) -> None:
+        """Rows were read with that filter; what is typed of one is none yet."""
+        if not self.filtering or filter_ == self._filter_before:
+            self._good = filter_
+
+    def drop_filter(self) -> None:
+        """The filter is refused: the one that was there before it is back."""
+        self.filter, self._good = "" if self._good == self.filter else self._good, ""
+        self.reload()
+
     # The line
 
     def _complete(self, mark: str) -> Sequence[str]:
@@ -104,7 +121,7 @@ class Prompting(Screen[None]):
         self._close_prompt()
         if message.mark == "/":
             self.set_filter(message.text)
-            if self.filter != self._good:  # refused while it was typed: now it is told, and dropped
+            if self.filter != self._good:  # now it is taken, or told and dropped
                 self.reload()
         elif message.text:
             found = jump.find(message.text, self.session.things)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from textual.app import App
 from textual.pilot import Pilot
 
+from console.app import PilothouseApp
 from console.screens.base import BaseScreen
 
 
@@ -32,3 +35,14 @@ async def until_seen(pilot: Pilot[None], *words: str, seconds: float = 30.0) -> 
 def screen_name(app: App[None]) -> str:
     """The screen that is open, by its place."""
     return app.screen.place.screen if isinstance(app.screen, BaseScreen) else type(app.screen).__name__
+
+
+@contextmanager
+def reads_held_up(app: PilothouseApp) -> Iterator[None]:
+    """No query of a screen is answered meanwhile."""
+    gate = threading.Event()
+    app.session.store.read(app, "gate", lambda _database: gate.wait())
+    try:
+        yield
+    finally:
+        gate.set()

@@ -13,7 +13,7 @@ from metadata import tables
 from metadata.database import Database, next_change
 from metadata.rows.pages import list_decisions
 from tests.console import seed
-from tests.console.looking import seen, until, until_seen
+from tests.console.looking import reads_held_up, seen, until, until_seen
 
 MakeApp = Callable[[], PilothouseApp]
 
@@ -126,6 +126,25 @@ async def test_without_decisions_it_says_what_takes_them(empty_database: Databas
     async with app.run_test(size=(120, 30)) as pilot:
         await pilot.press("6")
         await until_seen(pilot, "No decisions yet", "decide task")
+
+
+async def test_the_caption_is_that_of_the_rows_until_a_filter_is_taken(database: Database, make_app: MakeApp) -> None:
+    add_more(database, 600)
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("6")
+        await until_seen(pilot, "1–100 of 606, newest first", "606")
+        for _ in range(4):
+            await pilot.press("G")
+            await pilot.pause(0.2)
+        await until_seen(pilot, "1–500 of 606", "#")
+        await pilot.press("G", "j", "j")
+        await until_seen(pilot, "501–600 of 606", " 106 ")
+        with reads_held_up(app):
+            app.screen.set_filter("stat:x")  # type: ignore[attr-defined]
+            await until_seen(pilot, "▸ stat:x", "501–600 of 606", " 106 ")
+        await until_seen(pilot, "PH306", "1–100 of 606", " 606 ")
+        assert "▸" not in seen(app)
 
 
 async def test_what_lies_beyond_what_a_list_holds_is_reached(database: Database, make_app: MakeApp) -> None:

@@ -19,7 +19,7 @@ from console.widgets.rows import Rows
 from metadata.database import Database
 from metadata.errors import UsageError
 from metadata.rows.pages import list_decisions, list_definitions, list_models, list_runs
-from tests.console.looking import screen_name, seen, until, until_seen
+from tests.console.looking import reads_held_up, screen_name, seen, until, until_seen
 
 MakeApp = Callable[[], PilothouseApp]
 RUN = Place("run", "13")
@@ -227,10 +227,39 @@ async def test_a_field_where_there_are_none_is_refused(database: Database, make_
         await until_seen(pilot, "ATTENTION 4")
         await pilot.press("slash", *"state:failed", "enter")
         await until_seen(pilot, "PH306", "ATTENTION 4")
-        await until(pilot, lambda: "▸ state:failed" not in seen(app))
+        await until(pilot, lambda: "▸" not in seen(app).splitlines()[2])
         await until_seen(pilot, "PH306", "ATTENTION 4")
         await pilot.press("escape")
         await until(pilot, lambda: "PH306" not in seen(app))
+
+
+async def test_a_filter_that_is_right_stays_when_what_was_typed_of_it_is_refused_late(
+    database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("2")
+        await until_seen(pilot, "1–17 of 17")
+        await pilot.press("slash", *"state:faile")
+        with reads_held_up(app):
+            app.screen.reload()  # type: ignore[attr-defined]
+            await pilot.press("d", "enter")
+            await pilot.pause(0.2)
+        await until_seen(pilot, "Runs ▸ state:failed", "1–2 of 2")
+        await pilot.pause(0.5)
+        assert "Runs ▸ state:failed" in seen(app)
+        assert "PH306" not in seen(app)
+
+
+async def test_a_filter_that_is_refused_leaves_the_one_that_was_there(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("2", "slash", *"state:failed", "enter")
+        await until_seen(pilot, "1–2 of 2")
+        await pilot.press("slash", "ctrl+u", *"pipelin")
+        await until_seen(pilot, "No run matches 'pipelin'")
+        await pilot.press(*":x", "enter")
+        await until_seen(pilot, "PH306", "Runs ▸ state:failed", "1–2 of 2", "#13")
 
 
 @pytest.mark.parametrize(
