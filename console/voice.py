@@ -31,7 +31,8 @@ class Voice:
         """Faults that hold, with the keys that mend them, by their jobs; the one that came last is shown."""
         self._closed: dict[str, Fault] = {}
         """Faults that hold and were closed."""
-        self._waiting: tuple[Fault, str] | None = None
+        self._waiting: dict[str, tuple[Fault, bool]] = {}
+        """Faults met while something is typed, by their jobs, each with whether it was told `again`."""
 
     @property
     def about(self) -> str:
@@ -54,26 +55,29 @@ class Voice:
         """Tell a fault in its four parts, with those keys of `labels` that mend it, until `job` is well again.
 
         While something is typed below it waits: the next letter may mend it. One that is told `again`, because it
-        holds, stays closed once it was.
+        holds, stays closed once it was, and where it stands below one that came later.
         """
-        self._waiting = (fault, job) if typing else None
-        if typing or (again and self._closed.get(job) == fault):
+        if typing:
+            self._waiting[job] = fault, again
+            return
+        if again and self._closed.get(job) == fault:
             return
         told = (fault, mending.keys_for(fault, labels, mending.AGAIN.get(job, "")))
-        if self._told.get(job) != told:
+        before = self._told.get(job) if again else self._told.pop(job, None)
+        if before != told:
             self._words = None
         self._told[job] = told
         self._draw()
 
     def typed(self, labels: Mapping[str, str]) -> None:
         """Nothing is typed any more: what waited is told."""
-        if self._waiting is not None:
-            self.tell(*self._waiting, labels, False)
+        waiting, self._waiting = self._waiting, {}
+        for job, (fault, again) in waiting.items():
+            self.tell(fault, job, labels, False, again=again)
 
     def well(self, job: str) -> None:
         """A job is well: its fault is over."""
-        if self._waiting is not None and self._waiting[1] == job:
-            self._waiting = None
+        self._waiting.pop(job, None)
         self._closed.pop(job, None)
         if self._told.pop(job, None):
             self._draw()

@@ -114,6 +114,68 @@ async def test_faults_that_hold_are_all_told_one_after_the_other(database: Datab
         assert screen_name(app) == "runs"
 
 
+async def test_what_an_action_met_is_told_when_nothing_is_typed_any_more(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("2")
+        await until_seen(pilot, "1–17 of 17")
+        screen = app.screen
+        assert isinstance(screen, BaseScreen)
+        await pilot.press("slash", "w")
+        screen.tell(fault(code="PH901"), "cancelled")
+        screen.tell(fault(code="PH902"), "released")
+        screen.tell(fault(code="PH903"), "page")
+        await pilot.press("e")
+        await until_seen(pilot, "1–4 of 4")
+        assert "PH9" not in seen(app)
+        await pilot.press("enter")
+        await until_seen(pilot, "PH902")
+        await pilot.press("escape")
+        await until_seen(pilot, "PH901")
+        await pilot.press("escape")
+        await until(pilot, lambda: "PH9" not in seen(app))
+
+
+async def test_the_fault_that_came_last_is_shown_also_of_a_job_that_has_one(
+    database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("2")
+        await until_seen(pilot, "1–17 of 17")
+        screen = app.screen
+        assert isinstance(screen, BaseScreen)
+        screen.tell(fault(code="PH901"), "cancelled")
+        screen.post_message(Looked(job="elsewhere", fault=fault(code="PH902")))
+        await until_seen(pilot, "PH902")
+        screen.tell(fault(code="PH903"), "cancelled")
+        screen.post_message(Looked(job="elsewhere", fault=fault(code="PH902")))
+        await pilot.pause(0.2)
+        await until_seen(pilot, "PH903")
+
+
+async def test_a_page_that_cannot_be_read_is_closed_by_esc_and_stays_so_after_something_is_typed(
+    database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("2")
+        await until_seen(pilot, "1–17 of 17")
+        good, app.session.store.database = app.session.store.database, Database("sqlite:////nowhere/at/all.db")
+        app.screen.reload()  # type: ignore[attr-defined]
+        await until_seen(pilot, "PH301", "db○ down")
+        await pilot.press("escape")
+        await pilot.pause(2.5)
+        assert "PH301" not in seen(app)
+        await pilot.press("colon")
+        await pilot.pause(1.5)
+        await pilot.press("escape")
+        await pilot.pause(0.5)
+        assert "PH301" not in seen(app)
+        app.session.store.database = good
+        await until_seen(pilot, "db●")
+
+
 async def test_a_fault_that_holds_and_was_closed_is_not_told_again_until_it_is_another_one(
     database: Database, make_app: MakeApp
 ) -> None:
