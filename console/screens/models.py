@@ -54,7 +54,10 @@ class ModelsScreen(SplitScreen, Paging):
 
     def __init__(self, subject: str = "") -> None:
         super().__init__(subject)
-        self._model = self._wanted = subject
+        self._model = ""
+        """The model under the cursor; what is shown of another is being read anew."""
+        self._wanted = subject
+        """The model that one came for and that is not there yet."""
         self._charts: ModelCharts | None = None
 
     def more_right(self) -> Iterable[Widget]:
@@ -65,13 +68,13 @@ class ModelsScreen(SplitScreen, Paging):
         """To one model."""
         if subject:
             self.first_page()
-            self._model, self._wanted, self.filter = subject, subject, ""
+            self._wanted, self.filter = subject, ""
             self.reload()
 
     def read(self) -> Callable[[Database], Any]:
         """The models, and the charts of one of them."""
-        wanted = "" if self._land else self._model
-        read = self.reading(wanted)
+        wanted = self._wanted or self._model
+        read = self.reading(self._wanted)
 
         def query(database: Database) -> tuple[Paged[ModelRow], ModelCharts | None]:
             paged = read(lambda words, after, limit: list_models(database, words, after=after, limit=limit))
@@ -83,29 +86,30 @@ class ModelsScreen(SplitScreen, Paging):
 
     def show(self, data: tuple[Paged[ModelRow], ModelCharts | None]) -> None:
         """Both tables, and the pane."""
-        paged, self._charts = data
-        page = self.take(paged)
-        self._model = self._charts.key if self._charts else ""
+        paged, charts = data
+        page, self._charts = self.take(paged), charts
         empty = (
             f"Nothing matches {self.filter!r}. esc takes the filter back."
             if self.filter
             else "No models yet: a model and a train task in the blueprint (3) make one."
         )
-        models = Section(MODELS, [self._model_row(row) for row in page.items], empty=empty)
-        sections = [models]
-        if self._charts is not None:
+        rows = [self._model_row(row) for row in page.items]
+        sections = [Section(MODELS, rows, empty=empty, more=page.next is not None)]
+        if charts is not None:
             none = "Not trained yet: the train task of a pipeline makes the first version."
-            rows = [self._version_row(each) for each in self._charts.versions]
-            sections.append(Section(VERSIONS, rows, title="VERSION", empty=none))
+            versions = [self._version_row(each) for each in charts.versions]
+            sections.append(Section(VERSIONS, versions, title="VERSION", empty=none))
         self.list.show_sections(sections)
         self.landed(self.list, paged)
-        wanted, self._wanted = self._wanted, ""
-        if wanted:
-            self.list.select(f"model {wanted}")
-        self.draw_detail()
+        if paged.wanted and paged.wanted == self._wanted:
+            self._wanted = ""
+            if not self.list.select(f"model {paged.wanted}"):
+                self.say(f"there is no model {paged.wanted}", "warn")
+        self._model = charts.key if charts else ""
+        self.moved()
 
     def _model_row(self, row: ModelRow) -> Row:
-        chosen = row.key == self._model
+        chosen = self._charts is not None and row.key == self._charts.key
         cells = (
             styled(row.key, "strong" if chosen else ""),
             f"v{row.champion}" if row.champion else glyph("–"),
@@ -144,8 +148,8 @@ class ModelsScreen(SplitScreen, Paging):
 
     def about(self) -> str:
         """Which model, or which version."""
-        version = self._version()
-        return f"{self._model} v{version.version}" if version else self._model
+        model, version = self._charts.key if self._charts else "", self._version()
+        return f"{model} v{version.version}" if version else model
 
     def _version(self) -> ModelVersion | None:
         value = self.row.value if self.row else None
@@ -284,7 +288,7 @@ class ModelsScreen(SplitScreen, Paging):
 
     def copied(self) -> str:
         """The model, or version, as people type it."""
-        return self.about()
+        return self.about() if self._version() else self._model
 
     def trail(self) -> Content | str:
         """Where one is."""

@@ -54,10 +54,10 @@ class Paging(BaseScreen):
         return paged.page
 
     def landed(self, rows: Rows, paged: Paged[Any]) -> None:
-        """Its rows are shown: the cursor goes on where it left the page before."""
+        """Its rows are shown, before any others: the cursor goes on where it left the page before."""
         if self._land and paged.after == self._after:
-            if rows.rows:
-                rows.select(rows.rows[0 if self._land < 0 else -1].key)
+            if paged.page.items:
+                rows.select(rows.rows[0 if self._land < 0 else len(paged.page.items) - 1].key)
             self._land = 0
 
     def first_page(self) -> None:

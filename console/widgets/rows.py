@@ -68,12 +68,16 @@ class Row:
 
 @dataclass(frozen=True)
 class Section:
-    """A table within the list: columns, rows, and what is said when there are none. `title` heads the first column."""
+    """A table within the list: columns, rows, and what is said when there are none. `title` heads the first column.
+
+    `more` tells that there is a page after its rows.
+    """
 
     columns: tuple[Column, ...]
     rows: Sequence[Row] = ()
     title: str = ""
     empty: Content | str = ""
+    more: bool = False
 
 
 @dataclass(frozen=True)
@@ -154,7 +158,8 @@ class Rows(ScrollView, can_focus=True):
         self._lines: list[_Line] = []
         self._pinned = 0
         self._cursor = -1
-        self.more = False
+        self._more_from: int | None = None
+        """The line from which on the next page is asked for, if there is one."""
 
     @property
     def row(self) -> Row | None:
@@ -168,8 +173,7 @@ class Rows(ScrollView, can_focus=True):
 
     def show_rows(self, rows: Sequence[Row], *, empty: Content | str = "", more: bool = False) -> None:
         """Show a page; `empty` is said when it has no rows, `more` tells that there is a next page."""
-        self.more = more
-        self.show_sections([Section(self._columns, rows, empty=empty)])
+        self.show_sections([Section(self._columns, rows, empty=empty, more=more)])
 
     def show_sections(self, sections: Sequence[Section]) -> None:
         """Show several small tables, one below the other, with one cursor through all of them."""
@@ -177,6 +181,11 @@ class Rows(ScrollView, can_focus=True):
         before, was = self._lines, self._cursor
         self._sections = sections
         self._lines = list(_lines(sections, self.size.width - 2))
+        last = next(
+            (section.rows[-min(AHEAD, len(section.rows))] for section in sections if section.more and section.rows),
+            None,
+        )
+        self._more_from = None if last is None else next(i for i, line in enumerate(self._lines) if line.row is last)
         self._pinned = 1 if len(sections) == 1 and any(column.title for column in sections[0].columns) else 0
         self._cursor = self._find(key, was)
         self.virtual_size = Size(self.size.width, len(self._lines))
@@ -219,8 +228,7 @@ class Rows(ScrollView, can_focus=True):
         self._redraw(index)
         self._reveal()
         self._moved()
-        stops = self._stops()
-        if self.more and stops and index >= stops[-min(AHEAD, len(stops))]:
+        if self._more_from is not None and index >= self._more_from:
             self.post_message(self.More(self))
 
     def _moved(self) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import update
 
 from console.app import PilothouseApp
 from console.places import Place
+from console.screens import base, paging
 from console.widgets.plot import Level, Line, Plot, PlotView
 from console.widgets.rows import Rows
 from metadata import tables
@@ -18,7 +19,7 @@ from metadata.documents import read
 from metadata.revisions import apply
 from metadata.rows.model_charts import model_charts
 from metadata.settings import settings
-from tests.console.looking import screen_name, seen, until, until_seen
+from tests.console.looking import reads_held_up, screen_name, seen, until, until_seen
 
 MakeApp = Callable[[], PilothouseApp]
 
@@ -146,15 +147,80 @@ MODEL = """{predicts: {kind: regression, label: a, from: bronze.d, known_after: 
     estimator: {class: sklearn.linear_model.Ridge}, metric: rmse}"""
 
 
+def apply_many(database: Database, folder: Path, count: int) -> None:
+    """So many models."""
+    path = folder / "many.yaml"
+    path.write_text(MANY + "\n".join(f"  m{at:03}: {MODEL}" for at in range(count)), encoding="utf-8")
+    apply(database, read(path).blueprint, author="operator", settings=settings())
+
+
+def key_under_cursor(app: PilothouseApp) -> str:
+    row = app.screen.query_one("#list", Rows).row
+    return row.key if row is not None else ""
+
+
 async def test_a_model_is_found_however_many_there_are(
     empty_database: Database, make_app: MakeApp, tmp_path: Path
 ) -> None:
-    path = tmp_path / "many.yaml"
-    path.write_text(MANY + "\n".join(f"  m{at:03}: {MODEL}" for at in range(120)), encoding="utf-8")
-    apply(empty_database, read(path).blueprint, author="operator", settings=settings())
+    apply_many(empty_database, tmp_path, 120)
     app = make_app()
     async with app.run_test(size=(120, 30)) as pilot:
         app.go(Place("models", "m110"))
         await until_seen(pilot, "Models ▸ m110", "1–120 of 120, by key")
-        row = app.screen.query_one("#list", Rows).row
-        assert row is not None and row.key == "model m110"
+        assert key_under_cursor(app) == "model m110"
+
+
+async def test_a_jump_to_a_model_is_not_lost_while_others_are_read(
+    empty_database: Database, make_app: MakeApp, tmp_path: Path
+) -> None:
+    apply_many(empty_database, tmp_path, 120)
+    app = make_app()
+    async with app.run_test(size=(120, 30)) as pilot:
+        await pilot.press("5")
+        await until_seen(pilot, "Models ▸ m000", "1–100 of 120")
+        await pilot.press("1")
+        await until_seen(pilot, "ATTENTION")
+        with reads_held_up(app):
+            await pilot.press("5")
+            await pilot.pause(0.2)
+            app.go(Place("models", "m110"))
+            await pilot.pause(0.2)
+        await until_seen(pilot, "Models ▸ m110", "1–120 of 120")
+        assert key_under_cursor(app) == "model m110"
+        app.go(Place("models", "m999"))
+        await until_seen(pilot, "there is no model m999")
+
+
+async def test_the_right_half_and_the_keys_speak_of_the_model_under_the_cursor_however_fast_it_moves(
+    empty_database: Database, make_app: MakeApp, tmp_path: Path
+) -> None:
+    apply_many(empty_database, tmp_path, 5)
+    app = make_app()
+    async with app.run_test(size=(160, 30)) as pilot:
+        await pilot.press("5")
+        await until_seen(pilot, "Models ▸ m000")
+        with reads_held_up(app):
+            await pilot.press("j", "j", "j")
+        await until_seen(pilot, "Models ▸ m003", "Versions   m003")
+        assert key_under_cursor(app) == "model m003"
+        await pilot.press("L")
+        await until_seen(pilot, "Lineage ▸ m003")
+
+
+async def test_the_list_of_models_grows_and_goes_on_beyond_what_it_holds(
+    empty_database: Database, make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (base, paging):
+        monkeypatch.setattr(module, "MOST", 150)
+    apply_many(empty_database, tmp_path, 160)
+    app = make_app()
+    async with app.run_test(size=(120, 30)) as pilot:
+        await pilot.press("5")
+        await until_seen(pilot, "1–100 of 160, by key")
+        await pilot.press("G")
+        await until_seen(pilot, "1–150 of 160, by key")
+        await pilot.press("G", "j")
+        await until_seen(pilot, "151–160 of 160, by key", "Models ▸ m150", "m159")
+        await pilot.press("k")
+        await until_seen(pilot, "1–150 of 160, by key", "Models ▸ m149")
+        assert key_under_cursor(app) == "model m149"
