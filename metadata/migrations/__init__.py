@@ -168,7 +168,8 @@ def locked(path: Path) -> Iterator[None]:
 def copy(source: Path, target: Path) -> None:
     """Make `target` what the database `source` is, in one transaction of each, whoever works with them meanwhile.
 
-    A new one is readable by its owner only. Raises OSError, and sqlite3.Error, also where `target` stays locked.
+    A new one needs no file beside it, and is readable by its owner only. Raises OSError, and sqlite3.Error, also where
+    `target` stays locked.
     """
     until = time.monotonic() + patience()
 
@@ -176,18 +177,23 @@ def copy(source: Path, target: Path) -> None:
         if status == sqlite3.SQLITE_BUSY and time.monotonic() > until:
             raise sqlite3.OperationalError("database is locked")
 
+    new = not target.exists()
     target.touch(mode=0o600)
-    read_only = f"{source.absolute().as_uri()}?mode=ro"
-    with closing(sqlite3.connect(read_only, uri=True)) as read, closing(sqlite3.connect(target, timeout=0)) as written:
+    with closing(opened(source)) as read, closing(sqlite3.connect(target, timeout=0)) as written:
         read.backup(written, progress=give_up)
+        if new:
+            written.execute("PRAGMA journal_mode=DELETE")
+
+
+def opened(path: Path) -> sqlite3.Connection:
+    """A connection that only reads from the database that is there."""
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
 
 
 def back_up(path: Path, target: Path) -> None:
-    """Copy a database into a new file that needs none beside it. Raises PH336; then there is none."""
+    """Copy a database into a new file. Raises PH336; then there is none."""
     try:
         copy(path, target)
-        with closing(sqlite3.connect(target)) as made:
-            made.execute("PRAGMA journal_mode=DELETE")
     except (OSError, sqlite3.Error) as error:
         target.unlink(missing_ok=True)
         cause, remedy = f"it cannot be backed up ({error})", "look at the disk and at both files; nothing was changed"

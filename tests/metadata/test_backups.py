@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from sqlalchemy import func, insert, select, text
 
-from metadata import tables
+from metadata import backups, tables
 from metadata.backups import keep, restore
 from metadata.database import Database, installation, next_change, waiting_at_most
 from metadata.errors import PilothouseError, ServiceDownError, UsageError
-from metadata.migrations import VERSION_TABLE, upgrade
+from metadata.migrations import VERSION_TABLE, ensure, upgrade
 
 HOLD = """
 import sys
@@ -99,7 +100,43 @@ def test_what_a_process_that_was_killed_left_beside_it_is_in_the_backup(embedded
     assert lines_of(killed / "one.backup") == 400
 
 
-def test_a_database_that_is_none_any_more_is_replaced_and_kept(embedded: Database, tmp_path: Path) -> None:
+def rows_lost(body: bytes) -> bytes:
+    """The last five pages are full of nonsense: rows of the log, which is the only thing that has so many."""
+    return body[: -5 * PAGE] + b"\xee" * 5 * PAGE
+
+
+PAGE = 4_096
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "no database": lambda body: b"not a database" * 1_000,
+    "cut off": lambda body: body[:5_000],
+    "cut off late": lambda body: body[: len(body) // 2 + 123],
+    "without a schema": lambda body: body[:100] + b"\xff" * (PAGE - 100) + body[PAGE:],
+    "of another page size": lambda body: body[:16] + b"\2\0" + body[18:],
+    "without rows": rows_lost,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_database_is_replaced_and_kept(
+    embedded: Database, tmp_path: Path, damage: Callable[[bytes], bytes]
+) -> None:
+    path, backup = tmp_path / "metadata.db", tmp_path / "one.backup"
+    mine = installation(embedded)
+    write(embedded, 100)
+    keep(embedded, backup)
+    embedded.close()
+    spoilt = damage(path.read_bytes())
+    path.write_bytes(spoilt)
+    kept = restore(Database(embedded.url), backup)
+    assert kept is not None and kept.read_bytes() == spoilt
+    assert installation(Database(embedded.url)) == mine
+    assert lines_of(path) == 100
+    assert sorted(tmp_path.glob("*.backup*")) == sorted([backup, kept])
+
+
+def test_what_is_damaged_says_how_it_is_replaced_and_what_is_gone_is_put_back(
+    embedded: Database, tmp_path: Path
+) -> None:
     path, backup = tmp_path / "metadata.db", tmp_path / "one.backup"
     mine = installation(embedded)
     keep(embedded, backup)
@@ -107,12 +144,111 @@ def test_a_database_that_is_none_any_more_is_replaced_and_kept(embedded: Databas
     path.write_bytes(b"not a database" * 1_000)
     with pytest.raises(PilothouseError, match="PH335.*pilothouse db restore"):
         installation(embedded)
-    kept = restore(embedded, backup)
-    assert kept is not None and kept.read_bytes() == b"not a database" * 1_000
-    assert installation(embedded) == mine
     path.unlink()
     assert restore(Database(embedded.url), backup) is None
     assert installation(Database(embedded.url)) == mine
+
+
+TOUCHES = {"open", "os.chmod", "os.remove", "os.rename", "shutil.copyfile", "sqlite3.connect"}
+
+
+def dies(instant: int, act: Callable[[], object]) -> bool:
+    """Whether `act`, in a process of its own, was ended before it touched a file for the `instant`th time."""
+    child = os.fork()
+    if not child:
+        left = instant
+
+        def count(event: str, _: object) -> None:
+            nonlocal left
+            left -= event in TOUCHES
+            if not left:
+                os._exit(9)
+
+        sys.addaudithook(count)
+        try:
+            act()
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert code in (0, 9)
+    return code == 9
+
+
+@pytest.mark.parametrize("damage", [None, *list(DAMAGES.values())[:3]], ids=["sound", *list(DAMAGES)[:3]])
+def test_whoever_is_killed_while_a_backup_is_put_back_leaves_what_was_there_or_the_backup(
+    embedded: Database, tmp_path: Path, damage: Callable[[bytes], bytes] | None
+) -> None:
+    """What was there is damaged still, and says so: nobody begins anew on an empty database, or on half of two."""
+    write(embedded, 100)
+    keep(embedded, tmp_path / "one.backup")
+    mine, left, home = installation(embedded), tmp_path / "left", tmp_path / "home"
+    write(embedded, 400)
+    left.mkdir()
+    with embedded.read():
+        for name in ("metadata.db", "metadata.db-wal"):
+            shutil.copy(tmp_path / name, left / name)
+    if damage:
+        (left / "metadata.db").write_bytes(damage((left / "metadata.db").read_bytes()))
+    path, instant, told = home / "metadata.db", 0, 0
+    while True:
+        shutil.copytree(left, home)
+        instant += 1
+        died = dies(instant, lambda: restore(Database(f"sqlite:///{path}"), tmp_path / "one.backup"))
+        now = Database(f"sqlite:///{path}")
+        try:
+            ensure(now)
+            assert installation(now) == mine
+            assert lines_of(path) in ((100,) if damage else (100, 500))
+        except PilothouseError as error:
+            assert damage and died and error.fault.code == "PH335"
+            told += 1
+            restore(now, tmp_path / "one.backup")
+            assert lines_of(path) == 100
+        now.close()
+        if not died:
+            break
+        shutil.rmtree(home)
+    assert instant > 5 and bool(told) == bool(damage)
+    assert not list(home.glob("*.new*"))
+
+
+@pytest.mark.parametrize("damage", [None, *list(DAMAGES.values())[:2]], ids=["sound", *list(DAMAGES)[:2]])
+@pytest.mark.parametrize("said", ["database or disk is full", "attempt to write a readonly database"])
+def test_a_backup_that_cannot_be_put_back_changes_nothing_and_leaves_nothing(
+    embedded: Database,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    damage: Callable[[bytes], bytes] | None,
+    said: str,
+) -> None:
+    def fails(_: Path, target: Path) -> None:
+        target.touch()
+        raise sqlite3.OperationalError(said)
+
+    path, backup = tmp_path / "metadata.db", tmp_path / "one.backup"
+    keep(embedded, backup)
+    embedded.close()
+    if damage:
+        path.write_bytes(damage(path.read_bytes()))
+    before = path.read_bytes()
+    monkeypatch.setattr(backups, "copy", fails)
+    with pytest.raises(PilothouseError, match=f"PH336.*{said}"):
+        restore(Database(embedded.url), backup)
+    assert path.read_bytes() == before
+    assert {each.name for each in tmp_path.iterdir()} <= {
+        *("metadata.db", "one.backup", "metadata.db.lock", "metadata.db-shm", "metadata.db-wal")
+    }
+
+
+def test_a_backup_of_a_damaged_database_is_none(embedded: Database, tmp_path: Path) -> None:
+    write(embedded, 400)
+    embedded.close()
+    path = tmp_path / "metadata.db"
+    path.write_bytes(rows_lost(path.read_bytes()))
+    with pytest.raises(PilothouseError, match="PH335.*damaged.*earlier backup.*pilothouse db restore"):
+        keep(Database(embedded.url), tmp_path / "one.backup")
+    assert not list(tmp_path.glob("*.backup*"))
 
 
 def test_an_earlier_version_is_upgraded(embedded: Database, tmp_path: Path) -> None:
@@ -142,10 +278,33 @@ def newer(path: Path) -> None:
         connection.commit()
 
 
+def neighbour(path: Path) -> None:
+    """A database of MLflow or Prefect, which call some tables as we do."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE run (a)")
+
+
+def without_version(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"CREATE TABLE {VERSION_TABLE} (a)")
+
+
+def damaged(path: Path) -> None:
+    """One that another program cut off, or whose version cannot be read."""
+    shutil.copy(path.with_name("metadata.db"), path)
+    with closing(sqlite3.connect(path)) as connection:
+        found = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", [VERSION_TABLE]).fetchone()
+    body, begin = path.read_bytes(), (found[0] - 1) * PAGE
+    path.write_bytes(body[:begin] + b"\xff" * PAGE + body[begin + PAGE :])
+
+
 @pytest.mark.parametrize(
     ("make", "said"),
     [
         (lambda path: path.write_bytes(b"x" * 5_000), "PH345.*no database"),
+        (damaged, "PH345.*damaged"),
+        (without_version, "PH345.*no metadata database"),
+        (neighbour, "PH345.*no metadata database"),
         (lambda path: path.mkdir(), "PH345"),
         (lambda path: None, "PH345"),
         (foreign, "PH345.*no metadata database"),
