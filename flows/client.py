@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 from flows.services import process, records
 from flows.services.records import Record, State
 from metadata.database import Database
-from metadata.errors import ServiceDownError, UsageError
+from metadata.errors import PilothouseError, ServiceDownError, UsageError
 from metadata.settings import Settings, settings
 from metadata.values import utc_now
 
@@ -159,6 +159,14 @@ def down() -> None:
     process.stop(process.members(values.home), 5.0)
     for name in records.NAMES:
         records.file(values.state, name).unlink(missing_ok=True)
+
+
+def refuse_unless_down(thing: str) -> None:
+    """Raises PilothouseError PH346 while any process of this home lives: what runs may write into tables."""
+    found = sorted(set(process.members(settings().home).values()))
+    if found:
+        cause = f"services of this home are up ({', '.join(found)}), and runs may write what it would not know"
+        raise PilothouseError("PH346", thing, cause, "pilothouse down, then try again; a console may stay open")
 
 
 def prefect_api() -> tuple[str, dict[str, str]]:

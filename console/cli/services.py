@@ -118,14 +118,15 @@ def backup(file: Path) -> None:
 @db.command()
 @click.argument("file", type=click.Path(path_type=Path))
 def restore(file: Path) -> None:
-    """Put a backup in place of the embedded metadata database, and keep what was there.
+    """Put a backup in place of the embedded metadata database, and keep what was there. Services are to be down.
 
-    Runs that go on, and that the backup does not know, fail.
+    What tables know that the backup does not is read again from its source.
     """
     from metadata.backups import restore as put_back
     from metadata.database import Database
     from metadata.settings import settings
 
+    client.refuse_unless_down("metadata database")
     kept = put_back(Database.of(settings()), file)
     click.echo(f"The metadata database is that of {plain(str(file))}.")
     if kept:
