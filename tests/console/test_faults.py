@@ -44,19 +44,18 @@ def pilothouse(*words: str) -> subprocess.Popen[str]:
     return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def flat(shown: Terminal) -> str:
-    """What stands on the screen in one line: words are found across the breaks of lines."""
-    return " ".join(shown.text.split())
+def squeezed(text: str) -> str:
+    """Without spaces and breaks of lines, which fall where the length of a path puts them."""
+    return "".join(text.split())
 
 
 def soon(shown: Terminal, *words: str) -> None:
     """All words stand on the screen within 10 s, wherever their lines break."""
-    wanted = [" ".join(word.split()) for word in words]
     for _ in range(int(SECONDS / 0.1)):
         shown.read(0.1)
-        if all(word in flat(shown) for word in wanted):
+        if all(squeezed(word) in squeezed(shown.text) for word in words):
             return
-    raise AssertionError(f"{wanted} were not on screen within {SECONDS:g} s:\n{shown.text}")
+    raise AssertionError(f"{words} were not on screen within {SECONDS:g} s:\n{shown.text}")
 
 
 def jump(shown: Terminal, run: Run) -> None:
