@@ -190,6 +190,7 @@ def _settle_open(context: TaskContext, target: Target, batch: rows.Batch) -> row
     if written is not None:
         return rows.close_batch(context.database, taken, target.key, written)
     drop_aside(context.spark, its_target, taken)
+    _disown_unknown(its_context, its_target, taken)
     module = importlib.import_module(f"flows.tasks.{its_context.task.kind}")
     try:
         return _write(its_context, its_target, taken, module.build)
@@ -252,7 +253,7 @@ def _written_before(context: TaskContext, target: Target, batch: rows.Batch) -> 
 
 
 def _disown_unknown(context: TaskContext, target: Target, batch: rows.Batch) -> None:
-    """Metadata that were restored from a backup know less than the table: of a batch just opened it has no row.
+    """Metadata that were restored from a backup know less than the table: of a batch not yet written it has no row.
 
     Nor has it one of a refused batch, whose number was used up: all beyond the newest written one is nobody's.
     """

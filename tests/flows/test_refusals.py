@@ -148,6 +148,28 @@ def test_what_restored_metadata_do_not_know_goes_after_a_refused_batch_too(
     assert disowned[-1] == known + 1
 
 
+@pytest.mark.parametrize("refused", [True, False], ids=["after a refused one", "at once"])
+def test_what_restored_metadata_do_not_know_goes_before_a_batch_that_was_left_open_is_finished(
+    house: Warehouse, monkeypatch: pytest.MonkeyPatch, refused: bool
+) -> None:
+    """Its owner died, or Spark went away, before what nobody knows was taken from the table."""
+    monkeypatch.setattr(ingest, "build", lambda *_: None)
+    house.run()
+    house.land("b.csv", "id\n2\n")
+    did: list[str] = []
+    monkeypatch.setattr(engine, "committed", lambda *_: 1)
+    monkeypatch.setattr(engine, "disown", lambda _spark, _path, first, keep_rows: did.append(f"disown {first}"))
+    monkeypatch.setattr(writing, "recount", lambda *_: written(0))
+    for build in (None, wrong) if refused else (None,):
+        with monkeypatch.context() as patch, pytest.raises(ServiceDownError):
+            patch.setattr(writing, "_disown_unknown", goes_away)
+            patch.setattr(ingest, "build", build)
+            house.run()
+    monkeypatch.setattr(writing, "store", lambda *_: did.append("store") or written(1))
+    house.run()
+    assert did[:2] == ["disown 2", "store"]
+
+
 def test_what_spark_may_still_do_for_a_refused_batch_is_stopped_first(
     house: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -185,6 +207,10 @@ def test_copies_of_files_go_with_whoever_read_them(house: Warehouse, monkeypatch
     assert batches.state_of(house.database, UID) is not None
     assert copies == [["id\n1\n"]] * 2
     assert not [path for path in (Path(house.settings.data) / "reading").rglob("*") if path.is_file()]
+
+
+def wrong(*_: Any) -> Any:
+    raise PilothouseError("PH255", "x", "an odd value", "mend it")
 
 
 def goes_away(*_: Any) -> Any:
