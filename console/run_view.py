@@ -119,7 +119,8 @@ def task_state(task: TaskRun, now: datetime, tries: int | None = None) -> Conten
 
 
 def _of_tries(number: int, tries: int | None) -> str:
-    return f"({number}/{tries})" if tries else f"({number})"
+    """A task whose service was away is tried again beyond its own tries."""
+    return f"({number}/{tries})" if tries and number <= tries else f"({number})"
 
 
 def silent(task: TaskRun, now: datetime) -> bool:

@@ -52,13 +52,15 @@ def test_a_task_without_a_heartbeat_is_lost_in_every_place(database: Database) -
     assert str(reason).startswith("? no heartbeat for 41 s")
 
 
-def test_a_task_that_is_tried_again_says_which_try_of_how_many(database: Database) -> None:
-    change(database, 14, "clean", state=State.RETRYING, tries=1)
+@pytest.mark.parametrize(("tries", "told"), [(1, "(2/3)"), (2, "(3/3)"), (3, "(4)")])
+def test_a_task_that_is_tried_again_says_which_try_of_how_many(database: Database, tries: int, told: str) -> None:
+    """Beyond its own tries it is tried again when a service was away."""
+    change(database, 14, "clean", state=State.RETRYING, tries=tries)
     detail = run_detail(database, 14)
     uid = next(task.task_uid for task in detail.tasks if task.task_key == "clean")
     assert detail.tries_of == {uid: 1 + 2}
     row = next(row for row in run_view.task_rows(detail, utc_now(), 40) if row.key == "clean")
-    assert str(row.cells[1]) == "↻ retrying (2/3)"
+    assert str(row.cells[1]) == f"↻ retrying {told}"
 
 
 @pytest.mark.parametrize("size", [(80, 24), (160, 48)], ids=["80x24", "160x48"])
