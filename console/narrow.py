@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import operator
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
@@ -12,9 +13,9 @@ from metadata.errors import UsageError
 if TYPE_CHECKING:
     from metadata.rows.filters import Term
 
-HELP = "words !not /names*, of what is shown; esc takes it back"
+HELP = "words !not /names*; esc takes it back"
 Matches = Callable[[str, str], bool]
-"""Whether something of that key and that text is wanted."""
+"""Whether something of that name and that text is wanted."""
 
 
 def matcher(words: str) -> Matches:
@@ -38,9 +39,9 @@ def everything(_key: str, _text: str) -> bool:
     return True
 
 
-def rows(wanted: Matches, given: Iterable[Row]) -> list[Row]:
-    """Those rows that are wanted, by what they show."""
-    return list(given) if wanted is everything else [row for row in given if wanted(row.key, text_of(row))]
+def rows(wanted: Matches, given: Iterable[Row], name: Callable[[Row], str] = operator.attrgetter("key")) -> list[Row]:
+    """Those rows that are wanted, by their names and by what they show."""
+    return list(given) if wanted is everything else [row for row in given if wanted(name(row), text_of(row))]
 
 
 def text_of(row: Row) -> str:

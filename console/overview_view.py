@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -95,14 +96,18 @@ def sections(
     """The four sections, what needs a person first: services that are `missing` before all else, `kept` edits last.
 
     What was read was filtered by `words`, but for what needs a person: of that, those that are `wanted` are shown.
+    It may be thousands, and is drawn each second: no more rows are made than are shown.
     """
-    rows = [*map(_missing, missing), *map(_attention, seen.attention), *(_kept(one, now) for one in kept)]
-    needed, totals = narrow.rows(wanted, rows), seen.totals
+    named = functools.partial(narrow.rows, wanted, name=lambda row: str(row.value.name))
+    first, last = named(map(_missing, missing)), named(_kept(one, now) for one in kept)
+    some = [one for one in seen.attention if wanted(_name(one), f"{one.thing} {one.cause} {one.remedy}")]
+    needed = [*first, *map(_attention, some[:MOST_NEEDED]), *last][:MOST_NEEDED]
+    total, totals = len(first) + len(some) + len(last), seen.totals
     none = f"Nothing matches {words!r}. esc takes the filter back." if words else ""
     attention = Section(
         ATTENTION,
-        needed[:MOST_NEEDED],
-        _title("ATTENTION", min(len(needed), MOST_NEEDED), len(needed)),
+        needed,
+        _title("ATTENTION", len(needed), total),
         none or "Nothing needs you. Failed runs, holds, alerts, stale data and edits not applied appear here.",
     )
     pipelines = Section(
@@ -181,10 +186,15 @@ def _attention(one: Attention) -> Row:
     )
 
 
+def _name(one: Attention) -> str:
+    """What it is about, by its name in the blueprint."""
+    return one.thing.rpartition(" #")[0] if one.subject_kind == "run" else one.thing
+
+
 def _subject_of(one: Attention) -> Subject:
     name = f"{one.subject_kind} {one.subject}"
     if one.subject_kind == "run":
-        pipeline = one.thing.rpartition(" #")[0]
+        pipeline = _name(one)
         state = State.LOST if one.what == "lost" else State.FAILED
         return Subject(Chosen(pipeline, one.uid, int(one.subject), state), f"pipeline {pipeline}", name)
     if one.subject_kind == "decision":

@@ -107,11 +107,12 @@ class LineageScreen(BaseScreen):
 
     def tick(self) -> None:
         """Ages grow."""
-        self._draw()
+        if self._root is not None:
+            self._draw()
 
     def on_resize(self) -> None:
         """More is told where there is room."""
-        if self.there:
+        if self._root is not None:
             self._draw()
 
     def _draw(self) -> None:
@@ -131,7 +132,7 @@ class LineageScreen(BaseScreen):
         """Lines that the filter wants, each with what it hangs on."""
         lines = list(self._lines())
         kept: set[str] = set()
-        for row in narrow.rows(self._wanted, lines):
+        for row in narrow.rows(self._wanted, lines, lambda row: str(row.value[0].key)):
             parts = row.key.split("/")
             kept.update("/".join(parts[:at]) for at in range(2, len(parts) + 1))
         return [row for row in lines if row.key in kept]

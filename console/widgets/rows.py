@@ -181,10 +181,7 @@ class Rows(ScrollView, can_focus=True):
         before, was = self._lines, self._cursor
         self._sections = sections
         self._lines = list(_lines(sections, self.size.width - 2))
-        last = next(
-            (section.rows[-min(AHEAD, len(section.rows))] for section in sections if section.more and section.rows),
-            None,
-        )
+        last = next((each.rows[-AHEAD:][0] for each in sections if each.more and each.rows), None)
         self._more_from = None if last is None else next(i for i, line in enumerate(self._lines) if line.row is last)
         self._pinned = 1 if len(sections) == 1 and any(column.title for column in sections[0].columns) else 0
         self._cursor = self._find(key, was)

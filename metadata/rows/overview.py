@@ -66,7 +66,6 @@ class ModelHealth:
     model: ModelRow
     measured: float | None
     drift: tuple[float, ...]
-    monitors: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -80,9 +79,8 @@ class Totals:
 
 @dataclass(frozen=True)
 class Overview:
-    """All of the first screen, as of change number `change`."""
+    """All of the first screen."""
 
-    change: int
     attention: tuple[Attention, ...]
     pipelines: tuple[PipelineRow, ...]
     freshness: tuple[DatasetRow, ...]
@@ -97,7 +95,6 @@ def overview(database: Database, words: str = "", *, now: datetime | None = None
     """
     now = now or utc_now()
     with database.read() as connection:
-        change = connection.execute(select(tables.counter.c.value)).scalar() or 0
         needed = attention(connection, now)
         pipelines = _pipelines(connection, words, now, limit)
         datasets = freshness(connection, words, now, limit)
@@ -105,7 +102,7 @@ def overview(database: Database, words: str = "", *, now: datetime | None = None
     with database.read() as connection:
         health = tuple(_health(connection, model) for model in models.items)
     totals = Totals(pipelines.total, datasets.total, models.total)
-    return Overview(int(change), tuple(needed), pipelines.items, datasets.items, health, totals)
+    return Overview(tuple(needed), pipelines.items, datasets.items, health, totals)
 
 
 def _pipelines(connection: Connection, words: str, now: datetime, limit: int) -> Page[PipelineRow]:
@@ -181,13 +178,7 @@ def _next_fires(connection: Connection, now: datetime) -> dict[str, datetime]:
 
 def _health(connection: Connection, model: ModelRow) -> ModelHealth:
     monitor, outcome = LAYOUTS["monitor"].table, tables.outcome
-    watching = connection.execute(
-        select(definition.c.uid, definition.c.key)
-        .join(monitor, monitor.c.uid == definition.c.uid)
-        .where(monitor.c.model == model.key)
-        .order_by(definition.c.key)
-    ).all()
-    uids = [row.uid for row in watching]
+    uids = connection.execute(select(monitor.c.uid).where(monitor.c.model == model.key)).scalars().all()
     newest = (
         select(func.max(outcome.c.id))
         .where(outcome.c.subject_uid.in_(uids), outcome.c.name == "psi")
@@ -215,5 +206,4 @@ def _health(connection: Connection, model: ModelRow) -> ModelHealth:
         model=model,
         measured=measured.value if measured else None,
         drift=tuple(float(row.worst) for row in reversed(drift)),
-        monitors=tuple(row.key for row in watching),
     )

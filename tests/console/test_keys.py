@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from console.app import PilothouseApp
-from console.narrow import matcher
+from console.narrow import HELP, matcher
 from console.places import Place
 from console.screens.base import BaseScreen
 from console.screens.blueprint import BlueprintScreen
@@ -92,6 +92,10 @@ def test_what_help_says_of_filters_is_taken(
         read(database, word)
 
 
+def test_what_help_says_of_filters_over_what_was_read_is_taken() -> None:
+    assert matcher(HELP.partition(";")[0])("names and more", "some words")
+
+
 @pytest.mark.parametrize(
     ("place", "copied"),
     [
@@ -146,6 +150,7 @@ async def test_a_click_chooses_a_second_opens_and_tabs_and_keys_are_buttons(
         (Place("run", "14"), "predict", "predict", "summarise"),
         (Place("lineage", "dataset silver.flights"), "drift", "silver.flights", "gold.delay_by_hour"),
         (Place("lineage", "dataset silver.flights"), "delay_by", "gold.delay_by_hour", "bronze.weather"),
+        (Place("lineage", "dataset silver.flights"), "/gold.*", "gold.delay_by_hour", "bronze.weather"),
     ],
 )
 async def test_a_filter_narrows_what_is_shown_and_esc_takes_it_back(

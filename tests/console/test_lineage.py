@@ -101,6 +101,18 @@ async def test_what_is_not_there_is_said(database: Database, make_app: MakeApp) 
         await until_seen(pilot, "dataset nothing.here: there is none")
 
 
+async def test_why_there_is_none_stays(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 30)) as pilot:
+        app.go(Place("lineage", "dataset nothing.here"))
+        await until_seen(pilot, "dataset nothing.here: there is none")
+        await pilot.pause(1.5)
+        await pilot.resize_terminal(100, 30)
+        await pilot.pause(0.5)
+        assert "Nothing yet" not in seen(app)
+        await until_seen(pilot, "dataset nothing.here: there is none")
+
+
 async def test_without_a_blueprint_it_says_what_would_be_here(empty_database: Database, make_app: MakeApp) -> None:
     app = make_app()
     async with app.run_test(size=(120, 30)) as pilot:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import get_args
 
+import pytest
+
+from console import narrow, overview_view
 from console.app import PilothouseApp
 from console.overview_view import ATTENTION
 from metadata.database import Database
 from metadata.kinds import Blueprint
 from metadata.revisions import apply
-from metadata.rows.attention import Remedy
+from metadata.rows.attention import Attention, Remedy
+from metadata.rows.overview import Overview, Totals
 from metadata.settings import settings
 from tests.console.looking import seen, until, until_seen
 
@@ -37,3 +42,39 @@ async def test_what_is_not_shown_is_counted_and_found(
         await pilot.press("slash", *"p069", "enter")
         await until_seen(pilot, "PIPELINES 1", "p069", "never", "Nothing matches 'p069'")
         await until(pilot, lambda: "weather" not in seen(app))
+
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+FAILED = Attention("failed", "flights #13", "too cold", "r", "run again", NOW, "run", "13", "uid13")
+STALE = Attention("stale", "silver.flights", "old", "L", "lineage", NOW, "dataset", "silver.flights", "uid2")
+HELD = Attention("hold", "hold_when_broken", "worse", "a", "release", NOW, "decision", "6", "uid6")
+
+
+def shown(needed: tuple[Attention, ...], words: str = "") -> tuple[str, list[str]]:
+    """The title of what needs a person, and the first cells of its rows."""
+    seen = Overview(needed, (), (), (), Totals(0, 0, 0))
+    section = overview_view.sections(seen, NOW, words=words, wanted=narrow.matcher(words))[0]
+    return section.title, [str(row.cells[0])[2:] for row in section.rows]
+
+
+@pytest.mark.parametrize(
+    ("words", "there"),
+    [
+        ("/flights*", ["flights #13"]),
+        ("/silver.*", ["silver.flights"]),
+        ("/hold*", ["hold_when_broken"]),
+        ("!/flights*", ["silver.flights", "hold_when_broken"]),
+    ],
+)
+def test_what_needs_a_person_is_found_by_its_name(words: str, there: list[str]) -> None:
+    assert shown((FAILED, STALE, HELD), words) == (f"ATTENTION {len(there)}", there)
+
+
+def test_of_what_needs_a_person_no_more_is_made_than_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Attention] = []
+    row = overview_view._attention
+    monkeypatch.setattr(overview_view, "_attention", lambda one: (made.append(one), row(one))[1])
+    title, rows = shown((HELD,) * 1_000)
+    assert (title, len(rows)) == ("ATTENTION 50 of 1,000", 50)
+    assert len(made) == 50
+    assert shown((HELD,) * 60, "hold")[0] == "ATTENTION 50 of 60"

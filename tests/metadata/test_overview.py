@@ -203,4 +203,3 @@ def test_models_show_their_champion_its_newest_measure_and_drift(database: Datab
     assert health.model.metric_value == 0.70
     assert health.measured == 0.62
     assert health.drift == (0.05, 0.1, 0.2)
-    assert health.monitors == ("returns_watch",)
