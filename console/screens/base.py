@@ -216,7 +216,7 @@ class BaseScreen(Prompting):
 
     @contextmanager
     def _told_of(self, job: str) -> Iterator[None]:
-        """Whatever happens in it is told and the console goes on: one row that cannot be drawn does not end it."""
+        """Whatever happens in it is told and the console goes on."""
         try:
             yield
         except Exception as error:  # noqa: BLE001
@@ -384,6 +384,10 @@ class BaseScreen(Prompting):
         if self.page_size < MOST:
             self.page_size = min(MOST, self.page_size + 100)
             self.reload()
+
+    def on_rows_broken(self, message: Rows.Broken) -> None:
+        """One row that cannot be drawn does not end the console."""
+        self.tell(fault_of(message.error), "rows", again=True)
 
     def on_tabs_chosen(self, message: Tabs.Chosen) -> None:
         """A click on a tab."""

@@ -149,6 +149,18 @@ class Rows(ScrollView, can_focus=True):
             """The list."""
             return self.rows
 
+    class Broken(Message):
+        """Cells of a row could not be made; it is shown as that."""
+
+        def __init__(self, rows: Rows, error: Exception) -> None:
+            super().__init__()
+            self.rows, self.error = rows, error
+
+        @property
+        def control(self) -> Rows:
+            """The list."""
+            return self.rows
+
     def __init__(self, columns: Iterable[Column] = (), *, id: str | None = None, marker: bool = True) -> None:  # noqa: A002
         """`columns` of a list with one section; a list of several gives them with `show_sections`."""
         super().__init__(id=id)
@@ -246,7 +258,7 @@ class Rows(ScrollView, can_focus=True):
         edge = 1 if self._marker else 0
         start, end, at = self.size.width, 0, edge
         sizes = widths(now.columns, self.size.width - 2 * edge)
-        for old, new, size in zip(before.row.cells, now.row.cells, sizes, strict=True):
+        for old, new, size in zip(self._cells(before), self._cells(now), sizes, strict=True):
             if size and not _alike(old, new):
                 start, end = min(start, at), at + size
             at += size + GAP if size else 0
@@ -334,13 +346,21 @@ class Rows(ScrollView, can_focus=True):
             if line.title:
                 cells[0] = styled(line.title, "strong")
         else:
-            cells = list(line.row.cells)
+            cells = self._cells(line)
         parts = [
             fitted(cell, size, column.align, column.prose)
             for cell, size, column in zip(cells, sizes, line.columns, strict=True)
             if size
         ]
         return Content(" " * GAP).join(parts).pad_left(edge)
+
+    def _cells(self, line: _Line) -> list[Content | str]:
+        """Cells of a row; some are made only now."""
+        try:
+            return list(line.row.cells) if line.row is not None else []
+        except Exception as error:  # noqa: BLE001 - an error while a line is drawn would end the console
+            self.post_message(self.Broken(self, error))
+            return [styled("cannot be shown", "bad"), *[""] * (len(line.columns) - 1)]
 
 
 def _lines(sections: Sequence[Section], width: int) -> Iterable[_Line]:

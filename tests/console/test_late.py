@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select
 
+from console import run_view
 from console.app import PilothouseApp
 from console.places import Place
 from console.screens import runs
@@ -24,6 +25,7 @@ from metadata.database import Database, next_change
 from metadata.definitions import load_blueprint
 from metadata.rows.pages import list_decisions
 from metadata.rows.runs import find_run, get_run
+from metadata.rows.task_runs import TaskRun
 from metadata.states import State
 from tests.console.looking import screen_name, seen, until, until_seen
 
@@ -185,12 +187,33 @@ async def test_a_row_that_cannot_be_drawn_is_told_and_the_console_goes_on(
         assert "PH802" not in seen(app)
         monkeypatch.setattr(runs, "run_row", row)
         app.screen.reload()  # type: ignore[attr-defined]
-        await until_seen(pilot, "1–17 of 17")
+        await until(pilot, lambda: not app.screen._broken)  # type: ignore[attr-defined]
         monkeypatch.setattr(runs, "run_row", broken)
         await until_seen(pilot, "PH802")
         monkeypatch.setattr(runs, "run_row", row)
         app.screen.reload()  # type: ignore[attr-defined]
         await until(pilot, lambda: "PH802" not in seen(app))
+
+
+async def test_cells_that_cannot_be_made_when_they_are_looked_at_are_told_and_the_console_goes_on(
+    database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(task: TaskRun, *_: object, **__: object) -> tuple[str, ...]:
+        if task.task_key == "clean":
+            raise OverflowError("cannot convert float infinity to integer")
+        return (task.task_key, "", "", "", "")
+
+    monkeypatch.setattr(run_view, "_cells", broken)
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        app.go(Place("run", "14"))
+        await until_seen(pilot, "PH802", "OverflowError: cannot convert float", "ingest_flights", "predict")
+        await pilot.press("escape")
+        await pilot.resize_terminal(80, 24)
+        await pilot.press("G", "g")
+        await pilot.pause(2.5)
+        assert "PH802" not in seen(app)
+        await until_seen(pilot, "cannot be shown", "ingest_flights")
 
 
 def lines() -> set[str]:
