@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Row, select
 from metadata.definitions import revision_item
 from metadata.kinds import Blueprint, Definition, Pipeline
 from metadata.references import with_new_keys
-from metadata.successors import Gone, called_otherwise, names_of
+from metadata.successors import Gone, called_otherwise, names_of, tasks_of
 from metadata.tasks import TaskSpec, read_spec
 
 
@@ -91,8 +91,8 @@ class Former:
         return stood or not others or gone > self._places(others[0][0]).gone[others[0][1]]
 
     def gone_tasks(self, merged: Blueprint, kinds: Collection[str]) -> Iterator[Gone]:
-        """Tasks of those kinds that are not in use, as they were last, the newest first, in the keys of `merged`."""
-        seen = set(self.taken)
+        """Tasks of those kinds that are not there now, as they were last, the newest first, in the keys of `merged`."""
+        seen = {task.uid for _, _, task in tasks_of(self._current)}
         keys = {value.uid: key for key, value in self._current.pipelines.items()}
         then, now = names_of(self._current), names_of(merged)
         log = iter(self._names)
@@ -111,9 +111,10 @@ class Former:
                         then[row.uid] = (row.kind, row.key_before)
                     row = next(log, None)
                 with suppress(ValueError):
-                    spec = with_new_keys(read_spec(task), called_otherwise(then, now))
+                    said = read_spec(task)
+                    spec = with_new_keys(said, called_otherwise(then, now))
                     home = self._uids.get((Pipeline.KIND, keys[pipeline]), pipeline)
-                    yield Gone(pipeline, keys[pipeline], name, spec, replaced=self._stands(home, name))
+                    yield Gone(pipeline, keys[pipeline], name, spec, said, replaced=self._stands(home, name))
 
     @cached_property
     def _names(self) -> list[Row[Any]]:

@@ -13,7 +13,7 @@ from metadata.changes import origins
 from metadata.database import Database
 from metadata.former import Former, parts_of
 from metadata.kinds import SECTIONS, Blueprint, Definition, Pipeline
-from metadata.successors import refuse_reading_again, tasks_of
+from metadata.successors import refuse_other_sources, refuse_reading_again, tasks_of
 from metadata.tasks import TaskSpec
 
 
@@ -83,7 +83,8 @@ def with_last_uids(database: Database, current: Blueprint, wanted: Blueprint, me
     """`merged`, which came of `wanted`, where what `current` lacks has the uid that it had when it was there.
 
     It is looked for under the key that `was:` says, then under its own. A task of another kind is another task.
-    Raises PilothouseError PH341 where a new one would append what one that was removed has appended.
+    Raises PilothouseError PH341 where a new one would append what one that was removed has appended, and PH342 where
+    one that comes back would append another source than it read last.
     """
     there = {each.uid for _, _, value in current for each in parts_of(value)}
     new = [
@@ -104,9 +105,10 @@ def with_last_uids(database: Database, current: Blueprint, wanted: Blueprint, me
                 value = value.model_copy(update={"tasks": _tasks_returned(former, said, value)})
             found[key] = value
         merged = merged.model_copy(update=sections)
-        unknown = {task.kind for _, _, task in tasks_of(merged) if task.uid not in former.taken}
-        if unknown:
-            refuse_reading_again(former.gone_tasks(merged, unknown), merged, former.taken)
+        kinds = {task.kind for _, _, task in tasks_of(merged) if task.uid not in there}
+        gone = list(former.gone_tasks(merged, kinds)) if kinds else []
+        refuse_reading_again((each for each in gone if each.task.uid not in former.taken), merged, former.taken)
+        refuse_other_sources((each for each in gone if each.task.uid in former.taken), merged)
     return merged
 
 

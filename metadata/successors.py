@@ -5,7 +5,7 @@ What a task has read is kept under its uid. One that comes under another key wit
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from metadata.errors import PilothouseError
@@ -35,15 +35,17 @@ def tasks_of(blueprint: Blueprint) -> Iterator[tuple[str, str, TaskSpec]]:
 
 
 class Gone(NamedTuple):
-    """A task that is no more: the pipeline (uid) that it stood in, that one's key, its own, and what it was.
+    """A task as it was: the pipeline (uid) that it stood in, that one's key, its own, and what it was.
 
-    `task` names things by the keys that they have after the change. Another may stand in its place: then `replaced`.
+    `task` names things by the keys that they have after the change, or by uid where they have none; `said` as it did
+    itself. Another may stand in its place: then `replaced`.
     """
 
     home: str
     pipeline: str
     key: str
     task: TaskSpec
+    said: TaskSpec
     replaced: bool = False
 
 
@@ -64,13 +66,7 @@ def refuse_second_reading(current: Blueprint, merged: Blueprint) -> None:
     before, after = ({task.uid for _, _, task in tasks_of(each)} for each in (current, merged))
     if before <= after:
         return
-    keys = called_otherwise(names_of(current), names_of(merged))
-    gone = [
-        Gone(current.pipelines[pipeline].uid, pipeline, key, with_new_keys(task, keys) if keys else task)
-        for pipeline, key, task in tasks_of(current)
-        if task.uid not in after
-    ]
-    refuse_reading_again(gone, merged, before)
+    refuse_reading_again(_before(current, merged, lambda task: task.uid not in after), merged, before)
 
 
 def refuse_reading_again(gone: Iterable[Gone], merged: Blueprint, known: Collection[str]) -> None:
@@ -99,25 +95,32 @@ def refuse_reading_again(gone: Iterable[Gone], merged: Blueprint, known: Collect
 
 
 def refuse_another_source(current: Blueprint, merged: Blueprint) -> None:
-    """Raises PilothouseError PH342 where a task would append another source than before from its beginning.
+    """Raises PilothouseError PH342 where a task of `current` would append another source from its beginning."""
+    refuse_other_sources(_before(current, merged, lambda task: isinstance(task, Ingest)), merged)
 
-    A watermark is that of one connection, table and column.
+
+def refuse_other_sources(earlier: Iterable[Gone], merged: Blueprint) -> None:
+    """Raises PilothouseError PH342 where one of `earlier` is a task still, or again, and would append another source.
+
+    A watermark is that of one connection, table and column: it would begin anew.
     """
-    uids = _uids(current), _uids(merged)
-    before = {task.uid: task for _, _, task in tasks_of(current) if isinstance(task, Ingest) and task.source.table}
+    before: dict[str, tuple[Ingest, Ingest]] = {}
+    for each in earlier:
+        if isinstance(each.task, Ingest) and isinstance(each.said, Ingest) and each.task.source.table:
+            before[each.task.uid] = each.task, each.said
     for pipeline, key, task in tasks_of(merged) if before else ():
-        was = before.get(task.uid)
-        if was is None or not isinstance(task, Ingest) or task.source.watermark is None:
+        if task.uid not in before or not isinstance(task, Ingest) or task.source.watermark is None:
             continue
+        was, said = before[task.uid]
         target = merged.datasets.get(task.to)
-        if target is None or target.storage.mode != "append" or uids[0].get(("dataset", was.to)) != target.uid:
+        if target is None or target.storage.mode != "append" or was.to != task.to:
             continue
-        sides = zip(SOURCE, _source(uids[0], was), _source(uids[1], task), strict=True)
+        sides = zip(SOURCE, _source(was), _source(task), strict=True)
         other = [what for what, old, new in sides if old != new]
         if other:
             remedy = f"write into a dataset of another key, or store {task.to} as merge"
             if other == ["connection"]:
-                same = f"write `was: {was.source.connection}` on {task.source.connection} if that is the same database"
+                same = f"write `was: {said.source.connection}` on {task.source.connection} if that is the same database"
                 remedy = f"{same}; else {remedy}"
             raise PilothouseError(
                 "PH342",
@@ -127,10 +130,18 @@ def refuse_another_source(current: Blueprint, merged: Blueprint) -> None:
             )
 
 
-def _source(uids: Mapping[tuple[str, str], str], task: Ingest) -> tuple[str | None, ...]:
+def _before(current: Blueprint, merged: Blueprint, wanted: Callable[[TaskSpec], bool]) -> Iterator[Gone]:
+    """Tasks of `current` that are `wanted`."""
+    keys = called_otherwise(names_of(current), names_of(merged))
+    for pipeline, key, task in tasks_of(current):
+        if wanted(task):
+            called = with_new_keys(task, keys) if keys else task
+            yield Gone(current.pipelines[pipeline].uid, pipeline, key, called, task)
+
+
+def _source(task: Ingest) -> tuple[str | None, ...]:
     source = task.source
-    column = source.watermark.column if source.watermark else None
-    return uids.get(("connection", source.connection)), source.table, column
+    return source.connection, source.table, source.watermark.column if source.watermark else None
 
 
 def _uids(blueprint: Blueprint) -> dict[tuple[str, str], str]:

@@ -335,3 +335,56 @@ def test_a_new_dataset_under_an_old_key_is_another_one(database: Database) -> No
     after = load_blueprint(database)
     assert after.datasets["raw.old"].uid == before.datasets["raw.a"].uid != after.datasets["raw.a"].uid
     assert uid(after, "one", "take") != uid(before, "one")
+
+
+ROWS = {"connection": "crm", "table": "orders", "watermark": {"column": "id"}}
+
+
+def following(connections: dict[str, str | None], **tasks: dict[str, Any]) -> Blueprint:
+    """Tasks that append what a table of a database has beyond their watermark; connections by what they were."""
+    read = {key: {"kind": "ingest", "from": source, "to": f"raw.{key}"} for key, source in tasks.items()}
+    return Blueprint.model_validate(
+        {
+            "connections": {key: {"kind": "sql", "url": "env:URL", "was": was} for key, was in connections.items()},
+            "datasets": {"raw.load": {}, "raw.other": {}},
+            "pipelines": {"one": {"tasks": read}} if tasks else {},
+        }
+    )
+
+
+def put_whole(database: Database, wanted: Blueprint) -> Blueprint:
+    apply(database, wanted, author="ada", prune=True, settings=Settings())
+    return load_blueprint(database)
+
+
+@pytest.mark.parametrize("left", [{}, {"other": ROWS}], ids=["all gone", "one went"])
+@pytest.mark.parametrize(
+    ("source", "what"),
+    [
+        ({"watermark": {"column": "at"}}, "watermark column"),
+        ({"table": "b"}, "table"),
+        ({"connection": "x"}, "connection"),
+    ],
+)
+def test_one_that_comes_back_does_not_append_another_source_from_its_beginning(
+    database: Database, left: dict[str, Any], source: dict[str, Any], what: str
+) -> None:
+    whole = following({"crm": None}, load=ROWS, other=ROWS)
+    before = put_whole(database, whole)
+    put_whole(database, following({"crm": None} if left else {}, **left))
+    connections = {key: None for key in ("crm", "x") if left or key == source.get("connection", "crm")}
+    with pytest.raises(PilothouseError, match=rf"PH342 pipeline one tasks\.load.*another {what}") as refused:
+        put_whole(database, following(connections, load={**ROWS, **source}, **left))
+    assert (what == "connection") == ("`was: crm` on x" in refused.value.fault.remedy)
+    assert uid(put_whole(database, whole), "one") == uid(before, "one")
+
+
+def test_one_that_comes_back_reads_on_from_a_connection_that_has_another_key_now(database: Database) -> None:
+    before = put_whole(database, following({"crm": None}, load=ROWS, other=ROWS))
+    there = {**ROWS, "connection": "shop"}
+    for connections in ({"shop": "crm"}, {}):
+        put_whole(database, following({"crm": None}, load=ROWS, other=ROWS))
+        put_whole(database, following(connections, **({"other": there} if connections else {})))
+        after = put_whole(database, following({"shop": "crm"}, load=there, other=there))
+        assert uid(after, "one") == uid(before, "one")
+        put_whole(database, following({"crm": "shop"}, load=ROWS, other=ROWS))
