@@ -54,11 +54,11 @@ class Former:
     def is_itself(self, kind: str, last: str, was: str) -> bool:
         """Whether the definition `last`, which was removed, is meant by its own key, whatever is said by `was`.
 
-        So it is if it had that key, too, or was there when the one of that key was not any more.
+        So it is if it had that key, too, or did not go before the one of that key.
         """
         other = self.last(kind, was)
         had = any(was in (row.key, row.key_before) for row in self._names if row.uid == last)
-        return had or other is None or self._removed_at(last) > self._removed_at(other)
+        return had or other is None or self._removed_at(last) >= self._removed_at(other)
 
     def _removed_at(self, uid: str) -> int:
         return max(int(row.revision) for row in self._names if row.uid == uid and row.removed)
@@ -88,7 +88,7 @@ class Former:
         stood = any(last in self._places(home).ever[key] for home, key in places)
         others = [(home, other) for home, key in places if (other := self.task(home, key, kind))]
         gone = self._places(pipeline).gone[last]
-        return stood or not others or gone > self._places(others[0][0]).gone[others[0][1]]
+        return stood or not others or gone >= self._places(others[0][0]).gone[others[0][1]]
 
     def gone_tasks(self, merged: Blueprint, kinds: Collection[str]) -> Iterator[Gone]:
         """Tasks of those kinds that are not there now, as they were last, the newest first, in the keys of `merged`."""

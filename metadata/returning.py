@@ -20,7 +20,7 @@ from metadata.tasks import TaskSpec
 def without_stale_was(database: Database, current: Blueprint, wanted: Blueprint, prune: bool) -> Blueprint:
     """`wanted` without each `was:` of what is removed now and comes back as itself: documents keep them.
 
-    So it does where it had that former key already, was there when the one of that key was not any more, or where the
+    So it does where it had that former key already, did not go before the one of that key, or where the
     document has an entry under that key, too; but not where what has it today leaves it, and so comes to the entry.
     """
     if not any(each.was for _, _, value in wanted for each in parts_of(value)):

@@ -7,7 +7,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from metadata.database import Database
@@ -36,8 +36,8 @@ def document(said: Said) -> Blueprint:
     return Blueprint.model_validate({"datasets": datasets, "pipelines": pipelines})
 
 
-def put(database: Database, said: Said) -> Blueprint:
-    apply(database, document(said), author="ada", prune=True, settings=Settings())
+def put(database: Database, said: Said, prune: bool = True) -> Blueprint:
+    apply(database, document(said), author="ada", prune=prune, settings=Settings())
     return load_blueprint(database)
 
 
@@ -47,26 +47,42 @@ def uids(blueprint: Blueprint) -> dict[str, str]:
     return {**found, **tasks}
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(SAID, max_size=4), SAID, st.sets(st.sampled_from(KEYS)), st.randoms(use_true_random=False))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.tuples(SAID, st.booleans()), max_size=4),
+    SAID,
+    st.booleans(),
+    st.sets(st.sampled_from(KEYS)),
+    st.randoms(use_true_random=False),
+)
+@example([({"a": None, "c": None}, True)], {"a": "c"}, False, {"d"}, random.Random(0))
+@example([({"a": None, "b": None}, True)], {"a": "b"}, False, set(), random.Random(0))
 def test_what_a_prune_took_comes_back_as_it_was(
-    tmp_path: Path, sqlite_template: Path, earlier: list[Said], said: Said, kept: set[str], order: random.Random
+    tmp_path: Path,
+    sqlite_template: Path,
+    earlier: list[tuple[Said, bool]],
+    said: Said,
+    prune: bool,
+    kept: set[str],
+    order: random.Random,
 ) -> None:
+    """The document `said` may be one that prunes, or not: then other things went with its own."""
     shutil.copy(sqlite_template, tmp_path / "metadata.db")
     database = Database(f"sqlite:///{tmp_path / 'metadata.db'}")
     try:
-        for one in earlier:
+        for one, pruned in earlier:
             with suppress(PilothouseError):
-                put(database, one)
+                put(database, one, pruned)
         try:
-            before = put(database, said)
+            before = uids(put(database, said, prune))
             put(database, {key: was for key, was in said.items() if key in kept})
-            shuffled = list(said.items())
-            order.shuffle(shuffled)
-            after = put(database, dict(shuffled))
         except PilothouseError:
             assume(False)
-        assert uids(after) == uids(before)
+        shuffled = list(said.items())
+        order.shuffle(shuffled)
+        after = uids(put(database, dict(shuffled), prune))
+        named = [name for name in before if prune or name.split()[1] in (*said, *(HOMES[key] for key in said))]
+        assert {name: after[name] for name in named} == {name: before[name] for name in named}
     finally:
         database.close()
         for path in tmp_path.iterdir():
