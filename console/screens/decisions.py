@@ -19,6 +19,7 @@ from console.screens.split import SplitScreen
 from console.text import ago, as_of, figure, instant, joined, plain, state_content, state_of, styled
 from console.widgets.rows import Column, Row
 from metadata.database import Database
+from metadata.errors import Fault
 from metadata.rows.decisions import Decision
 from metadata.rows.pages import list_decisions
 from metadata.rows.runs import Run, get_run
@@ -59,6 +60,8 @@ class DecisionsScreen(SplitScreen, Paging):
     def __init__(self, subject: str = "") -> None:
         super().__init__(subject)
         self._aftermath: dict[str, _Aftermath] = {}
+        self._aftermath_read = False
+        """Whether one is being read."""
         self._outdated: set[str] = set()
         """Decisions whose aftermath is to be read again."""
         self._wanted = subject
@@ -84,12 +87,7 @@ class DecisionsScreen(SplitScreen, Paging):
     def show(self, data: Paged[Decision]) -> None:
         """The page."""
         page = self.take(data)
-        empty = (
-            f"No decision matches {self.filter!r}. esc takes the filter back."
-            if self.filter
-            else "No decisions yet. A pipeline with a decide task takes them; 3 shows the rules."
-        )
-        self.list.show_rows([_row(one) for one in page.items], empty=empty, more=page.next is not None)
+        self._draw()
         if data.wanted and data.wanted == self._wanted:
             self._wanted = ""
             found = next((one.id for one in page.items if str(one.number) == data.wanted), "")
@@ -99,22 +97,54 @@ class DecisionsScreen(SplitScreen, Paging):
         self._outdated = set(self._aftermath)
         self.moved()
 
+    def tick(self) -> None:
+        """Ages grow."""
+        self._draw()
+
+    def _draw(self) -> None:
+        page = self._page
+        if page is None:
+            return
+        empty = (
+            f"No decision matches {self.filter!r}. esc takes the filter back."
+            if self.filter
+            else "No decisions yet. A pipeline with a decide task takes them; 3 shows the rules."
+        )
+        self.list.show_rows([_row(one) for one in page.items], empty=empty, more=page.next is not None)
+
     def moved(self) -> None:
-        """What came of the decision under the cursor is read when it is not known, or may be no longer so."""
+        """What came of the decision under the cursor is read; the log of one that is left is not waited for."""
         self.draw_detail()
         one = self._decision()
-        if one is not None and (one.id not in self._aftermath or one.id in self._outdated):
-            self._outdated.discard(one.id)
-            identity, run_id = one.id, one.run_id
-            self.session.store.read(self, "aftermath", lambda database: (identity, _aftermath(database, run_id)))
+        if one is None or one.id != self._to_log:
+            self._to_log = ""
+        self._read_aftermath()
+
+    def _read_aftermath(self) -> None:
+        """One read at a time, of what is under the cursor, when it is not known, or may be no longer so."""
+        one = self._decision()
+        if one is None or self._aftermath_read or (one.id in self._aftermath and one.id not in self._outdated):
+            return
+        self._aftermath_read = True
+        self._outdated.discard(one.id)
+        identity, run_id = one.id, one.run_id
+        self.session.store.read(self, "aftermath", lambda database: (identity, _aftermath(database, run_id)))
 
     def got_aftermath(self, value: tuple[str, _Aftermath]) -> None:
         """It was read."""
+        self._aftermath_read = False
         self._aftermath[value[0]] = value[1]
         self.draw_detail()
         one = self._decision()
         if one is not None and one.id == self._to_log and self.in_front:
             self.do_log()
+        self._read_aftermath()
+
+    def refused(self, job: str, fault: Fault) -> None:
+        """What could not be read is read again when the cursor or the database moves."""
+        if job == "aftermath":
+            self._aftermath_read = False
+        super().refused(job, fault)
 
     def _decision(self) -> Decision | None:
         return self.row.value if self.row else None
@@ -191,6 +221,7 @@ class DecisionsScreen(SplitScreen, Paging):
         one = self._decision()
         known = self._aftermath.get(one.id) if one else None
         self._to_log = one.id if one is not None and known is None else ""
+        self._read_aftermath()
         if known is not None:
             self.go(Place("run", str(known.run.number), LOG))
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import insert, select
 
 from console.app import PilothouseApp
 from console.places import Place
+from console.screens import decisions
 from metadata import tables
 from metadata.database import Database, next_change
 from metadata.rows.pages import list_decisions
+from metadata.values import utc_now
 from tests.console import seed
-from tests.console.looking import reads_held_up, seen, until, until_seen
+from tests.console.looking import reads_held_up, screen_name, seen, until, until_seen
 
 MakeApp = Callable[[], PilothouseApp]
 
@@ -94,6 +97,38 @@ async def test_a_hold_under_attention_leads_to_that_decision_however_many_are_ne
         await until(pilot, lambda: "holds ?" not in seen(app))
         await pilot.press("1", "6")
         await until_seen(pilot, trail)
+
+
+async def test_what_came_of_each_decision_that_is_passed_is_not_read(
+    database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    aftermath = decisions._aftermath
+    monkeypatch.setattr(decisions, "_aftermath", lambda *asked: (read.append(asked[1]), aftermath(*asked))[1])
+    app = make_app()
+    async with app.run_test(size=(160, 48)) as pilot:
+        await pilot.press("6")
+        await until_seen(pilot, "hold_when_broken", "in run ")
+        read.clear()
+        with reads_held_up(app):
+            await pilot.press("j", "o", "j", "j", "j", "j")
+        await until_seen(pilot, "performance.roc_auc is not there yet", "in run ")
+        assert len(read) == 2
+        await pilot.press("k", "k", "k", "k")
+        await until_seen(pilot, "0.01 is not above 0.3", "in run ")
+        app.screen.reload()  # type: ignore[attr-defined]
+        await pilot.pause(1)
+        assert screen_name(app) == "decisions", "the log was asked for of a decision that was left"
+
+
+async def test_ages_of_decisions_grow(database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("6")
+        await until_seen(pilot, "3 h ago")
+        later = utc_now() + timedelta(days=5)
+        monkeypatch.setattr(decisions, "utc_now", lambda: later)
+        await until_seen(pilot, "5 d ago", seconds=5)
 
 
 async def test_a_decision_that_is_not_there_is_said_to_be_gone(database: Database, make_app: MakeApp) -> None:
