@@ -33,7 +33,7 @@ def find(typed: str, things: Sequence[Thing]) -> Place | str:
         return Place(screens[0])
     number = RUN_NUMBER.fullmatch(rest if head == "run" else "" if rest else head)
     if number is not None:
-        return Place("run", number[1])
+        return Place("run", str(int(number[1])))
     if head == "runs":
         return Place("runs", rest)
     if head == "lineage":

@@ -94,17 +94,11 @@ class RunScreen(RunKeys):
         self.set_focus(self.query_one("#tasks"))
 
     def on_resize(self, event: events.Resize) -> None:
-        """Side by side where there is room."""
+        """Side by side where there is room; bars are as long as their column."""
         self.set_class(event.size.width < WIDE, "narrow")
+        self.call_after_refresh(self._draw_tasks)
 
     # Reading
-
-    def turn_to(self, subject: str) -> None:
-        """Another run."""
-        if subject != self.subject:
-            self._detail, self._log, self._log_of, self._aimed = None, [], NO_LOG, False
-            self.query_one("#pane", Lines).show([])
-        super().turn_to(subject)
 
     def read(self) -> Callable[[Database], Any]:
         """The run, and log lines since the last that is here."""
@@ -114,8 +108,6 @@ class RunScreen(RunKeys):
     def show(self, data: tuple[str, Matches, RunDetail, list[LogLine]]) -> None:
         """Tasks, and the pane that is chosen."""
         self._words, self._wanted, detail, lines = data
-        if str(detail.run.number) != self.subject:
-            return
         known = {line.id for line in self._log[-200:]}
         fresh = [line for line in lines if line.id not in known]
         self._detail, self._log = detail, [*self._log, *fresh][-MOST:]

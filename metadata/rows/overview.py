@@ -37,7 +37,7 @@ class RunMark:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is: tasks that have ended, of how many, and the one that runs with what it says of itself."""
+    """How far a run is: tasks that are done, or need not be, of how many; the one that runs, and what it says."""
 
     done: int
     total: int
@@ -153,7 +153,7 @@ def _progress(connection: Connection, run: Run) -> Progress:
     tasks = newest_tasks(connection, run.id)
     begun = [task for task in tasks if task.state in (State.RUNNING, State.RETRYING)]
     return Progress(
-        done=sum(task.state.final for task in tasks),
+        done=sum(task.state in (State.SUCCEEDED, State.SKIPPED) for task in tasks),
         total=len(tasks),
         task_key=begun[0].task_key if begun else "",
         said=(begun[0].progress or {}) if begun else {},

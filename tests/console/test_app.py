@@ -107,6 +107,11 @@ async def test_jump_completes_and_names_the_nearest(database: Database, make_app
         await until(pilot, lambda: screen_name(app) == "runs")
 
 
+@pytest.mark.parametrize("typed", ["run 13", "run 013", "#13", "#0013"])
+def test_a_number_is_that_of_a_run_however_it_is_written(typed: str) -> None:
+    assert find(typed, ()) == Place("run", "13")
+
+
 @pytest.mark.parametrize("typed", ["run ²", "²", "run 99999999999999999999", "#99999999999999999999", "run ١٢"])
 async def test_what_is_no_number_of_a_run_leads_nowhere(database: Database, make_app: MakeApp, typed: str) -> None:
     assert isinstance(find(typed, ()), str)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -20,7 +21,7 @@ from metadata.rows.run_detail import run_detail
 from metadata.states import State
 from metadata.values import utc_now
 from tests.console import seed
-from tests.console.looking import seen, until_seen
+from tests.console.looking import seen, until, until_seen
 
 MakeApp = Callable[[], PilothouseApp]
 
@@ -109,6 +110,27 @@ def test_a_log_says_its_day_and_zone_where_they_begin(new_york: None) -> None:
     ]  # fmt: skip
     later = [line(times[-1] + timedelta(hours=1))]
     assert [str(one) for one in run_panes.log_lines(later, False, line(times[-1]))] == ["02:59:00 said"]
+
+
+async def test_bars_of_a_run_that_has_ended_follow_the_width(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.go(Place("run", "12"))
+        await until_seen(pilot, "13 of 13", "━")
+        narrow = seen(app).count("━")
+        await pilot.resize_terminal(119, 24)
+        await until(pilot, lambda: seen(app).count("━") > narrow + 20, seconds=5)
+
+
+async def test_overview_and_run_count_the_same_tasks(database: Database, make_app: MakeApp) -> None:
+    for task, state in (("clean", State.FAILED), ("features", State.BLOCKED)):
+        change(database, 14, task, state=state)
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until_seen(pilot, "PIPELINES", "of 13")
+        (told,) = re.findall(r"\d+ of 13", seen(app))
+        app.go(Place("run", "14"))
+        await until_seen(pilot, "whole run", told)
 
 
 async def test_times_in_utc_say_so(database: Database, make_app: MakeApp) -> None:
