@@ -12,6 +12,7 @@ from console import app as console_app
 from console.app import PilothouseApp
 from console.places import Place
 from console.session import open_session
+from console.widgets.chrome import Service
 from console.widgets.rows import Rows
 from metadata.database import Database
 from metadata.errors import PilothouseError
@@ -89,6 +90,27 @@ async def test_a_database_that_hangs_while_it_is_opened_is_said_and_services_are
         gate.set()
         await until_seen(pilot, "db●", "ATTENTION 4")
         assert "PH301" not in seen(app)
+
+
+async def test_services_that_were_not_started_are_told_until_they_are_up(
+    database: Database, home: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> None:
+        raise PilothouseError("PH317", "supervisor", "its folder cannot be written", "look at the home")
+
+    services = [Service("spark", "down", None, "not started")]
+    monkeypatch.setattr(console_app, "start_services", refuse)
+    monkeypatch.setattr(console_app, "_look_at_services", lambda: tuple(services))
+    app = PilothouseApp(open_session(settings()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("question_mark")  # a sheet is in front when it is answered
+        await pilot.pause(2)
+        await pilot.press("escape")
+        await until_seen(pilot, "PH317  supervisor")
+        await pilot.pause(1.5)
+        await until_seen(pilot, "PH317  supervisor")
+        services[:] = [Service("spark", "up")]
+        await until(pilot, lambda: "PH317" not in seen(app))
 
 
 async def test_a_database_that_cannot_be_used_is_said_before_it_is_asked_again(
