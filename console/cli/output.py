@@ -100,12 +100,18 @@ def print_rows(as_json: bool, rows: Sequence[object], columns: dict[str, Callabl
 def paged(default: int, cursor: type[int] | type[str], what: str) -> Callable[[F], F]:
     """`--limit` and `--after` of a list that can be longer than anybody wants to see; `what` names its rows."""
     limit = click.option("--limit", default=default, show_default=True, type=click.IntRange(1, 500))
-    after = click.option("--after", metavar=what.upper(), type=cursor, help=f"Begin after that {what}.")
+    kind = click.IntRange(1, 2**31 - 1) if cursor is int else cursor
+    after = click.option("--after", metavar=what.upper(), type=kind, help=f"Begin after that {what}.")
     return lambda command: limit(after(command))
 
 
 def print_page(as_json: bool, page: Page[Any], columns: dict[str, Callable[[Any], object]], empty: str) -> None:
-    """As `print_rows`; that there is more, and how to get it, is said on standard error."""
+    """As `print_rows`; that there is more, and how to get it, is said on standard error.
+
+    A page beyond the last row is no empty list.
+    """
+    if page.total and not page.items:
+        empty = f"The list ends there; it has {page.total:,}."
     print_rows(as_json, page.items, columns, empty)
     if page.next is not None:
         total = f"{'more than ' if page.capped else ''}{page.total:,}"

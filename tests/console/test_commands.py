@@ -78,6 +78,12 @@ def test_a_list_that_is_cut_says_so_and_goes_on(database: Database) -> None:
     for thing, after in (("dataset", "bronze.flights"), ("decision", "5"), ("schedule", "flights_monthly")):
         assert len(told(thing, "list", "--after", after)) < len(told(thing, "list"))
     assert told("model", "list", "--after", "late_arrival") == []
+    for thing, after, many in (("run", "1", 17), ("model", "late_arrival", 1)):
+        assert pilothouse(thing, "list", "--after", after).stdout == f"The list ends there; it has {many}.\n"
+    for thing in ("run", "decision"):
+        refused = pilothouse(thing, "list", "--after", "99999999999999999999")
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert "is not in the range" in refused.stderr
 
 
 def test_logs_of_a_task_that_is_not_there_are_refused(database: Database) -> None:
