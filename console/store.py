@@ -139,7 +139,7 @@ class Store:
         self._reads.start((who, lambda: opening(self.database), functools.partial(Answered, job)))
 
     def close(self, who: MessagePump) -> None:
-        """End when all that was asked for is done, the connections to the database last; waits for nothing."""
+        """End when all that was asked for is done, and its connections with the last read; waits for nothing."""
         for line in (self._acts, self._looks, self._glances):
             line.stop()
         self._reads.submit(who, self._disconnect, functools.partial(Answered, "closed"))

@@ -17,6 +17,7 @@ from console.screens.editing import Editing
 from console.screens.keys import key
 from console.screens.paging import Paging
 from console.screens.review import field_lines
+from console.screens.run_keys import launch
 from console.text import ago, instant, joined, number, plain, styled
 from console.widgets.rows import Column, Row, Rows
 from metadata.database import Database
@@ -232,15 +233,9 @@ class BlueprintScreen(Editing, Paging):
 
     def do_launch(self) -> None:
         """`l`"""
-        from console.screens.launch import LaunchScreen
-
-        def launched(run: int | None) -> None:
-            if run:
-                self.go(Place("run", str(run)))
-
         row = self._definition()
         if row is not None:
-            self.app.push_screen(LaunchScreen(self.session, row.key), launched)
+            launch(self, row.key)
 
     def do_lineage(self) -> None:
         """`L`"""

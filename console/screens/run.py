@@ -96,7 +96,7 @@ class RunScreen(RunKeys):
     def on_resize(self, event: events.Resize) -> None:
         """Side by side where there is room; bars are as long as their column."""
         self.set_class(event.size.width < WIDE, "narrow")
-        self.call_after_refresh(self._draw_tasks)
+        self.call_after_refresh(self._redraw)
 
     # Reading
 
@@ -140,6 +140,10 @@ class RunScreen(RunKeys):
             self.frame()
 
     # Drawing
+
+    def _redraw(self) -> None:
+        with self._told_of("page"):
+            self._draw_tasks()
 
     def _draw_tasks(self) -> None:
         if self._detail is None:

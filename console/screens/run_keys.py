@@ -55,13 +55,7 @@ class RunKeys(BaseScreen):
 
     def do_launch(self) -> None:
         """`l`"""
-        from console.screens.launch import LaunchScreen
-
-        self.app.push_screen(LaunchScreen(self.session, self.chosen().pipeline), self._launched)
-
-    def _launched(self, number: int | None) -> None:
-        if number:
-            self.go(Place("run", str(number)))
+        launch(self, self.chosen().pipeline)
 
     def do_cancel(self) -> None:
         """`x`"""
@@ -114,6 +108,17 @@ class RunKeys(BaseScreen):
         """The hold is gone."""
         self.say("released; the next run takes it along")
         self.reload()
+
+
+def launch(screen: BaseScreen, pipeline: str) -> None:
+    """The form that launches a pipeline (none: it asks which); then to the run."""
+    from console.screens.launch import LaunchScreen
+
+    def launched(number: int | None) -> None:
+        if number:
+            screen.go(Place("run", str(number)))
+
+    screen.app.push_screen(LaunchScreen(screen.session, pipeline), launched)
 
 
 def ask_to_release(screen: BaseScreen, holds: Sequence[Hold], note: str = "") -> None:

@@ -16,7 +16,7 @@ from metadata import tables
 from metadata.database import Database
 from metadata.definitions import LAYOUTS, definition
 from metadata.rows.catalog import DefinitionRow, count_kinds, list_definitions
-from metadata.rows.datasets import DatasetRow, is_stale, list_datasets
+from metadata.rows.datasets import DatasetRow, list_datasets
 from metadata.rows.decisions import Decision, to_decision
 from metadata.rows.filters import (
     Language,
@@ -31,13 +31,12 @@ from metadata.rows.filters import (
     word_field,
 )
 from metadata.rows.firing import next_fire
-from metadata.rows.paging import COUNT_CAP, Cursor, Page, page
+from metadata.rows.paging import Cursor, Page, page
 from metadata.rows.runs import Run, to_run
 from metadata.states import DecisionState, State
 from metadata.values import utc_now
 
 __all__ = [
-    "COUNT_CAP",
     "Cursor",
     "DatasetRow",
     "DefinitionRow",
@@ -46,7 +45,6 @@ __all__ = [
     "ScheduleRow",
     "VersionRow",
     "count_kinds",
-    "is_stale",
     "list_datasets",
     "list_decisions",
     "list_definitions",
