@@ -57,6 +57,7 @@ class BlueprintScreen(Editing, Paging):
         Column("USED", 4, "right", shown_from=34),
     )
     PANES = ("YAML", "Used by", "Columns", "History")
+    AGEING = ("Columns",)
     BINDINGS: ClassVar[list[BindingType]] = [
         key("e", "edit", "edit", help="edit it as YAML in $EDITOR, see what changes, apply"),
         key("l", "launch", "launch", help="launch the pipeline under the cursor"),

@@ -47,6 +47,7 @@ class ModelsScreen(SplitScreen, Paging):
     FILTERS = True
     FILTER_HELP = "metric:roc_auc owner:ops value:>0.6 versions:>2 age:<30d words !not /late*"
     PANES = ("Metric", "Drift", "Scores", "Compare", "Versions")
+    AGEING = ("Versions",)
     BINDINGS: ClassVar[list[BindingType]] = [
         key("L", "lineage", "lineage", help="lineage of the model"),
         key("e", "definition", "definition", help="its definition in the blueprint, where e edits it"),

@@ -30,6 +30,8 @@ class SplitScreen(BaseScreen):
     CSS_PATH = "split.tcss"
     COLUMNS: ClassVar[tuple[Column, ...]] = ()
     PANES: ClassVar[tuple[str, ...]] = ()
+    AGEING: ClassVar[tuple[str, ...]] = ()
+    """Panes that tell how old something is."""
     BINDINGS: ClassVar[list[BindingType]] = [
         key("tab", "half", "other half", shown=False, help="between the list and what it says"),
         key("right,greater_than_sign", "next", "next pane", shown=False, help="next pane at the right"),
@@ -84,6 +86,11 @@ class SplitScreen(BaseScreen):
     def on_resize(self, event: events.Resize) -> None:
         """Side by side where there is room."""
         self.set_class(event.size.width < WIDE, "narrow")
+
+    def tick(self) -> None:
+        """Ages grow."""
+        if self.PANES[self.pane] in self.AGEING:
+            self.draw_detail()
 
     def draw_detail(self) -> None:
         """Draw the right half."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from sqlalchemy import update
 
 from console.app import PilothouseApp
 from console.places import Place
-from console.screens import base, paging
+from console.screens import base, blueprint, models, paging
 from console.widgets.plot import Level, Line, Plot, PlotView
 from console.widgets.rows import Rows
 from metadata import tables
@@ -19,6 +22,7 @@ from metadata.documents import read
 from metadata.revisions import apply
 from metadata.rows.model_charts import model_charts
 from metadata.settings import settings
+from metadata.values import utc_now
 from tests.console.looking import reads_held_up, screen_name, seen, until, until_seen
 
 MakeApp = Callable[[], PilothouseApp]
@@ -73,6 +77,34 @@ async def test_a_version_under_the_cursor_is_the_one_spoken_of(database: Databas
         await until_seen(pilot, "v2 champion on its", "scores of v2")
         await pilot.press("right", "right")
         await until(pilot, lambda: "version 3" not in seen(app) and "version 2" in seen(app))
+
+
+@pytest.mark.parametrize(
+    ("module", "place", "keys"),
+    [
+        (models, Place("models"), ["left"]),
+        (blueprint, Place("blueprint", "dataset silver.flights"), ["right", "right"]),
+    ],
+    ids=["models", "blueprint"],
+)
+async def test_ages_in_a_pane_grow(
+    database: Database,
+    make_app: MakeApp,
+    monkeypatch: pytest.MonkeyPatch,
+    module: ModuleType,
+    place: Place,
+    keys: list[str],
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(160, 48)) as pilot:
+        app.go(place)
+        await until(pilot, lambda: bool(key_under_cursor(app)) and " ago" not in seen(app))
+        await pilot.press(*keys)
+        await until_seen(pilot, " ago")
+        later = utc_now() + timedelta(days=365)
+        monkeypatch.setattr(module, "utc_now", lambda: later)
+        (first, *_) = re.findall(r"\w+ \w+ ago", seen(app))
+        await until(pilot, lambda: re.findall(r"\w+ \w+ ago", seen(app))[0] != first, seconds=5)
 
 
 async def test_ticks_are_chosen_for_the_width_that_there_is(database: Database, make_app: MakeApp) -> None:
