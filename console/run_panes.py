@@ -20,13 +20,6 @@ DETAIL = "Failure"
 """The pane that is there when the thing under the cursor has failed."""
 
 
-def titles(names: Sequence[str], chosen: str, task_key: str) -> Content:
-    """The panes by name, the chosen one underlined; what they speak of."""
-    parts = [styled(one, "strong").stylize("underline") if one == chosen else styled(one, "quiet") for one in names]
-    about = joined((f"   {task_key}" if task_key else "   whole run", "accent"))
-    return Content("  ").join(parts) + about
-
-
 def pane(name: str, detail: RunDetail, task_key: str, fault: Fault | None) -> list[Content]:
     """Lines of a pane other than the log; `fault` is the failure under the cursor."""
     if name == DETAIL:

@@ -17,6 +17,7 @@ from console.chosen import Chosen, Hold
 from console.narrow import Matches
 from console.places import Place
 from console.run_panes import DETAIL, PANES
+from console.screens.halves import Halves, titles
 from console.screens.keys import key
 from console.screens.run_keys import LOG, RunKeys
 from console.text import as_of, joined, seconds, state_content, styled
@@ -30,9 +31,6 @@ from metadata.rows.logs import LogLine, read_lines
 from metadata.rows.run_detail import RunDetail, run_detail
 from metadata.values import utc_now
 
-WIDE = 120
-"""Cells from which both halves are shown side by side."""
-
 NO_LOG = ("", 0, "")
 """What stands for the log in the pane while there is none: of which task and run, and its filter."""
 
@@ -45,7 +43,7 @@ COLUMNS = (
 )
 
 
-class RunScreen(RunKeys):
+class RunScreen(RunKeys, Halves):
     """A run. The right half speaks of the task under the cursor; on the first row, of the whole run.
 
     `/` filters the half that it is pressed in: tasks, or lines of the log.
@@ -54,12 +52,12 @@ class RunScreen(RunKeys):
     FILTERS = True
     FILTER_HELP = narrow.HELP
     CSS_PATH = "run.tcss"
+    LEFT = "#tasks"
+    WIDE = 120
     BINDINGS: ClassVar[list[BindingType]] = [
         key("o", "log", "log", help="the log, following its end"),
         key("D", "detail", "detail", shown=False, help="all that is said of the failure under the cursor"),
         key("tab", "half", "other half", help="between the tasks and what they say"),
-        key("right,greater_than_sign", "next", "next pane", shown=False, help="next pane at the right"),
-        key("left,less_than_sign", "previous", "previous pane", shown=False, help="previous pane at the right"),
         key("L", "lineage", "lineage", help="lineage of the pipeline"),
         key("e", "definition", "definition", shown=False, help="what failed, in the blueprint, else the pipeline"),
     ]
@@ -89,13 +87,8 @@ class RunScreen(RunKeys):
                 yield Static(id="panes")
                 yield Lines(id="pane")
 
-    def on_mount(self) -> None:
-        """The cursor is on the tasks."""
-        self.set_focus(self.query_one("#tasks"))
-
-    def on_resize(self, event: events.Resize) -> None:
-        """Side by side where there is room; bars are as long as their column."""
-        self.set_class(event.size.width < WIDE, "narrow")
+    def on_resize(self, _event: events.Resize) -> None:
+        """Bars are as long as their column."""
         self.call_after_refresh(self._redraw)
 
     # Reading
@@ -175,7 +168,7 @@ class RunScreen(RunKeys):
             return
         names, task = self._panes(), self._task_key()
         name = self._pane if self._pane in names else PANES[0]
-        self.query_one("#panes", Static).update(run_panes.titles(names, name, task))
+        self.query_one("#panes", Static).update(titles(names, name, task or "whole run"))
         pane = self.query_one("#pane", Lines)
         pane.follow = name == "Log"
         turned, self._top_of = self._top_of != (name, task), (name, task)
@@ -213,7 +206,7 @@ class RunScreen(RunKeys):
 
     def on_rows_opened(self, message: Rows.Opened) -> None:
         """Enter: to what the task says."""
-        self._turn_half(True)
+        self.turn_half(True)
 
     def trail(self) -> Content | str:
         """Which run, and how it is."""
@@ -230,7 +223,7 @@ class RunScreen(RunKeys):
 
     def caption(self) -> Content | str:
         """By whom, from which revision."""
-        if self._detail is None or self.size.width < WIDE:
+        if self._detail is None or self.size.width < self.WIDE:
             return ""
         run = self._detail.run
         by = run.author if run.trigger == "manual" else run.trigger
@@ -282,32 +275,21 @@ class RunScreen(RunKeys):
     def do_log(self) -> None:
         """`o`"""
         self._pane = PANES[0]
-        self._turn_half(True)
+        self.turn_half(True)
         self.query_one("#pane", Lines).action_last()
 
     def do_detail(self) -> None:
         """`D`"""
         self._pane = DETAIL
-        self._turn_half(True)
+        self.turn_half(True)
 
-    def do_half(self) -> None:
-        """`tab`"""
-        self._turn_half(not self.has_class("right"))
-
-    def _turn_half(self, right: bool) -> None:
-        self.set_class(right, "right")
-        self.query_one("#pane" if right else "#tasks").focus()
+    def turn_half(self, right: bool) -> None:
+        """To what the tasks say, or back to them."""
+        super().turn_half(right)
         self._draw_pane()
 
-    def do_next(self) -> None:
-        """To the next pane."""
-        self._turn_pane(1)
-
-    def do_previous(self) -> None:
-        """To the previous pane."""
-        self._turn_pane(-1)
-
-    def _turn_pane(self, by: int) -> None:
+    def turn_pane(self, by: int) -> None:
+        """To another pane."""
         names = self._panes()
         at = names.index(self._pane) if self._pane in names else 0
         self._pane = names[(at + by) % len(names)]
@@ -316,7 +298,7 @@ class RunScreen(RunKeys):
     def do_back(self) -> None:
         """Esc goes from the right half to the tasks, then out."""
         if self.has_class("right") and not self.filter:
-            self._turn_half(False)
+            self.turn_half(False)
         else:
             super().do_back()
 
