@@ -6,7 +6,7 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from textual.content import Content
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from console.drafts import Kept
     from metadata.rows.attention import Attention
     from metadata.rows.overview import ModelHealth, Overview, PipelineRow
-    from metadata.rows.pages import DatasetRow, ModelRow
+    from metadata.rows.pages import DatasetRow, ModelRow, Page
 
 MOST_NEEDED = 50
 """Rows of what needs a person that are shown."""
@@ -102,7 +102,7 @@ def sections(
     first, last = named(map(_missing, missing)), named(_kept(one, now) for one in kept)
     some = [one for one in seen.attention if wanted(_name(one), f"{one.thing} {one.cause} {one.remedy}")]
     needed = [*first, *map(_attention, some[:MOST_NEEDED]), *last][:MOST_NEEDED]
-    total, totals = len(first) + len(some) + len(last), seen.totals
+    total = len(first) + len(some) + len(last)
     none = f"Nothing matches {words!r}. esc takes the filter back." if words else ""
     attention = Section(
         ATTENTION,
@@ -112,24 +112,28 @@ def sections(
     )
     pipelines = Section(
         PIPELINES,
-        [row for one in seen.pipelines for row in _pipeline(one, now)],
-        _title("PIPELINES", len(seen.pipelines), totals.pipelines),
+        [row for one in seen.pipelines.items for row in _pipeline(one, now)],
+        _title_of("PIPELINES", seen.pipelines),
         none
         or "No pipelines yet. Apply a blueprint (pilothouse blueprint apply FILE), or see the demo: pilothouse demo",
     )
     freshness = Section(
         FRESHNESS,
-        [_dataset(one, now) for one in seen.freshness],
-        _title("FRESHNESS", len(seen.freshness), totals.freshness),
+        [_dataset(one, now) for one in seen.freshness.items],
+        _title_of("FRESHNESS", seen.freshness),
         none or "No data yet. A run of a pipeline writes datasets; l launches one.",
     )
     models = Section(
         MODELS,
-        [_model(one) for one in seen.models],
-        _title("MODELS", len(seen.models), totals.models),
+        [_model(one) for one in seen.models.items],
+        _title_of("MODELS", seen.models),
         none or "No models yet. A task of kind train makes one.",
     )
     return [attention, pipelines, models, freshness]
+
+
+def _title_of(name: str, page: Page[Any]) -> str:
+    return _title(name, len(page.items), page.total) + ("+" if page.capped else "")
 
 
 def _title(name: str, shown: int, total: int) -> str:

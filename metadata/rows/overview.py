@@ -69,23 +69,13 @@ class ModelHealth:
 
 
 @dataclass(frozen=True)
-class Totals:
-    """How many pipelines, datasets and models there are that the filter leaves, shown or not."""
-
-    pipelines: int
-    freshness: int
-    models: int
-
-
-@dataclass(frozen=True)
 class Overview:
-    """All of the first screen."""
+    """All of the first screen; of what the filter leaves, the first page."""
 
     attention: tuple[Attention, ...]
-    pipelines: tuple[PipelineRow, ...]
-    freshness: tuple[DatasetRow, ...]
-    models: tuple[ModelHealth, ...]
-    totals: Totals
+    pipelines: Page[PipelineRow]
+    freshness: Page[DatasetRow]
+    models: Page[ModelHealth]
 
 
 def overview(database: Database, words: str = "", *, now: datetime | None = None, limit: int = 50) -> Overview:
@@ -101,8 +91,7 @@ def overview(database: Database, words: str = "", *, now: datetime | None = None
     models = list_models(database, words, limit=limit)
     with database.read() as connection:
         health = tuple(_health(connection, model) for model in models.items)
-    totals = Totals(pipelines.total, datasets.total, models.total)
-    return Overview(tuple(needed), pipelines.items, datasets.items, health, totals)
+    return Overview(tuple(needed), pipelines, datasets, Page(health, models.next, models.total, models.capped))
 
 
 def _pipelines(connection: Connection, words: str, now: datetime, limit: int) -> Page[PipelineRow]:

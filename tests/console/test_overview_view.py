@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -15,7 +15,8 @@ from metadata.database import Database
 from metadata.kinds import Blueprint
 from metadata.revisions import apply
 from metadata.rows.attention import Attention, Remedy
-from metadata.rows.overview import Overview, Totals
+from metadata.rows.overview import Overview
+from metadata.rows.paging import Page
 from metadata.settings import settings
 from tests.console.looking import seen, until, until_seen
 
@@ -48,11 +49,12 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 FAILED = Attention("failed", "flights #13", "too cold", "r", "run again", NOW, "run", "13", "uid13")
 STALE = Attention("stale", "silver.flights", "old", "L", "lineage", NOW, "dataset", "silver.flights", "uid2")
 HELD = Attention("hold", "hold_when_broken", "worse", "a", "release", NOW, "decision", "6", "uid6")
+NONE: Page[Any] = Page((), None, 0, False)
 
 
 def shown(needed: tuple[Attention, ...], words: str = "") -> tuple[str, list[str]]:
     """The title of what needs a person, and the first cells of its rows."""
-    seen = Overview(needed, (), (), (), Totals(0, 0, 0))
+    seen = Overview(needed, NONE, NONE, NONE)
     section = overview_view.sections(seen, NOW, words=words, wanted=narrow.matcher(words))[0]
     return section.title, [str(row.cells[0])[2:] for row in section.rows]
 
@@ -78,3 +80,9 @@ def test_of_what_needs_a_person_no_more_is_made_than_is_shown(monkeypatch: pytes
     assert (title, len(rows)) == ("ATTENTION 50 of 1,000", 50)
     assert len(made) == 50
     assert shown((HELD,) * 60, "hold")[0] == "ATTENTION 50 of 60"
+
+
+def test_what_is_more_than_is_counted_says_so() -> None:
+    many: Page[Any] = Page((), None, 10_000, True)
+    titles = [section.title for section in overview_view.sections(Overview((), many, NONE, NONE), NOW)]
+    assert titles == ["ATTENTION", "PIPELINES 0 of 10,000+", "MODELS", "FRESHNESS"]

@@ -10,7 +10,7 @@ from sqlalchemy import insert, update
 from metadata import tables
 from metadata.database import Database, next_change
 from metadata.kinds import Blueprint
-from metadata.rows.overview import Totals, overview
+from metadata.rows.overview import overview
 from metadata.states import State
 from tests.metadata.rows import (
     NOW,
@@ -28,13 +28,13 @@ def needed(database: Database) -> list[tuple[str, str, str]]:
 
 
 def test_nothing_needs_anybody_at_first(database: Database) -> None:
-    assert overview(database).pipelines == ()
+    assert overview(database).pipelines.items == ()
     applied(database)
     found = overview(database, now=NOW)
     assert found.attention == ()
-    assert [(row.key, row.last, row.newest, row.usual) for row in found.pipelines] == [("orders", (), None, None)]
-    assert found.freshness == ()
-    assert [row.model.key for row in found.models] == ["returns"]
+    assert [(row.key, row.last, row.newest, row.usual) for row in found.pipelines.items] == [("orders", (), None, None)]
+    assert found.freshness.items == ()
+    assert [row.model.key for row in found.models.items] == ["returns"]
 
 
 def test_a_failure_needs_somebody_until_the_pipeline_succeeds(database: Database) -> None:
@@ -111,7 +111,7 @@ def test_a_dataset_that_is_older_than_it_may_be_needs_somebody(database: Databas
     uid = applied(database).datasets["silver.orders"].uid
     add_state(database, uid, "silver.orders", 10, NOW - timedelta(days=2, seconds=1))
     assert needed(database) == [("stale", "silver.orders", "L")]
-    (row,) = overview(database, now=NOW).freshness
+    (row,) = overview(database, now=NOW).freshness.items
     assert row.stale
     assert overview(database, now=NOW - timedelta(days=1)).attention == ()
 
@@ -120,7 +120,7 @@ def test_pipelines_show_their_last_runs_and_what_is_usual(database: Database) ->
     uid = applied(database).pipelines["orders"].uid
     for number in range(1, 15):
         add_run(database, uid, "orders", "failed" if number == 7 else "succeeded")
-    (row,) = overview(database, now=NOW).pipelines
+    (row,) = overview(database, now=NOW).pipelines.items
     assert [mark.number for mark in row.last] == list(range(3, 15))
     assert row.last[4].state == State.FAILED
     assert row.took == 140, "the fourteenth run takes 10 s times its number"
@@ -149,7 +149,7 @@ def test_a_run_under_way_shows_its_progress_first(database: Database) -> None:
         }
         for row in rows:
             connection.execute(insert(tables.task_run).values(**row, **common))
-    found = overview(database, now=NOW).pipelines
+    found = overview(database, now=NOW).pipelines.items
     assert [row.key for row in found] == ["b", "a", "c"]
     progress = found[0].progress
     assert progress is not None
@@ -171,13 +171,14 @@ def test_what_is_beyond_the_limit_is_counted_and_found_by_a_filter(database: Dat
         age = timedelta(days=3) if name == "057" else timedelta(minutes=60 - at)
         add_state(database, found.datasets[f"d{name}"].uid, f"d{name}", 1, NOW - age)
     seen = overview(database, now=NOW)
-    assert [row.key for row in seen.pipelines[:3]] == ["p059", "p058", "p000"]
-    assert [row.key for row in seen.freshness[:3]] == ["d057", "d059", "d058"]
-    assert (len(seen.pipelines), len(seen.freshness), seen.totals) == (50, 50, Totals(60, 60, 0))
+    assert [row.key for row in seen.pipelines.items[:3]] == ["p059", "p058", "p000"]
+    assert [row.key for row in seen.freshness.items[:3]] == ["d057", "d059", "d058"]
+    assert (len(seen.pipelines.items), len(seen.freshness.items)) == (50, 50)
+    assert (seen.pipelines.total, seen.freshness.total, seen.models.total) == (60, 60, 0)
     seen = overview(database, "57", now=NOW)
-    assert ([row.key for row in seen.pipelines], [row.key for row in seen.freshness]) == (["p057"], ["d057"])
-    assert seen.totals == Totals(1, 1, 0)
-    assert [row.key for row in overview(database, "/p05*", now=NOW, limit=2).pipelines] == ["p059", "p058"]
+    assert [row.key for row in (*seen.pipelines.items, *seen.freshness.items)] == ["p057", "d057"]
+    assert (seen.pipelines.total, seen.freshness.total, seen.models.total) == (1, 1, 0)
+    assert [row.key for row in overview(database, "/p05*", now=NOW, limit=2).pipelines.items] == ["p059", "p058"]
 
 
 def test_all_that_waits_needs_somebody(database: Database) -> None:
@@ -198,7 +199,7 @@ def test_models_show_their_champion_its_newest_measure_and_drift(database: Datab
         add_figure(database, monitor, "psi_threshold", 9.0, end, "hour")
         add_figure(database, monitor, "roc_auc", 0.6 + 0.01 * month, end, "version:1")
         add_figure(database, monitor, "roc_auc", 0.9, end, "version:2")
-    (health,) = overview(database, now=NOW).models
+    (health,) = overview(database, now=NOW).models.items
     assert health.model.champion == 1
     assert health.model.metric_value == 0.70
     assert health.measured == 0.62
