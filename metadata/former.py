@@ -51,14 +51,24 @@ class Former:
             return None
         return next((uid for uid in self._removed[kind, key] if uid not in self.taken), None)
 
+    def last_of(self, said: Definition, key: str) -> str | None:
+        """The definition that was removed last under the key that `said` says it had, else under its own."""
+        names = (name for name in (said.was, key) if name)
+        return next(filter(None, (self.last(said.KIND, name) for name in names)), None)
+
+    def keys(self, kind: str) -> Iterator[tuple[str, str]]:
+        """Each key that a definition of that kind had, with its uid, the last one first."""
+        return ((row.key_before, row.uid) for row in self._names if row.kind == kind and row.key_before is not None)
+
     def is_itself(self, kind: str, last: str, was: str) -> bool:
-        """Whether the definition `last`, which was removed, is meant by its own key, whatever is said by `was`.
+        """Whether the definition `last` is meant by a key that it had, whatever is said by `was`.
 
         So it is if it had that key, too, or did not go before the one of that key.
         """
         other = self.last(kind, was)
         had = any(was in (row.key, row.key_before) for row in self._names if row.uid == last)
-        return had or other is None or self._removed_at(last) >= self._removed_at(other)
+        stayed = last in self.taken
+        return had or other is None or stayed or self._removed_at(last) >= self._removed_at(other)
 
     def _removed_at(self, uid: str) -> int:
         return max(int(row.revision) for row in self._names if row.uid == uid and row.removed)
@@ -81,6 +91,12 @@ class Former:
         if self._stands(pipeline, key):
             return None
         return next((uid for uid in self._places(pipeline).last[key, kind] if uid not in self.taken), None)
+
+    def stood(self, pipelines: Collection[str]) -> Iterator[tuple[str, str, str, str]]:
+        """Each place that a task had in these pipelines (uids), with its kind and uid, the last one first."""
+        for _, pipeline, _, tasks in self._earlier(revision_item.c.uid.in_(pipelines)):
+            for key, task in tasks.items():
+                yield pipeline, key, task["kind"], task["uid"]
 
     def task_is_itself(self, pipeline: str, last: str, kind: str, was: str) -> bool:
         """The same of the task `last` (uid) of a pipeline (uid), and of where it stood by `was`."""

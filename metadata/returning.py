@@ -41,7 +41,7 @@ def without_stale_was(database: Database, current: Blueprint, wanted: Blueprint,
         befores = origins(Pipeline.KIND, current.pipelines, {key: value.was for key, value in pipelines.items()})
         for key, value in pipelines.items():
             before = befores[key]
-            uid = current.pipelines[before].uid if before else _last(former, value, key)
+            uid = current.pipelines[before].uid if before else former.last_of(value, key)
             if isinstance(value, Pipeline) and uid:
                 move = _Move(former, current, wanted, prune, before or key, uid)
                 pipelines[key] = value.model_copy(update={"tasks": dict(move.tasks(value))})
@@ -100,7 +100,7 @@ def with_last_uids(database: Database, current: Blueprint, wanted: Blueprint, me
             found = sections.setdefault(section, dict(getattr(merged, section)))
             said: Definition = getattr(wanted, section)[key]
             if value.uid not in former.taken:
-                value = value.model_copy(update={"uid": former.take(_last(former, said, key)) or value.uid})
+                value = value.model_copy(update={"uid": former.take(former.last_of(said, key)) or value.uid})
             if isinstance(value, Pipeline) and isinstance(said, Pipeline):
                 value = value.model_copy(update={"tasks": _tasks_returned(former, said, value)})
             found[key] = value
@@ -110,11 +110,6 @@ def with_last_uids(database: Database, current: Blueprint, wanted: Blueprint, me
         refuse_reading_again((each for each in gone if each.task.uid not in former.taken), merged, former.taken)
         refuse_other_sources((each for each in gone if each.task.uid in former.taken), merged)
     return merged
-
-
-def _last(former: Former, said: Definition, key: str) -> str | None:
-    names = (name for name in (said.was, key) if name)
-    return next(filter(None, (former.last(said.KIND, name) for name in names)), None)
 
 
 def _tasks_returned(former: Former, said: Pipeline, made: Pipeline) -> dict[str, TaskSpec]:

@@ -34,6 +34,7 @@ from metadata.findings import Finding
 from metadata.kinds import Blueprint, Definition
 from metadata.lineage import edges
 from metadata.plan import Plan
+from metadata.renaming import with_renames_back
 from metadata.returning import with_last_uids, without_stale_was
 from metadata.settings import Settings
 from metadata.storable import refuse_unstorable
@@ -194,7 +195,7 @@ def verify_chain(database: Database) -> int:
 
 
 def _diff(database: Database, current: Blueprint, document: Blueprint, prune: bool) -> ChangeSet:
-    wanted = without_stale_was(database, current, document, prune)
+    wanted = with_renames_back(database, current, without_stale_was(database, current, document, prune), prune)
     return diff(current, wanted, prune, partial(with_last_uids, database))
 
 

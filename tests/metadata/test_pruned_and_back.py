@@ -1,4 +1,4 @@
-"""Whatever a document says by `was:`, and whatever was before: what it lost by a prune comes back as it was."""
+"""Whatever a document says by `was:`, and whatever was before: what a prune or a rename took comes back as it was."""
 
 from __future__ import annotations
 
@@ -83,6 +83,39 @@ def test_what_a_prune_took_comes_back_as_it_was(
         after = uids(put(database, dict(shuffled), prune))
         named = [name for name in before if prune or name.split()[1] in (*said, *(HOMES[key] for key in said))]
         assert {name: after[name] for name in named} == {name: before[name] for name in named}
+    finally:
+        database.close()
+        for path in tmp_path.iterdir():
+            path.unlink()
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(SAID, min_size=1, max_size=3), st.lists(SAID, min_size=1, max_size=2))
+@example([{"b": None}], [{"c": "b"}])
+@example([{"a": None}, {"d": None}, {"b": "a"}], [{"c": "b"}])
+def test_what_was_exported_before_leads_back(
+    tmp_path: Path, sqlite_template: Path, earlier: list[Said], then: list[Said]
+) -> None:
+    """As after `git revert`, as long as it is there; a key that is there stays what it is, though."""
+    shutil.copy(sqlite_template, tmp_path / "metadata.db")
+    database = Database(f"sqlite:///{tmp_path / 'metadata.db'}")
+
+    def state(said: Said) -> dict[str, str]:
+        with suppress(PilothouseError):
+            put(database, said)
+        return uids(load_blueprint(database))
+
+    try:
+        before = [state(one) for one in earlier][-1]
+        meanwhile = [state(one) for one in then]
+        exported: Said = {key: None for key in KEYS if f"dataset {key}" in before}
+        after = uids(put(database, exported)) if exported else {}
+        for name, uid in before.items():
+            kept = all(each.get(name, uid) == uid for each in meanwhile)
+            others = {key for each in meanwhile for key, other in each.items() if other == uid and key != name}
+            gone = others and uid not in meanwhile[-1].values()
+            if exported and kept and not gone and not others & before.keys():
+                assert after[name] == uid, name
     finally:
         database.close()
         for path in tmp_path.iterdir():

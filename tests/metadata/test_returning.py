@@ -94,10 +94,13 @@ def test_of_a_key_that_was_removed_twice_the_last_counts(database: Database) -> 
 
     first = dataset("raw.a")
     assert dataset("raw.b", was="raw.a") == first
+    dataset("raw.c")
     second = dataset("raw.a")
     assert second != first
     dataset("raw.c")
     assert dataset("raw.a") == second
+    assert dataset("raw.c", was="raw.a") == second
+    assert dataset("raw.a") == second, "renamed, and back"
 
 
 def test_a_task_that_comes_back_is_the_one_that_was_removed(database: Database) -> None:
@@ -388,3 +391,63 @@ def test_one_that_comes_back_reads_on_from_a_connection_that_has_another_key_now
         after = put_whole(database, following({"shop": "crm"}, load=there, other=there))
         assert uid(after, "one") == uid(before, "one")
         put_whole(database, following({"crm": "shop"}, load=ROWS, other=ROWS))
+
+
+def renaming(dataset: str, task: str, home: str = "one", /, **was: str) -> Blueprint:
+    """A dataset, the task that fills it, and another that reads what is new in it."""
+    load = {**LOAD, "to": dataset, "was": was.get("task")}
+    clean = {"kind": "transform", "sql": f"SELECT * FROM {dataset}", "to": "silver", "reads": {dataset: "new"}}
+    return Blueprint.model_validate(
+        {
+            "connections": {"landing": {"kind": "files", "path": "landing"}},
+            "datasets": {dataset: {"was": was.get("dataset")}, "silver": {}},
+            "pipelines": {
+                "one": {"tasks": {"clean": clean}},
+                home: {
+                    "was": was.get("pipeline"),
+                    "tasks": {task: load, "clean": clean} if home == "one" else {task: load},
+                },
+            },
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "meanwhile"),
+    [
+        (renaming("raw.b", "load"), [renaming("raw.c", "load", dataset="raw.b")]),
+        (renaming("raw.b", "load"), [renaming("raw.b", "take", task="load")]),
+        (renaming("raw.b", "load"), [renaming("raw.c", "take", task="load", dataset="raw.b")]),
+        (
+            renaming("raw.b", "load"),
+            [renaming("raw.c", "load", dataset="raw.b"), renaming("raw.d", "load", dataset="raw.c")],
+        ),
+        (renaming("raw.b", "load"), [renaming("raw.c", "take", "two", task="one/load", dataset="raw.b")]),
+        (renaming("raw.b", "load", "two"), [renaming("raw.b", "load", "three", pipeline="two")]),
+        (renaming("raw.b", "load", "two"), [renaming("raw.b", "take", "three", pipeline="two", task="load")]),
+        (
+            renaming("raw.b", "load", dataset="raw.a", task="take"),
+            [renaming("raw.c", "take", dataset="raw.b", task="load")],
+        ),
+    ],
+    ids=["dataset", "task", "both", "twice", "moved", "pipeline", "pipeline and task", "with an earlier was"],
+)
+def test_a_rename_that_is_reverted_leads_back(
+    database: Database, before: Blueprint, meanwhile: list[Blueprint]
+) -> None:
+    """As by `git revert`, whose documents say nothing of it: else what reads it would read all of it once more."""
+    whole = put_whole(database, before)
+    for one in meanwhile:
+        put_whole(database, one)
+    _, planned = changes_of(database, before, prune=True)
+    assert "created" not in {each.action for each in planned.changes}
+    assert put_whole(database, before) == whole
+    verify_chain(database)
+
+
+def test_what_stays_is_not_renamed_back(database: Database) -> None:
+    put_whole(database, renaming("raw.b", "load"))
+    renamed = put_whole(database, renaming("raw.c", "load", dataset="raw.b"))
+    apply(database, Blueprint.model_validate({"datasets": {"raw.b": {}}}), author="ada", settings=Settings())
+    after = load_blueprint(database).datasets
+    assert after["raw.c"].uid == renamed.datasets["raw.c"].uid != after["raw.b"].uid
