@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from flows import batches as writing
 from flows import storing
+from metadata.backups import keep, restore
 from metadata.errors import PilothouseError
+from metadata.migrations import VERSION_TABLE, VERSIONS
 from tests.flows.test_batches import DeadError, after_the_write, before_the_write, land_second, landed
+from tests.flows.warehouse import Warehouse
 
 pytestmark = pytest.mark.slow
 
 
-def copy(source: Path, target: Path) -> None:
-    """A database, as a backup or from one."""
-    with closing(sqlite3.connect(source)) as read, closing(sqlite3.connect(target)) as written:
-        read.backup(written)
+def of_a_version(house: Warehouse) -> Warehouse:
+    """Its metadata are what a backup can be made of."""
+    with house.database.write() as link:
+        link.execute(text(f"CREATE TABLE {VERSION_TABLE} (version_num TEXT)"))
+        link.execute(text(f"INSERT INTO {VERSION_TABLE} VALUES ('{VERSIONS[-1]}')"))
+    return house
 
 
 def at_once(patch: pytest.MonkeyPatch) -> None:
@@ -37,14 +41,14 @@ def test_metadata_restored_from_a_backup_lose_no_row_and_double_none(
     tmp_path: Path, spark: Any, monkeypatch: pytest.MonkeyPatch, dies: Callable[[pytest.MonkeyPatch], None] | None
 ) -> None:
     monkeypatch.setattr(writing, "CLOCKS_DIFFER", timedelta())
-    house = landed(tmp_path, spark)
+    house = of_a_version(landed(tmp_path, spark))
     house.run("take", "clean")
-    copy(tmp_path / "metadata.db", tmp_path / "backup.db")
+    keep(house.database, tmp_path / "one.backup")
     land_second(house)
     house.run("take", "clean")
     house.land("c.csv", "id,v\n6,f\n")
     house.run("take", "clean")
-    copy(tmp_path / "backup.db", tmp_path / "metadata.db")
+    restore(house.database, tmp_path / "one.backup")
     house.land("d.csv", "id,v\n7,g\n8,h\n")
     if dies:
         run = house.start()
@@ -62,16 +66,16 @@ def test_metadata_restored_from_a_backup_lose_no_row_and_double_none(
 
 
 def test_a_backup_that_was_made_between_a_write_and_its_bookkeeping_doubles_no_row(tmp_path: Path, spark: Any) -> None:
-    house = landed(tmp_path, spark)
+    house = of_a_version(landed(tmp_path, spark))
     house.run("take")
     land_second(house)
     with pytest.MonkeyPatch.context() as patch, pytest.raises(DeadError):
         after_the_write(patch)
         house.run("take")
-    copy(tmp_path / "metadata.db", tmp_path / "backup.db")
+    keep(house.database, tmp_path / "one.backup")
     house.land("c.csv", "id,v\n6,f\n")
     house.run("take")
-    copy(tmp_path / "backup.db", tmp_path / "metadata.db")
+    restore(house.database, tmp_path / "one.backup")
     house.land("d.csv", "id,v\n7,g\n")
     house.run("take")
     assert [row[0] for row in house.rows("bronze.x", order="id")] == [1, 1, 2, 3, 4, 5, 6, 7]
@@ -85,12 +89,12 @@ def test_a_batch_that_gets_a_number_again_and_is_refused_doubles_no_row(
         raise PilothouseError("PH255", "x", "an odd value", "mend it")
 
     monkeypatch.setattr(writing, "CLOCKS_DIFFER", timedelta())
-    house = landed(tmp_path, spark)
+    house = of_a_version(landed(tmp_path, spark))
     house.run("take")
-    copy(tmp_path / "metadata.db", tmp_path / "backup.db")
+    keep(house.database, tmp_path / "one.backup")
     land_second(house)
     house.run("take")
-    copy(tmp_path / "backup.db", tmp_path / "metadata.db")
+    restore(house.database, tmp_path / "one.backup")
     with pytest.MonkeyPatch.context() as patch, pytest.raises(DeadError):
         at_once(patch)
         house.run("take")
