@@ -266,14 +266,23 @@ def _disown_unknown(context: TaskContext, target: Target, batch: rows.Batch) -> 
 
 
 def _disown(context: TaskContext, target: Target, batch: rows.Batch, first: int) -> None:
-    """What is appended is read again with its source; what was merged stays, and is merged once more."""
-    mode = target.dataset.storage.mode
-    if mode == "overwrite":
+    """What is appended is read again with its source; what was merged stays, and is merged once more.
+
+    What was set aside is set aside once more.
+    """
+    mode, rules = target.dataset.storage.mode, target.dataset.quality.values()
+    aside = any(rule.otherwise == "quarantine" for rule in rules) and engine.table_exists(
+        context.spark, target.quarantine
+    )
+    if mode == "overwrite" and not aside:
         return
     if not rows.still_owned(context.database, batch):
         raise rows.taken(target.key, batch)
     context.log.warning("the table of %s has batches from %d on that its metadata do not know", target.key, first)
-    engine.disown(context.spark, target.path, first, keep_rows=mode == "merge")
+    if mode != "overwrite":
+        engine.disown(context.spark, target.path, first, keep_rows=mode == "merge")
+    if aside:
+        engine.disown(context.spark, target.quarantine, first, keep_rows=False)
 
 
 def _is_refusal(error: Exception) -> bool:

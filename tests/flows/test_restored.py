@@ -46,7 +46,7 @@ def test_metadata_restored_from_a_backup_lose_no_row_and_double_none(
     keep(house.database, tmp_path / "one.backup")
     land_second(house)
     house.run("take", "clean")
-    house.land("c.csv", "id,v\n6,f\n")
+    house.land("c.csv", "id,v\n6,f\n9,\n")
     house.run("take", "clean")
     restore(house.database, tmp_path / "one.backup")
     house.land("d.csv", "id,v\n7,g\n8,h\n")
@@ -59,10 +59,11 @@ def test_metadata_restored_from_a_backup_lose_no_row_and_double_none(
             house.execute(run, task)
     house.run("take", "clean")
     assert house.rows("bronze.x", order="ALL") == [
-        *((1, "a"), (1, "z"), (2, None), (3, "c"), (4, "d"), (5, None), (6, "f"), (7, "g"), (8, "h"))
+        *((1, "a"), (1, "z"), (2, None), (3, "c"), (4, "d"), (5, None), (6, "f"), (7, "g"), (8, "h"), (9, None))
     ]
-    assert house.state("bronze.x").rows == 9
+    assert house.state("bronze.x").rows == 10
     assert house.rows("silver.x", order="id") == [(1, "z"), (3, "c"), (4, "d"), (6, "f"), (7, "g"), (8, "h")]
+    assert [row["id"] for row in house.quarantined("silver.x")] == [2, 5, 9]
 
 
 def test_a_backup_that_was_made_between_a_write_and_its_bookkeeping_doubles_no_row(tmp_path: Path, spark: Any) -> None:
