@@ -31,7 +31,7 @@ MOST_LABELS = 1_000_000
 
 
 Some = tuple[str, ...] | datetime | None
-"""Which windows: those of these keys, those that begin at an instant or later, or every one."""
+"""Which windows: those of these keys, those that end after an instant (of one, rows from then on), or every one."""
 
 LAST_YEAR = 9_999
 """Event times from this year on mean "never" in some source, and lie in no window."""

@@ -48,6 +48,7 @@ from metadata.rows.batches import state_of
 from metadata.rows.models import ModelVersion, champion, versions
 from metadata.rows.outcomes import Measured, measured_before
 from metadata.tasks.monitor import MonitorTask
+from metadata.values import Period, period
 
 
 @dataclass(frozen=True)
@@ -191,22 +192,34 @@ def _population(
 
 
 def _ahead(counting: _Counting, before: Sequence[Measured]) -> _Ahead | None:
-    """Count what is most likely due while it is found out what is: what the champion scored in windows never measured.
+    """Count what is most likely due while it is found out what is: what the champion scored in windows that go on.
 
     None where there is no champion, or more rows than one look brings here.
     """
     context, monitor = counting.context, counting.monitor
-    serving = champion(context.database, context.plan.models[monitor.model].uid)
+    model = context.plan.models[monitor.model]
+    serving = champion(context.database, model.uid)
     state = state_of(context.database, context.plan.datasets[monitor.predictions].uid)
-    if serving is None or state is None or state.rows is None or state.rows > MOST_LABELS:
+    if serving is None or serving.version not in counting.scorers:
         return None
-    since = max((figure.window_end for figure in before if figure.window_end), default=None)
+    if state is None or state.rows is None or state.rows > MOST_LABELS:
+        return None
+    since = _unsettled_since(before, period(model.predicts.known_after))
     try:
         columns = counting.columns(serving.version, since)
     except PilothouseError:
         return None
     labels = counting.labels(since, state.rows) if counting.population.labels else None
     return _Ahead(since, serving.version, columns, labels)
+
+
+def _unsettled_since(before: Sequence[Measured], delay: Period) -> datetime | None:
+    """From when on windows may have more than was measured: later rows, or labels that were not mature."""
+    windows = {(one.window_start, one.window_end) for one in before if one.window_start and one.window_end}
+    if not windows:
+        return None
+    mature = delay.before(max(one.as_of for one in before))
+    return min((start for start, end in windows if end > mature), default=max(end for _, end in windows))
 
 
 def _due(windows: Windows, before: Sequence[Measured], found: Mapping[str, list[Extent]]) -> dict[str, list[Extent]]:
@@ -236,10 +249,14 @@ def _measure(counting: _Counting, due: Mapping[str, list[Extent]], ahead: _Ahead
     newest: dict[int, list[str]] = {}
     for key, parts in due.items():
         newest.setdefault(parts[-1].version, []).append(key)
-    counts = [ahead.columns] if ahead else []
+    counts: list[Future[dict[str, dict[str, Slice]]]] = []
+    counted: dict[str, dict[str, Slice]] = {}
     for version, keys in newest.items():
-        if rest := [key for key in keys if key not in covered or not ahead or version != ahead.version]:
+        ready = [key for key in keys if ahead and version == ahead.version and key in covered]
+        if rest := [key for key in keys if key not in ready]:
             counts.append(counting.columns(version, tuple(rest)))
+        if ahead and ready:
+            counted |= {key: found for key, found in ahead.columns.result().items() if key in ready}
     labels = [ahead.labels] if ahead and ahead.labels else []
     rest = [key for key in due if key not in covered]
     if expected := sum(part.labels for key in rest for part in due[key]):
@@ -247,7 +264,6 @@ def _measure(counting: _Counting, due: Mapping[str, list[Extent]], ahead: _Ahead
     known: dict[tuple[str, int], Labelled] = {}
     for found in labels:
         known |= found.result()
-    counted: dict[str, dict[str, Slice]] = {}
     for count in counts:
         counted |= count.result()
     return [

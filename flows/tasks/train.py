@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 from zoneinfo import ZoneInfo
 
@@ -44,8 +44,8 @@ MOST_ROWS = 5_000_000
 """Rows that are brought to one process to be fitted on: 4 GB with 50 features, text not counted."""
 
 
-LATER_BY = timedelta(days=7)
-"""The newest mature row may be so much older than statistics allow, and its window is still read in one query."""
+MARGIN = 0.1
+"""The newest mature row may be older than statistics allow by this share of the window, which is still read at once."""
 
 
 @dataclass(frozen=True)
@@ -121,14 +121,19 @@ def _rows_near(context: TaskContext, key: str, mature: str, widest: _Extent) -> 
     """The rows of the training window, read before it is known where it begins: without a query for the extent (0.5 s).
 
     None where more has to be known: the table is large, its newest mature row is not near the end that its statistics
-    give, or what was read does not tell whether there is history enough.
+    give, or the window does not tell whether there is history enough.
     """
     model, columns = context.plan.models[key], model_columns(context.plan, key)
     for name in set(columns.features.values()):
         state = state_of(context.database, context.plan.datasets[name].uid)
         if state is None or state.rows is None or state.rows > MOST_ROWS:
             return None
-    read_from = _window_start(context, model, widest.newest - LATER_BY)
+    read_from = _window_start(context, model, widest.newest)
+    if read_from:
+        read_from -= (widest.newest - read_from) * MARGIN
+        history = model.trained_on.min_history
+        if history and period(history).before(widest.newest) < read_from:
+            return None
     rows = collect(context, _since(mature, columns.event_time, read_from))
     if rows.empty:
         return None
