@@ -102,8 +102,8 @@ class Prompting(Screen[None]):
             self.reload()
 
     def accepted(self, filter_: str) -> None:
-        """Rows were read with that filter; what is typed of one is none yet."""
-        if not self.filtering or filter_ == self._filter_before:
+        """Rows were read with that filter; what is typed of one, or was before it was given, is none."""
+        if filter_ == (self._filter_before if self.filtering else self.filter):
             self._good = filter_
 
     def drop_filter(self) -> None:
@@ -144,6 +144,8 @@ class Prompting(Screen[None]):
         self._close_prompt()
         if message.mark == "/":
             self.set_filter(self._filter_before)
+            if self.filter != self._good:  # its refusal is no news while another is typed
+                self.reload()
 
     def _ask(self, mark: str, text_: str = "") -> None:
         self._before_prompt = self.focused

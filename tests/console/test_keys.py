@@ -267,6 +267,35 @@ async def test_a_filter_that_is_refused_leaves_the_one_that_was_there(database: 
         await until_seen(pilot, "PH306", "Runs ▸ state:failed", "1–2 of 2", "#13")
 
 
+async def test_a_filter_that_is_refused_after_what_was_typed_of_it_was_read_leaves_the_one_that_was_there(
+    database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("2", "slash", *"state:failed", "enter")
+        await until_seen(pilot, "1–2 of 2")
+        await pilot.press("slash", "ctrl+u", *"pipeli")
+        with reads_held_up(app):
+            await pilot.press("n")
+            await pilot.press(*":x", "enter")
+        await until_seen(pilot, "PH306", "Runs ▸ state:failed", "1–2 of 2", "#13")
+
+
+async def test_a_filter_that_is_refused_while_another_is_begun_is_dropped_and_told_when_that_is_left(
+    database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("2", "slash", *"state:failed", "enter")
+        await until_seen(pilot, "1–2 of 2")
+        with reads_held_up(app):
+            await pilot.press("slash", "ctrl+u", *"pipelin:x", "enter", "slash")
+        await pilot.pause(0.5)
+        assert "PH306" not in seen(app)
+        await pilot.press("escape")
+        await until_seen(pilot, "PH306", "Runs ▸ state:failed", "1–2 of 2", "#13")
+
+
 @pytest.mark.parametrize(
     ("words", "wanted"),
     [
