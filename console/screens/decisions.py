@@ -131,19 +131,20 @@ class DecisionsScreen(SplitScreen, Paging):
         self.session.store.read(self, "aftermath", lambda database: (identity, _aftermath(database, run_id)))
 
     def got_aftermath(self, value: tuple[str, _Aftermath]) -> None:
-        """It was read."""
+        """It was read. A log that waits for it opens now or not at all: not once one is elsewhere, or types."""
         self._aftermath_read = False
         self._aftermath[value[0]] = value[1]
         self.draw_detail()
-        one = self._decision()
-        if one is not None and one.id == self._to_log and self.in_front:
-            self.do_log()
+        if value[0] == self._to_log:
+            self._to_log, one = "", self._decision()
+            if one is not None and one.id == value[0] and self.in_front and not self.typing:
+                self.do_log()
         self._read_aftermath()
 
     def refused(self, job: str, fault: Fault) -> None:
-        """What could not be read is read again when the cursor or the database moves."""
+        """What could not be read is read again when the cursor or the database moves; no log opens then."""
         if job == "aftermath":
-            self._aftermath_read = False
+            self._aftermath_read, self._to_log = False, ""
         super().refused(job, fault)
 
     def _decision(self) -> Decision | None:

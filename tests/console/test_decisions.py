@@ -121,6 +121,35 @@ async def test_what_came_of_each_decision_that_is_passed_is_not_read(
         assert screen_name(app) == "decisions", "the log was asked for of a decision that was left"
 
 
+async def test_a_log_that_is_late_does_not_open_once_its_screen_was_left(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(160, 48)) as pilot:
+        await pilot.press("6")
+        await until_seen(pilot, "hold_when_broken", "in run ")
+        with reads_held_up(app):
+            await pilot.press("j", "o", "1")
+            await until(pilot, lambda: screen_name(app) == "overview")
+        await until_seen(pilot, "ATTENTION 4")
+        await pilot.press("6")
+        await until(pilot, lambda: screen_name(app) == "decisions")
+        app.screen.reload()  # type: ignore[attr-defined]
+        await pilot.pause(1)
+        assert screen_name(app) == "decisions"
+
+
+async def test_a_log_that_is_late_does_not_open_under_what_is_typed(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(160, 48)) as pilot:
+        await pilot.press("6")
+        await until_seen(pilot, "hold_when_broken", "in run ")
+        with reads_held_up(app):
+            await pilot.press("j", "o", "colon", "r")
+        await pilot.pause(1)
+        await pilot.press("u", "n")
+        await until_seen(pilot, ":run")
+        assert screen_name(app) == "decisions"
+
+
 async def test_ages_of_decisions_grow(database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
