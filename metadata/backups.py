@@ -34,9 +34,8 @@ def keep(database: Database, target: Path) -> None:
     with locked(path):
         if target.exists():
             raise UsageError("PH344", f"file {target}", "it is there already", "name a file that is not there yet")
-        back_up(path, target)
-        if not _is_sound(target):
-            target.unlink()
+        if not _copied(path, target):
+            target.unlink(missing_ok=True)
             remedy = "put an earlier backup in its place: pilothouse db restore FILE"
             raise PilothouseError("PH335", "metadata database", "it is damaged", remedy)
 
@@ -54,19 +53,22 @@ def restore(database: Database, source: Path) -> Path | None:
     with locked(path):
         _check(source, path)
         kept = beside(path, "replaced") if path.exists() else None
-        sound = kept is not None and _kept(path, kept)
-        new = path.with_name(f"{path.name}.new")
+        new, none = path.with_name(f"{path.name}.new"), path.with_name(f"{path.name}.none")
         try:
+            sound = kept is not None and _kept(path, kept)
             if not sound:
                 _forget(new)
             copy(source, path if sound else new)
+            if not sound:
+                none.write_text("a backup is put in this place: pilothouse db restore FILE\n")
+                os.sync()
         except (OSError, sqlite3.Error) as error:
-            for each in (kept, new):
+            for each in (kept, new, none):
                 if each is not None:
                     _forget(each)
             raise _not_put(error) from error
         if not sound:
-            _replace(path, new)
+            _replace(path, new, none)
     ensure(database)
     return kept
 
@@ -79,15 +81,21 @@ def _embedded(database: Database) -> Path:
     return path
 
 
-def _kept(path: Path, kept: Path) -> bool:
-    """Copy the database that is there. False for one that is damaged: it is copied as it is, with what is beside it."""
+def _copied(path: Path, target: Path) -> bool:
+    """Copy the database that is there. False for one that is damaged; what there may be of a copy is of no use."""
     try:
-        back_up(path, kept)
-        if _is_sound(kept):
-            return True
+        back_up(path, target)
     except PilothouseError as error:
         if not _is_damage(error.__cause__):
             raise
+        return False
+    return _is_sound(target)
+
+
+def _kept(path: Path, kept: Path) -> bool:
+    """Copy the database that is there. False for one that is damaged: it is copied as it is, with what is beside it."""
+    if _copied(path, kept):
+        return True
     for more in ("", "-wal", "-journal"):
         found, copied = Path(f"{path}{more}"), Path(f"{kept}{more}")
         if found.exists() and found.stat().st_size:
@@ -96,14 +104,12 @@ def _kept(path: Path, kept: Path) -> bool:
     return False
 
 
-def _replace(path: Path, new: Path) -> None:
+def _replace(path: Path, new: Path, none: Path) -> None:
     """Put the database `new` in the place of a damaged one, which is kept, or of none.
 
-    First of all comes what says that it is none: neither what is there nor `new` may be mixed with the other's `-wal`.
+    First of all comes `none`, a database to nobody: neither what is there nor `new` may be mixed with the other's
+    `-wal`.
     """
-    none = path.with_name(f"{path.name}.none")
-    none.write_text("a backup is put in this place: pilothouse db restore FILE\n")
-    os.sync()
     none.replace(path)
     for more in MORE:
         Path(f"{path}{more}").unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sqlite3
@@ -241,14 +242,57 @@ def test_a_backup_that_cannot_be_put_back_changes_nothing_and_leaves_nothing(
     }
 
 
-def test_a_backup_of_a_damaged_database_is_none(embedded: Database, tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_backup_of_a_damaged_database_is_none(
+    embedded: Database, tmp_path: Path, damage: Callable[[bytes], bytes]
+) -> None:
     write(embedded, 400)
     embedded.close()
     path = tmp_path / "metadata.db"
-    path.write_bytes(rows_lost(path.read_bytes()))
+    path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(PilothouseError, match="PH335.*damaged.*earlier backup.*pilothouse db restore"):
         keep(Database(embedded.url), tmp_path / "one.backup")
     assert not list(tmp_path.glob("*.backup*"))
+
+
+@pytest.mark.parametrize("damage", list(DAMAGES.values())[:2], ids=list(DAMAGES)[:2])
+def test_a_damaged_database_that_cannot_be_kept_is_not_replaced_and_nothing_is_left(
+    embedded: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: Callable[[bytes], bytes]
+) -> None:
+    def fails(_: Path, target: Path) -> None:
+        target.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    path, backup = tmp_path / "metadata.db", tmp_path / "one.backup"
+    keep(embedded, backup)
+    embedded.close()
+    spoilt = damage(path.read_bytes())
+    path.write_bytes(spoilt)
+    monkeypatch.setattr(shutil, "copyfile", fails)
+    with pytest.raises(PilothouseError, match="PH336.*No space left"):
+        restore(Database(embedded.url), backup)
+    assert path.read_bytes() == spoilt
+    assert list(tmp_path.glob("*.backup*")) == [backup]
+
+
+@pytest.mark.parametrize("damage", [None, DAMAGES["cut off"]], ids=["gone", "cut off"])
+def test_a_backup_that_cannot_take_the_place_leaves_nothing_beside_it(
+    embedded: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: Callable[[bytes], bytes] | None
+) -> None:
+    def fails(_: Path, text: str) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    path, backup = tmp_path / "metadata.db", tmp_path / "one.backup"
+    keep(embedded, backup)
+    embedded.close()
+    if damage:
+        path.write_bytes(damage(path.read_bytes()))
+    else:
+        path.unlink()
+    monkeypatch.setattr(Path, "write_text", fails)
+    with pytest.raises(PilothouseError, match="PH336.*No space left"):
+        restore(Database(embedded.url), backup)
+    assert not list(tmp_path.glob("*.new*")) and list(tmp_path.glob("*.backup*")) == [backup]
 
 
 def test_an_earlier_version_is_upgraded(embedded: Database, tmp_path: Path) -> None:
