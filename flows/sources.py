@@ -9,9 +9,9 @@ import csv
 import gzip
 import io
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING
 
 from flows.schema import CORRUPT, ORDER, SOURCE, as_text, extra_columns, infer_text, literal, missing_columns, quoted
 from metadata.errors import PilothouseError
@@ -23,14 +23,6 @@ if TYPE_CHECKING:
 HEADER_BYTES = 2**20
 csv.field_size_limit(2**31 - 1)  # 128 KiB otherwise
 _NAME_BREAKS = str.maketrans(dict.fromkeys(" ,;{}()\n\t=\r", "_"))
-
-
-class _Record(NamedTuple):
-    """One record of a CSV file, the number of its first line, and whether its end is there."""
-
-    fields: list[str]
-    line: int
-    whole: bool
 
 
 def read_csv(
@@ -77,14 +69,14 @@ def csv_header(path: Path, connection: FilesConnection, thing: str, names: tuple
         _check_quotes(path, connection, thing)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise _unreadable(thing, path, "is no whole gzip file", str(error)) from None
-    first = next(_records(io.StringIO(start, newline=""), connection.delimiter), None)
+    first = next(filter(None, csv.reader(io.StringIO(start, newline=""), delimiter=connection.delimiter)), None)
     if first is None:
         raise _unreadable(thing, path, "is empty: it has not even a header")
     if connection.header:
-        return table_names(first.fields, thing, path.name)
-    if names and len(names) != len(first.fields):
-        raise _unreadable(thing, path, f"has {len(first.fields)} columns, where {len(names)} are declared")
-    return names or tuple(f"column_{index + 1}" for index in range(len(first.fields)))
+        return table_names(first, thing, path.name)
+    if names and len(names) != len(first):
+        raise _unreadable(thing, path, f"has {len(first)} columns, where {len(names)} are declared")
+    return names or tuple(f"column_{index + 1}" for index in range(len(first)))
 
 
 def table_names(names: Iterable[str | None], thing: str, where: str) -> tuple[str, ...]:
@@ -251,35 +243,24 @@ def _text(start: bytes, path: Path, thing: str) -> str:
         raise _unreadable(thing, path, f"is not UTF-8: byte {error.start} cannot be read") from None
 
 
-def _records(lines: Iterable[str], delimiter: str) -> Iterator[_Record]:
-    """All records that are not empty. Who looks for more of one after the last line is inside a quote."""
-    read, ended = 0, False
-
-    def feed() -> Iterator[str]:
-        nonlocal ended
-        yield from lines
-        ended = True
-
-    reader = csv.reader(feed(), delimiter=delimiter)
-    for fields in reader:
-        if fields:
-            yield _Record(fields, read + 1, not ended)
-        read = reader.line_num
-
-
 def _check_quotes(path: Path, connection: FilesConnection, thing: str) -> None:
-    """Raises PH235 for a quote that is never closed: all lines after it would be the rest of one value.
+    """Raises PH235 for a quote that is never closed, or is closed where text goes on.
 
-    Looked for line by line where the number of quotes is odd.
+    Rows after it would be part of its value, without a word from Spark.
     """
     with _open(path) as stream:
-        quotes = sum(block.count(b'"') for block in iter(lambda: stream.read(HEADER_BYTES), b""))
-    if quotes % 2 == 0:
-        return
+        if not any(b'"' in block for block in iter(lambda: stream.read(HEADER_BYTES), b"")):
+            return
+    first = 1
     with io.TextIOWrapper(_open(path), encoding="utf-8-sig", errors="replace", newline="") as lines:
-        for record in _records(lines, connection.delimiter):
-            if not record.whole:
-                raise _unreadable(thing, path, f"has a quote in line {record.line} that is never closed")
+        reader = csv.reader(lines, delimiter=connection.delimiter, strict=True)
+        try:
+            for _ in reader:
+                first = reader.line_num + 1
+        except csv.Error as error:
+            closed = f"closed in line {reader.line_num}, where text goes on"
+            what = "never closed" if "unexpected end" in str(error) else closed
+            raise _unreadable(thing, path, f"has a quote in line {first} that is {what}", str(error)) from None
 
 
 def _unreadable(thing: str, path: Path, what: str, detail: str = "") -> PilothouseError:

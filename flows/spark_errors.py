@@ -48,6 +48,7 @@ REASONS = (
             "StatusCode.DEADLINE_EXCEEDED",
             "INVALID_HANDLE",
             "Cannot invoke RPC",
+            "NO_ACTIVE_SESSION",
             "on a stopped SparkContext",
             "Application error processing RPC",
         ),

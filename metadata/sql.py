@@ -244,6 +244,9 @@ def _word_problems(sql: str, lexed: Lexed, tokens: list[Token]) -> tuple[SqlProb
             found.append(SqlProblem(f"the function {word} is refused: it reaches beyond the datasets", remedy, line))
         if following and word == "using" and sql[following.start] in "'\"rR" and sql[following.end] in "'\"":
             found.append(SqlProblem("TRANSFORM … USING runs a command on the server", line=line))
+        written = sql[token.start : token.end + 1]
+        if not written.isascii() and written[-1] not in "'\"`":
+            found.append(SqlProblem(f"Spark reads the name {written} in backticks only", f"write `{written}`", line))
         if token.token_type == TokenType.PLACEHOLDER:
             found.append(SqlProblem("? is no parameter here", "name parameters, as in :name", line))
     return tuple(found)

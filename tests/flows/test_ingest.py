@@ -146,18 +146,20 @@ def test_missing_and_extra_columns_name_their_file(house: Warehouse, declared: b
 
 
 @pytest.mark.parametrize(
-    ("text", "line"),
+    ("text", "told"),
     [
-        ('id,"name\n1,ann\n', 1),
-        ('id,"name\n' + "1,abcdefghij\n" * 200_000, 1),
-        ('id,name\n1,"a\nb"\n\n2,"\n3,c\n4,d', 5),
+        ('id,"name\n1,ann\n', "line 1 that is never closed"),
+        ('id,"name\n' + "1,abcdefghij\n" * 200_000, "line 1 that is never closed"),
+        ('id,name\n1,"a\nb"\n\n2,"\n3,c\n4,d', "line 5 that is never closed"),
+        ('id,name\n1,"a\nb"\n2,"c\n3,"d"\n', "line 4 that is closed in line 5, where text goes on"),
+        ('id,name\n1,"a"b\n', "line 2 that is closed in line 2, where text goes on"),
     ],
-    ids=["header", "longer than what is looked at for the header", "row"],
+    ids=["header", "longer than what is looked at for the header", "row", "by that of a later row", "in the middle"],
 )
-def test_a_quote_that_is_never_closed_is_named(house: Warehouse, text: str, line: int) -> None:
+def test_a_quote_that_would_swallow_rows_is_named(house: Warehouse, text: str, told: str) -> None:
     ingest(house)
     house.land("a.csv", text)
-    with pytest.raises(PilothouseError, match=rf"PH235 .*a.csv has a quote in line {line} that is never closed"):
+    with pytest.raises(PilothouseError, match=rf"PH235 .*a.csv has a quote in {told}"):
         house.run()
     house.land("a.csv", 'id,"full ""name""\n2nd line",5" x\n1,ann,3" y\n2,"b\nc",4" z')
     assert house.run().rows_out == 2

@@ -135,6 +135,12 @@ def refused_token(bench: Bench) -> None:
     engine.ping(bench.remote.partition("token=")[0] + "token=wrong")
 
 
+def closed_meanwhile(bench: Bench) -> None:
+    spark = engine.connect(bench.remote)
+    spark.client.close()
+    spark.sql("SELECT 1").collect()
+
+
 def nobody_there(bench: Bench) -> None:
     from pyspark.sql.connect.client.retries import DefaultPolicy
     from pyspark.sql.connect.session import SparkSession
@@ -184,6 +190,7 @@ PROVOKED: list[tuple[str, Callable[[Bench], None], str, str]] = [
     ("python version", other_python, "PH433", "another version of Python"),
     ("token", refused_token, "PH412", "refuses our token"),
     ("gone", nobody_there, "PH411", "went away"),
+    ("closed", closed_meanwhile, "PH411", "went away"),
 ]
 
 

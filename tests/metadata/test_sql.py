@@ -23,7 +23,7 @@ READ = {
     "SELECT * FROM a.b.c": ("a.b.c",),
     "SELECT * FROM a /* x */ . /* y */ b": ("a.b",),
     "SELECT 'FROM c.d', \"FROM e.f\" FROM a.b -- FROM g.h": ("a.b",),
-    "SELECT '😀' AS smile, ä FROM a.b": ("a.b",),
+    "SELECT '😀' AS smile, `ä` FROM a.b": ("a.b",),
     "SELECT * FROM a.b WHERE x IN (SELECT y FROM c.d) AND EXISTS (SELECT 1 FROM e.f)": ("a.b", "c.d", "e.f"),
     "SELECT (SELECT max(x) FROM c.d) AS m FROM a.b": ("c.d", "a.b"),
     "SELECT * FROM a.b, LATERAL (SELECT * FROM c.d WHERE d.x = b.x) AS e": ("a.b", "c.d"),
@@ -140,6 +140,16 @@ ATTACKS = [
 def test_a_query_names_its_datasets(sql: str, keys: tuple[str, ...]) -> None:
     assert findings(sql) == ()
     assert table_keys(sql) == keys
+
+
+def test_a_name_that_spark_reads_in_backticks_only_is_told_at_its_line() -> None:
+    (problem,) = findings("SELECT p.id,\n       p.zähler AS `größe`\nFROM a.b AS p")
+    assert (problem.cause, problem.remedy, problem.line) == (
+        "Spark reads the name zähler in backticks only",
+        "write `zähler`",
+        2,
+    )
+    assert [str(each) for each in expression_findings("zähler > 0")] == [problem.cause]
 
 
 @pytest.mark.parametrize("sql", ATTACKS)
