@@ -40,8 +40,16 @@ def everything(_key: str, _text: str) -> bool:
 
 
 def rows(wanted: Matches, given: Iterable[Row], name: Callable[[Row], str] = operator.attrgetter("key")) -> list[Row]:
-    """Those rows that are wanted, by their names and by what they show."""
-    return list(given) if wanted is everything else [row for row in given if wanted(name(row), text_of(row))]
+    """Those rows that are wanted, by their names and by what they show; one that cannot be shown stays, to say so."""
+
+    def stays(row: Row) -> bool:
+        try:
+            text = text_of(row)
+        except Exception:  # noqa: BLE001 - the list tells it when it draws the row
+            return True
+        return wanted(name(row), text)
+
+    return list(given) if wanted is everything else [row for row in given if stays(row)]
 
 
 def text_of(row: Row) -> str:

@@ -216,6 +216,24 @@ async def test_cells_that_cannot_be_made_when_they_are_looked_at_are_told_and_th
         await until_seen(pilot, "cannot be shown", "ingest_flights")
 
 
+async def test_a_filter_shows_what_it_finds_although_a_row_cannot_be_drawn(
+    database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(task: TaskRun, *_: object, **__: object) -> tuple[str, ...]:
+        if task.task_key == "clean":
+            raise OverflowError("cannot convert float infinity to integer")
+        return (task.task_key, "", "", "", "")
+
+    monkeypatch.setattr(run_view, "_cells", broken)
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        app.go(Place("run", "14"))
+        await until_seen(pilot, "PH802", "ingest_flights", "predict")
+        await pilot.press("escape", "slash", *"ingest", "enter")
+        await until(pilot, lambda: "summarise" not in seen(app))
+        await until_seen(pilot, "ingest_flights", "cannot be shown")
+
+
 def lines() -> set[str]:
     """Threads of consoles that are still there."""
     return {one.name for one in threading.enumerate()} & {"reader", "actions", "looks", "glances"}
