@@ -80,7 +80,7 @@ class PilothouseApp(App[None]):
         self._answered_at: datetime | None = None
         """When the database answered last; None before it has."""
         self._pending: set[str] = set()
-        self._reading = self._opened = self._leaving = self._unstarted = False
+        self._reading = self._opened = self._leaving = False
         self._deeds = Deeds(lambda one: self.screen is cast("object", one), self._is_open)
         for one in (theme.PILOTHOUSE, theme.TERMINAL):
             self.register_theme(one)
@@ -189,13 +189,11 @@ class PilothouseApp(App[None]):
             self.session.things = message.value
         elif message.job == "services" and fault is None:
             self._stand(services=message.value)
-            self._tell(Looked(job="services"))
-            if self._unstarted and all(one.state in ("up", "external") for one in message.value):
-                self._tell(Looked(job="started"))
+            up = all(one.state in ("up", "external") for one in message.value)
+            self._tell(Looked(job="services", also=("started", "woken") if up else ()))
         elif message.job == "services":
             self._tell(Looked(job="services", fault=fault))
         elif message.job == "started" and fault is not None:
-            self._unstarted = True
             self._announce(fault, "started")
 
     def _glanced(self, seen: Glance) -> None:

@@ -36,12 +36,14 @@ class Answered(Message, bubble=False):
 class Looked(Message, bubble=False):
     """The outside was looked at: the frame is drawn anew, and the rows are read again when something `changed`.
 
-    `job` is what looked: with a `fault` it met one, without it is well.
+    `job` is what looked: with a `fault` it met one, without it is well, and the jobs in `also` with it.
     """
 
-    def __init__(self, changed: bool = False, job: str = "", fault: Fault | None = None) -> None:
+    def __init__(
+        self, changed: bool = False, job: str = "", fault: Fault | None = None, *, also: tuple[str, ...] = ()
+    ) -> None:
         super().__init__()
-        self.changed, self.job, self.fault = changed, job, fault
+        self.changed, self.job, self.fault, self.also = changed, job, fault, also
 
 
 class Ticked(Message, bubble=False):

@@ -75,12 +75,13 @@ class Voice:
         for job, (fault, again) in waiting.items():
             self.tell(fault, job, labels, False, again=again)
 
-    def well(self, job: str) -> None:
-        """A job is well: its fault is over."""
-        self._waiting.pop(job, None)
-        self._closed.pop(job, None)
-        if self._told.pop(job, None):
-            self._draw()
+    def well(self, *jobs: str) -> None:
+        """Jobs are well: their faults are over."""
+        for job in jobs:
+            self._waiting.pop(job, None)
+            self._closed.pop(job, None)
+            if self._told.pop(job, None):
+                self._draw()
 
     def hush(self) -> None:
         """What is shown was read; below it may be another fault that holds."""

@@ -261,7 +261,7 @@ class BaseScreen(Prompting):
         if message.fault is not None:
             self.tell(message.fault, message.job, again=True)
         elif message.job:
-            self._voice.well(message.job)
+            self._voice.well(message.job, *message.also)
             if self._missed:
                 self.reload()
 

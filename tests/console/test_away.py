@@ -11,12 +11,14 @@ import pytest
 from console import app as console_app
 from console.app import PilothouseApp
 from console.places import Place
+from console.screens import base
 from console.session import open_session
 from console.widgets.chrome import Service
 from console.widgets.rows import Rows
 from metadata.database import Database
 from metadata.errors import PilothouseError
 from metadata.settings import settings
+from metadata.values import utc_now
 from tests.console.looking import screen_name, seen, until, until_seen
 
 MakeApp = Callable[[], PilothouseApp]
@@ -111,6 +113,28 @@ async def test_services_that_were_not_started_are_told_until_they_are_up(
         await until_seen(pilot, "PH317  supervisor")
         services[:] = [Service("spark", "up")]
         await until(pilot, lambda: "PH317" not in seen(app))
+
+
+async def test_a_key_that_could_not_start_services_is_told_until_they_are_up(
+    database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> None:
+        raise PilothouseError("PH317", "supervisor", "its folder cannot be written", "look at the home")
+
+    services = [Service("spark", "down", utc_now(), "it has ended")]
+    monkeypatch.setattr(base, "start_services", refuse)
+    monkeypatch.setattr(console_app, "_look_at_services", lambda: tuple(services))
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_seen(pilot, "U start services")
+        await pilot.press("U")
+        await until_seen(pilot, "PH317  supervisor")
+        await pilot.press("2")
+        await until_seen(pilot, "1–17 of 17")
+        services[:] = [Service("spark", "up")]
+        await pilot.pause(2)
+        await pilot.press("1")
+        await until(pilot, lambda: "ATTENTION" in seen(app) and "PH317" not in seen(app), seconds=5)
 
 
 async def test_a_database_that_cannot_be_used_is_said_before_it_is_asked_again(
