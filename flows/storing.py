@@ -176,7 +176,6 @@ def _store_at_once(job: _Job) -> Written:
     A row that a rule stops, or the key of a merge that comes twice, fails it.
     What Spark raises then says `STOPPED`, and nothing is written.
     """
-    from pyspark.sql.connect import functions as f
     from pyspark.sql.connect.observation import Observation
 
     frame, marks = quality.marked(job.conformed.frame, job.columns, job.rules, _table_before(job), job.keys)
@@ -186,7 +185,7 @@ def _store_at_once(job: _Job) -> Written:
     observation = Observation(f"batch-{job.batch.id}")
     observed = not job.merges or job.batch.intent.target_version is None
     if observed:
-        frame = frame.observe(observation, *(f.expr(text).alias(name) for name, text in counts.items()))
+        frame = engine.observe(frame, observation, counts)
     if job.merges:
         keys = ", ".join(quoted(name) for name in job.keys)
         frame = frame.selectExpr("*", f"count(*) OVER (PARTITION BY {keys}) AS _twins")
