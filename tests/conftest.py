@@ -25,6 +25,7 @@ SHARED_HOMES = ("prefect_folder", "house_folder", "spark_house_folder")
 """Fixtures of homes whose services go on until the last test."""
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Side by side (`-n 2`), the tests that share a Spark server run in one process, and others by module.
 
