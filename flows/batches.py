@@ -270,10 +270,8 @@ def _disown(context: TaskContext, target: Target, batch: rows.Batch, first: int)
 
     What was set aside is set aside once more.
     """
-    mode, rules = target.dataset.storage.mode, target.dataset.quality.values()
-    aside = any(rule.otherwise == "quarantine" for rule in rules) and engine.table_exists(
-        context.spark, target.quarantine
-    )
+    mode = target.dataset.storage.mode
+    aside = target.sets_aside and engine.table_exists(context.spark, target.quarantine)
     if mode == "overwrite" and not aside:
         return
     if not rows.still_owned(context.database, batch):

@@ -53,6 +53,11 @@ class Target:
         """How faults call it."""
         return f"dataset {self.key}"
 
+    @property
+    def sets_aside(self) -> bool:
+        """Whether a rule of it puts rows into the quarantine."""
+        return any(rule.otherwise == "quarantine" for rule in self.dataset.quality.values())
+
 
 @dataclass(frozen=True)
 class _Job:
@@ -145,7 +150,7 @@ def recount(spark: SparkSession, target: Target, batch: Batch, version: int) -> 
 
 def drop_aside(spark: SparkSession, target: Target, batch: Batch) -> None:
     """Take the rows out of the quarantine that an earlier try of a batch has set aside there."""
-    if any(rule.otherwise == "quarantine" for rule in target.dataset.quality.values()):
+    if target.sets_aside:
         engine.remove(spark, target.quarantine, batch.sequence)
 
 

@@ -56,10 +56,11 @@ def restore(database: Database, source: Path) -> Path | None:
         new, none = path.with_name(f"{path.name}.new"), path.with_name(f"{path.name}.none")
         try:
             sound = kept is not None and _kept(path, kept)
-            if not sound:
+            if sound:
+                copy(source, path)
+            else:
                 _forget(new)
-            copy(source, path if sound else new)
-            if not sound:
+                copy(source, new)
                 none.write_text("a backup is put in this place: pilothouse db restore FILE\n")
                 os.sync()
         except (OSError, sqlite3.Error) as error:

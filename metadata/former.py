@@ -29,11 +29,11 @@ class _Places(NamedTuple):
 
 
 class Former:
-    """The past of a blueprint; `taken` are the uids that are in use."""
+    """The past of the blueprint `current`, read when it is asked for; `taken` are the uids that are in use."""
 
     def __init__(self, connection: Connection, current: Blueprint) -> None:
         self._connection = connection
-        self._current = current
+        self.current = current
         self._uids = {(kind, key): value.uid for kind, key, value in current}
         self._tasks: dict[str, _Places] = {}
         self.taken = {each.uid for _, _, value in current for each in parts_of(value)}
@@ -108,9 +108,9 @@ class Former:
 
     def gone_tasks(self, merged: Blueprint, kinds: Collection[str]) -> Iterator[Gone]:
         """Tasks of those kinds that are not there now, as they were last, the newest first, in the keys of `merged`."""
-        seen = {task.uid for _, _, task in tasks_of(self._current)}
-        keys = {value.uid: key for key, value in self._current.pipelines.items()}
-        then, now = names_of(self._current), names_of(merged)
+        seen = {task.uid for _, _, task in tasks_of(self.current)}
+        keys = {value.uid: key for key, value in self.current.pipelines.items()}
+        then, now = names_of(self.current), names_of(merged)
         log = iter(self._names)
         row = next(log, None)
         for revision, pipeline, key, tasks in self._earlier():
@@ -150,7 +150,7 @@ class Former:
         return found
 
     def _stands(self, pipeline: str, key: str) -> bool:
-        return any(value.uid == pipeline and key in value.tasks for value in self._current.pipelines.values())
+        return any(value.uid == pipeline and key in value.tasks for value in self.current.pipelines.values())
 
     def _places(self, pipeline: str) -> _Places:
         if pipeline not in self._tasks:

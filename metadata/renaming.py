@@ -9,24 +9,21 @@ from __future__ import annotations
 from typing import Any
 
 from metadata.changes import origins
-from metadata.database import Database
 from metadata.former import Former
 from metadata.kinds import SECTIONS, Blueprint, Definition, Pipeline
 from metadata.successors import tasks_of
 
 
-def with_renames_back(database: Database, current: Blueprint, wanted: Blueprint, prune: bool) -> Blueprint:
+def with_renames_back(former: Former, wanted: Blueprint, prune: bool) -> Blueprint:
     """`wanted` with `was:` on each new entry whose key something had before that this very change would remove.
 
     It is left alone where one that is gone had that key later.
     """
     sections = {section: dict(getattr(wanted, section)) for section in SECTIONS.values()}
-    with database.read() as connection:
-        former = Former(connection, current)
-        if prune:
-            for kind, section in SECTIONS.items():
-                _definitions(former, kind, getattr(current, section), sections[section])
-        _tasks(former, current, sections[SECTIONS[Pipeline.KIND]], prune)
+    if prune:
+        for kind, section in SECTIONS.items():
+            _definitions(former, kind, getattr(former.current, section), sections[section])
+    _tasks(former, sections[SECTIONS[Pipeline.KIND]], prune)
     return wanted.model_copy(update=sections)
 
 
@@ -42,7 +39,8 @@ def _definitions(former: Former, kind: str, there: dict[str, Definition], asked:
             new.remove(key)
 
 
-def _tasks(former: Former, current: Blueprint, pipelines: dict[str, Any], prune: bool) -> None:
+def _tasks(former: Former, pipelines: dict[str, Any], prune: bool) -> None:
+    current = former.current
     there = {(pipeline, key): task for pipeline, key, task in tasks_of(current)}
     befores = origins(Pipeline.KIND, current.pipelines, {key: value.was for key, value in pipelines.items()})
     new: dict[tuple[str, str], str] = {}

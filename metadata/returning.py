@@ -10,14 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from metadata.changes import origins
-from metadata.database import Database
 from metadata.former import Former, parts_of
 from metadata.kinds import SECTIONS, Blueprint, Definition, Pipeline
 from metadata.successors import refuse_other_sources, refuse_reading_again, tasks_of
 from metadata.tasks import TaskSpec
 
 
-def without_stale_was(database: Database, current: Blueprint, wanted: Blueprint, prune: bool) -> Blueprint:
+def without_stale_was(former: Former, wanted: Blueprint, prune: bool) -> Blueprint:
     """`wanted` without each `was:` of what is removed now and comes back as itself: documents keep them.
 
     So it does where it had that former key already, did not go before the one of that key, or where the
@@ -25,26 +24,23 @@ def without_stale_was(database: Database, current: Blueprint, wanted: Blueprint,
     """
     if not any(each.was for _, _, value in wanted for each in parts_of(value)):
         return wanted
+    current = former.current
     sections: dict[str, dict[str, Definition]] = {}
-    with database.read() as connection:
-        former = Former(connection, current)
-        for kind, section in SECTIONS.items():
-            there, asked = getattr(current, section), dict(getattr(wanted, section))
-            for key, value in asked.items():
-                last = former.last(kind, key) if value.was else None
-                if last and (
-                    value.was in asked or (value.was not in there and former.is_itself(kind, last, value.was))
-                ):
-                    asked[key] = value.model_copy(update={"was": None})
-            sections[section] = asked
-        pipelines = sections[SECTIONS[Pipeline.KIND]]
-        befores = origins(Pipeline.KIND, current.pipelines, {key: value.was for key, value in pipelines.items()})
-        for key, value in pipelines.items():
-            before = befores[key]
-            uid = current.pipelines[before].uid if before else former.last_of(value, key)
-            if isinstance(value, Pipeline) and uid:
-                move = _Move(former, current, wanted, prune, before or key, uid)
-                pipelines[key] = value.model_copy(update={"tasks": dict(move.tasks(value))})
+    for kind, section in SECTIONS.items():
+        there, asked = getattr(current, section), dict(getattr(wanted, section))
+        for key, value in asked.items():
+            last = former.last(kind, key) if value.was else None
+            if last and (value.was in asked or (value.was not in there and former.is_itself(kind, last, value.was))):
+                asked[key] = value.model_copy(update={"was": None})
+        sections[section] = asked
+    pipelines = sections[SECTIONS[Pipeline.KIND]]
+    befores = origins(Pipeline.KIND, current.pipelines, {key: value.was for key, value in pipelines.items()})
+    for key, value in pipelines.items():
+        before = befores[key]
+        uid = current.pipelines[before].uid if before else former.last_of(value, key)
+        if isinstance(value, Pipeline) and uid:
+            move = _Move(former, wanted, prune, before or key, uid)
+            pipelines[key] = value.model_copy(update={"tasks": dict(move.tasks(value))})
     return wanted.model_copy(update=sections)
 
 
@@ -53,7 +49,6 @@ class _Move:
     """What a document says by `was:` of the tasks of one pipeline: `key` is the one that it has before, if it has."""
 
     former: Former
-    current: Blueprint
     wanted: Blueprint
     prune: bool
     key: str
@@ -70,7 +65,7 @@ class _Move:
         """Whether `last`, the task that was removed last under an entry's own key, is meant by it."""
         home, _, key = was.rpartition("/")
         place = home or self.key
-        stands = place in self.current.pipelines and key in self.current.pipelines[place].tasks
+        stands = place in self.former.current.pipelines and key in self.former.current.pipelines[place].tasks
         holders = [value for name, value in self.wanted.pipelines.items() if place in (name, value.was)]
         named = any(key in value.tasks for value in holders)
         if named and not (home and stands):
@@ -79,7 +74,7 @@ class _Move:
         return not leaves and self.former.task_is_itself(self.uid, last, kind, was)
 
 
-def with_last_uids(database: Database, current: Blueprint, wanted: Blueprint, merged: Blueprint) -> Blueprint:
+def with_last_uids(former: Former, current: Blueprint, wanted: Blueprint, merged: Blueprint) -> Blueprint:
     """`merged`, which came of `wanted`, where what `current` lacks has the uid that it had when it was there.
 
     It is looked for under the key that `was:` says, then under its own. A task of another kind is another task.
@@ -93,22 +88,20 @@ def with_last_uids(database: Database, current: Blueprint, wanted: Blueprint, me
     if not new:
         return merged
     sections: dict[str, dict[str, Definition]] = {}
-    with database.read() as connection:
-        former = Former(connection, current)
-        for kind, key, value in new:
-            section = SECTIONS[kind]
-            found = sections.setdefault(section, dict(getattr(merged, section)))
-            said: Definition = getattr(wanted, section)[key]
-            if value.uid not in former.taken:
-                value = value.model_copy(update={"uid": former.take(former.last_of(said, key)) or value.uid})
-            if isinstance(value, Pipeline) and isinstance(said, Pipeline):
-                value = value.model_copy(update={"tasks": _tasks_returned(former, said, value)})
-            found[key] = value
-        merged = merged.model_copy(update=sections)
-        kinds = {task.kind for _, _, task in tasks_of(merged) if task.uid not in there}
-        gone = list(former.gone_tasks(merged, kinds)) if kinds else []
-        refuse_reading_again((each for each in gone if each.task.uid not in former.taken), merged, former.taken)
-        refuse_other_sources((each for each in gone if each.task.uid in former.taken), merged)
+    for kind, key, value in new:
+        section = SECTIONS[kind]
+        found = sections.setdefault(section, dict(getattr(merged, section)))
+        said: Definition = getattr(wanted, section)[key]
+        if value.uid not in former.taken:
+            value = value.model_copy(update={"uid": former.take(former.last_of(said, key)) or value.uid})
+        if isinstance(value, Pipeline) and isinstance(said, Pipeline):
+            value = value.model_copy(update={"tasks": _tasks_returned(former, said, value)})
+        found[key] = value
+    merged = merged.model_copy(update=sections)
+    kinds = {task.kind for _, _, task in tasks_of(merged) if task.uid not in there}
+    gone = list(former.gone_tasks(merged, kinds)) if kinds else []
+    refuse_reading_again((each for each in gone if each.task.uid not in former.taken), merged, former.taken)
+    refuse_other_sources((each for each in gone if each.task.uid in former.taken), merged)
     return merged
 
 

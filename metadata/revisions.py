@@ -31,6 +31,7 @@ from metadata.definitions import (
 )
 from metadata.errors import PilothouseError, UsageError
 from metadata.findings import Finding
+from metadata.former import Former
 from metadata.kinds import Blueprint, Definition
 from metadata.lineage import edges
 from metadata.plan import Plan
@@ -195,8 +196,10 @@ def verify_chain(database: Database) -> int:
 
 
 def _diff(database: Database, current: Blueprint, document: Blueprint, prune: bool) -> ChangeSet:
-    wanted = with_renames_back(database, current, without_stale_was(database, current, document, prune), prune)
-    return diff(current, wanted, prune, partial(with_last_uids, database))
+    with database.read() as connection:
+        former = Former(connection, current)
+        wanted = with_renames_back(former, without_stale_was(former, document, prune), prune)
+        return diff(current, wanted, prune, partial(with_last_uids, former))
 
 
 def _head(connection: Connection) -> int:

@@ -59,7 +59,6 @@ class _Counting:
     monitor: Monitor
     population: Population
     relations: Mapping[str, str]
-    scorers: Mapping[int, ModelVersion]
     threads: ThreadPoolExecutor
 
     def watched(self, reference: ModelReference) -> dict[str, Distribution]:
@@ -70,9 +69,8 @@ class _Counting:
         there = model_columns(self.context.plan, self.monitor.model).features
         return {name: distribution for name, distribution in known.items() if name in there}
 
-    def columns(self, version: int, some: Some) -> Future[dict[str, dict[str, Slice]]]:
-        """What a version scored, counted in the bins of its reference. Raises PilothouseError PH701."""
-        reference = _reference(self.scorers[version])
+    def columns(self, version: int, reference: ModelReference, some: Some) -> Future[dict[str, dict[str, Slice]]]:
+        """What a version scored, counted in the bins of its reference."""
         watched = self.watched(reference)
         rows = feature_rows(self.context.plan, self.monitor.model, self.relations.__getitem__) if watched else ""
         spark, population = self.context.spark, self.population
@@ -125,15 +123,15 @@ def run(context: TaskContext) -> Outcome:
     population = _population(context, monitor, relations, scorers)
     known = measured_before(context.database, monitor.uid, ("rows", "labels"), context.as_of, context.run_id)
     with engine.side_by_side(context.spark) as threads:
-        counting = _Counting(context, monitor, population, relations, scorers, threads)
-        ahead = _ahead(counting, known)
+        counting = _Counting(context, monitor, population, relations, threads)
+        ahead = _ahead(counting, scorers, known)
         found: dict[str, list[Extent]] = {}
         for extent in extents(context.spark, population):
             found.setdefault(extent.window, []).append(extent)
         due = _due(population.windows, known, found)
         if not due:
             return Outcome(skipped="no window has new predictions or newly mature labels")
-        measured = _measure(counting, due, ahead)
+        measured = _measure(counting, scorers, due, ahead)
     rows = sum(part.newest.rows for part in measured)
     recorded = [figure for part in measured for figure in _figures(counting, part)]
     alarms = [figure for figure in recorded if figure.name == "alarm" and figure.value]
@@ -191,7 +189,7 @@ def _population(
     )
 
 
-def _ahead(counting: _Counting, before: Sequence[Measured]) -> _Ahead | None:
+def _ahead(counting: _Counting, scorers: Mapping[int, ModelVersion], before: Sequence[Measured]) -> _Ahead | None:
     """Count what is most likely due while it is found out what is: what the champion scored in windows that go on.
 
     None where there is no champion, or more rows than one look brings here.
@@ -200,15 +198,16 @@ def _ahead(counting: _Counting, before: Sequence[Measured]) -> _Ahead | None:
     model = context.plan.models[monitor.model]
     serving = champion(context.database, model.uid)
     state = state_of(context.database, context.plan.datasets[monitor.predictions].uid)
-    if serving is None or serving.version not in counting.scorers:
+    if serving is None or serving.version not in scorers:
         return None
     if state is None or state.rows is None or state.rows > MOST_LABELS:
         return None
     since = _unsettled_since(before, period(model.predicts.known_after))
     try:
-        columns = counting.columns(serving.version, since)
+        reference = _reference(scorers[serving.version])
     except PilothouseError:
         return None
+    columns = counting.columns(serving.version, reference, since)
     labels = counting.labels(since, state.rows) if counting.population.labels else None
     return _Ahead(since, serving.version, columns, labels)
 
@@ -241,7 +240,12 @@ def _slice(extent: Extent) -> str:
     return f"version:{extent.version}"
 
 
-def _measure(counting: _Counting, due: Mapping[str, list[Extent]], ahead: _Ahead | None) -> list[_Measured]:
+def _measure(
+    counting: _Counting,
+    scorers: Mapping[int, ModelVersion],
+    due: Mapping[str, list[Extent]],
+    ahead: _Ahead | None,
+) -> list[_Measured]:
     """Count what was not counted ahead, and put it all together."""
     counting.context.report(f"counts the rows of {len(due)} windows", 1, 2)
     windows = {key: counting.population.windows.window(key) for key in due}
@@ -249,12 +253,13 @@ def _measure(counting: _Counting, due: Mapping[str, list[Extent]], ahead: _Ahead
     newest: dict[int, list[str]] = {}
     for key, parts in due.items():
         newest.setdefault(parts[-1].version, []).append(key)
+    references = {version: _reference(scorers[version]) for version in newest}
     counts: list[Future[dict[str, dict[str, Slice]]]] = []
     counted: dict[str, dict[str, Slice]] = {}
     for version, keys in newest.items():
         ready = [key for key in keys if ahead and version == ahead.version and key in covered]
         if rest := [key for key in keys if key not in ready]:
-            counts.append(counting.columns(version, tuple(rest)))
+            counts.append(counting.columns(version, references[version], tuple(rest)))
         if ahead and ready:
             counted |= {key: found for key, found in ahead.columns.result().items() if key in ready}
     labels = [ahead.labels] if ahead and ahead.labels else []
@@ -270,7 +275,7 @@ def _measure(counting: _Counting, due: Mapping[str, list[Extent]], ahead: _Ahead
         _Measured(
             window=windows[key],
             extents=tuple(parts),
-            reference=_reference(counting.scorers[parts[-1].version]),
+            reference=references[parts[-1].version],
             columns=counted.get(key, {}),
             known={part.version: known[key, part.version] for part in parts if (key, part.version) in known},
         )

@@ -72,6 +72,7 @@ def run(context: TaskContext) -> Outcome:
         if extent is None or (early := _too_early(model, extent)):
             return Outcome(rows_in=count, skipped=early if extent else "no row has a mature label yet")
         rows = _rows(context, key, mature, extent, count)
+    context.report("rows to train on", len(rows), len(rows))
     columns = model_columns(context.plan, key)
     rows = in_order(rows, columns.event_time, columns.entity, f"model {key}")
     made_of = digest(model, features, rows)
