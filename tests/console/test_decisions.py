@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import insert, select
+from textual.pilot import Pilot
 
 from console.app import PilothouseApp
 from console.places import Place
@@ -192,18 +193,23 @@ async def test_without_decisions_it_says_what_takes_them(empty_database: Databas
         await until_seen(pilot, "No decisions yet", "decide task")
 
 
+async def to_the_second_page(pilot: Pilot[None]) -> None:
+    """Of 606 decisions: beyond the 500 that a list holds."""
+    await pilot.press("6")
+    await until_seen(pilot, "1–100 of 606, newest first", "606")
+    for _ in range(4):
+        await pilot.press("G")
+        await pilot.pause(0.2)
+    await until_seen(pilot, "1–500 of 606", "#")
+    await pilot.press("G", "j", "j")
+    await until_seen(pilot, "501–600 of 606", " 106 ")
+
+
 async def test_the_caption_is_that_of_the_rows_until_a_filter_is_taken(database: Database, make_app: MakeApp) -> None:
     add_more(database, 600)
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.press("6")
-        await until_seen(pilot, "1–100 of 606, newest first", "606")
-        for _ in range(4):
-            await pilot.press("G")
-            await pilot.pause(0.2)
-        await until_seen(pilot, "1–500 of 606", "#")
-        await pilot.press("G", "j", "j")
-        await until_seen(pilot, "501–600 of 606", " 106 ")
+        await to_the_second_page(pilot)
         with reads_held_up(app):
             app.screen.set_filter("stat:x")  # type: ignore[attr-defined]
             await until_seen(pilot, "▸ stat:x", "501–600 of 606", " 106 ")
@@ -215,14 +221,7 @@ async def test_what_lies_beyond_what_a_list_holds_is_reached(database: Database,
     add_more(database, 600)
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.press("6")
-        await until_seen(pilot, "1–100 of 606, newest first", "606")
-        for _ in range(4):
-            await pilot.press("G")
-            await pilot.pause(0.2)
-        await until_seen(pilot, "1–500 of 606", "#")
-        await pilot.press("G", "j", "j")
-        await until_seen(pilot, "501–600 of 606", " 106 ")
+        await to_the_second_page(pilot)
         await pilot.press("G")
         await until_seen(pilot, "501–606 of 606")
         await pilot.press("G")

@@ -195,15 +195,21 @@ async def test_a_row_that_cannot_be_drawn_is_told_and_the_console_goes_on(
         await until(pilot, lambda: "PH802" not in seen(app))
 
 
-async def test_cells_that_cannot_be_made_when_they_are_looked_at_are_told_and_the_console_goes_on(
-    database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def clean_cannot_be_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cells of one task cannot be made."""
+
     def broken(task: TaskRun, *_: object, **__: object) -> tuple[str, ...]:
         if task.task_key == "clean":
             raise OverflowError("cannot convert float infinity to integer")
         return (task.task_key, "", "", "", "")
 
     monkeypatch.setattr(run_view, "_cells", broken)
+
+
+async def test_cells_that_cannot_be_made_when_they_are_looked_at_are_told_and_the_console_goes_on(
+    database: Database, make_app: MakeApp, clean_cannot_be_drawn: None
+) -> None:
     app = make_app()
     async with app.run_test(size=(100, 30)) as pilot:
         app.go(Place("run", "14"))
@@ -217,14 +223,8 @@ async def test_cells_that_cannot_be_made_when_they_are_looked_at_are_told_and_th
 
 
 async def test_a_filter_shows_what_it_finds_although_a_row_cannot_be_drawn(
-    database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+    database: Database, make_app: MakeApp, clean_cannot_be_drawn: None
 ) -> None:
-    def broken(task: TaskRun, *_: object, **__: object) -> tuple[str, ...]:
-        if task.task_key == "clean":
-            raise OverflowError("cannot convert float infinity to integer")
-        return (task.task_key, "", "", "", "")
-
-    monkeypatch.setattr(run_view, "_cells", broken)
     app = make_app()
     async with app.run_test(size=(100, 30)) as pilot:
         app.go(Place("run", "14"))
