@@ -20,7 +20,8 @@ from metadata.kinds import Dataset, FilesConnection
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-HEADER_BYTES = 2**20
+BLOCK_BYTES = 2**20
+"""A header is no longer."""
 csv.field_size_limit(2**31 - 1)  # 128 KiB otherwise
 _NAME_BREAKS = str.maketrans(dict.fromkeys(" ,;{}()\n\t=\r", "_"))
 
@@ -62,16 +63,19 @@ def read_csv(
 
 
 def csv_header(path: Path, connection: FilesConnection, thing: str, names: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """Column names of one CSV file, ready for a table; `names` are those of a file without a header."""
+    """Column names of one CSV file, ready for a table; `names` are those of a file without a header.
+
+    The whole file is looked through: nothing that Spark would alter or leave out in silence is let pass.
+    """
     try:
-        with _open(path) as stream:
-            start = _text(stream.read(HEADER_BYTES), path, thing)
-        _check_quotes(path, connection, thing)
+        start, has_quotes = _checked_text(path, thing)
+        first = next(filter(None, csv.reader(io.StringIO(start, newline=""), delimiter=connection.delimiter)), None)
+        if first is None:
+            raise _unreadable(thing, path, "is empty: it has not even a header")
+        if has_quotes:
+            _check_lines(path, connection, thing)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise _unreadable(thing, path, "is no whole gzip file", str(error)) from None
-    first = next(filter(None, csv.reader(io.StringIO(start, newline=""), delimiter=connection.delimiter)), None)
-    if first is None:
-        raise _unreadable(thing, path, "is empty: it has not even a header")
     if connection.header:
         return table_names(first, thing, path.name)
     if names and len(names) != len(first):
@@ -234,25 +238,35 @@ def _open(path: Path) -> IO[bytes] | gzip.GzipFile:
     return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
 
 
-def _text(start: bytes, path: Path, thing: str) -> str:
-    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise _unreadable(thing, path, "is written in UTF-16; CSV files must be in UTF-8")
-    try:
-        return codecs.getincrementaldecoder("utf-8-sig")().decode(start)
-    except UnicodeDecodeError as error:
-        raise _unreadable(thing, path, f"is not UTF-8: byte {error.start} cannot be read") from None
-
-
-def _check_quotes(path: Path, connection: FilesConnection, thing: str) -> None:
-    """Raises PH235 for a quote that is never closed, or is closed where text goes on.
-
-    Rows after it would be part of its value, without a word from Spark.
-    """
+def _checked_text(path: Path, thing: str) -> tuple[str, bool]:
+    """The beginning of a file, and whether a quote is anywhere in it. Raises PH235 for what is not UTF-8."""
+    decoder = codecs.getincrementaldecoder("utf-8-sig")()
+    start, has_quotes, lines, before = "", False, 1, 0
     with _open(path) as stream:
-        if not any(b'"' in block for block in iter(lambda: stream.read(HEADER_BYTES), b"")):
-            return
+        while True:
+            block = stream.read(BLOCK_BYTES)
+            if not before and block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+                raise _unreadable(thing, path, "is written in UTF-16; CSV files must be in UTF-8")
+            try:
+                text = decoder.decode(block, final=not block)
+            except UnicodeDecodeError as error:
+                odd = before + len(block) - len(error.object) + error.start
+                line = lines + error.object.count(b"\n", 0, error.start)
+                raise _unreadable(thing, path, f"is not UTF-8: byte {odd} in line {line} cannot be read") from None
+            if not block:
+                return start, has_quotes
+            start = text if not before else start
+            has_quotes = has_quotes or b'"' in block
+            lines += block.count(b"\n")
+            before += len(block)
+
+
+def _check_lines(path: Path, connection: FilesConnection, thing: str) -> None:
+    """Raises PH235 for a quote that is never closed, or is closed where text goes on: rows after it would be part of
+    its value, without a word from Spark.
+    """
     first = 1
-    with io.TextIOWrapper(_open(path), encoding="utf-8-sig", errors="replace", newline="") as lines:
+    with io.TextIOWrapper(_open(path), encoding="utf-8-sig", newline="") as lines:
         reader = csv.reader(lines, delimiter=connection.delimiter, strict=True)
         try:
             for _ in reader:

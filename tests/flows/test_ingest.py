@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from flows import folders
+from flows import folders, sources
 from metadata.errors import PilothouseError
 from tests.flows.warehouse import Warehouse
 
@@ -164,6 +164,30 @@ def test_a_quote_that_would_swallow_rows_is_named(house: Warehouse, text: str, t
     house.land("a.csv", 'id,"full ""name""\n2nd line",5" x\n1,ann,3" y\n2,"b\nc",4" z')
     assert house.run().rows_out == 2
     assert list(house.state("bronze.x").columns) == ["id", 'full_"name"_2nd_line', '5"_x']
+
+
+@pytest.mark.parametrize("pattern", ["a.csv", "a.csv.gz"])
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_what_is_not_utf_8_is_refused_wherever_it_stands(house: Warehouse, pattern: str, quote: str) -> None:
+    """Spark would store it as another character, for good."""
+    ingest(house, pattern)
+    packed = gzip.compress if pattern.endswith("gz") else bytes
+    start = f"id,name\n{quote}1{quote},ann\n".encode() + b"1,ann\n" * 2**18
+    house.land(pattern, packed(start + "2,Müller\n".encode("latin-1") + b"3,bob\n" * 2**18))
+    told = f"is not UTF-8: byte {len(start) + 3} in line {2**18 + 3} cannot be read"
+    with pytest.raises(PilothouseError, match=rf"PH235 .*{pattern} {told}"):
+        house.run()
+    house.land(pattern, packed(start + "2,Müller".encode()[:-5]))
+    with pytest.raises(PilothouseError, match=rf"PH235 .*{pattern} {told}"):
+        house.run()
+
+
+def test_a_character_may_lie_across_what_is_read_at_once(house: Warehouse) -> None:
+    ingest(house)
+    start = b"id,name\n1,"
+    house.land("a.csv", start + b"x" * (sources.BLOCK_BYTES - 1 - len(start)) + "ü\n2,€\n".encode())
+    assert house.run().rows_out == 2
+    assert [row[1][-1] for row in house.rows("bronze.x")] == ["ü", "€"]
 
 
 def test_evolving_columns(house: Warehouse) -> None:
