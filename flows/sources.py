@@ -65,15 +65,17 @@ def read_csv(
 def csv_header(path: Path, connection: FilesConnection, thing: str, names: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Column names of one CSV file, ready for a table; `names` are those of a file without a header.
 
-    The whole file is looked through: nothing that Spark would alter or leave out in silence is let pass.
+    The whole file is looked through: nothing that Spark would alter or leave out in silence is let pass. By RFC 4180 an
+    empty line in a file of one column is a row without a value; pandas and Spark pass over it, and write such a row as
+    `""`. There it is refused. With more columns it is no row, and passed over.
     """
     try:
         start, has_quotes = _checked_text(path, thing)
         first = next(filter(None, csv.reader(io.StringIO(start, newline=""), delimiter=connection.delimiter)), None)
         if first is None:
             raise _unreadable(thing, path, "is empty: it has not even a header")
-        if has_quotes:
-            _check_lines(path, connection, thing)
+        if has_quotes or len(first) == 1:
+            _check_lines(path, connection, thing, alone=len(first) == 1)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise _unreadable(thing, path, "is no whole gzip file", str(error)) from None
     if connection.header:
@@ -261,16 +263,19 @@ def _checked_text(path: Path, thing: str) -> tuple[str, bool]:
             before += len(block)
 
 
-def _check_lines(path: Path, connection: FilesConnection, thing: str) -> None:
+def _check_lines(path: Path, connection: FilesConnection, thing: str, alone: bool) -> None:
     """Raises PH235 for a quote that is never closed, or is closed where text goes on: rows after it would be part of
-    its value, without a word from Spark.
+    its value, without a word from Spark; and in a file whose one column is `alone` for an empty line.
     """
-    first = 1
+    first, headed = 1, not connection.header
     with io.TextIOWrapper(_open(path), encoding="utf-8-sig", newline="") as lines:
         reader = csv.reader(lines, delimiter=connection.delimiter, strict=True)
         try:
-            for _ in reader:
-                first = reader.line_num + 1
+            for row in reader:
+                if alone and headed and not row:
+                    what = f'has an empty line {first}, a row or none in one column: "" is a row without a value'
+                    raise _unreadable(thing, path, what)
+                first, headed = reader.line_num + 1, headed or bool(row)
         except csv.Error as error:
             closed = f"closed in line {reader.line_num}, where text goes on"
             what = "never closed" if "unexpected end" in str(error) else closed

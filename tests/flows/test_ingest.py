@@ -190,6 +190,29 @@ def test_a_character_may_lie_across_what_is_read_at_once(house: Warehouse) -> No
     assert [row[1][-1] for row in house.rows("bronze.x")] == ["ü", "€"]
 
 
+@pytest.mark.parametrize(
+    ("text", "line"), [("v\na\n\nc\n", 3), ("\nv\r\n\r\n", 3), ('v\n"a\n\n"\nb\n\n', 6)], ids=["row", "first", "last"]
+)
+def test_an_empty_line_is_no_row_and_in_one_column_it_is_refused(house: Warehouse, text: str, line: int) -> None:
+    ingest(house)
+    house.land("a.csv", text)
+    with pytest.raises(PilothouseError, match=rf"PH235 .*a.csv has an empty line {line}, a row or none in one column"):
+        house.run()
+    house.land("a.csv", '\nv\na\n""\n"b\n\n"')
+    assert house.run().rows_out == 3
+    assert sorted(house.rows("bronze.x"), key=str) == [("a",), ("b\n\n",), (None,)]
+    ingest(house, columns={"v": "string"}, connection={"header": False})
+    house.land("b.csv", "\na\n")
+    with pytest.raises(PilothouseError, match=r"PH235 .*b.csv has an empty line 1, a row or none"):
+        house.run()
+
+
+def test_an_empty_line_among_several_columns_is_passed_over(house: Warehouse) -> None:
+    ingest(house)
+    house.land("a.csv", "v,w\na,b\n\nc,d\n\n")
+    assert house.run().rows_out == 2
+
+
 def test_evolving_columns(house: Warehouse) -> None:
     ingest(house, columns={"id": "long"}, schema_drift="evolve")
     house.land("a.csv", "id\n1\n")
