@@ -11,7 +11,7 @@ import functools
 import importlib
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -188,7 +188,7 @@ def _settle_open(context: TaskContext, target: Target, batch: rows.Batch) -> row
     its_target = target_of(its_context)
     written = _written_before(context, its_target, taken)
     if written is not None:
-        return rows.close_batch(context.database, taken, target.key, written)
+        return _close(context, target, taken, written)
     drop_aside(context.spark, its_target, taken)
     _disown_unknown(its_context, its_target, taken)
     module = importlib.import_module(f"flows.tasks.{its_context.task.kind}")
@@ -218,14 +218,19 @@ def _write(context: TaskContext, target: Target, batch: rows.Batch, build: Build
             drop_aside(context.spark, target, batch)
             rows.refuse_batch(context.database, batch, getattr(error, "quality", None))
         raise
+    return _close(context, target, batch, written)
+
+
+def _close(context: TaskContext, target: Target, batch: rows.Batch, written: Written) -> rows.Batch:
     closed = rows.close_batch(context.database, batch, target.key, written)
+    bad = "an unknown number" if written.rows_bad is None else str(written.rows_bad)
     broken = ", ".join(f"{rule}: {count['rows_bad']}" for rule, count in (written.quality or {}).items())
     context.log.info(
-        "batch %d of %s: %d rows written, %d bad%s",
+        "batch %d of %s: %d rows written, %s bad%s",
         batch.sequence,
         target.key,
         written.rows_out,
-        written.rows_bad,
+        bad,
         f" ({broken})" if written.rows_bad else "",
     )
     return closed
@@ -302,20 +307,28 @@ def _owner(context: TaskContext) -> rows.Owner:
 
 
 def _outcome(target: Target, finished: list[rows.Batch], own: list[rows.Batch], reason: str | None = None) -> Outcome:
-    """What the task has written altogether, what it `finished` first included; without a batch, why there was none."""
+    """What the task has written altogether, what it `finished` first included; without a batch, why there was none.
+
+    A figure that is unknown of one batch is left out: guards on it are undecided.
+    """
     done = {batch.id: batch for batch in (*finished, *own)}.values()
     if not done:
         return Outcome(skipped=reason)
-    rows_in = sum(batch.rows_in or 0 for batch in done)
+    rows_in = _sum(batch.rows_in for batch in done)
     rows_out = sum(batch.rows_out or 0 for batch in done)
-    rows_bad = sum(batch.rows_bad or 0 for batch in done)
+    rows_bad = _sum(batch.rows_bad for batch in done)
     subject = ("dataset", target.dataset.uid)
-    figures = [Figure("rows", float(rows_out), *subject), Figure("rows_bad", float(rows_bad), *subject)]
-    broken: dict[str, int] = {}
-    for batch in done:
-        for rule, count in (batch.quality or {}).items():
-            broken[rule] = broken.get(rule, 0) + int(count["rows_bad"])
-    figures += [
-        Figure("bad_share", bad / rows_in if rows_in else 0.0, *subject, slice=rule) for rule, bad in broken.items()
-    ]
+    figures = [Figure("rows", float(rows_out), *subject)]
+    if rows_bad is not None:
+        figures.append(Figure("rows_bad", float(rows_bad), *subject))
+    for rule in dict.fromkeys(rule for batch in done for rule in batch.quality or {}):
+        bad = _sum((batch.quality or {}).get(rule, {}).get("rows_bad") for batch in done)
+        if bad is not None and rows_in is not None:
+            figures.append(Figure("bad_share", bad / rows_in if rows_in else 0.0, *subject, slice=rule))
     return Outcome(rows_in=rows_in, rows_out=rows_out, rows_bad=rows_bad, figures=tuple(figures))
+
+
+def _sum(counts: Iterable[int | None]) -> int | None:
+    """None when one is unknown."""
+    known = list(counts)
+    return None if None in known else sum(filter(None, known))

@@ -130,21 +130,34 @@ def store(
 
 
 def recount(spark: SparkSession, target: Target, batch: Batch, version: int) -> Written:
-    """The figures of a batch whose rows are in the table already, at `version`."""
+    """The figures of a batch whose rows are in the table already, at `version`, as far as rows can tell them.
+
+    Those that were dropped are nowhere, and those that shared the key of a merge are one: how many came in, and how
+    many of them broke a rule, is unknown then. So is how many of all repeat each other where some were set aside.
+    """
     mine = f"{BATCH} = {batch.sequence}"
     table = engine.select(spark, f"SELECT * FROM {_at(target, version)}")  # noqa: S608
-    rows_out = table.where(mine).count()
-    aside = 0
-    if engine.table_exists(spark, target.quarantine):
-        aside = engine.select(spark, f"SELECT * FROM delta.{quoted(target.quarantine)}").where(mine).count()  # noqa: S608
     columns = {name: kind for name, kind in types_of(table.schema).items() if name != BATCH}
+    rules = target.dataset.quality
+    drops = any(rule.otherwise == "drop" for rule in rules.values())
+    whole = not drops and target.dataset.storage.mode != "merge"
+    aside, set_aside = 0, dict.fromkeys(rules, 0)
+    if target.sets_aside and engine.table_exists(spark, target.quarantine):
+        rows = engine.select(spark, f"SELECT * FROM delta.{quoted(target.quarantine)}").where(mine)  # noqa: S608
+        aside, set_aside = _tally(rows, {name: quality.broken(name) for name in rules})
+    told = {name: rule for name, rule in rules.items() if whole and not (aside and rule.unique)}
+    frame = table.where(mine).selectExpr(*map(quoted, columns))
+    frame, marks = quality.marked(frame, list(columns), told, _table_before(spark, target, batch))
+    rows_out, found = _tally(frame, marks)
+    found = {name: count + set_aside[name] for name, count in found.items()}
     return Written(
-        rows_in=rows_out + aside,
+        rows_in=rows_out + aside if whole else None,
         rows_out=rows_out,
-        rows_bad=aside,
+        rows_bad=None if drops else aside,
         version=version,
         rows=table.count(),
         columns=columns,
+        quality=_recorded(quality.counts(told, rows_out + aside, found)) if told else None,
     )
 
 
@@ -183,7 +196,9 @@ def _store_at_once(job: _Job) -> Written:
     """
     from pyspark.sql.connect.observation import Observation
 
-    frame, marks = quality.marked(job.conformed.frame, job.columns, job.rules, _table_before(job), job.keys)
+    frame, marks = quality.marked(
+        job.conformed.frame, job.columns, job.rules, _table_before(job.spark, job.target, job.batch), job.keys
+    )
     stopping = [marks[name] for name, rule in job.rules.items() if stops(rule)]
     warning = [name for name, rule in job.rules.items() if not stops(rule)]
     counts = {"n": "count(*)"} | {f"n{index}": f"count_if({marks[name]})" for index, name in enumerate(warning)}
@@ -214,7 +229,9 @@ def _store_checked(job: _Job) -> Written:
     rules = job.rules
     frame = job.conformed.frame
     if rules:
-        frame, marks = quality.marked(frame, job.columns, rules, _table_before(job), job.keys)
+        frame, marks = quality.marked(
+            frame, job.columns, rules, _table_before(job.spark, job.target, job.batch), job.keys
+        )
         frame = quality.flag(frame, job.columns, marks)
     frame = frame.persist()
     try:
@@ -258,13 +275,13 @@ def _set_aside(job: _Job, rows: DataFrame) -> None:
     engine.append(spark, rows, path, number, evolve=True, check=job.check_owned)
 
 
-def _table_before(job: _Job) -> DataFrame | None:
-    """The table as it was before this batch, where its rows stay beside those of the batch, if a rule looks at it."""
-    version = job.batch.intent.target_version
-    looked_at = any(rule.unique for rule in job.rules.values())
-    if version is None or not looked_at or job.target.dataset.storage.mode == "overwrite":
+def _table_before(spark: SparkSession, target: Target, batch: Batch) -> DataFrame | None:
+    """The table as it was before a batch, where its rows stay beside those of the batch, if a rule looks at it."""
+    version = batch.intent.target_version
+    looked_at = any(rule.unique for rule in target.dataset.quality.values())
+    if version is None or not looked_at or target.dataset.storage.mode == "overwrite":
         return None
-    return engine.select(job.spark, f"SELECT * FROM {engine.relation(job.target.path, version, None)}")  # noqa: S608
+    return engine.select(spark, f"SELECT * FROM {engine.relation(target.path, version, None)}")  # noqa: S608
 
 
 def _refuse(job: _Job, frame: DataFrame, figures: list[quality.Count], total: int) -> None:
@@ -355,6 +372,13 @@ def _counted(job: _Job, version: int, aggregates: Mapping[str, str]) -> Mapping[
     wanted = ", ".join(f"{text} AS {name}" for name, text in aggregates.items())
     query = f"SELECT {wanted} FROM {_at(job.target, version)} WHERE {BATCH} = {job.batch.sequence}"  # noqa: S608
     return dict(engine.select(job.spark, query).collect()[0].asDict())
+
+
+def _tally(frame: DataFrame, marks: Mapping[str, str]) -> tuple[int, dict[str, int]]:
+    """How many rows there are, and of how many each mark is true."""
+    wanted = ["count(*) AS n", *(f"count_if({mark}) AS n{index}" for index, mark in enumerate(marks.values()))]
+    seen = frame.selectExpr(*wanted).collect()[0]
+    return int(seen["n"]), {name: int(seen[f"n{index}"]) for index, name in enumerate(marks)}
 
 
 def _at(target: Target, version: int) -> str:

@@ -79,11 +79,14 @@ class DatasetState:
 
 @dataclass(frozen=True)
 class Written:
-    """How the write of a batch ended. `rows` of the table afterwards; None leaves the figure unknown."""
+    """How the write of a batch ended. `rows` of the table afterwards; None leaves the figure unknown.
+
+    Rules that `quality` leaves out were not counted.
+    """
 
     rows_in: int | None
     rows_out: int
-    rows_bad: int
+    rows_bad: int | None
     version: int
     rows: int | None
     columns: Mapping[str, str]
@@ -179,7 +182,7 @@ def still_owned(database: Database, batch: Batch) -> bool:
 
 
 def all_good_lately(database: Database, dataset_uid: str) -> bool:
-    """Whether the newest written batch had no bad row, or there is none yet."""
+    """Whether the newest written batch is known to have had no bad row, or there is none yet."""
     batch = tables.batch
     newest = (
         select(batch.c.rows_bad)
@@ -188,7 +191,8 @@ def all_good_lately(database: Database, dataset_uid: str) -> bool:
         .limit(1)
     )
     with database.read() as connection:
-        return not connection.execute(newest).scalar()
+        found = connection.execute(newest).first()
+    return found is None or found.rows_bad == 0
 
 
 def close_batch(database: Database, batch: Batch, dataset_key: str, written: Written) -> Batch:

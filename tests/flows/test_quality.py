@@ -11,6 +11,7 @@ from flows import engine, storing
 from flows.batches import quarantine_path
 from metadata.errors import PilothouseError, ServiceDownError
 from metadata.rows import batches
+from tests.flows.test_batches import DeadError, after_the_write
 from tests.flows.warehouse import Warehouse
 
 pytestmark = pytest.mark.slow
@@ -233,3 +234,63 @@ def test_a_write_that_was_taken_for_dead_and_comes_first_is_counted_and_not_repe
     assert (outcome.rows_in, outcome.rows_out) == (2, 2)
     assert house.rows("bronze.x") == [(1, 1, "a"), (2, 2, "b"), (3, 3, "c")]
     assert house.state("bronze.x").rows == 3
+
+
+EVEN = {"expect": "v % 2 = 0", "otherwise": "warn"}
+SMALL = {"expect": "v < 10", "otherwise": "quarantine"}
+ONCE = {"unique": ["id"], "otherwise": "warn"}
+MERGE = {"mode": "merge", "keys": ["id"]}
+
+
+@pytest.mark.parametrize(
+    ("rules", "storage", "unknown"),
+    [
+        ({"even": EVEN}, {}, set()),
+        ({"even": EVEN, "small": SMALL}, {"mode": "overwrite"}, set()),
+        ({"once": ONCE, "most": {**EVEN, "otherwise": "fail", "at_most": "80 %"}}, {}, set()),
+        ({"once": ONCE, "even": EVEN, "small": SMALL}, {}, {"once"}),
+        ({"even": EVEN, "small": {**SMALL, "otherwise": "drop"}}, {}, {"rows_in", "rows_bad", "even", "small"}),
+        ({"even": EVEN, "small": SMALL}, MERGE, {"rows_in", "even", "small"}),
+        ({}, {}, set()),
+    ],
+    ids=["warn", "quarantine", "repeats", "repeats set aside", "drop", "merge", "none"],
+)
+def test_what_is_said_of_rows_after_a_death_is_as_without_it_or_unknown(
+    tmp_path: Path, spark: Any, rules: dict[str, Any], storage: dict[str, Any], unknown: set[str]
+) -> None:
+    """Between the commit of its rows and the close of its batch."""
+    said = []
+    for dies in (False, True):
+        (tmp_path / str(dies)).mkdir()
+        house = Warehouse(tmp_path / str(dies), spark)
+        define(house, quality=rules, storage=storage)
+        house.land("a.csv", "id,v,email\n1,2,a\n2,4,b\n")
+        house.run()
+        house.land("b.csv", "id,v,email\n1,2,a\n3,3,b\n4,10,c\n3,3,b\n5,11,d\n")
+        run = house.start()
+        if dies:
+            with pytest.MonkeyPatch.context() as patch, pytest.raises(DeadError):
+                after_the_write(patch)
+                house.execute(run, "take")
+        outcome = house.execute(run, "take")
+        figures = {figure.slice or figure.name: figure.value for figure in outcome.figures}
+        said.append({"rows_in": outcome.rows_in, "rows_bad": outcome.rows_bad, **figures})
+        assert outcome.rows_bad == figures.get("rows_bad")
+    undisturbed, died = said
+    assert set(undisturbed) == {"rows_in", "rows", "rows_bad", *rules}
+    assert {name: value for name, value in died.items() if value is not None} == {
+        name: value for name, value in undisturbed.items() if name not in unknown
+    }
+
+
+def test_a_share_of_bad_rows_is_of_all_that_a_task_wrote_or_unknown(house: Warehouse) -> None:
+    define(house, quality={"even": EVEN, "small": {**SMALL, "otherwise": "drop"}})
+    house.land("a.csv", "id,v,email\n1,3,a\n2,11,b\n")
+    run = house.start()
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(DeadError):
+        after_the_write(patch)
+        house.execute(run, "take")
+    house.land("b.csv", "id,v,email\n3,2,a\n")
+    outcome = house.execute(run, "take")
+    assert (outcome.rows_in, outcome.rows_out, outcome.rows_bad) == (None, 2, None)
+    assert [(figure.name, figure.value) for figure in outcome.figures] == [("rows", 2)]

@@ -40,9 +40,10 @@ def owner(task: str = "task", run: str = "run", task_run: str | None = None) -> 
     return batches.Owner(run, task_run or str(uuid.uuid4()), task, f"uid of {task}", HASH, AS_OF)
 
 
-def written(version: int = 0, rows: int = 1, **more: Any) -> batches.Written:
+def written(version: int = 0, rows: int = 1, rows_bad: int | None = 0, **more: Any) -> batches.Written:
+    columns = {"b": "int", "a": "string"}
     return batches.Written(
-        rows_in=rows, rows_out=rows, rows_bad=0, version=version, rows=rows, columns={"b": "int", "a": "string"}, **more
+        rows_in=rows, rows_out=rows, rows_bad=rows_bad, version=version, rows=rows, columns=columns, **more
     )
 
 
@@ -90,6 +91,15 @@ def test_a_batch_is_intended_then_closed_with_all_that_follows(store: Database) 
     assert list(state.columns.items()) == [("b", "int"), ("a", "string")]
     following = batches.open_batch(store, "out", owner(), Intent(), after=1)
     assert following is not None and (following.sequence, following.intent.target_version) == (2, 3)
+
+
+@pytest.mark.parametrize(("rows_bad", "good"), [(0, True), (1, False), (None, False)])
+def test_what_is_unknown_of_bad_rows_is_not_taken_for_none(store: Database, rows_bad: int | None, good: bool) -> None:
+    assert batches.all_good_lately(store, "d")
+    batch = batches.open_batch(store, "d", owner(), Intent())
+    assert batch is not None
+    batches.close_batch(store, batch, "d", written(rows_bad=rows_bad))
+    assert batches.all_good_lately(store, "d") is good
 
 
 def test_only_one_batch_is_open_and_only_on_what_was_seen(store: Database) -> None:
