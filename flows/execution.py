@@ -25,7 +25,7 @@ from metadata.rows.runs import Run
 from metadata.rows.task_runs import OvertakenError, TaskRun, finish_task, start_task
 from metadata.settings import Settings
 from metadata.states import State
-from metadata.values import period
+from metadata.values import seconds_from_now
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -232,7 +232,7 @@ class _Deadline:
     def __enter__(self) -> None:
         limit = self._task.spec.timeout
         if limit:
-            seconds = period(limit).span.total_seconds()
+            seconds = seconds_from_now(limit)
             threading.Thread(target=self._watch, args=(seconds,), daemon=True, name=f"deadline {self._tag}").start()
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:

@@ -21,7 +21,7 @@ from metadata.rows.runs import Run, attach_flow_run, get_run, load_plan, set_run
 from metadata.rows.task_runs import TaskRun, finish_task, tasks_of
 from metadata.settings import settings
 from metadata.states import State
-from metadata.values import period
+from metadata.values import seconds_from_now
 
 
 @flow(name="run_pipeline", validate_parameters=False)
@@ -92,7 +92,7 @@ class _Graph:
             name=key,
             task_run_name=key,
             retries=spec.retries,
-            retry_delay_seconds=period(spec.retry_delay).span.total_seconds(),
+            retry_delay_seconds=seconds_from_now(spec.retry_delay),
             persist_result=False,
             cache_policy=NO_CACHE,
             retry_condition_fn=lambda *_: not self._execution.cancelled.is_set(),

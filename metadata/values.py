@@ -70,6 +70,12 @@ def period(text: str) -> Period:
     raise ValueError(f"{text!r} is no duration: write a number and s, min, h, d, weeks, months or years, as in '30 d'")
 
 
+def seconds_from_now(duration: str) -> float:
+    """How many seconds a duration takes that begins now: a month is as long as the one that comes."""
+    now = utc_now()
+    return (period(duration).after(now) - now).total_seconds()
+
+
 def _duration(text: str) -> str:
     period(text)
     return " ".join(text.split())
