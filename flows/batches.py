@@ -262,9 +262,9 @@ def _disown_unknown(context: TaskContext, target: Target, batch: rows.Batch) -> 
 
     Nor has it one of a refused batch, whose number was used up: all beyond the newest written one is nobody's.
     """
-    after = batch.intent.target_version
-    if after is None and batch.sequence == 1:  # the first batch takes the place of whatever is there
-        return
+    after, merges = batch.intent.target_version, target.dataset.storage.mode == "merge"
+    if after is None and batch.sequence == 1 and not (merges or target.sets_aside):
+        return  # the first batch takes the place of whatever is there
     if engine.committed(context.spark, target.path, after) is not None:
         state = rows.state_of(context.database, batch.dataset_uid)
         _disown(context, target, batch, ((state and state.sequence) or 0) + 1)

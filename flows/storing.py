@@ -350,9 +350,9 @@ def _written(
 def _table_rows(job: _Job, rows_out: int, commit: engine.Commit) -> int:
     """Rows of the whole table after a write, counted only where an earlier try may have left its rows already."""
     mode = job.target.dataset.storage.mode
-    if mode == "overwrite" or job.state is None:
+    if mode == "overwrite" or (job.state is None and commit.merged is None):
         return rows_out
-    if job.state.rows is not None:
+    if job.state is not None and job.state.rows is not None:
         if mode == "append":
             return job.state.rows + rows_out
         if merged := _merged(job, commit):

@@ -8,6 +8,9 @@ from metadata import tables
 from metadata.database import Database
 from metadata.states import BatchState
 
+NOBODYS = 0
+"""The batch of rows that stayed in a table whose metadata, restored from a backup, know of no batch of it."""
+
 
 def new_inputs(
     database: Database, task_uid: str, dataset_uid: str, into: str, again: int = 0
@@ -51,7 +54,10 @@ def read_by(task_uid: str, into: str) -> ColumnElement[bool]:
 
 
 def visible_batches(database: Database, dataset_uid: str) -> tuple[int, ...] | None:
-    """What a reader of all rows sees: None (everything) unless batches are held, else those that are not."""
+    """What a reader of all rows sees: None (everything) unless batches are held, else those that are not.
+
+    No row of what is nobody's is held.
+    """
     batch = tables.batch
     written = and_(batch.c.dataset_uid == dataset_uid, batch.c.state == BatchState.WRITTEN)
     with database.read() as connection:
@@ -60,4 +66,4 @@ def visible_batches(database: Database, dataset_uid: str) -> tuple[int, ...] | N
         rows = connection.execute(
             select(batch.c.sequence).where(written, batch.c.held.is_(False)).order_by(batch.c.sequence)
         )
-        return tuple(rows.scalars())
+        return (NOBODYS, *rows.scalars())

@@ -11,7 +11,7 @@ import pytest
 from flows.context import Outcome
 from metadata.errors import PilothouseError
 from metadata.rows.decisions import Decision, decisions_of_run, release
-from metadata.rows.reading import new_inputs, visible_batches
+from metadata.rows.reading import NOBODYS, new_inputs, visible_batches
 from metadata.rows.runs import Run, new_attempt, set_run_state
 from metadata.states import DecisionState, State
 from tests.flows.watching import Watched, day, events, sections
@@ -185,7 +185,7 @@ def test_what_takes_the_place_of_rows_does_not_wait(tmp_path: Path, read: str) -
     world.say(run, world.measured("null_rate", 0.4, "x"))
     assert decide(world, run)["broken"].waits
     seen = {key: visible_batches(world.database, dataset.uid) for key, dataset in world.plan.datasets.items()}
-    assert (seen["silver.events"], seen["predictions.pending"]) == (None, ())
+    assert (seen["silver.events"], seen["predictions.pending"]) == (None, (NOBODYS,))
 
 
 def test_a_quiet_hold_holds_nothing(world: Watched) -> None:

@@ -105,3 +105,33 @@ def test_a_batch_that_gets_a_number_again_and_is_refused_doubles_no_row(
     house.run("take")
     assert [row[0] for row in house.rows("bronze.x", order="id")] == [1, 1, 2, 3, 4, 5]
     assert house.state("bronze.x").rows == 6
+
+
+@pytest.mark.parametrize("dies", [None, at_once, before_the_write, after_the_write])
+def test_metadata_of_before_the_first_batch_take_a_table_that_is_merged_into_as_theirs(
+    tmp_path: Path, spark: Any, monkeypatch: pytest.MonkeyPatch, dies: Callable[[pytest.MonkeyPatch], None] | None
+) -> None:
+    """Its rows are of no batch then; the first one counts them, and no later one gives them as its own."""
+    monkeypatch.setattr(writing, "CLOCKS_DIFFER", timedelta())
+    house = of_a_version(landed(tmp_path, spark))
+    keep(house.database, tmp_path / "one.backup")
+    for land in (lambda: None, lambda: land_second(house), lambda: house.land("c.csv", "id,v\n6,f\n9,\n")):
+        land()
+        house.run("take", "clean")
+    restore(house.database, tmp_path / "one.backup")
+    for path in house.landing.iterdir():
+        path.unlink()
+    for name, lines in (("d.csv", "id,v\n7,g\n"), ("e.csv", "id,v\n8,h\n3,n\n0,\n")):
+        house.land(name, lines)
+        house.run("take")
+        run = house.start()
+        if dies:
+            with pytest.MonkeyPatch.context() as patch, pytest.raises(DeadError):
+                dies(patch)
+                house.execute(run, "clean")
+        assert house.execute(run, "clean").skipped is None
+    assert house.rows("silver.x", columns="id, v, _batch") == [
+        *((1, "z", 0), (3, "n", 2), (4, "d", 0), (6, "f", 0), (7, "g", 1), (8, "h", 2))
+    ]
+    assert house.state("silver.x").rows == 6
+    assert [(row["id"], row["_batch"]) for row in house.quarantined("silver.x")] == [(0, 2)]

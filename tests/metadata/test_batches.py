@@ -229,7 +229,7 @@ def test_held_batches_are_passed_over_until_released(store: Database) -> None:
         holding.set_held(link, ids[1:2], held=True)
         holding.set_held(link, (), held=True)
     assert reading.new_inputs(store, "reader", "d", "out") == ((1, 3), ())
-    assert reading.visible_batches(store, "d") == (1, 3)
+    assert reading.visible_batches(store, "d") == (reading.NOBODYS, 1, 3)
     with store.write() as link:
         holding.set_held(link, ids, held=False)
     assert reading.new_inputs(store, "reader", "d", "out") == ((1, 2, 3), ())
