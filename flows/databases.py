@@ -11,6 +11,7 @@ import difflib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 CHUNK_ROWS = 50_000
 AHEAD = timedelta(days=1)
 """How far a source's instants may lie in the future: its clock and its time zone may be others."""
+FINEST = timedelta(microseconds=1)
+"""Finer instants of a source are cut to it."""
 REPEATABLE = ("postgresql", "mysql", "mariadb")
 """Databases whose REPEATABLE READ is a snapshot that keeps nobody from writing."""
 
@@ -112,7 +115,7 @@ def _bounded(
     low = consumption.watermark_of(context.database, context.task.spec.uid, dataset.uid, bounds)
     try:
         high_value, nulls = link.execute(sa.select(sa.func.max(column), sa.func.count() - sa.func.count(column))).one()
-        high = Mark.of(high_value) if high_value is not None else None
+        high = _reaching(Mark.of(high_value), link, table, column) if high_value is not None else None
     except (ArithmeticError, TypeError, ValueError) as error:
         raise _bad_column(thing, watermark.column, str(error)) from None
     if nulls and watermark.nulls == "fail":
@@ -142,6 +145,22 @@ def _bounded(
     if link.execute(sa.select(sa.literal(1)).select_from(table).where(_condition(bounds, table)).limit(1)).first():
         return Intent(bounds=bounds)
     return f"nothing new in {bounds.source}" + (f" above {watermark.column} {low.value}" if low else "")
+
+
+def _reaching(high: Mark, link: sa.Connection, table: sa.Table, column: sa.Column[Any]) -> Mark:
+    """The highest value as a bound that the row which has it lies within: a source's values may be finer than ours.
+
+    Raises ValueError where there is no such bound.
+    """
+    value = high.python
+    if not isinstance(value, datetime | float | Decimal):
+        return high
+    above = link.execute(sa.select(sa.func.max(column)).select_from(table).where(column > value)).scalar()
+    if above is None or Mark.of(above) != high:  # what came meanwhile is for the next batch
+        return high
+    if isinstance(value, datetime):
+        return Mark.of(value + FINEST)
+    raise ValueError(f"its values are finer than {value}, as which the highest is read")
 
 
 def _check_order(link: sa.Connection, table: sa.Table, column: sa.Column[Any], thing: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import uuid
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -54,9 +55,11 @@ class Mark(Frozen):
 
     @classmethod
     def of(cls, value: Any) -> Mark:
-        """Raises ValueError for a type that has no order worth following."""
+        """Raises ValueError for a type that has no order worth following, and for what no value lies above."""
         if isinstance(value, bool):
             raise ValueError("a boolean is no watermark")
+        if isinstance(value, float | Decimal) and not math.isfinite(value):
+            raise ValueError(f"{value} lies beyond all that could follow")
         if isinstance(value, datetime):
             kind = "instant" if value.tzinfo else "local"
             return cls.model_validate({"kind": kind, "value": value.isoformat()})

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from flows import database_values, databases
 from metadata.errors import PilothouseError
+from metadata.intents import Mark
 from tests.flows.warehouse import Warehouse
 
 pytestmark = pytest.mark.slow
@@ -256,6 +257,39 @@ def test_a_row_of_the_future_does_not_hide_what_comes_before_it(house: Warehouse
         house.run()
     crm.run("DELETE FROM obs WHERE id = 2")
     assert house.run().rows_out == 1
+
+
+def test_instants_that_are_finer_than_ours_are_read_and_read_once(house: Warehouse, crm: Crm) -> None:
+    """As datetime2 of SQL Server and timestamp(9) of Oracle are."""
+    define(house, watermark={"column": "at"})
+    first, newest = "2024-01-01 00:00:00.1", "2024-01-01 00:00:00.1234567"
+    crm.run("INSERT INTO obs VALUES (1, ?, 'a'), (2, ?, 'b')", first, newest)
+    assert house.run().rows_out == 2
+    assert "nothing new in obs" in str(house.run().skipped)
+    crm.run("INSERT INTO obs VALUES (3, '2024-01-01 00:00:00.1234580', 'c')")
+    assert house.run().rows_out == 1
+    assert [row[0] for row in house.rows("bronze.x")] == [1, 2, 3]
+
+
+def test_a_watermark_that_cannot_be_written_as_fine_as_it_is_is_refused(house: Warehouse, crm: Crm) -> None:
+    crm.run("CREATE TABLE fine (id INTEGER, at NUMERIC(12, 2))")
+    crm.run("INSERT INTO fine VALUES (1, 0.5), (2, 1.0000000000007)")
+    define(house, table="fine", watermark={"column": "at"})
+    with pytest.raises(PilothouseError, match=r"PH252 table fine: watermark column at: .*finer than 1.00"):
+        house.run()
+    crm.run("UPDATE fine SET at = 1.25 WHERE id = 2")
+    assert house.run().rows_out == 2
+
+
+def test_a_watermark_that_is_no_number_would_end_all_reading_and_is_refused(house: Warehouse, crm: Crm) -> None:
+    crm.run("CREATE TABLE odd (id INTEGER, at DOUBLE)")
+    crm.run("INSERT INTO odd VALUES (1, 0.5), (2, 9e999)")
+    define(house, table="odd", watermark={"column": "at"})
+    with pytest.raises(PilothouseError, match=r"PH252 table odd: watermark column at: inf lies beyond all"):
+        house.run()
+    for value in (float("nan"), Decimal("NaN"), Decimal("-Infinity")):
+        with pytest.raises(ValueError, match="beyond all"):
+            Mark.of(value)
 
 
 def test_rows_that_come_while_a_table_is_read_are_for_the_next_run(house: Warehouse, crm: Crm) -> None:
