@@ -19,8 +19,8 @@ from flows.services import deployments, logs, records
 from flows.services.deployments import ScheduleSpec
 from flows.services.interrupting import Interruptions
 from flows.services.prefect_api import PrefectApi
-from flows.services.settling import judge
-from metadata.database import Database
+from flows.services.settling import is_quiet, judge
+from metadata.database import Database, next_change
 from metadata.definitions import load_blueprint
 from metadata.errors import PilothouseError, ServiceDownError
 from metadata.kinds import Blueprint
@@ -43,7 +43,9 @@ FORGET_EVERY = timedelta(hours=1)
 """How often log lines are removed that are older than the settings keep them."""
 
 AWAY = timedelta(seconds=10)
-"""Time between two rounds after which this process, or its host, counts as having slept."""
+"""Time without a round that got through after which this process counts as having been away: it, its host, or the
+database that heartbeats are written to."""
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 log = logging.getLogger("projector")
 
@@ -56,10 +58,9 @@ class Projector:
         self._api = api
         self._ours = deployments.names(settings(), database)
         self._revision: int | None = None
-        self._looked_for_dead = datetime.min.replace(tzinfo=UTC)
+        self._looked_for_dead = self._forgot = NEVER
         self._given_up: set[str] = set()
-        self._forgot = self._looked_for_dead
-        self._looked = self._watched_since = self._looked_for_dead
+        self._looked = self._watched_since = NEVER
         self._interruptions = Interruptions(database, settings())
         self._said: dict[str, str] = {}
 
@@ -70,6 +71,7 @@ class Projector:
         """
         self._note_absence()
         busy = self._settle_all()
+        self._looked = utc_now()
         self._adopt_dead()
         self._forget_old_lines()
         self._follow_schedules()
@@ -79,7 +81,13 @@ class Projector:
         now = utc_now()
         if now - self._looked > AWAY:
             self._watched_since = now
-        self._looked = now
+
+    def _prove_writes(self) -> None:
+        """Raise `ServiceDownError` where nobody can write, heartbeats neither: they are watched for anew then."""
+        looked, self._looked = self._looked, NEVER
+        with self._database.write() as connection:
+            next_change(connection)
+        self._looked = looked
 
     def _forget_old_lines(self) -> None:
         now = utc_now()
@@ -150,7 +158,10 @@ class Projector:
         return found
 
     def _settle(self, run: Run, flow_run_id: str, flow_run: dict[str, Any] | None) -> None:
-        verdict = judge(run, flow_run, utc_now(), self._watched_since)
+        now = utc_now()
+        if is_quiet(run, flow_run, now, self._watched_since):
+            self._prove_writes()
+        verdict = judge(run, flow_run, now, self._watched_since)
         if verdict is not None and verdict.state.final and not self._interruptions.over(run):
             return
         if verdict is not None and (verdict.state, verdict.detail) != (run.state, run.state_detail):

@@ -14,6 +14,8 @@ from metadata.values import storable
 
 SILENCE = timedelta(seconds=45)
 """Time without a sign of life after which a run is ended that has a process, says Prefect: a beat is due each 5 s."""
+QUIET = timedelta(seconds=12)
+"""Time without a sign of life in which two beats were due."""
 _ENDED = ("COMPLETED", "CRASHED", "FAILED")
 """How Prefect says that a flow has ended by itself; of one that is to be cancelled, interrupted, it says CRASHED."""
 
@@ -49,11 +51,22 @@ def judge(run: Run, flow_run: Mapping[str, Any] | None, now: datetime, watched_s
         return _lost(run, "its flow ended without saying how")
     if run.cancel_requested:
         return None
-    has_process = kind == "RUNNING" or (kind == "PENDING" and flow_run.get("infrastructure_pid"))
-    if has_process and (silence := _silence(run, flow_run, now, watched_since)) >= SILENCE:
+    if _has_process(flow_run) and (silence := _silence(run, flow_run, now, watched_since)) >= SILENCE:
         lost = _lost(run, _no_sign_of_life(silence))
         return Verdict(lost.state, lost.detail, lost.fault, kill=True)
     return None if kind == "RUNNING" else _waiting(kind, message, flow_run, now)
+
+
+def is_quiet(run: Run, flow_run: Mapping[str, Any] | None, now: datetime, watched_since: datetime) -> bool:
+    """Whether beats are missing of a run that must beat, which may soon count as silent."""
+    if flow_run is None or not (_has_process(flow_run) or flow_run["state"]["type"] == "CANCELLING"):
+        return False
+    return _silence(run, flow_run, now, watched_since) >= QUIET
+
+
+def _has_process(flow_run: Mapping[str, Any]) -> bool:
+    kind = flow_run["state"]["type"]
+    return kind == "RUNNING" or (kind == "PENDING" and bool(flow_run.get("infrastructure_pid")))
 
 
 def _waiting(kind: str, message: str, flow_run: Mapping[str, Any], now: datetime) -> Verdict:

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import update
 
 from flows import client
+from flows.services import process
 from flows.services import projector as module
 from flows.services.deployments import FLOW, PREFIX
 from flows.services.prefect_api import PrefectApi
 from flows.services.projector import Projector
 from flows.services.settling import Verdict
 from metadata import migrations, tables
-from metadata.database import Database
+from metadata.database import Database, waiting_at_most
 from metadata.definitions import definition, load_blueprint
-from metadata.errors import PilothouseError
+from metadata.errors import PilothouseError, ServiceDownError
 from metadata.kinds import Blueprint
 from metadata.plan import Plan
 from metadata.revisions import apply
@@ -28,7 +32,7 @@ from metadata.rows.logs import LogLine, read_lines, write_lines
 from metadata.rows.pages import list_runs
 from metadata.rows.runs import Run
 from metadata.rows.task_runs import start_task, tasks_of
-from metadata.settings import settings
+from metadata.settings import Settings, settings
 from metadata.states import State
 from tests.flows.homes import until
 
@@ -143,6 +147,109 @@ def test_a_silent_run_is_lost_and_its_process_is_to_be_ended(
     found = runs.get_run(database, run.id)
     assert (found.state, "no sign of life" in found.state_detail) == (State.LOST, True)
     assert api.get(f"/flow_runs/{run.flow_run_id}")["state"]["type"] == "CANCELLING"
+    _set(api, run, "CANCELLED")
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Iterator[Database]:
+    """Metadata that may be taken away: nothing else works with them."""
+    (tmp_path / "other").mkdir()
+    found = Database.of(Settings(home=tmp_path / "other"))
+    migrations.ensure(found)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """What the projector takes for now moves by so many seconds."""
+    moved = [timedelta(0)]
+    monkeypatch.setattr(module, "utc_now", lambda: datetime.now(UTC) + moved[0])
+
+    def move(seconds: float) -> None:
+        moved[0] += timedelta(seconds=seconds)
+
+    return move
+
+
+@pytest.fixture
+def interrupted(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The interruptions that were begun, each by what it was called with."""
+    begun: list[list[str]] = []
+    spawn = process.spawn
+
+    def noted(argv: Any, *others: Any) -> Any:
+        begun.append(list(argv)[-2:])
+        return spawn(argv, *others)
+
+    monkeypatch.setattr(process, "spawn", noted)
+    return begun
+
+
+def _running(other: Database, api: PrefectApi, projector: Projector) -> Run:
+    run = _launched(other, projector)
+    _set(api, run, "RUNNING")
+    runs.set_run_state(other, run.id, State.RUNNING, attempt=1)
+    (task,) = tasks_of(other, run.id)
+    start_task(other, task.id)
+    projector.round()
+    return run
+
+
+def _rounds(projector: Projector, clock: Callable[[float], None], seconds: int) -> int:
+    """Rounds go on for that long, one each 5 s; how many of them found the database away."""
+    failed = 0
+    for _ in range(0, seconds, 5):
+        clock(5)
+        try:
+            projector.round()
+        except ServiceDownError:
+            failed += 1
+    return failed
+
+
+def test_a_run_is_not_lost_because_its_database_was_away(
+    other: Database,
+    api: PrefectApi,
+    tmp_path: Path,
+    clock: Callable[[float], None],
+    interrupted: list[list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "PATIENCE", timedelta(0))
+    projector = Projector(other, api)
+    run = _running(other, api, projector)
+    (tmp_path / "other").rename(tmp_path / "away")
+    other.close()
+    assert _rounds(projector, clock, 60) == 12
+    (tmp_path / "away").rename(tmp_path / "other")
+    assert _rounds(projector, clock, 40) == 0
+    assert runs.get_run(other, run.id).state is State.RUNNING
+    assert interrupted == []
+    assert _rounds(projector, clock, 10) == 0
+    assert until(lambda: not projector.round() or runs.get_run(other, run.id).state is State.LOST, 20, "lost")
+    assert interrupted == [[run.id, "1"]]
+    _set(api, run, "CANCELLED")
+
+
+def test_a_run_is_not_lost_while_nobody_can_write_that_it_lives(
+    other: Database,
+    api: PrefectApi,
+    tmp_path: Path,
+    clock: Callable[[float], None],
+    interrupted: list[list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "PATIENCE", timedelta(0))
+    projector = Projector(other, api)
+    run = _running(other, api, projector)
+    with closing(sqlite3.connect(tmp_path / "other" / "metadata.db", isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        with waiting_at_most(0.1):
+            assert _rounds(projector, clock, 60) > 0
+    assert _rounds(projector, clock, 25) == 0
+    assert runs.get_run(other, run.id).state is State.RUNNING
+    assert interrupted == []
     _set(api, run, "CANCELLED")
 
 

@@ -92,6 +92,7 @@ def test_a_run_with_a_process_that_is_silent_is_lost_and_ended(run: Run, says: d
     verdict = judge(run, says, NOW)
     assert verdict is not None
     assert (verdict.state, verdict.kill, verdict.detail) == (State.LOST, True, "no sign of life for 45 s")
+    assert settling.is_quiet(run, says, NOW - SILENCE / 2, LONG_AGO), "whether beats can be written is looked at before"
 
 
 def test_nobody_is_silent_while_nobody_looks() -> None:
