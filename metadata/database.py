@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, select, update
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InterfaceError, OperationalError, StatementError
 from sqlalchemy.pool import QueuePool
 
@@ -29,12 +30,20 @@ SERVER_ARGUMENTS = {
 }
 """How soon a PostgreSQL server that is silent is taken for away (s, and ms); its URL may say otherwise."""
 
-_patience: ContextVar[float] = ContextVar("patience", default=30.0)
+LOCK_SECONDS = 30.0
+"""Time that a writer waits for what another process keeps locked; one that keeps it in silence is ended as soon."""
+SESSION = {"lock_timeout": LOCK_SECONDS, "idle_in_transaction_session_timeout": LOCK_SECONDS}
+"""Of a session with PostgreSQL, in seconds: all writers lock one row, and who stops with it in hand must stop no other.
+The `options` of the URL, or of PGOPTIONS, may say otherwise."""
+REBUILDING = {"lock_timeout": 600, "idle_in_transaction_session_timeout": 600}
+"""The same while tables are made anew."""
+
+_patience: ContextVar[float] = ContextVar("patience", default=LOCK_SECONDS)
 
 
 @contextmanager
 def waiting_at_most(seconds: float) -> Iterator[None]:
-    """Within it, this thread waits so long for a lock that another process keeps, instead of 30 s (SQLite).
+    """Within it, this thread waits so long for a lock that another process keeps, instead of 30 s.
 
     Services wait long; people are to be told soon.
     """
@@ -144,9 +153,24 @@ def _explained() -> Iterator[None]:
         raise _fault(error) from error
 
 
+_SAID_BY_SERVER = {
+    "55P03": (
+        "another process keeps it locked",
+        "end what holds it (pg_stat_activity shows it, idle in transaction), then try again; nothing was written",
+    ),
+    "25P03": (
+        "this process was silent for too long with a transaction open, and the server ended it",
+        "try again; nothing was written",
+    ),
+}
+"""What a server that is there says in these states of SQL: cause and remedy."""
+
+
 def _fault(error: StatementError) -> PilothouseError:
     """Whatever a driver raises, in our words: the database is away, is damaged, or refuses a statement."""
     text = str(error.orig or error)
+    if (known := _SAID_BY_SERVER.get(getattr(error.orig, "sqlstate", None) or "")) is not None:
+        return ServiceDownError("PH301", "metadata database", *known, detail=text)
     lost = isinstance(error, DBAPIError) and error.connection_invalidated
     wrong = getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR  # a statement; called operational too
     if lost or (isinstance(error, OperationalError | InterfaceError) and not wrong):
@@ -178,11 +202,35 @@ def away(text: str) -> ServiceDownError:
 
 
 def _engine(url: str) -> Engine:
-    if not url.startswith("sqlite"):
-        given = make_url(url)
-        ours = SERVER_ARGUMENTS if given.get_driver_name().startswith("psycopg") else {}
-        arguments = {name: value for name, value in ours.items() if name not in given.query}
-        return create_engine(given, pool_pre_ping=True, connect_args=arguments)
+    return _embedded(url) if url.startswith("sqlite") else _at_server(make_url(url))
+
+
+def _at_server(url: URL) -> Engine:
+    if not url.get_driver_name().startswith("psycopg"):
+        return create_engine(url, pool_pre_ping=True)
+    arguments: dict[str, Any] = {name: value for name, value in SERVER_ARGUMENTS.items() if name not in url.query}
+    said = " ".join(url.normalized_query.get("options", ())) or os.environ.get("PGOPTIONS", "")
+    ours = [f"-c {name}={round(seconds * 1000)}" for name, seconds in SESSION.items()]
+    engine = create_engine(url, pool_pre_ping=True, connect_args={**arguments, "options": " ".join([*ours, said])})
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        options = connection.get_execution_options()
+        if options.get("rebuilds", False):
+            _set(connection, REBUILDING)
+        elif options.get("writes", False) and _patience.get() != LOCK_SECONDS and "lock_timeout" not in said:
+            _set(connection, {"lock_timeout": _patience.get()})
+
+    return engine
+
+
+def _set(connection: Connection, values: Mapping[str, float]) -> None:
+    """Say something of the session, for this transaction."""
+    for name, seconds in values.items():
+        connection.exec_driver_sql(f"SET LOCAL {name} = {round(seconds * 1000)}")
+
+
+def _embedded(url: str) -> Engine:
     engine = create_engine(
         url,
         poolclass=QueuePool,

@@ -5,15 +5,18 @@ from __future__ import annotations
 import multiprocessing
 import os
 import resource
+import signal
 import socket
 import sqlite3
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import psycopg
 import pytest
@@ -127,6 +130,84 @@ def test_a_server_that_ends_the_connection_is_away_and_then_there_again(database
         next_change(connection)
     with database.write() as connection:
         assert next_change(connection) == 1
+
+
+def _at_server(url: str, **settings: str) -> Database:
+    """A database whose URL says such settings of a session."""
+    words = quote(" ".join(f"-c {name}={value}" for name, value in settings.items()))
+    return Database(f"{url}&options={words}" if words else url)
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ({}, ("30s", "30s", '"$user", public')),
+        ({"search_path": "pilothouse"}, ("30s", "30s", "pilothouse")),
+        ({"lock_timeout": "3s"}, ("3s", "30s", '"$user", public')),
+    ],
+)
+def test_no_client_waits_or_is_waited_for_without_end(
+    postgres_url: str, said: dict[str, str], found: tuple[str, ...]
+) -> None:
+    names = ("lock_timeout", "idle_in_transaction_session_timeout", "search_path")
+    with closing(_at_server(postgres_url, **said)) as database, database.read() as connection:
+        assert tuple(connection.execute(text(f"SHOW {name}")).scalar_one() for name in names) == found
+
+
+def test_what_the_environment_says_of_sessions_is_kept(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGOPTIONS", "-c search_path=elsewhere")
+    with closing(Database(postgres_url)) as database, database.read() as connection:
+        assert connection.execute(text("SHOW search_path")).scalar_one() == "elsewhere"
+        assert connection.execute(text("SHOW lock_timeout")).scalar_one() == "30s"
+
+
+@pytest.mark.parametrize("said", [{}, {"lock_timeout": "200ms"}])
+def test_a_row_that_another_keeps_is_waited_for_as_long_as_told(postgres_url: str, said: dict[str, str]) -> None:
+    patience = waiting_at_most(30 if said else 0.2)
+    with closing(_at_server(postgres_url, **said)) as database, closing(Database(postgres_url)) as other:
+        with other.write() as holder, patience:
+            next_change(holder)
+            with pytest.raises(ServiceDownError) as told, database.write() as connection:
+                next_change(connection)
+        assert (told.value.fault.code, told.value.fault.thing) == ("PH301", "metadata database")
+        assert told.value.fault.cause == "another process keeps it locked"
+        assert "pg_stat_activity" in told.value.fault.remedy
+        with database.write() as connection:
+            next_change(connection)
+
+
+def test_a_process_that_stops_with_the_counter_in_its_hand_stops_nobody_else(postgres_url: str) -> None:
+    quick = {"idle_in_transaction_session_timeout": "500ms"}
+    held = textwrap.dedent("""
+        import sys
+        from metadata.database import Database, next_change
+        from metadata.errors import ServiceDownError
+        try:
+            with Database(sys.argv[1]).write() as connection:
+                next_change(connection)
+                print("held", flush=True)
+                sys.stdin.readline()
+                next_change(connection)
+        except ServiceDownError as error:
+            print(error.fault.code, error.fault.cause)
+    """)
+    with closing(_at_server(postgres_url, **quick)) as database:
+        arguments = [sys.executable, "-c", held, database.url]
+        process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "held\n"
+            os.kill(process.pid, signal.SIGSTOP)
+            begun = time.monotonic()
+            with database.write() as connection:
+                next_change(connection)
+            assert time.monotonic() - begun < 10
+            os.kill(process.pid, signal.SIGCONT)
+            told = process.communicate("\n", timeout=30)[0]
+        finally:
+            process.kill()
+            process.wait()
+    assert told == "PH301 this process was silent for too long with a transaction open, and the server ended it\n"
 
 
 @pytest.mark.parametrize(("said", "seconds"), [("", 5), ("?connect_timeout=3&application_name=x", 3)])
