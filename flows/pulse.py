@@ -7,8 +7,8 @@ import threading
 from datetime import UTC, datetime
 from typing import Any
 
-from metadata.database import Database
-from metadata.errors import PilothouseError
+from metadata.database import Database, patience, waiting_at_most
+from metadata.errors import ServiceDownError
 from metadata.rows.logs import LogLine, write_lines
 from metadata.rows.task_runs import beat
 from metadata.values import storable
@@ -80,19 +80,27 @@ class Pulse(threading.Thread):
             progress = dict(self._running)
             for task_run_id in self._running:
                 self._running[task_run_id] = None
+        beaten = False
         try:
-            write_lines(self._database, lines, self._cap)
-            lines = []
             if beats or moved:
                 beat(self._database, self._run_id, self._attempt, progress)
-                return True
-        except PilothouseError as error:
+                beaten = True
+        except Exception as error:  # noqa: BLE001 - the next beat may get through
+            _complaints.warning("no heartbeat: %s", error)
+        self._write(lines)
+        return beaten
+
+    def _write(self, lines: list[LogLine]) -> None:
+        """Lines may wait for a database that is away, and are let go when it refuses them; no beat waits for them."""
+        try:
+            with waiting_at_most(min(patience(), BEAT_SECONDS)):
+                write_lines(self._database, lines, self._cap)
+        except ServiceDownError as error:
             _complaints.warning("%s", error)
             with self._lock:
                 self._lines = lines + self._lines
-        except Exception:  # noqa: BLE001 - lines may be lost, the heartbeat may not
-            _complaints.exception("%d lines could not be written and are let go", len(lines))
-        return False
+        except Exception as error:  # noqa: BLE001 - lines may be lost, the heartbeat may not
+            _complaints.warning("%d lines could not be written and are let go: %s", len(lines), error)
 
 
 class RowHandler(logging.Handler):

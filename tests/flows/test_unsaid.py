@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from flows import pulse as module
 from flows.execution import Execution, TaskFailedError
 from flows.pulse import Pulse, task_logger
 from flows.run_pipeline import _conclude
+from metadata.database import waiting_at_most
 from metadata.errors import Fault
 from metadata.rows.logs import read_lines
 from metadata.rows.runs import get_run, new_attempt, set_run_state
 from metadata.rows.task_runs import OvertakenError, finish_task, start_task, tasks_of
 from metadata.states import State
+from tests.flows.homes import until
 from tests.flows.warehouse import Warehouse
 
 
@@ -27,6 +32,36 @@ def house(tmp_path: Path) -> Warehouse:
         datasets={"bronze.x": {}, "silver.x": {}}, pipelines={"flow": {"tasks": {"take": take, "clean": clean}}}
     )
     return made
+
+
+def test_a_log_that_takes_no_lines_stops_no_heart(house: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BEAT_SECONDS", 0.05)
+    monkeypatch.setattr(module, "FLUSH_SECONDS", 0.05)
+    run = house.start()
+    with house.database.write() as connection:
+        words = "BEFORE INSERT ON task_log WHEN NEW.message = 'odd' BEGIN SELECT RAISE(ABORT, 'refused'); END"
+        connection.exec_driver_sql(f"CREATE TRIGGER refuses {words}")
+    pulse = Pulse(house.database, run.id, 1, 100)
+    log = task_logger(pulse, run.id, "take")
+    log.info("odd")
+    pulse.start()
+    first = until(lambda: get_run(house.database, run.id).heartbeat_at, 5, "beaten")
+    until(lambda: get_run(house.database, run.id).heartbeat_at != first, 5, "beaten again")
+    log.info("even")
+    until(lambda: [line.message for line in read_lines(house.database, run.id)] == ["even"], 5, "written")
+    pulse.close()
+
+
+def test_lines_wait_for_a_database_that_is_away(house: Warehouse) -> None:
+    run = house.start()
+    pulse = Pulse(house.database, run.id, 1, 100)
+    task_logger(pulse, run.id, "take").info("kept")
+    with closing(sqlite3.connect(Path(house.settings.home) / "metadata.db", isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        with waiting_at_most(0.1):
+            pulse.close()
+    pulse.close()
+    assert [line.message for line in read_lines(house.database, run.id)] == ["kept"]
 
 
 @pytest.mark.parametrize("began", [False, True])
