@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from flows.reasons import as_error
@@ -23,6 +23,8 @@ FLOW, ENTRYPOINT = "run_pipeline", "flows.run_pipeline.run_pipeline"
 LAUNCH = "launch"
 PREFIX = "schedule-"
 PAGE = 200
+BEAT_EVERY = timedelta(seconds=30)
+"""How often a worker tells Prefect that it is there."""
 
 
 @dataclass(frozen=True)
@@ -142,11 +144,12 @@ def _deployments(api: PrefectApi) -> dict[str, dict[str, Any]]:
 
 
 def drop_backlog(api: PrefectApi, ours: Names = OWN) -> int:
-    """Cancel what schedules missed while nothing ran, except the newest run of each; gives how many.
+    """Cancel what schedules missed while no worker was there, except the newest run of each; gives how many.
 
-    Prefect has no catch-up policy: the whole backlog would run at once.
+    Prefect has no catch-up policy: the whole backlog would run at once. What was due before then waits for its turn,
+    behind the limit of runs or the run before it, and is left alone.
     """
-    waiting = _missed(api, ours)
+    waiting = _missed(api, _last_worker(api, ours), ours)
     newest: dict[str, dict[str, Any]] = {}
     for run in waiting:
         held = newest.get(run["deployment_id"])
@@ -160,42 +163,48 @@ def drop_backlog(api: PrefectApi, ours: Names = OWN) -> int:
     return len(stale)
 
 
-def _missed(api: PrefectApi, ours: Names) -> list[dict[str, Any]]:
-    """Runs of schedules' deployments whose time has passed, and that were never tried."""
-    found: list[dict[str, Any]] = []
-    while True:
+def _last_worker(api: PrefectApi, ours: Names) -> datetime | None:
+    """Until when a worker of the pool may have been there, on whatever host; None when there never was one."""
+    last = api.post(f"/work_pools/{ours.pool}/workers/filter", {"limit": 1})  # the newest beat comes first
+    return datetime.fromisoformat(last[0]["last_heartbeat_time"]) + BEAT_EVERY if last else None
+
+
+def _missed(api: PrefectApi, since: datetime | None, ours: Names) -> list[dict[str, Any]]:
+    """Runs of schedules' deployments whose time has passed, `since` then, and that were never tried."""
+    passed = {"before_": datetime.now(UTC).isoformat(), **({"after_": since.isoformat()} if since else {})}
+    asked = {"state": {"name": {"any_": ["Scheduled", "Late"]}}, "expected_start_time": passed}
+    return [run for page in _scheduled(api, asked, ours) for run in page]
+
+
+def dead_scheduled_runs(
+    api: PrefectApi, since: datetime, ours: Names = OWN
+) -> Iterator[dict[str, tuple[str, datetime]]]:
+    """Flow runs of schedules that ended after `since`, failed or crashed, by pages, and what was due first comes first.
+
+    A page is: id → the schedule's uid, and when it was due.
+    """
+    asked = {"state": {"type": {"any_": ["FAILED", "CRASHED"]}}, "end_time": {"after_": since.isoformat()}}
+    for page in _scheduled(api, asked, ours):
+        yield {
+            run["id"]: (run["parameters"].get("schedule", ""), datetime.fromisoformat(run["expected_start_time"]))
+            for run in page
+        }
+
+
+def _scheduled(api: PrefectApi, asked: Mapping[str, Any], ours: Names) -> Iterator[list[dict[str, Any]]]:
+    """Flow runs of schedules' deployments, by pages."""
+    offset, size = 0, PAGE
+    while size == PAGE:
         page = api.post(
             "/flow_runs/filter",
             {
-                "flow_runs": {
-                    "state": {"name": {"any_": ["Scheduled", "Late"]}},
-                    "expected_start_time": {"before_": datetime.now(UTC).isoformat()},
-                },
+                "flow_runs": asked,
                 "deployments": {"name": {"like_": ours.schedule}},
-                "sort": "EXPECTED_START_TIME_DESC",
+                "sort": "EXPECTED_START_TIME_ASC",
                 "limit": PAGE,
-                "offset": len(found),
+                "offset": offset,
             },
         )
-        found.extend(page)
-        if len(page) < PAGE:
-            return found
-
-
-def dead_scheduled_runs(api: PrefectApi, since: datetime, ours: Names = OWN) -> dict[str, tuple[str, datetime]]:
-    """Flow runs of schedules that failed or crashed after `since`: id → the schedule's uid, and when it was due."""
-    found = api.post(
-        "/flow_runs/filter",
-        {
-            "flow_runs": {
-                "state": {"type": {"any_": ["FAILED", "CRASHED"]}},
-                "expected_start_time": {"after_": since.isoformat()},
-            },
-            "deployments": {"name": {"like_": ours.schedule}},
-            "limit": PAGE,
-        },
-    )
-    return {
-        run["id"]: (run["parameters"].get("schedule", ""), datetime.fromisoformat(run["expected_start_time"]))
-        for run in found
-    }
+        yield page
+        size = len(page)
+        offset += size

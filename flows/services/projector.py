@@ -37,8 +37,9 @@ BUSY_SECONDS, IDLE_SECONDS = 0.5, 1.0
 PATIENCE = timedelta(seconds=3)
 """Age of a run without a flow run at which the call that its launch owed counts as lost."""
 PAGE = 200
-DEAD_EVERY, DEAD_WITHIN = timedelta(seconds=10), timedelta(hours=1)
-"""How often scheduled runs are looked for that died before they began, and how far back."""
+DEAD_EVERY, DEAD_BEFORE, DEAD_WITHIN = timedelta(seconds=10), timedelta(hours=1), timedelta(days=7)
+"""How often scheduled runs are looked for that died before they began, how far back before the last time that got
+through, and at the first time: nobody could adopt them while the database was away."""
 FORGET_EVERY = timedelta(hours=1)
 """How often log lines are removed that are older than the settings keep them."""
 
@@ -103,20 +104,23 @@ class Projector:
         now = utc_now()
         if now - self._looked_for_dead < DEAD_EVERY:
             return
+        since = now - DEAD_WITHIN if self._looked_for_dead == NEVER else self._looked_for_dead - DEAD_BEFORE
+        for dead in deployments.dead_scheduled_runs(self._api, since, self._ours):
+            known = known_flow_runs(self._database, list(dead)) | self._given_up
+            for flow_run_id, (schedule_uid, due) in dead.items():
+                if flow_run_id not in known:
+                    self._adopt(flow_run_id, schedule_uid, due)
         self._looked_for_dead = now
-        dead = deployments.dead_scheduled_runs(self._api, now - DEAD_WITHIN, self._ours)
-        known = known_flow_runs(self._database, list(dead))
-        for flow_run_id, (schedule_uid, due) in dead.items():
-            if flow_run_id in known or flow_run_id in self._given_up:
-                continue
-            try:
-                run = adopt_scheduled(self._database, flow_run_id, schedule_uid, due)
-                log.warning("run %d: its flow died before it began", run.number)
-            except ServiceDownError:
-                raise
-            except PilothouseError as error:
-                self._given_up.add(flow_run_id)
-                log.warning("a scheduled run died before it began: %s", error)
+
+    def _adopt(self, flow_run_id: str, schedule_uid: str, due: datetime) -> None:
+        try:
+            run = adopt_scheduled(self._database, flow_run_id, schedule_uid, due)
+            log.warning("run %d: its flow died before it began", run.number)
+        except ServiceDownError:
+            raise
+        except PilothouseError as error:
+            self._given_up.add(flow_run_id)
+            log.warning("a scheduled run died before it began: %s", error)
 
     def _follow_schedules(self) -> None:
         revision = newest_revision(self._database)

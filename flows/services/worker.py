@@ -248,7 +248,10 @@ async def serve(values: Settings) -> None:
     url, headers = prefect_api()
     with PrefectApi(url, headers, seconds=30) as api:
         await asyncio.to_thread(deployments.prepare, api, ours)
-        await asyncio.to_thread(deployments.drop_backlog, api, ours)
+        if missed := await asyncio.to_thread(deployments.drop_backlog, api, ours):
+            log.warning(
+                "%d runs of schedules were missed while no worker was there; a newer one stands for them", missed
+            )
     async with ForkWorker(values, f"pilothouse-{os.uname().nodename}", ours.pool) as worker:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, functools.partial(_on_sigterm, worker, draining))
         rounds = [time.monotonic()]

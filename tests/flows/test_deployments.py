@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -85,6 +86,28 @@ def test_of_what_was_missed_only_the_newest_runs(api: PrefectApi) -> None:
     assert {hours for (_, hours), state in states.items() if state == "CANCELLED"} == {-3, -2}
     assert {hours for (_, hours), state in states.items() if state == "SCHEDULED"} == {-1, 1}
     assert deployments.drop_backlog(api) == 0
+    deployments.sync_schedules(api, [])
+
+
+def test_what_waits_while_a_worker_is_there_was_not_missed(api: PrefectApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    deployments.sync_schedules(api, [replace(HOURLY, enabled=False)])
+    (made,) = _schedules(api).values()
+
+    def due(moment: datetime) -> str:
+        state = {"type": "SCHEDULED", "state_details": {"scheduled_time": moment.isoformat()}}
+        return str(api.post(f"/deployments/{made['id']}/create_flow_run", {"state": state})["id"])
+
+    waiting = [due(datetime.now(UTC) - timedelta(hours=hours)) for hours in (1, 2, 3)]
+    worker = f"/work_pools/{deployments.POOL}/workers"
+    api.post(f"{worker}/heartbeat", {"name": "another host", "heartbeat_interval_seconds": 30})
+    missed = [due(datetime.now(UTC) + timedelta(seconds=seconds)) for seconds in (0.2, 0.4)]
+    time.sleep(0.5)
+    assert deployments.drop_backlog(api) == 0, "that worker may live still"
+    monkeypatch.setattr(deployments, "BEAT_EVERY", timedelta(0))
+    assert deployments.drop_backlog(api) == 1
+    api.delete(f"{worker}/another host")
+    states = {identity: api.get(f"/flow_runs/{identity}")["state"]["type"] for identity in (*waiting, *missed)}
+    assert [identity for identity, state in states.items() if state == "CANCELLED"] == missed[:1]
     deployments.sync_schedules(api, [])
 
 

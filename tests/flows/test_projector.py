@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import update
 
 from flows import client
-from flows.services import process
+from flows.services import deployments, process
 from flows.services import projector as module
 from flows.services.deployments import FLOW, PREFIX
 from flows.services.prefect_api import PrefectApi
@@ -371,6 +371,36 @@ def test_a_scheduled_run_that_died_before_it_began_gets_a_row_and_a_reason(
     runs.new_attempt(database, run.id, "failed", "ada")
     Projector(database, api).round()
     assert [one.id for one in list_runs(database).items if one.pipeline_key == "daily"] == [run.id]
+
+
+def test_scheduled_runs_that_died_while_the_database_was_away_get_a_row_each_oldest_first(
+    projector: Projector, database: Database, api: PrefectApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = {
+        "datasets": {"gold.day": {"storage": {"mode": "overwrite"}}},
+        "pipelines": {"hourly": {"tasks": {"a": {"kind": "transform", "to": "gold.day", "sql": "SELECT 1 AS a"}}}},
+        "schedules": {"early": {"pipeline": "hourly", "cron": "0 5 * * *", "overlap": "skip"}},
+    }
+    apply(database, Blueprint.model_validate(document), author="ada", settings=settings())
+    projector.round()
+    schedule = load_blueprint(database).schedules["early"].uid
+    deployment = api.get(f"/deployments/name/{FLOW}/{PREFIX}{schedule}")
+    night = [datetime.now(UTC) - timedelta(hours=hours) for hours in range(9, 0, -1)]
+    for due in night:
+        state = {"type": "SCHEDULED", "state_details": {"scheduled_time": due.isoformat()}}
+        flow_run = api.post(f"/deployments/{deployment['id']}/create_flow_run", {"state": state})["id"]
+        failed = {"type": "FAILED", "message": "PH301 metadata database: it cannot be reached"}
+        api.post(f"/flow_runs/{flow_run}/set_state", {"state": failed, "force": True})
+    monkeypatch.setattr(deployments, "PAGE", 4)
+    fresh = Projector(database, api)
+    fresh.round()
+    fresh.round()
+    found = [run for run in list_runs(database).items if run.pipeline_key == "hourly"]
+    assert [run.as_of for run in sorted(found, key=lambda run: run.number)] == night
+    assert {(run.state, run.state_detail) for run in found} == {(State.FAILED, failed["message"])}
+    monkeypatch.setattr(module, "DEAD_EVERY", timedelta(0))
+    fresh.round()
+    assert len([run for run in list_runs(database).items if run.pipeline_key == "hourly"]) == len(night)
 
 
 def test_log_lines_go_when_the_settings_no_longer_keep_them(projector: Projector, database: Database) -> None:
