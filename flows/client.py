@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import re
 import socket
 import time
 import uuid
@@ -23,7 +22,7 @@ from flows.services import process, records
 from flows.services.records import Record, State
 from metadata.database import Database
 from metadata.errors import PilothouseError, ServiceDownError, UsageError
-from metadata.settings import Settings, settings
+from metadata.settings import Settings, public, settings
 from metadata.values import utc_now
 
 if TYPE_CHECKING:
@@ -74,12 +73,12 @@ def _status(values: Settings, name: str, given: str | None, supervised: bool, kn
         if record is None or record.url != given or not supervised:
             reason = _unanswered(given) if knock else ""
             if reason:
-                return ServiceStatus(name, "down", _public(given), None, f"given by URL; {reason}", given=True)
-            return ServiceStatus(name, "external", _public(given), None, "given by URL, not looked at now", given=True)
-        return ServiceStatus(name, record.state, _public(given), record.since, record.detail, given=True)
+                return ServiceStatus(name, "down", public(given), None, f"given by URL; {reason}", given=True)
+            return ServiceStatus(name, "external", public(given), None, "given by URL, not looked at now", given=True)
+        return ServiceStatus(name, record.state, public(given), record.since, record.detail, given=True)
     if record is None:
         return ServiceStatus(name, "down", "", None, "not started")
-    url = _public(record.url)
+    url = public(record.url)
     if record.state != "down" and not record.alive():
         return ServiceStatus(name, "down", url, None, "the process has ended", record.ends + 1)
     detail = record.detail if supervised or not record.alive() else "runs without a supervisor"
@@ -98,11 +97,6 @@ def _unanswered(url: str) -> str:
     except OSError as error:
         return error.strerror or str(error)
     return ""
-
-
-def _public(url: str) -> str:
-    """A URL without what may be secret: who logs in, and what follows the path, where Spark carries tokens."""
-    return re.sub(r"//[^/@]*@", "//", url.partition(";")[0])
 
 
 def _supervisor(values: Settings) -> Record | None:

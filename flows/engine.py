@@ -215,9 +215,8 @@ def _builder(remote: str, session_id: str | None) -> DefaultChannelBuilder:
             "PH414",
             "SPARK_REMOTE",
             "this is no Spark Connect address",
-            "Write it as sc://host:port/;token=…",
-            str(error),
-        ) from error
+            "Write it as sc://host:port/;token=…, and a = within the token as %3D",
+        ) from error  # what it says holds the token
     if session_id is not None:
         builder.set(DefaultChannelBuilder.PARAM_SESSION_ID, session_id)
     if _is_local(builder):

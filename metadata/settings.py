@@ -22,6 +22,9 @@ from metadata.errors import PilothouseError, UsageError
 
 FILE = "config.toml"
 _SQLITE = re.compile(r"^(sqlite(?:\+\w+)?:///(?:file:)?+)(?!/|:memory:)([^?]+)")
+_LOGIN = re.compile(r"//(?:[^/@:]*:.*|[^/?#]*)@")
+"""Who logs in, whose password may hold what is to be quoted there: rather too much of a URL than a part of it."""
+_SECRET_PARAMETER = re.compile(r"([?&][^=&]*(?:pass|pwd|token|secret|key|auth|sig)[^=&]*=)[^&#]*", re.IGNORECASE)
 _DATABRICKS = ("databricks", "databricks-uc")
 """MLflow stores that are named by a word."""
 
@@ -194,11 +197,14 @@ def origins() -> dict[str, tuple[Any, str]]:
         in_file = name in from_file or variable in from_file
         value = getattr(values, name)
         origin = "environment" if os.environ.get(variable) else "file" if in_file else "default"
-        found[name] = (_masked(value) if isinstance(value, str) else value, origin)
+        found[name] = (public(value, "**********") if isinstance(value, str) else value, origin)
     return found
 
 
-def _masked(url: str) -> str:
-    """A URL without its password, and without what follows a semicolon, where Spark carries tokens."""
-    place, _, rest = re.sub(r"//[^/@]*@", "//**********@", url).partition(";")
-    return f"{place};**********" if rest else place
+def public(url: str, sign: str = "") -> str:
+    """A URL without what may be secret: who logs in, what follows a semicolon where Spark carries tokens, and what
+    parameters say that are called as secrets are. `sign` stands in the place of each."""
+    place, end, rest = url.partition(";") if url.startswith("sc:") else (url, "", "")
+    place = _LOGIN.sub(f"//{sign}@" if sign else "//", place)
+    place = _SECRET_PARAMETER.sub(rf"\g<1>{sign}", place)
+    return f"{place}{end}{sign}" if rest and sign else place

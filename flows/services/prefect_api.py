@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from flows.services.prefect_errors import NO_API, OTHER_VERSION, explained
+from metadata.settings import public
 
 MAJOR = "3"
 """The version of Prefect's API that we speak."""
@@ -39,7 +40,7 @@ class PrefectApi:
     def __init__(self, url: str, headers: Mapping[str, str], seconds: float = 5.0) -> None:
         """`url` ends in `/api`; a call that takes longer than `seconds` counts as a server that is not there."""
         self._http = httpx.Client(base_url=url.rstrip("/"), headers=dict(headers), timeout=seconds, trust_env=False)
-        self._url = url
+        self._url = public(url)
         self._id = str(uuid.uuid4())
         self._token: str | None = None
 

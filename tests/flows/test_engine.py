@@ -49,9 +49,11 @@ def test_who_listens_is_no_spark_server(silent_port: int, monkeypatch: pytest.Mo
     assert code_of(f"sc://localhost:{silent_port}/;token=x") == "PH411"
 
 
-def test_an_address_that_is_none_is_wrong_use() -> None:
-    with pytest.raises(UsageError, match="PH414"):
-        engine.connect("http://localhost:15002")
+@pytest.mark.parametrize("address", ["http://localhost:15002", "sc://localhost:15002/;token=c2VjcmV0LXRva2Vu="])
+def test_an_address_that_is_none_is_wrong_use_and_its_token_is_not_told(address: str) -> None:
+    with pytest.raises(UsageError, match="PH414") as refused:
+        engine.connect(address)
+    assert "c2VjcmV0" not in str(refused.value.fault.model_dump())
 
 
 @pytest.mark.slow

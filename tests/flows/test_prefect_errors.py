@@ -138,3 +138,10 @@ def test_a_run_that_has_ended_is_cancelled_without_a_failure(server: Server) -> 
     for _ in range(2):
         client.cancel_flow_run(flow_run_id)
     assert server.api.get(f"/flow_runs/{flow_run_id}")["state"]["type"] == "CANCELLED"
+
+
+@pytest.mark.parametrize("url", ["http://ann:hush@127.0.0.1:9/api", "http://ann:hush@nowhere.invalid/api"])
+def test_a_password_in_the_address_is_not_told(url: str) -> None:
+    with PrefectApi(url, {}) as api, pytest.raises(ServiceDownError, match="PH311") as away:
+        api.check()
+    assert "hush" not in str(away.value.fault.model_dump())

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from metadata.errors import UsageError
-from metadata.settings import Settings, default_home, origins, settings
+from metadata.settings import Settings, default_home, origins, public, settings
 
 
 @pytest.fixture(autouse=True)
@@ -150,3 +153,34 @@ def test_what_is_secret_in_a_url_is_not_shown(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("PILOTHOUSE_DATABASE_URL", "postgresql+psycopg://me:hush@db/name")
     assert "hush" not in str(origins())
     assert origins()["mlflow_tracking_uri"][0] == "https://**********@models/path"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://ann:hush@host:4200/api", "http://host:4200/api"),
+        ("http://ann:hu@sh@host/api", "http://host/api"),
+        ("postgresql+psycopg://ann:hu/sh@db/name", "postgresql+psycopg://db/name"),
+        (
+            "postgresql://db/name?user=ann&password=hush=&sslmode=require",
+            "postgresql://db/name?user=ann&password=&sslmode=require",
+        ),
+        ("sc://host:15002/;token=aHVzaA==;use_ssl=true", "sc://host:15002/"),
+        ("https://host/path?X-Api-Token=hush#top", "https://host/path?X-Api-Token=#top"),
+        ("sqlite:////home/ann@work/metadata.db", "sqlite:////home/ann@work/metadata.db"),
+        (
+            "postgresql://db/name?options=-csearch_path%3Dpilothouse",
+            "postgresql://db/name?options=-csearch_path%3Dpilothouse",
+        ),
+    ],
+)
+def test_a_url_is_shown_without_its_secrets(url: str, shown: str) -> None:
+    assert public(url) == shown
+    assert "hush" not in public(url, "***")
+    assert public(public(url)) == public(url)
+
+
+@given(st.text(min_size=8, alphabet=string.ascii_letters + string.digits + "=/@:;?#+-_.~!$"))
+def test_no_password_or_token_is_shown_whatever_it_is_made_of(secret: str) -> None:
+    for url in (f"http://ann:{secret}@host/api", f"sc://host:1/;token={secret};x=y"):
+        assert public(url) in ("http://host/api", "sc://host:1/")
