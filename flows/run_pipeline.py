@@ -38,11 +38,10 @@ async def run_pipeline(run_id: str | None = None, attempt: int = 1, schedule: st
         run = get_run(database, run_id)
     if not attach_flow_run(database, run.id, attempt, flow_run_id):
         return State.CANCELLED.value
-    if run.state.final or run.cancel_requested:
-        return run.state.value
     set_run_state(database, run.id, State.RUNNING, attempt=run.attempt)
-    if (over := _over(database, run)) is not None:
-        return over
+    now = get_run(database, run.id)
+    if now.state.final or now.cancel_requested or now.attempt != run.attempt:
+        return now.state.value
     pulse = Pulse(database, run.id, run.attempt, settings().log_lines_per_run)
     plan = load_plan(database, run.plan_hash)
     execution = Execution(run, plan, settings(), database, pulse, _chosen(database, run))

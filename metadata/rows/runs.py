@@ -250,13 +250,16 @@ def set_run_state(
 ) -> bool:
     """Move a run to `state`; a final state settles what its tasks left open. False when nothing was changed.
 
-    `attempt` guards against a late word about an earlier attempt; a final state is left alone unless told otherwise.
+    `attempt` guards against a late word about an earlier attempt; a final state is left alone unless told otherwise,
+    and whose cancellation was asked for only ends.
     """
     now = utc_now()
     with database.write() as connection:
         change = next_change(connection)
         run = _there(_run(connection, tables.run.c.id == run_id), run_id)
         if (attempt is not None and attempt != run.attempt) or (run.state.final and unless_final):
+            return False
+        if run.cancel_requested and not state.final:
             return False
         if run.state == state and run.state_detail == detail:
             return False

@@ -150,6 +150,16 @@ def test_a_task_that_failed_begins_its_next_try(database: Database) -> None:
     assert states(database, run)["a"] is State.SUCCEEDED
 
 
+def test_a_late_word_that_a_run_goes_on_does_not_take_back_its_cancellation(database: Database) -> None:
+    run = create(database)
+    runs.request_cancel(database, run.id, "ann")
+    for state in (State.QUEUED, State.RUNNING, State.RETRYING):
+        assert not runs.set_run_state(database, run.id, state, attempt=1)
+    now = runs.get_run(database, run.id)
+    assert (now.state, now.state_detail, now.cancel_requested) == (State.CANCELLING, "cancelled by ann", True)
+    assert runs.set_run_state(database, run.id, State.CANCELLED, detail=now.state_detail, attempt=1)
+
+
 def test_cancelling_what_has_ended_is_refused(database: Database) -> None:
     run = create(database)
     runs.request_cancel(database, run.id, "me")
