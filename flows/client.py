@@ -306,7 +306,7 @@ def cancel(run_id: str, author: str) -> Run:
     with _database() as database:
         run = request_cancel(database, run_id, author)
     if run.flow_run_id is not None:
-        with contextlib.suppress(ServiceDownError):
+        with _handed_on_later(run, "cancelling"):
             cancel_flow_run(run.flow_run_id)
     return run
 
@@ -354,6 +354,19 @@ def demo_files() -> tuple[list[Path], list[Path]]:
 def _submit(database: Database, run: Run) -> None:
     from metadata.rows.runs import attach_flow_run
 
-    with contextlib.suppress(ServiceDownError):
+    with _handed_on_later(run, "queued"):
         flow_run_id = create_flow_run(run.id, run.attempt, f"{run.pipeline_key} {run.number}")
         attach_flow_run(database, run.id, run.attempt, flow_run_id)
+
+
+@contextlib.contextmanager
+def _handed_on_later(run: Run, state: str) -> Iterator[None]:
+    """What is asked for stands in the row, and the projector hands it on: a server that is away is no failure, and one
+    that fails, whose reason is raised, leaves nothing to be done again."""
+    try:
+        yield
+    except ServiceDownError:
+        return
+    except PilothouseError as error:
+        remedy = f"do not ask again: run {run.number} is {state}, and handed on as soon as the server takes it"
+        raise PilothouseError(**{**error.fault.model_dump(), "remedy": remedy}) from error

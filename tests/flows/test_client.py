@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,8 +16,15 @@ import pytest
 from flows import client
 from flows.services import process, records
 from flows.services.records import Record
-from metadata.errors import ServiceDownError
+from metadata import migrations
+from metadata.database import Database
+from metadata.errors import PilothouseError, ServiceDownError
+from metadata.kinds import Blueprint
+from metadata.revisions import apply
+from metadata.rows import runs
 from metadata.settings import settings
+from metadata.states import State
+from tests.flows.web import answering
 
 
 @pytest.fixture
@@ -110,6 +118,32 @@ def test_what_is_given_by_url_is_taken_from_the_settings(state: Path, monkeypatc
     assert {one.state for one in given.values()} == {"external"}
     assert given[records.MLFLOW].url == "postgresql://db.example/mlflow"
     assert "geheim" not in str(client.status())
+
+
+def test_a_server_that_fails_at_a_launch_or_a_cancellation_does_not_undo_it(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with answering(500, '{"detail": "Internal error"}') as address, closing(Database.of(settings())) as database:
+        monkeypatch.setenv("PREFECT_API_URL", f"{address}/api")
+        settings.cache_clear()
+        migrations.ensure(database)
+        document = {
+            "datasets": {"gold.x": {"storage": {"mode": "overwrite"}}},
+            "pipelines": {"orders": {"tasks": {"a": {"kind": "transform", "to": "gold.x", "sql": "SELECT 1 AS a"}}}},
+        }
+        apply(database, Blueprint.model_validate(document), author="ada", settings=settings())
+        with pytest.raises(PilothouseError, match="PH313") as refused:
+            client.launch("orders", {}, None, "ada")
+        assert refused.value.fault.cause.startswith("it answered 500 to GET /api/deployments")
+        said = "do not ask again: run 1 is {}, and handed on as soon as the server takes it"
+        assert refused.value.fault.remedy == said.format("queued")
+        (run,) = runs.unsettled_runs(database)
+        assert (run.number, run.state) == (1, State.QUEUED)
+        runs.attach_flow_run(database, run.id, 1, "f-1")
+        with pytest.raises(PilothouseError, match="PH313") as refused:
+            client.cancel(run.id, "ada")
+        assert refused.value.fault.remedy == said.format("cancelling")
+        assert runs.get_run(database, run.id).cancel_requested
 
 
 def test_a_secret_is_made_once_for_each_home(state: Path, tmp_path: Path) -> None:
