@@ -43,7 +43,8 @@ def keep(database: Database, target: Path) -> None:
 def restore(database: Database, source: Path) -> Path | None:
     """Make the embedded database what its backup `source` is; where what was there is kept, if there was one.
 
-    Whoever ends in between leaves what was there, or the backup. One of an earlier version is upgraded. Who has the
+    Whoever ends in between leaves what was there, or the backup; in the place of a damaged one, or of none, also a file
+    that is no database (PH335), which restoring once more mends. One of an earlier version is upgraded. Who has the
     database open sees the other one at once; runs that go on would not be known to it, and are to be ended before.
     Raises UsageError PH343 for a database on a server, PH345 for a file that is no backup, PilothouseError PH302 for
     one of a newer program, PH336 where what is there cannot be kept or written over, and ServiceDownError PH301 while
