@@ -113,7 +113,12 @@ def record(
 def decisions_of_run(database: Database, run_id: str) -> list[Decision]:
     """What became of each rule in a run, as its newest attempt left it, in the order of decision."""
     with database.read() as connection:
-        rows = _decisions(connection, tables.decision.c.run_id == run_id)
+        return newest_decisions(connection, run_id)
+
+
+def newest_decisions(connection: Connection, run_id: str) -> list[Decision]:
+    """The same, for those who read more of one state of the database."""
+    rows = _decisions(connection, tables.decision.c.run_id == run_id)
     newest: dict[tuple[str, str], Decision] = {}
     for row in sorted(rows, key=lambda decision: decision.attempt):
         newest[row.task_key, row.rule_uid] = row

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, and_, func, select
 from metadata import tables
 from metadata.database import Database
 from metadata.kinds import Parameter
+from metadata.rows.decisions import newest_decisions
 from metadata.rows.runs import Run, find_run
 from metadata.rows.task_runs import TaskRun, newest_tasks
 from metadata.states import State
@@ -24,7 +25,7 @@ USUAL_OF = 10
 
 @dataclass(frozen=True)
 class RunDecision:
-    """A decision that a run took."""
+    """A decision that a run took, in the newest attempt that came to it."""
 
     id: str
     number: int
@@ -132,20 +133,10 @@ def _median(values: Sequence[float]) -> float | None:
 
 
 def _decisions(connection: Connection, run_id: str) -> tuple[RunDecision, ...]:
-    decision = tables.decision
-    rows = connection.execute(
-        select(
-            decision.c.id,
-            decision.c.number,
-            decision.c.rule_key.label("rule"),
-            decision.c.state,
-            decision.c.reason,
-            decision.c.waits,
-        )
-        .where(decision.c.run_id == run_id)
-        .order_by(decision.c.number)
-    ).mappings()
-    return tuple(RunDecision(**row) for row in rows)
+    return tuple(
+        RunDecision(each.id, each.number, each.rule_key, each.state, each.reason, each.waits)
+        for each in newest_decisions(connection, run_id)
+    )
 
 
 def _figures(connection: Connection, run_id: str, limit: int) -> tuple[RunFigure, ...]:

@@ -26,6 +26,7 @@ from metadata.rows.decisions import (
 )
 from metadata.rows.holding import Reader
 from metadata.rows.reading import new_inputs
+from metadata.rows.run_detail import run_detail
 from metadata.states import DecisionState
 from metadata.values import Period
 
@@ -87,6 +88,17 @@ def test_a_later_attempt_is_what_a_run_shows(database: Database) -> None:
     decide(database, RULE)
     decide(database, replace(RULE, state=DecisionState.QUIET), attempt=2)
     assert [row.state for row in decisions_of_run(database, "r1")] == [DecisionState.QUIET]
+
+
+def test_a_rule_stands_once_where_a_run_is_shown_as_its_guards_know_it(database: Database) -> None:
+    spec = {"kind": "transform", "uid": "t-1", "to": "gold.x", "sql": "SELECT 1 AS a"}
+    plan = Plan.model_validate({"pipeline": "orders", "pipeline_uid": "p-1", "tasks": [{"key": "a", "spec": spec}]})
+    run = runs.create_run(database, plan, revision=1, bindings={}, as_of=at(2), trigger="manual", author="ada")
+    for attempt, state in ((1, DecisionState.FIRED), (2, DecisionState.QUIET)):
+        decide(database, replace(RULE, state=state), run=run.id, attempt=attempt)
+    (shown,) = run_detail(database, run.number).decisions
+    (known,) = decisions_of_run(database, run.id)
+    assert (shown.id, shown.rule, shown.state) == (known.id, RULE.rule_key, DecisionState.QUIET)
 
 
 @pytest.mark.parametrize(
