@@ -20,7 +20,8 @@ from metadata.documents import DocumentError, dump_one, read_text
 from metadata.errors import PilothouseError, UsageError
 from metadata.findings import Finding
 from metadata.kinds import SECTIONS, Blueprint
-from metadata.revisions import changes_of
+from metadata.revision_log import WayBack
+from metadata.revisions import changes_back, changes_of
 from metadata.settings import Settings
 
 REMARK = "#!"
@@ -98,6 +99,13 @@ def review(database: Database, settings: Settings, draft: Draft, text: str) -> R
     found = check(changes.blueprint, estimator_prefixes=settings.estimator_prefixes)
     located = tuple(document.locations.locate(each, SECTIONS.get(each.kind, "")) for each in found)
     return Review(document.blueprint, base, changes, (*_meanwhile(database, draft), *located))
+
+
+def review_way(database: Database, settings: Settings, way: WayBack) -> tuple[WayBack, Review]:
+    """Check what going back would do to the blueprint as it is now. Raises PilothouseError PH341, PH342."""
+    base, changes = changes_back(database, way)
+    found = check(changes.blueprint, estimator_prefixes=settings.estimator_prefixes) if changes else []
+    return way, Review(None, base, changes, tuple(found))
 
 
 def _meanwhile(database: Database, draft: Draft) -> list[Finding]:

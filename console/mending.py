@@ -14,6 +14,8 @@ AGAIN = {
     "reviewed": "e",
     "applied": "e",
     "edited": "e",
+    "way": "u",
+    "went_back": "u",
     "woken": "U",
 }
 """Jobs of the screens, by the key that has them done."""

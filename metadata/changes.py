@@ -85,13 +85,32 @@ def diff(current: Blueprint, wanted: Blueprint, prune: bool = False, identify: I
     refuse_stale_names(current, wanted, merged)
     refuse_second_reading(current, merged)
     refuse_another_source(current, merged)
-    old = {value.uid: (kind, key, value) for kind, key, value in current}
-    changes = list(_differences(old, merged, never_there))
-    kept = {value.uid for _, _, value in merged}
+    return _between(current, merged, never_there)
+
+
+def exact(current: Blueprint, past: Blueprint) -> ChangeSet:
+    """What making `current` the blueprint `past` does: all of it, told by uids.
+
+    Raises PilothouseError PH341 and PH342 as `diff` does.
+    """
+    refuse_second_reading(current, past)
+    refuse_another_source(current, past)
+    return _between(current, past, ())
+
+
+def differences(before: Blueprint, after: Blueprint) -> tuple[Change, ...]:
+    """What is another in `after`, told by uids; what came back counts as created."""
+    return _between(before, after, {value.uid for _, _, value in after}).changes
+
+
+def _between(before: Blueprint, after: Blueprint, never_there: Collection[str]) -> ChangeSet:
+    old = {value.uid: (kind, key, value) for kind, key, value in before}
+    changes = list(_differences(old, after, never_there))
+    kept = {value.uid for _, _, value in after}
     for uid, (kind, key, value) in old.items():
         if uid not in kept:
             changes.append(Change("deleted", kind, key, uid, key, content(value), None))
-    return ChangeSet(tuple(changes), merged)
+    return ChangeSet(tuple(changes), after)
 
 
 def recorded(

@@ -82,6 +82,8 @@ revision = Table(
     Column("applied_at", Utc, nullable=False),
     Column("previous", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
+    Column("deed", WORD, nullable=False, server_default="apply"),
+    Column("of", Integer),
     Column("changed", BigInteger, nullable=False, index=True),
 )
 

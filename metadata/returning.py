@@ -6,7 +6,7 @@ what was only half removed would read, and append, once more what it has.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from metadata.changes import origins
@@ -98,11 +98,24 @@ def with_last_uids(former: Former, current: Blueprint, wanted: Blueprint, merged
             value = value.model_copy(update={"tasks": _tasks_returned(former, said, value)})
         found[key] = value
     merged = merged.model_copy(update=sections)
+    _refuse_lost_work(former, there, merged)
+    return merged
+
+
+def refuse_work_again(former: Former, past: Blueprint) -> None:
+    """Raises PilothouseError PH341 and PH342 as `with_last_uids` does, of an earlier blueprint that comes back."""
+    there = set(former.taken)
+    for _, _, value in past:
+        for each in parts_of(value):
+            former.take(each.uid)
+    _refuse_lost_work(former, there, past)
+
+
+def _refuse_lost_work(former: Former, there: Collection[str], merged: Blueprint) -> None:
     kinds = {task.kind for _, _, task in tasks_of(merged) if task.uid not in there}
     gone = list(former.gone_tasks(merged, kinds)) if kinds else []
     refuse_reading_again((each for each in gone if each.task.uid not in former.taken), merged, former.taken)
     refuse_other_sources((each for each in gone if each.task.uid in former.taken), merged)
-    return merged
 
 
 def _tasks_returned(former: Former, said: Pipeline, made: Pipeline) -> dict[str, TaskSpec]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from metadata import tables
-from metadata.changes import Change, ChangeSet, diff, recorded
+from metadata.changes import Change, ChangeSet, diff, exact
 from metadata.checks import check
 from metadata.compiler import compile_plan
 from metadata.database import Database, next_change
@@ -21,7 +19,6 @@ from metadata.definitions import (
     definition,
     dependency,
     forget_references,
-    json_text,
     read_blueprint,
     read_past,
     revision,
@@ -29,20 +26,18 @@ from metadata.definitions import (
     write_references,
     write_rows,
 )
-from metadata.errors import PilothouseError, UsageError
+from metadata.errors import PilothouseError
 from metadata.findings import Finding
 from metadata.former import Former
 from metadata.kinds import Blueprint, Definition
 from metadata.lineage import edges
 from metadata.plan import Plan
 from metadata.renaming import with_renames_back
-from metadata.returning import with_last_uids, without_stale_was
+from metadata.returning import refuse_work_again, with_last_uids, without_stale_was
+from metadata.revision_log import GENESIS, Deed, Revision, WayBack, chain_hash, head
 from metadata.settings import Settings
 from metadata.storable import refuse_unstorable
 from metadata.values import utc_now
-
-GENESIS = "0" * 64
-"""What stands before the first revision in the chain."""
 
 _ATTEMPTS = 50
 
@@ -64,23 +59,13 @@ class CheckError(PilothouseError):
 
 
 @dataclass(frozen=True)
-class Revision:
-    """One applied change to the blueprint."""
+class _Signature:
+    """Who changes the blueprint, why, and how."""
 
-    number: int
     author: str
     note: str
-    applied_at: datetime
-    previous: str
-    hash: str
-
-
-@dataclass(frozen=True)
-class Edit:
-    """What one revision did to one definition."""
-
-    revision: Revision
-    change: Change
+    deed: Deed = "apply"
+    of: int | None = None
 
 
 def apply(
@@ -100,24 +85,41 @@ def apply(
     Raises CheckError for findings, PilothouseError PH303 when `base_revision` is given and is not the newest,
     PH304 for two entries that say they were the same one, PH309 for what cannot be kept, and what the compiler refuses.
     """
-    for _ in range(_ATTEMPTS):
-        head, current = snapshot(database)
-        if base_revision is not None and head != base_revision:
-            raise _moved(base_revision, head)
-        changes = _diff(database, current, document, prune)
-        if not changes:
-            return None
-        plans = prepare(changes.blueprint, settings)
-        with database.write() as connection:
-            if _locked_head(connection) == head:
-                return _write(connection, head, changes, plans, author=author, note=note)
-    raise _moved(head, head + 1)
+    return _commit(
+        database,
+        lambda current: _diff(database, current, document, prune),
+        _Signature(author, note),
+        settings,
+        base_revision,
+    )
+
+
+def go_back(
+    database: Database, way: WayBack, *, author: str, note: str = "", settings: Settings, base_revision: int
+) -> Revision | None:
+    """Make the blueprint again exactly what it was, uids included, as a new revision. None when it is that already.
+
+    Raises what `apply` raises, and PilothouseError PH341 and PH342 where a task would read again what another has read.
+    """
+    return _commit(
+        database,
+        lambda current: _diff_back(database, current, way),
+        _Signature(author, note, way.deed, way.of),
+        settings,
+        base_revision,
+    )
 
 
 def changes_of(database: Database, document: Blueprint, prune: bool = False) -> tuple[int, ChangeSet]:
     """What applying `document` would do, and the number of the revision it starts from (0: none yet)."""
-    head, current = snapshot(database)
-    return head, _diff(database, current, document, prune)
+    number, current = snapshot(database)
+    return number, _diff(database, current, document, prune)
+
+
+def changes_back(database: Database, way: WayBack) -> tuple[int, ChangeSet]:
+    """What going back would do, and the number of the revision it starts from."""
+    number, current = snapshot(database)
+    return number, _diff_back(database, current, way)
 
 
 def prepare(blueprint: Blueprint, settings: Settings) -> list[Plan]:
@@ -131,68 +133,10 @@ def prepare(blueprint: Blueprint, settings: Settings) -> list[Plan]:
     return [compile_plan(blueprint, key) for key in blueprint.pipelines]
 
 
-def list_revisions(database: Database, *, before: int | None = None, limit: int = 100) -> list[Revision]:
-    """Revisions, newest first; those below the number `before` when it is given."""
-    query = select(revision).order_by(revision.c.number.desc()).limit(limit)
-    if before is not None:
-        query = query.where(revision.c.number < before)
-    with database.read() as connection:
-        return [_revision(row) for row in connection.execute(query).mappings()]
-
-
-def newest_revision(database: Database) -> int:
-    """Number of the newest revision, 0 when there is none."""
-    with database.read() as connection:
-        return _head(connection)
-
-
 def snapshot(database: Database) -> tuple[int, Blueprint]:
     """The newest revision (0: none yet), and the blueprint that it left: what is applied meanwhile is in neither."""
     with database.read() as connection:
-        return _head(connection), read_blueprint(connection)
-
-
-def edits_of(database: Database, number: int) -> list[Edit]:
-    """What a revision did, in its order. Raises UsageError PH333 when there is no such revision."""
-    found = _edits(database, revision_item.c.revision == number)
-    if not found:
-        raise no_revision(number)
-    return found
-
-
-def history_of(database: Database, uid: str) -> list[Edit]:
-    """What revisions did to one definition, newest first."""
-    return _edits(database, revision_item.c.uid == uid)[::-1]
-
-
-def verify_chain(database: Database) -> int:
-    """Recompute every hash of the log, and hold today's definitions against it. Returns how many revisions there are.
-
-    Raises PilothouseError PH305 naming the first revision or definition that was changed behind our back.
-    """
-    with database.read() as connection:
-        rows = connection.execute(select(revision).order_by(revision.c.number)).mappings().all()
-        items: dict[int, list[Any]] = {}
-        for item in connection.execute(
-            select(revision_item).order_by(revision_item.c.revision, revision_item.c.position)
-        ).mappings():
-            items.setdefault(item["revision"], []).append(item)
-        previous = GENESIS
-        for number, row in enumerate(rows, start=1):
-            found = _revision(row)
-            if found.number != number:
-                raise _broken(f"revision {number}", "it is missing from the log")
-            if found.previous != previous or _chain(found, items.get(number, [])) != found.hash:
-                raise _broken(f"revision {number}", "what it says is not what its hash was made of")
-            previous = found.hash
-        said = {value.uid: content_hash(value) for _, _, value in read_past(connection, len(rows))}
-        now = {value.uid: (kind, key, content_hash(value)) for kind, key, value in read_blueprint(connection)}
-    for uid, (kind, key, digest) in now.items():
-        if said.pop(uid, None) != digest:
-            raise _broken(f"{kind} {key}", "it is not what the newest revision left")
-    for uid in said:
-        raise _broken(f"definition {uid}", "it is gone, and no revision deleted it")
-    return len(rows)
+        return head(connection), read_blueprint(connection)
 
 
 def _diff(database: Database, current: Blueprint, document: Blueprint, prune: bool) -> ChangeSet:
@@ -202,13 +146,37 @@ def _diff(database: Database, current: Blueprint, document: Blueprint, prune: bo
         return diff(current, wanted, prune, partial(with_last_uids, former))
 
 
-def _head(connection: Connection) -> int:
-    return int(connection.execute(select(func.coalesce(func.max(revision.c.number), 0))).scalar_one())
+def _diff_back(database: Database, current: Blueprint, way: WayBack) -> ChangeSet:
+    with database.read() as connection:
+        past = read_past(connection, way.state)
+        refuse_work_again(Former(connection, current), past)
+        return exact(current, past)
+
+
+def _commit(
+    database: Database,
+    changes_of_now: Callable[[Blueprint], ChangeSet],
+    signature: _Signature,
+    settings: Settings,
+    base_revision: int | None,
+) -> Revision | None:
+    for _ in range(_ATTEMPTS):
+        base, current = snapshot(database)
+        if base_revision is not None and base != base_revision:
+            raise _moved(base_revision, base)
+        changes = changes_of_now(current)
+        if not changes:
+            return None
+        plans = prepare(changes.blueprint, settings)
+        with database.write() as connection:
+            if _locked_head(connection) == base:
+                return _write(connection, base, changes, plans, signature)
+    raise _moved(base, base + 1)
 
 
 def _locked_head(connection: Connection) -> int:
     connection.execute(select(tables.counter.c.value).where(tables.counter.c.id == 1).with_for_update())
-    return _head(connection)
+    return head(connection)
 
 
 def _moved(base: int, head: int) -> PilothouseError:
@@ -220,25 +188,13 @@ def _moved(base: int, head: int) -> PilothouseError:
     )
 
 
-def no_revision(number: int) -> UsageError:
-    """What is said of a revision that is not in the log."""
-    return UsageError(
-        "PH333", f"revision {number}", "there is no such revision", "pilothouse blueprint log shows those that are"
-    )
-
-
-def _broken(thing: str, cause: str) -> PilothouseError:
-    remedy = "restore the metadata database from a backup: pilothouse db restore FILE, or what its server has for that"
-    return PilothouseError("PH305", thing, cause, remedy)
-
-
 def _write(
-    connection: Connection, head: int, changes: ChangeSet, plans: Iterable[Plan], *, author: str, note: str
+    connection: Connection, base: int, changes: ChangeSet, plans: Iterable[Plan], signature: _Signature
 ) -> Revision:
-    number, change = head + 1, next_change(connection)
+    number, change = base + 1, next_change(connection)
     _write_definitions(connection, changes, number, change)
     _write_plans(connection, plans)
-    previous = connection.execute(select(revision.c.hash).where(revision.c.number == head)).scalar() or GENESIS
+    previous = connection.execute(select(revision.c.hash).where(revision.c.number == base)).scalar() or GENESIS
     items = [
         {
             "revision": number,
@@ -252,19 +208,10 @@ def _write(
         }
         for position, each in enumerate(changes.changes)
     ]
-    made = Revision(number, author, note, utc_now().replace(microsecond=0), previous, "")
-    made = Revision(number, author, note, made.applied_at, previous, _chain(made, items))
-    connection.execute(
-        insert(revision).values(
-            number=number,
-            author=author,
-            note=note,
-            applied_at=made.applied_at,
-            previous=previous,
-            hash=made.hash,
-            changed=change,
-        )
-    )
+    now = utc_now().replace(microsecond=0)
+    unsigned = Revision(number, signature.author, signature.note, now, previous, "", signature.deed, signature.of)
+    made = replace(unsigned, hash=chain_hash(unsigned, items))
+    connection.execute(insert(revision).values(**asdict(made), changed=change))
     connection.execute(insert(revision_item), items)
     return made
 
@@ -340,33 +287,3 @@ def _insert_plan(connection: Connection, plan: Plan) -> None:
     ]
     if after:
         connection.execute(insert(dependency), after)
-
-
-def _chain(found: Revision, items: Iterable[Any]) -> str:
-    said = [[each[name] for name in ("uid", "kind", "key", "key_before", "before", "after")] for each in items]
-    text = json_text([found.number, found.author, found.note, found.applied_at.isoformat(), said])
-    return hashlib.sha256(f"{found.previous}{text}".encode()).hexdigest()
-
-
-def _revision(row: Any) -> Revision:
-    return Revision(*(row[name] for name in ("number", "author", "note", "applied_at", "previous", "hash")))
-
-
-def _edits(database: Database, condition: Any) -> list[Edit]:
-    query = (
-        select(
-            revision,
-            *(revision_item.c[name] for name in ("uid", "kind", "key", "key_before", "before", "after")),
-        )
-        .join(revision_item, revision.c.number == revision_item.c.revision)
-        .where(condition)
-        .order_by(revision_item.c.revision, revision_item.c.position)
-    )
-    with database.read() as connection:
-        return [
-            Edit(
-                _revision(row),
-                recorded(*(row[name] for name in ("kind", "key", "uid", "key_before", "before", "after"))),
-            )
-            for row in connection.execute(query).mappings()
-        ]

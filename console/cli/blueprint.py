@@ -9,30 +9,27 @@ import click
 
 from console.author import author
 from console.cli.access import database
-from console.cli.output import JSON_OPTION, ask, plain, print_json, print_rows
-from metadata.changes import Change, FieldChange
+from console.cli.output import JSON_OPTION, ask, paged, plain, print_json, print_page
+from metadata.changes import Change, FieldChange, differences
 from metadata.checks import check as check_blueprint
 from metadata.definitions import load_blueprint
 from metadata.documents import Document, DocumentError, dump, read
 from metadata.errors import UsageError
 from metadata.findings import Finding
-from metadata.kinds import SECTIONS
-from metadata.revisions import (
-    CheckError,
-    changes_of,
-    edits_of,
-    list_revisions,
-    newest_revision,
-    no_revision,
-    verify_chain,
-)
+from metadata.kinds import SECTIONS, Blueprint
+from metadata.revision_log import WayBack, edits_of, newest_revision, no_revision, verify_chain
+from metadata.revisions import CheckError, changes_back, changes_of, go_back
 from metadata.revisions import apply as apply_document
+from metadata.rows.history import list_revisions
 from metadata.settings import settings
+from metadata.undoing import redo_of, revert_to, undo_of
 from metadata.values import counted
 from metadata.yaml_writer import lines_of
 
 SOURCES = click.argument("source", nargs=-1, required=True, type=click.Path(path_type=Path))
 REVISION = click.IntRange(1, 2**31 - 1)
+NOTE = click.option("--note", default="", help="Why, for the history.")
+YES = click.option("--yes", is_flag=True, help="Do not ask.")
 PRUNE = click.option("--prune", is_flag=True, help="Also remove what the documents do not name.")
 
 
@@ -62,15 +59,32 @@ def check(context: click.Context, source: tuple[Path, ...], as_json: bool) -> No
 
 
 @blueprint.command()
-@SOURCES
+@click.argument("source", nargs=-1, type=click.Path(path_type=Path))
 @PRUNE
+@click.option("--from", "since", type=REVISION, help="Compare revisions instead: from this one …")
+@click.option("--to", "until", type=REVISION, help="… to this one; without it, to the newest.")
 @JSON_OPTION
 @click.pass_context
-def diff(context: click.Context, source: tuple[Path, ...], prune: bool, as_json: bool) -> None:
-    """Say what applying documents would change. Exits with 3 when there are differences."""
-    _, changes = changes_of(database(), _read(context, source).blueprint, prune)
+def diff(
+    context: click.Context,
+    source: tuple[Path, ...],
+    prune: bool,
+    since: int | None,
+    until: int | None,
+    as_json: bool,
+) -> None:
+    """Say what applying documents would change, or what changed between two revisions.
+
+    Exits with 3 when there are differences.
+    """
+    if bool(source) == (since is not None) or (since is None and until is not None) or (source and until):
+        raise click.UsageError("name documents, or --from a revision (and --to another), and not both")
+    if since is None:
+        changes = changes_of(database(), _read(context, source).blueprint, prune)[1].changes
+    else:
+        changes = differences(*(_past(number) for number in (since, until)))
     if changes or as_json:
-        _show_changes(changes.changes, as_json)
+        _show_changes(changes, as_json)
     else:
         click.echo("No differences.")
     if changes:
@@ -80,8 +94,8 @@ def diff(context: click.Context, source: tuple[Path, ...], prune: bool, as_json:
 @blueprint.command()
 @SOURCES
 @PRUNE
-@click.option("--note", default="", help="Why, for the history.")
-@click.option("--yes", is_flag=True, help="Do not ask before removing.")
+@NOTE
+@YES
 @click.pass_context
 def apply(context: click.Context, source: tuple[Path, ...], prune: bool, note: str, yes: bool) -> None:
     """Make the blueprint what documents say, as one revision; nothing is changed when anything is wrong."""
@@ -112,9 +126,7 @@ def apply(context: click.Context, source: tuple[Path, ...], prune: bool, note: s
 @click.option("--revision", type=REVISION, help="As it was at that revision.")
 def export(keys: tuple[str, ...], revision: int | None) -> None:
     """Print the blueprint as YAML: all of it, or the definitions of KEYS."""
-    if revision is not None and revision > newest_revision(database()):
-        raise no_revision(revision)
-    found = load_blueprint(database(), revision)
+    found = _past(revision)
     if keys:
         missing = sorted(set(keys) - {key for _, key, _ in found})
         if missing:
@@ -132,23 +144,54 @@ def export(keys: tuple[str, ...], revision: int | None) -> None:
 
 @blueprint.command()
 @click.argument("revision", required=False, type=REVISION)
+@click.option("--filter", "words", default="", help="Such as 'key:silver.* author:ada deed:undo age:<7d'.")
+@paged(50, int, "revision")
 @JSON_OPTION
-def log(revision: int | None, as_json: bool) -> None:
+def log(revision: int | None, words: str, limit: int, after: int | None, as_json: bool) -> None:
     """Revisions, newest first; or what one REVISION did."""
     if revision is not None:
         _show_changes([edit.change for edit in edits_of(database(), revision)], as_json)
         return
-    print_rows(
+    print_page(
         as_json,
-        list_revisions(database()),
+        list_revisions(database(), words, after=after, limit=limit),
         {
             "REVISION": lambda row: row.number,
             "WHEN": lambda row: row.applied_at,
             "BY": lambda row: row.author,
+            "WHAT": lambda row: row.what,
             "NOTE": lambda row: row.note,
         },
         "No revision yet. Apply a blueprint with: pilothouse blueprint apply FILE",
     )
+
+
+@blueprint.command()
+@NOTE
+@YES
+@click.pass_context
+def undo(context: click.Context, note: str, yes: bool) -> None:
+    """Take back the newest change that is not undone yet, after showing what that does."""
+    _go_back(context, undo_of(database()), note, yes)
+
+
+@blueprint.command()
+@NOTE
+@YES
+@click.pass_context
+def redo(context: click.Context, note: str, yes: bool) -> None:
+    """Do again what was undone last, if nothing else was changed since."""
+    _go_back(context, redo_of(database()), note, yes)
+
+
+@blueprint.command()
+@click.argument("revision", type=REVISION)
+@NOTE
+@YES
+@click.pass_context
+def revert(context: click.Context, revision: int, note: str, yes: bool) -> None:
+    """Make the blueprint again what REVISION left, as a new revision: nothing of the history goes."""
+    _go_back(context, revert_to(database(), revision), note, yes)
 
 
 @blueprint.command()
@@ -159,6 +202,30 @@ def verify() -> None:
     """
     count = verify_chain(database())
     click.echo(f"{counted(count, 'revision')}, and the definitions are what {'it' if count == 1 else 'they'} left.")
+
+
+def _go_back(context: click.Context, way: WayBack, note: str, yes: bool) -> None:
+    store = database()
+    base, changes = changes_back(store, way)
+    if not changes:
+        click.echo(f"Nothing to change: the blueprint is what revision {way.state} left.")
+        return
+    _show_changes(changes.changes, as_json=False)
+    if not yes:
+        ask(context, f"{way.words[0].upper()}{way.words[1:]}?")
+    try:
+        made = go_back(store, way, author=author(), note=note, settings=settings(), base_revision=base)
+    except CheckError as error:
+        _show_findings(error.findings, as_json=False, err=True)
+        context.exit(1)
+    click.echo(f"Revision {made.number} is applied." if made else "Nothing to change.")
+
+
+def _past(number: int | None) -> Blueprint:
+    """The blueprint as a revision left it; today's without a number."""
+    if number is not None and number > newest_revision(database()):
+        raise no_revision(number)
+    return load_blueprint(database(), number)
 
 
 def _read(context: click.Context, source: tuple[Path, ...]) -> Document:

@@ -15,7 +15,7 @@ from metadata.bindings import instant
 from metadata.database import Database
 from metadata.errors import ServiceDownError, UsageError
 from metadata.findings import instead
-from metadata.revisions import newest_revision
+from metadata.revision_log import newest_revision
 from metadata.rows.logs import LogLine, read_lines
 from metadata.rows.outcomes import figures_of_run
 from metadata.rows.pages import list_runs

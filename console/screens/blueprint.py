@@ -18,6 +18,7 @@ from console.screens.keys import key
 from console.screens.paging import Paging
 from console.screens.review import field_lines
 from console.screens.run_keys import launch
+from console.screens.ways_back import WaysBack
 from console.text import ago, instant, joined, number, plain, styled
 from console.widgets.rows import Column, Row, Rows
 from metadata.database import Database
@@ -25,7 +26,7 @@ from metadata.definitions import Use, load_blueprint, references_of, used_by
 from metadata.documents import dump_one
 from metadata.errors import Fault
 from metadata.kinds import SECTIONS, Dataset, Definition
-from metadata.revisions import Edit, history_of
+from metadata.revision_log import Edit, history_of
 from metadata.rows.batches import DatasetState, state_of
 from metadata.rows.pages import Cursor, DefinitionRow, Page, count_kinds, list_definitions
 from metadata.values import counted, utc_now
@@ -44,7 +45,7 @@ class _Detail:
     state: DatasetState | None
 
 
-class BlueprintScreen(Editing, Paging):
+class BlueprintScreen(WaysBack, Editing, Paging):
     """Kinds, the definitions of one kind, and the one under the cursor."""
 
     CSS_PATH: ClassVar[list[str]] = ["split.tcss", "blueprint.tcss"]  # type: ignore[assignment]
@@ -56,12 +57,14 @@ class BlueprintScreen(Editing, Paging):
         Column("OWNER", 8, shown_from=58),
         Column("USED", 4, "right", shown_from=34),
     )
+    KEPT = WaysBack.KEPT | Editing.KEPT
     PANES = ("YAML", "Used by", "Columns", "History")
     AGEING = ("Columns",)
     BINDINGS: ClassVar[list[BindingType]] = [
         key("e", "edit", "edit", help="edit it as YAML in $EDITOR, see what changes, apply"),
         key("l", "launch", "launch", help="launch the pipeline under the cursor"),
         key("L", "lineage", "lineage", help="lineage of what is under the cursor"),
+        key("H", "history", "history", help="every change to the blueprint: compare, undo, go back"),
     ]
 
     def __init__(self, subject: str = "") -> None:
@@ -243,6 +246,10 @@ class BlueprintScreen(Editing, Paging):
         row = self._definition()
         if row is not None:
             self.go(Place("lineage", f"{row.kind} {row.key}"))
+
+    def do_history(self) -> None:
+        """`H`"""
+        self.go(Place("history"))
 
     def copied(self) -> str:
         """Its key."""

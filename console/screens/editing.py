@@ -18,7 +18,8 @@ from console.screens.split import SplitScreen
 from console.text import ago, styled
 from console.unforeseen import fault_of
 from metadata.errors import Fault, PilothouseError, UsageError
-from metadata.revisions import Revision, apply
+from metadata.revision_log import Revision
+from metadata.revisions import apply
 from metadata.values import utc_now
 
 MOST_OFFERED = 9

@@ -12,27 +12,28 @@ from textual.widgets import Static
 
 from console.edit import Review
 from console.screens.modal import Modal
-from console.text import joined, plain
+from console.text import joined, plain, styled
 from console.widgets.lines import Lines
 from metadata.changes import Change, FieldChange
+from metadata.values import counted
 from metadata.yaml_writer import lines_of
 
 SIGNS = {"created": ("+", "good"), "changed": ("~", "active"), "renamed": ("→", "active"), "deleted": ("-", "bad")}
 
 
 class ReviewScreen(Modal[str]):
-    """Gives `y` (apply), `e` (edit again) or an empty text (leave it)."""
+    """Gives `y` (apply), `e` (edit again, where there is a text) or an empty text (leave it)."""
 
     CSS_PATH = "review.tcss"
 
-    def __init__(self, review: Review) -> None:
+    def __init__(self, review: Review, title: str = "", *, edits: bool = True) -> None:
         super().__init__()
-        self._review = review
+        self._review, self._title = review, title
+        self._answers = [*([] if review.errors else [("y", "apply")]), *([("e", "edit again")] if edits else [])]
 
     def compose(self) -> ComposeResult:
         """Changes, findings, answers."""
-        keys = [] if self._review.errors else [("y", "apply")]
-        answers = [joined((f"{one:>4} ", "key"), what) for one, what in [*keys, ("e", "edit again"), ("esc", "leave")]]
+        answers = [joined((f"{one:>4} ", "key"), what) for one, what in [*self._answers, ("esc", "leave")]]
         with Vertical(id="review"):
             yield Lines(id="changes")
             yield Static(Content("  ").join(answers), id="answers")
@@ -40,7 +41,8 @@ class ReviewScreen(Modal[str]):
     def on_mount(self) -> None:
         """Show them."""
         lines = self.query_one(Lines)
-        lines.show(review_lines(self._review))
+        title = [styled(f"{self._title[0].upper()}{self._title[1:]}", "strong"), Content("")] if self._title else []
+        lines.show([*title, *review_lines(self._review)])
         lines.focus()
 
     def on_key(self, event: events.Key) -> None:
@@ -49,7 +51,7 @@ class ReviewScreen(Modal[str]):
         if event.key == "escape":
             event.stop()
             self.dismiss("")
-        elif pressed == "e" or (pressed == "y" and not self._review.errors):
+        elif pressed in [one for one, _ in self._answers]:
             event.stop()
             self.dismiss(pressed)
 
@@ -57,6 +59,9 @@ class ReviewScreen(Modal[str]):
 def review_lines(review: Review) -> list[Content]:
     """The changes in words, then the findings."""
     lines: list[Content] = []
+    deleted = review.changes.count("deleted") if review.changes else 0
+    if deleted:
+        lines += [styled(f"It deletes {counted(deleted, 'definition')}; what they wrote stays.", "bad"), Content("")]
     for change in review.changes.changes if review.changes else ():
         lines += change_lines(change)
     for each in review.findings:

@@ -25,7 +25,7 @@ from metadata.definitions import load_blueprint
 from metadata.errors import PilothouseError, ServiceDownError
 from metadata.kinds import Blueprint
 from metadata.migrations import ensure
-from metadata.revisions import newest_revision
+from metadata.revision_log import newest_revision
 from metadata.rows.logs import forget_lines
 from metadata.rows.runs import Run, attach_flow_run, known_flow_runs, set_run_state, unsettled_runs
 from metadata.settings import settings

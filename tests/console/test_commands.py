@@ -126,6 +126,42 @@ def test_the_log_says_what_a_revision_did(database: Database) -> None:
     assert (beyond.returncode, beyond.stderr.splitlines()[0]) == (2, "PH333 revision 9")
 
 
+def test_a_change_is_undone_done_again_and_reverted_after_a_yes(database: Database) -> None:
+    whole = load_blueprint(database)
+    undone = pilothouse("blueprint", "undo", answer="n\n")
+    assert (undone.returncode, load_blueprint(database)) == (1, whole)
+    assert "Undo revision 2?" in undone.stdout
+    assert "Nothing was done." in undone.stdout
+    assert "Revision 3 is applied." in pilothouse("blueprint", "undo", answer="y\n").stdout
+    assert load_blueprint(database) != whole
+    assert pilothouse("blueprint", "redo", "--yes", "--note", "a mistake").returncode == 0
+    assert load_blueprint(database) == whole
+    nothing = pilothouse("blueprint", "redo", "--yes")
+    assert (nothing.returncode, nothing.stdout) == (2, "")
+    assert "PH347" in nothing.stderr
+    assert "Nothing to change: the blueprint is what revision 4 left." in pilothouse("blueprint", "revert", "4").stdout
+    assert pilothouse("blueprint", "revert", "1", "--yes").returncode == 0
+    assert load_blueprint(database) == load_blueprint(database, 1)
+    assert pilothouse("blueprint", "revert", "99", "--yes").returncode == 2
+    log = told("blueprint", "log", "--filter", "deed:redo,revert")
+    assert [(each["number"], each["deed"], each["of"], each["note"]) for each in log] == [
+        (5, "revert", 1, ""),
+        (4, "redo", 2, "a mistake"),
+    ]
+
+
+def test_two_revisions_are_compared_and_differences_are_told_by_the_exit_code(database: Database) -> None:
+    between = pilothouse("blueprint", "diff", "--from", "1", "--to", "2", "--json")
+    assert between.returncode == 3
+    changed = json.loads(between.stdout)
+    assert changed == json.loads(pilothouse("blueprint", "log", "2", "--json").stdout)
+    assert pilothouse("blueprint", "diff", "--from", "1").returncode == 3
+    same = pilothouse("blueprint", "diff", "--from", "2")
+    assert (same.returncode, same.stdout) == (0, "No differences.\n")
+    for wrong in ([], ["--to", "2"], ["some.yaml", "--from", "1"], ["some.yaml", "--to", "1"], ["--from", "9"]):
+        assert pilothouse("blueprint", "diff", *wrong).returncode == 2
+
+
 def test_a_definition_changed_by_hand_in_the_database_is_named(database: Database) -> None:
     assert pilothouse("blueprint", "verify").stdout == "2 revisions, and the definitions are what they left.\n"
     with database.write() as connection:

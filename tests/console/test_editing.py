@@ -20,7 +20,8 @@ from metadata.database import Database
 from metadata.definitions import load_blueprint
 from metadata.errors import UsageError
 from metadata.findings import Finding
-from metadata.revisions import apply, history_of
+from metadata.revision_log import history_of
+from metadata.revisions import apply
 from metadata.settings import settings
 from tests.console.faults import fill, small_disk
 from tests.console.looking import until, until_seen

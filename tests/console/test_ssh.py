@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from metadata.database import Database
-from metadata.revisions import list_revisions
+from metadata.rows.history import list_revisions
 from tests.console.pty_terminal import Terminal
 from tests.console.sshd import Door, console_on, open_door
 
@@ -86,7 +86,7 @@ def test_an_edit_in_whose_middle_the_line_was_cut_is_applied_later_by_who_came_i
         shown.until("revision 3 is applied")
         shown.send("q")
         assert shown.ended()
-    assert list_revisions(database)[0].author == f"{getpass.getuser()}@127.0.0.1"
+    assert list_revisions(database).items[0].author == f"{getpass.getuser()}@127.0.0.1"
 
 
 def _processes_of(home: Path) -> list[int]:

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from flows.services import process
-from metadata.revisions import newest_revision
+from metadata.revision_log import newest_revision
 from metadata.rows.runs import find_run
 from metadata.settings import settings
 from tests.console.pty_terminal import Terminal

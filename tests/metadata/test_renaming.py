@@ -10,7 +10,8 @@ from metadata.database import Database
 from metadata.definitions import load_blueprint
 from metadata.errors import PilothouseError
 from metadata.kinds import Blueprint
-from metadata.revisions import apply, changes_of, verify_chain
+from metadata.revision_log import verify_chain
+from metadata.revisions import apply, changes_of
 from metadata.settings import Settings
 from tests.metadata.test_returning import LOAD, uid
 

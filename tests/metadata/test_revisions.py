@@ -27,18 +27,9 @@ from metadata.definitions import (
 from metadata.documents import dump, read, read_text
 from metadata.errors import PilothouseError
 from metadata.kinds import Blueprint
-from metadata.revisions import (
-    GENESIS,
-    CheckError,
-    Revision,
-    apply,
-    edits_of,
-    history_of,
-    list_revisions,
-    newest_revision,
-    snapshot,
-    verify_chain,
-)
+from metadata.revision_log import GENESIS, Revision, edits_of, history_of, newest_revision, verify_chain
+from metadata.revisions import CheckError, apply, snapshot
+from metadata.rows.history import list_revisions
 from metadata.settings import Settings
 from tests.metadata.blueprints import orders, orders_document
 
@@ -59,7 +50,7 @@ def test_applying_makes_one_revision_and_applying_again_makes_none(database: Dat
     assert made is not None
     assert (made.number, made.author, made.note, made.previous) == (1, "ada", "because", GENESIS)
     assert put(database, orders()) is None
-    assert [each.number for each in list_revisions(database)] == [1]
+    assert [each.number for each in list_revisions(database).items] == [1]
 
 
 def test_what_was_applied_is_read_back_with_uids_in_its_order(database: Database) -> None:
@@ -268,7 +259,7 @@ def test_two_processes_that_apply_in_a_loop_lose_no_edit(database: Database) -> 
     for worker in workers:
         worker.join(120)
         assert worker.exitcode == 0
-    assert [each.number for each in list_revisions(database)] == list(range(2 * rounds, 0, -1))
+    assert [each.number for each in list_revisions(database).items] == list(range(2 * rounds, 0, -1))
     assert set(load_blueprint(database).datasets) == {f"{w}.d{n}" for w in ("left", "right") for n in range(rounds)}
     assert verify_chain(database) == 2 * rounds
 

@@ -1,0 +1,221 @@
+"""The history of the blueprint: every revision, newest first, what it did, and what differs since."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from textual.binding import BindingType
+from textual.content import Content
+
+from console.paged import Paged
+from console.screens.keys import key
+from console.screens.paging import Paging
+from console.screens.review import change_lines
+from console.screens.split import SplitScreen
+from console.screens.ways_back import WaysBack
+from console.text import ago, instant, joined, plain, styled
+from console.widgets.rows import Column, Row
+from metadata.changes import Change, differences
+from metadata.database import Database
+from metadata.definitions import load_blueprint
+from metadata.errors import Fault
+from metadata.revision_log import edits_of
+from metadata.rows.history import RevisionRow, list_revisions
+from metadata.values import utc_now
+
+DID, SINCE = "What it did", "Difference"
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What the right half tells: of a revision what it did, or what differs between it and another, or today."""
+
+    number: int
+    pane: str
+    marked: int | None = None
+
+    @property
+    def between(self) -> tuple[int, int | None]:
+        """The older revision, and the newer one; None for today."""
+        if self.marked is None or self.marked == self.number:
+            return self.number, None
+        return min(self.number, self.marked), max(self.number, self.marked)
+
+
+class HistoryScreen(WaysBack, SplitScreen, Paging):
+    """Revisions; `subject` is a filter, such as `key:silver.flights`."""
+
+    FILTERS = True
+    ORDER = "newest first"
+    FILTER_HELP = "key:silver.* kind:dataset author:ada deed:undo age:<7d number:>12 words !not"
+    COLUMNS = (
+        Column("#", 5, "right"),
+        Column("WHAT"),
+        Column("NOTE", 20, shown_from=70, prose=True),
+        Column("BY", 10, shown_from=56),
+        Column("WHEN", 13),
+    )
+    PANES = (DID, SINCE)
+    BINDINGS: ClassVar[list[BindingType]] = [
+        key(
+            "b", "revert", "back to it", help="make the blueprint what this revision left, as a new one; it shows first"
+        ),
+        key("m", "mark", "mark", help="compare with this one: the difference to another is in the right half"),
+    ]
+
+    def __init__(self, subject: str = "") -> None:
+        super().__init__(subject)
+        self.filter = subject
+        self._marked: int | None = None
+        self._told: dict[_Wanted, tuple[Change, ...]] = {}
+        self._under_way: _Wanted | None = None
+
+    def turn_to(self, subject: str) -> None:
+        """To another filter."""
+        self.set_filter(subject)
+
+    def read(self) -> Callable[[Database], Any]:
+        """A page of revisions."""
+        read = self.reading(field="number")
+
+        def query(database: Database) -> Paged[RevisionRow]:
+            return read(lambda words, after, limit: list_revisions(database, words, after=after, limit=limit))
+
+        return query
+
+    def show(self, data: Paged[RevisionRow]) -> None:
+        """The page; what differs since may be another now."""
+        self.take(data)
+        self._told = {wanted: found for wanted, found in self._told.items() if wanted.pane == DID}
+        self._draw()
+        self.landed(self.list, data)
+        self.moved()
+
+    def tick(self) -> None:
+        """Ages grow."""
+        self._draw()
+
+    def _draw(self) -> None:
+        page = self._page
+        if page is None:
+            return
+        empty = (
+            f"No revision matches {self.filter!r}. esc takes the filter back."
+            if self.filter
+            else "No revision yet: pilothouse blueprint apply FILE"
+        )
+        rows = [_row(one, one.number == self._marked) for one in page.items]
+        self.list.show_rows(rows, empty=empty, more=page.next is not None)
+
+    def _revision(self) -> RevisionRow | None:
+        return self.row.value if self.row else None
+
+    def _wanted(self) -> _Wanted | None:
+        one = self._revision()
+        pane = self.PANES[self.pane]
+        return _Wanted(one.number, pane, self._marked if pane == SINCE else None) if one else None
+
+    def moved(self) -> None:
+        """What the right half tells of the revision under the cursor is read."""
+        self.draw_detail()
+        self._read_changes()
+
+    def turn_pane(self, by: int) -> None:
+        """To what it did, or to what differs."""
+        super().turn_pane(by)
+        self._read_changes()
+
+    def _read_changes(self) -> None:
+        """One read at a time."""
+        wanted = self._wanted()
+        if wanted is None or wanted in self._told or self._under_way is not None:
+            return
+        self._under_way = wanted
+        self.session.store.read(self, "changes", lambda database: (wanted, _changes(database, wanted)))
+
+    def got_changes(self, value: tuple[_Wanted, tuple[Change, ...]]) -> None:
+        """They were read."""
+        self._under_way = None
+        self._told[value[0]] = value[1]
+        self.draw_detail()
+        self._read_changes()
+
+    def refused(self, job: str, fault: Fault) -> None:
+        """What could not be read is read again when the cursor or the database moves."""
+        if job == "changes":
+            self._under_way = None
+        super().refused(job, fault)
+
+    def about(self) -> str:
+        """Which revision, or which two."""
+        wanted = self._wanted()
+        if wanted is None or wanted.pane == DID:
+            return f"revision {wanted.number}" if wanted else ""
+        older, newer = wanted.between
+        return f"revision {older} → {newer if newer is not None else 'today'}"
+
+    def lines(self, pane: str) -> Sequence[Content]:
+        """Who, when, why, and each change."""
+        one, wanted = self._revision(), self._wanted()
+        if one is None or wanted is None:
+            return ()
+        found: list[Content] = []
+        if pane == DID:
+            found += [
+                joined(("by     ", "quiet"), plain(one.author)),
+                joined(("when   ", "quiet"), instant(one.applied_at)),
+                *([joined(("how    ", "quiet"), one.way)] if one.way else []),
+                *([joined(("note   ", "quiet"), plain(one.note))] if one.note else []),
+                Content(""),
+            ]
+        changes = self._told.get(wanted)
+        if changes is None:
+            return [*found, styled("…", "quiet")]
+        if not changes:
+            return [*found, styled("Nothing differs.", "quiet")]
+        return [*found, *(line for change in changes for line in change_lines(change))]
+
+    def unavailable(self, name: str) -> str:
+        """What needs a revision under the cursor."""
+        if name in ("revert", "mark") and (not self.there or self._revision() is None):
+            return "there is no revision under the cursor"
+        return super().unavailable(name)
+
+    def do_revert(self) -> None:
+        """`b`"""
+        one = self._revision()
+        if one is not None:
+            self.revert(one.number)
+
+    def do_mark(self) -> None:
+        """`m`: mark it, or take the mark from it."""
+        one = self._revision()
+        if one is not None:
+            self._marked = None if self._marked == one.number else one.number
+            self._draw()
+            self.moved()
+
+    def copied(self) -> str:
+        """Its number."""
+        return self.row.key if self.row else ""
+
+    def trail(self) -> Content | str:
+        """Where one is."""
+        return joined(
+            ("Blueprint ▸ ", "quiet"), ("history", "strong"), (f" ▸ {self.filter}" if self.filter else "", "accent")
+        )
+
+
+def _row(one: RevisionRow, marked: bool) -> Row:
+    number = styled(f"{'*' if marked else ''}{one.number}", "accent" if marked else "")
+    cells = (number, one.what, styled(one.note, "quiet"), styled(one.author, "quiet"), ago(one.applied_at, utc_now()))
+    return Row(str(one.number), cells, value=one)
+
+
+def _changes(database: Database, wanted: _Wanted) -> tuple[Change, ...]:
+    if wanted.pane == DID:
+        return tuple(edit.change for edit in edits_of(database, wanted.number))
+    older, newer = wanted.between
+    return differences(load_blueprint(database, older), load_blueprint(database, newer))

@@ -1,0 +1,76 @@
+"""The keys that take the blueprint back: undo, redo, and back to a revision. What that changes is shown before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual.binding import BindingType
+
+from console.edit import Review, review_way
+from console.screens.base import BaseScreen
+from console.screens.keys import key
+from console.screens.review import ReviewScreen
+from metadata.database import Database
+from metadata.revision_log import Revision, WayBack
+from metadata.revisions import go_back
+from metadata.undoing import redo_of, revert_to, undo_of
+
+
+class WaysBack(BaseScreen):
+    """A screen of the blueprint or of its history."""
+
+    KEPT = frozenset({"way"})
+    BINDINGS: ClassVar[list[BindingType]] = [
+        key("u", "undo", "undo", help="take back the last change to the blueprint; it shows first what that changes"),
+        key("ctrl+r", "redo", "redo", shown=False, help="do again what was undone last"),
+    ]
+
+    def do_undo(self) -> None:
+        """`u`"""
+        self._look_at(undo_of)
+
+    def do_redo(self) -> None:
+        """`ctrl+r`"""
+        self._look_at(redo_of)
+
+    def revert(self, number: int) -> None:
+        """Back to what a revision left."""
+        self._look_at(lambda database: revert_to(database, number))
+
+    def _look_at(self, find: Callable[[Database], WayBack]) -> None:
+        database, settings = self.session.store.database, self.session.settings
+        self.say("looking what that changes …", "quiet")
+        self.act("way", "what going back changes is known", lambda: review_way(database, settings, find(database)))
+
+    def got_way(self, found: tuple[WayBack, Review]) -> None:
+        """What it changes is shown; one key does it."""
+        way, review = found
+        self.say("")
+        if not review.changes:
+            self.say(f"nothing differs: the blueprint is what revision {way.state} left", "quiet")
+            return
+
+        def answered(answer: str | None) -> None:
+            if answer == "y":
+                self._go_back(way, review.base)
+            else:
+                self.say("left: nothing was changed", "quiet")
+
+        self.app.push_screen(ReviewScreen(review, way.words, edits=False), answered)
+
+    def _go_back(self, way: WayBack, base: int) -> None:
+        database, settings, author = self.session.store.database, self.session.settings, self.session.author
+        self.act(
+            "went_back",
+            f"done: {way.words}",
+            lambda: go_back(database, way, author=author, settings=settings, base_revision=base),
+        )
+
+    def got_went_back(self, revision: Revision | None) -> None:
+        """Done, as a revision of its own."""
+        if revision is None:
+            self.say("nothing differs any more", "quiet")
+        else:
+            self.say(f"revision {revision.number} is applied: {revision.way}")
+        self.reload()

@@ -1,0 +1,170 @@
+"""The log of revisions: what was done to the blueprint, by whom and why, chained by hashes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any, Literal, get_args
+
+from sqlalchemy import Connection, func, select
+
+from metadata.changes import Change, recorded
+from metadata.database import Database
+from metadata.definitions import content_hash, json_text, read_blueprint, read_past, revision, revision_item
+from metadata.errors import PilothouseError, UsageError
+
+GENESIS = "0" * 64
+"""What stands before the first revision in the chain."""
+
+Deed = Literal["apply", "undo", "redo", "revert"]
+"""How a revision came to be."""
+DEEDS: tuple[Deed, ...] = get_args(Deed)
+_WORDS: dict[Deed, str] = {
+    "apply": "",
+    "undo": "undo revision {}",
+    "redo": "do revision {} again",
+    "revert": "go back to revision {}",
+}
+
+
+@dataclass(frozen=True)
+class Revision:
+    """One applied change to the blueprint."""
+
+    number: int
+    author: str
+    note: str
+    applied_at: datetime
+    previous: str
+    hash: str
+    deed: Deed = "apply"
+    of: int | None = None
+    """The revision that was undone or done again, or whose blueprint this is once more."""
+
+    @property
+    def way(self) -> str:
+        """How it went back, in words: `undo revision 4`; empty for what was applied."""
+        return _WORDS[self.deed].format(self.of)
+
+
+@dataclass(frozen=True)
+class WayBack:
+    """A return to an earlier blueprint: that of the revision `state` (0: the empty one). `of` as in `Revision`."""
+
+    deed: Literal["undo", "redo", "revert"]
+    of: int
+    state: int
+
+    @property
+    def words(self) -> str:
+        """What is done: `undo revision 4`."""
+        return _WORDS[self.deed].format(self.of)
+
+
+@dataclass(frozen=True)
+class Edit:
+    """What one revision did to one definition."""
+
+    revision: Revision
+    change: Change
+
+
+def newest_revision(database: Database) -> int:
+    """Number of the newest revision, 0 when there is none."""
+    with database.read() as connection:
+        return head(connection)
+
+
+def head(connection: Connection) -> int:
+    """Number of the newest revision, 0 when there is none, within a transaction."""
+    return int(connection.execute(select(func.coalesce(func.max(revision.c.number), 0))).scalar_one())
+
+
+def edits_of(database: Database, number: int) -> list[Edit]:
+    """What a revision did, in its order. Raises UsageError PH333 when there is no such revision."""
+    found = _edits(database, revision_item.c.revision == number)
+    if not found:
+        raise no_revision(number)
+    return found
+
+
+def history_of(database: Database, uid: str) -> list[Edit]:
+    """What revisions did to one definition, newest first."""
+    return _edits(database, revision_item.c.uid == uid)[::-1]
+
+
+def verify_chain(database: Database) -> int:
+    """Recompute every hash of the log, and hold today's definitions against it. Returns how many revisions there are.
+
+    Raises PilothouseError PH305 naming the first revision or definition that was changed behind our back.
+    """
+    with database.read() as connection:
+        rows = connection.execute(select(revision).order_by(revision.c.number)).mappings().all()
+        items: dict[int, list[Any]] = {}
+        for item in connection.execute(
+            select(revision_item).order_by(revision_item.c.revision, revision_item.c.position)
+        ).mappings():
+            items.setdefault(item["revision"], []).append(item)
+        previous = GENESIS
+        for number, row in enumerate(rows, start=1):
+            found = to_revision(row)
+            if found.number != number:
+                raise _broken(f"revision {number}", "it is missing from the log")
+            if found.previous != previous or chain_hash(found, items.get(number, [])) != found.hash:
+                raise _broken(f"revision {number}", "what it says is not what its hash was made of")
+            previous = found.hash
+        said = {value.uid: content_hash(value) for _, _, value in read_past(connection, len(rows))}
+        now = {value.uid: (kind, key, content_hash(value)) for kind, key, value in read_blueprint(connection)}
+    for uid, (kind, key, digest) in now.items():
+        if said.pop(uid, None) != digest:
+            raise _broken(f"{kind} {key}", "it is not what the newest revision left")
+    for uid in said:
+        raise _broken(f"definition {uid}", "it is gone, and no revision deleted it")
+    return len(rows)
+
+
+def no_revision(number: int) -> UsageError:
+    """What is said of a revision that is not in the log."""
+    return UsageError(
+        "PH333", f"revision {number}", "there is no such revision", "pilothouse blueprint log shows those that are"
+    )
+
+
+def _broken(thing: str, cause: str) -> PilothouseError:
+    remedy = "restore the metadata database from a backup: pilothouse db restore FILE, or what its server has for that"
+    return PilothouseError("PH305", thing, cause, remedy)
+
+
+def chain_hash(found: Revision, items: Iterable[Any]) -> str:
+    """SHA-256 of what a revision says, after the hash of the one before it."""
+    said = [[each[name] for name in ("uid", "kind", "key", "key_before", "before", "after")] for each in items]
+    way_back = [] if found.deed == "apply" else [found.deed, found.of]
+    text = json_text([found.number, found.author, found.note, found.applied_at.isoformat(), said, *way_back])
+    return hashlib.sha256(f"{found.previous}{text}".encode()).hexdigest()
+
+
+def to_revision(row: Any) -> Revision:
+    """Of a row of the log, by the names of its columns."""
+    return Revision(**{field.name: row[field.name] for field in fields(Revision)})
+
+
+def _edits(database: Database, condition: Any) -> list[Edit]:
+    query = (
+        select(
+            revision,
+            *(revision_item.c[name] for name in ("uid", "kind", "key", "key_before", "before", "after")),
+        )
+        .join(revision_item, revision.c.number == revision_item.c.revision)
+        .where(condition)
+        .order_by(revision_item.c.revision, revision_item.c.position)
+    )
+    with database.read() as connection:
+        return [
+            Edit(
+                to_revision(row),
+                recorded(*(row[name] for name in ("kind", "key", "uid", "key_before", "before", "after"))),
+            )
+            for row in connection.execute(query).mappings()
+        ]

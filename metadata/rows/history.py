@@ -1,0 +1,88 @@
+"""The log of revisions as people page through it, filtered in SQL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from sqlalchemy import RowMapping, and_, exists, func, literal, select
+
+from metadata.database import Database
+from metadata.definitions import revision, revision_item
+from metadata.kinds import SECTIONS
+from metadata.revision_log import DEEDS, Revision, to_revision
+from metadata.rows.filters import (
+    Condition,
+    Language,
+    Matcher,
+    age_field,
+    conditions,
+    exact_field,
+    number_field,
+    word_field,
+)
+from metadata.rows.paging import Cursor, Page, page
+from metadata.values import utc_now
+
+
+@dataclass(frozen=True)
+class RevisionRow(Revision):
+    """A revision in a list: how many definitions it changed, and kind and key of the first of them."""
+
+    items: int = 0
+    kind: str = ""
+    key: str = ""
+
+    @property
+    def what(self) -> str:
+        """What was done, in a few words: `dataset silver.flights and 2 more`, `undo revision 4`."""
+        more = f" and {self.items - 1} more" if self.items > 1 else ""
+        return self.way or f"{self.kind.replace('_', ' ')} {self.key}{more}"
+
+
+def list_revisions(
+    database: Database, words: str = "", *, after: Cursor | None = None, limit: int = 50
+) -> Page[RevisionRow]:
+    """Revisions, newest first. Fields: number, revision, author, deed, age, kind, key (of what was changed)."""
+    item = revision_item.c
+    of_it = item.revision == revision.c.number
+
+    def touched(matcher: Matcher) -> Matcher:
+        def matches(value: str) -> Condition:
+            return exists().where(and_(of_it, matcher(value)))
+
+        return matches
+
+    language = Language(
+        {
+            "number": number_field(revision.c.number),
+            "revision": number_field(revision.c.number),
+            "author": exact_field(revision.c.author),
+            "deed": word_field(revision.c.deed, DEEDS),
+            "age": age_field(revision.c.applied_at, utc_now()),
+            "kind": touched(word_field(item.kind, SECTIONS)),
+            "key": touched(exact_field(item.key)),
+        },
+        literal(""),
+        (revision.c.note, revision.c.author, revision.c.deed),
+    )
+    items = select(func.count()).where(of_it).correlate(revision).scalar_subquery()
+    first = revision_item.alias("first")
+    query = (
+        select(
+            *(revision.c[field.name] for field in fields(Revision)),
+            items.label("items"),
+            first.c.kind.label("kind"),
+            first.c.key.label("key"),
+        )
+        .select_from(
+            revision.outerjoin(first, and_(first.c.revision == revision.c.number, first.c.position == literal(0)))
+        )
+        .where(*conditions(words, language))
+    )
+
+    def make(row: RowMapping) -> RevisionRow:
+        found = to_revision(row)
+        return RevisionRow(**vars(found), items=row["items"], kind=row["kind"] or "", key=row["key"] or "")
+
+    with database.read() as connection:
+        return page(connection, query, revision.c.number, make, after=after, limit=limit, newest_first=True)

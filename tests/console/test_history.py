@@ -1,0 +1,127 @@
+"""The history of the blueprint: what each revision did, what differs since, and the ways back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from console.app import PilothouseApp
+from console.places import Place
+from metadata.changes import differences
+from metadata.database import Database
+from metadata.definitions import load_blueprint
+from metadata.kinds import Blueprint
+from metadata.revision_log import newest_revision
+from metadata.revisions import apply
+from metadata.settings import settings
+from tests.console.looking import screen_name, seen, until, until_seen
+
+MakeApp = Callable[[], PilothouseApp]
+SIZES = pytest.mark.parametrize("size", [(80, 24), (160, 48)], ids=["80x24", "160x48"])
+
+
+def describe(database: Database, words: str, note: str = "") -> None:
+    document = load_blueprint(database)
+    dataset = document.datasets["bronze.flights"].model_copy(update={"description": words})
+    changed = document.model_copy(update={"datasets": {**document.datasets, "bronze.flights": dataset}})
+    apply(database, changed, author="ada", note=note, settings=settings())
+
+
+def description(database: Database) -> str:
+    return load_blueprint(database).datasets["bronze.flights"].description
+
+
+@SIZES
+async def test_u_shows_what_is_taken_back_and_y_does_it_and_ctrl_r_does_it_again(
+    database: Database, make_app: MakeApp, size: tuple[int, int]
+) -> None:
+    before = description(database)
+    describe(database, "other words")
+    app = make_app()
+    async with app.run_test(size=size) as pilot:
+        await pilot.press("3")
+        await until_seen(pilot, "bronze.flights")
+        await pilot.press("u")
+        await until_seen(
+            pilot, "Undo revision 3", "changed dataset bronze.flights", "other words", "y apply", "esc leave"
+        )
+        assert "e edit again" not in seen(app)
+        await pilot.press("escape")
+        await until_seen(pilot, "left: nothing was changed")
+        assert description(database) == "other words"
+        await pilot.press("u")
+        await until_seen(pilot, "y apply")
+        await pilot.press("y")
+        await until_seen(pilot, "revision 4 is applied: undo revision 3")
+        assert description(database) == before
+        await pilot.press("ctrl+r")
+        await until_seen(pilot, "Do revision 3 again", "y apply")
+        await pilot.press("y")
+        await until_seen(pilot, "revision 5 is applied: do revision 3 again")
+        assert description(database) == "other words"
+        await pilot.press("ctrl+r")
+        await until_seen(pilot, "PH347", "nothing was undone since the last change")
+
+
+@SIZES
+async def test_the_history_tells_what_each_revision_did_and_leads_back_to_it(
+    database: Database, make_app: MakeApp, size: tuple[int, int]
+) -> None:
+    first = load_blueprint(database, 1)
+    describe(database, "other words", note="they [b]asked[/b]")
+    app = make_app()
+    async with app.run_test(size=size) as pilot:
+        await pilot.press("3")
+        await until_seen(pilot, "bronze.flights")
+        await pilot.press("H")
+        await until_seen(pilot, "Blueprint ▸ history", "3 of 3", "dataset bronze.flights")
+        await pilot.press("enter")
+        await until_seen(pilot, "What it did", "by     ada", "they [b]asked[/b]", "other words")
+        await pilot.press("escape", "G", "b")
+        await until_seen(pilot, "Go back to revision 1", "y apply")
+        await pilot.press("y")
+        await until_seen(pilot, "revision 4 is applied: go back to revision 1")
+    assert differences(load_blueprint(database), first) == ()
+
+
+async def test_a_mark_compares_two_revisions_and_without_one_it_is_today(database: Database, make_app: MakeApp) -> None:
+    for words in ("third", "fourth", "fifth"):
+        describe(database, words)
+    app = make_app()
+    async with app.run_test(size=(160, 48)) as pilot:
+        app.go(Place("history"))
+        await until_seen(pilot, "5 of 5")
+        await pilot.press("j", "j", "right")
+        await until_seen(pilot, "revision 3 → today", "description: third → fifth")
+        await pilot.press("m", "k")
+        await until_seen(pilot, "*3", "revision 3 → 4", "description: third → fourth")
+        describe(database, "sixth")
+        await until_seen(pilot, "6 of 6")
+        await pilot.press("j", "m")
+        await until_seen(pilot, "revision 3 → today", "description: third → sixth")
+
+
+async def test_the_history_of_one_definition_is_a_filter(database: Database, make_app: MakeApp) -> None:
+    apply(database, Blueprint.model_validate({"datasets": {"x.y": {}}}), author="bea", settings=settings())
+    app = make_app()
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until_seen(pilot, "ATTENTION")
+        await pilot.press("colon", *"history key:x.*", "enter")
+        await until_seen(pilot, "history ▸ key:x.*", "1 of 1", "dataset x.y")
+        await pilot.press("escape")
+        await until_seen(pilot, "3 of 3")
+        await pilot.press("escape")
+        await until(pilot, lambda: screen_name(app) == "overview")
+
+
+async def test_an_empty_history_says_how_it_begins(empty_database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.go(Place("history"))
+        await until_seen(pilot, "No revision yet: pilothouse blueprint")
+        await pilot.press("b")
+        await until_seen(pilot, "there is no revision under the cursor")
+        await pilot.press("u")
+        await until_seen(pilot, "PH347", "no revision is left that is not undone")
+    assert newest_revision(empty_database) == 0

@@ -1,0 +1,210 @@
+"""Undo, redo and revert: the exact earlier blueprint, uids included, as a new revision; nothing of the log goes."""
+
+from __future__ import annotations
+
+import tempfile
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import update
+
+from metadata.changes import differences
+from metadata.database import Database
+from metadata.definitions import load_blueprint, revision
+from metadata.errors import PilothouseError, UsageError
+from metadata.kinds import Blueprint
+from metadata.migrations import ensure
+from metadata.revision_log import WayBack, edits_of, newest_revision, verify_chain
+from metadata.revisions import apply, changes_back, go_back
+from metadata.rows.history import list_revisions
+from metadata.settings import Settings
+from metadata.undoing import done_and_undone, redo_of, revert_to, undo_of
+from tests.metadata.blueprints import orders
+
+SETTINGS = Settings()
+
+
+def put(database: Database, document: Blueprint, prune: bool = False) -> Blueprint:
+    apply(database, document, author="ada", prune=prune, settings=SETTINGS)
+    return load_blueprint(database)
+
+
+def back(database: Database, way: WayBack, author: str = "bea") -> Blueprint:
+    base, _ = changes_back(database, way)
+    go_back(database, way, author=author, settings=SETTINGS, base_revision=base)
+    verify_chain(database)
+    return load_blueprint(database)
+
+
+def datasets(**descriptions: str) -> Blueprint:
+    return Blueprint.model_validate({"datasets": {key: {"description": text} for key, text in descriptions.items()}})
+
+
+def test_an_undo_brings_back_what_was_there_under_its_uids_and_a_redo_takes_it_away_again(database: Database) -> None:
+    whole = put(database, orders())
+    less = put(database, Blueprint(), prune=True)
+    assert back(database, undo_of(database)) == whole
+    assert [each.change.returns for each in edits_of(database, 3)] == [False] * len(list(whole))
+    assert back(database, redo_of(database)) == less
+    newest = list_revisions(database).items[0]
+    assert (newest.number, newest.author, newest.deed, newest.of) == (4, "bea", "redo", 2)
+    assert newest.way == "do revision 2 again"
+
+
+def test_the_first_revision_can_be_undone_and_done_again(database: Database) -> None:
+    whole = put(database, orders())
+    assert not list(back(database, undo_of(database)))
+    with pytest.raises(UsageError, match="PH347 nothing to undo"):
+        undo_of(database)
+    assert back(database, redo_of(database)) == whole
+    with pytest.raises(UsageError, match="PH347 nothing to do again"):
+        redo_of(database)
+
+
+def test_two_undos_in_a_row_go_back_two_changes_and_a_new_change_ends_the_redoing(database: Database) -> None:
+    first = put(database, datasets(a="one"))
+    second = put(database, datasets(a="two"))
+    put(database, datasets(a="three"))
+    assert back(database, undo_of(database)) == second
+    assert back(database, undo_of(database)) == first
+    assert back(database, redo_of(database)) == second
+    fourth = put(database, datasets(b="new"))
+    with pytest.raises(UsageError, match="PH347"):
+        redo_of(database)
+    assert back(database, undo_of(database)) == second
+    assert back(database, redo_of(database)) == fourth
+
+
+def test_a_renamed_definition_has_its_former_key_again(database: Database) -> None:
+    before = put(database, datasets(a="one"))
+    put(database, Blueprint.model_validate({"datasets": {"b": {"was": "a", "description": "one"}}}))
+    assert list(load_blueprint(database).datasets) == ["b"]
+    assert back(database, undo_of(database)) == before
+
+
+def test_a_revert_is_a_revision_that_can_itself_be_undone(database: Database) -> None:
+    first = put(database, datasets(a="one"))
+    put(database, datasets(a="two"))
+    third = put(database, datasets(b="x"))
+    assert back(database, revert_to(database, 1)) == first
+    assert newest_revision(database) == 4
+    assert back(database, undo_of(database)) == third
+
+
+@pytest.mark.parametrize("number", [0, 3, 2**31 - 1])
+def test_a_revert_to_what_is_not_there_says_so(database: Database, number: int) -> None:
+    put(database, datasets(a="one"))
+    put(database, datasets(a="two"))
+    with pytest.raises(UsageError, match="PH333"):
+        revert_to(database, number)
+
+
+def test_going_back_to_what_is_there_makes_no_revision(database: Database) -> None:
+    put(database, datasets(a="one"))
+    assert go_back(database, revert_to(database, 1), author="bea", settings=SETTINGS, base_revision=1) is None
+    assert newest_revision(database) == 1
+
+
+def test_what_somebody_applied_meanwhile_is_not_undone_with_it(database: Database) -> None:
+    put(database, datasets(a="one"))
+    way = undo_of(database)
+    put(database, datasets(a="two"))
+    with pytest.raises(PilothouseError, match="PH303"):
+        go_back(database, way, author="bea", settings=SETTINGS, base_revision=1)
+    assert load_blueprint(database).datasets["a"].description == "two"
+
+
+def test_a_way_back_that_would_have_a_table_appended_twice_is_refused(database: Database) -> None:
+    def reading(table: str, mode: str) -> Blueprint:
+        source = {"connection": "crm", "table": table, "watermark": {"column": "id"}}
+        return Blueprint.model_validate(
+            {
+                "connections": {"crm": {"kind": "sql", "url": "env:CRM_URL"}},
+                "datasets": {"raw": {"storage": {"mode": mode, "keys": ["id"] if mode == "merge" else []}}},
+                "pipelines": {"one": {"tasks": {"load": {"kind": "ingest", "from": source, "to": "raw"}}}},
+            }
+        )
+
+    put(database, reading("orders", "append"))
+    merged = put(database, reading("old_orders", "merge"))
+    with pytest.raises(PilothouseError, match="PH342 pipeline one tasks.load"):
+        back(database, undo_of(database))
+    assert load_blueprint(database) == merged
+    assert newest_revision(database) == 2
+
+
+def test_how_a_revision_came_to_be_is_part_of_its_hash(database: Database) -> None:
+    put(database, datasets(a="one"))
+    back(database, undo_of(database))
+    with database.write() as connection:
+        connection.execute(update(revision).where(revision.c.number == 2).values(deed="apply", of=None))
+    with pytest.raises(PilothouseError, match="PH305 revision 2"):
+        verify_chain(database)
+
+
+def test_differences_of_two_blueprints_are_told_by_uids(database: Database) -> None:
+    before = put(database, datasets(a="one", b="x"))
+    after = put(database, Blueprint.model_validate({"datasets": {"c": {"was": "a", "description": "two"}}}))
+    assert [(change.action, change.key) for change in differences(before, after)] == [("renamed", "c")]
+    assert [(change.action, change.key) for change in differences(after, Blueprint())] == [
+        ("deleted", "c"),
+        ("deleted", "b"),
+    ]
+    assert not differences(after, after)
+
+
+DEEDS = st.one_of(
+    st.tuples(st.just("apply"), st.dictionaries(st.sampled_from("abcd"), st.sampled_from(["", "x", "y"]), max_size=3)),
+    st.tuples(st.just("rename"), st.tuples(st.sampled_from("abcd"), st.sampled_from("abcd"))),
+    st.tuples(st.sampled_from(["undo", "redo"]), st.none()),
+    st.tuples(st.just("revert"), st.integers(1, 12)),
+)
+
+
+@settings(deadline=None, max_examples=40)
+@given(deeds=st.lists(DEEDS, max_size=12))
+def test_any_sequence_of_edits_undos_and_redos_gives_the_states_of_a_list(deeds: list[tuple[str, Any]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        database = Database(f"sqlite:///{folder}/metadata.db")
+        ensure(database)
+        states = [load_blueprint(database)]
+        """As each revision left it; the first is the empty one."""
+        done, undone = [0], list[int]()
+        for deed, what in deeds:
+            before, number = load_blueprint(database), newest_revision(database)
+            if deed == "undo":
+                if len(done) == 1:
+                    with pytest.raises(UsageError):
+                        undo_of(database)
+                    continue
+                undone.append(done.pop())
+                assert back(database, undo_of(database)) == states[done[-1]]
+            elif deed == "redo":
+                if not undone:
+                    with pytest.raises(UsageError):
+                        redo_of(database)
+                    continue
+                done.append(undone.pop())
+                assert back(database, redo_of(database)) == states[done[-1]]
+            else:
+                if deed == "apply":
+                    put(database, datasets(**what), prune=True)
+                elif deed == "rename" and what[0] in before.datasets and what[1] not in before.datasets:
+                    said = {what[1]: {"was": what[0], "description": before.datasets[what[0]].description}}
+                    put(database, Blueprint.model_validate({"datasets": said}))
+                elif deed == "revert" and what <= number:
+                    assert back(database, revert_to(database, what)) == states[what]
+                if newest_revision(database) == number:
+                    continue
+                done.append(number + 1)
+                undone.clear()
+            states += [load_blueprint(database)] * (newest_revision(database) - number)
+            assert len(states) == newest_revision(database) + 1
+        database.close()
+
+
+def test_the_log_tells_what_stands() -> None:
+    assert done_and_undone([(1, "apply"), (2, "apply"), (3, "undo"), (4, "undo"), (5, "redo")]) == ([1], [2])
+    assert done_and_undone([(1, "apply"), (2, "undo"), (3, "revert")]) == ([3], [])
