@@ -198,7 +198,7 @@ class PilothouseApp(App[None]):
 
     def _glanced(self, seen: Glance) -> None:
         self._opened, self._answered_at = True, seen.at
-        self._stand(database="up", running=seen.running, waiting=seen.waiting)
+        self._stand(database="up", running=seen.running, waiting=seen.waiting, staged=seen.staged)
         self._tell(Looked(job="database"))
         if seen.change != self.session.change:
             self.session.change = seen.change

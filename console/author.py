@@ -6,11 +6,15 @@ import getpass
 import os
 
 
-def author() -> str:
-    """The user of this operating system, with where an SSH session comes from: `anna`, `anna@10.0.0.7`."""
+def user() -> str:
+    """The user of this operating system, whose change set is the same wherever an SSH session comes from."""
     try:
-        user = getpass.getuser()
+        return getpass.getuser()
     except (KeyError, OSError):
-        user = f"uid {os.getuid()}"
+        return f"uid {os.getuid()}"
+
+
+def author() -> str:
+    """The user, with where an SSH session comes from: `anna`, `anna@10.0.0.7`."""
     origin = os.environ.get("SSH_CONNECTION", "").split(" ")[0]
-    return f"{user}@{origin}" if origin else user
+    return f"{user()}@{origin}" if origin else user()

@@ -15,13 +15,13 @@ from console.drafts import Draft
 from metadata.changes import ChangeSet
 from metadata.checks import check
 from metadata.database import Database
-from metadata.definitions import load_blueprint
 from metadata.documents import DocumentError, dump_one, read_text
 from metadata.errors import PilothouseError, UsageError
 from metadata.findings import Finding
 from metadata.kinds import SECTIONS, Blueprint
 from metadata.revision_log import WayBack
-from metadata.revisions import changes_back, changes_of
+from metadata.revisions import changes_back
+from metadata.rows.staged import changes_beside, changes_of_staged, load_staged
 from metadata.settings import Settings
 
 REMARK = "#!"
@@ -38,6 +38,8 @@ class Review:
     base: int
     changes: ChangeSet | None
     findings: tuple[Finding, ...]
+    staged: int = 0
+    """Edits that wait in the change set: this one can only be added to them."""
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -86,11 +88,12 @@ def with_remarks(text: str, findings: Iterable[Finding]) -> str:
     return "".join(told)
 
 
-def review(database: Database, settings: Settings, draft: Draft, text: str) -> Review:
-    """Read and check what was made of a draft against the blueprint as it is now."""
+def review(database: Database, settings: Settings, draft: Draft, text: str, owner: str) -> Review:
+    """Read and check what was made of a draft, beside the change set of `owner`, on the blueprint as it is now."""
     try:
         document = read_text(text, "draft")
-        base, changes = changes_of(database, document.blueprint)
+        there = load_staged(database, owner)
+        changes = changes_beside(database, there, document.blueprint)
     except DocumentError as error:
         return Review(None, 0, None, error.findings)
     except PilothouseError as error:
@@ -98,7 +101,8 @@ def review(database: Database, settings: Settings, draft: Draft, text: str) -> R
         return Review(None, 0, None, (Finding(fault.code, "error", "", fault.thing, (), fault.cause, fault.remedy),))
     found = check(changes.blueprint, estimator_prefixes=settings.estimator_prefixes)
     located = tuple(document.locations.locate(each, SECTIONS.get(each.kind, "")) for each in found)
-    return Review(document.blueprint, base, changes, (*_meanwhile(database, draft), *located))
+    told = (*_meanwhile(there.working.blueprint, draft), *located)
+    return Review(document.blueprint, there.revision, changes, told, len(there.items))
 
 
 def review_way(database: Database, settings: Settings, way: WayBack) -> tuple[WayBack, Review]:
@@ -108,9 +112,17 @@ def review_way(database: Database, settings: Settings, way: WayBack) -> tuple[Wa
     return way, Review(None, base, changes, tuple(found))
 
 
-def _meanwhile(database: Database, draft: Draft) -> list[Finding]:
+def review_staged(database: Database, settings: Settings, owner: str) -> Review:
+    """Check what applying a change set would do. Raises PilothouseError PH341, PH342."""
+    there = load_staged(database, owner)
+    changes = changes_of_staged(database, there)
+    found = check(changes.blueprint, estimator_prefixes=settings.estimator_prefixes)
+    return Review(None, there.revision, changes, tuple(found))
+
+
+def _meanwhile(blueprint: Blueprint, draft: Draft) -> list[Finding]:
     """A warning when the definition is no longer what was opened."""
-    now = load_blueprint(database).get(draft.kind, draft.key)
+    now = blueprint.get(draft.kind, draft.key)
     if now is not None and dump_one(draft.kind, draft.key, now) == draft.original:
         return []
     cause = "it was deleted since you opened it" if now is None else "it was changed since you opened it"

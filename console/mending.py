@@ -14,6 +14,7 @@ AGAIN = {
     "reviewed": "e",
     "applied": "e",
     "edited": "e",
+    "staged": "e",
     "way": "u",
     "went_back": "u",
     "woken": "U",

@@ -69,7 +69,8 @@ class ConsoleProvider(Provider):
             yield one.description, f"not now: {off}" if off else one.tooltip, _doing(screen, one.id or "")
         for tab in TABS:
             yield f"go to {ROOMS[tab].title}", "one of the six screens", _going(screen, Place(tab))
-        yield f"go to {ROOMS['history'].title}", "every change to the blueprint", _going(screen, Place("history"))
+        for room, help_ in (("history", "every change to the blueprint"), ("changes", "edits that wait")):
+            yield f"go to {ROOMS[room].title}", help_, _going(screen, Place(room))
         if named:
             for kind, name, place in screen.session.things:
                 yield f"{kind} {name}", "", _going(screen, place)

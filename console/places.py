@@ -36,6 +36,7 @@ ROOMS: dict[str, Room] = {
     "runs": Room("Runs", "console.screens.runs", "RunsScreen"),
     "run": Room("Run", "console.screens.run", "RunScreen"),
     "blueprint": Room("Blueprint", "console.screens.blueprint", "BlueprintScreen"),
+    "changes": Room("Change set", "console.screens.changes", "ChangesScreen"),
     "history": Room("History", "console.screens.history", "HistoryScreen"),
     "lineage": Room("Lineage", "console.screens.lineage", "LineageScreen"),
     "models": Room("Models", "console.screens.models", "ModelsScreen"),

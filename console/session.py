@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from console.author import author
+from console.author import author, user
 from console.places import History, Place
 from console.store import Store
 from console.widgets.chrome import Standing
@@ -28,6 +28,11 @@ class Session:
     def author(self) -> str:
         """Who acts, as every change is signed."""
         return self.standing.author
+
+    @property
+    def owner(self) -> str:
+        """Whose change set is edited."""
+        return user()
 
 
 def open_session(settings: Settings) -> Session:

@@ -115,6 +115,7 @@ class Glance:
     change: int
     running: int
     waiting: int
+    staged: int
     at: datetime
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy import func, select
 
+from console.author import user
 from console.jump import Thing, definition_place
 from console.places import Place
 from console.store import Glance
@@ -14,7 +15,7 @@ from console.widgets.chrome import Service
 from flows import client
 from metadata import tables
 from metadata.database import Database
-from metadata.definitions import definition
+from metadata.definitions import count_staged, definition
 from metadata.states import State
 from metadata.values import utc_now
 
@@ -47,7 +48,7 @@ def things(database: Database) -> list[Thing]:
 
 
 def glance(database: Database) -> Glance:
-    """Newest change, runs that are under way, holds that wait for a person. A few index look-ups."""
+    """Newest change, runs under way, holds that wait for a person, edits of the user that wait: index look-ups."""
     under_way = (State.RUNNING, State.RETRYING, State.CANCELLING)
     with database.read() as connection:
         change = connection.execute(select(tables.counter.c.value).where(tables.counter.c.id == 1)).scalar() or 0
@@ -57,4 +58,5 @@ def glance(database: Database) -> Glance:
         waiting = connection.execute(
             select(func.count()).select_from(tables.decision).where(tables.decision.c.waits.is_(True))
         ).scalar_one()
-    return Glance(int(change), int(running), int(waiting), utc_now())
+        staged = count_staged(connection, user())
+    return Glance(int(change), int(running), int(waiting), staged, utc_now())

@@ -88,14 +88,14 @@ def diff(current: Blueprint, wanted: Blueprint, prune: bool = False, identify: I
     return _between(current, merged, never_there)
 
 
-def exact(current: Blueprint, past: Blueprint) -> ChangeSet:
-    """What making `current` the blueprint `past` does: all of it, told by uids.
+def exact(current: Blueprint, wanted: Blueprint, never_there: Collection[str]) -> ChangeSet:
+    """What making `current` the blueprint `wanted` does: all of it, told by uids. Those `never_there` are new.
 
     Raises PilothouseError PH341 and PH342 as `diff` does.
     """
-    refuse_second_reading(current, past)
-    refuse_another_source(current, past)
-    return _between(current, past, ())
+    refuse_second_reading(current, wanted)
+    refuse_another_source(current, wanted)
+    return _between(current, wanted, never_there)
 
 
 def differences(before: Blueprint, after: Blueprint) -> tuple[Change, ...]:

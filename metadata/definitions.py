@@ -26,6 +26,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     delete,
+    func,
     insert,
     select,
 )
@@ -100,6 +101,22 @@ revision_item = Table(
     Column("after", JSON(none_as_null=True)),
     Index("ix_revision_item_uid", "uid"),
 )
+
+staged_item = Table(
+    "staged_item",
+    metadata,
+    Column("owner", KEY, primary_key=True),
+    Column("uid", ID, primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("kind", WORD, nullable=False),
+    Column("key", KEY, nullable=False),
+    Column("key_before", KEY),
+    Column("before", JSON(none_as_null=True)),
+    Column("after", JSON(none_as_null=True)),
+    Column("revision", Integer, nullable=False),
+    Column("changed", BigInteger, nullable=False, index=True),
+)
+"""Edits that are not applied yet, by the user whose change set they are."""
 
 _COMMON = ("description", "owner", "tags")
 _NAMES: dict[str, dict[str, str]] = {
@@ -254,6 +271,12 @@ def forget_references(connection: Connection, uids: Sequence[str]) -> None:
     """Remove what definitions refer to, so that they, or what they refer to, may be deleted."""
     for start in range(0, len(uids), _CHUNK):
         connection.execute(delete(reference).where(reference.c.from_uid.in_(uids[start : start + _CHUNK])))
+
+
+def count_staged(connection: Connection, owner: str) -> int:
+    """How many edits a user has not applied, within a transaction."""
+    query = select(func.count()).select_from(staged_item).where(staged_item.c.owner == owner)
+    return int(connection.execute(query).scalar_one())
 
 
 def used_by(database: Database, uid: str) -> list[Use]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Literal, get_args
@@ -17,6 +17,8 @@ from metadata.errors import PilothouseError, UsageError
 
 GENESIS = "0" * 64
 """What stands before the first revision in the chain."""
+
+_CHUNK = 500
 
 Deed = Literal["apply", "undo", "redo", "revert"]
 """How a revision came to be."""
@@ -80,6 +82,16 @@ def newest_revision(database: Database) -> int:
 def head(connection: Connection) -> int:
     """Number of the newest revision, 0 when there is none, within a transaction."""
     return int(connection.execute(select(func.coalesce(func.max(revision.c.number), 0))).scalar_one())
+
+
+def known_uids(connection: Connection, uids: Collection[str]) -> set[str]:
+    """Those of definitions that some revision has changed, within a transaction."""
+    item, wanted = revision_item.c, sorted(uids)
+    found: set[str] = set()
+    for start in range(0, len(wanted), _CHUNK):
+        some = item.uid.in_(wanted[start : start + _CHUNK])
+        found.update(connection.execute(select(item.uid).where(some).distinct()).scalars())
+    return found
 
 
 def edits_of(database: Database, number: int) -> list[Edit]:

@@ -34,7 +34,7 @@ from metadata.lineage import edges
 from metadata.plan import Plan
 from metadata.renaming import with_renames_back
 from metadata.returning import refuse_work_again, with_last_uids, without_stale_was
-from metadata.revision_log import GENESIS, Deed, Revision, WayBack, chain_hash, head
+from metadata.revision_log import GENESIS, Deed, Revision, WayBack, chain_hash, head, known_uids
 from metadata.settings import Settings
 from metadata.storable import refuse_unstorable
 from metadata.values import utc_now
@@ -116,6 +116,36 @@ def changes_of(database: Database, document: Blueprint, prune: bool = False) -> 
     return number, _diff(database, current, document, prune)
 
 
+def apply_exactly(
+    database: Database,
+    make: Callable[[Blueprint], Blueprint],
+    *,
+    author: str,
+    note: str,
+    settings: Settings,
+    base_revision: int,
+    also: Callable[[Connection], None],
+) -> Revision | None:
+    """Make the blueprint what `make` makes of it, uids included, and do something else in the same transaction.
+
+    Raises what `go_back` raises.
+    """
+    return _commit(
+        database,
+        lambda current: exactly(database, current, make(current)),
+        _Signature(author, note),
+        settings,
+        base_revision,
+        also,
+    )
+
+
+def exactly(database: Database, current: Blueprint, wanted: Blueprint) -> ChangeSet:
+    """What making `current` the blueprint `wanted` does, told by uids. Raises PilothouseError PH341 and PH342."""
+    with database.read() as connection:
+        return _exactly(connection, current, wanted)
+
+
 def changes_back(database: Database, way: WayBack) -> tuple[int, ChangeSet]:
     """What going back would do, and the number of the revision it starts from."""
     number, current = snapshot(database)
@@ -139,18 +169,27 @@ def snapshot(database: Database) -> tuple[int, Blueprint]:
         return head(connection), read_blueprint(connection)
 
 
+def diff_of(connection: Connection, current: Blueprint, document: Blueprint, prune: bool = False) -> ChangeSet:
+    """What applying `document` to `current` does, by the log, within a transaction. Raises what `diff` raises."""
+    former = Former(connection, current)
+    wanted = with_renames_back(former, without_stale_was(former, document, prune), prune)
+    return diff(current, wanted, prune, partial(with_last_uids, former))
+
+
 def _diff(database: Database, current: Blueprint, document: Blueprint, prune: bool) -> ChangeSet:
     with database.read() as connection:
-        former = Former(connection, current)
-        wanted = with_renames_back(former, without_stale_was(former, document, prune), prune)
-        return diff(current, wanted, prune, partial(with_last_uids, former))
+        return diff_of(connection, current, document, prune)
 
 
 def _diff_back(database: Database, current: Blueprint, way: WayBack) -> ChangeSet:
     with database.read() as connection:
-        past = read_past(connection, way.state)
-        refuse_work_again(Former(connection, current), past)
-        return exact(current, past)
+        return _exactly(connection, current, read_past(connection, way.state))
+
+
+def _exactly(connection: Connection, current: Blueprint, wanted: Blueprint) -> ChangeSet:
+    refuse_work_again(Former(connection, current), wanted)
+    new = {value.uid for _, _, value in wanted} - {value.uid for _, _, value in current}
+    return exact(current, wanted, new - known_uids(connection, new))
 
 
 def _commit(
@@ -159,6 +198,7 @@ def _commit(
     signature: _Signature,
     settings: Settings,
     base_revision: int | None,
+    also: Callable[[Connection], None] = lambda _connection: None,
 ) -> Revision | None:
     for _ in range(_ATTEMPTS):
         base, current = snapshot(database)
@@ -170,7 +210,9 @@ def _commit(
         plans = prepare(changes.blueprint, settings)
         with database.write() as connection:
             if _locked_head(connection) == base:
-                return _write(connection, base, changes, plans, signature)
+                made = _write(connection, base, changes, plans, signature)
+                also(connection)
+                return made
     raise _moved(base, base + 1)
 
 

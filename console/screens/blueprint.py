@@ -13,22 +13,23 @@ from textual.widget import Widget
 
 from console.paged import Paged
 from console.places import Place
-from console.screens.editing import Editing
+from console.screens.blueprint_keys import BlueprintKeys
 from console.screens.keys import key
+from console.screens.making import Making
 from console.screens.paging import Paging
 from console.screens.review import field_lines
 from console.screens.run_keys import launch
-from console.screens.ways_back import WaysBack
 from console.text import ago, instant, joined, number, plain, styled
 from console.widgets.rows import Column, Row, Rows
 from metadata.database import Database
-from metadata.definitions import Use, load_blueprint, references_of, used_by
+from metadata.definitions import Use, references_of, used_by
 from metadata.documents import dump_one
 from metadata.errors import Fault
 from metadata.kinds import SECTIONS, Dataset, Definition
 from metadata.revision_log import Edit, history_of
 from metadata.rows.batches import DatasetState, state_of
 from metadata.rows.pages import Cursor, DefinitionRow, Page, count_kinds, list_definitions
+from metadata.rows.staged import load_staged
 from metadata.values import counted, utc_now
 
 
@@ -38,6 +39,8 @@ class _Detail:
 
     uid: str
     text: str
+    to_edit: str
+    """The text with the edits of the change set in it; empty when they remove it."""
     definition: Definition
     uses: tuple[Use, ...]
     used_by: tuple[Use, ...]
@@ -45,7 +48,7 @@ class _Detail:
     state: DatasetState | None
 
 
-class BlueprintScreen(WaysBack, Editing, Paging):
+class BlueprintScreen(Making, BlueprintKeys, Paging):
     """Kinds, the definitions of one kind, and the one under the cursor."""
 
     CSS_PATH: ClassVar[list[str]] = ["split.tcss", "blueprint.tcss"]  # type: ignore[assignment]
@@ -57,7 +60,7 @@ class BlueprintScreen(WaysBack, Editing, Paging):
         Column("OWNER", 8, shown_from=58),
         Column("USED", 4, "right", shown_from=34),
     )
-    KEPT = WaysBack.KEPT | Editing.KEPT
+    KEPT = BlueprintKeys.KEPT | Making.KEPT
     PANES = ("YAML", "Used by", "Columns", "History")
     AGEING = ("Columns",)
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -169,7 +172,7 @@ class BlueprintScreen(WaysBack, Editing, Paging):
 
     def moved(self) -> None:
         """The definition under the cursor is read."""
-        row = self._definition()
+        row = self.definition()
         if row is None or self._detail is None or self._detail.uid != row.uid:
             self._detail = None
         self.draw_detail()
@@ -177,15 +180,16 @@ class BlueprintScreen(WaysBack, Editing, Paging):
 
     def _read_detail(self) -> None:
         """One read at a time, of what is under the cursor when it begins; what was read of it before is shown still."""
-        row = self._definition()
+        row = self.definition()
         if row is not None and row.uid != self._known and not self._detail_read:
             self._detail_read, self._known = True, row.uid
-            self.session.store.read(self, "detail", lambda database: _read(database, row))
+            owner = self.session.owner
+            self.session.store.read(self, "detail", lambda database: _read(database, row, owner))
 
     def got_detail(self, value: _Detail | None) -> None:
         """It was read; only what is under the cursor is of use."""
         self._detail_read = False
-        row = self._definition()
+        row = self.definition()
         if value is not None and row is not None and value.uid == row.uid:
             self._detail = value
             self.draw_detail()
@@ -200,9 +204,6 @@ class BlueprintScreen(WaysBack, Editing, Paging):
             self._detail_read, self._known = False, ""
         super().refused(job, fault)
 
-    def _definition(self) -> DefinitionRow | None:
-        return self.row.value if self.row else None
-
     def lines(self, pane: str) -> Sequence[Content]:
         """What a pane says of it."""
         if self._detail is None:
@@ -211,9 +212,12 @@ class BlueprintScreen(WaysBack, Editing, Paging):
 
     def unavailable(self, name: str) -> str:
         """What needs a definition, or a pipeline."""
-        row = self._definition() if self.there else None
+        row = self.definition() if self.there else None
         if name in ("edit", "lineage", "launch") and row is None:
             return "there is no definition under the cursor"
+        detail = self._detail
+        if name == "edit" and detail is not None and row is not None and detail.uid == row.uid and not detail.to_edit:
+            return "your change set removes it (P)"
         if name == "edit" and self.edits:
             return "the last edit is being checked"
         if name == "launch" and self.kind != "pipeline":
@@ -226,24 +230,33 @@ class BlueprintScreen(WaysBack, Editing, Paging):
         """Launching is of pipelines."""
         return (name == "launch" and self.kind != "pipeline") or super().hidden(name)
 
+    def definition(self) -> DefinitionRow | None:
+        """The one under the cursor."""
+        return self.row.value if self.row else None
+
+    def text_to_edit(self) -> str:
+        """Its text, once it is read."""
+        row, detail = self.definition(), self._detail
+        return detail.to_edit if row is not None and detail is not None and detail.uid == row.uid else ""
+
     def do_edit(self) -> None:
         """`e`; pressed before the definition was read, it opens as soon as it is."""
-        row = self._definition()
+        row = self.definition()
         self._to_edit = ""
         if row is not None and self._detail is not None and not self._detail_read:
-            self.edit(row.kind, row.key, self._detail.text)
+            self.edit(row.kind, row.key, self._detail.to_edit)
         elif row is not None:
             self._to_edit = row.uid
 
     def do_launch(self) -> None:
         """`l`"""
-        row = self._definition()
+        row = self.definition()
         if row is not None:
             launch(self, row.key)
 
     def do_lineage(self) -> None:
         """`L`"""
-        row = self._definition()
+        row = self.definition()
         if row is not None:
             self.go(Place("lineage", f"{row.kind} {row.key}"))
 
@@ -278,13 +291,15 @@ def _row(row: DefinitionRow) -> Row:
     return Row(row.key, cells, value=row)
 
 
-def _read(database: Database, row: DefinitionRow) -> _Detail | None:
-    definition = load_blueprint(database).get(row.kind, row.key)
+def _read(database: Database, row: DefinitionRow, owner: str) -> _Detail | None:
+    staged = load_staged(database, owner)
+    definition = staged.current.get(row.kind, row.key)
     if definition is None:
         return None
     return _Detail(
         uid=row.uid,
         text=dump_one(row.kind, row.key, definition),
+        to_edit=staged.text_of(row.uid),
         definition=definition,
         uses=tuple(references_of(database, row.uid)),
         used_by=tuple(used_by(database, row.uid)),
@@ -294,7 +309,8 @@ def _read(database: Database, row: DefinitionRow) -> _Detail | None:
 
 
 def _yaml(detail: _Detail) -> list[Content]:
-    return [_yaml_line(line) for line in detail.text.splitlines()]
+    waits = [] if detail.to_edit == detail.text else [styled("an edit of it waits: P shows it", "warn"), Content("")]
+    return [*waits, *(_yaml_line(line) for line in detail.text.splitlines())]
 
 
 def _yaml_line(line: str) -> Content:

@@ -17,9 +17,11 @@ from console.screens.ask import Ask
 from console.screens.split import SplitScreen
 from console.text import ago, styled
 from console.unforeseen import fault_of
+from metadata.changes import ChangeSet
 from metadata.errors import Fault, PilothouseError, UsageError
 from metadata.revision_log import Revision
 from metadata.revisions import apply
+from metadata.rows.staged import stage
 from metadata.values import utc_now
 
 MOST_OFFERED = 9
@@ -143,9 +145,10 @@ class Editing(SplitScreen):
                 self._show_review(draft, wrong)
         else:
             database, settings, text = self.session.store.database, self.session.settings, self._text
+            owner = self.session.owner
             self.say("checking …", "quiet")
             what = f"the edit of {draft.kind.replace('_', ' ')} {draft.key} is checked; {self.tab_key} goes on with it"
-            self.act("reviewed", what, lambda: review(database, settings, draft, text))
+            self.act("reviewed", what, lambda: review(database, settings, draft, text, owner))
 
     def _keep(self, draft: Draft, why: str) -> None:
         """Say that nothing was applied, and where the text is if it differs from what there was."""
@@ -200,6 +203,8 @@ class Editing(SplitScreen):
                     self._open_editor(draft, self._text if found.errors else None, found if found.errors else None)
             elif answer == "y":
                 self._apply(found)
+            elif answer == "s":
+                self._stage(found)
             else:
                 self._keep(draft, "left")
 
@@ -215,6 +220,18 @@ class Editing(SplitScreen):
                 lambda: apply(database, document, author=author, settings=settings, base_revision=base),
             )
 
+    def _stage(self, found: Review) -> None:
+        database, owner, document = self.session.store.database, self.session.owner, found.document
+        if document is not None:
+            self.act("staged", "the edit is kept in the change set", lambda: stage(database, owner, document))
+
+    def got_staged(self, _changes: ChangeSet) -> None:
+        """In the change set: the draft is no longer needed."""
+        if self._draft is not None:
+            self._discard(self._draft)
+        self.say("kept in the change set: P shows it, and applies it")
+        self.reload()
+
     def got_applied(self, revision: Revision | None) -> None:
         """Applied: the draft is no longer needed."""
         if self._draft is not None:
@@ -224,7 +241,7 @@ class Editing(SplitScreen):
 
     def refused(self, job: str, fault: Fault) -> None:
         """Not checked, or not applied: the text stays."""
-        if job in ("reviewed", "applied") and self._draft is not None:
+        if job in ("reviewed", "applied", "staged") and self._draft is not None:
             if self._text is None or self._put(self._draft, self._text):
                 self._fail(self._draft, fault, job)
         else:

@@ -10,11 +10,11 @@ from textual.binding import BindingType
 from textual.content import Content
 
 from console.paged import Paged
+from console.screens.blueprint_keys import BlueprintKeys
 from console.screens.keys import key
 from console.screens.paging import Paging
 from console.screens.review import change_lines
 from console.screens.split import SplitScreen
-from console.screens.ways_back import WaysBack
 from console.text import ago, instant, joined, plain, styled
 from console.widgets.rows import Column, Row
 from metadata.changes import Change, differences
@@ -44,7 +44,7 @@ class _Wanted:
         return min(self.number, self.marked), max(self.number, self.marked)
 
 
-class HistoryScreen(WaysBack, SplitScreen, Paging):
+class HistoryScreen(SplitScreen, BlueprintKeys, Paging):
     """Revisions; `subject` is a filter, such as `key:silver.flights`."""
 
     FILTERS = True

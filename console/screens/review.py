@@ -22,14 +22,14 @@ SIGNS = {"created": ("+", "good"), "changed": ("~", "active"), "renamed": ("→"
 
 
 class ReviewScreen(Modal[str]):
-    """Gives `y` (apply), `e` (edit again, where there is a text) or an empty text (leave it)."""
+    """Gives `y` (apply), where there is a text `s` (into the change set) and `e` (edit again), or an empty text."""
 
     CSS_PATH = "review.tcss"
 
     def __init__(self, review: Review, title: str = "", *, edits: bool = True) -> None:
         super().__init__()
         self._review, self._title = review, title
-        self._answers = [*([] if review.errors else [("y", "apply")]), *([("e", "edit again")] if edits else [])]
+        self._answers = _answers(review, edits)
 
     def compose(self) -> ComposeResult:
         """Changes, findings, answers."""
@@ -54,6 +54,13 @@ class ReviewScreen(Modal[str]):
         elif pressed in [one for one, _ in self._answers]:
             event.stop()
             self.dismiss(pressed)
+
+
+def _answers(review: Review, edits: bool) -> list[tuple[str, str]]:
+    now = [] if review.errors or review.staged else [("y", "apply")]
+    if not edits:
+        return now
+    return [*now, *([("s", "keep in the change set")] if review.document else []), ("e", "edit again")]
 
 
 def review_lines(review: Review) -> list[Content]:

@@ -50,6 +50,7 @@ class Standing:
     services: tuple[Service, ...] = ()
     running: int = 0
     waiting: int = 0
+    staged: int = 0
 
     @property
     def stale(self) -> bool:
@@ -70,6 +71,7 @@ def stand(
     services: tuple[Service, ...] | None = None,
     running: int | None = None,
     waiting: int | None = None,
+    staged: int | None = None,
 ) -> Standing:
     """How the outside stands after some news of it; a database that does not answer is away since it last did."""
     shown = {one.name: one for one in before.services if services is None or one.name == "db"}
@@ -84,6 +86,7 @@ def stand(
         services=tuple(sorted(shown.values(), key=lambda one: (one.name not in order, one.name != "db", one.name))),
         running=before.running if running is None else running,
         waiting=before.waiting if waiting is None else waiting,
+        staged=before.staged if staged is None else staged,
     )
 
 
@@ -188,6 +191,7 @@ class Tabs(Chrome):
         """Their titles, closer together where it is narrow."""
         standing = self._standing()
         marks = {
+            "blueprint": (f" {glyph('±')}{standing.staged}", "warn") if standing.staged else ("", ""),
             "runs": (f" {standing.running}{glyph('▶')}", "active") if standing.running else ("", ""),
             "decisions": (f" {standing.waiting}{glyph('‖')}", "warn") if standing.waiting else ("", ""),
         }

@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual.binding import BindingType
 
 from console.edit import Review, review_way
+from console.places import Place
 from console.screens.base import BaseScreen
 from console.screens.keys import key
 from console.screens.review import ReviewScreen
@@ -17,18 +18,23 @@ from metadata.revisions import go_back
 from metadata.undoing import redo_of, revert_to, undo_of
 
 
-class WaysBack(BaseScreen):
+class BlueprintKeys(BaseScreen):
     """A screen of the blueprint or of its history."""
 
     KEPT = frozenset({"way"})
     BINDINGS: ClassVar[list[BindingType]] = [
         key("u", "undo", "undo", help="take back the last change to the blueprint; it shows first what that changes"),
+        key("P", "changes", "change set", help="edits that wait: what they change, take out, apply together"),
         key("ctrl+r", "redo", "redo", shown=False, help="do again what was undone last"),
     ]
 
     def do_undo(self) -> None:
         """`u`"""
         self._look_at(undo_of)
+
+    def do_changes(self) -> None:
+        """`P`"""
+        self.go(Place("changes"))
 
     def do_redo(self) -> None:
         """`ctrl+r`"""

@@ -1,0 +1,223 @@
+"""`P`: the change set of the user, edit by edit, with where it clashes; it is applied as one revision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from textual.binding import BindingType
+from textual.content import Content
+
+from console.edit import Review, review_staged
+from console.screens.ask import Ask
+from console.screens.blueprint_keys import BlueprintKeys
+from console.screens.editing import Editing
+from console.screens.keys import key
+from console.screens.note import NoteScreen
+from console.screens.review import SIGNS, ReviewScreen, change_lines
+from console.text import joined, plain, styled
+from console.widgets.rows import Column, Row
+from metadata.changes import Change, recorded
+from metadata.database import Database
+from metadata.revision_log import Revision
+from metadata.rows.staged import apply_staged, decide, load_staged, unstage
+from metadata.staging import Clash, Item
+from metadata.three_way import ABSENT
+from metadata.values import counted
+
+
+@dataclass(frozen=True)
+class _Edit:
+    """One edit of the change set, as it is shown."""
+
+    item: Item
+    change: Change
+    clashes: tuple[Clash, ...]
+    text: str
+    """What it makes of the definition, as YAML; empty when it goes."""
+
+
+class ChangesScreen(Editing, BlueprintKeys):
+    """The change set."""
+
+    KEPT = BlueprintKeys.KEPT | Editing.KEPT | {"reviewed_set"}
+    COLUMNS = (Column("", 1), Column("WHAT"), Column("FIELDS", 9, "right"))
+    PANES = ("Change",)
+    BINDINGS: ClassVar[list[BindingType]] = [
+        key("a", "apply", "apply", help="apply all of it as one revision; it shows first what that changes"),
+        key("d", "take_out", "take out", help="take this edit out of the change set, after asking"),
+        key("c", "decide", "decide", help="where somebody else changed the same field: which stands"),
+        key("e", "edit", "edit", help="edit on, in $EDITOR"),
+    ]
+
+    def read(self) -> Callable[[Database], Any]:
+        """The edits on the blueprint as it is now."""
+        owner = self.session.owner
+        return lambda database: _edits(database, owner)
+
+    def show(self, data: list[_Edit]) -> None:
+        """Each edit."""
+        empty = "Nothing waits. 3 shows the blueprint: e edits a definition, and s keeps the edit here."
+        self.list.show_rows([_row(one) for one in data], empty=empty)
+        self.moved()
+
+    def _edit(self) -> _Edit | None:
+        return self.row.value if self.row else None
+
+    def lines(self, pane: str) -> Sequence[Content]:
+        """What it changes, and where it clashes."""
+        one = self._edit()
+        if one is None:
+            return ()
+        clashes = [line for clash in one.clashes for line in _clash_lines(clash)]
+        return [*clashes, *change_lines(one.change)]
+
+    def unavailable(self, name: str) -> str:
+        """What needs an edit, or a clash."""
+        one = self._edit() if self.there else None
+        if name in ("apply", "take_out", "decide", "edit") and one is None:
+            return "the change set is empty"
+        if name == "edit" and (self.edits or (one is not None and not one.text)):
+            return "the last edit is being checked" if self.edits else "it is removed: take that out first (d)"
+        if name == "decide" and one is not None and not one.clashes:
+            return "it clashes with nothing"
+        if name == "apply" and any(row.value.clashes for row in self.list.rows):
+            return "an edit clashes with what somebody else applied: decide first which stands (c)"
+        return super().unavailable(name)
+
+    def do_apply(self) -> None:
+        """`a`"""
+        database, settings, owner = self.session.store.database, self.session.settings, self.session.owner
+        self.say("checking …", "quiet")
+        self.act("reviewed_set", "the change set is checked", lambda: review_staged(database, settings, owner))
+
+    def got_reviewed_set(self, review: Review) -> None:
+        """What it changes is shown; then the note is asked for."""
+        self.say("")
+        count = len(review.changes.changes) if review.changes else 0
+
+        def noted(note: str | None) -> None:
+            if note is None:
+                self.say("left: the change set stays", "quiet")
+            else:
+                self._apply_set(review.base, note)
+
+        def answered(answer: str | None) -> None:
+            if answer == "y":
+                self.app.push_screen(NoteScreen("Why? It stands in the history."), noted)
+            else:
+                self.say("left: the change set stays", "quiet")
+
+        title = f"apply the change set: {counted(count, 'definition')}"
+        self.app.push_screen(ReviewScreen(review, title, edits=False), answered)
+
+    def _apply_set(self, base: int, note: str) -> None:
+        database, settings, session = self.session.store.database, self.session.settings, self.session
+        owner, author = session.owner, session.author
+        self.act(
+            "applied_set",
+            "the change set is applied",
+            lambda: apply_staged(database, owner, author=author, note=note, settings=settings, base_revision=base),
+        )
+
+    def got_applied_set(self, revision: Revision | None) -> None:
+        """Applied, and empty."""
+        self.say(f"revision {revision.number} is applied" if revision else "nothing differs: nothing to apply")
+        self.reload()
+
+    def do_take_out(self) -> None:
+        """`d`"""
+        one = self._edit()
+        if one is None:
+            return
+        database, owner, uid = self.session.store.database, self.session.owner, one.item.uid
+
+        def answered(answer: str | None) -> None:
+            if answer == "y":
+                self.act("taken_out", "the edit is taken out", lambda: unstage(database, owner, {uid}))
+
+        question = f"Take the edit of {_name(one.item)} out of the change set? It is not kept."
+        self.app.push_screen(Ask(question, [("y", "take out")]), answered)
+
+    def got_taken_out(self, _value: object) -> None:
+        """Gone."""
+        self.say("taken out", "quiet")
+        self.reload()
+
+    def do_decide(self) -> None:
+        """`c`"""
+        one = self._edit()
+        if one is None:
+            return
+        database, owner, uid = self.session.store.database, self.session.owner, one.item.uid
+        sides: dict[str, Literal["mine", "theirs"]] = {"m": "mine", "t": "theirs"}
+
+        def answered(answer: str | None) -> None:
+            if answer:
+                side = sides[answer]
+                self.act("decided", f"{side} stands", lambda: decide(database, owner, uid, side))
+
+        question = f"Somebody else changed {_name(one.item)}, too, where you did."
+        answers = [("m", "mine stands"), ("t", "theirs stands; what does not clash of mine stays")]
+        self.app.push_screen(Ask(question, answers), answered)
+
+    def got_decided(self, _value: object) -> None:
+        """Settled."""
+        self.say("decided", "quiet")
+        self.reload()
+
+    def do_edit(self) -> None:
+        """`e`"""
+        one = self._edit()
+        if one is not None:
+            self.edit(one.item.kind, one.item.key, one.text)
+
+    def hidden(self, name: str) -> bool:
+        """It is where `P` leads."""
+        return name == "changes" or super().hidden(name)
+
+    def caption(self) -> Content | str:
+        """How many edits."""
+        return styled(counted(len(self.list.rows), "edit"), "quiet") if self.there else ""
+
+    def trail(self) -> Content | str:
+        """Where one is."""
+        return joined(("Blueprint ▸ ", "quiet"), ("change set", "strong"), (f" of {self.session.owner}", "quiet"))
+
+
+def _edits(database: Database, owner: str) -> list[_Edit]:
+    found = load_staged(database, owner)
+    return [
+        _Edit(
+            item,
+            recorded(item.kind, item.key, item.uid, item.key_before, item.before, item.after),
+            tuple(clash for clash in found.clashes if clash.uid == item.uid),
+            found.text_of(item.uid),
+        )
+        for item in found.items
+    ]
+
+
+def _row(one: _Edit) -> Row:
+    sign, tone = SIGNS[one.change.action]
+    fields = styled("clashes", "bad") if one.clashes else styled(str(len(one.change.fields) or ""), "quiet")
+    return Row(one.item.uid, (styled(sign, tone), _name(one.item), fields), value=one)
+
+
+def _name(item: Item) -> str:
+    return f"{item.kind.replace('_', ' ')} {plain(item.key)}"
+
+
+def _clash_lines(clash: Clash) -> list[Content]:
+    conflict = clash.conflict
+    sides = (("before", conflict.base), ("mine", conflict.mine), ("theirs", conflict.theirs))
+    return [
+        joined(("clash ", "bad"), (conflict.path or "the whole definition", "strong")),
+        *(joined((f"  {name:<8}", "quiet"), _shown(value)) for name, value in sides),
+        Content(""),
+    ]
+
+
+def _shown(value: Any) -> Content:
+    return styled("not there", "quiet") if value is ABSENT or value is None else styled(value)

@@ -1,0 +1,125 @@
+"""The keys that make, clone, rename and remove a definition. Each is an edit: it waits in the change set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual.binding import BindingType
+
+from console.screens.ask import Ask
+from console.screens.editing import Editing
+from console.screens.keys import key
+from console.screens.note import NoteScreen
+from metadata.documents import dump_one, read_text
+from metadata.rows.pages import DefinitionRow
+from metadata.rows.staged import stage, stage_removal
+from metadata.skeletons import skeleton
+
+
+class Making(Editing):
+    """A screen whose cursor stands on definitions of one kind."""
+
+    kind: str
+    BINDINGS: ClassVar[list[BindingType]] = [
+        key("n", "make", "new", help="a new definition of this kind, in $EDITOR"),
+        key("c", "clone", "clone", shown=False, help="a new definition like this one, in $EDITOR"),
+        key("R", "rename", "rename", shown=False, help="rename it; keys and SQL that name it follow"),
+        key("d", "remove", "remove", shown=False, help="take its removal into the change set, after asking"),
+    ]
+
+    def definition(self) -> DefinitionRow | None:
+        """The definition under the cursor."""
+        raise NotImplementedError
+
+    def text_to_edit(self) -> str:
+        """Its text with the edits of the change set in it; empty while it is not read."""
+        raise NotImplementedError
+
+    def unavailable(self, name: str) -> str:
+        """What needs a definition that is read."""
+        if name in ("clone", "rename", "remove") and (not self.there or not self.text_to_edit()):
+            return "there is no definition under the cursor"
+        if name in ("make", "clone") and self.edits:
+            return "the last edit is being checked"
+        return super().unavailable(name)
+
+    def do_make(self) -> None:
+        """`n`"""
+        kind = self.kind
+
+        def named(name: str | None) -> None:
+            if name:
+                self.edit(kind, name, skeleton(kind, name))
+
+        self.app.push_screen(NoteScreen(f"The key of the new {_words(kind)}:"), named)
+
+    def do_clone(self) -> None:
+        """`c`"""
+        row, text = self.definition(), self.text_to_edit()
+        if row is None:
+            return
+
+        key = _key(text)
+
+        def named(name: str | None) -> None:
+            if name and name != key:
+                self.edit(row.kind, name, _like(text, name))
+
+        self.app.push_screen(NoteScreen(f"The key of the new {_words(row.kind)} like {key}:", key), named)
+
+    def do_rename(self) -> None:
+        """`R`"""
+        row, text = self.definition(), self.text_to_edit()
+        if row is None:
+            return
+        database, owner, key = self.session.store.database, self.session.owner, _key(text)
+
+        def named(name: str | None) -> None:
+            if name and name != key:
+                self._stage_then(
+                    f"{key} is renamed in the change set",
+                    lambda: stage(database, owner, read_text(_like(text, name, renamed=True)).blueprint),
+                )
+
+        self.app.push_screen(NoteScreen(f"The new key of {_words(row.kind)} {key}:", key), named)
+
+    def do_remove(self) -> None:
+        """`d`"""
+        row = self.definition()
+        if row is None:
+            return
+        database, owner = self.session.store.database, self.session.owner
+
+        def answered(answer: str | None) -> None:
+            if answer == "y":
+                self._stage_then(
+                    f"the removal of {row.key} is in the change set",
+                    lambda: stage_removal(database, owner, row.uid),
+                )
+
+        question = f"Remove {_words(row.kind)} {row.key}? It goes when the change set is applied (P)."
+        self.app.push_screen(Ask(question, [("y", "into the change set")]), answered)
+
+    def _stage_then(self, what: str, action: Callable[[], object]) -> None:
+        self.act("made", what, action)
+
+    def got_made(self, _value: object) -> None:
+        """It waits."""
+        self.say("kept in the change set: P shows it, and applies it")
+        self.reload()
+
+
+def _like(text: str, name: str, renamed: bool = False) -> str:
+    """The text of a definition under another key."""
+    kind, key, value = next(iter(read_text(text).blueprint))
+    return dump_one(kind, name, value.model_copy(update={"was": key if renamed else None}))
+
+
+def _key(text: str) -> str:
+    """The key that a text gives its definition: another than the applied one where it is renamed in the change set."""
+    return next(key for _, key, _ in read_text(text).blueprint)
+
+
+def _words(kind: str) -> str:
+    return kind.replace("_", " ")

@@ -1,0 +1,181 @@
+"""Change sets as rows: what one user has edited and not applied, whichever console or command did it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, fields
+from typing import Literal
+
+from sqlalchemy import Connection, delete, insert, select
+
+from metadata.changes import ChangeSet, differences
+from metadata.database import Database, next_change
+from metadata.definitions import read_blueprint, read_past, staged_item
+from metadata.documents import dump_one
+from metadata.errors import PilothouseError, UsageError
+from metadata.kinds import SECTIONS, Blueprint
+from metadata.revision_log import Revision, head
+from metadata.revisions import apply_exactly, diff_of, exactly
+from metadata.settings import Settings
+from metadata.staging import Clash, Item, Working, decided, in_keys_of, rebase, staged
+from metadata.storable import refuse_unstorable
+from metadata.successors import called_otherwise, names_of
+
+_NAMES = tuple(field.name for field in fields(Item))
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A change set on the newest revision: the edits, the blueprint with them in it, and where they clash."""
+
+    revision: int
+    current: Blueprint
+    kept: list[Item]
+    """The edits as they are kept, in the keys of the revision at which each was made."""
+    items: tuple[Item, ...]
+    working: Working
+
+    def text_of(self, uid: str) -> str:
+        """A definition with the edits in it, as YAML; empty where there is none, or none any more."""
+        found = ((kind, key, value) for kind, key, value in self.working.blueprint if value.uid == uid)
+        return next((dump_one(*each) for each in found), "")
+
+    @property
+    def clashes(self) -> tuple[Clash, ...]:
+        """What must be decided before it is applied."""
+        return self.working.clashes
+
+
+def load_staged(database: Database, owner: str) -> Staged:
+    """The change set of a user, on the blueprint as it is now."""
+    with database.read() as connection:
+        return _load(connection, owner)
+
+
+def changes_beside(database: Database, found: Staged, document: Blueprint) -> ChangeSet:
+    """What a document would change, beside what a change set has changed already. Raises what `stage` raises."""
+    with database.read() as connection:
+        return diff_of(connection, found.working.blueprint, document)
+
+
+def stage(database: Database, owner: str, document: Blueprint) -> ChangeSet:
+    """Take what `document` changes into the change set of a user. What it changes, beside what was edited before.
+
+    Raises PilothouseError PH309 for what cannot be kept, and what `metadata.changes.diff` raises.
+    """
+    with database.write() as connection:
+        change = next_change(connection)
+        there = _load(connection, owner)
+        changes = diff_of(connection, there.working.blueprint, document)
+        for each in changes.changes:
+            value = changes.blueprint.get(each.kind, each.key)
+            if value is not None and each.after is not None:
+                refuse_unstorable(each.kind, each.key, value)
+        _save(connection, owner, staged(there.items, changes.changes, there.revision), change)
+    return changes
+
+
+def stage_removal(database: Database, owner: str, uid: str) -> None:
+    """Take the removal of a definition into the change set of a user. Raises UsageError PH307 when there is none."""
+    with database.write() as connection:
+        change = next_change(connection)
+        there = _load(connection, owner)
+        base = there.working.blueprint
+        kind = next((kind for kind, _, value in base if value.uid == uid), None)
+        if kind is None:
+            raise UsageError("PH307", f"definition {uid}", "there is none", "pilothouse blueprint export shows all")
+        left = {name: each for name, each in getattr(base, SECTIONS[kind]).items() if each.uid != uid}
+        changes = differences(base, base.model_copy(update={SECTIONS[kind]: left}))
+        _save(connection, owner, staged(there.items, changes, there.revision), change)
+
+
+def unstage(database: Database, owner: str, uids: Collection[str] | None = None) -> None:
+    """Take edits out of the change set of a user; without `uids` all of them."""
+    with database.write() as connection:
+        change = next_change(connection)
+        kept = () if uids is None else tuple(item for item in _load(connection, owner).items if item.uid not in uids)
+        _save(connection, owner, kept, change)
+
+
+def decide(database: Database, owner: str, uid: str, side: Literal["mine", "theirs"]) -> None:
+    """Settle where an edit clashes with what others applied meanwhile."""
+    with database.write() as connection:
+        change = next_change(connection)
+        there = _load(connection, owner)
+        items = (decided(there.current, item, side) if item.uid == uid else item for item in there.items)
+        _save(connection, owner, tuple(item for item in items if item.differs), change)
+
+
+def apply_staged(
+    database: Database, owner: str, *, author: str, note: str = "", settings: Settings, base_revision: int
+) -> Revision | None:
+    """Apply the change set of a user as one revision, and empty it, in one transaction.
+
+    Raises UsageError PH348 while it clashes, PH303 when another revision came in between, and what `apply` raises.
+    """
+    found = load_staged(database, owner)
+    if found.clashes:
+        clash = found.clashes[0]
+        raise UsageError(
+            "PH348",
+            f"{clash.kind} {clash.key}",
+            "somebody else has changed the same field meanwhile",
+            "decide which stands: yours or theirs",
+        )
+
+    def emptied(connection: Connection) -> None:
+        if _rows(connection, owner) != found.kept:
+            raise PilothouseError(
+                "PH303",
+                "change set",
+                "another edit was taken into it just now",
+                "look at what it changes once more, then apply again",
+            )
+        connection.execute(delete(staged_item).where(staged_item.c.owner == owner))
+
+    return apply_exactly(
+        database,
+        lambda current: rebase(current, found.items).blueprint,
+        author=author,
+        note=note,
+        settings=settings,
+        base_revision=base_revision,
+        also=emptied,
+    )
+
+
+def changes_of_staged(database: Database, found: Staged) -> ChangeSet:
+    """What applying a change set would do. Raises PilothouseError PH341 and PH342."""
+    return exactly(database, found.current, found.working.blueprint)
+
+
+def _load(connection: Connection, owner: str) -> Staged:
+    number, current = head(connection), read_blueprint(connection)
+    kept = _rows(connection, owner)
+    items = _moved(connection, kept, number, current)
+    return Staged(number, current, kept, items, rebase(current, items))
+
+
+def _rows(connection: Connection, owner: str) -> list[Item]:
+    query = select(*(staged_item.c[name] for name in _NAMES)).where(staged_item.c.owner == owner)
+    return [Item(**row) for row in connection.execute(query.order_by(staged_item.c.position)).mappings()]
+
+
+def _moved(connection: Connection, kept: list[Item], number: int, current: Blueprint) -> tuple[Item, ...]:
+    """The edits in the keys that things have now."""
+    names = names_of(current)
+    renamed = {
+        revision: called_otherwise(names_of(read_past(connection, revision)), names)
+        for revision in {item.revision for item in kept if item.revision != number}
+    }
+    return tuple(in_keys_of(item, renamed.get(item.revision, {}), number) for item in kept)
+
+
+def _save(connection: Connection, owner: str, items: Iterable[Item], change: int) -> None:
+    connection.execute(delete(staged_item).where(staged_item.c.owner == owner))
+    rows = [
+        {**{name: getattr(item, name) for name in _NAMES}, "owner": owner, "position": position, "changed": change}
+        for position, item in enumerate(items)
+    ]
+    if rows:
+        connection.execute(insert(staged_item), rows)

@@ -1,0 +1,191 @@
+"""The change set: edits are kept, shown, taken out, decided and applied together; the keys that make one."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from console.app import PilothouseApp
+from console.places import Place
+from metadata.database import Database
+from metadata.definitions import load_blueprint
+from metadata.kinds import Blueprint
+from metadata.revision_log import edits_of, newest_revision
+from metadata.revisions import apply
+from metadata.rows.staged import load_staged, stage, stage_removal
+from metadata.settings import settings
+from tests.console.looking import screen_name, seen, until, until_seen
+from tests.console.pty_terminal import Terminal
+from tests.console.test_editing import SED, Editor, drafts, open_editor
+
+MakeApp = Callable[[], PilothouseApp]
+SIZES = pytest.mark.parametrize("size", [(80, 24), (160, 48)], ids=["80x24", "160x48"])
+KEY = "bronze.flights"
+ME = getpass.getuser()
+
+
+def described(database: Database, words: str) -> Blueprint:
+    dataset = load_blueprint(database).datasets[KEY].model_copy(update={"description": words})
+    return Blueprint(datasets={KEY: dataset})
+
+
+def description(database: Database) -> str:
+    return load_blueprint(database).datasets[KEY].description
+
+
+@SIZES
+async def test_edits_that_wait_are_shown_taken_out_and_applied_with_a_note(
+    database: Database, make_app: MakeApp, size: tuple[int, int]
+) -> None:
+    stage(database, ME, described(database, "other words"))
+    stage(database, ME, Blueprint.model_validate({"datasets": {"x.y": {}}}))
+    app = make_app()
+    async with app.run_test(size=size) as pilot:
+        await until_seen(pilot, "Blueprint ±2")
+        await pilot.press("3")
+        await until_seen(pilot, "bronze.flights")
+        await pilot.press("enter")
+        await until_seen(pilot, "an edit of it waits: P shows it")
+        await pilot.press("escape", "P")
+        await until_seen(pilot, "change set of", "2 edits", "dataset bronze.flights", "dataset x.y")
+        await pilot.press("enter")
+        await until_seen(pilot, "other words")
+        await pilot.press("escape", "G", "d")
+        await until_seen(pilot, "Take the edit of dataset x.y out of the change set?")
+        await pilot.press("y")
+        await until_seen(pilot, "1 edit", "Blueprint ±1")
+        await pilot.press("a")
+        await until_seen(pilot, "Apply the change set: 1 definition", "y apply")
+        await pilot.press("y")
+        await until_seen(pilot, "Why? It stands in the history.")
+        await pilot.press(*"because", "enter")
+        await until_seen(pilot, "revision 3 is applied", "Nothing waits.")
+    assert description(database) == "other words"
+    assert edits_of(database, 3)[0].revision.note == "because"
+
+
+async def test_esc_leaves_each_step_and_nothing_is_applied(database: Database, make_app: MakeApp) -> None:
+    stage(database, ME, described(database, "other words"))
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.go(Place("changes"))
+        for keys, shown in ((["a"], "y apply"), (["a", "y"], "Why?")):
+            await until_seen(pilot, "1 edit")
+            for key in keys:
+                await pilot.press(key)
+                await until_seen(pilot, "y apply" if key == "a" else shown)
+            await pilot.press("escape")
+            await until_seen(pilot, "left: the change set stays")
+        await pilot.press("escape")
+        await until(pilot, lambda: screen_name(app) == "overview")
+    assert newest_revision(database) == 2
+    assert len(load_staged(database, ME).items) == 1
+
+
+@pytest.mark.parametrize(("answer", "stands"), [("m", "mine"), ("t", "theirs")])
+async def test_a_clash_shows_all_three_sides_and_is_decided_before_it_is_applied(
+    database: Database, make_app: MakeApp, answer: str, stands: str
+) -> None:
+    stage(database, ME, described(database, "mine"))
+    apply(database, described(database, "theirs"), author="ada", settings=settings())
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.go(Place("changes"))
+        await until_seen(pilot, "clashes", "clash description", "one file a month", "mine", "theirs")
+        await pilot.press("a")
+        await until_seen(pilot, "decide first which stands (c)")
+        await pilot.press("c", answer)
+        await until_seen(pilot, "decided")
+        await until(pilot, lambda: "clashes" not in seen(app))
+    assert load_staged(database, ME).working.blueprint.datasets[KEY].description == stands
+
+
+async def test_what_the_checks_refuse_cannot_be_applied(database: Database, make_app: MakeApp) -> None:
+    stage_removal(database, ME, load_blueprint(database).datasets[KEY].uid)
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.go(Place("changes"))
+        await until_seen(pilot, "1 edit")
+        await pilot.press("a")
+        await until_seen(pilot, "It deletes 1 definition", "error PH110", "esc leave")
+        await pilot.press("y")
+        assert "y apply" not in seen(app)
+    assert newest_revision(database) == 2
+
+
+async def test_a_definition_is_renamed_and_removed_by_keys(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.go(Place("blueprint", "dataset gold.delay_by_hour"))
+        await until_seen(pilot, "owner: bi")
+        await pilot.press("R")
+        await until_seen(pilot, "The new key of dataset gold.delay_by_hour")
+        await pilot.press("end", "2", "enter")
+        await until_seen(pilot, "kept in the change set", "±2")
+        working = load_staged(database, ME).working.blueprint
+        assert "gold.delay_by_hour2" in working.datasets
+        assert working.pipelines["flights"].tasks["summarise"].to == "gold.delay_by_hour2"  # type: ignore[attr-defined]
+        await pilot.press("R")
+        await until_seen(pilot, "The new key of")
+        await pilot.press("end", "!", "enter")
+        await until_seen(pilot, "PH105", "is no key")
+        await pilot.press("escape")
+        app.go(Place("blueprint", "schedule flights_monthly"))
+        await until_seen(pilot, "cron: 0 6 2 * *")
+        await pilot.press("d")
+        await until_seen(pilot, "Remove schedule flights_monthly? It goes when the change set is applied (P).")
+        await pilot.press("y")
+        await until_seen(pilot, "±3")
+        await pilot.press("e")
+        await until_seen(pilot, "your change set removes it (P)")
+    assert "flights_monthly" in load_blueprint(database).schedules
+
+
+def test_an_edit_in_the_editor_is_kept_and_gone_on_with(database: Database, tmp_path: Path) -> None:
+    edits = Editor(tmp_path)
+    edits.does(f"{SED} $1")
+    with Terminal(size=(160, 40), env=edits.environ) as shown:
+        open_editor(shown)
+        shown.until("y apply", "s keep in the change set")
+        shown.send("s")
+        shown.until("kept in the change set", "±1", "an edit of it waits")
+        assert description(database) == "Flights as landed, one file a month."
+        edits.does("sed -i 's/a file every month/each month a file/' $1")
+        shown.send("e")
+        shown.until("each month a file", "s keep in the change set")
+        assert "y apply" not in shown.text
+        shown.send("s")
+        shown.until("kept in the change set")
+    assert drafts() == []
+    assert "each month a file" in load_staged(database, ME).working.blueprint.datasets[KEY].description
+
+
+def test_new_and_cloned_definitions_begin_in_the_editor(database: Database, tmp_path: Path) -> None:
+    edits = Editor(tmp_path)
+    edits.does("sed -i 's/One row a …/One row a fare./' $1")
+    with Terminal(size=(160, 40), env=edits.environ) as shown:
+        shown.until("q quit", "ATTENTION")
+        shown.send("3")
+        shown.until("Flights as landed")
+        shown.send("n")
+        shown.until("The key of the new dataset:")
+        shown.send(*"bronze.fares")
+        shown.send("enter")
+        shown.until("created dataset bronze.fares")
+        shown.send("s")
+        shown.until("kept in the change set")
+        edits.does("sed -i 's/one file a month/one file a day/' $1")
+        shown.send("c")
+        shown.until("The key of the new dataset like bronze.flights")
+        shown.send(*"_daily")
+        shown.send("enter")
+        shown.until("created dataset bronze.flights_daily")
+        shown.send("s")
+        shown.until("±2")
+    working = load_staged(database, ME).working.blueprint
+    assert working.datasets["bronze.fares"].description == "One row a fare."
+    assert working.datasets["bronze.flights_daily"].description == "Flights as landed, one file a day."
+    assert working.datasets["bronze.flights_daily"].columns == working.datasets[KEY].columns

@@ -1,0 +1,300 @@
+"""Change sets: edits wait for their author, are merged with what others apply, and are applied once, all together."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import tempfile
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import event
+
+from metadata.changes import ChangeSet
+from metadata.database import Database
+from metadata.definitions import load_blueprint
+from metadata.errors import PilothouseError, UsageError
+from metadata.kinds import Blueprint
+from metadata.migrations import ensure
+from metadata.revision_log import newest_revision, verify_chain
+from metadata.revisions import CheckError, apply
+from metadata.rows.staged import (
+    apply_staged,
+    changes_of_staged,
+    decide,
+    load_staged,
+    stage,
+    stage_removal,
+    unstage,
+)
+from metadata.settings import Settings
+from metadata.three_way import ABSENT
+from tests.metadata.blueprints import orders
+
+SETTINGS = Settings()
+
+
+def datasets(**bodies: dict[str, Any] | str) -> Blueprint:
+    said = {
+        key.replace("__", "."): {"description": body} if isinstance(body, str) else body for key, body in bodies.items()
+    }
+    return Blueprint.model_validate({"datasets": said})
+
+
+def put(database: Database, document: Blueprint, prune: bool = False) -> Blueprint:
+    apply(database, document, author="bea", prune=prune, settings=SETTINGS)
+    return load_blueprint(database)
+
+
+def applied(database: Database, owner: str = "ada") -> Blueprint:
+    found = load_staged(database, owner)
+    apply_staged(database, owner, author=owner, settings=SETTINGS, base_revision=found.revision)
+    verify_chain(database)
+    return load_blueprint(database)
+
+
+def remove(database: Database, key: str) -> None:
+    stage_removal(database, "ada", load_staged(database, "ada").working.blueprint.datasets[key].uid)
+
+
+def words(changes: ChangeSet) -> list[tuple[str, str]]:
+    return [(change.action, change.key) for change in changes.changes]
+
+
+def test_edits_wait_and_are_applied_together_as_one_revision(database: Database) -> None:
+    put(database, datasets(a="one", b="two"))
+    stage(database, "ada", datasets(a="changed"))
+    stage(database, "ada", datasets(c="new"))
+    remove(database, "b")
+    assert load_blueprint(database).datasets["a"].description == "one"
+    found = load_staged(database, "ada")
+    assert words(changes_of_staged(database, found)) == [("changed", "a"), ("created", "c"), ("deleted", "b")]
+    now = applied(database)
+    assert {key: value.description for key, value in now.datasets.items()} == {"a": "changed", "c": "new"}
+    assert newest_revision(database) == 2
+    assert load_staged(database, "ada").items == ()
+
+
+def test_a_change_set_belongs_to_its_author(database: Database) -> None:
+    put(database, datasets(a="one"))
+    stage(database, "ada", datasets(a="hers"))
+    stage(database, "bob", datasets(a="his"))
+    assert load_staged(database, "ada").working.blueprint.datasets["a"].description == "hers"
+    assert applied(database, "bob").datasets["a"].description == "his"
+    assert len(load_staged(database, "ada").items) == 1
+
+
+def test_a_second_edit_goes_on_from_the_first_and_one_that_is_taken_back_is_gone(database: Database) -> None:
+    put(database, datasets(a="one"))
+    stage(database, "ada", datasets(a={"description": "two", "owner": "ops"}))
+    stage(database, "ada", datasets(a={"description": "one", "owner": "ops"}))
+    assert words(changes_of_staged(database, load_staged(database, "ada"))) == [("changed", "a")]
+    stage(database, "ada", datasets(a="one"))
+    assert load_staged(database, "ada").items == ()
+    stage(database, "ada", datasets(x="new"))
+    remove(database, "x")
+    assert load_staged(database, "ada").items == ()
+
+
+def test_edits_are_taken_out_one_by_one_or_all(database: Database) -> None:
+    put(database, datasets(a="one", b="one"))
+    stage(database, "ada", datasets(a="two", b="two"))
+    uid = load_blueprint(database).datasets["a"].uid
+    unstage(database, "ada", {uid})
+    assert words(changes_of_staged(database, load_staged(database, "ada"))) == [("changed", "b")]
+    unstage(database, "ada")
+    assert load_staged(database, "ada").items == ()
+
+
+def test_what_others_change_elsewhere_in_a_definition_is_merged(database: Database) -> None:
+    put(database, datasets(a={"description": "one", "owner": "ops"}))
+    stage(database, "ada", datasets(a={"description": "hers", "owner": "ops"}))
+    put(database, datasets(a={"description": "one", "owner": "ml"}))
+    found = load_staged(database, "ada")
+    assert not found.clashes
+    now = applied(database)
+    assert (now.datasets["a"].description, now.datasets["a"].owner) == ("hers", "ml")
+
+
+@pytest.mark.parametrize(("side", "stands"), [("mine", "hers"), ("theirs", "bea's")])
+def test_a_field_that_both_changed_waits_for_a_decision(database: Database, side: Any, stands: str) -> None:
+    put(database, datasets(a={"description": "one", "owner": "ops"}))
+    stage(database, "ada", datasets(a={"description": "hers", "owner": "ada"}))
+    put(database, datasets(a={"description": "bea's", "owner": "ops"}))
+    (clash,) = load_staged(database, "ada").clashes
+    assert (clash.kind, clash.key, clash.conflict.path) == ("dataset", "a", "description")
+    assert (clash.conflict.base, clash.conflict.mine, clash.conflict.theirs) == ("one", "hers", "bea's")
+    with pytest.raises(UsageError, match="PH348 dataset a"):
+        applied(database)
+    decide(database, "ada", clash.uid, side)
+    assert load_staged(database, "ada").clashes == ()
+    now = applied(database)
+    assert (now.datasets["a"].description, now.datasets["a"].owner) == (stands, "ada")
+
+
+def test_what_was_deleted_meanwhile_is_a_clash_and_theirs_lets_it_go(database: Database) -> None:
+    put(database, datasets(a="one", b="kept"))
+    stage(database, "ada", datasets(a="hers"))
+    put(database, datasets(b="kept"), prune=True)
+    (clash,) = load_staged(database, "ada").clashes
+    assert clash.conflict.theirs is ABSENT
+    decide(database, "ada", clash.uid, "theirs")
+    assert load_staged(database, "ada").items == ()
+
+
+def test_what_was_deleted_meanwhile_comes_back_as_itself_when_mine_stands(database: Database) -> None:
+    uid = put(database, datasets(a="one", b="kept")).datasets["a"].uid
+    stage(database, "ada", datasets(a="hers"))
+    put(database, datasets(b="kept"), prune=True)
+    decide(database, "ada", uid, "mine")
+    now = applied(database)
+    assert (now.datasets["a"].uid, now.datasets["a"].description) == (uid, "hers")
+
+
+def test_a_removal_of_what_others_changed_meanwhile_is_a_clash(database: Database) -> None:
+    put(database, datasets(a="one"))
+    remove(database, "a")
+    put(database, datasets(a="bea's"))
+    (clash,) = load_staged(database, "ada").clashes
+    assert clash.conflict.mine is ABSENT
+    decide(database, "ada", clash.uid, "mine")
+    assert list(applied(database).datasets) == []
+
+
+def test_an_edit_follows_what_others_rename_meanwhile(database: Database) -> None:
+    put(database, orders())
+    document = orders()
+    task = document.pipelines["orders"].tasks["clean"].model_copy(update={"description": "hers"})
+    pipeline = document.pipelines["orders"]
+    pipeline = pipeline.model_copy(update={"tasks": {**pipeline.tasks, "clean": task}})
+    stage(database, "ada", Blueprint(pipelines={"orders": pipeline}))
+    bronze = document.datasets["bronze.orders"].model_copy(update={"was": "bronze.orders"})
+    put(database, Blueprint(datasets={"bronze.bestellungen": bronze}))
+    assert load_staged(database, "ada").clashes == ()
+    now = applied(database)
+    assert now.pipelines["orders"].tasks["clean"].description == "hers"
+    assert "bronze.bestellungen" in now.pipelines["orders"].tasks["clean"].queries()["sql"]
+    assert "bronze.orders" not in now.datasets
+
+
+def test_a_key_that_others_have_taken_meanwhile_is_a_clash_and_loses_nothing(database: Database) -> None:
+    put(database, datasets(a="one"))
+    stage(database, "ada", datasets(b="hers"))
+    put(database, datasets(b="bea's"))
+    found = load_staged(database, "ada")
+    assert [clash.conflict.path for clash in found.clashes] == ["key"]
+    assert found.working.blueprint.datasets["b"].description == "bea's"
+    assert len(found.items) == 1
+
+
+def test_a_rename_in_a_change_set_keeps_the_identity(database: Database) -> None:
+    uid = put(database, datasets(a="one")).datasets["a"].uid
+    stage(database, "ada", datasets(b={"description": "one", "was": "a"}))
+    assert words(changes_of_staged(database, load_staged(database, "ada"))) == [("renamed", "b")]
+    now = applied(database)
+    assert {key: value.uid for key, value in now.datasets.items()} == {"b": uid}
+
+
+def test_what_the_checks_refuse_changes_nothing_and_stays_in_the_change_set(database: Database) -> None:
+    put(database, orders())
+    remove(database, "bronze.orders")
+    with pytest.raises(CheckError, match="PH110"):
+        applied(database)
+    assert len(load_staged(database, "ada").items) == 1
+    assert newest_revision(database) == 1
+
+
+def test_an_edit_that_comes_while_it_is_applied_is_neither_applied_unseen_nor_lost(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(database, datasets(a="one", b="one"))
+    stage(database, "ada", datasets(a="two"))
+    from metadata import revisions
+
+    prepare = revisions.prepare
+
+    def meanwhile(*args: Any) -> Any:
+        stage(database, "ada", datasets(b="two"))
+        return prepare(*args)
+
+    monkeypatch.setattr(revisions, "prepare", meanwhile)
+    with pytest.raises(PilothouseError, match="PH303 change set"):
+        applied(database)
+    assert newest_revision(database) == 1
+    assert len(load_staged(database, "ada").items) == 2
+
+
+def _die_at(url: str, statement: int) -> None:
+    database = Database(url)
+    count = 0
+
+    @event.listens_for(database.engine, "before_cursor_execute")
+    def _count(*_args: Any) -> None:
+        nonlocal count
+        count += 1
+        if count == statement:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    found = load_staged(database, "ada")
+    apply_staged(database, "ada", author="ada", settings=SETTINGS, base_revision=found.revision)
+
+
+def test_killed_at_any_statement_it_is_applied_and_empty_or_neither(tmp_path: Any) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    died = 0
+    for statement in range(1, 200, 7):
+        database = Database(f"sqlite:///{tmp_path}/{statement}.db")
+        ensure(database)
+        put(database, datasets(a="one"))
+        stage(database, "ada", datasets(a="two", b="new"))
+        process = spawn.Process(target=_die_at, args=(database.url, statement))
+        process.start()
+        process.join()
+        done = newest_revision(database) == 2
+        assert done == (load_staged(database, "ada").items == ())
+        assert done == (load_blueprint(database).datasets["a"].description == "two")
+        verify_chain(database)
+        database.close()
+        died += process.exitcode == -signal.SIGKILL
+        if process.exitcode == 0:
+            break
+    assert died > 1
+    assert process.exitcode == 0
+
+
+EDITS = st.lists(
+    st.tuples(
+        st.sampled_from(["ada", "bea"]),
+        st.sampled_from("ab"),
+        st.sampled_from(["description", "owner"]),
+        st.sampled_from(["x", "y", "z"]),
+    ),
+    max_size=8,
+)
+
+
+@settings(deadline=None, max_examples=30)
+@given(edits=EDITS)
+def test_no_edit_is_lost_between_two_authors_without_a_word(edits: list[tuple[str, str, str, str]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        database = Database(f"sqlite:///{folder}/metadata.db")
+        ensure(database)
+        body = {"description": "start", "owner": "start"}
+        put(database, datasets(a=body, b=body))
+        asked: dict[str, dict[tuple[str, str], str]] = {"ada": {}, "bea": {}}
+        for who, key, name, value in edits:
+            base = load_staged(database, who).working.blueprint.datasets[key]
+            said = {"description": base.description, "owner": base.owner, name: value}
+            stage(database, who, datasets(**{key: said}))
+            asked[who][key, name] = value
+        applied(database, "bea")
+        clashes = {(clash.key, clash.conflict.path) for clash in load_staged(database, "ada").clashes}
+        now = load_staged(database, "ada").working.blueprint.datasets
+        for (key, name), value in asked["ada"].items():
+            assert getattr(now[key], name) == value
+        for (key, name), value in asked["bea"].items():
+            assert getattr(now[key], name) == value or (key, name) in clashes
+        database.close()

@@ -1,0 +1,56 @@
+"""Three-way merges: nothing that either side changed is lost without a word."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from metadata.three_way import ABSENT, Conflict, merge
+
+VALUES = st.recursive(
+    st.none() | st.integers(0, 2) | st.sampled_from(["x", "y"]) | st.lists(st.integers(0, 1), max_size=2),
+    lambda inner: st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
+    max_leaves=6,
+)
+BODIES = st.dictionaries(st.sampled_from("abc"), VALUES, max_size=3)
+
+
+def test_changes_of_different_fields_are_both_kept() -> None:
+    base = {"owner": "ops", "storage": {"mode": "append"}}
+    mine = {"owner": "ml", "storage": {"mode": "append"}}
+    theirs = {"owner": "ops", "storage": {"mode": "merge", "keys": ["id"]}, "tags": ["new"]}
+    assert merge(base, mine, theirs) == (
+        {"owner": "ml", "storage": {"mode": "merge", "keys": ["id"]}, "tags": ["new"]},
+        [],
+    )
+
+
+def test_a_field_that_both_changed_is_a_conflict_in_which_mine_stands() -> None:
+    merged, conflicts = merge({"a": {"b": 1}}, {"a": {"b": 2}}, {"a": {"b": 3, "c": 4}})
+    assert merged == {"a": {"b": 2, "c": 4}}
+    assert conflicts == [Conflict("a.b", 1, 2, 3)]
+
+
+def test_what_one_removed_and_the_other_changed_is_a_conflict() -> None:
+    assert merge({"a": 1}, {}, {"a": 2}) == ({}, [Conflict("a", 1, ABSENT, 2)])
+    assert merge({"a": 1}, {"a": 2}, {}) == ({"a": 2}, [Conflict("a", 1, 2, ABSENT)])
+    assert merge({"a": 1, "b": 1}, {"b": 1}, {"a": 1}) == ({}, [])
+
+
+@given(base=BODIES, mine=BODIES)
+def test_one_side_alone_is_taken_as_it_is(base: dict[str, Any], mine: dict[str, Any]) -> None:
+    assert merge(base, mine, base) == (mine, [])
+    assert merge(base, base, mine) == (mine, [])
+    assert merge(base, mine, mine) == (mine, [])
+
+
+@given(base=BODIES, mine=BODIES, theirs=BODIES)
+def test_both_orders_find_the_same_conflicts_and_differ_in_those_alone(
+    base: dict[str, Any], mine: dict[str, Any], theirs: dict[str, Any]
+) -> None:
+    ours, conflicts = merge(base, mine, theirs)
+    other, turned = merge(base, theirs, mine)
+    assert {one.path for one in conflicts} == {one.path for one in turned}
+    assert conflicts or ours == other
