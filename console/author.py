@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import getpass
 import os
+import socket
+
+from metadata.author import Author
 
 
 def user() -> str:
@@ -14,7 +17,7 @@ def user() -> str:
         return f"uid {os.getuid()}"
 
 
-def author() -> str:
-    """The user, with where an SSH session comes from: `anna`, `anna@10.0.0.7`."""
-    origin = os.environ.get("SSH_CONNECTION", "").split(" ")[0]
-    return f"{user()}@{origin}" if origin else user()
+def author() -> Author:
+    """The user, with where an SSH session comes from (`anna`, `anna@10.0.0.7`), and the host that it came to."""
+    origin, host = os.environ.get("SSH_CONNECTION", "").split(" ")[0], socket.gethostname()
+    return Author(f"{user()}@{origin}", f"{host} (ssh {origin})") if origin else Author(user(), host)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from metadata.author import Author
 from metadata.bindings import bind
 from metadata.compiler import compile_plan
 from metadata.database import Database
@@ -35,7 +36,7 @@ def adopt_scheduled(database: Database, flow_run_id: str, schedule_uid: str, due
         bindings=bind(schedule.pipeline, pipeline.parameters, schedule.parameters),
         as_of=due or utc_now(),
         trigger="schedule",
-        author="schedule",
+        author=Author("schedule", "schedule"),
         schedule_uid=schedule_uid,
         flow_run_id=flow_run_id,
     )

@@ -17,6 +17,7 @@ from flows.context import Outcome, TaskContext, TaskKind, attempt_tag, task_tag
 from flows.guards import evaluate_guard
 from flows.pulse import Pulse, task_logger
 from flows.reasons import as_error
+from metadata.author import Author
 from metadata.database import Database
 from metadata.errors import Fault, PilothouseError, ServiceDownError
 from metadata.plan import Plan, PlanTask
@@ -150,7 +151,7 @@ class Execution:
             attempt=self.run.attempt,
             task_run_id=task_run.id,
             as_of=self.run.as_of,
-            author=self.run.author,
+            author=Author(self.run.author, f"run {self.run.number}"),
             plan=self.plan,
             task=task,
             bindings=self.run.bindings,

@@ -15,6 +15,7 @@ from pathlib import Path
 from sqlalchemy import StaticPool, create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from metadata.audit import anchor
 from metadata.database import Database, away
 from metadata.errors import PilothouseError, UsageError
 from metadata.migrations import back_up, beside, copy, ensure, file_of, locked, opened, standing_of
@@ -40,12 +41,13 @@ def keep(database: Database, target: Path) -> None:
             raise PilothouseError("PH335", "metadata database", "it is damaged", remedy)
 
 
-def restore(database: Database, source: Path) -> Path | None:
+def restore(database: Database, source: Path, author: str) -> Path | None:
     """Make the embedded database what its backup `source` is; where what was there is kept, if there was one.
 
     Whoever ends in between leaves what was there, or the backup; in the place of a damaged one, or of none, also a file
     that is no database (PH335), which restoring once more mends. One of an earlier version is upgraded. Who has the
     database open sees the other one at once; runs that go on would not be known to it, and are to be ended before.
+    The audit says it: from then on its head is that of the backup.
     Raises UsageError PH343 for a database on a server, PH345 for a file that is no backup, PilothouseError PH302 for
     one of a newer program, PH336 where what is there cannot be kept or written over, and ServiceDownError PH301 while
     the database stays locked.
@@ -71,7 +73,9 @@ def restore(database: Database, source: Path) -> Path | None:
             raise _not_put(error) from error
         if not sound:
             _replace(path, new, none)
+    database.close()  # what is open may be of the file that was there
     ensure(database)
+    anchor(database, author, f"backup {source.name} was put in its place")
     return kept
 
 

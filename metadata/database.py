@@ -17,6 +17,7 @@ from sqlalchemy.pool import QueuePool
 from metadata import tables
 from metadata.errors import PilothouseError, ServiceDownError, UsageError
 from metadata.settings import Settings
+from metadata.signet import Signet
 
 KEPT_SECONDS = 2
 """A connection to SQLite is opened anew after so long: what came in place of a file and its -wal is soon seen."""
@@ -62,11 +63,12 @@ def patience() -> float:
 class Database:
     """One metadata database (SQLite, PostgreSQL or Azure SQL), by SQLAlchemy URL. Safe to share between threads.
 
+    What is audited is signed with `signet`, where there is one.
     Raises UsageError PH332 for a URL that is none, or whose driver is not installed.
     """
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self, url: str, signet: Signet | None = None) -> None:
+        self.url, self.signet = url, signet
         try:
             self.engine = _engine(url)
         except (ArgumentError, ImportError, ValueError) as error:
@@ -80,7 +82,7 @@ class Database:
     @classmethod
     def of(cls, settings: Settings) -> Database:
         """The database that the settings name."""
-        return cls(settings.database)
+        return cls(settings.database, settings.signet)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

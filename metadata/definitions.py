@@ -195,7 +195,7 @@ def load_blueprint(database: Database, revision_number: int | None = None) -> Bl
 
 
 def read_blueprint(connection: Connection) -> Blueprint:
-    """As `load_blueprint`, within a transaction."""
+    """As `load_blueprint`, within a transaction. Raises PilothouseError PH305 for rows that make no definition."""
     common = connection.execute(select(definition).order_by(definition.c.position)).mappings().all()
     kinds = {row["kind"] for row in common}
     rows: dict[str, dict[str, Rows]] = {}
@@ -209,7 +209,14 @@ def read_blueprint(connection: Connection) -> Blueprint:
     sections: dict[str, dict[str, Definition]] = defaultdict(dict)
     for row in common:
         kind = row["kind"]
-        sections[SECTIONS[kind]][row["key"]] = from_rows(kind, dict(row), rows[kind][row["uid"]])
+        try:
+            sections[SECTIONS[kind]][row["key"]] = from_rows(kind, dict(row), rows[kind][row["uid"]])
+        except ValueError as error:
+            cause, remedy = (
+                "its rows hold what nobody could have applied",
+                "pilothouse audit verify says what else is so",
+            )
+            raise PilothouseError("PH305", f"{kind} {row['key']}", cause, remedy, detail=str(error)) from error
     return Blueprint.model_validate(sections)
 
 

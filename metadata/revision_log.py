@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Literal, get_args
@@ -113,28 +113,42 @@ def verify_chain(database: Database) -> int:
     Raises PilothouseError PH305 naming the first revision or definition that was changed behind our back.
     """
     with database.read() as connection:
-        rows = connection.execute(select(revision).order_by(revision.c.number)).mappings().all()
-        items: dict[int, list[Any]] = {}
-        for item in connection.execute(
-            select(revision_item).order_by(revision_item.c.revision, revision_item.c.position)
-        ).mappings():
-            items.setdefault(item["revision"], []).append(item)
-        previous = GENESIS
-        for number, row in enumerate(rows, start=1):
-            found = to_revision(row)
-            if found.number != number:
-                raise _broken(f"revision {number}", "it is missing from the log")
-            if found.previous != previous or chain_hash(found, items.get(number, [])) != found.hash:
-                raise _broken(f"revision {number}", "what it says is not what its hash was made of")
-            previous = found.hash
-        said = {value.uid: content_hash(value) for _, _, value in read_past(connection, len(rows))}
-        now = {value.uid: (kind, key, content_hash(value)) for kind, key, value in read_blueprint(connection)}
+        try:
+            return _held_against_itself(connection)
+        except ValueError as error:
+            raise _broken("log of revisions", f"a row of it holds what was never written: {error}") from error
+
+
+def _held_against_itself(connection: Connection) -> int:
+    rows = connection.execute(select(revision).order_by(revision.c.number)).mappings().all()
+    items: dict[int, list[Any]] = {}
+    for item in connection.execute(
+        select(revision_item).order_by(revision_item.c.revision, revision_item.c.position)
+    ).mappings():
+        of_one = items.setdefault(item["revision"], [])
+        if item["position"] != len(of_one):
+            raise _broken(f"revision {item['revision']}", "its changes are not in the order that they had")
+        of_one.append(item)
+    check_log((found := to_revision(row), items.get(found.number, [])) for row in rows)
+    said = {value.uid: content_hash(value) for _, _, value in read_past(connection, len(rows))}
+    now = {value.uid: (kind, key, content_hash(value)) for kind, key, value in read_blueprint(connection)}
     for uid, (kind, key, digest) in now.items():
         if said.pop(uid, None) != digest:
             raise _broken(f"{kind} {key}", "it is not what the newest revision left")
     for uid in said:
         raise _broken(f"definition {uid}", "it is gone, and no revision deleted it")
     return len(rows)
+
+
+def check_log(log: Iterable[tuple[Revision, Sequence[Any]]]) -> None:
+    """Recompute every hash of revisions, each with its items. Raises PilothouseError PH305 naming the first."""
+    previous = GENESIS
+    for number, (found, items) in enumerate(log, start=1):
+        if found.number != number:
+            raise _broken(f"revision {number}", "it is missing from the log")
+        if found.previous != previous or chain_hash(found, items) != found.hash:
+            raise _broken(f"revision {number}", "what it says is not what its hash was made of")
+        previous = found.hash
 
 
 def no_revision(number: int) -> UsageError:
@@ -152,7 +166,7 @@ def _broken(thing: str, cause: str) -> PilothouseError:
 def chain_hash(found: Revision, items: Iterable[Any]) -> str:
     """SHA-256 of what a revision says, after the hash of the one before it."""
     said = [[each[name] for name in ("uid", "kind", "key", "key_before", "before", "after")] for each in items]
-    way_back = [] if found.deed == "apply" else [found.deed, found.of]
+    way_back = [] if found.deed == "apply" and found.of is None else [found.deed, found.of]
     text = json_text([found.number, found.author, found.note, found.applied_at.isoformat(), said, *way_back])
     return hashlib.sha256(f"{found.previous}{text}".encode()).hexdigest()
 

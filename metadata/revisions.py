@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from metadata import tables
+from metadata.audit import Book, Subject, audited
 from metadata.changes import Change, ChangeSet, diff, exact
 from metadata.checks import check
 from metadata.compiler import compile_plan
@@ -208,9 +209,10 @@ def _commit(
         if not changes:
             return None
         plans = prepare(changes.blueprint, settings)
-        with database.write() as connection:
+        with audited(database) as (connection, book):
             if _locked_head(connection) == base:
                 made = _write(connection, base, changes, plans, signature)
+                _enter(book, signature.author, made, changes.changes)
                 also(connection)
                 return made
     raise _moved(base, base + 1)
@@ -256,6 +258,12 @@ def _write(
     connection.execute(insert(revision).values(**asdict(made), changed=change))
     connection.execute(insert(revision_item), items)
     return made
+
+
+def _enter(book: Book, author: str, made: Revision, changes: Sequence[Change]) -> None:
+    key = changes[0].key if len(changes) == 1 else ""
+    note = ": ".join(word for word in (made.way, made.note) if word)
+    book.enter(author, made.deed, Subject("revision", key=key, of=made.number), note=note, digest=made.hash)
 
 
 def _write_definitions(connection: Connection, changes: ChangeSet, number: int, change: int) -> None:

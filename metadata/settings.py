@@ -19,6 +19,7 @@ from pydantic_settings import (
 )
 
 from metadata.errors import PilothouseError, UsageError
+from metadata.signet import Signet
 
 FILE = "config.toml"
 _SQLITE = re.compile(r"^(sqlite(?:\+\w+)?:///(?:file:)?+)(?!/|:memory:)([^?]+)")
@@ -92,6 +93,9 @@ class Settings(BaseSettings):
     mlflow_tracking_uri: Annotated[str, Field(min_length=1), AfterValidator(_store)] | None = Field(
         None, validation_alias="MLFLOW_TRACKING_URI", description="MLflow store. Unset: a SQLite file in the home."
     )
+    audit_key: Annotated[str, Field(min_length=1), AfterValidator(_in_home)] | None = Field(
+        None, description="File of the key that signs the audit. Unset: `audit.key` in the home, made on first use."
+    )
     estimator_prefixes: tuple[str, ...] = Field(
         ("sklearn.", "lightgbm."), description="Import paths that an estimator may start with."
     )
@@ -124,6 +128,11 @@ class Settings(BaseSettings):
     def data(self) -> str:
         """Root of all data, without a trailing slash; a local path or an object-store URL."""
         return self.data_url or str(_absolute(self.home / "data"))
+
+    @property
+    def signet(self) -> Signet:
+        """What this home signs the audit with, and the file of how far it has seen it."""
+        return Signet(Path(self.audit_key or self.home / "audit.key"), self.home / "audit.head")
 
     @property
     def logs(self) -> Path:

@@ -323,6 +323,40 @@ decision = Table(
     Index("ix_decision_state_number", "state", "number"),
 )
 
+audit = Table(
+    "audit",
+    metadata,
+    Column("number", Serial, primary_key=True, autoincrement=False),
+    Column("at", Utc, nullable=False),
+    Column("actor", KEY, nullable=False),
+    Column("origin", KEY, nullable=False),
+    Column("deed", WORD, nullable=False),
+    Column("kind", WORD, nullable=False),
+    Column("uid", ID, nullable=False),
+    Column("key", KEY, nullable=False),
+    Column("of", Serial),
+    Column("note", Text, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("previous", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("signer", WORD, nullable=False),
+    Column("signature", String(64), nullable=False),
+    Index("ix_audit_actor_number", "actor", "number"),
+    Index("ix_audit_deed_number", "deed", "number"),
+    Index("ix_audit_kind_of", "kind", "of"),
+)
+"""What was done, by whom and from where: each row in the transaction of what it records, chained, and signed."""
+
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("number", Serial, nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("signature", String(64), nullable=False),
+)
+"""One row: the newest of `audit`, once more, so that its removal shows."""
+
 lineage_edge = Table(
     "lineage_edge",
     metadata,

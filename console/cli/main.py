@@ -17,6 +17,7 @@ import click
 from metadata.errors import Fault, PilothouseError, ServiceDownError, UsageError
 
 COMMANDS = {
+    "audit": "console.cli.audit",
     "blueprint": "console.cli.blueprint",
     "config": "console.cli.services",
     "dataset": "console.cli.datasets",

@@ -122,12 +122,17 @@ def restore(file: Path) -> None:
 
     What tables know that the backup does not is read again from its source.
     """
+    from console.author import author
     from metadata.backups import restore as put_back
     from metadata.database import Database
+    from metadata.rows.audit_log import list_entries
     from metadata.settings import settings
 
     client.refuse_unless_down("metadata database")
-    kept = put_back(Database.of(settings()), file)
+    store = Database.of(settings())
+    kept = put_back(store, file, author())
     click.echo(f"The metadata database is that of {plain(str(file))}.")
     if kept:
         click.echo(f"What was there is kept in {plain(str(kept))}.")
+    for entry in list_entries(store, "deed:restore", limit=1).items:
+        click.echo(f"The audit says: {plain(entry.note)}.")

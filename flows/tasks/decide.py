@@ -34,6 +34,7 @@ def run(context: TaskContext) -> Outcome:
             attempt=context.attempt,
             task_key=context.task.key,
             as_of=context.as_of,
+            author=context.author,
         )
         yes = decision.state == DecisionState.FIRED
         fired += yes

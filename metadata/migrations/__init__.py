@@ -21,10 +21,12 @@ from metadata.values import utc_now
 if TYPE_CHECKING:
     from alembic.config import Config
 
-VERSIONS: tuple[str, ...] = ("0001", "0002", "0003", "0004", "0005", "0006")
+VERSIONS: tuple[str, ...] = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 """Every version of the schema, oldest first; the last one is what this program works with."""
 VERSION_TABLE = "pilothouse_version"
 """Where the version stands. Alembic's own name for it is what MLflow and Prefect use, who may share the database."""
+AUDITED = "0007"
+"""The version from which on there is an audit."""
 EARLIER_TABLE = "alembic_version"
 """Where the first programs kept it."""
 
@@ -130,6 +132,8 @@ def _misfit(there: str, remedy: str) -> PilothouseError:
 def _migrate(database: Database) -> bool:
     from alembic import command
 
+    from metadata.audit import Book  # of today's tables, which are there when the last migration is done
+
     with database.rebuild() as connection:
         _one_at_a_time(connection)
         standing = standing_of(connection)
@@ -139,6 +143,10 @@ def _migrate(database: Database) -> bool:
             connection.execute(text(f"DROP TABLE {EARLIER_TABLE}"))
             command.stamp(config, str(standing.version))
         command.upgrade(config, "head")
+        book = Book(connection, database.signet)
+        if standing.version is None or standing.version < AUDITED:
+            book.begin()
+    book.publish()
     return True
 
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, RowMapping, and_, func, insert, or_, select, update
 
 from metadata import tables
+from metadata.audit import DECIDED, RELEASED, Subject, audited, digest_of
 from metadata.database import Database, next_change
 from metadata.errors import UsageError
 from metadata.rows.holding import Known, Reader, known_unread, set_held, unread
@@ -64,7 +65,7 @@ class Decision:
 
 
 def record(
-    database: Database, ruling: Ruling, *, run_id: str, attempt: int, task_key: str, as_of: datetime
+    database: Database, ruling: Ruling, *, run_id: str, attempt: int, task_key: str, as_of: datetime, author: str
 ) -> Decision:
     """Write a ruling down, and hold what the task that is to wait has not read, in one transaction.
 
@@ -76,7 +77,7 @@ def record(
     """
     table = tables.decision
     seen = _look(database, ruling.hold) if ruling.hold else None
-    with database.write() as connection:
+    with audited(database) as (connection, book):
         change = next_change(connection)  # first: who waited for it sees what the one before has decided
         ruling = _cooled(connection, ruling, run_id, as_of)
         mine = and_(table.c.run_id == run_id, table.c.task_key == task_key, table.c.rule_uid == ruling.rule_uid)
@@ -107,7 +108,10 @@ def record(
             connection.execute(update(table).where(table.c.id == earlier_try.id).values(**values))
         if waits:
             set_held(connection, held, held=True)
-        return _decisions(connection, and_(mine, table.c.attempt == attempt))[0]
+        made = _decisions(connection, and_(mine, table.c.attempt == attempt))[0]
+        note, digest = f"{made.state}: {made.reason}", digest_of(vars(made), DECIDED)
+        book.enter(author, "decide", _subject(made), note=note, digest=digest)
+        return made
 
 
 def decisions_of_run(database: Database, run_id: str) -> list[Decision]:
@@ -142,7 +146,7 @@ def release(database: Database, decision_id: str, author: str) -> Decision:
     """
     table = tables.decision
     found = get_decision(database, decision_id)
-    with database.write() as connection:
+    with audited(database) as (connection, book):
         change = next_change(connection)
         done = connection.execute(
             update(table)
@@ -154,7 +158,12 @@ def release(database: Database, decision_id: str, author: str) -> Decision:
             cause = f"{now.released_by} released it already" if now.released_by else "it holds nothing"
             raise UsageError("PH721", f"decision {now.number}", cause, "see what waits with pilothouse decision list")
         _let_go(connection, now)
+        book.enter(author, "release", _subject(now), digest=digest_of(vars(now), RELEASED))
     return now
+
+
+def _subject(decision: Decision) -> Subject:
+    return Subject("decision", decision.id, decision.rule_key, decision.number)
 
 
 def _cooled(connection: Connection, ruling: Ruling, run_id: str, as_of: datetime) -> Ruling:

@@ -6,11 +6,12 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection, RowMapping, func, insert, or_, select, update
 
 from metadata import tables
+from metadata.audit import Book, Subject, audited
 from metadata.database import Database, next_change
 from metadata.errors import Fault, UsageError
 from metadata.plan import Plan
@@ -86,7 +87,7 @@ def create_run(
 
     A `flow_run_id`, by which a schedule fired it, that has a run already gives that run, whatever its attempt.
     """
-    with database.write() as connection:
+    with audited(database) as (connection, book):
         change = next_change(connection)  # first: who waited for it finds what the one before has adopted
         if flow_run_id is not None:
             adopted = _run(connection, tables.run.c.scheduled_flow_run_id == flow_run_id)
@@ -118,7 +119,8 @@ def create_run(
         )
         insert_tasks(connection, run_id, 1, enumerate(plan.tasks), change)
         created = _run(connection, tables.run.c.id == run_id)
-    assert created is not None  # noqa: S101 - it was inserted in this transaction
+        assert created is not None  # noqa: S101 - it was inserted in this transaction
+        _enter(book, author, "launch", created, _asked(created))
     return created
 
 
@@ -180,7 +182,7 @@ def new_attempt(database: Database, run_id: str, mode: str, author: str) -> Run:
 
     Raises UsageError PH503 while the run still goes on, PH504 when there is nothing to do again.
     """
-    with database.write() as connection:
+    with audited(database) as (connection, book):
         change = next_change(connection)  # first: who waited for it reads what the one before has written
         run = _there(_run(connection, tables.run.c.id == run_id), run_id)
         thing = f"run {run.number}"
@@ -220,6 +222,7 @@ def new_attempt(database: Database, run_id: str, mode: str, author: str) -> Run:
                 changed=change,
             )
         )
+        _enter(book, author, "again", run, f"attempt {attempt}, {'what failed' if mode == 'failed' else 'all of it'}")
         fresh = _run(connection, tables.run.c.id == run_id)
     return _there(fresh, run_id)
 
@@ -277,7 +280,7 @@ def set_run_state(
 
 def request_cancel(database: Database, run_id: str, author: str) -> Run:
     """Ask that a run be cancelled. Raises UsageError PH505 when it has ended already."""
-    with database.write() as connection:
+    with audited(database) as (connection, book):
         change = next_change(connection)
         run = _there(_run(connection, tables.run.c.id == run_id), run_id)
         if run.state.final:
@@ -292,7 +295,17 @@ def request_cancel(database: Database, run_id: str, author: str) -> Run:
                 changed=change,
             )
         )
+        _enter(book, author, "cancel", run, f"it was {run.state}")
     return run
+
+
+def _enter(book: Book, author: str, deed: Literal["launch", "again", "cancel"], run: Run, note: str) -> None:
+    book.enter(author, deed, Subject("run", run.id, run.pipeline_key, run.number), note=note)
+
+
+def _asked(run: Run) -> str:
+    given = ", ".join(f"{name}={value}" for name, value in run.bindings.items())
+    return f"as of {run.as_of.isoformat(timespec='seconds')}{given and f', {given}'}"
 
 
 def _with_downstream(keys: set[str], plan: Plan) -> set[str]:

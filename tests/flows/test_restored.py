@@ -48,7 +48,7 @@ def test_metadata_restored_from_a_backup_lose_no_row_and_double_none(
     house.run("take", "clean")
     house.land("c.csv", "id,v\n6,f\n9,\n")
     house.run("take", "clean")
-    restore(house.database, tmp_path / "one.backup")
+    restore(house.database, tmp_path / "one.backup", "ada")
     house.land("d.csv", "id,v\n7,g\n8,h\n")
     if dies:
         run = house.start()
@@ -76,7 +76,7 @@ def test_a_backup_that_was_made_between_a_write_and_its_bookkeeping_doubles_no_r
     keep(house.database, tmp_path / "one.backup")
     house.land("c.csv", "id,v\n6,f\n")
     house.run("take")
-    restore(house.database, tmp_path / "one.backup")
+    restore(house.database, tmp_path / "one.backup", "ada")
     house.land("d.csv", "id,v\n7,g\n")
     house.run("take")
     assert [row[0] for row in house.rows("bronze.x", order="id")] == [1, 1, 2, 3, 4, 5, 6, 7]
@@ -95,7 +95,7 @@ def test_a_batch_that_gets_a_number_again_and_is_refused_doubles_no_row(
     keep(house.database, tmp_path / "one.backup")
     land_second(house)
     house.run("take")
-    restore(house.database, tmp_path / "one.backup")
+    restore(house.database, tmp_path / "one.backup", "ada")
     with pytest.MonkeyPatch.context() as patch, pytest.raises(DeadError):
         at_once(patch)
         house.run("take")

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -80,7 +81,7 @@ def test_a_backup_holds_all_and_is_put_back_whole_while_others_have_it_open(embe
     keep(embedded, backup)
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
     write(embedded, 4_000)
-    kept = restore(embedded, backup)
+    kept = restore(embedded, backup, "ada")
     with embedded.read() as connection:
         assert connection.execute(select(func.count()).select_from(tables.task_log)).scalar_one() == 400
     assert kept is not None and lines_of(kept) == 4_400
@@ -128,7 +129,7 @@ def test_a_damaged_database_is_replaced_and_kept(
     embedded.close()
     spoilt = damage(path.read_bytes())
     path.write_bytes(spoilt)
-    kept = restore(Database(embedded.url), backup)
+    kept = restore(Database(embedded.url), backup, "ada")
     assert kept is not None and kept.read_bytes() == spoilt
     assert installation(Database(embedded.url)) == mine
     assert lines_of(path) == 100
@@ -146,7 +147,7 @@ def test_what_is_damaged_says_how_it_is_replaced_and_what_is_gone_is_put_back(
     with pytest.raises(PilothouseError, match="PH335.*pilothouse db restore"):
         installation(embedded)
     path.unlink()
-    assert restore(Database(embedded.url), backup) is None
+    assert restore(Database(embedded.url), backup, "ada") is None
     assert installation(Database(embedded.url)) == mine
 
 
@@ -195,7 +196,7 @@ def test_whoever_is_killed_while_a_backup_is_put_back_leaves_what_was_there_or_t
     while True:
         shutil.copytree(left, home)
         instant += 1
-        died = dies(instant, lambda: restore(Database(f"sqlite:///{path}"), tmp_path / "one.backup"))
+        died = dies(instant, lambda: restore(Database(f"sqlite:///{path}"), tmp_path / "one.backup", "ada"))
         now = Database(f"sqlite:///{path}")
         try:
             ensure(now)
@@ -204,7 +205,7 @@ def test_whoever_is_killed_while_a_backup_is_put_back_leaves_what_was_there_or_t
         except PilothouseError as error:
             assert damage and died and error.fault.code == "PH335"
             told += 1
-            restore(now, tmp_path / "one.backup")
+            restore(now, tmp_path / "one.backup", "ada")
             assert lines_of(path) == 100
         now.close()
         if not died:
@@ -235,7 +236,7 @@ def test_a_backup_that_cannot_be_put_back_changes_nothing_and_leaves_nothing(
     before = path.read_bytes()
     monkeypatch.setattr(backups, "copy", fails)
     with pytest.raises(PilothouseError, match=f"PH336.*{said}"):
-        restore(Database(embedded.url), backup)
+        restore(Database(embedded.url), backup, "ada")
     assert path.read_bytes() == before
     assert {each.name for each in tmp_path.iterdir()} <= {
         *("metadata.db", "one.backup", "metadata.db.lock", "metadata.db-shm", "metadata.db-wal")
@@ -270,7 +271,7 @@ def test_a_damaged_database_that_cannot_be_kept_is_not_replaced_and_nothing_is_l
     path.write_bytes(spoilt)
     monkeypatch.setattr(shutil, "copyfile", fails)
     with pytest.raises(PilothouseError, match="PH336.*No space left"):
-        restore(Database(embedded.url), backup)
+        restore(Database(embedded.url), backup, "ada")
     assert path.read_bytes() == spoilt
     assert list(tmp_path.glob("*.backup*")) == [backup]
 
@@ -291,7 +292,7 @@ def test_a_backup_that_cannot_take_the_place_leaves_nothing_beside_it(
         path.unlink()
     monkeypatch.setattr(Path, "write_text", fails)
     with pytest.raises(PilothouseError, match="PH336.*No space left"):
-        restore(Database(embedded.url), backup)
+        restore(Database(embedded.url), backup, "ada")
     assert not list(tmp_path.glob("*.new*")) and list(tmp_path.glob("*.backup*")) == [backup]
 
 
@@ -306,7 +307,7 @@ def test_an_earlier_version_is_upgraded(embedded: Database, tmp_path: Path) -> N
         config.attributes["connection"] = connection
         command.upgrade(config, "0002")
     old.close()
-    restore(embedded, tmp_path / "old.backup")
+    restore(embedded, tmp_path / "old.backup", "ada")
     assert not upgrade(embedded)
 
 
@@ -363,9 +364,9 @@ def test_what_is_no_backup_is_refused_and_nothing_is_changed(
     with embedded.write() as connection:
         next_change(connection)
     with pytest.raises(PilothouseError, match=said):
-        restore(embedded, tmp_path / "other")
+        restore(embedded, tmp_path / "other", "ada")
     with pytest.raises(UsageError, match="PH345.*itself"):
-        restore(embedded, tmp_path / "metadata.db")
+        restore(embedded, tmp_path / "metadata.db", "ada")
     assert not list(tmp_path.glob("*.backup"))
     with embedded.write() as connection:
         assert next_change(connection) == 2
@@ -385,7 +386,7 @@ def test_a_lock_is_waited_for_and_then_told(embedded: Database, tmp_path: Path) 
     with embedded.write() as connection:
         connection.execute(insert(tables.installation).values(id=2, uid="another"))
         with waiting_at_most(0.2), pytest.raises(ServiceDownError, match=r"PH301.*locked for 0\.2 s"):
-            restore(Database(embedded.url), tmp_path / "one.backup")
+            restore(Database(embedded.url), tmp_path / "one.backup", "ada")
     with embedded.read() as connection:
         assert "another" in connection.execute(select(tables.installation.c.uid)).scalars().all()
 
@@ -393,6 +394,6 @@ def test_a_lock_is_waited_for_and_then_told(embedded: Database, tmp_path: Path) 
 def test_a_server_has_its_own_means(database: Database, tmp_path: Path) -> None:
     if database.url.startswith("sqlite"):
         pytest.skip("this one is embedded")
-    for act in (keep, restore):
+    for act in (keep, partial(restore, author="ada")):
         with pytest.raises(UsageError, match="PH343.*pg_dump"):
             act(database, tmp_path / "file")

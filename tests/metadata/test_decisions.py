@@ -67,7 +67,7 @@ def readable(database: Database, dataset: str = "pending") -> tuple[int, ...]:
 def decide(
     database: Database, ruling: Ruling, run: str = "r1", month: int = 2, attempt: int = 1, task: str = "decide"
 ) -> Decision:
-    return record(database, ruling, run_id=run, attempt=attempt, task_key=task, as_of=at(month))
+    return record(database, ruling, run_id=run, attempt=attempt, task_key=task, as_of=at(month), author="ada")
 
 
 def test_a_decision_says_what_it_saw(database: Database) -> None:

@@ -58,7 +58,7 @@ def fill(database: Database, many: int, unread: int = 0) -> None:
 
 def hold(database: Database, run: str = "r1") -> list[str]:
     ruling = Ruling("rule", "rule", DecisionState.FIRED, "", "", {}, {}, hold=READER)
-    decision = record(database, ruling, run_id=run, attempt=1, task_key="decide", as_of=NOW)
+    decision = record(database, ruling, run_id=run, attempt=1, task_key="decide", as_of=NOW, author="ada")
     return list(decision.actions.get(HELD_BATCHES, ()))
 
 

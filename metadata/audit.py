@@ -1,0 +1,212 @@
+"""The audit: who did what, when, from where and why, each entry in the transaction of what it records.
+
+Entries are numbered without gaps, chained by hashes, and signed with a key that is not in the database.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import datetime
+from typing import Any, Literal, get_args
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from metadata import tables
+from metadata.author import Author
+from metadata.database import Database, next_change
+from metadata.definitions import json_text, revision
+from metadata.errors import PilothouseError
+from metadata.revision_log import GENESIS
+from metadata.signet import Head, Signet
+from metadata.values import storable, utc_now
+
+AuditDeed = Literal[
+    "begin", "apply", "undo", "redo", "revert", "launch", "cancel", "again", "decide", "release", "restore"
+]
+"""What was done; `begin` says what is older than the audit, `restore` that the database is an earlier one."""
+AUDIT_DEEDS: tuple[AuditDeed, ...] = get_args(AuditDeed)
+DECIDED = (
+    *("id", "number", "run_id", "attempt", "task_key", "rule_uid", "rule_key", "state", "reason", "expression"),
+    *("inputs", "actions", "as_of", "decided_at"),
+)
+"""Columns of a decision that stay what they were when it was written."""
+RELEASED = ("id", "released_by", "released_at")
+"""Columns of a decision that say who let go what it held."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What an entry speaks of: a revision, run or decision, by uid, key and number where it has them."""
+
+    kind: str
+    uid: str = ""
+    key: str = ""
+    of: int | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One deed. `digest` is of the row that it speaks of, where that is not to change; `signer` names the key."""
+
+    number: int
+    at: datetime
+    actor: str
+    origin: str
+    deed: str
+    kind: str
+    uid: str
+    key: str
+    of: int | None
+    note: str
+    digest: str
+    previous: str
+    hash: str = ""
+    signer: str = ""
+    signature: str = ""
+
+    @property
+    def what(self) -> str:
+        """What it speaks of, in a few words: `run 128 flights`."""
+        number = "" if self.of is None else str(self.of)
+        return " ".join(word for word in (self.kind, number, self.key) if word)
+
+    @property
+    def head(self) -> Head:
+        """This entry, as the newest of its audit."""
+        return Head(self.number, self.hash, self.signature)
+
+
+class Book:
+    """The audit within one transaction that others wait for: `next_change` comes first. After it, `publish`."""
+
+    def __init__(self, connection: Connection, signet: Signet | None) -> None:
+        self._connection, self._signet = connection, signet
+        self._installation = ""
+        self._written: Head | None = None
+        self._keeps, self._anew = True, False
+
+    def enter(self, author: str, deed: AuditDeed, subject: Subject, *, note: str = "", digest: str = "") -> None:
+        """Write an entry after the newest one."""
+        newest, known = self._newest()
+        entry = Entry(
+            newest.number + 1,
+            utc_now().replace(microsecond=0),
+            storable(author)[:255],
+            storable(author.origin if isinstance(author, Author) else "")[:255],
+            deed,
+            subject.kind,
+            subject.uid,
+            storable(subject.key)[:255],
+            subject.of,
+            storable(note),
+            digest,
+            newest.hash,
+        )
+        entry = replace(entry, hash=entry_hash(entry))
+        if self._signet is not None:
+            key = self._signet.key()
+            entry = replace(entry, signer=key.name, signature=key.sign(self._installation, entry.number, entry.hash))
+        self._connection.execute(insert(tables.audit).values(**asdict(entry)))
+        change = update(tables.audit_head) if known else insert(tables.audit_head).values(id=1)
+        self._connection.execute(change.values(**asdict(entry.head)))
+        self._written = entry.head
+
+    def begin(self) -> None:
+        """The first entries of an audit: the revisions and decisions of before it, by the newest of each."""
+        by, table, log = Author("pilothouse"), tables.decision, revision.c
+        last = self._connection.execute(select(log.number, log.hash).order_by(log.number.desc()).limit(1)).first()
+        number, digest = (last.number, last.hash) if last else (0, GENESIS)
+        self.enter(by, "begin", Subject("revision", of=number), note="the audit begins after it", digest=digest)
+        decided = self._connection.execute(select(func.max(table.c.number))).scalar()
+        if decided:
+            self.enter(by, "begin", Subject("decision", of=decided), note="the audit begins after it")
+
+    def anchor(self, author: str, note: str) -> str:
+        """Say that the database is an earlier one, and have the home take it for what it has seen. Gives the words."""
+        newest, _ = self._newest()
+        seen = self._seen()
+        was = f"this home had seen entry {seen.number}" if seen else "this home had seen none"
+        words = f"the database is at entry {newest.number} of the audit; {was}"
+        self.enter(author, "restore", Subject("database", of=newest.number), note=f"{words}; {note}" if note else words)
+        self._keeps = self._anew = True
+        return words
+
+    def publish(self) -> None:
+        """After the commit: keep the head outside, unless what is kept there contradicts the database."""
+        if self._signet is not None and self._written is not None and self._keeps:
+            with suppress(OSError, PilothouseError):  # it is one behind then, which `verify` takes for what it is
+                self._signet.keep(self._installation, self._written, anew=self._anew)
+
+    def _newest(self) -> tuple[Head, bool]:
+        """The newest entry, by the table or by what its head says, and whether there is a head."""
+        if self._written is not None:
+            return self._written, True
+        head, table = tables.audit_head, tables.audit
+        last = select(func.max(table.c.number)).scalar_subquery()
+        row = self._connection.execute(
+            select(
+                tables.installation.c.uid, head.c.number, head.c.hash, head.c.signature, last.label("last")
+            ).select_from(tables.installation.outerjoin(head, head.c.id == tables.installation.c.id))
+        ).one()
+        self._installation = row.uid
+        newest = Head(0, GENESIS, "") if row.number is None else Head(row.number, row.hash, row.signature)
+        if (row.last or 0) > newest.number:
+            newest = self._at(row.last)
+        self._keeps = self._agrees(newest)
+        return newest, row.number is not None
+
+    def _agrees(self, newest: Head) -> bool:
+        """Whether the database holds what this home has seen of it: else what is kept there is the evidence."""
+        try:
+            seen = self._signet.seen(self._installation) if self._signet else None
+        except PilothouseError:
+            return False
+        if seen is None or seen.number == newest.number:
+            return seen is None or seen.hash == newest.hash
+        return seen.number < newest.number and self._at(seen.number).hash == seen.hash
+
+    def _seen(self) -> Head | None:
+        with suppress(PilothouseError):
+            return self._signet.seen(self._installation) if self._signet else None
+        return None
+
+    def _at(self, number: int) -> Head:
+        c = tables.audit.c
+        row = self._connection.execute(select(c.number, c.hash, c.signature).where(c.number == number)).first()
+        return Head(0, "", "") if row is None else Head(*row)
+
+
+@contextmanager
+def audited(database: Database) -> Iterator[tuple[Connection, Book]]:
+    """As `database.write()`, with the audit for what is done in it."""
+    with database.write() as connection:
+        book = Book(connection, database.signet)
+        yield connection, book
+    book.publish()
+
+
+def anchor(database: Database, author: str, note: str = "") -> str:
+    """Take the database for what it is now, as after a restore, and write that down. Gives what is written."""
+    with audited(database) as (connection, book):
+        next_change(connection)
+        return book.anchor(author, note)
+
+
+def entry_hash(entry: Entry) -> str:
+    """SHA-256 of what an entry says, after the hash of the one before it."""
+    said = [getattr(entry, name) for name in _SAID]
+    text = json_text([value.isoformat() if isinstance(value, datetime) else value for value in said])
+    return hashlib.sha256(f"{entry.previous}{text}".encode()).hexdigest()
+
+
+def digest_of(row: Mapping[str, Any], columns: tuple[str, ...]) -> str:
+    """SHA-256 of some columns of a row."""
+    said = {name: value.isoformat() if isinstance(value := row[name], datetime) else value for name in columns}
+    return hashlib.sha256(json.dumps(said, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+_SAID = tuple(field.name for field in fields(Entry) if field.name not in ("previous", "hash", "signer", "signature"))

@@ -1,0 +1,225 @@
+"""Whether an audit, and what it speaks of, is what was written: what was changed, put in or removed is named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, Select, select
+
+from metadata import tables
+from metadata.audit import DECIDED, RELEASED, Entry, digest_of, entry_hash
+from metadata.database import Database
+from metadata.database import installation as installation_of
+from metadata.definitions import revision
+from metadata.errors import PilothouseError
+from metadata.revision_log import DEEDS, GENESIS, verify_chain
+from metadata.signet import Head, Key
+
+REMEDY = "find out who can write to the database; put a backup of before it back: pilothouse db restore FILE"
+READ_DECISION = (*DECIDED, *(name for name in RELEASED if name not in DECIDED))
+"""Columns of a decision that the audit can tell of."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What was looked at and found as it was written."""
+
+    entries: int
+    revisions: int
+    decisions: int
+    signer: str
+    """The name of the key that signed; empty where nothing is signed."""
+
+
+@dataclass(frozen=True)
+class _Word:
+    """What an entry says of a row."""
+
+    entry: int
+    of: int | None
+    digest: str
+
+
+@dataclass
+class Told:
+    """What the entries of an audit tell of revisions and decisions, once they are found sound."""
+
+    entries: int = 0
+    revisions: dict[int, _Word] = field(default_factory=dict)
+    decisions: dict[str, _Word] = field(default_factory=dict)
+    releases: dict[str, _Word] = field(default_factory=dict)
+    before: dict[str, _Word] = field(default_factory=dict)
+    """The newest revision and decision of before the audit."""
+
+    def hear(self, entry: Entry) -> None:
+        """Take down what an entry says."""
+        self.entries = entry.number
+        word = _Word(entry.number, entry.of, entry.digest)
+        if entry.deed == "begin":
+            self.before[entry.kind] = word
+        elif entry.deed in DEEDS and entry.of is not None:
+            self.revisions[entry.of] = word
+        elif entry.deed == "decide":
+            self.decisions[entry.uid] = word
+        elif entry.deed == "release":
+            self.releases[entry.uid] = word
+
+
+def verify(database: Database) -> Checked:
+    """Hold the audit against its hashes, its signatures and what this home has seen of it, and all else against it.
+
+    Raises PilothouseError PH360 (an entry was changed, put in or removed), PH361 (it is not signed with the key), PH362
+    (entries that this home has seen are gone), PH363 (another key signed), PH364 (a revision or decision is not what
+    the audit tells), PH305 (the log of revisions, a definition), PH365 (the key or the head outside is of no use).
+    """
+    signet = database.signet
+    installation = installation_of(database)
+    key = signet.key() if signet else None
+    seen = signet.seen(installation) if signet else None  # before the database, which is never behind it
+    with database.read() as connection:
+        head = head_of(connection)
+        told = check_entries(entries_of(connection), head, installation, key, seen)
+        if seen is not None and seen.number > told.entries:
+            cause = f"it was removed: this home has seen the audit up to entry {seen.number}"
+            raise _seen_otherwise(f"audit entry {told.entries + 1}", cause)
+        rows = connection.execute(select(revision.c.number, revision.c.hash).order_by(revision.c.number))
+        check_revisions(told, ((row.number, row.hash) for row in rows))
+        decisions = check_decisions(told, decisions_of(connection))
+    revisions = verify_chain(database)
+    if signet and head:
+        signet.keep(installation, head)
+    return Checked(told.entries, revisions, decisions, key.name if key else "")
+
+
+def head_of(connection: Connection) -> Head | None:
+    """What the database says that the newest entry is."""
+    c = tables.audit_head.c
+    row = connection.execute(select(c.number, c.hash, c.signature).where(c.id == 1)).first()
+    return None if row is None else Head(*row)
+
+
+def entries_of(connection: Connection) -> Iterator[Entry]:
+    """All entries, oldest first. Raises PilothouseError PH360 for one that nobody could have written."""
+    for row in _read(connection, select(tables.audit).order_by(tables.audit.c.number), "PH360", "audit entry"):
+        yield Entry(**row)
+
+
+def decisions_of(connection: Connection) -> Iterator[dict[str, Any]]:
+    """What the audit can tell of each decision, oldest first. Raises PilothouseError PH364 as `entries_of`."""
+    table = tables.decision
+    query = select(*(table.c[name] for name in READ_DECISION)).order_by(table.c.number)
+    for row in _read(connection, query, "PH364", "decision"):
+        yield {name: row[name] for name in READ_DECISION}
+
+
+def _read(connection: Connection, query: Select[Any], code: str, thing: str) -> Iterator[RowMapping]:
+    number = 0
+    try:
+        for row in connection.execute(query).mappings():
+            yield row
+            number = row["number"]
+    except ValueError as error:
+        what = f"the {thing} after {thing} {number}"
+        raise PilothouseError(code, what, f"its row holds what was never written: {error}", REMEDY) from error
+
+
+def check_entries(
+    entries: Iterable[Entry], head: Head | None, installation: str, key: Key | None, seen: Head | None
+) -> Told:
+    """Recompute hashes and signatures, and compare with what a home has seen, if that is of before the newest entry.
+
+    Raises PilothouseError PH360, PH361, PH362 and PH363 naming the first entry that is not as it was written.
+    """
+    if seen is not None and key is not None and not key.signed(installation, seen):
+        raise _seen_otherwise("audit head outside the database", "the key of this home did not sign it")
+    told, previous = Told(), GENESIS
+    for number, entry in enumerate(entries, start=1):
+        if entry.number != number:
+            raise _changed(*((number, "it was removed") if entry.number > number else (entry.number, "it was put in")))
+        if entry.previous != previous:
+            raise _changed(number, "it does not follow the one before it")
+        if entry_hash(entry) != entry.hash:
+            raise _changed(number, "what it says is not what its hash was made of")
+        _check_signature(entry, installation, key)
+        if seen is not None and seen.number == number and seen.hash != entry.hash:
+            raise _seen_otherwise(f"audit entry {number}", "it is not the one that this home has seen")
+        told.hear(entry)
+        previous = entry.hash
+    newest = head.number if head else 0
+    if not told.entries or newest > told.entries:
+        raise _changed(told.entries + 1, "it was removed")
+    if head is None or (newest, head.hash) != (told.entries, previous):
+        cause = f"it is not entry {told.entries}, which is the newest"
+        raise PilothouseError("PH360", "audit head", "it was removed" if head is None else cause, REMEDY)
+    if key and not key.signed(installation, head):
+        raise PilothouseError("PH361", "audit head", "its signature is not that of the newest entry", REMEDY)
+    return told
+
+
+def check_revisions(told: Told, revisions: Iterable[tuple[int, str]]) -> None:
+    """Hold numbers and hashes of revisions against the audit. Raises PilothouseError PH364 naming the first."""
+    before = told.before.get("revision", _Word(0, 0, GENESIS))
+    there = dict(revisions)
+    for number, word in sorted({**({before.of or 0: before} if before.of else {}), **told.revisions}.items()):
+        if number not in there:
+            raise _not_told(f"revision {number}", f"it was removed: entry {word.entry} of the audit tells of it")
+        if there[number] != word.digest:
+            raise _not_told(f"revision {number}", f"it is not the one of which entry {word.entry} of the audit tells")
+    for number in sorted(there):
+        if number > (before.of or 0) and number not in told.revisions:
+            raise _not_told(f"revision {number}", "it was put in: the audit tells of none")
+
+
+def check_decisions(told: Told, decisions: Iterable[Mapping[str, Any]]) -> int:
+    """Hold decisions, by number, against the audit. Raises PH364 naming the first. Returns how many there are."""
+    before = told.before.get("decision", _Word(0, 0, "")).of or 0
+    count, there = 0, set()
+    for row in decisions:
+        count += 1
+        thing, uid, older = f"decision {row['number']}", row["id"], row["number"] <= before
+        if uid in there:
+            raise _not_told(thing, "it is there twice")
+        there.add(uid)
+        word, release = told.decisions.get(uid), told.releases.get(uid)
+        if word is None and not older:
+            raise _not_told(thing, "it was put in: the audit tells of none")
+        if word is not None and digest_of(row, DECIDED) != word.digest:
+            raise _not_told(thing, f"it is not what entry {word.entry} of the audit tells")
+        if release is not None and digest_of(row, RELEASED) != release.digest:
+            raise _not_told(thing, f"its release is not the one of which entry {release.entry} of the audit tells")
+        called = row["released_by"] is not None or row["released_at"] is not None
+        if release is None and called and not older:
+            raise _not_told(thing, "it is called released, and the audit tells of no release")
+    for uid, word in (told.releases | told.decisions).items():
+        if uid not in there:
+            raise _not_told(f"decision {word.of}", f"it was removed: entry {word.entry} of the audit tells of it")
+    return count
+
+
+def _check_signature(entry: Entry, installation: str, key: Key | None) -> None:
+    thing = f"audit entry {entry.number}"
+    if key is None and not entry.signer:
+        return
+    if not entry.signer:
+        raise PilothouseError("PH361", thing, "it is not signed", REMEDY)
+    if key is None or entry.signer != key.name:
+        ours = f"that of this home is {key.name}" if key else "this home has none"
+        remedy = "name the key that all hosts share (PILOTHOUSE_AUDIT_KEY); else somebody signed with a key of his own"
+        raise PilothouseError("PH363", thing, f"it is signed with another key, {entry.signer}; {ours}", remedy)
+    if not key.signed(installation, entry.head):
+        raise PilothouseError("PH361", thing, "its signature is not what the key makes of it", REMEDY)
+
+
+def _changed(number: int, cause: str) -> PilothouseError:
+    return PilothouseError("PH360", f"audit entry {number}", cause, REMEDY)
+
+
+def _seen_otherwise(thing: str, cause: str) -> PilothouseError:
+    remedy = f"{REMEDY}; where its server restored it, or lost power: pilothouse audit anchor"
+    return PilothouseError("PH362", thing, cause, remedy)
+
+
+def _not_told(thing: str, cause: str) -> PilothouseError:
+    return PilothouseError("PH364", thing, cause, REMEDY)

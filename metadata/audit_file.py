@@ -1,0 +1,136 @@
+"""An audit as a file: JSON lines with all that it takes to verify it elsewhere, and without the database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from metadata.audit import Entry
+from metadata.audit_check import (
+    Checked,
+    check_decisions,
+    check_entries,
+    check_revisions,
+    decisions_of,
+    entries_of,
+    head_of,
+)
+from metadata.database import Database
+from metadata.database import installation as installation_of
+from metadata.definitions import json_text, revision, revision_item
+from metadata.errors import PilothouseError, UsageError
+from metadata.revision_log import Revision, check_log, to_revision
+from metadata.signet import Head, Signet
+
+FORMAT = 1
+_ITEM = ("uid", "kind", "key", "key_before", "before", "after")
+
+
+def export(database: Database) -> Iterator[str]:
+    """The lines: which database, each entry, revision and decision, and at the end the signed head."""
+    yield json_text({"audit": FORMAT, "installation": installation_of(database)})
+    with database.read() as connection:
+        head = head_of(connection)
+        for entry in entries_of(connection):
+            yield _line("entry", asdict(entry))
+        for found, items in _log(connection):
+            yield _line("revision", {**asdict(found), "items": items})
+        for row in decisions_of(connection):
+            yield _line("decision", row)
+        yield _line("head", asdict(head) if head else {})
+
+
+def verify_lines(lines: Iterable[str], signet: Signet, name: str) -> Checked:
+    """As `audit_check.verify`, of a file; what this home has seen counts where the file goes that far.
+
+    Raises UsageError PH366 for a file that is no export, or not whole.
+    """
+    found = _Parts(name)
+    for number, line in enumerate(lines, start=1):
+        found.take(number, line)
+    try:
+        return found.check(signet)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise found.refused("it holds what no export does") from error
+
+
+class _Parts:
+    """What the lines of an export hold."""
+
+    def __init__(self, name: str) -> None:
+        self._thing = f"file {name}"
+        self._installation = ""
+        self._ended = False
+        self._entries: list[Entry] = []
+        self._revisions: list[tuple[Revision, list[Any]]] = []
+        self._decisions: list[Mapping[str, Any]] = []
+        self._head: Head | None = None
+
+    def take(self, number: int, line: str) -> None:
+        """Read one line."""
+        try:
+            body = json.loads(line)
+            if number == 1 and body["audit"] == FORMAT:
+                self._installation = str(body["installation"])
+                return
+            ((word, said),) = body.items()
+            self._take(word, {name: _read(name, value) for name, value in said.items()})
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise self.refused(f"line {number} is none of an export") from error
+
+    def check(self, signet: Signet) -> Checked:
+        """Hold them against each other. Raises UsageError PH366 for a file that was cut."""
+        if not self._ended:
+            raise self.refused("its last line is missing, which holds the head")
+        key, seen = signet.key(), signet.seen(self._installation)
+        if seen is not None and self._head is not None and seen.number > self._head.number:
+            seen = None
+        told = check_entries(self._entries, self._head, self._installation, key, seen)
+        check_revisions(told, ((one.number, one.hash) for one, _ in self._revisions))
+        check_log(self._revisions)
+        return Checked(told.entries, len(self._revisions), check_decisions(told, self._decisions), key.name)
+
+    def refused(self, cause: str) -> PilothouseError:
+        """What is said of a file that is no export."""
+        return UsageError("PH366", self._thing, cause, "make one anew: pilothouse audit export > FILE")
+
+    def _take(self, word: str, said: dict[str, Any]) -> None:
+        if self._ended or not self._installation:
+            raise ValueError(word)
+        if word == "entry":
+            self._entries.append(Entry(**said))
+        elif word == "revision":
+            self._revisions.append(
+                (to_revision(said), [{name: each[name] for name in _ITEM} for each in said["items"]])
+            )
+        elif word == "decision":
+            self._decisions.append(said)
+        elif word == "head":
+            self._ended, self._head = True, Head(**said) if said else None
+        else:
+            raise ValueError(word)
+
+
+def _log(connection: Connection) -> Iterator[tuple[Revision, list[dict[str, Any]]]]:
+    rows = connection.execute(select(revision).order_by(revision.c.number)).mappings().all()
+    for row in rows:
+        items = select(*(revision_item.c[name] for name in _ITEM)).where(revision_item.c.revision == row["number"])
+        found = connection.execute(items.order_by(revision_item.c.position)).mappings()
+        yield to_revision(row), [dict(item) for item in found]
+
+
+def _line(word: str, row: Mapping[str, Any]) -> str:
+    said = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row.items()}
+    return json_text({word: said})
+
+
+_INSTANTS = {"at", "applied_at", "as_of", "decided_at", "released_at"}
+
+
+def _read(name: str, value: Any) -> Any:
+    return datetime.fromisoformat(value) if name in _INSTANTS and value is not None else value

@@ -1,0 +1,135 @@
+"""What a home signs the audit with, and how far it has seen it: two files, both outside the database."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import hmac
+import json
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from metadata.errors import PilothouseError
+
+BYTES = 32
+"""Length of a key."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """The newest entry of an audit, as far as somebody knows."""
+
+    number: int
+    hash: str
+    signature: str
+
+
+@dataclass(frozen=True)
+class Key:
+    """A secret to sign with."""
+
+    secret: bytes
+
+    @property
+    def name(self) -> str:
+        """What tells this key from others, and says nothing of it."""
+        return hashlib.sha256(b"pilothouse audit key " + self.secret).hexdigest()[:16]
+
+    def sign(self, installation: str, number: int, digest: str) -> str:
+        """HMAC-SHA256 of the entry of that number and hash, in the database of that uid."""
+        return hmac.new(self.secret, f"{installation} {number} {digest}".encode(), hashlib.sha256).hexdigest()
+
+    def signed(self, installation: str, head: Head) -> bool:
+        """Whether this key made the signature."""
+        return hmac.compare_digest(self.sign(installation, head.number, head.hash), head.signature)
+
+
+@dataclass(frozen=True)
+class Signet:
+    """The key of a home, and the newest head that it has seen of each database. Safe between processes."""
+
+    key_file: Path
+    head_file: Path
+
+    def key(self) -> Key:
+        """The key, made when first asked for. Raises PilothouseError PH365 for a file that is none, or not secret."""
+        try:
+            if not self.key_file.exists():
+                self._make()
+            secret, mode = self.key_file.read_bytes(), self.key_file.stat().st_mode
+        except OSError as error:
+            raise self._unusable(error.strerror or str(error), "mend that, or put the key back") from error
+        if len(secret) != BYTES:
+            raise self._unusable(f"it has {len(secret)} bytes, and a key has {BYTES}", "put the key back")
+        if stat.S_IMODE(mode) & 0o077:
+            raise self._unusable("others than its owner may use it", f"chmod 600 {self.key_file}")
+        return Key(secret)
+
+    def seen(self, installation: str) -> Head | None:
+        """The newest head that this home has kept of a database. Raises PilothouseError PH365 for a damaged file."""
+        return self._heads().get(installation)
+
+    def keep(self, installation: str, head: Head, *, anew: bool = False) -> None:
+        """Keep a head that is newer than the one that was seen; with `anew`, whatever was seen, and is damaged."""
+        with self._locked():
+            try:
+                heads = self._heads()
+            except PilothouseError:
+                if not anew:
+                    raise
+                heads = {}
+            known = heads.get(installation)
+            if anew or known is None or known.number < head.number:
+                heads[installation] = head
+                self._write(json.dumps({uid: asdict(each) for uid, each in heads.items()}, indent=1))
+
+    def _make(self) -> None:
+        draft = _draft(self.key_file, secrets.token_bytes(BYTES))
+        try:
+            with suppress(FileExistsError):  # another process was first: its key is ours
+                os.link(draft, self.key_file)
+        finally:
+            draft.unlink()
+
+    def _heads(self) -> dict[str, Head]:
+        try:
+            found = json.loads(self.head_file.read_text(encoding="utf-8"))
+            return {str(uid): Head(int(one["number"]), one["hash"], one["signature"]) for uid, one in found.items()}
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            thing = f"audit head {self.head_file}"
+            remedy = "find out who changed it; then pilothouse audit anchor keeps the head of today"
+            raise PilothouseError("PH365", thing, "it cannot be read, or is not what was written", remedy) from error
+
+    def _write(self, text: str) -> None:
+        draft = _draft(self.head_file, text.encode())
+        draft.replace(self.head_file)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        lock = os.open(f"{self.head_file}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
+
+    def _unusable(self, cause: str, remedy: str) -> PilothouseError:
+        return PilothouseError(
+            "PH365", f"audit key {self.key_file}", cause, f"{remedy} (PILOTHOUSE_AUDIT_KEY names it)"
+        )
+
+
+def _draft(path: Path, content: bytes) -> Path:
+    """A whole file beside `path`, readable by its owner alone."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as handle:
+        handle.write(content)
+    return draft

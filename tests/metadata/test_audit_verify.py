@@ -1,0 +1,283 @@
+"""What somebody changes, puts in or removes by hand is found and named, in the database and in an export of it."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import JSON, Connection, and_, delete, insert, select, text, update
+
+from metadata import tables
+from metadata.audit import entry_hash
+from metadata.audit_check import verify
+from metadata.audit_file import export, verify_lines
+from metadata.database import Database, installation
+from metadata.definitions import revision, revision_item
+from metadata.errors import PilothouseError
+from metadata.revision_log import chain_hash, to_revision, verify_chain
+from metadata.signet import Key, Signet
+from tests.metadata import rows
+from tests.metadata.audits import entries, launch, operate, signed, signet_in
+
+FREE = {"revision": {"changed"}, "decision": {"changed", "waits"}}
+"""Columns that change without a word in the audit."""
+NAMED = {
+    "audit": r"PH36[0-3] audit entry {number}:",
+    "audit_head": r"PH36[0-3] audit (head|entry \d+):",
+    "revision": r"PH(305|364) revision \d+:",
+    "revision_item": r"PH305 revision \d+:",
+    "decision": r"PH364 decision (\d+|after decision \d+):",
+}
+
+
+@pytest.fixture
+def audit(database: Database, tmp_path: Path) -> Database:
+    """Some deeds, signed for by a home."""
+    found = signed(database, tmp_path)
+    operate(found)
+    return found
+
+
+def other(value: Any, column: Any) -> Any:
+    """Something else that the column takes."""
+    if isinstance(column.type, JSON):
+        return {"forged": 1}
+    if isinstance(column.type, tables.Utc):
+        return value + timedelta(seconds=1) if value else rows.NOW
+    if column.type.python_type is int:
+        return (value or 0) + 9_999
+    return ("b" if str(value).startswith("a") else "a") + str(value or "")[1:]
+
+
+def changes(connection: Connection) -> list[tuple[Any, Any, str, dict[str, Any]]]:
+    """Every column of every row that the audit holds or speaks of."""
+    return [
+        (table, column, name, dict(row))
+        for name, table in (
+            ("audit", tables.audit),
+            ("audit_head", tables.audit_head),
+            ("revision", revision),
+            ("revision_item", revision_item),
+            ("decision", tables.decision),
+        )
+        for row in connection.execute(select(table)).mappings()
+        for column in table.c
+        if column.name not in FREE.get(name, ())
+    ]
+
+
+def found_by(act: Callable[[], object]) -> str:
+    with pytest.raises(PilothouseError) as caught:
+        act()
+    return str(caught.value)
+
+
+def test_each_column_of_each_row_that_is_changed_is_found_and_named(audit: Database) -> None:
+    with audit.read() as connection:
+        wanted = changes(connection)
+    tried = 0
+    for table, column, name, row in wanted:
+        forged = {**row, column.name: other(row[column.name], column)}
+        where = [and_(*(key == each[key.name] for key in table.primary_key)) for each in (row, forged)]
+        try:
+            with audit.write() as connection:
+                connection.execute(update(table).where(where[0]).values({column: forged[column.name]}))
+        except PilothouseError as error:  # the database itself keeps a revision that has items
+            assert error.fault.code == "PH334" and "revision" in (table.name, column.name)
+            continue
+        said = found_by(lambda: verify(audit))
+        assert re.match(NAMED[name].format(number=row.get("number")), said), (column, said)
+        with audit.write() as connection:
+            connection.execute(update(table).where(where[1]).values({column: row[column.name]}))
+        tried += 1
+    assert tried > 150
+    verify(audit)
+
+
+@pytest.mark.parametrize("name", ["audit", "decision", "revision_item"])
+def test_each_row_that_is_removed_is_found_and_named(audit: Database, name: str) -> None:
+    table = tables.metadata.tables[name]
+    with audit.read() as connection:
+        wanted = [dict(row) for row in connection.execute(select(table)).mappings()]
+    for row in wanted:
+        with audit.write() as connection:
+            connection.execute(delete(table).where(and_(*(key == row[key.name] for key in table.primary_key))))
+        number = row.get("number", row.get("revision"))
+        assert re.match(rf"PH36[04] (audit entry|decision) {number}:|PH305 revision {number}:", found_by_verify(audit))
+        with audit.write() as connection:
+            connection.execute(insert(table).values(row))
+    verify(audit)
+
+
+def found_by_verify(audit: Database) -> str:
+    return found_by(lambda: verify(audit))
+
+
+def take_back(audit: Database, number: int) -> None:
+    """Make the audit what it was at that entry: its rows and an old copy of its head."""
+    last = entries(audit)[number - 1] if number else None
+    with audit.write() as connection:
+        connection.execute(delete(tables.audit).where(tables.audit.c.number > number))
+        connection.execute(delete(tables.audit_head))
+        if last:
+            connection.execute(insert(tables.audit_head).values(id=1, **asdict(last.head)))
+
+
+@pytest.mark.parametrize("left", range(6))
+def test_the_newest_entries_are_missed_though_the_head_is_an_old_copy(audit: Database, left: int) -> None:
+    take_back(audit, left)
+    assert found_by_verify(audit).startswith(f"PH36{2 if left else 0} audit entry {left + 1}: it was removed")
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_done_afterwards_does_not_cover_it(audit: Database, seed: int) -> None:
+    chosen = random.Random(seed)
+    left = chosen.randint(0, 5)
+    take_back(audit, left)
+    for _ in range(chosen.randint(1, 9)):
+        launch(audit)
+    assert re.match(r"PH362 audit entry \d:", found_by_verify(audit))
+
+
+def test_a_head_of_which_the_entries_are_gone_leaves_a_gap_that_stays(audit: Database) -> None:
+    with audit.write() as connection:
+        connection.execute(delete(tables.audit).where(tables.audit.c.number > 4))
+    for _ in range(3):
+        launch(audit)
+        assert found_by_verify(audit).startswith("PH360 audit entry 5: it was removed")
+
+
+def test_an_old_copy_of_the_head_alone_is_told_and_stops_nobody(audit: Database) -> None:
+    old = entries(audit)[2].head
+    with audit.write() as connection:
+        connection.execute(update(tables.audit_head).values(**asdict(old)))
+    assert found_by_verify(audit).startswith("PH360 audit head:")
+    launch(audit)
+    assert [entry.number for entry in entries(audit)] == list(range(1, 8))
+    verify(audit)
+
+
+def test_all_that_is_removed_is_missed_by_a_home_that_has_seen_none_of_it(audit: Database, tmp_path: Path) -> None:
+    take_back(audit, 0)
+    (tmp_path / "audit.head").unlink()
+    assert found_by_verify(audit).startswith("PH360 audit entry 1: it was removed")
+    launch(audit)
+    assert found_by_verify(audit).startswith("PH364 revision 1: it was put in")
+
+
+@pytest.mark.parametrize(
+    ("key", "code"),
+    [(None, "PH361"), (Key(b"x" * 32), "PH363"), (Key(b"y" * 32), "PH361")],
+    ids=["none", "another", "another that is called ours"],
+)
+def test_an_entry_that_is_put_in_without_the_key_is_named(audit: Database, key: Key | None, code: str) -> None:
+    newest = entries(audit)[-1]
+    forged = replace(newest, number=newest.number + 1, actor="mallory", previous=newest.hash, signer="", signature="")
+    forged = replace(forged, hash=entry_hash(forged))
+    if key:
+        signature = key.sign(installation(audit), forged.number, forged.hash)
+        forged = replace(forged, signer=key.name if code == "PH363" else newest.signer, signature=signature)
+    with audit.write() as connection:
+        connection.execute(insert(tables.audit).values(**asdict(forged)))
+        connection.execute(update(tables.audit_head).values(**asdict(forged.head)))
+    assert found_by_verify(audit).startswith(f"{code} audit entry {forged.number}:")
+    launch(audit)
+    assert found_by_verify(audit).startswith(f"{code} audit entry {forged.number}:")
+
+
+def test_a_revision_that_is_put_in_with_a_right_hash_is_named(audit: Database) -> None:
+    with audit.read() as connection:
+        last = dict(connection.execute(select(revision).order_by(revision.c.number.desc())).mappings().first() or {})
+    forged = replace(to_revision(last), number=4, previous=last["hash"], author="mallory")
+    forged = replace(forged, hash=chain_hash(forged, []))
+    with audit.write() as connection:
+        connection.execute(insert(revision).values(**asdict(forged), changed=99))
+    assert found_by_verify(audit).startswith("PH364 revision 4: it was put in")
+
+
+def test_the_newest_revision_that_is_removed_is_named(audit: Database) -> None:
+    with audit.write() as connection:
+        connection.execute(delete(revision_item).where(revision_item.c.revision == 3))
+        connection.execute(delete(revision).where(revision.c.number == 3))
+    assert found_by_verify(audit).startswith("PH364 revision 3: it was removed")
+
+
+def test_a_decision_that_is_put_in_and_one_that_is_called_released_are_named(audit: Database) -> None:
+    with audit.write() as connection:
+        chosen = tables.decision.c.number == 2
+        connection.execute(update(tables.decision).where(chosen).values(released_by="mallory", released_at=rows.NOW))
+    assert found_by_verify(audit).startswith("PH364 decision 2: it is called released")
+    with audit.write() as connection:
+        connection.execute(update(tables.decision).values(released_by=None, released_at=None))
+    rows.add_decision(audit, "rule-9", "forged", "fired")
+    assert found_by_verify(audit).startswith("PH364 decision 3: it was put in")
+
+
+def test_a_definition_that_was_changed_by_hand_is_named(audit: Database) -> None:
+    for value in ("bronze", "nonsense"):
+        with audit.write() as connection:
+            connection.execute(text("UPDATE dataset SET layer = :value"), {"value": value})
+        assert re.match(r"PH305 dataset \S+:", found_by_verify(audit))
+
+
+def test_a_row_that_nobody_could_have_written_is_named(audit: Database) -> None:
+    if not audit.url.startswith("sqlite"):
+        pytest.skip("other databases keep to the types of columns")
+    with audit.write() as connection:
+        connection.execute(text("UPDATE audit SET at = 'yesterday' WHERE number = 4"))
+    assert found_by_verify(audit).startswith("PH360 the audit entry after audit entry 3:")
+    take_back(audit, 0)
+    with audit.write() as connection:
+        connection.execute(text("UPDATE revision_item SET after = '{' WHERE revision = 2"))
+    assert found_by(lambda: verify_chain(audit)).startswith("PH305 log of revisions:")
+
+
+# --- exports
+
+
+def test_an_export_is_verified_without_the_database(audit: Database, tmp_path: Path) -> None:
+    lines = list(export(audit))
+    found = verify_lines(lines, signet_in(tmp_path), "x")
+    assert (found.entries, found.revisions, found.decisions) == (6, 3, 2)
+    launch(audit)
+    assert verify_lines(lines, signet_in(tmp_path), "x") == found  # an older one is none the worse
+    with pytest.raises(PilothouseError, match="PH363 audit entry 1"):
+        verify_lines(lines, Signet(tmp_path / "k", tmp_path / "h"), "x")
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whatever_is_done_to_an_export_is_found(audit: Database, tmp_path: Path, seed: int) -> None:
+    lines, chosen = list(export(audit)), random.Random(seed)
+    for _ in range(12):
+        forged, at = list(lines), chosen.randrange(len(lines))
+        how = chosen.choice(["removed", "changed", "doubled", "cut"])
+        if how == "removed":
+            del forged[at]
+        elif how == "doubled":
+            forged.insert(at, forged[at])
+        elif how == "cut":
+            forged = forged[:at]
+        else:
+            body = json.loads(forged[at])
+            word = chosen.choice(list(body))
+            if isinstance(body[word], dict):
+                name = chosen.choice(list(body[word]))
+                body[word][name] = "forged" if body[word][name] != 7 else 8
+            else:
+                body[word] = "forged"
+            forged[at] = json.dumps(body)
+        said = found_by(lambda forged=forged: verify_lines(forged, signet_in(tmp_path), "x"))
+        assert re.match(r"PH(305|36[0-6]) ", said)
+
+
+@pytest.mark.parametrize("content", ["", "nonsense", "[]", '{"audit": 2}', '{"audit": 1, "installation": "u"}', "null"])
+def test_what_is_no_export_is_called_none(tmp_path: Path, content: str) -> None:
+    said = found_by(lambda: verify_lines(content.splitlines(), signet_in(tmp_path), "x.jsonl"))
+    assert said.startswith("PH366 file x.jsonl:")
