@@ -110,9 +110,8 @@ class Book:
         if self._signet is not None:
             key = self._signet.key()
             entry = replace(entry, signer=key.name, signature=key.sign(self._installation, entry.number, entry.hash))
-        self._connection.execute(insert(tables.audit).values(**asdict(entry)))
-        change = update(tables.audit_head) if known else insert(tables.audit_head).values(id=1)
-        self._connection.execute(change.values(**asdict(entry.head)))
+        self._connection.execute(_WRITE, [asdict(entry)])
+        self._connection.execute(*((_MOVE, asdict(entry.head)) if known else (_SET, {"id": 1, **asdict(entry.head)})))
         self._written = entry.head
 
     def begin(self) -> None:
@@ -145,13 +144,7 @@ class Book:
         """The newest entry, by the table or by what its head says, and whether there is a head."""
         if self._written is not None:
             return self._written, True
-        head, table = tables.audit_head, tables.audit
-        last = select(func.max(table.c.number)).scalar_subquery()
-        row = self._connection.execute(
-            select(
-                tables.installation.c.uid, head.c.number, head.c.hash, head.c.signature, last.label("last")
-            ).select_from(tables.installation.outerjoin(head, head.c.id == tables.installation.c.id))
-        ).one()
+        row = self._connection.execute(_NEWEST).one()
         self._installation = row.uid
         newest = Head(0, GENESIS, "") if row.number is None else Head(row.number, row.hash, row.signature)
         if (row.last or 0) > newest.number:
@@ -209,4 +202,12 @@ def digest_of(row: Mapping[str, Any], columns: tuple[str, ...]) -> str:
     return hashlib.sha256(json.dumps(said, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
+_HEAD = tables.audit_head.c
+_NEWEST = select(
+    tables.installation.c.uid,
+    *(_HEAD.number, _HEAD.hash, _HEAD.signature),
+    select(func.max(tables.audit.c.number)).scalar_subquery().label("last"),
+).select_from(tables.installation.outerjoin(tables.audit_head, _HEAD.id == tables.installation.c.id))
+_WRITE, _SET, _MOVE = insert(tables.audit), insert(tables.audit_head), update(tables.audit_head).where(_HEAD.id == 1)
+"""Made once: to make statements costs a deed more than to execute them."""
 _SAID = tuple(field.name for field in fields(Entry) if field.name not in ("previous", "hash", "signer", "signature"))

@@ -72,64 +72,66 @@ class Signet:
 
     def seen(self, installation: str) -> Head | None:
         """The newest head that this home has kept of a database. Raises PilothouseError PH365 for a damaged file."""
-        return self._heads().get(installation)
+        try:
+            with self._opened(os.O_RDONLY, fcntl.LOCK_SH) as file:
+                return self._heads(file).get(installation)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise self._damaged() from error
 
     def keep(self, installation: str, head: Head, *, anew: bool = False) -> None:
-        """Keep a head that is newer than the one that was seen; with `anew`, whatever was seen, and is damaged."""
-        with self._locked():
+        """Keep a head that is newer than the one that was seen; with `anew`, whatever was seen, and is damaged.
+
+        Raises OSError, and PilothouseError PH365 as `seen` does.
+        """
+        with self._opened(os.O_RDWR | os.O_CREAT, fcntl.LOCK_EX) as file:
             try:
-                heads = self._heads()
+                heads = self._heads(file)
             except PilothouseError:
                 if not anew:
                     raise
                 heads = {}
             known = heads.get(installation)
             if anew or known is None or known.number < head.number:
-                heads[installation] = head
-                self._write(json.dumps({uid: asdict(each) for uid, each in heads.items()}, indent=1))
+                text = json.dumps({uid: asdict(each) for uid, each in {**heads, installation: head}.items()})
+                os.pwrite(file, text.encode().ljust(os.fstat(file).st_size), 0)
 
     def _make(self) -> None:
-        draft = _draft(self.key_file, secrets.token_bytes(BYTES))
+        draft = self.key_file.with_name(f".{self.key_file.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
+            with os.fdopen(descriptor, "wb") as handle:
+                handle.write(secrets.token_bytes(BYTES))
+                handle.flush()
+                os.fsync(descriptor)
             with suppress(FileExistsError):  # another process was first: its key is ours
                 os.link(draft, self.key_file)
         finally:
             draft.unlink()
 
-    def _heads(self) -> dict[str, Head]:
+    def _heads(self, file: int) -> dict[str, Head]:
         try:
-            found = json.loads(self.head_file.read_text(encoding="utf-8"))
+            found = json.loads(os.pread(file, os.fstat(file).st_size, 0).decode().strip() or "{}")
             return {str(uid): Head(int(one["number"]), one["hash"], one["signature"]) for uid, one in found.items()}
-        except FileNotFoundError:
-            return {}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            thing = f"audit head {self.head_file}"
-            remedy = "find out who changed it; then pilothouse audit anchor keeps the head of today"
-            raise PilothouseError("PH365", thing, "it cannot be read, or is not what was written", remedy) from error
-
-    def _write(self, text: str) -> None:
-        draft = _draft(self.head_file, text.encode())
-        draft.replace(self.head_file)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise self._damaged() from error
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
-        lock = os.open(f"{self.head_file}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    def _opened(self, flags: int, lock: int) -> Iterator[int]:
+        """The file of heads, written in its place by one call: whoever dies leaves the one before, or the new one."""
+        file = os.open(self.head_file, flags | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+            fcntl.flock(file, lock)
+            yield file
         finally:
-            os.close(lock)
+            os.close(file)
+
+    def _damaged(self) -> PilothouseError:
+        remedy = "find out who changed it; then pilothouse audit anchor keeps the head of today"
+        return PilothouseError("PH365", f"audit head {self.head_file}", "it is not what was written", remedy)
 
     def _unusable(self, cause: str, remedy: str) -> PilothouseError:
         return PilothouseError(
             "PH365", f"audit key {self.key_file}", cause, f"{remedy} (PILOTHOUSE_AUDIT_KEY names it)"
         )
-
-
-def _draft(path: Path, content: bytes) -> Path:
-    """A whole file beside `path`, readable by its owner alone."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as handle:
-        handle.write(content)
-    return draft
