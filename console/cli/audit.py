@@ -9,7 +9,7 @@ import click
 from console.author import author
 from console.cli.access import database
 from console.cli.blueprint import NOTE, YES
-from console.cli.output import JSON_OPTION, ask, paged, plain, print_page
+from console.cli.output import JSON_OPTION, ask, paged, plain, print_json, print_page
 from metadata.audit import anchor as anchor_anew
 from metadata.audit_check import verify as verify_database
 from metadata.audit_file import export as export_lines
@@ -49,7 +49,8 @@ def log(words: str, limit: int, after: int | None, as_json: bool) -> None:
 
 @audit.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path))
-def verify(file: Path | None) -> None:
+@JSON_OPTION
+def verify(file: Path | None, as_json: bool) -> None:
     """Hold the audit against its hashes, its signatures and what this home has seen of it. Exits with 1 if they differ.
 
     What was changed, put in or removed is named: an entry, a revision, a decision, a definition. Of a FILE that
@@ -64,6 +65,9 @@ def verify(file: Path | None) -> None:
         except OSError as error:
             cause = f"it cannot be read ({error.strerror or error})"
             raise UsageError("PH366", f"file {file}", cause, "name a file that pilothouse audit export made") from error
+    if as_json:
+        print_json(found)
+        return
     click.echo(
         f"{counted(found.entries, 'entry', 'entries')} of the audit, {counted(found.revisions, 'revision')} and "
         f"{counted(found.decisions, 'decision')} are what was written."

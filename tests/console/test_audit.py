@@ -44,6 +44,7 @@ def test_verify_exits_with_1_and_names_what_was_done_by_hand(operated: Database)
     fine = pilothouse("audit", "verify")
     assert (fine.returncode, fine.stderr) == (0, "")
     assert fine.stdout.startswith("3 entries of the audit, 2 revisions and 0 decisions are what was written.\n")
+    assert told("audit", "verify")["entries"] == 3
     assert {(path.name, path.stat().st_mode & 0o777) for path in settings().home.glob("audit.*")} == {
         ("audit.head", 0o600),
         ("audit.key", 0o600),
