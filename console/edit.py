@@ -21,6 +21,7 @@ from metadata.findings import Finding
 from metadata.kinds import SECTIONS, Blueprint
 from metadata.revision_log import WayBack
 from metadata.revisions import changes_back
+from metadata.rows.sizes import Sized, sized_impact
 from metadata.rows.staged import changes_beside, changes_of_staged, load_staged
 from metadata.settings import Settings
 
@@ -32,12 +33,16 @@ FALLBACKS = ("vim", "nano", "vi")
 
 @dataclass(frozen=True)
 class Review:
-    """What a draft would do: the document, its changes from a revision, and what was found. Errors forbid applying."""
+    """What a draft would do: the document, its changes from a revision, what was found, and what the changes touch.
+
+    Errors forbid applying.
+    """
 
     document: Blueprint | None
     base: int
     changes: ChangeSet | None
     findings: tuple[Finding, ...]
+    impact: tuple[Sized, ...] = ()
     staged: int = 0
     """Edits that wait in the change set: this one can only be added to them."""
 
@@ -102,14 +107,15 @@ def review(database: Database, settings: Settings, draft: Draft, text: str, owne
     found = check(changes.blueprint, estimator_prefixes=settings.estimator_prefixes)
     located = tuple(document.locations.locate(each, SECTIONS.get(each.kind, "")) for each in found)
     told = (*_meanwhile(there.working.blueprint, draft), *located)
-    return Review(document.blueprint, there.revision, changes, told, len(there.items))
+    impact = sized_impact(database, changes)
+    return Review(document.blueprint, there.revision, changes, told, impact, len(there.items))
 
 
 def review_way(database: Database, settings: Settings, way: WayBack) -> tuple[WayBack, Review]:
     """Check what going back would do to the blueprint as it is now. Raises PilothouseError PH341, PH342."""
     base, changes = changes_back(database, way)
     found = check(changes.blueprint, estimator_prefixes=settings.estimator_prefixes) if changes else []
-    return way, Review(None, base, changes, tuple(found))
+    return way, Review(None, base, changes, tuple(found), sized_impact(database, changes) if changes else ())
 
 
 def review_staged(database: Database, settings: Settings, owner: str) -> Review:
@@ -117,7 +123,7 @@ def review_staged(database: Database, settings: Settings, owner: str) -> Review:
     there = load_staged(database, owner)
     changes = changes_of_staged(database, there)
     found = check(changes.blueprint, estimator_prefixes=settings.estimator_prefixes)
-    return Review(None, there.revision, changes, tuple(found))
+    return Review(None, there.revision, changes, tuple(found), sized_impact(database, changes))
 
 
 def _meanwhile(blueprint: Blueprint, draft: Draft) -> list[Finding]:

@@ -57,9 +57,10 @@ class Change:
 
 @dataclass(frozen=True)
 class ChangeSet:
-    """Edits that are not applied yet, and the blueprint as they leave it (uids filled, `was` gone)."""
+    """Edits that are not applied yet, the blueprint that they begin with, and as they leave it (uids filled)."""
 
     changes: tuple[Change, ...]
+    before: Blueprint
     blueprint: Blueprint
 
     def __bool__(self) -> bool:
@@ -98,9 +99,14 @@ def exact(current: Blueprint, wanted: Blueprint, never_there: Collection[str]) -
     return _between(current, wanted, never_there)
 
 
-def differences(before: Blueprint, after: Blueprint) -> tuple[Change, ...]:
+def compare(before: Blueprint, after: Blueprint) -> ChangeSet:
     """What is another in `after`, told by uids; what came back counts as created."""
-    return _between(before, after, {value.uid for _, _, value in after}).changes
+    return _between(before, after, {value.uid for _, _, value in after})
+
+
+def differences(before: Blueprint, after: Blueprint) -> tuple[Change, ...]:
+    """The changes of `compare`."""
+    return compare(before, after).changes
 
 
 def _between(before: Blueprint, after: Blueprint, never_there: Collection[str]) -> ChangeSet:
@@ -110,7 +116,7 @@ def _between(before: Blueprint, after: Blueprint, never_there: Collection[str]) 
     for uid, (kind, key, value) in old.items():
         if uid not in kept:
             changes.append(Change("deleted", kind, key, uid, key, content(value), None))
-    return ChangeSet(tuple(changes), after)
+    return ChangeSet(tuple(changes), before, after)
 
 
 def recorded(

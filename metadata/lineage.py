@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from metadata.kinds import SECTIONS
+from metadata.kinds import SECTIONS, Blueprint
 from metadata.plan import Plan
 from metadata.tasks import Ref
 
@@ -31,21 +31,22 @@ def edges(plan: Plan) -> list[Edge]:
                 if source != target:
                     found.setdefault(_edge(plan, source, target, task.spec.uid, task.key))
     by_task = {(edge.from_uid, edge.to_uid) for edge in found}
-    for source, target in _by_definition(plan):
+    for source, target in by_definition(plan):
         edge = _edge(plan, source, target, "", "")
         if (edge.from_uid, edge.to_uid) not in by_task:
             found.setdefault(edge)
     return list(found)
 
 
-def _by_definition(plan: Plan) -> Iterator[tuple[Ref, Ref]]:
-    for key, feature_set in plan.feature_sets.items():
+def by_definition(described: Plan | Blueprint) -> Iterator[tuple[Ref, Ref]]:
+    """What flows into what whichever task does it. References to nothing are left as they are."""
+    for key, feature_set in described.feature_sets.items():
         yield Ref("dataset", feature_set.source), Ref("feature_set", key)
-    for key, dataset in plan.materialised.items():
+    for key, dataset in described.materialised.items():
         yield Ref("feature_set", key), Ref("dataset", dataset)
-    for key, monitor in plan.monitors.items():
+    for key, monitor in described.monitors.items():
         yield Ref("model", monitor.model), Ref("monitor", key)
-    for key, rule in plan.decisions.items():
+    for key, rule in described.decisions.items():
         yield Ref("monitor", rule.after), Ref("decision", key)
 
 

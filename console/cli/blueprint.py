@@ -10,7 +10,8 @@ import click
 from console.author import author
 from console.cli.access import database
 from console.cli.output import JSON_OPTION, ask, paged, plain, print_json, print_page
-from metadata.changes import Change, FieldChange, differences
+from console.impact import NEEDS_CELLS, told, untold
+from metadata.changes import Change, ChangeSet, FieldChange, compare
 from metadata.checks import check as check_blueprint
 from metadata.definitions import load_blueprint
 from metadata.documents import Document, DocumentError, dump, read
@@ -21,6 +22,7 @@ from metadata.revision_log import WayBack, edits_of, newest_revision, no_revisio
 from metadata.revisions import CheckError, changes_back, changes_of, go_back
 from metadata.revisions import apply as apply_document
 from metadata.rows.history import list_revisions
+from metadata.rows.sizes import sized_impact
 from metadata.settings import settings
 from metadata.undoing import redo_of, revert_to, undo_of
 from metadata.values import counted
@@ -29,6 +31,8 @@ from metadata.yaml_writer import lines_of
 SOURCES = click.argument("source", nargs=-1, required=True, type=click.Path(path_type=Path))
 REVISION = click.IntRange(1, 2**31 - 1)
 NOTE = click.option("--note", default="", help="Why, for the history.")
+WIDTH = 78
+"""Cells of a line that is no text of somebody else's."""
 YES = click.option("--yes", is_flag=True, help="Do not ask.")
 PRUNE = click.option("--prune", is_flag=True, help="Also remove what the documents do not name.")
 
@@ -47,10 +51,7 @@ def check(context: click.Context, source: tuple[Path, ...], as_json: bool) -> No
     try:
         document = read(source)
         _, changes = changes_of(database(), document.blueprint)
-        found = [
-            document.locations.locate(each, SECTIONS.get(each.kind, ""))
-            for each in check_blueprint(changes.blueprint, estimator_prefixes=settings().estimator_prefixes)
-        ]
+        found = _located(document, changes.blueprint)
     except DocumentError as error:
         found = list(error.findings)
     _show_findings(found, as_json)
@@ -73,18 +74,27 @@ def diff(
     until: int | None,
     as_json: bool,
 ) -> None:
-    """Say what applying documents would change, or what changed between two revisions.
+    """Say what applying documents would change and what that touches, or what changed between two revisions.
 
     Exits with 3 when there are differences.
     """
     if bool(source) == (since is not None) or (since is None and until is not None) or (source and until):
         raise click.UsageError("name documents, or --from a revision (and --to another), and not both")
     if since is None:
-        changes = changes_of(database(), _read(context, source).blueprint, prune)[1].changes
+        document = _read(context, source)
+        _, changes = changes_of(database(), document.blueprint, prune)
+        found = _located(document, changes.blueprint) if changes else []
     else:
-        changes = differences(*(_past(number) for number in (since, until)))
-    if changes or as_json:
-        _show_changes(changes, as_json)
+        changes, found = compare(*(_past(number) for number in (since, until))), []
+    if as_json:
+        touched = sized_impact(database(), changes) if changes else ()
+        plain_changes = [_plain_change(each) for each in changes.changes]
+        print_json({"changes": plain_changes, "impact": touched, "findings": found})
+    elif changes:
+        _show_change_set(changes)
+        if found:
+            click.echo("\nFindings")
+            _show_findings(found, as_json=False)
     else:
         click.echo("No differences.")
     if changes:
@@ -101,7 +111,7 @@ def apply(context: click.Context, source: tuple[Path, ...], prune: bool, note: s
     """Make the blueprint what documents say, as one revision; nothing is changed when anything is wrong."""
     store, document = database(), _read(context, source)
     base, changes = changes_of(store, document.blueprint, prune)
-    _show_changes(changes.changes, as_json=False)
+    _show_change_set(changes)
     if changes.count("deleted") and not yes:
         ask(context, f"Remove {counted(changes.count('deleted'), 'definition')}?")
     try:
@@ -210,7 +220,7 @@ def _go_back(context: click.Context, way: WayBack, note: str, yes: bool) -> None
     if not changes:
         click.echo(f"Nothing to change: the blueprint is what revision {way.state} left.")
         return
-    _show_changes(changes.changes, as_json=False)
+    _show_change_set(changes)
     if not yes:
         ask(context, f"{way.words[0].upper()}{way.words[1:]}?")
     try:
@@ -236,6 +246,12 @@ def _read(context: click.Context, source: tuple[Path, ...]) -> Document:
         context.exit(1)
 
 
+def _located(document: Document, merged: Blueprint) -> list[Finding]:
+    """What is wrong with a blueprint, at the lines of the document that it was merged from."""
+    found = check_blueprint(merged, estimator_prefixes=settings().estimator_prefixes)
+    return [document.locations.locate(each, SECTIONS.get(each.kind, "")) for each in found]
+
+
 def _show_findings(found: list[Finding] | tuple[Finding, ...], as_json: bool, err: bool = False) -> None:
     if as_json:
         print_json(list(found))
@@ -250,6 +266,20 @@ def _show_findings(found: list[Finding] | tuple[Finding, ...], as_json: bool, er
 
 
 _SIGNS = {"created": "+", "changed": "~", "renamed": "→", "deleted": "-"}
+
+
+def _show_change_set(changes: ChangeSet) -> None:
+    """The changes, and what they touch."""
+    _show_changes(changes.changes, as_json=False)
+    touched = sized_impact(database(), changes) if changes else ()
+    if touched:
+        click.echo("\nImpact")
+    for each in told(touched, WIDTH):
+        click.echo(f"  {each.needs:<{NEEDS_CELLS}}{each.kind} {plain(each.key)}")
+        for line in each.below:
+            click.echo(f"  {'':<{NEEDS_CELLS}}{plain(line)}")
+    if more := untold(touched):
+        click.echo(f"  {more}")
 
 
 def _show_changes(changes: Sequence[Change], as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""What applying a draft would do: changes field by field, and what was found; one key applies it."""
+"""What applying a draft would do: changes field by field, what they touch, what was found; one key applies it."""
 
 from __future__ import annotations
 
@@ -11,14 +11,19 @@ from textual.content import Content
 from textual.widgets import Static
 
 from console.edit import Review
+from console.impact import NEEDS_CELLS, told, untold
 from console.screens.modal import Modal
 from console.text import joined, plain, styled
 from console.widgets.lines import Lines
 from metadata.changes import Change, FieldChange
+from metadata.rows.sizes import Sized
 from metadata.values import counted
 from metadata.yaml_writer import lines_of
 
 SIGNS = {"created": ("+", "good"), "changed": ("~", "active"), "renamed": ("→", "active"), "deleted": ("-", "bad")}
+NEEDS = {"backfill": "warn", "rebuilt": "active", "retrain": "warn"}
+IMPACT_CELLS = 62
+"""What lines of the impact have room in, in a terminal of 80."""
 
 
 class ReviewScreen(Modal[str]):
@@ -32,7 +37,7 @@ class ReviewScreen(Modal[str]):
         self._answers = _answers(review, edits)
 
     def compose(self) -> ComposeResult:
-        """Changes, findings, answers."""
+        """Changes, impact, findings, answers."""
         answers = [joined((f"{one:>4} ", "key"), what) for one, what in [*self._answers, ("esc", "leave")]]
         with Vertical(id="review"):
             yield Lines(id="changes")
@@ -64,13 +69,14 @@ def _answers(review: Review, edits: bool) -> list[tuple[str, str]]:
 
 
 def review_lines(review: Review) -> list[Content]:
-    """The changes in words, then the findings."""
+    """The changes in words, then what they touch, then the findings."""
     lines: list[Content] = []
     deleted = review.changes.count("deleted") if review.changes else 0
     if deleted:
         lines += [styled(f"It deletes {counted(deleted, 'definition')}; what they wrote stays.", "bad"), Content("")]
     for change in review.changes.changes if review.changes else ():
         lines += change_lines(change)
+    lines += impact_lines(review.impact)
     for each in review.findings:
         tone = "bad" if each.severity == "error" else "warn"
         where = f" line {each.line}" if each.line else ""
@@ -81,6 +87,19 @@ def review_lines(review: Review) -> list[Content]:
             joined(("  remedy  ", "quiet"), plain(each.remedy)),
         ]
     return lines
+
+
+def impact_lines(touched: Sequence[Sized]) -> list[Content]:
+    """What is touched, each with what it needs, how many rows that is, and why; nothing where nothing is."""
+    if not touched:
+        return []
+    lines = [Content(""), styled("Impact", "strong")]
+    for each in told(touched, IMPACT_CELLS):
+        needs = (f"  {each.needs:<{NEEDS_CELLS}}", NEEDS.get(each.needs, "quiet"))
+        lines.append(joined(needs, (f"{each.kind} ", "quiet"), (each.key, "strong")))
+        lines += [styled(f"  {'':<{NEEDS_CELLS}}{plain(line)}", "quiet") for line in each.below]
+    more = untold(touched)
+    return [*lines, styled(f"  {more}", "quiet")] if more else lines
 
 
 def change_lines(change: Change) -> list[Content]:

@@ -15,7 +15,7 @@ from metadata.tagged import Tagged
 from metadata.values import Duration
 
 if TYPE_CHECKING:
-    from metadata.kinds import Blueprint
+    from metadata.kinds import Blueprint, Dataset
 
 
 class Ref(NamedTuple):
@@ -77,6 +77,11 @@ class TaskSpec(Tagged):
     def queries(self) -> dict[str, str]:
         """SQL texts by field, whose table names are dataset keys."""
         return {}
+
+    def remakes(self, dataset: Dataset) -> bool:
+        """Whether each of its runs gives all rows of the dataset that it writes, and not only what is new."""
+        del dataset
+        return False
 
     def expand(self, key: str, blueprint: Blueprint) -> dict[str, TaskSpec]:
         """Guarded tasks that the compiler adds after this one (what a decision may do), by key."""

@@ -10,7 +10,7 @@ from metadata.references import DatasetKey, FeatureSetKey
 from metadata.tasks import Ports, Read, ReadRule, Ref, TaskSpec
 
 if TYPE_CHECKING:
-    from metadata.kinds import Blueprint
+    from metadata.kinds import Blueprint, Dataset
 
 
 class Features(TaskSpec):
@@ -26,3 +26,8 @@ class Features(TaskSpec):
         definition = blueprint.feature_sets.get(self.feature_set)
         source = (Ref("dataset", definition.source),) if definition else ()
         return Ports(inputs=(Ref("feature_set", self.feature_set), *source), outputs=(Ref("dataset", self.to),))
+
+    def remakes(self, dataset: Dataset) -> bool:
+        """When it reads all batches of its source."""
+        del dataset
+        return all(read.batches == "all" for read in self.reads.values())

@@ -11,7 +11,7 @@ from metadata.tasks import Ports, Ref, TaskSpec
 from metadata.values import Duration
 
 if TYPE_CHECKING:
-    from metadata.kinds import Blueprint
+    from metadata.kinds import Blueprint, Dataset
 
 
 class SourceWatermark(BaseModel):
@@ -54,3 +54,8 @@ class Ingest(TaskSpec):
     def ports(self, blueprint: Blueprint) -> Ports:
         """Connection in, dataset out."""
         return Ports(inputs=(Ref("connection", self.source.connection),), outputs=(Ref("dataset", self.to),))
+
+    def remakes(self, dataset: Dataset) -> bool:
+        """When it reads a whole table each time; files are read once."""
+        del dataset
+        return self.source.table is not None and self.source.watermark is None

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from metadata.references import DatasetKey
-from metadata.sql import table_keys
+from metadata.sql import parameters_of, table_keys
 from metadata.tasks import Ports, Read, ReadRule, Ref, TaskSpec
 
 if TYPE_CHECKING:
-    from metadata.kinds import Blueprint
+    from metadata.kinds import Blueprint, Dataset
 
 
 class Transform(TaskSpec):
@@ -33,3 +33,8 @@ class Transform(TaskSpec):
     def queries(self) -> dict[str, str]:
         """Its SQL."""
         return {"sql": self.sql}
+
+    def remakes(self, dataset: Dataset) -> bool:
+        """When it reads all batches, and its parameters cannot leave some rows as they are."""
+        every = all(read.batches == "all" for read in self.reads.values())
+        return every and (dataset.storage.mode == "overwrite" or not parameters_of(self.sql))

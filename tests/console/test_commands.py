@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -22,6 +23,7 @@ from metadata.documents import dump
 from metadata.errors import PilothouseError
 from metadata.kinds import Blueprint
 from metadata.rows.pages import list_decisions, list_runs
+from metadata.values import utc_now
 
 
 class Tty(io.StringIO):
@@ -154,12 +156,67 @@ def test_two_revisions_are_compared_and_differences_are_told_by_the_exit_code(da
     between = pilothouse("blueprint", "diff", "--from", "1", "--to", "2", "--json")
     assert between.returncode == 3
     changed = json.loads(between.stdout)
-    assert changed == json.loads(pilothouse("blueprint", "log", "2", "--json").stdout)
+    assert changed["changes"] == json.loads(pilothouse("blueprint", "log", "2", "--json").stdout)
+    assert (changed["impact"], changed["findings"]) == ([], [])
     assert pilothouse("blueprint", "diff", "--from", "1").returncode == 3
     same = pilothouse("blueprint", "diff", "--from", "2")
     assert (same.returncode, same.stdout) == (0, "No differences.\n")
     for wrong in ([], ["--to", "2"], ["some.yaml", "--from", "1"], ["some.yaml", "--to", "1"], ["--from", "9"]):
         assert pilothouse("blueprint", "diff", *wrong).returncode == 2
+
+
+def with_sql(database: Database, folder: Path) -> Path:
+    """A document in which silver.flights has another weather, and the delays by hour are merged."""
+    text = dump(load_blueprint(database)).replace("AND w.time_hour = f.time_hour", "AND w.time_hour < f.time_hour", 1)
+    path = folder / "with_sql.yaml"
+    path.write_text(text.replace("mode: overwrite", "mode: merge, keys: [carrier, hour]"), encoding="utf-8")
+    return path
+
+
+def test_what_a_change_touches_is_told_with_what_it_needs_and_how_many_rows_that_is(
+    database: Database, tmp_path: Path
+) -> None:
+    document = with_sql(database, tmp_path)
+    shown = pilothouse("blueprint", "diff", document)
+    assert shown.returncode == 3, shown.stderr
+    touched, findings = shown.stdout.split("\nImpact")[1].split("\nFindings\n")
+    assert all(len(line) <= 80 for line in touched.splitlines())
+    assert "warning PH134 pipeline weather tasks.ingest_weather\n  cause  " in findings
+    day = utc_now() - timedelta(minutes=3)
+    rebuilt = f"""
+  rebuilt   dataset silver.flights
+            about 287,650 rows, as of {day:%Y-%m-%d}
+            sql of task flights/clean
+"""
+    assert rebuilt in touched
+    assert "\n  retrain   model late_arrival\n            about 64,310 rows, as of " in touched
+    assert touched.endswith("\n  touched   schedule flights_monthly\n            it runs pipeline flights\n")
+    whole = json.loads(pilothouse("blueprint", "diff", document, "--json").stdout)
+    assert set(whole) == {"changes", "impact", "findings"}
+    backfill = whole["impact"][0]
+    assert set(backfill) == {"kind", "key", "uid", "needs", "why", "rows", "written_at"}
+    assert (backfill["key"], backfill["needs"], backfill["rows"]) == ("gold.delay_by_hour", "backfill", 6_112)
+    assert backfill["why"] == "its storage.mode, storage.keys"
+    assert [each["needs"] for each in whole["impact"]][:4] == ["backfill", "rebuilt", "rebuilt", "retrain"]
+
+
+def test_the_impact_is_told_before_anybody_is_asked_and_not_where_there_is_none(
+    database: Database, tmp_path: Path
+) -> None:
+    applied = pilothouse("blueprint", "apply", with_sql(database, tmp_path)).stdout
+    assert applied.index("\nImpact\n  backfill  dataset gold.delay_by_hour\n") < applied.index("Revision 3 is applied.")
+    undone = pilothouse("blueprint", "undo", answer="n\n").stdout
+    assert undone.index("sql of task flights/clean") < undone.index("Undo revision 3?")
+    described = tmp_path / "described.yaml"
+    text = dump(load_blueprint(database)).replace("one file a month", "a file a month")
+    described.write_text(text, encoding="utf-8")
+    shown = pilothouse("blueprint", "diff", described)
+    assert (shown.returncode, "Impact" in shown.stdout) == (3, False)
+    assert json.loads(pilothouse("blueprint", "diff", described, "--json").stdout)["impact"] == []
+    same = tmp_path / "same.yaml"
+    same.write_text(dump(load_blueprint(database)), encoding="utf-8")
+    nothing = pilothouse("blueprint", "diff", same, "--json")
+    assert (nothing.returncode, json.loads(nothing.stdout)) == (0, {"changes": [], "impact": [], "findings": []})
 
 
 def test_a_definition_changed_by_hand_in_the_database_is_named(database: Database) -> None:
@@ -211,7 +268,7 @@ def test_hidden_files_and_folders_are_no_part_of_a_blueprint(database: Database,
         (folder / name).write_text("datasets:\n  bronze.one: {}\n", encoding="utf-8")
     changes = pilothouse("blueprint", "diff", folder, "--json")
     assert changes.returncode == 3, changes.stderr
-    assert [change["key"] for change in json.loads(changes.stdout)] == ["bronze.one"]
+    assert [change["key"] for change in json.loads(changes.stdout)["changes"]] == ["bronze.one"]
 
 
 def test_the_names_of_a_foreign_document_drive_no_terminal(database: Database, tmp_path: Path) -> None:

@@ -62,7 +62,12 @@ def test_a_hang_up_ends_the_console(database: Database) -> None:
 
 @pytest.mark.parametrize(
     ("keys", "opened"),
-    [((), "7 of 7"), ((":",), " :"), (("ctrl+p",), "any part of an action"), ((":pipeline flights\r", "l"), "launch flights")],
+    [
+        ((), "7 of 7"),
+        ((":",), " :"),
+        (("ctrl+p",), "any part of"),
+        ((":pipeline flights\r", "l"), "launch flights"),
+    ],
     ids=["list", "prompt", "palette", "form"],
 )
 def test_nothing_is_written_while_nothing_changes(database: Database, keys: tuple[str, ...], opened: str) -> None:

@@ -237,13 +237,13 @@ _ANY: dict[str, SearchStrategy[dict[str, Any]]] = {
 }
 
 
-def definitions() -> SearchStrategy[tuple[str, Definition]]:
-    """Any definition of any kind, as (kind, definition) with a uid; what it names need not be there."""
+def definitions(*kinds: str) -> SearchStrategy[tuple[str, Definition]]:
+    """Any definition of any kind, or of `kinds`, as (kind, definition) with a uid; what it names need not be there."""
 
     def of(kind: str) -> SearchStrategy[tuple[str, Definition]]:
         return _ANY[kind].map(lambda body: (kind, _model(kind, body)))
 
-    return st.sampled_from(list(KIND_MODELS)).flatmap(of)
+    return st.sampled_from(kinds or list(KIND_MODELS)).flatmap(of)
 
 
 def _model(kind: str, body: dict[str, Any]) -> Definition:

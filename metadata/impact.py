@@ -1,0 +1,312 @@
+"""What a change touches downstream, through what, and whether rows or models that are there must be made anew. Pure.
+
+`metadata.effects` says what each changed field means. From there the change goes down the lineage of the blueprint as
+it will be: rows that come of rows that would be others are others too, and so is a model that was trained on them. Past
+predictions are a record of what was said, and stay; unless the question that they answer is another.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
+from typing import Literal, NamedTuple
+
+from metadata.changes import Change, ChangeSet
+from metadata.downstream import Downstream, Passage
+from metadata.effects import Effect, effects, task_fields
+from metadata.kinds import Blueprint, Definition, Pipeline
+from metadata.references import with_new_keys
+from metadata.sql import parameters_of
+from metadata.successors import called_otherwise, names_of
+from metadata.tasks import Ref, TaskSpec
+
+Needs = Literal["backfill", "rebuilt", "retrain"]
+"""`backfill`: rows that are there stay as they were computed, until somebody has them written anew. `rebuilt`: the next
+run computes all of them anew by itself (a merge keeps those that it no longer gives). `retrain`: a model is to be
+fitted anew."""
+_MOST_FIRST: tuple[Needs | None, ...] = ("backfill", "rebuilt", "retrain", None)
+
+
+@dataclass(frozen=True)
+class Touched:
+    """A definition that a change touches: what it needs (None: nothing), and why, in few words."""
+
+    kind: str
+    key: str
+    uid: str
+    needs: Needs | None
+    why: str
+
+
+class _Depth(IntEnum):
+    """How a thing is touched: what comes is another; what is there would be, too; it would mean something else."""
+
+    LATER = 1
+    ROWS = 2
+    MEANING = 3
+
+
+_DEPTHS = {
+    Effect.LATER: _Depth.LATER,
+    Effect.ROWS: _Depth.ROWS,
+    Effect.UNMERGED: _Depth.ROWS,
+    Effect.MEANING: _Depth.MEANING,
+}
+
+
+@dataclass(frozen=True)
+class _Reach:
+    """How a change came to a thing: the change in words, and what it came through last."""
+
+    ref: Ref
+    depth: _Depth
+    root: str
+    through: str = ""
+    own: str = ""
+    """What of the thing itself is another, where it is that."""
+    named: bool = False
+    """Whether `root` names the thing."""
+
+    @property
+    def why(self) -> str:
+        """Where it comes from, in few words."""
+        if self.own:
+            return f"its {self.own}"
+        return f"{self.root}, through {self.through}" if self.through else self.root
+
+
+@dataclass
+class _Spread:
+    """A change on its way down: each thing is settled once, at the deepest that comes to it."""
+
+    flow: Downstream
+    settled: dict[Ref, _Reach] = field(default_factory=dict)
+    through: dict[Ref, list[Passage]] = field(default_factory=lambda: defaultdict(list))
+    """By dataset whose rows would be others: the tasks that gave those rows."""
+    unmerged: set[Ref] = field(default_factory=set)
+    layouts: dict[Ref, str] = field(default_factory=dict)
+    pipelines: set[str] = field(default_factory=set)
+    """Whose own tasks or parameters are others."""
+    _waiting: dict[_Depth, deque[_Reach]] = field(default_factory=lambda: {each: deque() for each in _Depth})
+    _passed: dict[Passage, _Depth] = field(default_factory=dict)
+
+    def come(self, reach: _Reach) -> None:
+        """A change comes to a thing. A dataset asks no question: its rows are others at most."""
+        depth = min(reach.depth, _Depth.ROWS) if reach.ref.kind == "dataset" else reach.depth
+        self._waiting[depth].append(replace(reach, depth=depth))
+
+    def run(self) -> None:
+        """Let it go down as far as it goes."""
+        for depth in sorted(_Depth, reverse=True):
+            waiting = self._waiting[depth]
+            while waiting:
+                reach = waiting.popleft()
+                if reach.ref not in self.settled:
+                    self.settled[reach.ref] = reach
+                    self._go_on(reach)
+
+    def _go_on(self, reach: _Reach) -> None:
+        through = "" if reach.named or reach.own else reach.ref.key
+        for ref in self.flow.leads.get(reach.ref, ()):
+            self.come(_Reach(ref, reach.depth, reach.root, through))
+        for task in self.flow.readers.get(reach.ref, ()):
+            if self._passed.get(task, 0) >= reach.depth:
+                continue
+            self._passed[task] = reach.depth
+            depth = _beyond(task, reach.depth)
+            for ref in self.flow.after(task, reach.ref):
+                if depth >= _Depth.ROWS:
+                    self.through[ref].append(task)
+                self.come(_Reach(ref, depth, reach.root, through))
+
+
+class _Was(NamedTuple):
+    """A task as it was, the pipeline that it stood in (none: that is gone), and its outputs by today's keys."""
+
+    pipeline: str
+    name: str
+    spec: TaskSpec
+    gives: tuple[Ref, ...]
+
+
+_Name = tuple[str, str]
+"""Kind and key."""
+
+
+def _beyond(task: Passage, depth: _Depth) -> _Depth:
+    """What comes to the outputs of a task; one that only adds rows leaves those that are there as they were said."""
+    if task.spec.INSERTS:
+        return _Depth.ROWS if depth is _Depth.MEANING else _Depth.LATER
+    return depth
+
+
+def impact_of(changes: ChangeSet) -> tuple[Touched, ...]:
+    """As `impact`, of edits that are not applied yet."""
+    return impact(changes.before, changes.changes, changes.blueprint)
+
+
+def impact(before: Blueprint, changes: Iterable[Change], after: Blueprint) -> tuple[Touched, ...]:
+    """What `changes` touch that is in `after`: first what needs most, then in the order in which they come to it.
+
+    What is changed itself is among it only if it needs something; what is new has nothing yet, and never is.
+    """
+    changes = tuple(changes)
+    spread = _Spread(Downstream.of(after))
+    _begin(spread, before, changes, after)
+    spread.run()
+    returns = {Ref(each.kind, each.key): each.returns for each in changes if each.action == "created"}
+    found = [
+        each
+        for each in (*_things(spread, after), *_runs(spread, after))
+        if returns.get(Ref(each.kind, each.key), True) and (each.needs or Ref(each.kind, each.key) not in returns)
+    ]
+    return tuple(sorted(found, key=urgency))
+
+
+def urgency(touched: Touched) -> int:
+    """Its place among others: what needs most comes first."""
+    return _MOST_FIRST.index(touched.needs)
+
+
+def _things(spread: _Spread, after: Blueprint) -> Iterator[Touched]:
+    for ref in dict.fromkeys((*spread.settled, *spread.layouts)):
+        definition, reach = after.get(*ref), spread.settled.get(ref)
+        needs = _needs(spread, ref, after)
+        if definition is not None and (needs or (reach and not reach.own)):
+            why = spread.layouts.get(ref) or (reach.why if reach else "")
+            yield Touched(ref.kind, ref.key, definition.uid, needs, why)
+
+
+def _needs(spread: _Spread, ref: Ref, after: Blueprint) -> Needs | None:
+    reach = spread.settled.get(ref)
+    deep = reach is not None and reach.depth >= _Depth.ROWS
+    if ref.kind == "model":
+        return "retrain" if deep else None
+    dataset = after.datasets.get(ref.key) if ref.kind == "dataset" else None
+    if dataset is None or not (deep or ref in spread.layouts):
+        return None
+    if ref in spread.layouts or dataset.storage.mode == "append":
+        return "backfill"
+    if dataset.storage.mode == "merge" and ref in spread.unmerged:
+        return "backfill"
+    tasks = spread.through[ref]
+    return "rebuilt" if tasks and all(task.spec.remakes(dataset) for task in tasks) else "backfill"
+
+
+def _runs(spread: _Spread, after: Blueprint) -> Iterator[Touched]:
+    """Pipelines that do something else now, and the schedules that run them."""
+    touched: dict[str, str] = {}
+    for pipeline, tasks in spread.flow.tasks.items():
+        for task in tasks:
+            if any(ref in spread.settled for ref in task.outputs):
+                touched.setdefault(pipeline, f"its task {task.key}")
+    for key, why in touched.items():
+        if key not in spread.pipelines:
+            yield Touched("pipeline", key, after.pipelines[key].uid, None, why)
+    for key, schedule in after.schedules.items():
+        if schedule.pipeline in touched or schedule.pipeline in spread.pipelines:
+            yield Touched("schedule", key, schedule.uid, None, f"it runs pipeline {schedule.pipeline}")
+
+
+def _begin(spread: _Spread, before: Blueprint, changes: Iterable[Change], after: Blueprint) -> None:
+    keys = called_otherwise(names_of(before), names_of(after))
+    was: dict[str, _Was] = {}
+    now: set[str] = set()
+    for ref, old_key in _suspects(changes, keys, after):
+        old, new = before.get(ref.kind, old_key), after.get(*ref)
+        same = old is not None and new is not None and old.uid == new.uid
+        if old is not None and new is not None and same:
+            _begin_with(spread, ref, with_new_keys(old, keys) if keys and ref.kind != "pipeline" else old, new, after)
+        if isinstance(old, Pipeline):
+            for key, task in old.tasks.items():
+                gives = tuple(Ref(kind, keys.get((kind, name), name)) for kind, name in task.ports(before).outputs)
+                was[task.uid] = _Was(ref.key if same else "", f"task {old_key}/{key}", task, gives)
+        if isinstance(new, Pipeline):
+            now |= {task.uid for task in new.tasks.values()}
+    for passage in (each for tasks in spread.flow.tasks.values() for each in tasks):
+        if passage.spec.uid in now:
+            _begin_with_task(spread, passage, was.pop(passage.spec.uid, None), keys)
+    for gone in was.values():
+        spread.pipelines.add(gone.pipeline)
+        for ref in gone.gives:
+            spread.come(_Reach(ref, _Depth.LATER, f"{gone.name} gives {ref.key} no longer", named=True))
+
+
+def _suspects(changes: Iterable[Change], keys: Mapping[_Name, str], after: Blueprint) -> Iterator[tuple[Ref, str]]:
+    """What may be another now, with its former key.
+
+    Where a key was given to another thing, that is everything: whoever names that key may mean the other now.
+    """
+    changed = [(Ref(each.kind, each.key), each.key_before or "") for each in changes]
+    yield from changed
+    if any(after.get(*name) for name in keys):
+        known = {ref for ref, _ in changed}
+        yield from ((Ref(kind, key), key) for kind, key, _ in after if Ref(kind, key) not in known)
+
+
+def _begin_with(spread: _Spread, ref: Ref, old: Definition, new: Definition, after: Blueprint) -> None:
+    """A definition that is another now."""
+    fields: dict[Effect, list[str]] = defaultdict(list)
+    for path, effect in effects(old, new):
+        fields[effect].append(path)
+    for effect, paths in fields.items():
+        root = f"{_listed(paths)} of {ref.kind.replace('_', ' ')} {ref.key}"
+        if ref.kind == "pipeline":
+            _begin_with_pipeline(spread, ref.key, effect, paths, after)
+        elif effect is Effect.LAYOUT:
+            spread.layouts[ref] = f"its {_listed(paths)}"
+        elif effect is Effect.FIT:
+            fitted = (model for task in spread.flow.readers.get(ref, ()) for model in task.outputs)
+            for model in fitted:
+                if model.kind == "model":
+                    spread.come(_Reach(model, _Depth.ROWS, root))
+        else:
+            spread.come(_Reach(ref, _DEPTHS[effect], root, own=_listed(paths)))
+            if effect is not Effect.LATER:
+                spread.through[ref] += spread.flow.writers.get(ref, ())
+            if effect is Effect.UNMERGED:
+                spread.unmerged.add(ref)
+
+
+def _begin_with_pipeline(spread: _Spread, key: str, effect: Effect, paths: list[str], after: Blueprint) -> None:
+    """Its time zone, on which windows hang, or parameters, which SQL reads."""
+    spread.pipelines.add(key)
+    root, names = f"{_listed(paths)} of pipeline {key}", {path.split(".")[1] for path in paths if "." in path}
+    for task in spread.flow.tasks[key]:
+        reads = {name for sql in task.spec.queries().values() for name in parameters_of(sql)}
+        for ref in task.outputs:
+            if effect is Effect.FIT and _has_windows(ref, after):
+                spread.come(_Reach(ref, _Depth.ROWS, root))
+            elif effect is Effect.ROWS and reads & names:
+                spread.come(_Reach(ref, _Depth.ROWS, root))
+                spread.through[ref].append(task)
+
+
+def _has_windows(ref: Ref, after: Blueprint) -> bool:
+    model = after.models.get(ref.key) if ref.kind == "model" else None
+    return ref.kind == "monitor" or (model is not None and model.trained_on.window is not None)
+
+
+def _begin_with_task(spread: _Spread, task: Passage, was: _Was | None, keys: Mapping[_Name, str]) -> None:
+    """A task of a pipeline that is another now; `was` is what it was, if it was there."""
+    given = was.gives if was else ()
+    called = with_new_keys(was.spec, keys) if was and keys else was.spec if was else task.spec
+    fields = task_fields(called, task.spec, task.targets)
+    for ref in task.outputs:
+        if ref not in given:
+            spread.come(_Reach(ref, _Depth.LATER, f"{task.name} gives {ref.key} now", named=True))
+        elif fields:
+            spread.come(_Reach(ref, _Depth.ROWS, f"{_listed(fields)} of {task.name}"))
+            spread.through[ref].append(task)
+    for ref in given:
+        if ref not in task.outputs:
+            spread.come(_Reach(ref, _Depth.LATER, f"{task.name} gives {ref.key} no longer", named=True))
+    if fields or set(given) != set(task.outputs):
+        spread.pipelines.add(task.pipeline)
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The first two of names, and how many more there are."""
+    return ", ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")
