@@ -261,7 +261,9 @@ def _show_findings(found: list[Finding] | tuple[Finding, ...], as_json: bool, er
         click.echo(f"{plain(place)}: {each.severity} {each.code} {plain(each.thing)}", err=err)
         click.echo(f"  cause  {plain(each.cause)}", err=err)
         click.echo(f"  next   {plain(each.remedy)}", err=err)
-    if not found:
+    if found:
+        click.echo(f"(pilothouse explain {found[0].code} says more)", err=True)
+    else:
         click.echo("Nothing is wrong.", err=err)
 
 

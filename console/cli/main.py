@@ -25,6 +25,7 @@ COMMANDS = {
     "decision": "console.cli.decisions",
     "demo": "console.cli.demo",
     "down": "console.cli.services",
+    "explain": "console.cli.explain",
     "lineage": "console.cli.lineage",
     "model": "console.cli.models",
     "query": "console.cli.datasets",

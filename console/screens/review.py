@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
 from console.edit import Review
 from console.impact import NEEDS_CELLS, told, untold
+from console.screens.check_page import CheckPage
 from console.screens.modal import Modal
 from console.text import joined, plain, styled
 from console.widgets.lines import Lines
 from metadata.changes import Change, FieldChange
+from metadata.checks.catalogue import codes, page
+from metadata.findings import Finding
 from metadata.rows.sizes import Sized
 from metadata.values import counted
 from metadata.yaml_writer import lines_of
@@ -27,28 +32,36 @@ IMPACT_CELLS = 62
 
 
 class ReviewScreen(Modal[str]):
-    """Gives `y` (apply), where there is a text `s` (into the change set) and `e` (edit again), or an empty text."""
+    """Gives `y` (apply), where there is a text `s` (into the change set) and `e` (edit again), or an empty text.
+
+    One finding is chosen, whose page `enter` opens. Going down chooses the next one as soon as it is in view.
+    """
 
     CSS_PATH = "review.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j,down", "go(1)", "down", show=False, priority=True),
+        Binding("k,up", "go(-1)", "up", show=False, priority=True),
+        Binding("enter", "explain", "explain", show=False),
+    ]
 
     def __init__(self, review: Review, title: str = "", *, edits: bool = True) -> None:
         super().__init__()
         self._review, self._title = review, title
         self._answers = _answers(review, edits)
+        self._chosen = 0
+        self._heads: list[int] = []
+        """The line at which each finding begins."""
 
     def compose(self) -> ComposeResult:
         """Changes, impact, findings, answers."""
-        answers = [joined((f"{one:>4} ", "key"), what) for one, what in [*self._answers, ("esc", "leave")]]
         with Vertical(id="review"):
             yield Lines(id="changes")
-            yield Static(Content("  ").join(answers), id="answers")
+            yield Static(id="answers")
 
     def on_mount(self) -> None:
         """Show them."""
-        lines = self.query_one(Lines)
-        title = [styled(f"{self._title[0].upper()}{self._title[1:]}", "strong"), Content("")] if self._title else []
-        lines.show([*title, *review_lines(self._review)])
-        lines.focus()
+        self._show()
+        self.query_one(Lines).focus()
 
     def on_key(self, event: events.Key) -> None:
         """One key answers."""
@@ -60,6 +73,48 @@ class ReviewScreen(Modal[str]):
             event.stop()
             self.dismiss(pressed)
 
+    def action_go(self, step: int) -> None:
+        """To the next finding that way if it is in view, else a line on."""
+        lines = self.query_one(Lines)
+        seen = [number for number, line in enumerate(self._heads) if lines.in_view(line)]
+        ahead = [number for number in seen if self._chosen not in seen or (number - self._chosen) * step > 0]
+        if ahead:
+            self._chosen = ahead[0 if step > 0 else -1]
+            self._show()
+        elif step > 0:
+            lines.action_scroll_down()
+        else:
+            lines.action_scroll_up()
+
+    def action_explain(self) -> None:
+        """Open the page of the chosen finding."""
+        code = self._code
+        if code and self.app.screen is self:
+            self.app.push_screen(CheckPage(page(code)))
+
+    @property
+    def _code(self) -> str:
+        """Of the chosen finding, if there is a page of it."""
+        code = self._review.findings[self._chosen].code if self._review.findings else ""
+        return code if code in codes() else ""
+
+    def _show(self) -> None:
+        lines = [styled(f"{self._title[0].upper()}{self._title[1:]}", "strong"), Content("")] if self._title else []
+        lines += _changes(self._review)
+        self._heads = []
+        for number, finding in enumerate(self._review.findings):
+            self._heads.append(len(lines) + 1)
+            lines += [Content(""), *_finding(finding, number == self._chosen)]
+        self.query_one(Lines).show(lines)
+        self.query_one("#answers", Static).update(self._offer())
+
+    def _offer(self) -> Content:
+        many = len(self._review.findings)
+        which = f" ({self._chosen + 1} of {many})" if many > 1 else ""
+        explain = [("enter", f"explain {self._code}{which}")] if self._code else []
+        answers = [*self._answers, *explain, ("esc", "leave")]
+        return Content("  ").join(joined((f"{one} ", "key"), what) for one, what in answers)
+
 
 def _answers(review: Review, edits: bool) -> list[tuple[str, str]]:
     now = [] if review.errors or review.staged else [("y", "apply")]
@@ -68,25 +123,29 @@ def _answers(review: Review, edits: bool) -> list[tuple[str, str]]:
     return [*now, *([("s", "keep in the change set")] if review.document else []), ("e", "edit again")]
 
 
-def review_lines(review: Review) -> list[Content]:
-    """The changes in words, then what they touch, then the findings."""
-    lines: list[Content] = []
+def _changes(review: Review) -> list[Content]:
+    """The changes in words, what is deleted first, then what they touch."""
+    changes = review.changes.changes if review.changes else ()
     deleted = review.changes.count("deleted") if review.changes else 0
+    lines: list[Content] = []
     if deleted:
         lines += [styled(f"It deletes {counted(deleted, 'definition')}; what they wrote stays.", "bad"), Content("")]
-    for change in review.changes.changes if review.changes else ():
-        lines += change_lines(change)
-    lines += impact_lines(review.impact)
-    for each in review.findings:
-        tone = "bad" if each.severity == "error" else "warn"
-        where = f" line {each.line}" if each.line else ""
-        lines += [
-            Content(""),
-            joined((f"{each.severity} {each.code}", tone), (f"{where}  {each.thing}", "strong")),
-            joined(("  cause   ", "quiet"), plain(each.cause)),
-            joined(("  remedy  ", "quiet"), plain(each.remedy)),
-        ]
-    return lines
+    return [*lines, *(line for change in changes for line in change_lines(change)), *impact_lines(review.impact)]
+
+
+def _finding(finding: Finding, chosen: bool) -> list[Content]:
+    """What is wrong, where, why, and what to do."""
+    tone = "bad" if finding.severity == "error" else "warn"
+    where = f" line {finding.line}" if finding.line else ""
+    return [
+        joined(
+            ("▸ " if chosen else "  ", "key"),
+            (f"{finding.severity} {finding.code}", tone),
+            (f"{where}  {finding.thing}", "strong"),
+        ),
+        joined(("  cause   ", "quiet"), plain(finding.cause)),
+        joined(("  remedy  ", "quiet"), plain(finding.remedy)),
+    ]
 
 
 def impact_lines(touched: Sequence[Sized]) -> list[Content]:

@@ -72,6 +72,11 @@ class Lines(ScrollView, can_focus=True):
             self.scroll_to(y=max(0, self.scroll_offset.y - gone), animate=False, immediate=True)
         self._sized()
 
+    def in_view(self, number: int) -> bool:
+        """Whether the line of that number, among those that are shown, begins in view."""
+        top = sum(len(self._parts(line)) for line in self._source[self._first : number])
+        return number >= self._first and 0 <= top - self.scroll_offset.y < self.size.height
+
     @property
     def _at_end(self) -> bool:
         return self.follow and self.scroll_offset.y >= self.max_scroll_y - 1
