@@ -56,20 +56,28 @@ class SqlConnection(Tagged, Definition):
     url: str = Field(description="A reference to the SQLAlchemy URL: env:NAME or file:PATH, never the secret itself.")
 
 
-Connection = Annotated[FilesConnection | SqlConnection, Field(discriminator="kind")]
+Connection = Annotated[
+    FilesConnection | SqlConnection, Field(discriminator="kind", description="A place that data is read from.")
+]
 
 
 def _column(value: Any) -> Any:
     return {"type": value} if isinstance(value, str) else value
 
 
-class Column(Part):
-    """One column of a dataset."""
-
-    type: str = Field(
+ColumnType = Annotated[
+    str,
+    Field(
         pattern=r"^(string|boolean|short|int|long|float|double|date|timestamp|binary|decimal\(\d{1,2}, ?\d{1,2}\))$",
         description="string, boolean, short, int, long, float, double, decimal(p,s), date, timestamp or binary.",
-    )
+    ),
+]
+
+
+class Column(Part):
+    """One column of a dataset; a type alone stands for {type: …}."""
+
+    type: ColumnType
     unit: str = Field("", description="Unit of its values, such as minutes.")
     description: str = Field("", description="What it says.")
 
@@ -103,7 +111,7 @@ class Dataset(Definition):
     KIND: ClassVar[str] = "dataset"
 
     layer: Literal["bronze", "silver", "gold"] | None = Field(None, description="bronze, silver or gold.")
-    columns: dict[str, Annotated[Column, BeforeValidator(_column)]] = Field(
+    columns: dict[str, Annotated[Column, BeforeValidator(_column, json_schema_input_type=ColumnType | Column)]] = Field(
         {}, description="Declared columns are enforced. None declared: frozen at the first batch."
     )
     storage: Storage = Field(Storage(), description="How it is written.")
@@ -134,7 +142,9 @@ class FeatureSet(Definition):
     source: DatasetKey = Field(alias="from", description="Dataset the features are computed from.")
     entity: tuple[str, ...] = Field(min_length=1, description="Columns that identify a row.")
     event_time: str = Field(description="Timestamp column at which features must be known.")
-    features: dict[str, Annotated[Feature, BeforeValidator(_feature)]] = Field(min_length=1, description="By name.")
+    features: dict[str, Annotated[Feature, BeforeValidator(_feature, json_schema_input_type=Feature | None)]] = Field(
+        min_length=1, description="Features by name; one without a value is the column of that name."
+    )
 
 
 class Target(Part):
@@ -189,28 +199,30 @@ class Model(Definition):
 class Watch(Part):
     """What a monitor measures."""
 
-    features: tuple[Literal["psi", "null_rate"], ...] = ()
-    prediction: tuple[Literal["psi"], ...] = ()
+    features: tuple[Literal["psi", "null_rate"], ...] = Field((), description="Figures of each feature.")
+    prediction: tuple[Literal["psi"], ...] = Field((), description="Figures of the scores.")
     performance: tuple[str, ...] = Field((), description="Metrics, once labels are mature.")
 
 
 class Reference(Part):
     """What the measured rows are held against."""
 
-    features: Literal["training", "test"] = "training"
-    prediction: Literal["test"] = "test"
-    performance: Literal["test"] = "test"
+    features: Literal["training", "test"] = Field("training", description="Rows that features are held against.")
+    prediction: Literal["test"] = Field("test", description="Rows that scores are held against.")
+    performance: Literal["test"] = Field("test", description="Rows that metrics are held against.")
 
 
 class CalibratedThreshold(Tagged, Part):
     """mean + sigmas · std (ddof 0) of the statistic over reference chunks, with a minimum n and a minimum effect."""
 
     kind: Literal["calibrated"] = "calibrated"
-    of: tuple[Literal["psi", "null_rate"], ...] = ("psi", "null_rate")
-    sigmas: float = Field(3.0, gt=0)
-    chunks: int = Field(12, ge=10)
-    min_rows: int = Field(1000, ge=1)
-    min_effect: float = Field(0.1, ge=0)
+    of: tuple[Literal["psi", "null_rate"], ...] = Field(
+        ("psi", "null_rate"), description="Statistics that have such a threshold."
+    )
+    sigmas: float = Field(3.0, gt=0, description="Standard deviations above the mean.")
+    chunks: int = Field(12, ge=10, description="Parts, in time order, that the reference rows are cut into.")
+    min_rows: int = Field(1000, ge=1, description="Rows of a measurement below which nothing is said.")
+    min_effect: float = Field(0.1, ge=0, description="Statistic below which nothing is an alarm.")
 
 
 class FixedThreshold(Tagged, Part):
@@ -218,7 +230,7 @@ class FixedThreshold(Tagged, Part):
 
     kind: Literal["fixed"] = "fixed"
     limits: dict[str, float] = Field(description="Limit by statistic, such as psi: 0.2.")
-    min_rows: int = Field(1, ge=1)
+    min_rows: int = Field(1, ge=1, description="Rows of a measurement below which nothing is said.")
 
 
 class Monitor(Definition):
@@ -226,12 +238,14 @@ class Monitor(Definition):
 
     KIND: ClassVar[str] = "monitor"
 
-    model: ModelKey
+    model: ModelKey = Field(description="Model that is watched.")
     predictions: DatasetKey = Field(description="Dataset that holds the predictions.")
     window: Literal["day", "week", "month"] | Duration = Field("month", description="Rows of one measurement.")
     reference: Reference = Reference()
     watch: Watch
-    threshold: Annotated[CalibratedThreshold | FixedThreshold, Field(discriminator="kind")] = CalibratedThreshold()
+    threshold: Annotated[
+        CalibratedThreshold | FixedThreshold, Field(discriminator="kind", description="When a figure is an alarm.")
+    ] = CalibratedThreshold()
 
 
 class Actions(Part):
@@ -265,9 +279,11 @@ class DecisionRule(Definition):
 class Parameter(Part):
     """A value that is asked for when a pipeline is launched; SQL reads it as :name."""
 
-    type: Literal["string", "int", "double", "boolean", "date", "timestamp"] = "string"
-    default: str | int | float | bool | None = None
-    description: str = ""
+    type: Literal["string", "int", "double", "boolean", "date", "timestamp"] = Field(
+        "string", description="What its values are read as."
+    )
+    default: str | int | float | bool | None = Field(None, description="Value where none is given; unset: asked for.")
+    description: str = Field("", description="What it says.")
 
 
 class Pipeline(Definition):
@@ -276,8 +292,10 @@ class Pipeline(Definition):
     KIND: ClassVar[str] = "pipeline"
 
     timezone: str = Field("UTC", description="Time zone of windows such as month.")
-    parameters: dict[str, Parameter] = {}
-    tasks: dict[str, Annotated[SerializeAsAny[TaskSpec], BeforeValidator(read_spec)]] = Field(min_length=1)
+    parameters: dict[str, Parameter] = Field({}, description="Values that a run is given, by name.")
+    tasks: dict[str, Annotated[SerializeAsAny[TaskSpec], BeforeValidator(read_spec)]] = Field(
+        min_length=1, description="Tasks by key."
+    )
 
 
 class Schedule(Definition):
@@ -285,12 +303,12 @@ class Schedule(Definition):
 
     KIND: ClassVar[str] = "schedule"
 
-    pipeline: PipelineKey
+    pipeline: PipelineKey = Field(description="Pipeline that is run.")
     cron: str = Field(description="Five fields: minute, hour, day of month, month, day of week.")
-    timezone: str = "UTC"
+    timezone: str = Field("UTC", description="Time zone of cron.")
     overlap: Literal["queue", "skip"] = Field("queue", description="What happens while the earlier run still goes on.")
-    enabled: bool = True
-    parameters: dict[str, str | int | float | bool] = {}
+    enabled: bool = Field(True, description="Whether it fires.")
+    parameters: dict[str, str | int | float | bool] = Field({}, description="Values of the pipeline's parameters.")
 
 
 def _keys(entries: dict[str, Any]) -> dict[str, Any]:

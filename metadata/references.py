@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 P = TypeVar("P", bound=BaseModel)
 
@@ -17,6 +19,10 @@ class Refers:
     """Marks a text field as the key of a definition of `kind`: `Annotated[str, Refers("dataset")]`."""
 
     kind: str
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Says so where the schema of documents is read."""
+        return {**handler(core), "title": f"key of a {self.kind.replace('_', ' ')}"}
 
 
 ConnectionKey = Annotated[str, Refers("connection")]

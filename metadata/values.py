@@ -100,14 +100,18 @@ def _share_text(value: float) -> str:
     return f"{text} %" if float(text) / 100 == value else repr(value)
 
 
-Duration = Annotated[str, AfterValidator(_duration)]
+Duration = Annotated[
+    str,
+    AfterValidator(_duration),
+    WithJsonSchema({"type": "string", "title": "length of time", "examples": ["30 d", "3 months"]}),
+]
 """A duration as text, checked; `period()` gives its length."""
 
 Share = Annotated[
     float,
     BeforeValidator(_share),
     PlainSerializer(_share_text, return_type=str),
-    WithJsonSchema({"type": "string", "examples": ["5 %"]}),
+    WithJsonSchema({"type": ["string", "number"], "title": "share", "examples": ["5 %", 0.05]}),
 ]
 """A share between 0 and 1, written as `5 %`."""
 

@@ -63,11 +63,11 @@ class TaskSpec(Tagged):
     was: str | None = Field(
         None, description="Former key of this task (pipeline/task where it moved): its watermarks stay."
     )
-    description: str = ""
+    description: str = Field("", description="What it is for, in a sentence.")
     after: tuple[str, ...] = Field((), description="Tasks to wait for, beyond what the data says.")
     when: str | None = Field(None, description="CEL guard; when it says no the task is skipped.")
-    retries: int = Field(0, ge=0, le=20)
-    retry_delay: Duration = "5 s"
+    retries: int = Field(0, ge=0, le=20, description="Tries after the first one.")
+    retry_delay: Duration = Field("5 s", description="Wait before another try.")
     timeout: Duration | None = Field(None, description="How long one try may take.")
 
     @abstractmethod
@@ -114,4 +114,4 @@ def read_spec(value: Any) -> Any:
     return known[kind].model_validate(value)
 
 
-ReadRule = BeforeValidator(read_shorthand)
+ReadRule = BeforeValidator(read_shorthand, json_schema_input_type=Literal["all", "new"] | Read)

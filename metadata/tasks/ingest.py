@@ -29,7 +29,7 @@ class Source(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    connection: ConnectionKey
+    connection: ConnectionKey = Field(description="Connection that is read.")
     files: str | None = Field(None, description="Pattern of file names, such as orders-*.csv or *.parquet.")
     format: Literal["csv", "parquet"] | None = Field(None, description="Unset: told by the ending of the pattern.")
     table: str | None = Field(None, description="Table of a database connection, schema.table.")
