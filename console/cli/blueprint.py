@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from console.author import author
+from console.cli import documents
 from console.cli.access import database
 from console.cli.output import JSON_OPTION, ask, paged, plain, print_json, print_page
 from console.impact import NEEDS_CELLS, told, untold
@@ -40,6 +41,10 @@ PRUNE = click.option("--prune", is_flag=True, help="Also remove what the documen
 @click.group()
 def blueprint() -> None:
     """What the pipelines are: definitions as YAML, files or folders."""
+
+
+blueprint.add_command(documents.explain)
+blueprint.add_command(documents.schema)
 
 
 @blueprint.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 from console.app import PilothouseApp
@@ -11,8 +12,9 @@ from console.screens.review import ReviewScreen
 from metadata.changes import Change, ChangeSet
 from metadata.checks.catalogue import codes, page
 from metadata.database import Database
+from metadata.document_schema import blueprint_schema
 from metadata.findings import Finding
-from metadata.kinds import Blueprint
+from metadata.kinds import SECTIONS, Blueprint
 from tests.console.looking import seen, until, until_seen
 from tests.console.test_bursts import send, settled
 from tests.console.test_commands import pilothouse, told
@@ -127,3 +129,19 @@ async def test_what_has_no_page_offers_none(empty_database: Database, make_app: 
         await pilot.press("enter")
         assert isinstance(app.screen, ReviewScreen)
         assert "explain" not in seen(app)
+
+
+def test_a_place_of_a_document_is_explained_in_words_and_as_json() -> None:
+    shown = pilothouse("blueprint", "explain", "dataset.storage")
+    assert shown.returncode == 0
+    assert "mode  append, merge or overwrite; default append" in shown.stdout
+    assert "Columns that identify a row; needed to merge." in shown.stdout
+    assert all(len(line) <= 80 for line in pilothouse("blueprint", "explain", "pipeline.tasks").stdout.splitlines())
+    assert [each["name"] for each in told("blueprint", "explain")["kinds"]] == list(SECTIONS)
+    refused = pilothouse("blueprint", "explain", "dataset.storag")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "PH354 dataset.storag" in refused.stderr
+
+
+def test_the_schema_is_printed() -> None:
+    assert json.loads(pilothouse("blueprint", "schema").stdout) == blueprint_schema()
