@@ -43,8 +43,8 @@ def blueprint() -> None:
     """What the pipelines are: definitions as YAML, files or folders."""
 
 
-blueprint.add_command(documents.explain)
-blueprint.add_command(documents.schema)
+for command in (documents.explain, documents.init, documents.schema):
+    blueprint.add_command(command)
 
 
 @blueprint.command()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
-from console.cli.output import JSON_OPTION, print_json
+from console.cli.output import JSON_OPTION, plain, print_json
 from metadata.describe import Described, Field
 from metadata.describe import describe as describe_path
-from metadata.document_schema import blueprint_schema
+from metadata.starting import begin, schema_text
 
 COLUMNS = 80
 
@@ -29,7 +30,16 @@ def explain(path: str, as_json: bool) -> None:
 @click.command()
 def schema() -> None:
     """Print the JSON Schema of documents, for editors (# yaml-language-server: $schema=FILE) and for CI."""
-    print_json(blueprint_schema())
+    click.echo(schema_text(), nl=False)
+
+
+@click.command()
+@click.argument("file", default="blueprint.yaml", type=click.Path(path_type=Path))
+def init(file: Path) -> None:
+    """Write a small commented document to FILE, and beside it the schema for editors. Nothing is overwritten."""
+    beside = begin(file)
+    click.echo(f"{plain(file)} is written; editors check it by {plain(beside)}.")
+    click.echo(f"Go on with: pilothouse blueprint check {plain(file)}")
 
 
 def _show(found: Described) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 from console.app import PilothouseApp
 from console.edit import Review
@@ -145,3 +146,14 @@ def test_a_place_of_a_document_is_explained_in_words_and_as_json() -> None:
 
 def test_the_schema_is_printed() -> None:
     assert json.loads(pilothouse("blueprint", "schema").stdout) == blueprint_schema()
+
+
+def test_a_start_is_written_once_and_passes_the_check_as_it_stands(empty_database: Database, tmp_path: Path) -> None:
+    first = tmp_path / "first.yaml"
+    made = pilothouse("blueprint", "init", first)
+    assert (made.returncode, made.stderr) == (0, "")
+    assert "pilothouse.schema.json" in made.stdout
+    assert told("blueprint", "check", first) == []
+    refused = pilothouse("blueprint", "init", first)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert f"PH355 {first}" in refused.stderr
