@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from flows import engine
@@ -11,7 +12,7 @@ from flows.model_sql import Relation, model_columns
 from metadata.errors import PilothouseError
 from metadata.intents import Intent, PinnedInput
 from metadata.rows.batches import state_of
-from metadata.rows.models import ModelFeature
+from metadata.rows.models import ModelFeature, ModelVersion
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,6 +48,48 @@ def model_features(context: TaskContext, key: str) -> tuple[ModelFeature, ...]:
         default = defaults.get(name)
         found.append(ModelFeature(name=name, kind="category" if kind == "string" else "number", default=default))
     return tuple(found)
+
+
+def features_there(context: TaskContext, key: str) -> frozenset[str]:
+    """The features of a model's sets that their tables have: one that was added may not have been computed yet."""
+    by_dataset: dict[str, list[str]] = {}
+    for name, dataset in model_columns(context.plan, key).features.items():
+        by_dataset.setdefault(dataset, []).append(name)
+    found: set[str] = set()
+    for dataset, names in by_dataset.items():
+        state = state_of(context.database, context.plan.datasets[dataset].uid)
+        columns = {column.lower() for column in state.columns} if state else set()
+        found.update(name for name in names if name.lower() in columns)
+    return frozenset(found)
+
+
+def missing_names(context: TaskContext, key: str, version: ModelVersion) -> list[str]:
+    """What a version reads that the model's sets, or their tables, do not have."""
+    there = features_there(context, key)
+    return [feature.name for feature in version.features if feature.name not in there]
+
+
+def split_features(
+    features: Iterable[ModelFeature], missing: Iterable[str]
+) -> tuple[tuple[str, ...], tuple[ModelFeature, ...]]:
+    """Features as `flows.model_sql` takes them: the names of those that are there, and those that are missing."""
+    gone, found = set(missing), tuple(features)
+    return (
+        tuple(one.name for one in found if one.name not in gone),
+        tuple(one for one in found if one.name in gone),
+    )
+
+
+def tell_missing(context: TaskContext, version: ModelVersion, missing: Iterable[str]) -> None:
+    """Warn of features that a version is served without."""
+    if names := ", ".join(missing):
+        context.log.warning(
+            "version %d of %s reads %s, missing in its features now: scored as NULL. Train %s anew to mend it",
+            version.version,
+            version.model_key,
+            names,
+            version.model_key,
+        )
 
 
 def collect(context: TaskContext, sql: str) -> pd.DataFrame:

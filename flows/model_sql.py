@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -10,6 +10,7 @@ from flows.schema import quoted
 from metadata.errors import PilothouseError
 from metadata.kinds import Model
 from metadata.plan import Plan
+from metadata.rows.models import ModelFeature
 from metadata.values import period
 
 LABEL = "_label"
@@ -47,29 +48,44 @@ def model_columns(plan: Plan, key: str) -> ModelColumns:
     return ModelColumns(first.entity, first.event_time, features)
 
 
-def feature_rows(plan: Plan, key: str, relation: Relation) -> str:
-    """A SELECT of entity, event time and all features of the model: the rows that every one of its sets has."""
+def feature_rows(
+    plan: Plan, key: str, relation: Relation, features: Iterable[str], missing: Iterable[ModelFeature] = ()
+) -> str:
+    """A SELECT of entity, event time and `features` of the model: the rows that every one of its sets has.
+
+    What is `missing` is NULL in every row, a number or a text.
+    """
     columns = model_columns(plan, key)
     datasets = list(dict.fromkeys(columns.features.values()))
     alias = {dataset: f"_s{place}" for place, dataset in enumerate(datasets)}
     names = [f"_s0.{quoted(name)}" for name in (*columns.entity, columns.event_time)]
     keys = {*columns.entity, columns.event_time}
-    names += [f"{alias[dataset]}.{quoted(name)}" for name, dataset in columns.features.items() if name not in keys]
+    names += [f"{alias[columns.features[name]]}.{quoted(name)}" for name in features if name not in keys]
+    types = {"number": "DOUBLE", "category": "STRING"}
+    names += [f"CAST(NULL AS {types[one.kind]}) AS {quoted(one.name)}" for one in missing if one.name not in keys]
     text = f"SELECT {', '.join(names)} FROM {relation(datasets[0])} AS _s0"  # noqa: S608
     for dataset in datasets[1:]:
         text += f" JOIN {relation(dataset)} AS {alias[dataset]} ON {_same('_s0', alias[dataset], columns.entity)}"
     return text
 
 
-def labelled_rows(plan: Plan, key: str, relation: Relation, as_of: datetime) -> str:
+def labelled_rows(
+    plan: Plan,
+    key: str,
+    relation: Relation,
+    as_of: datetime,
+    features: Iterable[str],
+    missing: Iterable[ModelFeature] = (),
+) -> str:
     """A SELECT of `feature_rows` and `_label`: rows whose label is known, and mature at `as_of`."""
     model, columns = plan.models[key], model_columns(plan, key)
     entity = ", ".join(quoted(name) for name in columns.entity)
     label = f"CAST((\n{model.predicts.label}\n) AS DOUBLE) AS {LABEL}"
     labels = f"SELECT {entity}, {label} FROM {relation(model.predicts.source)}"  # noqa: S608
+    rows = feature_rows(plan, key, relation, features, missing)
     time = f"_rows.{quoted(columns.event_time)}"
     return (
-        f"SELECT _rows.*, _labels.{LABEL} FROM ({feature_rows(plan, key, relation)}) AS _rows "  # noqa: S608
+        f"SELECT _rows.*, _labels.{LABEL} FROM ({rows}) AS _rows "  # noqa: S608
         f"JOIN ({labels}) AS _labels ON {_same('_rows', '_labels', columns.entity)} "
         f"WHERE _labels.{LABEL} IS NOT NULL AND {time} + {delay(model)} <= {instant(as_of)}"
     )

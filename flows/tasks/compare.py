@@ -1,7 +1,8 @@
 """Compare: champion and challenger on the same mature rows, which neither was trained on.
 
 These are the challenger's test rows, the newest share of its own window, as far as they lie after the champion's
-`trained_until`. Neither model is fitted again for the comparison.
+`trained_until`. Neither model is fitted again for the comparison. What one of them reads and is missing now is NULL, as
+it is when that version serves.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 from flows import scoring
 from flows.batches import pin_inputs
 from flows.context import Figure, Outcome, TaskContext
-from flows.model_rows import collect, relation_of
+from flows.model_rows import collect, missing_names, relation_of, split_features, tell_missing
 from flows.model_sql import LABEL, Relation, instant, labelled_rows, model_columns
 from flows.registry import Registry
 from flows.schema import quoted
@@ -41,13 +42,18 @@ def run(context: TaskContext) -> Outcome:
     pinned = pin_inputs(context, {})
     if isinstance(pinned, str):
         return Outcome(skipped=pinned)
-    labels, scores = _scored(context, key, relation_of(context, pinned), old, new)
+    missing = {version.version: missing_names(context, key, version) for version in (old, new)}
+    for version in (old, new):
+        tell_missing(context, version, missing[version.version])
+    gone = {name for names in missing.values() for name in names}
+    labels, scores = _scored(context, key, relation_of(context, pinned), (old, new), gone)
     if len(labels) < FEWEST_ROWS:
         return Outcome(skipped=f"only {len(labels)} mature rows are new to both versions; {FEWEST_ROWS} are needed")
     values = [metric(model.metric, labels, found) for found in scores]
     if values[0] is None or values[1] is None:
         return Outcome(skipped=f"{model.metric} has no value on the {len(labels)} rows")
-    return _judged(model, old, new, (values[0], values[1]), interval(model, labels, scores), len(labels))
+    without = "".join(f"; version {number} without {', '.join(names)}" for number, names in missing.items() if names)
+    return _judged(model, old, new, (values[0], values[1]), interval(model, labels, scores), len(labels), without)
 
 
 def interval(model: Model, labels: Numbers, scores: tuple[Numbers, Numbers]) -> tuple[float, float]:
@@ -91,12 +97,14 @@ def _bootstrap(model: Model, labels: Numbers, scores: tuple[Numbers, Numbers]) -
 
 
 def _scored(
-    context: TaskContext, key: str, relation: Relation, old: ModelVersion, new: ModelVersion
+    context: TaskContext, key: str, relation: Relation, pair: tuple[ModelVersion, ModelVersion], gone: set[str]
 ) -> tuple[Numbers, tuple[Numbers, Numbers]]:
     """Labels, and the scores of champion and challenger, of the rows that both are compared on."""
     model, columns = context.plan.models[key], model_columns(context.plan, key)
     time = quoted(columns.event_time)
-    mature = labelled_rows(context.plan, key, relation, context.as_of)
+    old, new = pair
+    wanted = {feature.name: feature for version in pair for feature in version.features}
+    mature = labelled_rows(context.plan, key, relation, context.as_of, *split_features(wanted.values(), gone))
     rows = collect(
         context,
         f"SELECT * FROM ({mature}) WHERE {time} BETWEEN {instant(new.tested_from)} AND {instant(new.tested_until)} "  # noqa: S608
@@ -119,6 +127,7 @@ def _judged(
     values: tuple[float, float],
     bounds: tuple[float, float],
     rows: int,
+    without: str,
 ) -> Outcome:
     wanted = model.promote_when
     difference = advantage(model.metric, challenger=values[1], champion=values[0])
@@ -127,7 +136,7 @@ def _judged(
     verdict = "is better" if better and serves else "is not good enough to serve" if better else "is not better"
     note = (
         f"version {new.version} {verdict} than version {old.version}: {model.metric} {values[1]:.4f} against "
-        f"{values[0]:.4f} on {rows} rows, difference {difference:+.4f} ({bounds[0]:+.4f} to {bounds[1]:+.4f})"
+        f"{values[0]:.4f} on {rows} rows, difference {difference:+.4f} ({bounds[0]:+.4f} to {bounds[1]:+.4f}){without}"
     )
     found = {
         CHALLENGER_VERSION: float(new.version),

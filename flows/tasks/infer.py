@@ -3,16 +3,19 @@
 Unseen are the rows whose event time lies after the last row that the champion was fitted on (`trained_until`). Its test
 rows are among them: they were measured on, never fitted on. A row that turns up later with an earlier event time is not
 scored: the champion was fitted on its contemporaries.
+
+A feature that the champion reads and that is missing now is scored as NULL, so that what watches it goes on.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from flows import engine, scoring
 from flows.batches import pin_inputs, table_path, target_of, write_batches
 from flows.context import Outcome, TaskContext
-from flows.model_rows import relation_of
+from flows.model_rows import missing_names, relation_of, split_features, tell_missing
 from flows.model_sql import feature_rows, instant, model_columns
 from flows.registry import Registry
 from flows.schema import quoted
@@ -33,7 +36,14 @@ LARGEST_MODEL = 100_000_000
 
 def run(context: TaskContext) -> Outcome:
     """Write the predictions that are missing."""
-    return write_batches(context, intend, build)
+    outcome = write_batches(context, intend, build)
+    if outcome.skipped is not None:
+        return outcome
+    written = newest_intent(context.database, context.task.spec.uid, target_of(context).dataset.uid)
+    missing = _missing(written) if written else []
+    if written is None or not missing:
+        return outcome
+    return replace(outcome, note=f"scored by version {written.extra['version']} without {', '.join(missing)}")
 
 
 def intend(context: TaskContext) -> Intent | str:
@@ -45,7 +55,11 @@ def intend(context: TaskContext) -> Intent | str:
     serving = champion(context.database, model.uid)
     if serving is None:
         return f"{key} has no champion yet"
-    extra: dict[str, Any] = {"version": serving.version, "scored_as_of": context.as_of.isoformat()}
+    extra: dict[str, Any] = {
+        "version": serving.version,
+        "scored_as_of": context.as_of.isoformat(),
+        "missing": missing_names(context, key, serving),
+    }
     before = newest_intent(context.database, context.task.spec.uid, target_of(context).dataset.uid)
     if before and before.inputs == pinned and before.extra.get("version") == serving.version:
         return "every row has its prediction: nothing is new in its features"
@@ -63,6 +77,7 @@ def build(context: TaskContext, intent: Intent) -> DataFrame:
     version = get_version(context.database, model.uid, int(str(intent.extra["version"])))
     columns = model_columns(context.plan, key)
     keep = (*columns.entity, columns.event_time)
+    tell_missing(context, version, _missing(intent))
     frame = engine.select(context.spark, _unscored(context, intent, version))
     schema = StructType([frame.schema[name] for name in keep] + [StructField("score", DoubleType())])
     scoring.travel_by_value()
@@ -81,10 +96,15 @@ def _model(context: TaskContext) -> tuple[str, Model]:
     return key, context.plan.models[key]
 
 
+def _missing(intent: Intent) -> list[str]:
+    return cast("list[str]", intent.extra.get("missing", []))
+
+
 def _unscored(context: TaskContext, intent: Intent, version: ModelVersion) -> str:
     key, _ = _model(context)
     columns = model_columns(context.plan, key)
-    rows = feature_rows(context.plan, key, relation_of(context, intent.inputs))
+    there, missing = split_features(version.features, _missing(intent))
+    rows = feature_rows(context.plan, key, relation_of(context, intent.inputs), there, missing)
     unseen = f"_rows.{quoted(columns.event_time)} > {instant(version.trained_until)}"
     text = f"SELECT _rows.* FROM ({rows}) AS _rows"  # noqa: S608
     if intent.target_version is not None:

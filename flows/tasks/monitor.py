@@ -26,6 +26,7 @@ from flows.drift import (
     psi_reading,
     score_readings,
 )
+from flows.model_rows import features_there
 from flows.model_sql import delay, feature_rows, model_columns
 from flows.population import (
     MOST_LABELS,
@@ -59,21 +60,21 @@ class _Counting:
     monitor: Monitor
     population: Population
     relations: Mapping[str, str]
+    there: frozenset[str]
     threads: ThreadPoolExecutor
 
     def watched(self, reference: ModelReference) -> dict[str, Distribution]:
-        """The features of a version that are counted, but for those that the model's definition has lost since."""
+        """The features of a version that are counted, but for those that the model's sets or tables do not have now."""
         if not self.monitor.watch.features:
             return {}
         known = reference.features if self.monitor.reference.features == "training" else reference.test_features
-        there = model_columns(self.context.plan, self.monitor.model).features
-        return {name: distribution for name, distribution in known.items() if name in there}
+        return {name: distribution for name, distribution in known.items() if name in self.there}
 
     def columns(self, version: int, reference: ModelReference, some: Some) -> Future[dict[str, dict[str, Slice]]]:
         """What a version scored, counted in the bins of its reference."""
         watched = self.watched(reference)
-        rows = feature_rows(self.context.plan, self.monitor.model, self.relations.__getitem__) if watched else ""
-        spark, population = self.context.spark, self.population
+        plan, spark, population = self.context.plan, self.context.spark, self.population
+        rows = feature_rows(plan, self.monitor.model, self.relations.__getitem__, watched) if watched else ""
         return self.threads.submit(column_counts, spark, population, version, some, rows, watched, reference.score)
 
     def labels(self, some: Some, expected: int) -> Future[dict[tuple[str, int], Labelled]]:
@@ -123,7 +124,8 @@ def run(context: TaskContext) -> Outcome:
     population = _population(context, monitor, relations, scorers)
     known = measured_before(context.database, monitor.uid, ("rows", "labels"), context.as_of, context.run_id)
     with engine.side_by_side(context.spark) as threads:
-        counting = _Counting(context, monitor, population, relations, threads)
+        there = features_there(context, monitor.model)
+        counting = _Counting(context, monitor, population, relations, there, threads)
         ahead = _ahead(counting, scorers, known)
         found: dict[str, list[Extent]] = {}
         for extent in extents(context.spark, population):

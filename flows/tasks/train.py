@@ -65,7 +65,8 @@ def run(context: TaskContext) -> Outcome:
     if widest and (early := _too_early(model, widest)):
         return Outcome(skipped=early)
     features = model_features(context, key)
-    mature = labelled_rows(context.plan, key, relation_of(context, pinned), context.as_of)
+    names = [feature.name for feature in features]
+    mature = labelled_rows(context.plan, key, relation_of(context, pinned), context.as_of, names)
     rows = _rows_near(context, key, mature, widest) if widest else None
     if rows is None:
         count, extent = _extent(context, key, mature)

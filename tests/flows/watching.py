@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import pandas as pd
 from flows import engine
 from flows.batches import table_path
 from flows.context import Figure, Outcome
+from flows.schema import types_of
 from flows.statistics import build_reference
 from flows.training import metrics
 from metadata.intents import Intent
@@ -122,20 +124,29 @@ class Watched(Warehouse):
         """Append rows to a dataset as a batch of that run."""
         path = table_path(self.settings, self.plan.datasets[dataset])
 
+        rows = self.spark.createDataFrame(frame)
+
         def write(sequence: int) -> int:
-            rows = self.spark.createDataFrame(frame).selectExpr("*", f"{sequence}L AS _batch")
-            return engine.append(self.spark, rows, path, sequence).version
+            numbered = rows.selectExpr("*", f"{sequence}L AS _batch")
+            return engine.append(self.spark, numbered, path, sequence).version
 
-        self.write_batch(dataset, run_id, as_of, write)
+        self.write_batch(dataset, run_id, as_of, write, types_of(rows.schema))
 
-    def write_batch(self, dataset: str, run_id: str, as_of: datetime, write: Callable[[int], int]) -> int:
+    def write_batch(
+        self,
+        dataset: str,
+        run_id: str,
+        as_of: datetime,
+        write: Callable[[int], int],
+        columns: Mapping[str, str] = MappingProxyType({"id": "string"}),
+    ) -> int:
         """A batch of that run; `write` gets its sequence and gives the table's version. Returns the sequence."""
         uid = self.plan.datasets[dataset].uid
         state = state_of(self.database, uid)
         owner = Owner(run_id, f"{run_id}-task", "planted", "planted", self.start().plan_hash, as_of)
         batch = open_batch(self.database, uid, owner, Intent(), state.sequence if state else None)
         assert batch is not None
-        close_batch(self.database, batch, dataset, Written(1, 1, 0, write(batch.sequence), 1, {"id": "string"}))
+        close_batch(self.database, batch, dataset, Written(1, 1, 0, write(batch.sequence), 1, columns))
         return batch.sequence
 
     def say(self, run: Run, *figures: Figure, task: str = "watch") -> None:

@@ -1,0 +1,111 @@
+"""A feature set that changes while a model is in use: what serves goes on serving, and nothing is NULL in silence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows import scoring
+from flows.registry import Registry
+from flows.training import inputs_of
+from metadata.rows.models import champion
+from tests.flows.learning import FEATURES, day, furnished_house, trips
+from tests.flows.warehouse import Warehouse
+
+pytestmark = pytest.mark.slow
+
+WITHOUT_TEMP: dict[str, Any] = {name: feature for name, feature in FEATURES.items() if name != "temp"}
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+
+
+def expected_scores(house: Warehouse) -> dict[str, float]:
+    """What the champion says of each row when all it reads of `temp` is NULL."""
+    version = champion(house.database, house.plan.models["late"].uid)
+    assert version is not None
+    path = f"{house.settings.data}/tables/{house.plan.datasets['features.trips'].uid}"
+    rows = house.spark.sql(f"SELECT * FROM delta.`{path}`").toPandas().assign(temp=None)
+    model = Registry.of(house.settings).model(version.source, version.tracking_run_id)
+    found = scoring.scores(model, scoring.prepare(rows, inputs_of(version.features)), "binary")
+    return dict(zip(rows["id"], found, strict=True))
+
+
+def test_a_champion_still_serves_when_a_feature_that_it_reads_is_gone(
+    world: Path, tmp_path: Path, spark: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    house = furnished_house(world, tmp_path / "first", spark)
+    house.run("train", as_of=day(40))
+    lost = "version 1 of late reads temp, missing in its features now: scored as NULL. Train late anew to mend it"
+    house = furnished_house(tmp_path / "first", tmp_path / "second", spark, features=WITHOUT_TEMP)
+    outcome = house.run("predict", as_of=day(60))
+    wanted = expected_scores(house)
+    scored = {row[0]: row[1] for row in house.rows("predictions.trips", columns="id, score")}
+    assert outcome.rows_out == len(scored) > 0
+    assert scored == pytest.approx({name: wanted[name] for name in scored}, abs=1e-12)
+    assert outcome.note == "scored by version 1 without temp"
+    assert warnings(caplog) == [lost]
+
+    run = house.start(as_of=day(60))
+    assert house.execute(run, "monitor").skipped is None
+    house.execute(run, "decide")
+    house.execute(run, "retrain late")
+    compared = house.execute(run, "compare late")
+    assert compared.skipped is None and compared.note.endswith("; version 1 without temp")
+    house.execute(run, "promote late")
+    assert {feature.name for feature in trained(house, 2)} == set(WITHOUT_TEMP)
+
+
+def trained(house: Warehouse, version: int) -> Any:
+    from metadata.rows.models import get_version
+
+    return get_version(house.database, house.plan.models["late"].uid, version).features
+
+
+def test_a_feature_that_its_table_does_not_have_yet_stops_neither_scoring_nor_watching(
+    world: Path, tmp_path: Path, spark: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    house = furnished_house(world, tmp_path / "first", spark)
+    house.run("train", as_of=day(40))
+    more = {**FEATURES, "weekday": {"expr": "weekday(at)"}}
+    house = furnished_house(tmp_path / "first", tmp_path / "second", spark, features=more)
+    assert house.run("ingest", "features").skipped == "nothing new in bronze.trips"
+    assert house.run("predict", as_of=day(60)).note == ""
+    assert house.run("monitor", as_of=day(60)).skipped is None
+    assert not warnings(caplog)
+
+
+def test_a_version_that_needs_what_its_table_never_had_is_served_without_it(
+    world: Path, tmp_path: Path, spark: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    house = furnished_house(world, tmp_path, spark)
+    house.run("train", as_of=day(40))
+    path = f"{house.settings.data}/tables/{house.plan.datasets['features.trips'].uid}"
+    rows = trips(60).drop(columns=["temp", "delay"]).assign(hour=7.0, late_7d=0.5, _batch=1)
+    spark.createDataFrame(rows.where(rows.notna(), None)).write.format("delta").mode("overwrite").option(
+        "overwriteSchema", "true"
+    ).save(path)
+    forget(house, "temp")
+    outcome = house.run("predict", as_of=day(60))
+    assert outcome.rows_out and outcome.note == "scored by version 1 without temp"
+    assert "reads temp" in caplog.text
+    assert house.run("monitor", as_of=day(60)).skipped is None
+
+
+def forget(house: Warehouse, column: str) -> None:
+    """Let the metadata say what the table has, as if it had been written like this."""
+    from sqlalchemy import update
+
+    from metadata import tables
+
+    state, uid = house.state("features.trips"), house.plan.datasets["features.trips"].uid
+    columns = {name: kind for name, kind in state.columns.items() if name != column}
+    with house.database.write() as link:
+        link.execute(
+            update(tables.dataset_state)
+            .where(tables.dataset_state.c.dataset_uid == uid)
+            .values(columns=columns, version=(state.version or 0) + 1)
+        )
