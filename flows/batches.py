@@ -157,9 +157,11 @@ def input_relation(context: TaskContext, intent: Intent, dataset: str) -> str:
 
 
 def target_of(context: TaskContext) -> Target:
-    """The dataset that the task writes."""
+    """The dataset that the task writes. One of features that declares no columns follows its feature set."""
     key = context.task.datasets_out()[0]
     dataset = context.plan.datasets[key]
+    if context.task.kind == "features" and not dataset.columns:
+        dataset = dataset.model_copy(update={"schema_drift": "evolve"})
     return Target(key, dataset, table_path(context.settings, dataset), quarantine_path(context.settings, dataset))
 
 

@@ -117,6 +117,9 @@ def store(
     for name in (*target.dataset.storage.keys, *target.dataset.storage.partition_by):
         if name not in conformed.columns:
             raise missing_columns(target.thing, [name], conformed.columns)
+    there = {name.lower() for name in frame.columns}
+    if lost := [name for name in target.dataset.storage.keys if name.lower() not in there]:
+        raise missing_columns(target.thing, lost, dict.fromkeys(frame.columns))
     job = _Job(spark, target, batch, state, conformed, owned, calm)
     try:
         return _store(job)

@@ -10,8 +10,9 @@ import pytest
 from flows import scoring
 from flows.registry import Registry
 from flows.training import inputs_of
+from metadata.errors import PilothouseError
 from metadata.rows.models import champion
-from tests.flows.learning import FEATURES, day, furnished_house, trips
+from tests.flows.learning import FEATURES, day, furnished_house, land, sections, trips
 from tests.flows.warehouse import Warehouse
 
 pytestmark = pytest.mark.slow
@@ -109,3 +110,47 @@ def forget(house: Warehouse, column: str) -> None:
             .where(tables.dataset_state.c.dataset_uid == uid)
             .values(columns=columns, version=(state.version or 0) + 1)
         )
+
+
+def test_a_dataset_of_features_that_declares_no_columns_follows_its_feature_set(
+    world: Path, tmp_path: Path, spark: Any
+) -> None:
+    more = {**WITHOUT_TEMP, "weekday": {"expr": "weekday(at)"}}
+    house = furnished_house(world, tmp_path, spark, features=more)
+    new = trips(2, seed=9, first_day=60)
+    land(house, "trips-2.csv", new)
+    assert house.run("ingest", "features", as_of=day(62)).rows_out == len(new)
+    found = {row[0]: row[1:] for row in house.rows("features.trips", columns="id, temp, weekday, hour")}
+    mine = {name: found[name] for name in new["id"]}
+    assert {values[0] for values in mine.values()} == {None}
+    days = new.set_index("id")["at"].dt.weekday.astype(float)
+    assert {name: values[1] for name, values in mine.items()} == days.to_dict()
+    assert all(values[1] is None and values[2] is not None for name, values in found.items() if name not in mine)
+
+
+@pytest.mark.parametrize(
+    ("features", "code"),
+    [(WITHOUT_TEMP, "PH210"), ({**FEATURES, "weekday": {"expr": "weekday(at)"}}, "PH211")],
+)
+def test_declared_columns_of_features_are_enforced(
+    world: Path, tmp_path: Path, spark: Any, features: dict[str, Any], code: str
+) -> None:
+    house = furnished_house(world, tmp_path, spark)
+    wanted = sections(features=features)
+    kinds = {"id": "string", "at": "timestamp", "line": "string", "temp": "double", "hour": "double"}
+    wanted["datasets"]["features.trips"]["columns"] = {**kinds, "late_7d": "double"}
+    house.define(**wanted)
+    land(house, "trips-2.csv", trips(2, seed=9, first_day=60))
+    with pytest.raises(PilothouseError, match=code):
+        house.run("ingest", "features", as_of=day(62))
+
+
+def test_an_entity_that_was_renamed_is_no_feature_that_was_lost(world: Path, tmp_path: Path, spark: Any) -> None:
+    house = furnished_house(world, tmp_path, spark)
+    wanted = sections()
+    wanted["feature_sets"]["trips"]["entity"] = ["line"]
+    wanted["feature_sets"]["trips"]["features"] = WITHOUT_TEMP
+    house.define(**wanted)
+    land(house, "trips-2.csv", trips(2, seed=9, first_day=60))
+    with pytest.raises(PilothouseError, match=r"PH210 .*column id is missing"):
+        house.run("ingest", "features", as_of=day(62))
