@@ -37,7 +37,14 @@ def model_features(context: TaskContext, key: str) -> tuple[ModelFeature, ...]:
         if dataset not in types:
             state = state_of(context.database, context.plan.datasets[dataset].uid)
             types[dataset] = state.columns if state else {}
-        kind = types[dataset].get(name, "nothing")
+        kind = types[dataset].get(name)
+        if kind is None:
+            raise PilothouseError(
+                "PH609",
+                f"feature {name}",
+                f"{dataset} does not have it yet: its features task has not run since it was added",
+                "run it on new rows, or once with reads: all of its source (e, l), then train again",
+            )
         if kind != "string" and not kind.startswith(_NUMBERS):
             raise PilothouseError(
                 "PH609",

@@ -1,17 +1,24 @@
-"""Features: compute a feature set for new rows, each as it was known at its event time, and keep it."""
+"""Features: compute a feature set for new rows, each as it was known at its event time, and keep it.
+
+What was computed before stays as it is when the feature set changes, which is said.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
 from flows import engine
-from flows.batches import input_relation, pin_inputs, table_path, write_batches
+from flows.batches import input_relation, pin_inputs, table_path, target_of, write_batches
 from flows.context import Outcome, TaskContext
 from flows.features_sql import features_query
+from flows.model_rows import collect
 from flows.schema import quoted
 from metadata.errors import PilothouseError
 from metadata.intents import Intent
+from metadata.kinds import FeatureSet
+from metadata.rows.batches import newest_batch, state_of
 from metadata.rows.reading import visible_batches
+from metadata.rows.runs import load_plan
 from metadata.tasks.features import Features
 
 if TYPE_CHECKING:
@@ -43,6 +50,8 @@ def build(context: TaskContext, intent: Intent) -> DataFrame:
     spec = cast(Features, context.task.spec)
     definition = context.plan.feature_sets[spec.feature_set]
     dataset, pinned = context.plan.datasets[definition.source], intent.inputs[definition.source]
+    if pinned.new:
+        _tell_unknown(context, intent, spec, definition)
     seen = cast("list[int] | None", intent.extra.get("context"))
     source = engine.relation(table_path(context.settings, dataset), pinned.version, seen)
     new = input_relation(context, intent, definition.source)
@@ -55,6 +64,37 @@ def build(context: TaskContext, intent: Intent) -> DataFrame:
         for field in frame.schema.fields
     ]
     return frame.select(*columns)
+
+
+def _tell_unknown(context: TaskContext, intent: Intent, spec: Features, definition: FeatureSet) -> None:
+    """Warn of features that the newest batch did not have, which leaves the rows before without them."""
+    target = target_of(context)
+    before = newest_batch(context.database, spec.uid, target.dataset.uid)
+    state = state_of(context.database, target.dataset.uid)
+    version = intent.target_version
+    if before is None or state is None or version is None or target.dataset.storage.mode == "overwrite":
+        return
+    plan = load_plan(context.database, before.owner.plan_hash)
+    known = plan.feature_sets[cast(Features, plan.task(before.owner.task_key).spec).feature_set].features
+    added = [name for name in definition.features if name not in known and name not in definition.entity]
+    again = (
+        f": reads: {{{definition.source}: all}} in task {context.task.key} (e), launch it (l), then new again"
+        if target.dataset.storage.mode == "merge"
+        else " let it merge by keys first (e): it appends, and they would come twice"
+    )
+    for name in added:
+        rows = state.rows
+        if name in state.columns:
+            table = engine.relation(target.path, version, None)
+            rows = int(collect(context, f"SELECT count_if({quoted(name)} IS NULL) AS n FROM {table}")["n"].iloc[0])  # noqa: S608
+        if rows:
+            context.log.warning(
+                "%s was not computed before: it is NULL in %s rows of %s that were. To compute them once more%s",
+                name,
+                f"{rows:,}",
+                target.key,
+                again,
+            )
 
 
 def _as_feature(frame: DataFrame, key: str, name: str, kind: DataType) -> Column:

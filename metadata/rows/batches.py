@@ -300,10 +300,16 @@ def unsettled_work(database: Database, run_id: str, task_uid: str) -> list[Batch
 
 def newest_intent(database: Database, task_uid: str, dataset_uid: str) -> Intent | None:
     """The intent of the newest batch that a task has written to a dataset."""
+    found = newest_batch(database, task_uid, dataset_uid)
+    return found.intent if found else None
+
+
+def newest_batch(database: Database, task_uid: str, dataset_uid: str) -> Batch | None:
+    """The newest batch that a task has written to a dataset."""
     batch = tables.batch
     with database.read() as connection:
-        found = connection.execute(
-            select(batch.c.intent)
+        row = connection.execute(
+            select(batch)
             .where(
                 batch.c.dataset_uid == dataset_uid,
                 batch.c.task_uid == task_uid,
@@ -311,8 +317,9 @@ def newest_intent(database: Database, task_uid: str, dataset_uid: str) -> Intent
             )
             .order_by(batch.c.sequence.desc())
             .limit(1)
-        ).scalar()
-    return Intent.model_validate(found) if found is not None else None
+        ).mappings()
+        found = row.first()
+    return _to_batch(found) if found is not None else None
 
 
 def _set_state(connection: Connection, dataset_uid: str, **values: Any) -> None:

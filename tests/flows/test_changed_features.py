@@ -77,6 +77,8 @@ def test_a_feature_that_its_table_does_not_have_yet_stops_neither_scoring_nor_wa
     assert house.run("predict", as_of=day(60)).note == ""
     assert house.run("monitor", as_of=day(60)).skipped is None
     assert not warnings(caplog)
+    with pytest.raises(PilothouseError, match=r"PH609 .*features.trips does not have it yet.*reads: all of its source"):
+        house.run("train", as_of=day(60))
 
 
 def test_a_version_that_needs_what_its_table_never_had_is_served_without_it(
@@ -154,3 +156,49 @@ def test_an_entity_that_was_renamed_is_no_feature_that_was_lost(world: Path, tmp
     land(house, "trips-2.csv", trips(2, seed=9, first_day=60))
     with pytest.raises(PilothouseError, match=r"PH210 .*column id is missing"):
         house.run("ingest", "features", as_of=day(62))
+
+
+def test_rows_that_were_computed_without_a_feature_are_told_and_reads_all_computes_them(
+    world: Path, tmp_path: Path, spark: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    def launched(number: int, features: dict[str, Any], reads: str = "new") -> list[str]:
+        wanted = sections(features=features)
+        wanted["pipelines"]["flow"]["tasks"]["features"]["reads"] = {"bronze.trips": reads}
+        house.define(**wanted)
+        land(house, f"trips-{number}.csv", trips(2, seed=number, first_day=60 + 2 * number))
+        caplog.clear()
+        assert house.run("ingest", "features", as_of=day(70)).rows_out
+        return warnings(caplog)
+
+    def without(column: str) -> int:
+        return sum(row[0] is None for row in house.rows("features.trips", columns=column))
+
+    remedy = "To compute them once more: reads: {bronze.trips: all} in task features (e), launch it (l), then new again"
+    house = furnished_house(world, tmp_path, spark)
+    more = {**FEATURES, "weekday": {"expr": "weekday(at)"}}
+    assert launched(2, more) == [
+        f"weekday was not computed before: it is NULL in 2,400 rows of features.trips that were. {remedy}"
+    ]
+    assert launched(3, more) == []
+    assert launched(4, FEATURES) == []
+    assert without("weekday") == 2_480
+    assert launched(5, more) == [
+        f"weekday was not computed before: it is NULL in 2,480 rows of features.trips that were. {remedy}"
+    ]
+    assert launched(6, more, "all") == []
+    assert without("weekday") == 0
+    assert launched(7, more) == []
+
+
+def test_rows_of_a_dataset_that_appends_cannot_be_computed_once_more(
+    world: Path, tmp_path: Path, spark: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    house = furnished_house(world, tmp_path, spark)
+    wanted = sections(features={**FEATURES, "weekday": {"expr": "weekday(at)"}})
+    wanted["datasets"]["features.trips"]["storage"] = {"mode": "append"}
+    house.define(**wanted)
+    land(house, "trips-2.csv", trips(2, seed=9, first_day=60))
+    house.run("ingest", "features", as_of=day(62))
+    assert [line.partition("To compute")[2] for line in warnings(caplog)] == [
+        " them once more let it merge by keys first (e): it appends, and they would come twice"
+    ]
