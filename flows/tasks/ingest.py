@@ -77,7 +77,19 @@ def _new_files(context: TaskContext, source: Source, connection: FilesConnection
         fresh = [file for file in now if file != known.get(file.path)]
     if not fresh:
         return f"nothing new at {source.connection}: {len(now)} files read before"
-    return Intent(files=tuple(sorted(fresh, key=lambda file: file.path)))
+    files = tuple(sorted(fresh, key=lambda file: file.path))
+    if dataset.storage.mode != "overwrite":
+        _tell_changed(context, [file.path for file in files if file.path in known])
+    return Intent(files=files)
+
+
+def _tell_changed(context: TaskContext, paths: list[str]) -> None:
+    """Warn of files that are read once more."""
+    target = target_of(context)
+    appends = target.dataset.storage.mode == "append"
+    twice = f". {target.key} appends: rows that it already gave are there twice now" if appends else ""
+    for path in paths:
+        context.log.warning("%s was read before and has other content now: it is read again as a whole%s", path, twice)
 
 
 def _format(context: TaskContext, source: Source) -> str:

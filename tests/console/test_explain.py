@@ -29,7 +29,7 @@ def finding(code: str, key: str) -> Finding:
 
 def created(count: int) -> ChangeSet:
     changes = tuple(Change("created", "dataset", f"d{number}", str(number), None, None, {}) for number in range(count))
-    return ChangeSet(changes, Blueprint())
+    return ChangeSet(changes, Blueprint(), Blueprint())
 
 
 def test_a_code_is_explained_in_words_and_as_json() -> None:

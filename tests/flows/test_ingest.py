@@ -345,6 +345,27 @@ def test_a_file_that_changed_is_read_again(house: Warehouse) -> None:
     assert house.rows("bronze.x") == [(1, "z"), (2, "y"), (3, "w")]
 
 
+@pytest.mark.parametrize(
+    ("storage", "consequence"),
+    [
+        ({"mode": "append"}, ". bronze.x appends: rows that it already gave are there twice now"),
+        ({"mode": "merge", "keys": ["id"]}, ""),
+    ],
+)
+def test_it_is_said_that_a_file_is_read_once_more(
+    house: Warehouse, caplog: pytest.LogCaptureFixture, storage: dict[str, Any], consequence: str
+) -> None:
+    ingest(house, storage=storage)
+    house.land("a.csv", "id,v\n1,x\n")
+    house.land("b.csv", "id,v\n2,x\n")
+    house.run()
+    house.land("a.csv", "id,v\n1,x\n3,x\n")
+    house.land("c.csv", "id,v\n4,x\n")
+    assert house.run().rows_out == 3
+    said = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert said == [f"a.csv was read before and has other content now: it is read again as a whole{consequence}"]
+
+
 def test_a_file_that_goes_back_to_what_it_was_is_read_again(house: Warehouse) -> None:
     ingest(house, storage={"mode": "merge", "keys": ["id"]})
     for number, value in enumerate(("x", "y", "x")):
