@@ -122,14 +122,14 @@ def _bounded(
         raise PilothouseError(
             "PH253",
             thing,
-            f"{nulls} rows have no {watermark.column}: they would never be read",
+            f"{_rows(nulls)} no {watermark.column} and would never be read",
             "mend them at the source, or set watermark.nulls to include or ignore (e)",
         )
     if nulls and watermark.nulls == "include" and dataset.storage.mode == "append":
         raise PilothouseError(
             "PH253",
             thing,
-            f"{nulls} rows without {watermark.column} would be appended again by every run",
+            f"{_rows(nulls)} no {watermark.column} and would be appended again by every run",
             "store the dataset with mode merge, or set watermark.nulls to ignore (e)",
         )
     if high is not None and _is_ahead(high):
@@ -173,6 +173,10 @@ def _check_order(link: sa.Connection, table: sa.Table, column: sa.Column[Any], t
     if odd is not None:
         cause = f"it holds {str(odd)[:40]!r}, which SQLite does not order among times like '2024-01-31 06:00:00'"
         raise _bad_column(thing, column.name, cause, f"name a view that gives it as datetime({column.name}) (e)")
+
+
+def _rows(count: int) -> str:
+    return "1 row has" if count == 1 else f"{count:,} rows have"
 
 
 def _is_ahead(mark: Mark) -> bool:

@@ -162,12 +162,13 @@ def _models(connection: Connection, uids: Iterable[str], _now: datetime) -> dict
 
 
 def _monitors(connection: Connection, uids: Iterable[str], _now: datetime) -> dict[str, _Said]:
-    """The worst feature PSI of the newest window, against the threshold of the same window and feature."""
+    """The worst feature PSI of the newest window that has one, against the threshold of the same window and feature."""
     outcome, run = tables.outcome, tables.run
     said = {}
     for uid in uids:
         own = and_(outcome.c.subject_uid == uid, outcome.c.name.in_(("psi", "psi_threshold")))
-        newest = connection.execute(select(func.max(outcome.c.window_end)).where(own)).scalar()
+        valued = and_(own, outcome.c.name == "psi", outcome.c.value.is_not(None))
+        newest = connection.execute(select(func.max(outcome.c.window_end)).where(valued)).scalar()
         if newest is None:
             said[uid] = _Said("nothing measured yet")
             continue
@@ -179,10 +180,7 @@ def _monitors(connection: Connection, uids: Iterable[str], _now: datetime) -> di
         ).all()
         limits = {row.slice: row.value for row in rows if row.name == "psi_threshold"}
         measured = {row.slice: row for row in rows if row.name == "psi"}
-        worst = max(measured.values(), key=lambda row: float(row.value), default=None)
-        if worst is None:
-            said[uid] = _Said("nothing measured yet")
-            continue
+        worst = max(measured.values(), key=lambda row: float(row.value))
         limit = limits.get(worst.slice)
         over = limit is not None and worst.value > limit
         against = "" if limit is None else f" {'>' if over else '≤'} {limit:.2g}"

@@ -121,7 +121,9 @@ def add_alias(database: Database, uid: str, alias: str, version: int | None) -> 
     )
 
 
-def add_figure(database: Database, uid: str, name: str, value: float, window_end: datetime, part: str = "") -> None:
+def add_figure(
+    database: Database, uid: str, name: str, value: float | None, window_end: datetime, part: str = ""
+) -> None:
     """A figure of a monitor."""
     add(
         database,
