@@ -100,7 +100,7 @@ class ReviewScreen(Modal[str]):
 
     def _show(self) -> None:
         lines = [styled(f"{self._title[0].upper()}{self._title[1:]}", "strong"), Content("")] if self._title else []
-        lines += _changes(self._review)
+        lines += review_lines(self._review)
         self._heads = []
         for number, finding in enumerate(self._review.findings):
             self._heads.append(len(lines) + 1)
@@ -123,7 +123,7 @@ def _answers(review: Review, edits: bool) -> list[tuple[str, str]]:
     return [*now, *([("s", "keep in the change set")] if review.document else []), ("e", "edit again")]
 
 
-def _changes(review: Review) -> list[Content]:
+def review_lines(review: Review) -> list[Content]:
     """The changes in words, what is deleted first, then what they touch."""
     changes = review.changes.changes if review.changes else ()
     deleted = review.changes.count("deleted") if review.changes else 0

@@ -23,6 +23,7 @@ from metadata.documents import dump
 from metadata.errors import PilothouseError
 from metadata.kinds import Blueprint
 from metadata.rows.pages import list_decisions, list_runs
+from metadata.signet import Signet
 from metadata.values import utc_now
 
 
@@ -315,8 +316,8 @@ class Watched(Database):
 
     open: ClassVar[list[Database]] = []
 
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
+    def __init__(self, url: str, signet: Signet | None = None) -> None:
+        super().__init__(url, signet)
         self.open.append(self)
 
     def close(self) -> None:

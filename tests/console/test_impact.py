@@ -26,7 +26,7 @@ def reviewed(database: Database, kind: str, key: str, old: str, new: str) -> Rev
     assert value is not None
     text = dump_one(kind, key, value)
     assert old in text
-    return review(database, settings(), drafts.begin(settings(), kind, key, text), text.replace(old, new))
+    return review(database, settings(), drafts.begin(settings(), kind, key, text), text.replace(old, new), "me")
 
 
 async def test_the_review_shows_the_impact_after_the_changes_and_before_the_findings(
