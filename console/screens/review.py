@@ -16,7 +16,7 @@ from console.edit import Review
 from console.impact import NEEDS_CELLS, told, untold
 from console.screens.check_page import CheckPage
 from console.screens.modal import Modal
-from console.text import joined, plain, styled
+from console.text import joined, plain, stacked, styled
 from console.widgets.lines import Lines
 from metadata.changes import Change, FieldChange
 from metadata.checks.catalogue import codes, page
@@ -112,8 +112,9 @@ class ReviewScreen(Modal[str]):
         many = len(self._review.findings)
         which = f" ({self._chosen + 1} of {many})" if many > 1 else ""
         explain = [("enter", f"explain {self._code}{which}")] if self._code else []
-        answers = [*self._answers, *explain, ("esc", "leave")]
-        return Content("  ").join(joined((f"{one} ", "key"), what) for one, what in answers)
+        lines = [explain, [*self._answers, ("esc", "leave")]]
+        answers = [Content("  ").join(joined((f"{one} ", "key"), what) for one, what in line) for line in lines if line]
+        return stacked(answers)
 
 
 def _answers(review: Review, edits: bool) -> list[tuple[str, str]]:

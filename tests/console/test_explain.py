@@ -91,7 +91,7 @@ async def test_enter_twice_never_opens_two_pages(empty_database: Database, make_
     async with app.run_test(size=(80, 24)) as pilot:
         await until_seen(pilot, "PIPELINES")
         await opened(app, Review(Blueprint(), 1, created(1), (finding("PH136", "a"),)))
-        await until_seen(pilot, "enter explain PH136  esc leave")
+        await until_seen(pilot, "enter explain PH136", "esc leave")
         send(app, "enter", "enter")
         await settled(pilot)
         assert sum(isinstance(screen, CheckPage) for screen in app.screen_stack) <= 1
