@@ -9,7 +9,7 @@ import click
 from console.author import author
 from console.cli.access import database
 from console.cli.blueprint import NOTE, YES
-from console.cli.output import JSON_OPTION, ask, paged, plain, print_json, print_page
+from console.cli.output import JSON_OPTION, ask, none_of, paged, plain, print_json, print_page
 from metadata.audit import anchor as anchor_anew
 from metadata.audit_check import verify as verify_database
 from metadata.audit_file import export as export_lines
@@ -43,7 +43,7 @@ def log(words: str, limit: int, after: int | None, as_json: bool) -> None:
             "WHAT": lambda row: row.what,
             "NOTE": lambda row: row.note,
         },
-        f"No entry matches {words!r}." if words else "Nothing was done yet.",
+        none_of("entry", words, "Nothing was done yet."),
     )
 
 

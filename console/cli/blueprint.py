@@ -10,7 +10,7 @@ import click
 from console.author import author
 from console.cli import documents
 from console.cli.access import database
-from console.cli.output import JSON_OPTION, ask, paged, plain, print_json, print_page
+from console.cli.output import JSON_OPTION, ask, none_of, paged, plain, print_json, print_page
 from console.impact import NEEDS_CELLS, told, untold
 from metadata.changes import Change, ChangeSet, FieldChange, compare
 from metadata.checks import check as check_blueprint
@@ -177,7 +177,7 @@ def log(revision: int | None, words: str, limit: int, after: int | None, as_json
             "WHAT": lambda row: row.what,
             "NOTE": lambda row: row.note,
         },
-        "No revision yet. Apply a blueprint with: pilothouse blueprint apply FILE",
+        none_of("revision", words, "No revision yet. Apply a blueprint with: pilothouse blueprint apply FILE"),
     )
 
 

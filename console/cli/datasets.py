@@ -7,7 +7,7 @@ from dataclasses import asdict
 import click
 
 from console.cli.access import database
-from console.cli.output import JSON_OPTION, moment, paged, plain, print_json, print_page, print_table
+from console.cli.output import JSON_OPTION, moment, none_of, paged, plain, print_json, print_page, print_table
 from flows import client
 from metadata.definitions import load_blueprint
 from metadata.documents import dump_one
@@ -41,7 +41,7 @@ def list_(words: str, limit: int, after: str | None, as_json: bool) -> None:
             "STALE": lambda row: row.stale,
             "USED BY": lambda row: row.used_by,
         },
-        "No datasets here. Apply a blueprint with: pilothouse blueprint apply FILE",
+        none_of("dataset", words, "No datasets here. Apply a blueprint with: pilothouse blueprint apply FILE"),
     )
 
 

@@ -6,7 +6,7 @@ import click
 
 from console.author import author
 from console.cli.access import database
-from console.cli.output import JSON_OPTION, paged, print_page
+from console.cli.output import JSON_OPTION, none_of, paged, print_page
 from flows import client
 from metadata.errors import UsageError
 from metadata.rows.pages import list_decisions
@@ -34,7 +34,7 @@ def list_(words: str, limit: int, after: int | None, as_json: bool) -> None:
             "WAITS": lambda row: row.waits,
             "REASON": lambda row: row.reason,
         },
-        "No decisions yet. A pipeline with a decide task makes them.",
+        none_of("decision", words, "No decisions yet. A pipeline with a decide task makes them."),
     )
 
 

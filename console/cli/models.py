@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from console.cli.access import database
-from console.cli.output import JSON_OPTION, moment, number, paged, plain, print_json, print_page, print_table
+from console.cli.output import JSON_OPTION, moment, none_of, number, paged, plain, print_json, print_page, print_table
 from metadata.definitions import load_blueprint
 from metadata.errors import UsageError
 from metadata.findings import instead
@@ -36,7 +36,7 @@ def list_(words: str, limit: int, after: str | None, as_json: bool) -> None:
             "TRAINED UNTIL": lambda row: row.trained_until,
             "VERSIONS": lambda row: row.versions,
         },
-        "No models here. A blueprint with a model and a train task makes one.",
+        none_of("model", words, "No models here. A blueprint with a model and a train task makes one."),
     )
 
 

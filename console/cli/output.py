@@ -118,6 +118,11 @@ def print_page(as_json: bool, page: Page[Any], columns: dict[str, Callable[[Any]
         click.echo(f"({len(page.items):,} of {total}; the next ones: --after {plain(page.next)})", err=True)
 
 
+def none_of(what: str, words: str, empty: str) -> str:
+    """What is said where a list has no row: that its filter leaves none, else why there is none at all."""
+    return f"No {what} matches {words!r}." if words else empty
+
+
 def show_fault(fault: Fault) -> None:
     """Code, thing, cause, and what to do next, on standard error."""
     colour = sys.stderr.isatty()

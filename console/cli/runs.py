@@ -9,7 +9,17 @@ import click
 
 from console.author import author
 from console.cli.access import database
-from console.cli.output import JSON_OPTION, moment, paged, plain, print_json, print_page, print_table, show_fault
+from console.cli.output import (
+    JSON_OPTION,
+    moment,
+    none_of,
+    paged,
+    plain,
+    print_json,
+    print_page,
+    print_table,
+    show_fault,
+)
 from flows import client
 from metadata.bindings import instant
 from metadata.database import Database
@@ -78,7 +88,7 @@ def list_(words: str, limit: int, after: int | None, as_json: bool) -> None:
             "BY": lambda row: row.author,
             "REASON": lambda row: row.state_detail,
         },
-        f"No run matches {words!r}." if words else "No runs here. Launch one with: pilothouse run launch PIPELINE",
+        none_of("run", words, "No runs here. Launch one with: pilothouse run launch PIPELINE"),
     )
 
 

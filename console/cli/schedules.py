@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from console.cli.access import database
-from console.cli.output import JSON_OPTION, paged, print_page
+from console.cli.output import JSON_OPTION, none_of, paged, print_page
 from metadata.rows.pages import list_schedules
 
 
@@ -33,5 +33,5 @@ def list_(words: str, limit: int, after: str | None, as_json: bool) -> None:
             "LAST RUN": lambda row: row.last_run,
             "LAST STATE": lambda row: row.last_state or "",
         },
-        "No schedules here. Add one under `schedules:` in a blueprint.",
+        none_of("schedule", words, "No schedules here. Add one under `schedules:` in a blueprint."),
     )

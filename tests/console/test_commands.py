@@ -89,6 +89,13 @@ def test_a_list_that_is_cut_says_so_and_goes_on(database: Database) -> None:
         assert "is not in the range" in refused.stderr
 
 
+@pytest.mark.parametrize("thing", ["dataset list", "model list", "schedule list", "decision list", "blueprint log"])
+def test_a_filter_that_leaves_nothing_is_not_told_as_a_list_that_is_empty(database: Database, thing: str) -> None:
+    shown = pilothouse(*thing.split(), "--filter", "zzz").stdout
+    assert shown.startswith("No ")
+    assert "matches 'zzz'." in shown
+
+
 def test_logs_of_a_task_that_is_not_there_are_refused(database: Database) -> None:
     found = pilothouse("run", "logs", "13", "--task", "claen")
     assert (found.returncode, found.stdout) == (2, "")
