@@ -53,6 +53,7 @@ class Warehouse:
             tables.metadata.create_all(self.database.engine)
             with self.database.write() as link:
                 link.execute(tables.counter.insert().values(id=1, value=0))
+                link.execute(tables.installation.insert().values(id=1, uid=identity("installation", str(folder))))
         self.plan: Plan
         self.author = "tests"
 
