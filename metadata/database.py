@@ -164,6 +164,12 @@ _SAID_BY_SERVER = {
         "this process was silent for too long with a transaction open, and the server ended it",
         "try again; nothing was written",
     ),
+    "25006": (
+        "the server takes no writes: it is a standby, or was set to read only",
+        "look at its state (a fail-over that is not over, a full disk), then try again; nothing was written",
+    ),
+    "53100": ("the disk of its server is full", "free some space there, then try again; nothing was written"),
+    "57P03": ("its server is starting or shutting down", "try again in a moment; nothing was written"),
 }
 """What a server that is there says in these states of SQL: cause and remedy."""
 

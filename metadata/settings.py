@@ -25,6 +25,8 @@ FILE = "config.toml"
 _SQLITE = re.compile(r"^(sqlite(?:\+\w+)?:///(?:file:)?+)(?!/|:memory:)([^?]+)")
 _LOGIN = re.compile(r"//(?:[^/@:]*:.*|[^/?#]*)@")
 """Who logs in, whose password may hold what is to be quoted there: rather too much of a URL than a part of it."""
+_WITHOUT_TOKENS = re.compile(r"(https?|file|sqlite|postgres|mysql|mssql|databricks)|[./]", re.IGNORECASE)
+"""Begins what holds a `;` that is no end: all others may be addresses of Spark, or be meant so."""
 _SECRET_PARAMETER = re.compile(r"([?&][^=&]*(?:pass|pwd|token|secret|key|auth|sig)[^=&]*=)[^&#]*", re.IGNORECASE)
 _DATABRICKS = ("databricks", "databricks-uc")
 """MLflow stores that are named by a word."""
@@ -213,7 +215,7 @@ def origins() -> dict[str, tuple[Any, str]]:
 def public(url: str, sign: str = "") -> str:
     """A URL without what may be secret: who logs in, what follows a semicolon where Spark carries tokens, and what
     parameters say that are called as secrets are. `sign` stands in the place of each."""
-    place, end, rest = url.partition(";") if url.startswith("sc:") else (url, "", "")
+    place, end, rest = (url, "", "") if _WITHOUT_TOKENS.match(url) else url.partition(";")
     place = _LOGIN.sub(f"//{sign}@" if sign else "//", place)
     place = _SECRET_PARAMETER.sub(rf"\g<1>{sign}", place)
     return f"{place}{end}{sign}" if rest and sign else place

@@ -62,6 +62,7 @@ class Projector:
         self._looked_for_dead = self._forgot = NEVER
         self._given_up: set[str] = set()
         self._looked = self._watched_since = NEVER
+        self._writable = True
         self._interruptions = Interruptions(database, settings())
         self._said: dict[str, str] = {}
 
@@ -70,25 +71,27 @@ class Projector:
 
         Raises `PilothouseError` when Prefect or the database is not there; the next round makes up for it.
         """
-        self._note_absence()
-        busy = self._settle_all()
-        self._looked = utc_now()
+        began, self._writable = utc_now(), True
+        if began - self._looked > AWAY:
+            self._watched_since = began
+        try:
+            busy = self._settle_all(began)
+        finally:
+            if not self._writable:
+                self._looked = NEVER
+        if self._writable:
+            self._looked = began
         self._adopt_dead()
         self._forget_old_lines()
         self._follow_schedules()
         return busy
 
-    def _note_absence(self) -> None:
-        now = utc_now()
-        if now - self._looked > AWAY:
-            self._watched_since = now
-
     def _prove_writes(self) -> None:
-        """Raise `ServiceDownError` where nobody can write, heartbeats neither: they are watched for anew then."""
-        looked, self._looked = self._looked, NEVER
+        """Raise where nobody can write, heartbeats neither: they are watched for anew then."""
+        self._writable = False
         with self._database.write() as connection:
             next_change(connection)
-        self._looked = looked
+        self._writable = True
 
     def _forget_old_lines(self) -> None:
         now = utc_now()
@@ -130,7 +133,7 @@ class Projector:
             self._revision = revision
             log.info("revision %d: %d schedules", revision, len(specs))
 
-    def _settle_all(self) -> bool:
+    def _settle_all(self, began: datetime) -> bool:
         said, self._said = self._said, {}
         runs = unsettled_runs(self._database, lambda run_id, error: self._say(run_id, error, said))
         known = self._flow_runs([run.flow_run_id for run in runs if run.flow_run_id])
@@ -139,7 +142,7 @@ class Projector:
                 if run.flow_run_id is None:
                     self._hand_on(run)
                 else:
-                    self._settle(run, run.flow_run_id, known.get(run.flow_run_id))
+                    self._settle(run, run.flow_run_id, known.get(run.flow_run_id), began)
             except ServiceDownError:
                 raise
             except Exception as error:  # noqa: BLE001 - what is wrong with one run keeps no other waiting
@@ -161,10 +164,12 @@ class Projector:
             found.update({item["id"]: item for item in answer if item["state"] is not None})
         return found
 
-    def _settle(self, run: Run, flow_run_id: str, flow_run: dict[str, Any] | None) -> None:
+    def _settle(self, run: Run, flow_run_id: str, flow_run: dict[str, Any] | None, began: datetime) -> None:
         now = utc_now()
         if is_quiet(run, flow_run, now, self._watched_since):
             self._prove_writes()
+        if utc_now() - began > AWAY:  # this round was held up, or slept: the next one watches anew
+            return
         verdict = judge(run, flow_run, now, self._watched_since)
         if verdict is not None and verdict.state.final and not self._interruptions.over(run):
             return

@@ -75,7 +75,10 @@ def _tell_unknown(context: TaskContext, intent: Intent, spec: Features, definiti
     if before is None or state is None or version is None or target.dataset.storage.mode == "overwrite":
         return
     plan = load_plan(context.database, before.owner.plan_hash)
-    known = plan.feature_sets[cast(Features, plan.task(before.owner.task_key).spec).feature_set].features
+    earlier = plan.task(before.owner.task_key).spec
+    if not isinstance(earlier, Features):
+        return
+    known = plan.feature_sets[earlier.feature_set].features
     added = [name for name in definition.features if name not in known and name not in definition.entity]
     again = (
         f": reads: {{{definition.source}: all}} in task {context.task.key} (e), launch it (l), then new again"

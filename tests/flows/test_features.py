@@ -111,3 +111,26 @@ def test_a_feature_that_is_no_number_and_no_text_is_refused(tmp_path: Path, spar
     land(house, "trips-1.csv", trips(3))
     with pytest.raises(PilothouseError, match="of type date"):
         house.run("ingest", "features")
+
+
+def test_a_transform_that_became_a_task_of_features_goes_on(tmp_path: Path, spark: Any) -> None:
+    house = Warehouse(tmp_path, spark)
+
+    def define(task: dict[str, Any]) -> None:
+        read = {"kind": "ingest", "from": {"connection": "landing", "files": "*.csv"}, "to": "raw"}
+        house.define(
+            datasets={
+                "raw": {"columns": {"id": "string", "at": "timestamp", "x": "double"}},
+                "made": {"storage": {"mode": "merge", "keys": ["id"]}},
+            },
+            feature_sets={"f": {"from": "raw", "entity": ["id"], "event_time": "at", "features": {"x": {}}}},
+            pipelines={"flow": {"tasks": {"read": read, "make": {**task, "to": "made", "reads": {"raw": "new"}}}}},
+        )
+
+    define({"kind": "transform", "sql": "SELECT id, at, x FROM raw"})
+    house.land("a.csv", "id,at,x\na,2024-01-01T00:00:00Z,1\n")
+    house.run("read", "make")
+    define({"kind": "features", "set": "f"})
+    house.land("b.csv", "id,at,x\nb,2024-01-02T00:00:00Z,2\n")
+    house.run("read", "make")
+    assert sorted(house.rows("made", columns="id, x")) == [("a", 1.0), ("b", 2.0)]

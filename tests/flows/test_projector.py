@@ -253,6 +253,32 @@ def test_a_run_is_not_lost_while_nobody_can_write_that_it_lives(
     _set(api, run, "CANCELLED")
 
 
+def test_a_run_is_not_lost_because_a_round_was_held_up(
+    other: Database,
+    api: PrefectApi,
+    clock: Callable[[float], None],
+    interrupted: list[list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "PATIENCE", timedelta(0))
+    projector = Projector(other, api)
+    run = _running(other, api, projector)
+    asked = projector._flow_runs
+
+    def slept(ids: list[str]) -> dict[str, dict[str, Any]]:
+        found = asked(ids)
+        clock(600)
+        return found
+
+    monkeypatch.setattr(projector, "_flow_runs", slept)
+    projector.round()
+    monkeypatch.setattr(projector, "_flow_runs", asked)
+    assert _rounds(projector, clock, 40) == 0
+    assert runs.get_run(other, run.id).state is State.RUNNING
+    assert interrupted == []
+    _set(api, run, "CANCELLED")
+
+
 def test_a_run_that_no_database_takes_keeps_no_other_waiting(
     projector: Projector, database: Database, api: PrefectApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:

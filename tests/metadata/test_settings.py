@@ -166,6 +166,9 @@ def test_what_is_secret_in_a_url_is_not_shown(monkeypatch: pytest.MonkeyPatch) -
             "postgresql://db/name?user=ann&password=&sslmode=require",
         ),
         ("sc://host:15002/;token=aHVzaA==;use_ssl=true", "sc://host:15002/"),
+        ("spark://host:15002/;token=hush", "spark://host:15002/"),
+        ("SC://host:15002/;token=hush", "SC://host:15002/"),
+        ("host:15002/;token=hush", "host:15002/"),
         ("https://host/path?X-Api-Token=hush#top", "https://host/path?X-Api-Token=#top"),
         ("sqlite:////home/ann@work/metadata.db", "sqlite:////home/ann@work/metadata.db"),
         (
