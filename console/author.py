@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 import os
+import pwd
 import socket
 
 from metadata.author import Author
@@ -12,9 +12,9 @@ from metadata.author import Author
 def user() -> str:
     """The user of this operating system, whose change set is the same wherever an SSH session comes from."""
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"uid {os.getuid()}"
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return f"uid {os.geteuid()}"
 
 
 def author() -> Author:

@@ -41,7 +41,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class Draft:
-    """A definition that is being edited: its file, and the text it had when it was opened."""
+    """A definition that is being edited: its file, and the text it had when it was opened, empty for a new one."""
 
     kind: str
     key: str
@@ -50,8 +50,12 @@ class Draft:
     lock: int = field(repr=False, compare=False)
 
 
-def begin(settings: Settings, kind: str, key: str, text: str) -> Draft:
-    """A new draft of a definition, beside those that are there; only its owner reads it. Raises OSError."""
+def begin(settings: Settings, kind: str, key: str, text: str, new: bool = False) -> Draft:
+    """A new draft of a definition, beside those that are there; only its owner reads it. Raises OSError.
+
+    One of a `new` definition differs from what there was as it stands.
+    """
+    original = "" if new else text
     folder = settings.home / "drafts"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for number in itertools.count(1):
@@ -62,13 +66,13 @@ def begin(settings: Settings, kind: str, key: str, text: str) -> Draft:
             continue
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            _write(os.dup(lock), text)
+            _write(os.dup(lock), original)
             write(path, text)
         except OSError:
             _remove(path)
             os.close(lock)
             raise
-        return Draft(kind, key, path, text, lock)
+        return Draft(kind, key, path, original, lock)
     raise AssertionError("itertools.count ends")
 
 

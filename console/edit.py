@@ -22,7 +22,7 @@ from metadata.kinds import SECTIONS, Blueprint
 from metadata.revision_log import WayBack
 from metadata.revisions import changes_back
 from metadata.rows.sizes import Sized, sized_impact
-from metadata.rows.staged import changes_beside, changes_of_staged, load_staged
+from metadata.rows.staged import Staged, changes_beside, changes_of_staged, load_staged
 from metadata.settings import Settings
 
 REMARK = "#!"
@@ -118,17 +118,20 @@ def review_way(database: Database, settings: Settings, way: WayBack) -> tuple[Wa
     return way, Review(None, base, changes, tuple(found), sized_impact(database, changes) if changes else ())
 
 
-def review_staged(database: Database, settings: Settings, owner: str) -> Review:
+def review_staged(database: Database, settings: Settings, owner: str) -> tuple[Staged, Review]:
     """Check what applying a change set would do. Raises PilothouseError PH341, PH342."""
     there = load_staged(database, owner)
     changes = changes_of_staged(database, there)
     found = check(changes.blueprint, estimator_prefixes=settings.estimator_prefixes)
-    return Review(None, there.revision, changes, tuple(found), sized_impact(database, changes))
+    return there, Review(None, there.revision, changes, tuple(found), sized_impact(database, changes))
 
 
 def _meanwhile(blueprint: Blueprint, draft: Draft) -> list[Finding]:
     """A warning when the definition is no longer what was opened."""
     now = blueprint.get(draft.kind, draft.key)
+    if not draft.original:
+        cause, remedy = "there is one already, which this replaces", "leave it, and edit the one that is there (e)"
+        return [Finding("PH303", "warning", draft.kind, draft.key, (), cause, remedy)] if now is not None else []
     if now is not None and dump_one(draft.kind, draft.key, now) == draft.original:
         return []
     cause = "it was deleted since you opened it" if now is None else "it was changed since you opened it"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from metadata.definitions import content, json_text
+from metadata.definitions import content, json_text, same
 from metadata.errors import PilothouseError
 from metadata.kinds import SECTIONS, Blueprint, Definition, Pipeline
 from metadata.references import with_new_keys
@@ -255,7 +255,7 @@ def _walk(path: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Ite
             yield FieldChange(f"{path}{new_key}", "renamed", key, new_key)
         if isinstance(value, Mapping) and isinstance(other, Mapping):
             yield from _walk(f"{path}{new_key}.", value, other)
-        elif value != other and not (key == "uid" and _is_task(before)):
+        elif not same(value, other) and not (key == "uid" and _is_task(before)):
             yield FieldChange(place, "changed", value, other)
     known = {renamed.get(key, key) for key in before}
     for key, value in after.items():

@@ -188,6 +188,11 @@ def from_rows(kind: str, common: Mapping[str, Any], rows: Mapping[str, Iterable[
     return found
 
 
+def same(one: Any, other: Any) -> bool:
+    """Whether two values are the same JSON: 1, 1.0 and true are three things, and the order of entries is one, too."""
+    return one is other or json_text(one) == json_text(other)
+
+
 def load_blueprint(database: Database, revision_number: int | None = None) -> Blueprint:
     """Today's blueprint with the uids of definitions and tasks, or the blueprint as a revision left it."""
     with database.read() as connection:

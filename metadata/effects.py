@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
+from metadata.definitions import same
 from metadata.kinds import Definition
 from metadata.references import references
 from metadata.sql_words import same_words
@@ -179,5 +180,5 @@ def _differing(
         elif step == "*":
             if (key in before) != (key in after):
                 yield f"{path}{key}"
-        elif one != other and not (sql and one and other and same_words(one, other)):
+        elif not same(one, other) and not (sql and one and other and same_words(one, other)):
             yield f"{path}{key}"

@@ -58,6 +58,8 @@ class WayBack:
     deed: Literal["undo", "redo", "revert"]
     of: int
     state: int
+    base: int
+    """The newest revision when it was found: after another one it is none."""
 
     @property
     def words(self) -> str:
@@ -130,10 +132,10 @@ def _held_against_itself(connection: Connection) -> int:
             raise _broken(f"revision {item['revision']}", "its changes are not in the order that they had")
         of_one.append(item)
     check_log((found := to_revision(row), items.get(found.number, [])) for row in rows)
-    said = {value.uid: content_hash(value) for _, _, value in read_past(connection, len(rows))}
+    said = {value.uid: (kind, key, content_hash(value)) for kind, key, value in read_past(connection, len(rows))}
     now = {value.uid: (kind, key, content_hash(value)) for kind, key, value in read_blueprint(connection)}
     for uid, (kind, key, digest) in now.items():
-        if said.pop(uid, None) != digest:
+        if said.pop(uid, None) != (kind, key, digest):
             raise _broken(f"{kind} {key}", "it is not what the newest revision left")
     for uid in said:
         raise _broken(f"definition {uid}", "it is gone, and no revision deleted it")

@@ -95,9 +95,7 @@ def apply(
     )
 
 
-def go_back(
-    database: Database, way: WayBack, *, author: str, note: str = "", settings: Settings, base_revision: int
-) -> Revision | None:
+def go_back(database: Database, way: WayBack, *, author: str, note: str = "", settings: Settings) -> Revision | None:
     """Make the blueprint again exactly what it was, uids included, as a new revision. None when it is that already.
 
     Raises what `apply` raises, and PilothouseError PH341 and PH342 where a task would read again what another has read.
@@ -107,7 +105,7 @@ def go_back(
         lambda current: _diff_back(database, current, way),
         _Signature(author, note, way.deed, way.of),
         settings,
-        base_revision,
+        way.base,
     )
 
 
@@ -150,6 +148,8 @@ def exactly(database: Database, current: Blueprint, wanted: Blueprint) -> Change
 def changes_back(database: Database, way: WayBack) -> tuple[int, ChangeSet]:
     """What going back would do, and the number of the revision it starts from."""
     number, current = snapshot(database)
+    if number != way.base:
+        raise _moved(way.base, number)
     return number, _diff_back(database, current, way)
 
 

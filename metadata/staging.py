@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from metadata.changes import Change
-from metadata.definitions import content
+from metadata.definitions import content, same
 from metadata.kinds import SECTIONS, Blueprint, Definition
 from metadata.references import with_new_keys
 from metadata.three_way import ABSENT, Conflict, merge
@@ -38,7 +38,7 @@ class Item:
     @property
     def differs(self) -> bool:
         """Whether it changes anything."""
-        return self.before != self.after or (self.after is not None and self.key != self.key_before)
+        return not same(self.before, self.after) or (self.after is not None and self.key != self.key_before)
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def _merged(item: Item, there: tuple[str, str, Definition] | None) -> tuple[str,
     """Key, content and conflicts of an edit; the content is None when the definition goes."""
     theirs = content(there[2]) if there else None
     if item.after is None:
-        stays = theirs is not None and theirs != item.before
+        stays = theirs is not None and not same(theirs, item.before)
         return item.key, None, [Conflict("", item.before, ABSENT, theirs)] if stays else []
     if item.before is None:
         return item.key, item.after, []

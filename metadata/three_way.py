@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from metadata.definitions import same
+
 
 class Absent:
     """What is not there, where NULL is a value."""
@@ -32,9 +34,9 @@ def merge(base: Any, mine: Any, theirs: Any, path: str = "") -> tuple[Any, list[
 
     Mappings are merged entry by entry, in my order with what they added at the end; anything else as a whole.
     """
-    if mine == theirs or theirs == base:
+    if _same(mine, theirs) or _same(theirs, base):
         return mine, []
-    if mine == base:
+    if _same(mine, base):
         return theirs, []
     if not (isinstance(mine, Mapping) and isinstance(theirs, Mapping)):
         return mine, [Conflict(path, base, mine, theirs)]
@@ -48,3 +50,9 @@ def merge(base: Any, mine: Any, theirs: Any, path: str = "") -> tuple[Any, list[
         if value is not ABSENT:
             merged[key] = value
     return merged, conflicts
+
+
+def _same(one: Any, other: Any) -> bool:
+    if one is ABSENT or other is ABSENT:
+        return one is other
+    return same(one, other)

@@ -17,25 +17,28 @@ Log = Iterable[tuple[int, Deed]]
 
 def undo_of(database: Database) -> WayBack:
     """The way that takes back the newest revision that is not undone yet. Raises UsageError PH347 when all are."""
-    done, _ = done_and_undone(_log(database))
+    log = _log(database)
+    done, _ = done_and_undone(log)
     if not done:
         raise _nothing("undo", "no revision is left that is not undone")
-    return WayBack("undo", done[-1], done[-2] if len(done) > 1 else 0)
+    return WayBack("undo", done[-1], done[-2] if len(done) > 1 else 0, len(log))
 
 
 def redo_of(database: Database) -> WayBack:
     """The way that does again what was undone last, if nothing else was applied since. Raises UsageError PH347."""
-    _, undone = done_and_undone(_log(database))
+    log = _log(database)
+    _, undone = done_and_undone(log)
     if not undone:
         raise _nothing("do again", "nothing was undone since the last change")
-    return WayBack("redo", undone[-1], undone[-1])
+    return WayBack("redo", undone[-1], undone[-1], len(log))
 
 
 def revert_to(database: Database, number: int) -> WayBack:
     """The way to the blueprint as the revision `number` left it. Raises UsageError PH333 when there is none."""
-    if not 1 <= number <= newest_revision(database):
+    newest = newest_revision(database)
+    if not 1 <= number <= newest:
         raise no_revision(number)
-    return WayBack("revert", number, number)
+    return WayBack("revert", number, number, newest)
 
 
 def done_and_undone(log: Log) -> tuple[list[int], list[int]]:
@@ -47,9 +50,11 @@ def done_and_undone(log: Log) -> tuple[list[int], list[int]]:
     undone: list[int] = []
     for number, deed in log:
         if deed == "undo":
-            undone.append(done.pop())
+            undone += done[-1:]
+            del done[-1:]
         elif deed == "redo":
-            done.append(undone.pop())
+            done += undone[-1:]
+            del undone[-1:]
         else:
             done.append(number)
             undone.clear()

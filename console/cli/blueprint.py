@@ -221,7 +221,7 @@ def verify() -> None:
 
 def _go_back(context: click.Context, way: WayBack, note: str, yes: bool) -> None:
     store = database()
-    base, changes = changes_back(store, way)
+    _, changes = changes_back(store, way)
     if not changes:
         click.echo(f"Nothing to change: the blueprint is what revision {way.state} left.")
         return
@@ -229,7 +229,7 @@ def _go_back(context: click.Context, way: WayBack, note: str, yes: bool) -> None
     if not yes:
         ask(context, f"{way.words[0].upper()}{way.words[1:]}?")
     try:
-        made = go_back(store, way, author=author(), note=note, settings=settings(), base_revision=base)
+        made = go_back(store, way, author=author(), note=note, settings=settings())
     except CheckError as error:
         _show_findings(error.findings, as_json=False, err=True)
         context.exit(1)

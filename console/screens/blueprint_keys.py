@@ -59,18 +59,18 @@ class BlueprintKeys(BaseScreen):
 
         def answered(answer: str | None) -> None:
             if answer == "y":
-                self._go_back(way, review.base)
+                self._go_back(way)
             else:
                 self.say("left: nothing was changed", "quiet")
 
         self.app.push_screen(ReviewScreen(review, way.words, edits=False), answered)
 
-    def _go_back(self, way: WayBack, base: int) -> None:
+    def _go_back(self, way: WayBack) -> None:
         database, settings, author = self.session.store.database, self.session.settings, self.session.author
         self.act(
             "went_back",
             f"done: {way.words}",
-            lambda: go_back(database, way, author=author, settings=settings, base_revision=base),
+            lambda: go_back(database, way, author=author, settings=settings),
         )
 
     def got_went_back(self, revision: Revision | None) -> None:

@@ -21,7 +21,7 @@ from console.widgets.rows import Column, Row
 from metadata.changes import Change, recorded
 from metadata.database import Database
 from metadata.revision_log import Revision
-from metadata.rows.staged import apply_staged, decide, load_staged, unstage
+from metadata.rows.staged import Staged, apply_staged, decide, load_staged, unstage
 from metadata.staging import Clash, Item
 from metadata.three_way import ABSENT
 from metadata.values import counted
@@ -92,8 +92,9 @@ class ChangesScreen(Editing, BlueprintKeys):
         self.say("checking …", "quiet")
         self.act("reviewed_set", "the change set is checked", lambda: review_staged(database, settings, owner))
 
-    def got_reviewed_set(self, review: Review) -> None:
+    def got_reviewed_set(self, found: tuple[Staged, Review]) -> None:
         """What it changes is shown; then the note is asked for."""
+        staged, review = found
         self.say("")
         count = len(review.changes.changes) if review.changes else 0
 
@@ -101,7 +102,7 @@ class ChangesScreen(Editing, BlueprintKeys):
             if note is None:
                 self.say("left: the change set stays", "quiet")
             else:
-                self._apply_set(review.base, note)
+                self._apply_set(staged, note)
 
         def answered(answer: str | None) -> None:
             if answer == "y":
@@ -112,13 +113,13 @@ class ChangesScreen(Editing, BlueprintKeys):
         title = f"apply the change set: {counted(count, 'definition')}"
         self.app.push_screen(ReviewScreen(review, title, edits=False), answered)
 
-    def _apply_set(self, base: int, note: str) -> None:
+    def _apply_set(self, staged: Staged, note: str) -> None:
         database, settings, session = self.session.store.database, self.session.settings, self.session
         owner, author = session.owner, session.author
         self.act(
             "applied_set",
             "the change set is applied",
-            lambda: apply_staged(database, owner, author=author, note=note, settings=settings, base_revision=base),
+            lambda: apply_staged(database, owner, staged, author=author, note=note, settings=settings),
         )
 
     def got_applied_set(self, revision: Revision | None) -> None:

@@ -44,13 +44,13 @@ class Editing(SplitScreen):
         """Whether an edit is under way."""
         return self._draft is not None
 
-    def edit(self, kind: str, key: str, text: str) -> None:
-        """Open the editor on a definition, or on what was kept of an earlier edit of it."""
+    def edit(self, kind: str, key: str, text: str, new: bool = False) -> None:
+        """Open the editor on a definition, a `new` one perhaps, or on what was kept of an earlier edit of it."""
         there = drafts.kept_of(self.session.settings, kind, key)
         if there:
-            self._offer(kind, key, text, there[:MOST_OFFERED])
+            self._offer(kind, key, text, new, there[:MOST_OFFERED])
         else:
-            self._begin(kind, key, text)
+            self._begin(kind, key, text, new)
 
     def say_gone(self, kind: str, key: str) -> None:
         """A definition is not there; of an edit of it the text may be."""
@@ -58,7 +58,7 @@ class Editing(SplitScreen):
         text = f"; the kept text of its edit is {_shown(there[0].path)}" if there else ""
         self.say(f"there is no {kind.replace('_', ' ')} {key} in the blueprint{text}", "warn")
 
-    def _offer(self, kind: str, key: str, text: str, there: list[Kept]) -> None:
+    def _offer(self, kind: str, key: str, text: str, new: bool, there: list[Kept]) -> None:
         """Ask whether to go on with a kept draft; each stays until it is applied or thrown away."""
         now = utc_now()
         keys = ["e"] if len(there) == 1 else [str(at + 1) for at in range(len(there))]
@@ -69,7 +69,7 @@ class Editing(SplitScreen):
 
         def answered(answer: str | None) -> None:
             if answer == "n":
-                self._begin(kind, key, text)
+                self._begin(kind, key, text, new)
             elif answer == "d":
                 self._ask_to_throw_away(there, f"{thrown} of {kind.replace('_', ' ')} {key}")
             elif answer:
@@ -77,9 +77,9 @@ class Editing(SplitScreen):
 
         self.app.push_screen(Ask(question, answers, styled(_shown(there[0].path), "quiet")), answered)
 
-    def _begin(self, kind: str, key: str, text: str) -> None:
+    def _begin(self, kind: str, key: str, text: str, new: bool) -> None:
         try:
-            self._draft = drafts.begin(self.session.settings, kind, key, text)
+            self._draft = drafts.begin(self.session.settings, kind, key, text, new)
         except OSError as error:
             self.tell(fault_of(error), "edited")
             return

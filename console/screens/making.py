@@ -50,7 +50,7 @@ class Making(Editing):
 
         def named(name: str | None) -> None:
             if name:
-                self.edit(kind, name, skeleton(kind, name))
+                self._edit_new(kind, name, skeleton(kind, name))
 
         self.app.push_screen(NoteScreen(f"The key of the new {_words(kind)}:"), named)
 
@@ -64,7 +64,7 @@ class Making(Editing):
 
         def named(name: str | None) -> None:
             if name and name != key:
-                self.edit(row.kind, name, _like(text, name))
+                self._edit_new(row.kind, name, _like(text, name))
 
         self.app.push_screen(NoteScreen(f"The key of the new {_words(row.kind)} like {key}:", key), named)
 
@@ -100,6 +100,12 @@ class Making(Editing):
 
         question = f"Remove {_words(row.kind)} {row.key}? It goes when the change set is applied (P)."
         self.app.push_screen(Ask(question, [("y", "into the change set")]), answered)
+
+    def _edit_new(self, kind: str, name: str, text: str) -> None:
+        if any((kind, name) == (there, key) for there, key, _ in self.session.things):
+            self.say(f"there is a {_words(kind)} {name} already", "warn")
+        else:
+            self.edit(kind, name, text, new=True)
 
     def _stage_then(self, what: str, action: Callable[[], object]) -> None:
         self.act("made", what, action)

@@ -107,13 +107,13 @@ def decide(database: Database, owner: str, uid: str, side: Literal["mine", "thei
 
 
 def apply_staged(
-    database: Database, owner: str, *, author: str, note: str = "", settings: Settings, base_revision: int
+    database: Database, owner: str, found: Staged, *, author: str, note: str = "", settings: Settings
 ) -> Revision | None:
-    """Apply the change set of a user as one revision, and empty it, in one transaction.
+    """Apply the change set of a user, as it was `found`, as one revision, and empty it, in one transaction.
 
-    Raises UsageError PH348 while it clashes, PH303 when another revision came in between, and what `apply` raises.
+    Raises UsageError PH348 while it clashes, PH303 when another revision or edit came in between, and what `apply`
+    raises.
     """
-    found = load_staged(database, owner)
     if found.clashes:
         clash = found.clashes[0]
         raise UsageError(
@@ -139,7 +139,7 @@ def apply_staged(
         author=author,
         note=note,
         settings=settings,
-        base_revision=base_revision,
+        base_revision=found.revision,
         also=emptied,
     )
 

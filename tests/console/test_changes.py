@@ -175,9 +175,14 @@ def test_new_and_cloned_definitions_begin_in_the_editor(database: Database, tmp_
         shown.send(*"bronze.fares")
         shown.send("enter")
         shown.until("created dataset bronze.fares")
+        assert "since you opened it" not in shown.text
         shown.send("s")
         shown.until("kept in the change set")
-        edits.does("sed -i 's/one file a month/one file a day/' $1")
+        shown.send("n")
+        shown.until("The key of the new dataset:")
+        shown.send(*KEY, "enter")
+        shown.until(f"there is a dataset {KEY} already")
+        edits.does("true")
         shown.send("c")
         shown.until("The key of the new dataset like bronze.flights")
         shown.send(*"_daily")
@@ -187,5 +192,5 @@ def test_new_and_cloned_definitions_begin_in_the_editor(database: Database, tmp_
         shown.until("±2")
     working = load_staged(database, ME).working.blueprint
     assert working.datasets["bronze.fares"].description == "One row a fare."
-    assert working.datasets["bronze.flights_daily"].description == "Flights as landed, one file a day."
+    assert working.datasets["bronze.flights_daily"].description == description(database)
     assert working.datasets["bronze.flights_daily"].columns == working.datasets[KEY].columns

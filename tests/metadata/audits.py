@@ -61,7 +61,7 @@ def operate(database: Database) -> None:
     """Revisions, one of them undone, runs and decisions."""
     put(database, orders(), note="the first")
     put(database, Blueprint.model_validate({"datasets": {"more": {"description": "new"}}}))
-    go_back(database, undo_of(database), author=ANNA, settings=Settings(), base_revision=2)
+    go_back(database, undo_of(database), author=ANNA, settings=Settings())
     run = launch(database)
     decide(database, run)
     decide(database, run, "rule-2")

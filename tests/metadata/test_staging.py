@@ -51,7 +51,7 @@ def put(database: Database, document: Blueprint, prune: bool = False) -> Bluepri
 
 def applied(database: Database, owner: str = "ada") -> Blueprint:
     found = load_staged(database, owner)
-    apply_staged(database, owner, author=owner, settings=SETTINGS, base_revision=found.revision)
+    apply_staged(database, owner, found, author=owner, settings=SETTINGS)
     verify_chain(database)
     return load_blueprint(database)
 
@@ -227,6 +227,33 @@ def test_an_edit_that_comes_while_it_is_applied_is_neither_applied_unseen_nor_lo
     assert len(load_staged(database, "ada").items) == 2
 
 
+def test_an_edit_that_came_after_the_review_is_not_applied_unseen(database: Database) -> None:
+    put(database, datasets(a="one", b="one"))
+    stage(database, "ada", datasets(a="two"))
+    seen = load_staged(database, "ada")
+    stage(database, "ada", datasets(b="two"))
+    with pytest.raises(PilothouseError, match="PH303 change set"):
+        apply_staged(database, "ada", seen, author="ada", settings=SETTINGS)
+    assert newest_revision(database) == 1
+    assert len(load_staged(database, "ada").items) == 2
+
+
+@pytest.mark.parametrize("value", [1.0, True])
+def test_one_as_a_number_with_a_point_or_as_true_is_another_value(database: Database, value: Any) -> None:
+    def model(given: Any) -> Blueprint:
+        made = orders().models["returns"]
+        estimator = made.estimator.model_copy(update={"params": {**made.estimator.params, "max_features": given}})
+        return Blueprint(models={"returns": made.model_copy(update={"estimator": estimator})})
+
+    put(database, orders())
+    put(database, model(1))
+    stage(database, "ada", model(value))
+    (change,) = changes_of_staged(database, load_staged(database, "ada")).changes
+    assert [(field.path, str(field.before), str(field.after)) for field in change.fields] == [
+        ("estimator.params.max_features", "1", str(value))
+    ]
+
+
 def _die_at(url: str, statement: int) -> None:
     database = Database(url)
     count = 0
@@ -239,7 +266,7 @@ def _die_at(url: str, statement: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     found = load_staged(database, "ada")
-    apply_staged(database, "ada", author="ada", settings=SETTINGS, base_revision=found.revision)
+    apply_staged(database, "ada", found, author="ada", settings=SETTINGS)
 
 
 def test_killed_at_any_statement_it_is_applied_and_empty_or_neither(tmp_path: Any) -> None:

@@ -32,8 +32,8 @@ def put(database: Database, document: Blueprint, prune: bool = False) -> Bluepri
 
 
 def back(database: Database, way: WayBack, author: str = "bea") -> Blueprint:
-    base, _ = changes_back(database, way)
-    go_back(database, way, author=author, settings=SETTINGS, base_revision=base)
+    assert changes_back(database, way)[0] == way.base
+    go_back(database, way, author=author, settings=SETTINGS)
     verify_chain(database)
     return load_blueprint(database)
 
@@ -103,7 +103,7 @@ def test_a_revert_to_what_is_not_there_says_so(database: Database, number: int) 
 
 def test_going_back_to_what_is_there_makes_no_revision(database: Database) -> None:
     put(database, datasets(a="one"))
-    assert go_back(database, revert_to(database, 1), author="bea", settings=SETTINGS, base_revision=1) is None
+    assert go_back(database, revert_to(database, 1), author="bea", settings=SETTINGS) is None
     assert newest_revision(database) == 1
 
 
@@ -112,8 +112,21 @@ def test_what_somebody_applied_meanwhile_is_not_undone_with_it(database: Databas
     way = undo_of(database)
     put(database, datasets(a="two"))
     with pytest.raises(PilothouseError, match="PH303"):
-        go_back(database, way, author="bea", settings=SETTINGS, base_revision=1)
+        go_back(database, way, author="bea", settings=SETTINGS)
+    with pytest.raises(PilothouseError, match="PH303"):
+        changes_back(database, way)
     assert load_blueprint(database).datasets["a"].description == "two"
+
+
+def test_something_applied_between_finding_a_redo_and_doing_it_ends_the_redo(database: Database) -> None:
+    put(database, datasets(a="one"))
+    put(database, datasets(a="two"))
+    back(database, undo_of(database))
+    way = redo_of(database)
+    put(database, datasets(b="new"))
+    with pytest.raises(PilothouseError, match="PH303"):
+        go_back(database, way, author="bea", settings=SETTINGS)
+    assert back(database, undo_of(database)).datasets.keys() == {"a"}
 
 
 def test_a_way_back_that_would_have_a_table_appended_twice_is_refused(database: Database) -> None:
@@ -208,3 +221,4 @@ def test_any_sequence_of_edits_undos_and_redos_gives_the_states_of_a_list(deeds:
 def test_the_log_tells_what_stands() -> None:
     assert done_and_undone([(1, "apply"), (2, "apply"), (3, "undo"), (4, "undo"), (5, "redo")]) == ([1], [2])
     assert done_and_undone([(1, "apply"), (2, "undo"), (3, "revert")]) == ([3], [])
+    assert done_and_undone([(1, "redo"), (2, "apply"), (3, "undo"), (4, "undo")]) == ([], [2])
