@@ -118,7 +118,7 @@ def test_metadata_of_before_the_first_batch_take_a_table_that_is_merged_into_as_
     for land in (lambda: None, lambda: land_second(house), lambda: house.land("c.csv", "id,v\n6,f\n9,\n")):
         land()
         house.run("take", "clean")
-    restore(house.database, tmp_path / "one.backup")
+    restore(house.database, tmp_path / "one.backup", "tests")
     for path in house.landing.iterdir():
         path.unlink()
     for name, lines in (("d.csv", "id,v\n7,g\n"), ("e.csv", "id,v\n8,h\n3,n\n0,\n")):
