@@ -113,9 +113,9 @@ def review(database: Database, settings: Settings, draft: Draft, text: str, owne
 
 def review_way(database: Database, settings: Settings, way: WayBack) -> tuple[WayBack, Review]:
     """Check what going back would do to the blueprint as it is now. Raises PilothouseError PH341, PH342."""
-    base, changes = changes_back(database, way)
+    changes = changes_back(database, way)
     found = check(changes.blueprint, estimator_prefixes=settings.estimator_prefixes) if changes else []
-    return way, Review(None, base, changes, tuple(found), sized_impact(database, changes) if changes else ())
+    return way, Review(None, way.base, changes, tuple(found), sized_impact(database, changes) if changes else ())
 
 
 def review_staged(database: Database, settings: Settings, owner: str) -> tuple[Staged, Review]:

@@ -145,12 +145,12 @@ def exactly(database: Database, current: Blueprint, wanted: Blueprint) -> Change
         return _exactly(connection, current, wanted)
 
 
-def changes_back(database: Database, way: WayBack) -> tuple[int, ChangeSet]:
-    """What going back would do, and the number of the revision it starts from."""
+def changes_back(database: Database, way: WayBack) -> ChangeSet:
+    """What going back would do. Raises PilothouseError PH303 when a revision came since the way was found."""
     number, current = snapshot(database)
     if number != way.base:
         raise _moved(way.base, number)
-    return number, _diff_back(database, current, way)
+    return _diff_back(database, current, way)
 
 
 def prepare(blueprint: Blueprint, settings: Settings) -> list[Plan]:

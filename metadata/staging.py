@@ -5,7 +5,7 @@ Each edit keeps what its definition said before, so that what others applied mea
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -59,8 +59,10 @@ class Working:
     clashes: tuple[Clash, ...]
 
 
-def rebase(head: Blueprint, items: Iterable[Item]) -> Working:
+def rebase(head: Blueprint, items: Sequence[Item]) -> Working:
     """The edits on the blueprint `head`. An edit that cannot be there at all is left out, and is a clash."""
+    if not items:
+        return Working(head, ())
     places = {value.uid: (kind, key, value) for kind, key, value in head}
     wanted: dict[str, tuple[str, str, Definition] | None] = {}
     clashes: list[Clash] = []
@@ -140,7 +142,7 @@ def _theirs(item: Item, theirs: Body | None) -> Body | None:
     return dict(merged)
 
 
-def _leaves(uid: str, items: Iterable[Item]) -> bool:
+def _leaves(uid: str, items: Sequence[Item]) -> bool:
     """Whether an edit takes the definition `uid` from its key."""
     return any(item.uid == uid and (item.after is None or item.key != item.key_before) for item in items)
 

@@ -221,7 +221,7 @@ def verify() -> None:
 
 def _go_back(context: click.Context, way: WayBack, note: str, yes: bool) -> None:
     store = database()
-    _, changes = changes_back(store, way)
+    changes = changes_back(store, way)
     if not changes:
         click.echo(f"Nothing to change: the blueprint is what revision {way.state} left.")
         return

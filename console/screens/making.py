@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import abstractmethod
 from typing import ClassVar
 
 from textual.binding import BindingType
@@ -28,13 +28,13 @@ class Making(Editing):
         key("d", "remove", "remove", shown=False, help="take its removal into the change set, after asking"),
     ]
 
+    @abstractmethod
     def definition(self) -> DefinitionRow | None:
         """The definition under the cursor."""
-        raise NotImplementedError
 
+    @abstractmethod
     def text_to_edit(self) -> str:
         """Its text with the edits of the change set in it; empty while it is not read."""
-        raise NotImplementedError
 
     def unavailable(self, name: str) -> str:
         """What needs a definition that is read."""
@@ -77,7 +77,8 @@ class Making(Editing):
 
         def named(name: str | None) -> None:
             if name and name != key:
-                self._stage_then(
+                self.act(
+                    "made",
                     f"{key} is renamed in the change set",
                     lambda: stage(database, owner, read_text(_like(text, name, renamed=True)).blueprint),
                 )
@@ -93,7 +94,8 @@ class Making(Editing):
 
         def answered(answer: str | None) -> None:
             if answer == "y":
-                self._stage_then(
+                self.act(
+                    "made",
                     f"the removal of {row.key} is in the change set",
                     lambda: stage_removal(database, owner, row.uid),
                 )
@@ -106,9 +108,6 @@ class Making(Editing):
             self.say(f"there is a {_words(kind)} {name} already", "warn")
         else:
             self.edit(kind, name, text, new=True)
-
-    def _stage_then(self, what: str, action: Callable[[], object]) -> None:
-        self.act("made", what, action)
 
     def got_made(self, _value: object) -> None:
         """It waits."""

@@ -32,7 +32,8 @@ def put(database: Database, document: Blueprint, prune: bool = False) -> Bluepri
 
 
 def back(database: Database, way: WayBack, author: str = "bea") -> Blueprint:
-    assert changes_back(database, way)[0] == way.base
+    assert way.base == newest_revision(database)
+    changes_back(database, way)
     go_back(database, way, author=author, settings=SETTINGS)
     verify_chain(database)
     return load_blueprint(database)
