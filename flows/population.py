@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,8 +30,11 @@ MOST_LABELS = 1_000_000
 """Labelled rows of one measurement that are brought to the driver (24 MB); beyond, a sample by hash of the entity."""
 
 
-Some = tuple[str, ...] | datetime | None
-"""Which windows: those of these keys, those that end after an instant (of one, rows from then on), or every one."""
+Some = tuple[str, ...] | datetime
+"""Which windows: those of these keys, or those that end after an instant (of one, rows from then on)."""
+
+BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
+"""Before every window."""
 
 LAST_YEAR = 9_999
 """Event times from this year on mean "never" in some source, and lie in no window."""
@@ -77,17 +80,32 @@ class Labelled:
     scores: Numbers
 
 
-def extents(spark: SparkSession, population: Population) -> list[Extent]:
-    """Rows and mature labels by window and version, oldest window first."""
+def extents(
+    spark: SparkSession, population: Population, known_since: datetime | None
+) -> tuple[list[Extent], dict[tuple[str, int], Labelled]]:
+    """Rows and mature labels by window and version, oldest window first; and, in the same look, labels with scores.
+
+    These are of rows from `known_since` on (None: of none), and have to be no more than `MOST_LABELS`.
+    """
     if not population.trained_until:
-        return []
-    rows = engine.select(
+        return [], {}
+    known = f"_t >= {instant(known_since)} AND _label IS NOT NULL AND _score IS NOT NULL" if known_since else "false"
+    table = engine.select(
         spark,
-        f"{_scored(population)} SELECT _w, _v, count(*) AS n, count(_label) AS labels "  # noqa: S608
+        f"{_scored(population)} SELECT _w, _v, count(*) AS n, count(_label) AS mature, "  # noqa: S608
+        f"collect_list(CASE WHEN {known} THEN _label END) AS labels, "
+        f"collect_list(CASE WHEN {known} THEN CAST(_score AS DOUBLE) END) AS scores "
         f"FROM {_labelled(population)} GROUP BY _w, _v",
-    ).collect()
-    found = [Extent(str(row["_w"]), int(row["_v"]), int(row["n"]), int(row["labels"])) for row in rows]
-    return sorted(found, key=lambda extent: (population.windows.window(extent.window).start, extent.version))
+    ).toPandas()
+    found, taken = [], {}
+    for row in table.to_dict("records"):
+        window, version = str(row["_w"]), int(row["_v"])
+        found.append(Extent(window, version, int(row["n"]), int(row["mature"])))
+        if len(row["labels"]):
+            taken[window, version] = Labelled(
+                np.asarray(row["labels"], np.float64), np.asarray(row["scores"], np.float64)
+            )
+    return sorted(found, key=lambda extent: (population.windows.window(extent.window).start, extent.version)), taken
 
 
 def column_counts(
@@ -145,7 +163,7 @@ def labelled(spark: SparkSession, population: Population, some: Some, expected: 
     }
 
 
-def _scored(population: Population, some: Some = None) -> str:
+def _scored(population: Population, some: Some = BEGINNING) -> str:
     """`WITH _scored AS …`: entity, event time, score, version and window of the rows that count.
 
     Where only some windows are wanted, the instants that they span let Delta skip the files of all others.
@@ -160,8 +178,8 @@ def _scored(population: Population, some: Some = None) -> str:
     )
     kept = [f"year(_t) < {LAST_YEAR}", f"({unseen})"]
     if isinstance(some, datetime):
-        kept.append(f"_t >= {instant(some)}")
-    elif some is not None:
+        kept += [f"_t >= {instant(some)}"] if some > BEGINNING else []
+    else:
         spans = [population.windows.window(key) for key in some]
         first, last = min(span.start for span in spans), max(span.end for span in spans)
         kept += [f"_t >= {instant(first)}", f"_t < {instant(last)}"]

@@ -29,6 +29,7 @@ from flows.drift import (
 from flows.model_rows import features_there
 from flows.model_sql import delay, feature_rows, model_columns
 from flows.population import (
+    BEGINNING,
     MOST_LABELS,
     SCORE,
     Extent,
@@ -84,16 +85,15 @@ class _Counting:
 
 @dataclass(frozen=True)
 class _Ahead:
-    """Counts of what one version scored in windows that begin `since` an instant, and labels of the same windows."""
+    """Counts of what one version scored in windows that begin `since` an instant."""
 
-    since: datetime | None
+    since: datetime
     version: int
     columns: Future[dict[str, dict[str, Slice]]]
-    labels: Future[dict[tuple[str, int], Labelled]] | None
 
     def covers(self, window: Window) -> bool:
         """Whether all of the window was looked at."""
-        return self.since is None or self.since <= window.start
+        return self.since <= window.start
 
 
 @dataclass(frozen=True)
@@ -128,12 +128,13 @@ def run(context: TaskContext) -> Outcome:
         counting = _Counting(context, monitor, population, relations, there, threads)
         ahead = _ahead(counting, scorers, known)
         found: dict[str, list[Extent]] = {}
-        for extent in extents(context.spark, population):
+        counted, labels = extents(context.spark, population, ahead.since if ahead else None)
+        for extent in counted:
             found.setdefault(extent.window, []).append(extent)
         due = _due(population.windows, known, found)
         if not due:
             return Outcome(skipped="no window has new predictions or newly mature labels")
-        measured = _measure(counting, scorers, due, ahead)
+        measured = _measure(counting, scorers, due, ahead, labels)
     rows = sum(part.newest.rows for part in measured)
     recorded = [figure for part in measured for figure in _figures(counting, part)]
     alarms = [figure for figure in recorded if figure.name == "alarm" and figure.value]
@@ -209,16 +210,14 @@ def _ahead(counting: _Counting, scorers: Mapping[int, ModelVersion], before: Seq
         reference = _reference(scorers[serving.version])
     except PilothouseError:
         return None
-    columns = counting.columns(serving.version, reference, since)
-    labels = counting.labels(since, state.rows) if counting.population.labels else None
-    return _Ahead(since, serving.version, columns, labels)
+    return _Ahead(since, serving.version, counting.columns(serving.version, reference, since))
 
 
-def _unsettled_since(before: Sequence[Measured], delay: Period) -> datetime | None:
+def _unsettled_since(before: Sequence[Measured], delay: Period) -> datetime:
     """From when on windows may have more than was measured: later rows, or labels that were not mature."""
     windows = {(one.window_start, one.window_end) for one in before if one.window_start and one.window_end}
     if not windows:
-        return None
+        return BEGINNING
     mature = delay.before(max(one.as_of for one in before))
     return min((start for start, end in windows if end > mature), default=max(end for _, end in windows))
 
@@ -247,8 +246,9 @@ def _measure(
     scorers: Mapping[int, ModelVersion],
     due: Mapping[str, list[Extent]],
     ahead: _Ahead | None,
+    labels: Mapping[tuple[str, int], Labelled],
 ) -> list[_Measured]:
-    """Count what was not counted ahead, and put it all together."""
+    """Count what was not counted ahead, fetch the labels that are not there yet, and put it all together."""
     counting.context.report(f"counts the rows of {len(due)} windows", 1, 2)
     windows = {key: counting.population.windows.window(key) for key in due}
     covered = {key for key in due if ahead and ahead.covers(windows[key])}
@@ -264,13 +264,10 @@ def _measure(
             counts.append(counting.columns(version, references[version], tuple(rest)))
         if ahead and ready:
             counted |= {key: found for key, found in ahead.columns.result().items() if key in ready}
-    labels = [ahead.labels] if ahead and ahead.labels else []
+    known = dict(labels)
     rest = [key for key in due if key not in covered]
     if expected := sum(part.labels for key in rest for part in due[key]):
-        labels.append(counting.labels(tuple(rest), expected))
-    known: dict[tuple[str, int], Labelled] = {}
-    for found in labels:
-        known |= found.result()
+        known |= counting.labels(tuple(rest), expected).result()
     for count in counts:
         counted |= count.result()
     return [

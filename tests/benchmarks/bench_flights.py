@@ -4,7 +4,8 @@ Run: python -m tests.benchmarks.bench_flights [--months 12]
 
 Each month both do the same work on the same landed files, one after the other, each first in turn. Before what
 counts, both do the first months in a home that is thrown away, on the same Spark server: by the third, in which the
-first model is trained, each kind of work was done on it once. Pilothouse's time is that of its run, from its start to
+first model is trained, each kind of work was done on it once. The server has the heap that it has by default.
+Pilothouse's time is that of its run, from its start to
 its end as the console shows them. `PILOTHOUSE_TEST_IVY` names a folder that keeps the downloaded Delta jars.
 """
 
@@ -17,7 +18,7 @@ import time
 from pathlib import Path
 
 from flows import client, demo, engine
-from metadata.settings import settings
+from metadata.settings import Settings, settings
 from tests.benchmarks.flights_by_hand import Flights
 from tests.flows.homes import fresh_home
 from tests.flows.house import House, fresh_house_with_spark, open_house
@@ -56,6 +57,10 @@ def _by_hand(flights: Flights, month: int) -> float:
     return time.perf_counter() - began
 
 
+def _default_heap() -> str:
+    return str(Settings.model_fields["spark_driver_memory"].default)
+
+
 def main() -> None:
     """Print the seconds of each month, of the months that warm the server up too, and the sums of those that count."""
     options = argparse.ArgumentParser(description=main.__doc__)
@@ -63,7 +68,7 @@ def main() -> None:
     months = options.parse_args().months
     with tempfile.TemporaryDirectory(prefix="bench") as folder:
         jars = Path(os.environ.get("PILOTHOUSE_TEST_IVY") or Path(folder) / "jars")
-        with fresh_house_with_spark(Path(folder) / "warm-up", jars) as house:
+        with fresh_house_with_spark(Path(folder) / "warm-up", jars, _default_heap()) as house:
             print("warming up")
             compare(house, WARM_UP)
             spark = client.spark_remote()
