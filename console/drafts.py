@@ -21,6 +21,8 @@ from metadata.settings import Settings
 
 TEXT, ORIGINAL = ".yaml", ".original"
 """Ends of the names of both files."""
+COUNT = "~"
+"""Before the number of a further draft of a definition: no key holds it."""
 _UNSAVED = (".{name}.sw?", "#{name}#")
 """Where vim and emacs keep what was typed and not saved; they offer it when the file is opened again."""
 _RESCUED = "{name}.save*"
@@ -59,7 +61,7 @@ def begin(settings: Settings, kind: str, key: str, text: str, new: bool = False)
     folder = settings.home / "drafts"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for number in itertools.count(1):
-        path = folder / (f"{kind}-{key}{TEXT}" if number == 1 else f"{kind}-{key}-{number}{TEXT}")
+        path = folder / (f"{kind}-{key}{TEXT}" if number == 1 else f"{kind}-{key}{COUNT}{number}{TEXT}")
         try:
             lock = os.open(_original(path), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
@@ -133,7 +135,7 @@ def _kept(path: Path) -> Kept | None:
         if path.read_bytes() == _original(path).read_bytes() and not any(_unsaved(path)):
             _remove(path)
             return None
-        return Kept(kind, rest.partition("-")[0], path, datetime.fromtimestamp(path.stat().st_mtime, UTC))
+        return Kept(kind, rest.partition(COUNT)[0], path, datetime.fromtimestamp(path.stat().st_mtime, UTC))
     except (FileNotFoundError, PermissionError):
         return None
     finally:

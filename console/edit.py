@@ -19,6 +19,7 @@ from metadata.documents import DocumentError, dump_one, read_text
 from metadata.errors import PilothouseError, UsageError
 from metadata.findings import Finding
 from metadata.kinds import SECTIONS, Blueprint
+from metadata.rebasing import Clashes, rebased
 from metadata.revision_log import WayBack
 from metadata.revisions import changes_back
 from metadata.rows.sizes import Sized, sized_impact
@@ -98,7 +99,10 @@ def review(database: Database, settings: Settings, draft: Draft, text: str, owne
     try:
         document = read_text(text, "draft")
         there = load_staged(database, owner)
-        changes = changes_beside(database, there, document.blueprint)
+        opened = _read(draft.original)
+        now = _now(there.working.blueprint, opened)
+        edited, clashes = rebased(opened, document.blueprint, now)
+        changes = changes_beside(database, there, edited)
     except DocumentError as error:
         return Review(None, 0, None, error.findings)
     except PilothouseError as error:
@@ -106,9 +110,10 @@ def review(database: Database, settings: Settings, draft: Draft, text: str, owne
         return Review(None, 0, None, (Finding(fault.code, "error", "", fault.thing, (), fault.cause, fault.remedy),))
     found = check(changes.blueprint, estimator_prefixes=settings.estimator_prefixes)
     located = tuple(document.locations.locate(each, SECTIONS.get(each.kind, "")) for each in found)
-    told = (*_meanwhile(there.working.blueprint, draft), *located)
+    is_there = any(now) if draft.original else there.working.blueprint.get(draft.kind, draft.key) is not None
+    told = (*_meanwhile(draft, is_there, clashes), *located)
     impact = sized_impact(database, changes)
-    return Review(document.blueprint, there.revision, changes, told, impact, len(there.items))
+    return Review(edited, there.revision, changes, told, impact, len(there.items))
 
 
 def review_way(database: Database, settings: Settings, way: WayBack) -> tuple[WayBack, Review]:
@@ -126,16 +131,34 @@ def review_staged(database: Database, settings: Settings, owner: str) -> tuple[S
     return there, Review(None, there.revision, changes, tuple(found), sized_impact(database, changes))
 
 
-def _meanwhile(blueprint: Blueprint, draft: Draft) -> list[Finding]:
-    """A warning when the definition is no longer what was opened."""
-    now = blueprint.get(draft.kind, draft.key)
+def _now(blueprint: Blueprint, opened: Blueprint) -> Blueprint:
+    """What was opened, as its text is now."""
+    there = ((kind, key, blueprint.get(kind, key)) for kind, key, _ in opened)
+    return _read("".join(dump_one(kind, key, value) for kind, key, value in there if value is not None))
+
+
+def _read(text: str) -> Blueprint:
+    return read_text(text).blueprint if text else Blueprint()
+
+
+def _meanwhile(draft: Draft, there: bool, clashes: Clashes) -> list[Finding]:
+    """A warning when the definition is no longer what was opened: what others changed is merged into the changes."""
+    both = [conflict.path or "the whole of it" for conflicts in clashes.values() for conflict in conflicts]
     if not draft.original:
+        if not there:
+            return []
         cause, remedy = "there is one already, which this replaces", "leave it, and edit the one that is there (e)"
-        return [Finding("PH303", "warning", draft.kind, draft.key, (), cause, remedy)] if now is not None else []
-    if now is not None and dump_one(draft.kind, draft.key, now) == draft.original:
+    elif not there:
+        cause = "it was deleted since you opened it"
+        remedy = "the changes shown bring it back; leave it (the text is kept) if it is to stay away"
+    elif both:
+        cause = f"it was changed since you opened it, where you did, too: {', '.join(both)}"
+        remedy = "the changes shown undo that; leave it (the text is kept) and open it again to see what is there now"
+    elif clashes:
+        cause = "it was changed since you opened it, elsewhere than you did"
+        remedy = "the changes shown keep that: apply them, or leave it (the text is kept)"
+    else:
         return []
-    cause = "it was deleted since you opened it" if now is None else "it was changed since you opened it"
-    remedy = "the changes shown undo that; leave it (the text is kept) and open it again to build on what is there now"
     return [Finding("PH303", "warning", draft.kind, draft.key, (), cause, remedy)]
 
 

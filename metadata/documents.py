@@ -103,6 +103,11 @@ def dump(blueprint: Blueprint) -> str:
     return write_blueprint(blueprint)
 
 
+def key_of(text: str) -> str:
+    """The key that a document of one definition gives it. Raises what `read_text` raises."""
+    return next(key for _, key, _ in read_text(text).blueprint)
+
+
 def dump_one(kind: str, key: str, definition: Definition) -> str:
     """A document that holds one definition."""
     return write_blueprint(Blueprint().model_copy(update={SECTIONS[kind]: {key: definition}}))

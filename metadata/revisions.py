@@ -149,7 +149,7 @@ def changes_back(database: Database, way: WayBack) -> ChangeSet:
     """What going back would do. Raises PilothouseError PH303 when a revision came since the way was found."""
     number, current = snapshot(database)
     if number != way.base:
-        raise _moved(way.base, number)
+        raise moved(way.base, number)
     return _diff_back(database, current, way)
 
 
@@ -204,7 +204,7 @@ def _commit(
     for _ in range(_ATTEMPTS):
         base, current = snapshot(database)
         if base_revision is not None and base != base_revision:
-            raise _moved(base_revision, base)
+            raise moved(base_revision, base)
         changes = changes_of_now(current)
         if not changes:
             return None
@@ -215,7 +215,7 @@ def _commit(
                 _enter(book, signature.author, made, changes.changes)
                 also(connection)
                 return made
-    raise _moved(base, base + 1)
+    raise moved(base, base + 1)
 
 
 def _locked_head(connection: Connection) -> int:
@@ -223,7 +223,8 @@ def _locked_head(connection: Connection) -> int:
     return head(connection)
 
 
-def _moved(base: int, head: int) -> PilothouseError:
+def moved(base: int, head: int) -> PilothouseError:
+    """PH303: an edit that started from the revision `base` finds another one."""
     return PilothouseError(
         "PH303",
         "blueprint",

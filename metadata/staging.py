@@ -83,7 +83,13 @@ def rebase(head: Blueprint, items: Sequence[Item]) -> Working:
         else:
             wanted[item.uid] = None
         clashes += [Clash(item.uid, item.kind, key, conflict) for conflict in conflicts]
-    return Working(_assembled(head, wanted), tuple(clashes))
+    return Working(_assembled(head, _followed(head, wanted)), tuple(clashes))
+
+
+def waiting(head: Blueprint, items: Iterable[Item]) -> tuple[Item, ...]:
+    """The edits that are more than what others have applied likewise meanwhile."""
+    places = {value.uid: (kind, key, value) for kind, key, value in head}
+    return tuple(item for item in items if not _is_there(item, places.get(item.uid)))
 
 
 def staged(items: Iterable[Item], changes: Iterable[Change], revision: int) -> tuple[Item, ...]:
@@ -103,12 +109,14 @@ def decided(head: Blueprint, item: Item, side: Literal["mine", "theirs"]) -> Ite
     """The edit with its clashes decided: it begins with what others left, and clashes with that no more."""
     there = next(((kind, key, value) for kind, key, value in head if value.uid == item.uid), None)
     theirs = content(there[2]) if there else None
-    key = there[1] if there else None
+    begins = replace(item, key_before=there[1] if there else None, before=theirs)
+    their_key = there[1] if there else item.key
     if side == "theirs":
-        merged = _theirs(item, theirs)
-        return replace(item, key=key or item.key, key_before=key, before=theirs, after=merged)
+        key, _ = merge(item.key_before, their_key, item.key)
+        return replace(begins, key=key, after=_theirs(item, theirs))
+    key, _ = merge(item.key_before, item.key, their_key)
     mine, _ = merge(item.before, item.after, theirs)
-    return replace(item, key_before=key, before=theirs, after=None if item.after is None else mine)
+    return replace(begins, key=key, after=None if item.after is None else mine)
 
 
 def in_keys_of(item: Item, keys: Mapping[tuple[str, str], str], revision: int) -> Item:
@@ -125,13 +133,30 @@ def _merged(item: Item, there: tuple[str, str, Definition] | None) -> tuple[str,
     if item.after is None:
         stays = theirs is not None and not same(theirs, item.before)
         return item.key, None, [Conflict("", item.before, ABSENT, theirs)] if stays else []
-    if item.before is None:
-        return item.key, item.after, []
     if there is None or theirs is None:
-        return item.key, item.after, [Conflict("", item.before, item.after, ABSENT)]
+        gone = [Conflict("", item.before, item.after, ABSENT)] if item.before is not None else []
+        return item.key, item.after, gone
     body, conflicts = merge(item.before, item.after, theirs)
     key, about_key = merge(item.key_before, item.key, there[1], "key")
     return str(key), body, [*about_key, *conflicts]
+
+
+def _is_there(item: Item, there: tuple[str, str, Definition] | None) -> bool:
+    """Whether applying the edit would change nothing."""
+    key, body, conflicts = _merged(item, there)
+    if there is None or body is None:
+        return there is None and body is None
+    return not conflicts and key == there[1] and same(body, content(there[2]))
+
+
+def _followed(
+    head: Blueprint, wanted: Mapping[str, tuple[str, str, Definition] | None]
+) -> dict[str, tuple[str, str, Definition] | None]:
+    """What is wanted, and what nobody edits here and names something by the key that it has before the edits."""
+    keys = {(kind, key): now[1] for kind, key, value in head if (now := wanted.get(value.uid)) and now[1] != key}
+    others = ((kind, key, value) for kind, key, value in head if keys and value.uid not in wanted)
+    followed = {value.uid: (kind, key, with_new_keys(value, keys)) for kind, key, value in others}
+    return {**wanted, **followed}
 
 
 def _theirs(item: Item, theirs: Body | None) -> Body | None:

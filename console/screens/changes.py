@@ -20,8 +20,9 @@ from console.text import joined, plain, styled
 from console.widgets.rows import Column, Row
 from metadata.changes import Change, recorded
 from metadata.database import Database
+from metadata.documents import key_of
 from metadata.revision_log import Revision
-from metadata.rows.staged import Staged, apply_staged, decide, load_staged, unstage
+from metadata.rows.staged import Staged, apply_staged, decide, load_staged, rekey, unstage
 from metadata.staging import Clash, Item
 from metadata.three_way import ABSENT
 from metadata.values import counted
@@ -35,7 +36,12 @@ class _Edit:
     change: Change
     clashes: tuple[Clash, ...]
     text: str
-    """What it makes of the definition, as YAML; empty when it goes."""
+    """What it makes of the definition, as YAML; empty when it goes, or its key was taken."""
+
+    @property
+    def displaced(self) -> bool:
+        """Whether somebody else has taken the key that it wants."""
+        return not self.text and self.item.after is not None
 
 
 class ChangesScreen(Editing, BlueprintKeys):
@@ -78,6 +84,8 @@ class ChangesScreen(Editing, BlueprintKeys):
         one = self._edit() if self.there else None
         if name in ("apply", "take_out", "decide", "edit") and one is None:
             return "the change set is empty"
+        if name == "edit" and one is not None and one.displaced:
+            return "its key is taken by somebody else's: choose another one first (c)"
         if name == "edit" and (self.edits or (one is not None and not one.text)):
             return "the last edit is being checked" if self.edits else "it is removed: take that out first (d)"
         if name == "decide" and one is not None and not one.clashes:
@@ -151,17 +159,30 @@ class ChangesScreen(Editing, BlueprintKeys):
         one = self._edit()
         if one is None:
             return
-        database, owner, uid = self.session.store.database, self.session.owner, one.item.uid
+        database, owner, uid, shown = self.session.store.database, self.session.owner, one.item.uid, one.clashes
+        if one.displaced:
+            self._ask_another_key(one)
+            return
         sides: dict[str, Literal["mine", "theirs"]] = {"m": "mine", "t": "theirs"}
 
         def answered(answer: str | None) -> None:
             if answer:
                 side = sides[answer]
-                self.act("decided", f"{side} stands", lambda: decide(database, owner, uid, side))
+                self.act("decided", f"{side} stands", lambda: decide(database, owner, uid, side, shown))
 
         question = f"Somebody else changed {_name(one.item)}, too, where you did."
         answers = [("m", "mine stands"), ("t", "theirs stands; what does not clash of mine stays")]
         self.app.push_screen(Ask(question, answers), answered)
+
+    def _ask_another_key(self, one: _Edit) -> None:
+        database, owner, uid = self.session.store.database, self.session.owner, one.item.uid
+
+        def named(name: str | None) -> None:
+            if name and name != one.item.key:
+                self.act("decided", f"it is {name} now", lambda: rekey(database, owner, uid, name))
+
+        question = f"Somebody else has taken the key of {_name(one.item)}. Another key:"
+        self.app.push_screen(NoteScreen(question, one.item.key), named)
 
     def got_decided(self, _value: object) -> None:
         """Settled."""
@@ -172,7 +193,7 @@ class ChangesScreen(Editing, BlueprintKeys):
         """`e`"""
         one = self._edit()
         if one is not None:
-            self.edit(one.item.kind, one.item.key, one.text)
+            self.edit(one.item.kind, key_of(one.text), one.text)
 
     def hidden(self, name: str) -> bool:
         """It is where `P` leads."""

@@ -221,9 +221,9 @@ class Editing(SplitScreen):
             )
 
     def _stage(self, found: Review) -> None:
-        database, owner, document = self.session.store.database, self.session.owner, found.document
+        database, owner, document, base = self.session.store.database, self.session.owner, found.document, found.base
         if document is not None:
-            self.act("staged", "the edit is kept in the change set", lambda: stage(database, owner, document))
+            self.act("staged", "the edit is kept in the change set", lambda: stage(database, owner, document, base))
 
     def got_staged(self, _changes: ChangeSet) -> None:
         """In the change set: the draft is no longer needed."""

@@ -11,9 +11,9 @@ from console.screens.ask import Ask
 from console.screens.editing import Editing
 from console.screens.keys import key
 from console.screens.note import NoteScreen
-from metadata.documents import dump_one, read_text
+from metadata.documents import dump_one, key_of, read_text
 from metadata.rows.pages import DefinitionRow
-from metadata.rows.staged import stage, stage_removal
+from metadata.rows.staged import stage_removal, stage_rename
 from metadata.skeletons import skeleton
 
 
@@ -60,7 +60,7 @@ class Making(Editing):
         if row is None:
             return
 
-        key = _key(text)
+        key = key_of(text)
 
         def named(name: str | None) -> None:
             if name and name != key:
@@ -73,14 +73,14 @@ class Making(Editing):
         row, text = self.definition(), self.text_to_edit()
         if row is None:
             return
-        database, owner, key = self.session.store.database, self.session.owner, _key(text)
+        database, owner, key = self.session.store.database, self.session.owner, key_of(text)
 
         def named(name: str | None) -> None:
             if name and name != key:
                 self.act(
                     "made",
                     f"{key} is renamed in the change set",
-                    lambda: stage(database, owner, read_text(_like(text, name, renamed=True)).blueprint),
+                    lambda: stage_rename(database, owner, row.uid, name),
                 )
 
         self.app.push_screen(NoteScreen(f"The new key of {_words(row.kind)} {key}:", key), named)
@@ -115,15 +115,10 @@ class Making(Editing):
         self.reload()
 
 
-def _like(text: str, name: str, renamed: bool = False) -> str:
+def _like(text: str, name: str) -> str:
     """The text of a definition under another key."""
-    kind, key, value = next(iter(read_text(text).blueprint))
-    return dump_one(kind, name, value.model_copy(update={"was": key if renamed else None}))
-
-
-def _key(text: str) -> str:
-    """The key that a text gives its definition: another than the applied one where it is renamed in the change set."""
-    return next(key for _, key, _ in read_text(text).blueprint)
+    kind, _, value = next(iter(read_text(text).blueprint))
+    return dump_one(kind, name, value.model_copy(update={"was": None}))
 
 
 def _words(kind: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from sqlalchemy import RowMapping, and_, exists, func, literal, select
+from sqlalchemy import RowMapping, and_, exists, func, literal, or_, select
 
 from metadata.database import Database
 from metadata.definitions import revision, revision_item
@@ -18,6 +18,7 @@ from metadata.rows.filters import (
     conditions,
     exact_field,
     number_field,
+    text_field,
     word_field,
 )
 from metadata.rows.paging import Cursor, Page, page
@@ -52,6 +53,11 @@ def list_revisions(
 
         return matches
 
+    now, before = exact_field(item.key), text_field(item.key_before)
+
+    def named(value: str) -> Condition:
+        return or_(now(value), before(value))
+
     language = Language(
         {
             "number": number_field(revision.c.number),
@@ -60,7 +66,7 @@ def list_revisions(
             "deed": word_field(revision.c.deed, DEEDS),
             "age": age_field(revision.c.applied_at, utc_now()),
             "kind": touched(word_field(item.kind, SECTIONS)),
-            "key": touched(exact_field(item.key)),
+            "key": touched(named),
         },
         literal(""),
         (revision.c.note, revision.c.author, revision.c.deed),

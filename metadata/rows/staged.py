@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, fields
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 from sqlalchemy import Connection, delete, insert, select
@@ -11,13 +11,13 @@ from sqlalchemy import Connection, delete, insert, select
 from metadata.changes import ChangeSet, differences
 from metadata.database import Database, next_change
 from metadata.definitions import read_blueprint, read_past, staged_item
-from metadata.documents import dump_one
+from metadata.documents import dump_one, read_text
 from metadata.errors import PilothouseError, UsageError
-from metadata.kinds import SECTIONS, Blueprint
+from metadata.kinds import SECTIONS, Blueprint, Definition
 from metadata.revision_log import Revision, head
-from metadata.revisions import apply_exactly, diff_of, exactly
+from metadata.revisions import apply_exactly, diff_of, exactly, moved
 from metadata.settings import Settings
-from metadata.staging import Clash, Item, Working, decided, in_keys_of, rebase, staged
+from metadata.staging import Clash, Item, Working, decided, in_keys_of, rebase, staged, waiting
 from metadata.storable import refuse_unstorable
 from metadata.successors import called_otherwise, names_of
 
@@ -58,21 +58,32 @@ def changes_beside(database: Database, found: Staged, document: Blueprint) -> Ch
         return diff_of(connection, found.working.blueprint, document)
 
 
-def stage(database: Database, owner: str, document: Blueprint) -> ChangeSet:
+def stage(database: Database, owner: str, document: Blueprint, base_revision: int | None = None) -> ChangeSet:
     """Take what `document` changes into the change set of a user. What it changes, beside what was edited before.
 
-    Raises PilothouseError PH309 for what cannot be kept, and what `metadata.changes.diff` raises.
+    Raises PilothouseError PH303 when the newest revision is not `base_revision`, on which the document was looked at,
+    PH309 for what cannot be kept, and what `metadata.changes.diff` raises.
     """
     with database.write() as connection:
         change = next_change(connection)
         there = _load(connection, owner)
-        changes = diff_of(connection, there.working.blueprint, document)
-        for each in changes.changes:
-            value = changes.blueprint.get(each.kind, each.key)
-            if value is not None and each.after is not None:
-                refuse_unstorable(each.kind, each.key, value)
-        _save(connection, owner, staged(there.items, changes.changes, there.revision), change)
-    return changes
+        if base_revision not in (None, there.revision):
+            raise moved(base_revision, there.revision)
+        return _stage(connection, owner, there, document, change)
+
+
+def stage_rename(database: Database, owner: str, uid: str, key: str) -> ChangeSet:
+    """Take another key of a definition into the change set of a user; the rest of it is as it is now.
+
+    Raises UsageError PH307 when there is no such definition, DocumentError PH105 for what is no key, and what `stage`
+    raises.
+    """
+    with database.write() as connection:
+        change = next_change(connection)
+        there = _load(connection, owner)
+        kind, was, value = _in_working(there, uid)
+        document = read_text(dump_one(kind, key, value.model_copy(update={"was": was}))).blueprint
+        return _stage(connection, owner, there, document, change)
 
 
 def stage_removal(database: Database, owner: str, uid: str) -> None:
@@ -81,9 +92,7 @@ def stage_removal(database: Database, owner: str, uid: str) -> None:
         change = next_change(connection)
         there = _load(connection, owner)
         base = there.working.blueprint
-        kind = next((kind for kind, _, value in base if value.uid == uid), None)
-        if kind is None:
-            raise UsageError("PH307", f"definition {uid}", "there is none", "pilothouse blueprint export shows all")
+        kind, _, _ = _in_working(there, uid)
         left = {name: each for name, each in getattr(base, SECTIONS[kind]).items() if each.uid != uid}
         changes = differences(base, base.model_copy(update={SECTIONS[kind]: left}))
         _save(connection, owner, staged(there.items, changes, there.revision), change)
@@ -97,13 +106,27 @@ def unstage(database: Database, owner: str, uids: Collection[str] | None = None)
         _save(connection, owner, kept, change)
 
 
-def decide(database: Database, owner: str, uid: str, side: Literal["mine", "theirs"]) -> None:
-    """Settle where an edit clashes with what others applied meanwhile."""
+def decide(database: Database, owner: str, uid: str, side: Literal["mine", "theirs"], shown: Sequence[Clash]) -> None:
+    """Settle where an edit clashes with what others applied meanwhile, as it was `shown`.
+
+    Raises PilothouseError PH303 when it clashes otherwise now.
+    """
     with database.write() as connection:
         change = next_change(connection)
         there = _load(connection, owner)
+        if [clash for clash in there.clashes if clash.uid == uid] != list(shown):
+            cause, remedy = "somebody else has changed it once more", "look at the clash as it is now, then decide"
+            raise PilothouseError("PH303", "change set", cause, remedy)
         items = (decided(there.current, item, side) if item.uid == uid else item for item in there.items)
         _save(connection, owner, tuple(item for item in items if item.differs), change)
+
+
+def rekey(database: Database, owner: str, uid: str, key: str) -> None:
+    """Give an edit that is left out another key, since others have taken the one that it wanted."""
+    with database.write() as connection:
+        change = next_change(connection)
+        items = _load(connection, owner).items
+        _save(connection, owner, (replace(item, key=key) if item.uid == uid else item for item in items), change)
 
 
 def apply_staged(
@@ -152,8 +175,26 @@ def changes_of_staged(database: Database, found: Staged) -> ChangeSet:
 def _load(connection: Connection, owner: str) -> Staged:
     number, current = head(connection), read_blueprint(connection)
     kept = _rows(connection, owner)
-    items = _moved(connection, kept, number, current)
+    items = waiting(current, _moved(connection, kept, number, current))
     return Staged(number, current, kept, items, rebase(current, items))
+
+
+def _stage(connection: Connection, owner: str, there: Staged, document: Blueprint, change: int) -> ChangeSet:
+    changes = diff_of(connection, there.working.blueprint, document)
+    for each in changes.changes:
+        value = changes.blueprint.get(each.kind, each.key)
+        if value is not None and each.after is not None:
+            refuse_unstorable(each.kind, each.key, value)
+    _save(connection, owner, staged(there.items, changes.changes, there.revision), change)
+    return changes
+
+
+def _in_working(there: Staged, uid: str) -> tuple[str, str, Definition]:
+    """A definition with the edits in it. Raises UsageError PH307."""
+    for kind, key, value in there.working.blueprint:
+        if value.uid == uid:
+            return kind, key, value
+    raise UsageError("PH307", f"definition {uid}", "there is none", "pilothouse blueprint export shows all")
 
 
 def _rows(connection: Connection, owner: str) -> list[Item]:

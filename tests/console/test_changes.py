@@ -103,6 +103,24 @@ async def test_a_clash_shows_all_three_sides_and_is_decided_before_it_is_applied
     assert load_staged(database, ME).working.blueprint.datasets[KEY].description == stands
 
 
+async def test_a_definition_whose_key_was_taken_is_given_another_one(database: Database, make_app: MakeApp) -> None:
+    stage(database, ME, Blueprint.model_validate({"datasets": {"x.y": {"description": "mine"}}}))
+    theirs = Blueprint.model_validate({"datasets": {"x.y": {"description": "theirs"}}})
+    apply(database, theirs, author="ada", settings=settings())
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.go(Place("changes"))
+        await until_seen(pilot, "dataset x.y", "clashes")
+        await pilot.press("e")
+        await until_seen(pilot, "its key is taken by somebody else's: choose another one first (c)")
+        await pilot.press("c")
+        await until_seen(pilot, "Somebody else has taken the key of dataset x.y. Another key:")
+        await pilot.press("2", "enter")
+        await until_seen(pilot, "decided", "dataset x.y2")
+    now = load_staged(database, ME).working.blueprint.datasets
+    assert (now["x.y"].description, now["x.y2"].description) == ("theirs", "mine")
+
+
 async def test_what_the_checks_refuse_cannot_be_applied(database: Database, make_app: MakeApp) -> None:
     stage_removal(database, ME, load_blueprint(database).datasets[KEY].uid)
     app = make_app()

@@ -20,6 +20,7 @@ from metadata.database import Database
 from metadata.definitions import load_blueprint
 from metadata.errors import UsageError
 from metadata.findings import Finding
+from metadata.kinds import Blueprint
 from metadata.revision_log import history_of
 from metadata.revisions import apply
 from metadata.settings import settings
@@ -114,9 +115,9 @@ def test_leaving_the_review_keeps_the_text_and_the_next_edit_does_not_overwrite_
         shown.until("An edit of dataset bronze.flights was not applied", "n  edit what is applied")
         shown.send("n")
         shown.until("y apply")
-        assert [path.name for path in drafts()] == ["dataset-bronze.flights-2.yaml", "dataset-bronze.flights.yaml"]
+        assert [path.name for path in drafts()] == ["dataset-bronze.flights.yaml", "dataset-bronze.flights~2.yaml"]
         shown.send("escape")
-        shown.until("left: nothing was applied", "drafts/dataset-bronze.flights-2.yaml")
+        shown.until("left: nothing was applied", "drafts/dataset-bronze.flights~2.yaml")
     assert all("a file every month" in path.read_text(encoding="utf-8") for path in drafts())
     assert {path.stat().st_mode & 0o777 for path in drafts()} == {0o600}
     assert description(database) == "Flights as landed, one file a month."
@@ -291,6 +292,23 @@ def test_a_revision_between_review_and_apply_is_not_overwritten(database: Databa
     assert "a file every month" in drafts()[0].read_text(encoding="utf-8")
 
 
+def test_a_change_that_was_made_elsewhere_in_it_while_the_editor_was_open_is_kept(
+    database: Database, edits: Editor
+) -> None:
+    edits.does("touch opened; while [ ! -e go ]; do sleep 0.05; done", f"{SED} $1")
+    with Terminal(size=WIDE, env=edits.environ) as shown:
+        open_editor(shown)
+        edits.wait_open(shown)
+        dataset = load_blueprint(database).datasets[KEY].model_copy(update={"owner": "somebody"})
+        apply(database, Blueprint(datasets={KEY: dataset}), author="ada", settings=settings())
+        (edits.folder / "go").touch()
+        shown.until("it was changed since you opened it, elsewhere than you did", "y apply")
+        shown.send("y")
+        shown.until("revision 4 is applied")
+    now = load_blueprint(database).datasets[KEY]
+    assert (now.owner, now.description) == ("somebody", "Flights as landed, a file every month.")
+
+
 def test_a_change_made_while_the_editor_was_open_is_pointed_out(database: Database, edits: Editor) -> None:
     edits.does("touch opened; while [ ! -e go ]; do sleep 0.05; done", f"{SED} $1")
     with Terminal(size=WIDE, env=edits.environ) as shown:
@@ -298,7 +316,11 @@ def test_a_change_made_while_the_editor_was_open_is_pointed_out(database: Databa
         edits.wait_open(shown)
         describe(database, "Written by somebody else.")
         (edits.folder / "go").touch()
-        shown.until("it was changed since you opened it", "Written by somebody else.", "y apply")
+        shown.until(
+            "it was changed since you opened it, where you did, too: description",
+            "Written by somebody else.",
+            "y apply",
+        )
         shown.send("escape")
         shown.until("left: nothing was applied")
     assert description(database) == "Written by somebody else."
@@ -363,6 +385,7 @@ def test_remarks_stand_at_their_lines_and_only_ours_are_taken_out() -> None:
 def test_a_draft_never_takes_the_file_of_another(home: Path) -> None:
     first, second = (files.begin(settings(), "dataset", "a.b", "text") for _ in range(2))
     assert first.path != second.path
+    assert files.begin(settings(), "dataset", "a.b-2", "text").path not in (first.path, second.path)
     assert first.path.parent == second.path.parent == home / "drafts"
     assert {path.stat().st_mode & 0o777 for path in (home / "drafts").glob("*")} == {0o600}
     assert (home / "drafts").stat().st_mode & 0o777 == 0o700
@@ -380,6 +403,16 @@ def test_a_draft_is_kept_when_nobody_edits_it_and_something_was_changed(home: Pa
     assert files.resume(found) is None
     files.discard(again)
     assert files.kept(settings()) == drafts() == []
+
+
+def test_a_kept_text_is_that_of_its_own_key_whatever_the_key(home: Path) -> None:
+    for key in ("late", "late-2", "late-flights"):
+        draft = files.begin(settings(), "dataset", key, "text")
+        files.write(draft.path, f"text of {key}")
+        files.release(draft)
+    for key in ("late", "late-2", "late-flights"):
+        (found,) = files.kept_of(settings(), "dataset", key)
+        assert found.path.read_text(encoding="utf-8") == f"text of {key}"
 
 
 def test_a_draft_in_which_nothing_was_changed_is_cleared_away(home: Path) -> None:

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import event
+from sqlalchemy import event, func, select
 
 from metadata.changes import ChangeSet
 from metadata.database import Database
-from metadata.definitions import load_blueprint
+from metadata.definitions import load_blueprint, staged_item
 from metadata.errors import PilothouseError, UsageError
 from metadata.kinds import Blueprint
 from metadata.migrations import ensure
@@ -26,8 +26,10 @@ from metadata.rows.staged import (
     changes_of_staged,
     decide,
     load_staged,
+    rekey,
     stage,
     stage_removal,
+    stage_rename,
     unstage,
 )
 from metadata.settings import Settings
@@ -129,7 +131,7 @@ def test_a_field_that_both_changed_waits_for_a_decision(database: Database, side
     assert (clash.conflict.base, clash.conflict.mine, clash.conflict.theirs) == ("one", "hers", "bea's")
     with pytest.raises(UsageError, match="PH348 dataset a"):
         applied(database)
-    decide(database, "ada", clash.uid, side)
+    decide(database, "ada", clash.uid, side, [clash])
     assert load_staged(database, "ada").clashes == ()
     now = applied(database)
     assert (now.datasets["a"].description, now.datasets["a"].owner) == (stands, "ada")
@@ -141,7 +143,7 @@ def test_what_was_deleted_meanwhile_is_a_clash_and_theirs_lets_it_go(database: D
     put(database, datasets(b="kept"), prune=True)
     (clash,) = load_staged(database, "ada").clashes
     assert clash.conflict.theirs is ABSENT
-    decide(database, "ada", clash.uid, "theirs")
+    decide(database, "ada", clash.uid, "theirs", [clash])
     assert load_staged(database, "ada").items == ()
 
 
@@ -149,7 +151,7 @@ def test_what_was_deleted_meanwhile_comes_back_as_itself_when_mine_stands(databa
     uid = put(database, datasets(a="one", b="kept")).datasets["a"].uid
     stage(database, "ada", datasets(a="hers"))
     put(database, datasets(b="kept"), prune=True)
-    decide(database, "ada", uid, "mine")
+    decide(database, "ada", uid, "mine", load_staged(database, "ada").clashes)
     now = applied(database)
     assert (now.datasets["a"].uid, now.datasets["a"].description) == (uid, "hers")
 
@@ -160,7 +162,7 @@ def test_a_removal_of_what_others_changed_meanwhile_is_a_clash(database: Databas
     put(database, datasets(a="bea's"))
     (clash,) = load_staged(database, "ada").clashes
     assert clash.conflict.mine is ABSENT
-    decide(database, "ada", clash.uid, "mine")
+    decide(database, "ada", clash.uid, "mine", [clash])
     assert list(applied(database).datasets) == []
 
 
@@ -196,6 +198,96 @@ def test_a_rename_in_a_change_set_keeps_the_identity(database: Database) -> None
     assert words(changes_of_staged(database, load_staged(database, "ada"))) == [("renamed", "b")]
     now = applied(database)
     assert {key: value.uid for key, value in now.datasets.items()} == {"b": uid}
+
+
+def test_a_definition_whose_key_was_taken_goes_in_under_another_one(database: Database) -> None:
+    put(database, datasets(a="one"))
+    stage(database, "ada", datasets(b="hers"))
+    put(database, datasets(b="bea's"))
+    (item,) = load_staged(database, "ada").items
+    rekey(database, "ada", item.uid, "c")
+    now = applied(database)
+    assert {key: value.description for key, value in now.datasets.items()} == {"a": "one", "b": "bea's", "c": "hers"}
+
+
+@pytest.mark.parametrize("side", ["mine", "theirs"])
+def test_a_decision_about_a_field_leaves_the_key_to_who_renamed(database: Database, side: Any) -> None:
+    put(database, datasets(a="one", x="one"))
+    stage(database, "ada", datasets(a="hers", z={"description": "hers", "was": "x"}))
+    put(database, datasets(b={"description": "bea's", "was": "a"}, x="bea's"))
+    for clash in load_staged(database, "ada").clashes:
+        decide(database, "ada", clash.uid, side, [clash])
+    stands = "hers" if side == "mine" else "bea's"
+    now = applied(database).datasets
+    assert {key: value.description for key, value in now.items()} == {"b": stands, "z": stands}
+
+
+def test_a_decision_is_about_what_was_shown(database: Database) -> None:
+    put(database, datasets(a="one"))
+    stage(database, "ada", datasets(a="hers"))
+    put(database, datasets(a="bea's"))
+    (shown,) = load_staged(database, "ada").clashes
+    put(database, datasets(a="bea's second thought"))
+    with pytest.raises(PilothouseError, match="PH303 change set"):
+        decide(database, "ada", shown.uid, "mine", [shown])
+    assert len(load_staged(database, "ada").clashes) == 1
+
+
+def test_a_definition_that_both_brought_back_is_a_clash_where_they_differ(database: Database) -> None:
+    put(database, datasets(a="one", x="first"))
+    put(database, datasets(a="one"), prune=True)
+    stage(database, "ada", datasets(x={"description": "hers", "owner": "ops"}))
+    put(database, datasets(x="bea's"))
+    (clash,) = load_staged(database, "ada").clashes
+    assert (clash.key, clash.conflict.path) == ("x", "description")
+    assert (clash.conflict.mine, clash.conflict.theirs) == ("hers", "bea's")
+
+
+def test_an_edit_that_others_apply_likewise_waits_no_longer(database: Database) -> None:
+    put(database, datasets(a="one", b="one", c="one"))
+    stage(database, "ada", datasets(a="two", b="two"))
+    remove(database, "c")
+    put(database, datasets(a="two", b="one"), prune=True)
+    assert [item.key for item in load_staged(database, "ada").items] == ["b"]
+    applied(database)
+    with database.read() as connection:
+        assert connection.execute(select(func.count()).select_from(staged_item)).scalar() == 0
+
+
+def test_a_rename_is_followed_by_what_others_write_meanwhile(database: Database) -> None:
+    put(database, orders())
+    bronze = orders().datasets["bronze.orders"]
+    stage(database, "ada", Blueprint(datasets={"raw.orders": bronze.model_copy(update={"was": "bronze.orders"})}))
+    clean = orders().pipelines["orders"].tasks["clean"]
+    put(
+        database,
+        Blueprint.model_validate(
+            {
+                "datasets": {"silver.again": orders().datasets["silver.orders"].model_copy()},
+                "pipelines": {"again": {"tasks": {"clean": clean.model_copy(update={"to": "silver.again"})}}},
+            }
+        ),
+    )
+    now = applied(database)
+    assert "raw.orders" in now.pipelines["again"].tasks["clean"].queries()["sql"]
+    assert "bronze.orders" not in now.datasets
+
+
+def test_a_rename_by_key_keeps_what_others_wrote_up_to_then(database: Database) -> None:
+    uid = put(database, datasets(a="one")).datasets["a"].uid
+    load_staged(database, "ada")
+    put(database, datasets(a="bea's"))
+    stage_rename(database, "ada", uid, "b")
+    now = applied(database)
+    assert {key: value.description for key, value in now.datasets.items()} == {"b": "bea's"}
+
+
+def test_a_text_that_was_looked_at_on_an_older_revision_is_not_kept_unseen(database: Database) -> None:
+    put(database, datasets(a="one"))
+    put(database, datasets(a="bea's"))
+    with pytest.raises(PilothouseError, match="PH303"):
+        stage(database, "ada", datasets(a="hers"), base_revision=1)
+    assert load_staged(database, "ada").items == ()
 
 
 def test_what_the_checks_refuse_changes_nothing_and_stays_in_the_change_set(database: Database) -> None:

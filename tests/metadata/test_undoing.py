@@ -54,6 +54,13 @@ def test_an_undo_brings_back_what_was_there_under_its_uids_and_a_redo_takes_it_a
     assert newest.way == "do revision 2 again"
 
 
+def test_the_history_of_a_key_goes_on_with_the_rename_that_took_it_away(database: Database) -> None:
+    put(database, datasets(a="one"))
+    put(database, Blueprint.model_validate({"datasets": {"b": {"description": "one", "was": "a"}}}))
+    assert [each.number for each in list_revisions(database, "key:a").items] == [2, 1]
+    assert [each.number for each in list_revisions(database, "key:b").items] == [2]
+
+
 def test_the_first_revision_can_be_undone_and_done_again(database: Database) -> None:
     whole = put(database, orders())
     assert not list(back(database, undo_of(database)))
