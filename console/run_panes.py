@@ -99,6 +99,7 @@ def _outcome(detail: RunDetail, task_key: str) -> list[Content]:
                     (f"{task.task_key}  ", "strong"),
                     f"{number(task.rows_in)} in, {number(task.rows_out)} out",
                     (f", {number(task.rows_bad)} bad" if task.rows_bad else "", "warn"),
+                    (", an unknown number bad" if task.rows_out and task.rows_bad is None else "", "warn"),
                 )
             )
         for one in detail.figures:

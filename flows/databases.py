@@ -115,7 +115,8 @@ def _bounded(
     low = consumption.watermark_of(context.database, context.task.spec.uid, dataset.uid, bounds)
     try:
         high_value, nulls = link.execute(sa.select(sa.func.max(column), sa.func.count() - sa.func.count(column))).one()
-        high = _reaching(Mark.of(high_value), link, table, column) if high_value is not None else None
+        merges = dataset.storage.mode == "merge"
+        high = _reaching(Mark.of(high_value), link, table, column, merges) if high_value is not None else None
     except (ArithmeticError, TypeError, ValueError) as error:
         raise _bad_column(thing, watermark.column, str(error)) from None
     if nulls and watermark.nulls == "fail":
@@ -142,15 +143,16 @@ def _bounded(
     if high is not None:
         _look_back(high, watermark, thing)  # the next batch will: what cannot be looked back from is refused now
     bounds = bounds.model_copy(update={"low": _look_back(low, watermark, thing) if low else None, "high": high})
-    if link.execute(sa.select(sa.literal(1)).select_from(table).where(_condition(bounds, table)).limit(1)).first():
-        return Intent(bounds=bounds)
+    if _any(link, table, _condition(bounds, table)):
+        return Intent(bounds=_with_the_last_microsecond(bounds, link, table) if merges else bounds)
     return f"nothing new in {bounds.source}" + (f" above {watermark.column} {low.value}" if low else "")
 
 
-def _reaching(high: Mark, link: sa.Connection, table: sa.Table, column: sa.Column[Any]) -> Mark:
-    """The highest value as a bound that the row which has it lies within: a source's values may be finer than ours.
+def _reaching(high: Mark, link: sa.Connection, table: sa.Table, column: sa.Column[Any], merges: bool) -> Mark:
+    """The highest value as a bound: of a source whose instants are finer than ours, one that its row lies within.
 
-    Raises ValueError where there is no such bound.
+    Only rows that are merged may be read once more with what comes later in the same microsecond; what is appended is
+    left, with the rest of that microsecond, for the batch after it. Raises ValueError where there is no such bound.
     """
     value = high.python
     if not isinstance(value, datetime | float | Decimal):
@@ -159,8 +161,23 @@ def _reaching(high: Mark, link: sa.Connection, table: sa.Table, column: sa.Colum
     if above is None or Mark.of(above) != high:  # what came meanwhile is for the next batch
         return high
     if isinstance(value, datetime):
-        return Mark.of(value + FINEST)
+        return Mark.of(value + FINEST) if merges else high
     raise ValueError(f"its values are finer than {value}, as which the highest is read")
+
+
+def _with_the_last_microsecond(bounds: Bounds, link: sa.Connection, table: sa.Table) -> Bounds:
+    """The bounds, from before the microsecond up to which rows were read if the source is finer than that."""
+    low = bounds.low.python if bounds.low is not None else None
+    if bounds.column is None or bounds.low_included or not isinstance(low, datetime):
+        return bounds
+    column = table.columns[bounds.column]
+    if not _any(link, table, sa.and_(column > low - FINEST, column < low)):
+        return bounds
+    return bounds.model_copy(update={"low": Mark.of(low - FINEST)})
+
+
+def _any(link: sa.Connection, table: sa.Table, condition: sa.ColumnElement[bool]) -> bool:
+    return link.execute(sa.select(sa.literal(1)).select_from(table).where(condition).limit(1)).first() is not None
 
 
 def _check_order(link: sa.Connection, table: sa.Table, column: sa.Column[Any], thing: str) -> None:

@@ -114,11 +114,12 @@ def store(
     """
     known = state.columns if state and target.dataset.storage.mode != "overwrite" else _frozen(target.dataset, state)
     conformed = conform(frame, target.thing, target.dataset, known)
-    for name in (*target.dataset.storage.keys, *target.dataset.storage.partition_by):
+    placing = (*target.dataset.storage.keys, *target.dataset.storage.partition_by)
+    for name in placing:
         if name not in conformed.columns:
             raise missing_columns(target.thing, [name], conformed.columns)
     there = {name.lower() for name in frame.columns}
-    if lost := [name for name in target.dataset.storage.keys if name.lower() not in there]:
+    if lost := [name for name in placing if name.lower() not in there]:
         raise missing_columns(target.thing, lost, dict.fromkeys(frame.columns))
     job = _Job(spark, target, batch, state, conformed, owned, calm)
     try:

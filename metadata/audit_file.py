@@ -80,7 +80,7 @@ class _Parts:
                 return
             ((word, said),) = body.items()
             self._take(word, {name: _read(name, value) for name, value in said.items()})
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise self.refused(f"line {number} is none of an export") from error
 
     def check(self, signet: Signet) -> Checked:

@@ -32,12 +32,13 @@ SERVER_ARGUMENTS = {
 """How soon a PostgreSQL server that is silent is taken for away (s, and ms); its URL may say otherwise."""
 
 LOCK_SECONDS = 30.0
-"""Time that a writer waits for what another process keeps locked; one that keeps it in silence is ended as soon."""
-SESSION = {"lock_timeout": LOCK_SECONDS, "idle_in_transaction_session_timeout": LOCK_SECONDS}
-"""Of a session with PostgreSQL, in seconds: all writers lock one row, and who stops with it in hand must stop no other.
-The `options` of the URL, or of PGOPTIONS, may say otherwise."""
+"""Time that is waited for what another process keeps locked; a writer that keeps it in silence is ended as soon.
+
+All writers lock one row: who stops with it in hand must stop no other. Who reads may take any time. What the `options`
+of a PostgreSQL URL, or PGOPTIONS, say of a session counts more.
+"""
 REBUILDING = {"lock_timeout": 600, "idle_in_transaction_session_timeout": 600}
-"""The same while tables are made anew."""
+"""Of PostgreSQL while tables are made anew, in seconds."""
 
 _patience: ContextVar[float] = ContextVar("patience", default=LOCK_SECONDS)
 
@@ -218,16 +219,22 @@ def _at_server(url: URL) -> Engine:
         return create_engine(url, pool_pre_ping=True)
     arguments: dict[str, Any] = {name: value for name, value in SERVER_ARGUMENTS.items() if name not in url.query}
     said = " ".join(url.normalized_query.get("options", ())) or os.environ.get("PGOPTIONS", "")
-    ours = [f"-c {name}={round(seconds * 1000)}" for name, seconds in SESSION.items()]
-    engine = create_engine(url, pool_pre_ping=True, connect_args={**arguments, "options": " ".join([*ours, said])})
+    engine = create_engine(url, pool_pre_ping=True, connect_args=arguments)
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: Any) -> None:
+        if "lock_timeout" not in said:
+            connection.execute(f"SET lock_timeout = {round(LOCK_SECONDS * 1000)}")
+            connection.commit()
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         options = connection.get_execution_options()
         if options.get("rebuilds", False):
             _set(connection, REBUILDING)
-        elif options.get("writes", False) and _patience.get() != LOCK_SECONDS and "lock_timeout" not in said:
-            _set(connection, {"lock_timeout": _patience.get()})
+        elif options.get("writes", False):
+            ours = {"lock_timeout": _patience.get(), "idle_in_transaction_session_timeout": LOCK_SECONDS}
+            _set(connection, {name: seconds for name, seconds in ours.items() if name not in said})
 
     return engine
 

@@ -45,10 +45,12 @@ def intend(context: TaskContext) -> Intent | str:
 def build(context: TaskContext, intent: Intent) -> DataFrame:
     """Entity columns, event time and features: numbers as doubles, text as it is, nothing defaulted.
 
-    Raises PilothouseError PH601 for a feature that is neither a number nor text.
+    Raises PilothouseError PH601 for a feature that is neither a number nor text, PH613 for another entity or event time
+    than the rows have that are there.
     """
     spec = cast(Features, context.task.spec)
     definition = context.plan.feature_sets[spec.feature_set]
+    _refuse_other_rows(context, definition)
     dataset, pinned = context.plan.datasets[definition.source], intent.inputs[definition.source]
     if pinned.new:
         _tell_unknown(context, intent, spec, definition)
@@ -64,6 +66,23 @@ def build(context: TaskContext, intent: Intent) -> DataFrame:
         for field in frame.schema.fields
     ]
     return frame.select(*columns)
+
+
+def _refuse_other_rows(context: TaskContext, definition: FeatureSet) -> None:
+    """Features may come and go; rows that are told apart, or timed, by other columns do not go into one table."""
+    target = target_of(context)
+    state = state_of(context.database, target.dataset.uid)
+    if state is None or not state.columns or target.dataset.storage.mode == "overwrite":
+        return
+    known = {name.lower() for name in state.columns}
+    new = [name for name in (*definition.entity, definition.event_time) if name.lower() not in known]
+    if new:
+        raise PilothouseError(
+            "PH613",
+            target.thing,
+            f"its rows have no {', '.join(new)}, by which the feature set tells rows apart or times them now",
+            "let the task write another dataset, or set its storage to overwrite and read all (e)",
+        )
 
 
 def _tell_unknown(context: TaskContext, intent: Intent, spec: Features, definition: FeatureSet) -> None:

@@ -18,6 +18,9 @@ from metadata.tasks.ingest import Ingest, Source
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
+NAMED = 20
+"""Files that are named one by one when they are read once more."""
+
 
 def run(context: TaskContext) -> Outcome:
     """Read new files, or the rows of a table above the watermark, and write one batch."""
@@ -87,9 +90,11 @@ def _tell_changed(context: TaskContext, paths: list[str]) -> None:
     """Warn of files that are read once more."""
     target = target_of(context)
     appends = target.dataset.storage.mode == "append"
-    twice = f". {target.key} appends: rows that it already gave are there twice now" if appends else ""
-    for path in paths:
+    twice = f". {target.key} appends: rows that it already gave will be there twice" if appends else ""
+    for path in paths[:NAMED]:
         context.log.warning("%s was read before and has other content now: it is read again as a whole%s", path, twice)
+    if (more := len(paths) - NAMED) > 0:
+        context.log.warning("%d more files were read before and are read again%s", more, twice)
 
 
 def _format(context: TaskContext, source: Source) -> str:

@@ -28,8 +28,7 @@ def expected_scores(house: Warehouse) -> dict[str, float]:
     """What the champion says of each row when all it reads of `temp` is NULL."""
     version = champion(house.database, house.plan.models["late"].uid)
     assert version is not None
-    path = f"{house.settings.data}/tables/{house.plan.datasets['features.trips'].uid}"
-    rows = house.spark.sql(f"SELECT * FROM delta.`{path}`").toPandas().assign(temp=None)
+    rows = house.spark.sql(f"SELECT * FROM delta.`{table(house)}`").toPandas().assign(temp=None)
     model = Registry.of(house.settings).model(version.source, version.tracking_run_id)
     found = scoring.scores(model, scoring.prepare(rows, inputs_of(version.features)), "binary")
     return dict(zip(rows["id"], found, strict=True))
@@ -156,6 +155,25 @@ def test_an_entity_that_was_renamed_is_no_feature_that_was_lost(world: Path, tmp
     land(house, "trips-2.csv", trips(2, seed=9, first_day=60))
     with pytest.raises(PilothouseError, match=r"PH210 .*column id is missing"):
         house.run("ingest", "features", as_of=day(62))
+
+
+def test_rows_that_another_column_times_do_not_go_beside_those_that_are_there(
+    world: Path, tmp_path: Path, spark: Any
+) -> None:
+    house = furnished_house(world, tmp_path, spark)
+    wanted = sections()
+    wanted["datasets"]["bronze.trips"]["columns"]["booked"] = "timestamp"
+    wanted["feature_sets"]["trips"]["event_time"] = "booked"
+    house.define(**wanted)
+    rows = trips(2, seed=9, first_day=60)
+    land(house, "trips-2.csv", rows.assign(booked=rows["at"]))
+    with pytest.raises(PilothouseError, match=r"PH613 dataset features.trips: its rows have no booked"):
+        house.run("ingest", "features", as_of=day(62))
+    assert "booked" not in house.spark.table(f"delta.`{table(house)}`").columns
+
+
+def table(house: Warehouse) -> str:
+    return f"{house.settings.data}/tables/{house.plan.datasets['features.trips'].uid}"
 
 
 def test_rows_that_were_computed_without_a_feature_are_told_and_reads_all_computes_them(

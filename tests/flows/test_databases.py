@@ -262,7 +262,7 @@ def test_a_row_of_the_future_does_not_hide_what_comes_before_it(house: Warehouse
 
 def test_instants_that_are_finer_than_ours_are_read_and_read_once(house: Warehouse, crm: Crm) -> None:
     """As datetime2 of SQL Server and timestamp(9) of Oracle are."""
-    define(house, watermark={"column": "at"})
+    define(house, watermark={"column": "at"}, storage={"mode": "merge", "keys": ["id"]})
     first, newest = "2024-01-01 00:00:00.1", "2024-01-01 00:00:00.1234567"
     crm.run("INSERT INTO obs VALUES (1, ?, 'a'), (2, ?, 'b')", first, newest)
     assert house.run().rows_out == 2
@@ -270,6 +270,28 @@ def test_instants_that_are_finer_than_ours_are_read_and_read_once(house: Warehou
     crm.run("INSERT INTO obs VALUES (3, '2024-01-01 00:00:00.1234580', 'c')")
     assert house.run().rows_out == 1
     assert [row[0] for row in house.rows("bronze.x")] == [1, 2, 3]
+
+
+def test_what_comes_later_within_the_newest_microsecond_is_merged_with_the_next_batch(
+    house: Warehouse, crm: Crm
+) -> None:
+    define(house, watermark={"column": "at"}, storage={"mode": "merge", "keys": ["id"]})
+    crm.run("INSERT INTO obs VALUES (1, '2024-01-01 00:00:00.1234565', 'a')")
+    assert house.run().rows_out == 1
+    crm.run("INSERT INTO obs VALUES (2, '2024-01-01 00:00:00.1234568', 'b')")
+    assert "nothing new in obs" in str(house.run().skipped)
+    crm.run("INSERT INTO obs VALUES (3, '2024-01-01 00:00:00.1234580', 'c')")
+    house.run()
+    assert [row[0] for row in house.rows("bronze.x")] == [1, 2, 3]
+
+
+def test_what_is_appended_waits_until_its_microsecond_is_over(house: Warehouse, crm: Crm) -> None:
+    define(house, watermark={"column": "at"}, storage={"mode": "append"})
+    crm.run("INSERT INTO obs VALUES (1, '2024-01-01 00:00:00.1', 'a'), (2, '2024-01-01 00:00:00.1234565', 'b')")
+    assert house.run().rows_out == 1
+    crm.run("INSERT INTO obs VALUES (3, '2024-01-01 00:00:00.1234568', 'c'), (4, '2024-01-01 00:00:01', 'd')")
+    assert house.run().rows_out == 3
+    assert [row[0] for row in house.rows("bronze.x")] == [1, 2, 3, 4]
 
 
 def test_a_watermark_that_cannot_be_written_as_fine_as_it_is_is_refused(house: Warehouse, crm: Crm) -> None:

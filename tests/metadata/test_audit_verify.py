@@ -277,7 +277,9 @@ def test_whatever_is_done_to_an_export_is_found(audit: Database, tmp_path: Path,
         assert re.match(r"PH(305|36[0-6]) ", said)
 
 
-@pytest.mark.parametrize("content", ["", "nonsense", "[]", '{"audit": 2}', '{"audit": 1, "installation": "u"}', "null"])
+@pytest.mark.parametrize(
+    "content", ["", "nonsense", "[]", '{"audit": 2}', '{"audit": 1, "installation": "u"}', "null", "[" * 9_999]
+)
 def test_what_is_no_export_is_called_none(tmp_path: Path, content: str) -> None:
     said = found_by(lambda: verify_lines(content.splitlines(), signet_in(tmp_path), "x.jsonl"))
     assert said.startswith("PH366 file x.jsonl:")

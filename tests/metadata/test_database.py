@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 import psycopg
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import Connection, insert, text
 
 from metadata import tables
 from metadata.database import KEPT_SECONDS, Database, next_change, waiting_at_most
@@ -150,8 +150,16 @@ def test_no_client_waits_or_is_waited_for_without_end(
     postgres_url: str, said: dict[str, str], found: tuple[str, ...]
 ) -> None:
     names = ("lock_timeout", "idle_in_transaction_session_timeout", "search_path")
-    with closing(_at_server(postgres_url, **said)) as database, database.read() as connection:
-        assert tuple(connection.execute(text(f"SHOW {name}")).scalar_one() for name in names) == found
+
+    def session(connection: Connection) -> tuple[str, ...]:
+        return tuple(connection.execute(text(f"SHOW {name}")).scalar_one() for name in names)
+
+    with closing(_at_server(postgres_url, **said)) as database:
+        with database.write() as connection:
+            assert session(connection) == found
+        with database.read() as connection:
+            lock, _, path = found
+            assert session(connection) == (lock, "0", path), "who reads slowly is not ended"
 
 
 def test_what_the_environment_says_of_sessions_is_kept(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
