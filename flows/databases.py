@@ -29,7 +29,7 @@ from metadata.intents import Bounds, Intent, Mark
 from metadata.kinds import SqlConnection
 from metadata.rows import consumption
 from metadata.tasks.ingest import Source, SourceWatermark
-from metadata.values import period, utc_now
+from metadata.values import period, seconds_from_now, utc_now
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -51,7 +51,7 @@ def intend(context: TaskContext, source: Source, connection: SqlConnection) -> I
     """
     name = str(source.table)
     if source.watermark is None:
-        with _table(source, connection):
+        with _table(context, source, connection):
             return Intent(bounds=Bounds(connection=connection.uid, source=name))
     bounds = Bounds(
         connection=connection.uid,
@@ -60,7 +60,7 @@ def intend(context: TaskContext, source: Source, connection: SqlConnection) -> I
         low_included=source.watermark.lookback is not None,
         nulls=source.watermark.nulls,
     )
-    with _table(source, connection) as (link, table):
+    with _table(context, source, connection) as (link, table):
         return _bounded(context, source.watermark, bounds, link, table)
 
 
@@ -71,7 +71,7 @@ def build(context: TaskContext, intent: Intent, source: Source, connection: SqlC
     bounds = intent.bounds
     if bounds is None:
         raise ValueError("an intent of a database source has bounds")
-    with _table(source, connection) as (link, table):
+    with _table(context, source, connection) as (link, table):
         condition = _condition(bounds, table)
         counted = int(link.execute(sa.select(sa.func.count()).select_from(table).where(condition)).scalar_one())
         query = sa.select(*(column.label(f"c{index}") for index, column in enumerate(table.columns))).where(condition)
@@ -81,6 +81,7 @@ def build(context: TaskContext, intent: Intent, source: Source, connection: SqlC
         names = table_names(table.columns.keys(), thing, str(source.table))
         chunks = []
         for part in _parts(found, thing):
+            context.check()
             chunks.append(database_values.chunk(part, names, schema, thing))
             context.report(f"reads {source.table}", sum(len(chunk) for chunk in chunks), counted)
     data = database_values.joined(chunks, names, schema)
@@ -242,8 +243,11 @@ def _bad_column(thing: str, column: str, cause: str, remedy: str = "name another
 
 
 @contextmanager
-def _table(source: Source, connection: SqlConnection) -> Iterator[tuple[sa.Connection, sa.Table]]:
-    """One read transaction on the database, and the table as it is there. The URL is never repeated."""
+def _table(context: TaskContext, source: Source, connection: SqlConnection) -> Iterator[tuple[sa.Connection, sa.Table]]:
+    """One read transaction on the database, and the table as it is there. The URL is never repeated.
+
+    PostgreSQL ends a query that takes longer than the task may: it may wait for a lock that somebody forgot.
+    """
     thing = f"connection {source.connection}"
     url = resolve(connection.url, thing)
     try:
@@ -254,6 +258,8 @@ def _table(source: Source, connection: SqlConnection) -> Iterator[tuple[sa.Conne
     schema, _, name = str(source.table).rpartition(".")
     try:
         with _snapshot(engine) as link:
+            if engine.dialect.name == "postgresql" and (limit := context.task.spec.timeout):
+                link.exec_driver_sql(f"SET LOCAL statement_timeout = {round(seconds_from_now(limit) * 1000)}")
             yield link, sa.Table(name, sa.MetaData(), schema=schema or None, autoload_with=link, resolve_fks=False)
     except NoSuchTableError:
         raise _no_table(engine, thing, schema, name) from None

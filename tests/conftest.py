@@ -25,17 +25,14 @@ SHARED_HOMES = ("prefect_folder", "house_folder", "spark_house_folder")
 """Fixtures of homes whose services go on until the last test."""
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Side by side (`-n 2`), the tests that share a Spark server run in one process, and others by module.
+    """Tests that share a home come last, one home after the other: its services would take time from others.
 
-    Tests that share a home come last, one home after the other: its services would take time from others.
+    Side by side (`-n 2`) a module runs in one process, in this order.
     There, and in CI, those that are marked slow, and those of the console, are tried again once; others fail at once.
     """
     again = os.environ.get("CI") or os.environ.get("PYTEST_XDIST_WORKER")
     for item in items:
-        shares = isinstance(item, pytest.Function) and "spark_server" in item.fixturenames
-        item.add_marker(pytest.mark.xdist_group("spark" if shares else item.path.stem))
         if again and (item.get_closest_marker("slow") or item.path.parent.name == "console"):
             item.add_marker(pytest.mark.flaky(reruns=1))
     items.sort(key=_home)

@@ -33,11 +33,13 @@ class Verdict:
 def judge(run: Run, flow_run: Mapping[str, Any] | None, now: datetime, watched_since: datetime) -> Verdict | None:
     """The state that an unsettled run has; None when its row is right, or the flow itself writes it.
 
-    `flow_run` is what Prefect's API gives for it, None when Prefect knows no such flow run. Nobody is called silent for
-    the time before `watched_since`: after a host has slept, who looks may wake before who beats.
+    `flow_run` is what Prefect's API gives for it, None when Prefect knows no such flow run: an older database of it may
+    have been put back, and who beats all the same goes on. Nobody is called silent for the time before `watched_since`:
+    after a host has slept, who looks may wake before who beats.
     """
     if flow_run is None:
-        return _lost(run, "the orchestrator does not know it any more")
+        alive = run.heartbeat_at is not None and now - run.heartbeat_at < SILENCE
+        return None if alive else _lost(run, "the orchestrator does not know it any more")
     kind, message = flow_run["state"]["type"], _one_line(flow_run["state"].get("message"))
     if kind == "CANCELLING":
         return _cancelling(run, message, _silence(run, flow_run, now, watched_since))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import uuid
+from contextlib import closing
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -17,6 +18,7 @@ from flows import database_values, databases
 from metadata.errors import PilothouseError
 from metadata.intents import Mark
 from tests.flows.warehouse import Warehouse
+from tests.metadata.postgres import Postgres
 
 pytestmark = pytest.mark.slow
 
@@ -50,6 +52,7 @@ def define(
     table: str = "obs",
     watermark: dict[str, Any] | None = None,
     connection: str = "crm",
+    timeout: str | None = None,
     **dataset: Any,
 ) -> None:
     house.define(
@@ -62,6 +65,7 @@ def define(
                         "kind": "ingest",
                         "from": {"connection": connection, "table": table, "watermark": watermark},
                         "to": "bronze.x",
+                        "timeout": timeout,
                     }
                 }
             }
@@ -260,7 +264,7 @@ def test_a_row_of_the_future_does_not_hide_what_comes_before_it(house: Warehouse
     assert house.run().rows_out == 1
 
 
-def test_instants_that_are_finer_than_ours_are_read_and_read_once(house: Warehouse, crm: Crm) -> None:
+def test_instants_that_are_finer_than_ours_are_read_and_are_there_once(house: Warehouse, crm: Crm) -> None:
     """As datetime2 of SQL Server and timestamp(9) of Oracle are."""
     define(house, watermark={"column": "at"}, storage={"mode": "merge", "keys": ["id"]})
     first, newest = "2024-01-01 00:00:00.1", "2024-01-01 00:00:00.1234567"
@@ -268,7 +272,7 @@ def test_instants_that_are_finer_than_ours_are_read_and_read_once(house: Warehou
     assert house.run().rows_out == 2
     assert "nothing new in obs" in str(house.run().skipped)
     crm.run("INSERT INTO obs VALUES (3, '2024-01-01 00:00:00.1234580', 'c')")
-    assert house.run().rows_out == 1
+    assert house.run().rows_out == 2, "the microsecond up to which was read is merged once more"
     assert [row[0] for row in house.rows("bronze.x")] == [1, 2, 3]
 
 
@@ -332,3 +336,19 @@ def test_rows_that_come_while_a_table_is_read_are_for_the_next_run(house: Wareho
         sa.event.remove(sa.Engine, "before_cursor_execute", between)
     assert not late
     assert house.run().rows_out == 2
+
+
+def test_a_table_that_somebody_keeps_locked_is_waited_for_no_longer_than_the_task_may_take(
+    house: Warehouse, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = postgres.create()
+    monkeypatch.setenv("CRM_URL", url)
+    define(house, timeout="1s")
+    with closing(sa.create_engine(url).connect()) as link:
+        link.exec_driver_sql("CREATE TABLE obs (id integer)")
+        link.commit()
+        link.exec_driver_sql("LOCK TABLE obs IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(PilothouseError, match="PH250 connection crm") as told:
+            house.run()
+        assert "statement timeout" in told.value.fault.detail
+    house.run()

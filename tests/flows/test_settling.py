@@ -37,6 +37,14 @@ def _says(
     return {"state": state, "infrastructure_pid": place, **times}
 
 
+def test_who_beats_goes_on_though_the_orchestrator_has_forgotten_it() -> None:
+    run = _run(state=State.RUNNING, heartbeat_at=NOW - SILENCE / 2)
+    assert judge(run, None, NOW) is None
+    for forgotten in (_run(state=State.RUNNING, heartbeat_at=NOW - SILENCE), _run()):
+        verdict = judge(forgotten, None, NOW)
+        assert verdict is not None and verdict.state == State.LOST
+
+
 @pytest.mark.parametrize(
     ("says", "state"),
     [
