@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flows.schema import ORDER, REASONS, literal, quoted
-from metadata.errors import PilothouseError
+from metadata.errors import Fault, PilothouseError
 from metadata.kinds import QualityRule
+from metadata.values import counted
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -115,6 +116,17 @@ def refusal(
         said[0],
         "nothing was written: mend the source and run it again (r), or the rule (e) and launch it anew (l)",
         detail="\n".join([*said, f"for example: {shown}"]),
+    )
+
+
+def keyless(thing: str, keys: Sequence[str], rows: int) -> Fault:
+    """PH217: rows of a merge that no key tells apart."""
+    verb = "has" if rows == 1 else "have"
+    return Fault(
+        code="PH217",
+        thing=thing,
+        cause=f"{counted(rows, 'row')} of the batch {verb} no {', '.join(keys)}, by which rows are merged",
+        remedy="mend the source and run it again (r), or let a quality rule set them aside (e) and launch it anew (l)",
     )
 
 

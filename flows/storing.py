@@ -88,6 +88,11 @@ class _Job:
     def keys(self) -> tuple[str, ...]:
         return self.target.dataset.storage.keys if self.merges else ()
 
+    @property
+    def keyless(self) -> str:
+        """Predicate of rows that a merge cannot tell from each other: every column of its key is NULL."""
+        return " AND ".join(f"{quoted(name)} IS NULL" for name in self.keys) or "false"
+
     def check_owned(self) -> None:
         """Raises PilothouseError PH202 when somebody else has taken the batch over."""
         if not self.owned():
@@ -106,7 +111,8 @@ def store(
     """Write the rows of a batch under the dataset's storage rule, types and quality rules.
 
     Rows that share the keys of a merge must be identical, or differ in the hidden column `_order`: then the highest
-    wins (the file that changed last, the highest watermark); otherwise the batch is refused (PH216). When nothing
+    wins (the file that changed last, the highest watermark); otherwise the batch is refused (PH216), as is one with
+    rows that have no key at all (PH217): the next of them would replace them. When nothing
     must be known of the rows beforehand they are counted while they are written; what does not fit its column's type
     stops the write, which leaves nothing behind. Rows are also written in one pass where rules could stop some but
     were not broken lately (`calm`): the first bad row stops that pass, and all are counted before a second one.
@@ -114,11 +120,8 @@ def store(
     """
     known = state.columns if state and target.dataset.storage.mode != "overwrite" else _frozen(target.dataset, state)
     conformed = conform(frame, target.thing, target.dataset, known)
-    placing = (*target.dataset.storage.keys, *target.dataset.storage.partition_by)
-    for name in placing:
-        if name not in conformed.columns:
-            raise missing_columns(target.thing, [name], conformed.columns)
     there = {name.lower() for name in frame.columns}
+    placing = (*target.dataset.storage.keys, *target.dataset.storage.partition_by)
     if lost := [name for name in placing if name.lower() not in there]:
         raise missing_columns(target.thing, lost, dict.fromkeys(frame.columns))
     job = _Job(spark, target, batch, state, conformed, owned, calm)
@@ -213,7 +216,7 @@ def _store_at_once(job: _Job) -> Written:
     if job.merges:
         keys = ", ".join(quoted(name) for name in job.keys)
         frame = frame.selectExpr("*", f"count(*) OVER (PARTITION BY {keys}) AS _twins")
-        stopping.append("_twins > 1")
+        stopping += ["_twins > 1", f"({job.keyless})"]
     if stopping:
         frame = frame.where(f"IF({' OR '.join(stopping)}, CAST(raise_error('{STOPPED}') AS BOOLEAN), true)")
     commit = _put(job, frame.selectExpr(*map(quoted, job.columns)))
@@ -247,11 +250,14 @@ def _store_checked(job: _Job) -> Written:
             f"count_if({keeps}) AS good",
             f"count_if({aside}) AS aside",
             f"count(DISTINCT CASE WHEN {keeps} THEN struct({keys}) END) AS apart" if keys else "0L AS apart",
+            f"count_if({keeps} AND {job.keyless}) AS keyless",
             *(f"count_if({quality.broken(name)}) AS bad{index}" for index, name in enumerate(rules)),
         ).collect()[0]
         found = {name: int(seen[f"bad{index}"]) for index, name in enumerate(rules)}
         figures = quality.counts(rules, seen["rows"], found)
         _refuse(job, frame, figures, seen["rows"])
+        if seen["keyless"]:
+            raise RefusedError(**quality.keyless(job.target.thing, job.keys, seen["keyless"]).model_dump())
         good = frame.where(keeps).drop(REASONS) if rules else frame
         written = seen["good"]
         if keys and seen["apart"] != seen["good"]:

@@ -12,6 +12,7 @@ from console.cli.output import JSON_OPTION, plain, print_json, print_rows, print
 from flows import client
 from metadata.errors import PilothouseError
 from metadata.settings import origins
+from metadata.states import State
 
 
 @click.command()
@@ -30,20 +31,32 @@ def up(wait: bool) -> None:
 @click.command()
 def down() -> None:
     """Stop every service of this home. Runs that go on are cancelled; nothing is left half done."""
+    ran: list[str] = []
     if any(service.state == "up" for service in client.status()):
         with contextlib.suppress(PilothouseError):
-            _tell_what_runs()
+            ran = _what_runs()
     client.down()
+    with contextlib.suppress(PilothouseError):
+        _tell_what_became_of(ran)
     click.echo("Everything is down.")
 
 
-def _tell_what_runs() -> None:
+def _what_runs() -> list[str]:
     from console.cli.access import database
     from metadata.rows.pages import list_runs
 
-    for one in list_runs(database(), "state:running", limit=10).items:
-        again = f"go on with: pilothouse run again {one.number}"
-        click.echo(f"Run {one.number} of {plain(one.pipeline_key)} is cancelled; {again}")
+    return [one.id for one in list_runs(database(), "state:running", limit=10).items]
+
+
+def _tell_what_became_of(ran: list[str]) -> None:
+    """Runs that were interrupted, each with the way on; one that came to its end while services stopped is not."""
+    from console.cli.access import database
+    from metadata.rows.runs import get_run
+
+    for one in (get_run(database(), run_id) for run_id in ran):
+        if one.state not in (State.SUCCEEDED, State.FAILED):
+            again = f"go on with: pilothouse run again {one.number}"
+            click.echo(f"Run {one.number} of {plain(one.pipeline_key)} is interrupted; {again}")
 
 
 @click.command()

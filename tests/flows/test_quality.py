@@ -87,6 +87,26 @@ def test_a_batch_that_is_refused_leaves_nothing(house: Warehouse) -> None:
     assert (outcome.rows_out, outcome.rows_bad) == (1, 1)
 
 
+@pytest.mark.parametrize("lately", ["nothing was bad", "a row was bad"])
+def test_rows_without_a_key_do_not_replace_one_another(house: Warehouse, lately: str) -> None:
+    rules = {"known": {"expect": "email <> 'x'", "otherwise": "drop"}} if lately == "a row was bad" else {}
+    define(house, storage={"mode": "merge", "keys": ["id", "v"]}, quality=rules)
+    house.land("a.csv", "id,v,email\n1,1,a\n,2,half a key\n" + ("9,9,x\n" if rules else ""))
+    assert house.run().rows_out == 2
+    house.land("b.csv", "id,v,email\n3,3,c\n,,nobody\n")
+    with pytest.raises(PilothouseError, match=r"PH217 dataset bronze.x: 1 row of the batch has no id, v, by which"):
+        house.run()
+    assert set(house.rows("bronze.x")) == {(1, 1, "a"), (None, 2, "half a key")}
+
+
+def test_rows_without_a_key_are_set_aside_where_a_rule_says_so(house: Warehouse) -> None:
+    rules = {"known": {"expect": "id IS NOT NULL", "otherwise": "quarantine"}}
+    define(house, storage={"mode": "merge", "keys": ["id"]}, quality=rules)
+    house.land("a.csv", "id,v,email\n1,1,a\n,2,nobody\n")
+    outcome = house.run()
+    assert (outcome.rows_out, outcome.rows_bad) == (1, 1)
+
+
 def test_rows_set_aside_go_with_a_batch_that_the_table_refuses(house: Warehouse) -> None:
     rules = {"known": {"expect": "email IS NOT NULL", "otherwise": "quarantine"}}
     define(house, quality=rules)
