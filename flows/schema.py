@@ -160,6 +160,8 @@ def explain_misfits(conformed: Conformed, thing: str) -> PilothouseError | None:
     if not found:
         return None
     remedy = "mend the source, or declare the column as string (e) and convert it in a transform"
+    if casts[0].column == CORRUPT and row["n0"]:
+        remedy = "mend the file and run it again (r)"
     return PilothouseError("PH214", thing, found[0], remedy, detail="\n".join(found))
 
 

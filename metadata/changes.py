@@ -256,7 +256,7 @@ def _walk(path: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Ite
         if isinstance(value, Mapping) and isinstance(other, Mapping):
             yield from _walk(f"{path}{new_key}.", value, other)
         elif not same(value, other) and not (key == "uid" and _is_task(before)):
-            yield FieldChange(place, "changed", value, other)
+            yield _said_or_not(place, value, other)
     known = {renamed.get(key, key) for key in before}
     for key, value in after.items():
         if key not in known:
@@ -265,6 +265,14 @@ def _walk(path: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Ite
     new_order = [key for key in after if key in known]
     if old_order != new_order:
         yield FieldChange(path.rstrip("."), "reordered", old_order, new_order)
+
+
+def _said_or_not(place: str, value: Any, other: Any) -> FieldChange:
+    """A field that says nothing on one side is one that is added or removed."""
+    if value is None or other is None:
+        action: Literal["added", "removed"] = "added" if value is None else "removed"
+        return FieldChange(place, action, _shown(value), _shown(other))
+    return FieldChange(place, "changed", value, other)
 
 
 def _renamed(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, str]:
