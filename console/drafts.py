@@ -1,17 +1,18 @@
 """Texts that are being edited, as files: nothing is lost when an edit is left, the console killed or the line cut.
 
-A draft is two files in the home's `drafts`: the text, and beside it (`.original`) what it was when it was opened. The
-second is locked by the console that edits; the lock ends with that process, however it ends. What nobody edits is kept
-until it is applied or thrown away.
+A draft is two files in the home's `drafts`: the text, and beside it (`.original`) what it was when it was opened, below
+a line with the uids of that. The second is locked by the console that edits; the lock ends with that process, however
+it ends. What nobody edits is kept until it is applied or thrown away.
 """
 
 from __future__ import annotations
 
 import fcntl
 import itertools
+import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +24,8 @@ TEXT, ORIGINAL = ".yaml", ".original"
 """Ends of the names of both files."""
 COUNT = "~"
 """Before the number of a further draft of a definition: no key holds it."""
+_UIDS = "#! uids "
+"""Begins the line above what a text was; a draft of before has none."""
 _UNSAVED = (".{name}.sw?", "#{name}#")
 """Where vim and emacs keep what was typed and not saved; they offer it when the file is opened again."""
 _RESCUED = "{name}.save*"
@@ -39,25 +42,33 @@ class Kept:
     key: str
     path: Path
     at: datetime
+    uid: str = ""
+    """Of the definition; empty for a new one, and when it is not known."""
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A definition that is being edited: its file, and the text it had when it was opened, empty for a new one."""
+    """A definition that is being edited: its file, and the text it had when it was opened, empty for a new one.
+
+    `uids` are those that it and its tasks had then (`metadata.rebasing.uids_in`); none where they are not known.
+    """
 
     kind: str
     key: str
     path: Path
     original: str
     lock: int = field(repr=False, compare=False)
+    uids: Mapping[str, str] = field(default_factory=dict)
 
 
-def begin(settings: Settings, kind: str, key: str, text: str, new: bool = False) -> Draft:
+def begin(
+    settings: Settings, kind: str, key: str, text: str, new: bool = False, uids: Mapping[str, str] | None = None
+) -> Draft:
     """A new draft of a definition, beside those that are there; only its owner reads it. Raises OSError.
 
-    One of a `new` definition differs from what there was as it stands.
+    One of a `new` definition differs from what there was as it stands. `uids` tell what was opened.
     """
-    original = "" if new else text
+    original, uids = ("", {}) if new else (text, uids or {})
     folder = settings.home / "drafts"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for number in itertools.count(1):
@@ -68,13 +79,13 @@ def begin(settings: Settings, kind: str, key: str, text: str, new: bool = False)
             continue
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            _write(os.dup(lock), original)
+            _write(os.dup(lock), f"{_UIDS}{json.dumps(uids)}\n{original}" if uids else original)
             write(path, text)
         except OSError:
             _remove(path)
             os.close(lock)
             raise
-        return Draft(kind, key, path, original, lock)
+        return Draft(kind, key, path, original, lock, uids)
     raise AssertionError("itertools.count ends")
 
 
@@ -107,9 +118,10 @@ def kept(settings: Settings) -> list[Kept]:
     return sorted((each for each in found if each is not None), key=lambda each: each.at, reverse=True)
 
 
-def kept_of(settings: Settings, kind: str, key: str) -> list[Kept]:
-    """Drafts of one definition, the newest first."""
-    return [each for each in kept(settings) if (each.kind, each.key) == (kind, key)]
+def kept_of(settings: Settings, kind: str, key: str, uid: str = "") -> list[Kept]:
+    """Drafts of one definition, the newest first: told by `uid` where both are known, whatever its key was."""
+    of_kind = (each for each in kept(settings) if each.kind == kind)
+    return [each for each in of_kind if (each.uid == uid if each.uid and uid else each.key == key)]
 
 
 def resume(one: Kept) -> Draft | None:
@@ -122,7 +134,8 @@ def resume(one: Kept) -> Draft | None:
         lock = _claim(one.path)
     if lock is None:
         return None
-    return Draft(one.kind, one.key, one.path, _original(one.path).read_text(encoding="utf-8"), lock)
+    uids, original = _opened(one.path)
+    return Draft(one.kind, one.key, one.path, original.decode(), lock, uids)
 
 
 def _kept(path: Path) -> Kept | None:
@@ -132,10 +145,12 @@ def _kept(path: Path) -> Kept | None:
         return None
     try:
         _rescue(path)
-        if path.read_bytes() == _original(path).read_bytes() and not any(_unsaved(path)):
+        uids, original = _opened(path)
+        if path.read_bytes() == original and not any(_unsaved(path)):
             _remove(path)
             return None
-        return Kept(kind, rest.partition(COUNT)[0], path, datetime.fromtimestamp(path.stat().st_mtime, UTC))
+        at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        return Kept(kind, rest.partition(COUNT)[0], path, at, uids.get("", ""))
     except (FileNotFoundError, PermissionError):
         return None
     finally:
@@ -177,6 +192,18 @@ def _remove(path: Path) -> None:
 
 def _original(path: Path) -> Path:
     return path.with_suffix(ORIGINAL)
+
+
+def _opened(path: Path) -> tuple[dict[str, str], bytes]:
+    """The uids of what was opened, and what its text was."""
+    content = _original(path).read_bytes()
+    head, _, text = content.partition(b"\n")
+    if not head.startswith(_UIDS.encode()):
+        return {}, content
+    try:
+        return dict(json.loads(head[len(_UIDS) :])), text
+    except ValueError:
+        return {}, text
 
 
 def _write(descriptor: int, text: str) -> None:

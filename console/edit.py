@@ -9,26 +9,28 @@ import re
 import shlex
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from console.drafts import Draft
 from metadata.changes import ChangeSet
 from metadata.checks import check
 from metadata.database import Database
-from metadata.documents import DocumentError, dump_one, read_text
+from metadata.documents import DocumentError, read_text
 from metadata.errors import PilothouseError, UsageError
-from metadata.findings import Finding
+from metadata.findings import Finding, Locations, Severity
 from metadata.kinds import SECTIONS, Blueprint
-from metadata.rebasing import Clashes, rebased
+from metadata.rebasing import Clashes, Unsure, now_of, rebased, with_uids
 from metadata.revision_log import WayBack
 from metadata.revisions import changes_back
 from metadata.rows.sizes import Sized, sized_impact
 from metadata.rows.staged import Staged, changes_beside, changes_of_staged, load_staged
 from metadata.settings import Settings
+from metadata.staging import Item
 
 REMARK = "#!"
 _OURS = re.compile(rf"\s*{REMARK} (PH\d{{3}} |      )")
 """A line that `with_remarks` has written."""
+_OUTDATED = "PH303"
 FALLBACKS = ("vim", "nano", "vi")
 
 
@@ -46,6 +48,8 @@ class Review:
     impact: tuple[Sized, ...] = ()
     staged: int = 0
     """Edits that wait in the change set: this one can only be added to them."""
+    seen: tuple[Item, ...] = ()
+    """The change set beside which it was looked at."""
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -54,8 +58,12 @@ class Review:
 
     @property
     def wants_the_editor(self) -> bool:
-        """Whether an error stands at a line of the text, to be mended there; those of other definitions do not."""
-        return bool(self.errors) and (self.document is None or any(each.line for each in self.errors))
+        """Whether an error stands at a line of the text, to be mended there; those of other definitions do not.
+
+        A text that cannot be brought to what is there now is not mended, but opened again.
+        """
+        outdated = any(each.code == _OUTDATED for each in self.errors)
+        return bool(self.errors) and not outdated and (self.document is None or any(each.line for each in self.errors))
 
 
 def editor(environment: Mapping[str, str]) -> list[str]:
@@ -99,9 +107,11 @@ def review(database: Database, settings: Settings, draft: Draft, text: str, owne
     try:
         document = read_text(text, "draft")
         there = load_staged(database, owner)
-        opened = _read(draft.original)
-        now = _now(there.working.blueprint, opened)
+        now, opened = there.working.blueprint, with_uids(_read(draft.original), draft.uids)
         edited, clashes = rebased(opened, document.blueprint, now)
+        meanwhile = _meanwhile(draft, opened, now, clashes)
+        if any(each.severity == "error" for each in meanwhile):
+            return Review(None, 0, None, tuple(meanwhile))
         changes = changes_beside(database, there, edited)
     except DocumentError as error:
         return Review(None, 0, None, error.findings)
@@ -109,11 +119,11 @@ def review(database: Database, settings: Settings, draft: Draft, text: str, owne
         fault = error.fault
         return Review(None, 0, None, (Finding(fault.code, "error", "", fault.thing, (), fault.cause, fault.remedy),))
     found = check(changes.blueprint, estimator_prefixes=settings.estimator_prefixes)
-    located = tuple(document.locations.locate(each, SECTIONS.get(each.kind, "")) for each in found)
-    is_there = any(now) if draft.original else there.working.blueprint.get(draft.kind, draft.key) is not None
-    told = (*_meanwhile(draft, is_there, clashes), *located)
+    in_text = {(kind, key): was for (kind, key, _), (_, was, _) in zip(edited, document.blueprint, strict=True)}
+    located = (_located(each, document.locations, in_text) for each in found)
     impact = sized_impact(database, changes)
-    return Review(edited, there.revision, changes, told, impact, len(there.items))
+    waiting, seen = len(there.items), tuple(there.kept)
+    return Review(edited, there.revision, changes, (*meanwhile, *located), impact, waiting, seen)
 
 
 def review_way(database: Database, settings: Settings, way: WayBack) -> tuple[WayBack, Review]:
@@ -131,24 +141,35 @@ def review_staged(database: Database, settings: Settings, owner: str) -> tuple[S
     return there, Review(None, there.revision, changes, tuple(found), sized_impact(database, changes))
 
 
-def _now(blueprint: Blueprint, opened: Blueprint) -> Blueprint:
-    """What was opened, as its text is now."""
-    there = ((kind, key, blueprint.get(kind, key)) for kind, key, _ in opened)
-    return _read("".join(dump_one(kind, key, value) for kind, key, value in there if value is not None))
-
-
 def _read(text: str) -> Blueprint:
     return read_text(text).blueprint if text else Blueprint()
 
 
-def _meanwhile(draft: Draft, there: bool, clashes: Clashes) -> list[Finding]:
-    """A warning when the definition is no longer what was opened: what others changed is merged into the changes."""
-    both = [conflict.path or "the whole of it" for conflicts in clashes.values() for conflict in conflicts]
-    if not draft.original:
-        if not there:
+def _located(finding: Finding, locations: Locations, in_text: Mapping[tuple[str, str], str]) -> Finding:
+    """A finding at the line of what it speaks of, which the text may call by a former key."""
+    key = in_text.get((finding.kind, finding.key), finding.key)
+    place = locations.locate(replace(finding, key=key), SECTIONS.get(finding.kind, ""))
+    return replace(finding, file=place.file, line=place.line)
+
+
+def _meanwhile(draft: Draft, opened: Blueprint, now: Blueprint, clashes: Clashes) -> list[Finding]:
+    """What is to be said when the definition is no longer what was opened: an error when that cannot be applied.
+
+    Else what others changed is merged into the changes.
+    """
+    conflicts = [each for found in clashes.values() for each in found]
+    unsure = [each.why for each in conflicts if isinstance(each, Unsure)]
+    both = [each.path or "the whole of it" for each in conflicts]
+    first = next(((kind, key, now_of(now, kind, key, value)) for kind, key, value in opened), None)
+    severity: Severity = "warning"
+    if first is None:
+        if now.get(draft.kind, draft.key) is None:
             return []
         cause, remedy = "there is one already, which this replaces", "leave it, and edit the one that is there (e)"
-    elif not there:
+    elif unsure:
+        severity, cause = "error", unsure[0]
+        remedy = "leave it (the text is kept), open it again (e, then n) and write your changes into what is there now"
+    elif first[2] is None:
         cause = "it was deleted since you opened it"
         remedy = "the changes shown bring it back; leave it (the text is kept) if it is to stay away"
     elif both:
@@ -159,7 +180,9 @@ def _meanwhile(draft: Draft, there: bool, clashes: Clashes) -> list[Finding]:
         remedy = "the changes shown keep that: apply them, or leave it (the text is kept)"
     else:
         return []
-    return [Finding("PH303", "warning", draft.kind, draft.key, (), cause, remedy)]
+    if first is not None and first[2] is not None and first[2][0] != first[1]:
+        cause = f"it is called {first[2][0]} now; {cause}"
+    return [Finding(_OUTDATED, severity, draft.kind, draft.key, (), cause, remedy)]
 
 
 def _one_line(text: str) -> str:

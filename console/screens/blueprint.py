@@ -26,6 +26,7 @@ from metadata.definitions import Use, references_of, used_by
 from metadata.documents import dump_one
 from metadata.errors import Fault
 from metadata.kinds import SECTIONS, Dataset, Definition
+from metadata.rebasing import uids_in
 from metadata.revision_log import Edit, history_of
 from metadata.rows.batches import DatasetState, state_of
 from metadata.rows.pages import Cursor, DefinitionRow, Page, count_kinds, list_definitions
@@ -41,6 +42,8 @@ class _Detail:
     text: str
     to_edit: str
     """The text with the edits of the change set in it; empty when they remove it."""
+    uids: dict[str, str]
+    """Those of the definition and its tasks, with the edits in it."""
     definition: Definition
     uses: tuple[Use, ...]
     used_by: tuple[Use, ...]
@@ -244,7 +247,7 @@ class BlueprintScreen(Making, BlueprintKeys, Paging):
         row = self.definition()
         self._to_edit = ""
         if row is not None and self._detail is not None and not self._detail_read:
-            self.edit(row.kind, row.key, self._detail.to_edit)
+            self.edit(row.kind, row.key, self._detail.to_edit, self._detail.uids)
         elif row is not None:
             self._to_edit = row.uid
 
@@ -300,6 +303,7 @@ def _read(database: Database, row: DefinitionRow, owner: str) -> _Detail | None:
         uid=row.uid,
         text=dump_one(row.kind, row.key, definition),
         to_edit=staged.text_of(row.uid),
+        uids=next((uids_in(value) for _, _, value in staged.working.blueprint if value.uid == row.uid), {"": row.uid}),
         definition=definition,
         uses=tuple(references_of(database, row.uid)),
         used_by=tuple(used_by(database, row.uid)),

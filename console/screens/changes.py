@@ -20,7 +20,9 @@ from console.text import joined, plain, styled
 from console.widgets.rows import Column, Row
 from metadata.changes import Change, recorded
 from metadata.database import Database
+from metadata.definitions import same
 from metadata.documents import key_of
+from metadata.rebasing import uids_in
 from metadata.revision_log import Revision
 from metadata.rows.staged import Staged, apply_staged, decide, load_staged, rekey, unstage
 from metadata.staging import Clash, Item
@@ -37,11 +39,14 @@ class _Edit:
     clashes: tuple[Clash, ...]
     text: str
     """What it makes of the definition, as YAML; empty when it goes, or its key was taken."""
+    uids: dict[str, str]
+    """Those of the definition and its tasks."""
 
     @property
     def displaced(self) -> bool:
         """Whether somebody else has taken the key that it wants."""
-        return not self.text and self.item.after is not None
+        about_keys = (clash.conflict for clash in self.clashes if clash.conflict.path == "key")
+        return any(same(conflict.mine, conflict.theirs) for conflict in about_keys)
 
 
 class ChangesScreen(Editing, BlueprintKeys):
@@ -193,7 +198,7 @@ class ChangesScreen(Editing, BlueprintKeys):
         """`e`"""
         one = self._edit()
         if one is not None:
-            self.edit(one.item.kind, key_of(one.text), one.text)
+            self.edit(one.item.kind, key_of(one.text), one.text, one.uids)
 
     def hidden(self, name: str) -> bool:
         """It is where `P` leads."""
@@ -210,12 +215,14 @@ class ChangesScreen(Editing, BlueprintKeys):
 
 def _edits(database: Database, owner: str) -> list[_Edit]:
     found = load_staged(database, owner)
+    uids = {value.uid: uids_in(value) for _, _, value in found.working.blueprint}
     return [
         _Edit(
             item,
             recorded(item.kind, item.key, item.uid, item.key_before, item.before, item.after),
             tuple(clash for clash in found.clashes if clash.uid == item.uid),
             found.text_of(item.uid),
+            uids.get(item.uid, {"": item.uid}),
         )
         for item in found.items
     ]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import signal
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from textual.app import App, SuspendNotSupported
@@ -39,18 +41,30 @@ class Editing(SplitScreen):
         self._text: str | None = None
         """What the editor left, without our remarks; None before it left anything."""
 
+    def on_unmount(self) -> None:
+        """The screen is left while an edit is checked or applied: it is edited no longer, and its text is kept."""
+        draft, self._draft = self._draft, None
+        if draft is not None:
+            if self._text is not None:
+                with contextlib.suppress(OSError):  # then the text is what the editor left
+                    drafts.write(draft.path, self._text)
+            drafts.release(draft)
+
     @property
     def edits(self) -> bool:
         """Whether an edit is under way."""
         return self._draft is not None
 
-    def edit(self, kind: str, key: str, text: str, new: bool = False) -> None:
-        """Open the editor on a definition, a `new` one perhaps, or on what was kept of an earlier edit of it."""
-        there = drafts.kept_of(self.session.settings, kind, key)
+    def edit(self, kind: str, key: str, text: str, uids: Mapping[str, str] | None = None) -> None:
+        """Open the editor on a definition with its `uids`, or a new one, or on what was kept of an earlier edit of it.
+
+        `uids` are those of `metadata.rebasing.uids_in`; what has none is new.
+        """
+        there = drafts.kept_of(self.session.settings, kind, key, uids[""] if uids else "")
         if there:
-            self._offer(kind, key, text, new, there[:MOST_OFFERED])
+            self._offer(kind, key, text, uids, there[:MOST_OFFERED])
         else:
-            self._begin(kind, key, text, new)
+            self._begin(kind, key, text, uids)
 
     def say_gone(self, kind: str, key: str) -> None:
         """A definition is not there; of an edit of it the text may be."""
@@ -58,7 +72,7 @@ class Editing(SplitScreen):
         text = f"; the kept text of its edit is {_shown(there[0].path)}" if there else ""
         self.say(f"there is no {kind.replace('_', ' ')} {key} in the blueprint{text}", "warn")
 
-    def _offer(self, kind: str, key: str, text: str, new: bool, there: list[Kept]) -> None:
+    def _offer(self, kind: str, key: str, text: str, uids: Mapping[str, str] | None, there: list[Kept]) -> None:
         """Ask whether to go on with a kept draft; each stays until it is applied or thrown away."""
         now = utc_now()
         keys = ["e"] if len(there) == 1 else [str(at + 1) for at in range(len(there))]
@@ -69,7 +83,7 @@ class Editing(SplitScreen):
 
         def answered(answer: str | None) -> None:
             if answer == "n":
-                self._begin(kind, key, text, new)
+                self._begin(kind, key, text, uids)
             elif answer == "d":
                 self._ask_to_throw_away(there, f"{thrown} of {kind.replace('_', ' ')} {key}")
             elif answer:
@@ -77,9 +91,9 @@ class Editing(SplitScreen):
 
         self.app.push_screen(Ask(question, answers, styled(_shown(there[0].path), "quiet")), answered)
 
-    def _begin(self, kind: str, key: str, text: str, new: bool) -> None:
+    def _begin(self, kind: str, key: str, text: str, uids: Mapping[str, str] | None) -> None:
         try:
-            self._draft = drafts.begin(self.session.settings, kind, key, text, new)
+            self._draft = drafts.begin(self.session.settings, kind, key, text, uids is None, uids)
         except OSError as error:
             self.tell(fault_of(error), "edited")
             return
@@ -221,9 +235,13 @@ class Editing(SplitScreen):
             )
 
     def _stage(self, found: Review) -> None:
-        database, owner, document, base = self.session.store.database, self.session.owner, found.document, found.base
+        database, owner, document = self.session.store.database, self.session.owner, found.document
         if document is not None:
-            self.act("staged", "the edit is kept in the change set", lambda: stage(database, owner, document, base))
+            self.act(
+                "staged",
+                "the edit is kept in the change set",
+                lambda: stage(database, owner, document, found.base, found.seen),
+            )
 
     def got_staged(self, _changes: ChangeSet) -> None:
         """In the change set: the draft is no longer needed."""

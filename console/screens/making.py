@@ -107,7 +107,7 @@ class Making(Editing):
         if any((kind, name) == (there, key) for there, key, _ in self.session.things):
             self.say(f"there is a {_words(kind)} {name} already", "warn")
         else:
-            self.edit(kind, name, text, new=True)
+            self.edit(kind, name, text)
 
     def got_made(self, _value: object) -> None:
         """It waits."""

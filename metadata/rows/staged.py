@@ -58,17 +58,27 @@ def changes_beside(database: Database, found: Staged, document: Blueprint) -> Ch
         return diff_of(connection, found.working.blueprint, document)
 
 
-def stage(database: Database, owner: str, document: Blueprint, base_revision: int | None = None) -> ChangeSet:
+def stage(
+    database: Database,
+    owner: str,
+    document: Blueprint,
+    base_revision: int | None = None,
+    seen: Sequence[Item] | None = None,
+) -> ChangeSet:
     """Take what `document` changes into the change set of a user. What it changes, beside what was edited before.
 
-    Raises PilothouseError PH303 when the newest revision is not `base_revision`, on which the document was looked at,
-    PH309 for what cannot be kept, and what `metadata.changes.diff` raises.
+    Raises PilothouseError PH303 when the newest revision is not `base_revision`, or the edits (`Staged.kept`) are not
+    those `seen`, on which the document was looked at, PH309 for what cannot be kept, and what `metadata.changes.diff`
+    raises.
     """
     with database.write() as connection:
         change = next_change(connection)
         there = _load(connection, owner)
         if base_revision not in (None, there.revision):
             raise moved(base_revision, there.revision)
+        if seen is not None and there.kept != list(seen):
+            cause, remedy = "another edit was taken into it just now", "look at what yours changes once more"
+            raise PilothouseError("PH303", "change set", cause, remedy)
         return _stage(connection, owner, there, document, change)
 
 
