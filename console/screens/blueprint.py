@@ -81,8 +81,8 @@ class BlueprintScreen(Making, BlueprintKeys, Paging):
         self._detail_read = False
         self._known = ""
         """The uid whose detail is shown, or is being read."""
-        self._to_edit = ""
-        """The uid whose editor opens as soon as its detail is read."""
+        self._next = ("", "")
+        """A key by name, and the uid for which it is done as soon as its detail is read."""
         self._aim(subject)
 
     def _aim(self, subject: str) -> None:
@@ -196,9 +196,9 @@ class BlueprintScreen(Making, BlueprintKeys, Paging):
         if value is not None and row is not None and value.uid == row.uid:
             self._detail = value
             self.draw_detail()
-            to_edit, self._to_edit = self._to_edit, ""
-            if to_edit == value.uid and self.in_front:
-                self.do_edit()
+            (name, uid), self._next = self._next, ("", "")
+            if uid == value.uid and self.in_front:
+                self.action_do(name)
         self._read_detail()
 
     def refused(self, job: str, fault: Fault) -> None:
@@ -219,7 +219,8 @@ class BlueprintScreen(Making, BlueprintKeys, Paging):
         if name in ("edit", "lineage", "launch") and row is None:
             return "there is no definition under the cursor"
         detail = self._detail
-        if name == "edit" and detail is not None and row is not None and detail.uid == row.uid and not detail.to_edit:
+        read = detail is not None and row is not None and detail.uid == row.uid
+        if name in ("edit", "clone", "rename", "remove") and read and not self.text_to_edit():
             return "your change set removes it (P)"
         if name == "edit" and self.edits:
             return "the last edit is being checked"
@@ -242,14 +243,18 @@ class BlueprintScreen(Making, BlueprintKeys, Paging):
         row, detail = self.definition(), self._detail
         return detail.to_edit if row is not None and detail is not None and detail.uid == row.uid else ""
 
-    def do_edit(self) -> None:
-        """`e`; pressed before the definition was read, it opens as soon as it is."""
+    def waits(self, name: str) -> bool:
+        """Whether the definition under the cursor is read still: then the key is done as soon as it is."""
         row = self.definition()
-        self._to_edit = ""
-        if row is not None and self._detail is not None and not self._detail_read:
+        reads = row is not None and (self._detail is None or self._detail_read)
+        self._next = (name, row.uid) if row is not None and reads else ("", "")
+        return reads
+
+    def do_edit(self) -> None:
+        """`e`"""
+        row = self.definition()
+        if row is not None and not self.waits("edit") and self._detail is not None:
             self.edit(row.kind, row.key, self._detail.to_edit, self._detail.uids)
-        elif row is not None:
-            self._to_edit = row.uid
 
     def do_launch(self) -> None:
         """`l`"""

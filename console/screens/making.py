@@ -34,11 +34,15 @@ class Making(Editing):
 
     @abstractmethod
     def text_to_edit(self) -> str:
-        """Its text with the edits of the change set in it; empty while it is not read."""
+        """Its text with the edits of the change set in it; empty while it is not read, and when they remove it."""
+
+    @abstractmethod
+    def waits(self, name: str) -> bool:
+        """Whether it is read still; then what the key of that name does is done as soon as it is."""
 
     def unavailable(self, name: str) -> str:
-        """What needs a definition that is read."""
-        if name in ("clone", "rename", "remove") and (not self.there or not self.text_to_edit()):
+        """What needs a definition."""
+        if name in ("clone", "rename", "remove") and (not self.there or self.definition() is None):
             return "there is no definition under the cursor"
         if name in ("make", "clone") and self.edits:
             return "the last edit is being checked"
@@ -57,9 +61,8 @@ class Making(Editing):
     def do_clone(self) -> None:
         """`c`"""
         row, text = self.definition(), self.text_to_edit()
-        if row is None:
+        if row is None or self.waits("clone"):
             return
-
         key = key_of(text)
 
         def named(name: str | None) -> None:
@@ -71,7 +74,7 @@ class Making(Editing):
     def do_rename(self) -> None:
         """`R`"""
         row, text = self.definition(), self.text_to_edit()
-        if row is None:
+        if row is None or self.waits("rename"):
             return
         database, owner, key = self.session.store.database, self.session.owner, key_of(text)
 
@@ -88,7 +91,7 @@ class Making(Editing):
     def do_remove(self) -> None:
         """`d`"""
         row = self.definition()
-        if row is None:
+        if row is None or self.waits("remove"):
             return
         database, owner = self.session.store.database, self.session.owner
 

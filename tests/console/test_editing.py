@@ -8,21 +8,25 @@ import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from console import drafts as files
 from console.app import PilothouseApp
-from console.edit import editor, with_remarks, without_remarks
+from console.edit import Review, editor, review, with_remarks, without_remarks
 from console.places import Place
 from console.widgets.rows import Rows
 from metadata.database import Database
 from metadata.definitions import load_blueprint
-from metadata.errors import UsageError
+from metadata.documents import dump_one
+from metadata.errors import PilothouseError, UsageError
 from metadata.findings import Finding
 from metadata.kinds import Blueprint
+from metadata.rebasing import uids_in
 from metadata.revision_log import history_of
 from metadata.revisions import apply
+from metadata.rows.staged import load_staged, stage
 from metadata.settings import settings
 from tests.console.faults import fill, small_disk
 from tests.console.looking import until, until_seen
@@ -427,6 +431,87 @@ def test_what_an_editor_saved_when_its_terminal_went_away_is_the_text(home: Path
     (found,) = files.kept(settings())
     assert found.path.read_text(encoding="utf-8") == "typed, not saved"
     assert drafts() == [found.path]
+
+
+def test_a_draft_knows_the_uids_of_what_was_opened_and_one_of_before_goes_on_without(home: Path) -> None:
+    uids = {"": "uid of a", "work": "uid of work"}
+    draft = files.begin(settings(), "pipeline", "a", "text", uids=uids)
+    files.write(draft.path, "another text")
+    assert files.release(draft)
+    (found,) = files.kept_of(settings(), "pipeline", "renamed", "uid of a")
+    assert files.kept_of(settings(), "pipeline", "a", "uid of another") == []
+    again = files.resume(found)
+    assert again is not None and (again.original, again.uids) == ("text", uids)
+    files.write(draft.path, "text")
+    assert not files.release(again), "nothing is changed"
+    path = keep("pipeline", "a")
+    path.with_suffix(".original").write_text("as it was", encoding="utf-8")
+    (found,) = files.kept_of(settings(), "pipeline", "a", "uid of a")
+    again = files.resume(found)
+    assert again is not None and (again.original, again.uids, found.uid) == ("as it was", {}, "")
+
+
+def opened(database: Database, key: str = KEY) -> files.Draft:
+    """A draft of a dataset as it is now."""
+    value = load_blueprint(database).datasets[key]
+    return files.begin(settings(), "dataset", key, dump_one("dataset", key, value), uids=uids_in(value))
+
+
+def reviewed(database: Database, draft: files.Draft) -> Review:
+    """What it does that the draft says its owner is ada."""
+    text = draft.original.replace("owner: ops", "owner: ada")
+    assert text != draft.original
+    return review(database, settings(), draft, text, "me")
+
+
+def put(database: Database, **bodies: dict[str, Any]) -> None:
+    """Somebody else applies datasets."""
+    wanted = Blueprint.model_validate({"datasets": {key.replace("__", "."): body for key, body in bodies.items()}})
+    apply(database, wanted, author="bea", settings=settings())
+
+
+def test_an_edit_of_what_others_renamed_meanwhile_goes_to_what_it_is_called_now(empty_database: Database) -> None:
+    put(empty_database, raw={"owner": "ops"})
+    uid = load_blueprint(empty_database).datasets["raw"].uid
+    draft = opened(empty_database, "raw")
+    put(empty_database, raw2={"was": "raw", "owner": "ops"})
+    found = reviewed(empty_database, draft)
+    assert found.document is not None and found.changes is not None
+    assert [each.cause.partition(";")[0] for each in found.findings] == ["it is called raw2 now"]
+    assert [(each.key, each.uid, each.action) for each in found.changes.changes] == [("raw2", uid, "changed")]
+
+
+def test_an_edit_never_goes_to_another_that_has_taken_the_key(empty_database: Database) -> None:
+    put(empty_database, a={"owner": "ops", "description": "A"}, b={"owner": "ops", "description": "B"})
+    draft = opened(empty_database, "a")
+    both = {"owner": "ops"}
+    put(empty_database, old={"was": "a", "description": "A", **both}, a={"was": "b", "description": "B", **both})
+    found = reviewed(empty_database, draft)
+    assert found.document is not None
+    apply(empty_database, found.document, author="ada", settings=settings(), base_revision=found.base)
+    now = load_blueprint(empty_database).datasets
+    assert {key: (each.description, each.owner) for key, each in now.items()} == {
+        "old": ("A", "ada"),
+        "a": ("B", "ops"),
+    }
+
+
+def test_what_would_replace_another_is_told_and_can_be_neither_applied_nor_kept(database: Database) -> None:
+    draft = opened(database)
+    unknown = files.Draft(draft.kind, draft.key, draft.path, draft.original, draft.lock, {"": "gone"})
+    found = reviewed(database, unknown)
+    assert [(each.code, each.severity) for each in found.findings] == [("PH303", "error")]
+    assert found.document is None and not found.wants_the_editor
+
+
+def test_an_edit_that_another_console_took_into_the_change_set_meanwhile_is_not_lost(database: Database) -> None:
+    found = reviewed(database, opened(database))
+    value = load_blueprint(database).datasets[KEY].model_copy(update={"owner": "another console"})
+    stage(database, "me", Blueprint(datasets={KEY: value}))
+    assert found.document is not None
+    with pytest.raises(PilothouseError, match="PH303"):
+        stage(database, "me", found.document, found.base, found.seen)
+    assert load_staged(database, "me").working.blueprint.datasets[KEY].owner == "another console"
 
 
 def keep(kind: str, key: str) -> Path:
