@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 from collections.abc import Callable
 from pathlib import Path
@@ -9,17 +10,20 @@ from pathlib import Path
 import pytest
 
 from console.app import PilothouseApp
+from console.drafts import kept
 from console.places import Place
+from console.widgets.rows import Rows
 from metadata.database import Database
 from metadata.definitions import load_blueprint
 from metadata.kinds import Blueprint
 from metadata.revision_log import edits_of, newest_revision
 from metadata.revisions import apply
-from metadata.rows.staged import load_staged, stage, stage_removal
+from metadata.rows.staged import load_staged, stage, stage_removal, stage_rename
 from metadata.settings import settings
-from tests.console.looking import screen_name, seen, until, until_seen
+from tests.console.looking import reads_held_up, screen_name, seen, until, until_seen
 from tests.console.pty_terminal import Terminal
 from tests.console.test_editing import SED, Editor, drafts, open_editor
+from tests.console.test_late import held_up
 
 MakeApp = Callable[[], PilothouseApp]
 SIZES = pytest.mark.parametrize("size", [(80, 24), (160, 48)], ids=["80x24", "160x48"])
@@ -119,6 +123,72 @@ async def test_a_definition_whose_key_was_taken_is_given_another_one(database: D
         await until_seen(pilot, "decided", "dataset x.y2")
     now = load_staged(database, ME).working.blueprint.datasets
     assert (now["x.y"].description, now["x.y2"].description) == ("theirs", "mine")
+
+
+async def test_a_rename_to_a_key_that_others_have_taken_is_given_another_one(
+    database: Database, make_app: MakeApp
+) -> None:
+    uid = load_blueprint(database).datasets["gold.delay_by_hour"].uid
+    stage_rename(database, ME, uid, "gold.hours")
+    apply(database, Blueprint.model_validate({"datasets": {"gold.hours": {}}}), author="ada", settings=settings())
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.go(Place("changes"))
+        await until_seen(pilot, "dataset gold.hours", "clashes")
+        await pilot.press("e")
+        await until_seen(pilot, "its key is taken by somebody else's: choose another one first (c)")
+        await pilot.press("c")
+        await until_seen(pilot, "Somebody else has taken the key of dataset gold.hours. Another key:")
+        await pilot.press("2", "enter")
+        await until_seen(pilot, "decided", "dataset gold.hours2")
+        await until(pilot, lambda: "clashes" not in seen(app))
+    assert load_staged(database, ME).working.blueprint.datasets["gold.hours2"].uid == uid
+
+
+@pytest.mark.parametrize(
+    ("pressed", "words"),
+    [("R", "The new key of dataset"), ("c", "The key of the new dataset like"), ("d", "Remove dataset")],
+)
+async def test_a_key_pressed_before_the_definition_was_read_is_done_as_soon_as_it_is(
+    database: Database, make_app: MakeApp, pressed: str, words: str
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("3")
+        await until_seen(pilot, "Flights as landed")
+        with reads_held_up(app):
+            await pilot.press("j", pressed)
+            await pilot.pause(0.2)
+            assert "there is no definition under the cursor" not in seen(app)
+            key = app.screen.query_one("#list", Rows).row.key  # type: ignore[union-attr]
+        await until_seen(pilot, f"{words} {key}")
+
+
+async def test_a_screen_that_is_left_while_its_edit_is_checked_lets_go_of_the_text(
+    database: Database, make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage(database, ME, described(database, "Flights as landed, one file a month, in all."))
+    edits = Editor(tmp_path)
+    edits.does(f"{SED} $1")
+    for name, value in edits.environ.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(PilothouseApp, "suspend", lambda _app: contextlib.nullcontext())
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.go(Place("changes"))
+        await until_seen(pilot, "1 edit")
+        with held_up(app):
+            await pilot.press("e")
+            await until_seen(pilot, "checking …")
+            await pilot.press("escape")
+            await until(pilot, lambda: screen_name(app) != "changes")
+            await until(pilot, lambda: len(kept(settings())) == 1)
+        await until_seen(pilot, "is checked")
+        app.go(Place("changes"))
+        await until_seen(pilot, "1 edit")
+        await pilot.press("e")
+        await until_seen(pilot, "An edit of dataset bronze.flights was not applied", "e  go on with the text of")
+    assert "a file every month" in kept(settings())[0].path.read_text(encoding="utf-8")
 
 
 async def test_what_the_checks_refuse_cannot_be_applied(database: Database, make_app: MakeApp) -> None:
