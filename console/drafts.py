@@ -119,9 +119,9 @@ def kept(settings: Settings) -> list[Kept]:
 
 
 def kept_of(settings: Settings, kind: str, key: str, uid: str = "") -> list[Kept]:
-    """Drafts of one definition, the newest first: told by `uid` where both are known, whatever its key was."""
+    """Drafts of one definition, whatever its key was then, and of what had its key then; the newest first."""
     of_kind = (each for each in kept(settings) if each.kind == kind)
-    return [each for each in of_kind if (each.uid == uid if each.uid and uid else each.key == key)]
+    return [each for each in of_kind if each.key == key or (uid and each.uid == uid)]
 
 
 def resume(one: Kept) -> Draft | None:
@@ -202,7 +202,7 @@ def _opened(path: Path) -> tuple[dict[str, str], bytes]:
         return {}, content
     try:
         return dict(json.loads(head[len(_UIDS) :])), text
-    except ValueError:
+    except (TypeError, ValueError):
         return {}, text
 
 

@@ -439,7 +439,8 @@ def test_a_draft_knows_the_uids_of_what_was_opened_and_one_of_before_goes_on_wit
     files.write(draft.path, "another text")
     assert files.release(draft)
     (found,) = files.kept_of(settings(), "pipeline", "renamed", "uid of a")
-    assert files.kept_of(settings(), "pipeline", "a", "uid of another") == []
+    assert files.kept_of(settings(), "pipeline", "a", "uid of another") == [found], "it is reached by its key, too"
+    assert files.kept_of(settings(), "pipeline", "b", "uid of another") == []
     again = files.resume(found)
     assert again is not None and (again.original, again.uids) == ("text", uids)
     files.write(draft.path, "text")
