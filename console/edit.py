@@ -158,7 +158,7 @@ def _meanwhile(draft: Draft, opened: Blueprint, now: Blueprint, clashes: Clashes
     Else what others changed is merged into the changes.
     """
     conflicts = [each for found in clashes.values() for each in found]
-    unsure = [each.why for each in conflicts if isinstance(each, Unsure)]
+    unsure = next((each for each in conflicts if isinstance(each, Unsure)), None)
     both = [each.path or "the whole of it" for each in conflicts]
     first = next(((kind, key, now_of(now, kind, key, value)) for kind, key, value in opened), None)
     severity: Severity = "warning"
@@ -166,9 +166,9 @@ def _meanwhile(draft: Draft, opened: Blueprint, now: Blueprint, clashes: Clashes
         if now.get(draft.kind, draft.key) is None:
             return []
         cause, remedy = "there is one already, which this replaces", "leave it, and edit the one that is there (e)"
-    elif unsure:
-        severity, cause = "error", unsure[0]
-        remedy = "leave it (the text is kept), open it again (e, then n) and write your changes into what is there now"
+    elif unsure is not None:
+        again = "leave it (the text is kept), open it again (e, then n) and write your changes into what is there now"
+        severity, cause, remedy = "error", unsure.why, unsure.remedy or again
     elif first[2] is None:
         cause = "it was deleted since you opened it"
         remedy = "the changes shown bring it back; leave it (the text is kept) if it is to stay away"

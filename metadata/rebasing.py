@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from metadata.changes import origins
 from metadata.definitions import same
 from metadata.kinds import SECTIONS, Blueprint, Definition, Pipeline
+from metadata.successors import tasks_of
 from metadata.three_way import ABSENT, Conflict, merge
 
 Clashes = dict[tuple[str, str], list[Conflict]]
@@ -27,10 +28,16 @@ class Unsure(Conflict):
     """A conflict of a whole definition that must not be applied: something would be there twice, or be another's."""
 
     why: str
+    remedy: str
+    """What to do, where that is less than opening it again; else empty."""
 
 
 class _DoubtError(Exception):
-    """Why a definition cannot be merged."""
+    """Why a definition cannot be merged, and the remedy."""
+
+    def __init__(self, why: str, remedy: str = "") -> None:
+        super().__init__(why)
+        self.why, self.remedy = why, remedy
 
 
 def uids_in(value: Definition) -> dict[str, str]:
@@ -77,7 +84,7 @@ def rebased(opened: Blueprint, document: Blueprint, now: Blueprint) -> tuple[Blu
             whole = _body(began), _body(value), _body(found[1]) if found else ABSENT
             try:
                 if found is None:
-                    _refuse_another(now, kind, first)
+                    _refuse_return(now, kind, (first, began))
                 elif found[0] != first or not same(whole[0], whole[2]):
                     both, conflicts = _merged(kind, (first, began), (key, value), found)
                     _refuse_taken(merged, kind, key, both, now, found[0])
@@ -85,7 +92,7 @@ def rebased(opened: Blueprint, document: Blueprint, now: Blueprint) -> tuple[Blu
                 else:
                     _refuse_taken(merged, kind, key, (key, value), now, first)
             except _DoubtError as doubt:
-                clashes[kind, key] = [Unsure("", *whole, str(doubt))]
+                clashes[kind, key] = [Unsure("", *whole, doubt.why, doubt.remedy)]
     return merged, clashes
 
 
@@ -161,30 +168,30 @@ def _new(key: str) -> str:
 
 def _called(body: _Body, keys: Mapping[str, str]) -> _Body:
     """What a pipeline says with other keys of its tasks."""
-    tasks = {
-        keys.get(key, key): {**task, "after": [keys.get(name, name) for name in task["after"]]}
-        if "after" in task
-        else {**task}
-        for key, task in body.get("tasks", {}).items()
-    }
+    tasks = {keys.get(key, key): {**task} for key, task in body.get("tasks", {}).items()}
+    for task in tasks.values():
+        if "after" in task:
+            task["after"] = [keys.get(name, name) for name in task["after"]]
     return {**body, "tasks": tasks}
 
 
-def _refuse_another(now: Blueprint, kind: str, key: str) -> None:
+def _refuse_return(now: Blueprint, kind: str, opened: _Named) -> None:
+    """Raises _DoubtError where what is gone would come back in the place of another, or with tasks that went on."""
+    key, began = opened
     if now.get(kind, key) is not None:
         raise _DoubtError("it was deleted since you opened it, and another one has its key now")
+    tasks = began.tasks.values() if isinstance(began, Pipeline) else ()
+    if {task.uid for task in tasks if task.uid} & {task.uid for _, _, task in tasks_of(now)}:
+        raise _DoubtError("it was deleted since you opened it, and another pipeline has tasks of it now")
 
 
 def _refuse_taken(document: Blueprint, kind: str, key: str, both: _Named, now: Blueprint, place: str) -> None:
     """Raises _DoubtError where one of a document would not be what has the key `place` now."""
     to = both[0]
     asked = getattr(_with(document, kind, key, both), SECTIONS[kind])
-    twice = to != key and document.get(kind, to) is not None
-    if (
-        twice
-        or origins(kind, getattr(now, SECTIONS[kind]), {name: each.was for name, each in asked.items()})[to] != place
-    ):
-        raise _DoubtError(f"another one is called {to} by now")
+    befores = origins(kind, getattr(now, SECTIONS[kind]), {name: each.was for name, each in asked.items()})
+    if befores[to] != place or (to != key and document.get(kind, to) is not None):
+        raise _DoubtError(f"another one is called {to}", "give it another key (e edits it again)")
 
 
 def _with(document: Blueprint, kind: str, key: str, other: _Named) -> Blueprint:

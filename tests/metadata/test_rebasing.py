@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from metadata.changes import diff
 from metadata.errors import PilothouseError
 from metadata.kinds import Blueprint
-from metadata.rebasing import Unsure, rebased
+from metadata.rebasing import Unsure, rebased, with_uids
 from tests.metadata.blueprints import orders
 
 
@@ -112,6 +112,16 @@ def test_a_task_that_is_edited_and_went_to_another_pipeline_is_not_doubled(task:
     assert merged == edited
     (conflict,) = clashes["pipeline", "p"]
     assert isinstance(conflict, Unsure) and conflict.path == ""
+
+
+@TASKS
+def test_a_pipeline_that_is_gone_does_not_come_back_with_tasks_that_went_to_another(task: dict[str, Any]) -> None:
+    opened = with_uids(pipelines(p={"work": task}), {"": "p", "work": "w"})
+    text = pipelines(p={"work": {**task, "retries": 3}})
+    merged, clashes = rebased(opened, text, pipelines(q={"work": {**task, "uid": "w"}}))
+    assert merged == text
+    assert isinstance(clashes["pipeline", "p"][0], Unsure)
+    assert rebased(opened, text, pipelines(q={"work": {**task, "uid": "another"}})) == (text, {})
 
 
 @pytest.mark.parametrize("edited", [{"work": {**INGEST, "retries": 3}}, {"fetch": {**INGEST, "was": "work"}}])
