@@ -79,7 +79,7 @@ class Making(Editing):
         database, owner, key = self.session.store.database, self.session.owner, key_of(text)
 
         def named(name: str | None) -> None:
-            if name and name != key:
+            if name and name != key and not self._taken(row.kind, name):
                 self.act(
                     "made",
                     f"{key} is renamed in the change set",
@@ -107,10 +107,15 @@ class Making(Editing):
         self.app.push_screen(Ask(question, [("y", "into the change set")]), answered)
 
     def _edit_new(self, kind: str, name: str, text: str) -> None:
-        if any((kind, name) == (there, key) for there, key, _ in self.session.things):
-            self.say(f"there is a {_words(kind)} {name} already", "warn")
-        else:
+        if not self._taken(kind, name):
             self.edit(kind, name, text)
+
+    def _taken(self, kind: str, name: str) -> bool:
+        """Whether a definition has that key; it is said then."""
+        taken = any((kind, name) == (there, key) for there, key, _ in self.session.things)
+        if taken:
+            self.say(f"there is a {_words(kind)} {name} already", "warn")
+        return taken
 
     def got_made(self, _value: object) -> None:
         """It waits."""

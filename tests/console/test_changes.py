@@ -220,7 +220,11 @@ async def test_a_definition_is_renamed_and_removed_by_keys(database: Database, m
         await until_seen(pilot, "The new key of")
         await pilot.press("end", "!", "enter")
         await until_seen(pilot, "PH105", "is no key")
-        await pilot.press("escape")
+        await pilot.press("escape", "R")
+        await until_seen(pilot, "The new key of")
+        await pilot.press("ctrl+u", *"silver.flights", "enter")
+        await until_seen(pilot, "there is a dataset silver.flights already")
+        assert load_staged(database, ME).working.blueprint == working
         app.go(Place("blueprint", "schedule flights_monthly"))
         await until_seen(pilot, "cron: 0 6 2 * *")
         await pilot.press("d")
