@@ -32,7 +32,8 @@ class Conflict:
 def merge(base: Any, mine: Any, theirs: Any, path: str = "") -> tuple[Any, list[Conflict]]:
     """What holds all that either side changed; where both did, and not alike, mine stands and it is a conflict.
 
-    Mappings are merged entry by entry, in my order with what they added at the end; anything else as a whole.
+    Mappings are merged entry by entry, anything else as a whole. Their entries stand in my order, or in theirs where
+    only they have changed it, with what the other side added at the end; where both have, it is a conflict.
     """
     if _same(mine, theirs) or _same(theirs, base):
         return mine, []
@@ -43,7 +44,13 @@ def merge(base: Any, mine: Any, theirs: Any, path: str = "") -> tuple[Any, list[
     before: Mapping[str, Any] = base if isinstance(base, Mapping) else {}
     merged: dict[str, Any] = {}
     conflicts: list[Conflict] = []
-    for key in dict.fromkeys((*mine, *theirs)):
+    orders = [
+        [key for key in side if key in before and key in mine and key in theirs] for side in (before, mine, theirs)
+    ]
+    mine_first = orders[1] != orders[0] or orders[2] == orders[0]
+    if mine_first and orders[2] not in (orders[0], orders[1]):
+        conflicts.append(Conflict(path, *orders))
+    for key in dict.fromkeys((*mine, *theirs) if mine_first else (*theirs, *mine)):
         was, my, their = (side.get(key, ABSENT) for side in (before, mine, theirs))
         value, found = merge(was, my, their, f"{path}.{key}" if path else key)
         conflicts += found

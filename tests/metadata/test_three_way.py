@@ -39,6 +39,27 @@ def test_what_one_removed_and_the_other_changed_is_a_conflict() -> None:
     assert merge({"a": 1, "b": 1}, {"b": 1}, {"a": 1}) == ({}, [])
 
 
+def test_an_order_that_only_they_changed_is_theirs() -> None:
+    base, mine, theirs = {"x": 1, "y": 1, "z": 1}, {"x": 2, "y": 1, "z": 1, "m": 1}, {"z": 1, "y": 1, "x": 1, "t": 1}
+    for ours in (merge(base, mine, theirs), merge(base, theirs, mine)):
+        merged, conflicts = ours
+        assert conflicts == []
+        assert [key for key in merged if key in base] == ["z", "y", "x"]
+        assert merged == {"x": 2, "y": 1, "z": 1, "m": 1, "t": 1}
+
+
+def test_an_order_that_both_changed_is_a_conflict_in_which_mine_stands() -> None:
+    base, mine, theirs = (
+        {"a": {"x": 1, "y": 1, "z": 1}},
+        {"a": {"y": 1, "x": 1, "z": 1}},
+        {"a": {"z": 1, "y": 1, "x": 1}},
+    )
+    merged, conflicts = merge(base, mine, theirs)
+    assert list(merged["a"]) == ["y", "x", "z"]
+    assert conflicts == [Conflict("a", ["x", "y", "z"], ["y", "x", "z"], ["z", "y", "x"])]
+    assert merge(base, mine, mine) == (mine, [])
+
+
 @given(base=BODIES, mine=BODIES)
 def test_one_side_alone_is_taken_as_it_is(base: dict[str, Any], mine: dict[str, Any]) -> None:
     assert merge(base, mine, base) == (mine, [])
