@@ -89,11 +89,13 @@ def diff(current: Blueprint, wanted: Blueprint, prune: bool = False, identify: I
     return _between(current, merged, never_there)
 
 
-def exact(current: Blueprint, wanted: Blueprint, never_there: Collection[str]) -> ChangeSet:
+def exact(current: Blueprint, wanted: Blueprint, never_there: Collection[str], written: Blueprint) -> ChangeSet:
     """What making `current` the blueprint `wanted` does: all of it, told by uids. Those `never_there` are new.
 
-    Raises PilothouseError PH341 and PH342 as `diff` does.
+    Raises PilothouseError PH304, PH340 (for rules that are not in `written`), PH341 and PH342 as `diff` does.
     """
+    _refuse_two_of_one(wanted)
+    refuse_stale_names(current, written, wanted)
     refuse_second_reading(current, wanted)
     refuse_another_source(current, wanted)
     return _between(current, wanted, never_there)

@@ -118,6 +118,7 @@ def changes_of(database: Database, document: Blueprint, prune: bool = False) -> 
 def apply_exactly(
     database: Database,
     make: Callable[[Blueprint], Blueprint],
+    written: Blueprint,
     *,
     author: str,
     note: str,
@@ -127,11 +128,11 @@ def apply_exactly(
 ) -> Revision | None:
     """Make the blueprint what `make` makes of it, uids included, and do something else in the same transaction.
 
-    Raises what `go_back` raises.
+    Rules that are not in `written` must not name what is renamed. Raises what `apply` raises.
     """
     return _commit(
         database,
-        lambda current: exactly(database, current, make(current)),
+        lambda current: exactly(database, current, make(current), written),
         _Signature(author, note),
         settings,
         base_revision,
@@ -139,10 +140,10 @@ def apply_exactly(
     )
 
 
-def exactly(database: Database, current: Blueprint, wanted: Blueprint) -> ChangeSet:
-    """What making `current` the blueprint `wanted` does, told by uids. Raises PilothouseError PH341 and PH342."""
+def exactly(database: Database, current: Blueprint, wanted: Blueprint, written: Blueprint) -> ChangeSet:
+    """What making `current` the blueprint `wanted` does, told by uids. Raises what `metadata.changes.exact` raises."""
     with database.read() as connection:
-        return _exactly(connection, current, wanted)
+        return _exactly(connection, current, wanted, written)
 
 
 def changes_back(database: Database, way: WayBack) -> ChangeSet:
@@ -184,13 +185,14 @@ def _diff(database: Database, current: Blueprint, document: Blueprint, prune: bo
 
 def _diff_back(database: Database, current: Blueprint, way: WayBack) -> ChangeSet:
     with database.read() as connection:
-        return _exactly(connection, current, read_past(connection, way.state))
+        past = read_past(connection, way.state)
+        return _exactly(connection, current, past, past)
 
 
-def _exactly(connection: Connection, current: Blueprint, wanted: Blueprint) -> ChangeSet:
+def _exactly(connection: Connection, current: Blueprint, wanted: Blueprint, written: Blueprint) -> ChangeSet:
     refuse_work_again(Former(connection, current), wanted)
     new = {value.uid for _, _, value in wanted} - {value.uid for _, _, value in current}
-    return exact(current, wanted, new - known_uids(connection, new))
+    return exact(current, wanted, new - known_uids(connection, new), written)
 
 
 def _commit(

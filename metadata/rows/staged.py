@@ -4,20 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import Connection, delete, insert, select
 
-from metadata.changes import ChangeSet, differences
+from metadata.changes import Change, ChangeSet, differences
 from metadata.database import Database, next_change
-from metadata.definitions import read_blueprint, read_past, staged_item
+from metadata.definitions import read_blueprint, read_past, revision_item, same, staged_item
 from metadata.documents import dump_one, read_text
+from metadata.edits import with_moved_tasks
 from metadata.errors import PilothouseError, UsageError
 from metadata.kinds import SECTIONS, Blueprint, Definition
 from metadata.revision_log import Revision, head
 from metadata.revisions import apply_exactly, diff_of, exactly, moved
 from metadata.settings import Settings
-from metadata.staging import Clash, Item, Working, decided, in_keys_of, rebase, staged, waiting
+from metadata.staging import (
+    Clash,
+    Item,
+    Working,
+    decided,
+    definition_of,
+    followed_by_others,
+    in_keys_of,
+    rebase,
+    staged,
+    waiting,
+)
 from metadata.storable import refuse_unstorable
 from metadata.successors import called_otherwise, names_of
 
@@ -105,14 +117,18 @@ def stage_removal(database: Database, owner: str, uid: str) -> None:
         kind, _, _ = _in_working(there, uid)
         left = {name: each for name, each in getattr(base, SECTIONS[kind]).items() if each.uid != uid}
         changes = differences(base, base.model_copy(update={SECTIONS[kind]: left}))
-        _save(connection, owner, staged(there.items, changes, there.revision), change)
+        _save(connection, owner, _with(there, changes), change)
 
 
 def unstage(database: Database, owner: str, uids: Collection[str] | None = None) -> None:
     """Take edits out of the change set of a user; without `uids` all of them."""
     with database.write() as connection:
         change = next_change(connection)
-        kept = () if uids is None else tuple(item for item in _load(connection, owner).items if item.uid not in uids)
+        kept: tuple[Item, ...] = ()
+        if uids is not None:
+            there = _load(connection, owner)
+            left = (item for item in there.items if item.uid not in uids)
+            kept = followed_by_others(there.current, there.items, left)
         _save(connection, owner, kept, change)
 
 
@@ -127,16 +143,25 @@ def decide(database: Database, owner: str, uid: str, side: Literal["mine", "thei
         if [clash for clash in there.clashes if clash.uid == uid] != list(shown):
             cause, remedy = "somebody else has changed it once more", "look at the clash as it is now, then decide"
             raise PilothouseError("PH303", "change set", cause, remedy)
-        items = (decided(there.current, item, side) if item.uid == uid else item for item in there.items)
-        _save(connection, owner, tuple(item for item in items if item.differs), change)
+        _save(connection, owner, decided(there.current, there.items, uid, side), change)
 
 
 def rekey(database: Database, owner: str, uid: str, key: str) -> None:
-    """Give an edit that is left out another key, since others have taken the one that it wanted."""
+    """Give an edit that is left out another key, since others have taken the one that it wanted.
+
+    The other edits that mean it name it by that. Raises DocumentError PH105 for what is no key, and PH309 for what
+    cannot be kept.
+    """
     with database.write() as connection:
         change = next_change(connection)
-        items = _load(connection, owner).items
-        _save(connection, owner, (replace(item, key=key) if item.uid == uid else item for item in items), change)
+        there = _load(connection, owner)
+        for item in there.items:
+            value = definition_of(item.kind, item.uid, item.after) if item.uid == uid and item.after else None
+            if value is not None:
+                read_text(dump_one(item.kind, key, value))
+                refuse_unstorable(item.kind, key, value)
+        items = (replace(item, key=key) if item.uid == uid else item for item in there.items)
+        _save(connection, owner, followed_by_others(there.current, there.items, items), change)
 
 
 def apply_staged(
@@ -169,6 +194,7 @@ def apply_staged(
     return apply_exactly(
         database,
         lambda current: rebase(current, found.items).blueprint,
+        found.working.written,
         author=author,
         note=note,
         settings=settings,
@@ -178,14 +204,15 @@ def apply_staged(
 
 
 def changes_of_staged(database: Database, found: Staged) -> ChangeSet:
-    """What applying a change set would do. Raises PilothouseError PH341 and PH342."""
-    return exactly(database, found.current, found.working.blueprint)
+    """What applying a change set would do. Raises PilothouseError PH304, PH340, PH341 and PH342."""
+    return exactly(database, found.current, found.working.blueprint, found.working.written)
 
 
 def _load(connection: Connection, owner: str) -> Staged:
     number, current = head(connection), read_blueprint(connection)
     kept = _rows(connection, owner)
-    items = waiting(current, _moved(connection, kept, number, current))
+    left = _not_applied_since(connection, kept)
+    items = waiting(current, with_moved_tasks(current, _moved(connection, left, number, current)))
     return Staged(number, current, kept, items, rebase(current, items))
 
 
@@ -195,8 +222,13 @@ def _stage(connection: Connection, owner: str, there: Staged, document: Blueprin
         value = changes.blueprint.get(each.kind, each.key)
         if value is not None and each.after is not None:
             refuse_unstorable(each.kind, each.key, value)
-    _save(connection, owner, staged(there.items, changes.changes, there.revision), change)
+    _save(connection, owner, _with(there, changes.changes), change)
     return changes
+
+
+def _with(there: Staged, changes: Iterable[Change]) -> tuple[Item, ...]:
+    clashing = {clash.uid for clash in there.clashes}
+    return staged(there.current, there.items, changes, there.revision, clashing)
 
 
 def _in_working(there: Staged, uid: str) -> tuple[str, str, Definition]:
@@ -215,11 +247,31 @@ def _rows(connection: Connection, owner: str) -> list[Item]:
 def _moved(connection: Connection, kept: list[Item], number: int, current: Blueprint) -> tuple[Item, ...]:
     """The edits in the keys that things have now."""
     names = names_of(current)
-    renamed = {
-        revision: called_otherwise(names_of(read_past(connection, revision)), names)
-        for revision in {item.revision for item in kept if item.revision != number}
-    }
-    return tuple(in_keys_of(item, renamed.get(item.revision, {}), number) for item in kept)
+    renamed: dict[int, dict[tuple[str, str], str]] = {}
+    for revision in {item.revision for item in kept if item.revision != number}:
+        then = names_of(read_past(connection, revision))
+        renamed[revision] = called_otherwise({uid: name for uid, name in then.items() if uid in names}, names)
+    given = {(item.kind, item.key) for item in kept if item.after is not None and item.key != item.key_before}
+    return tuple(in_keys_of(item, renamed.get(item.revision, {}), number, given) for item in kept)
+
+
+def _not_applied_since(connection: Connection, kept: list[Item]) -> list[Item]:
+    """The edits without those that others applied likewise since, whatever came of it then."""
+    log, oldest = revision_item.c, min((item.revision for item in kept), default=0)
+    query = select(log.uid, log.key, log.after, log.revision).where(
+        log.uid.in_([item.uid for item in kept]), log.revision > oldest
+    )
+    done: dict[str, list[tuple[int, str, dict[str, Any] | None]]] = {}
+    for uid, key, after, revision in connection.execute(query) if kept else ():
+        done.setdefault(uid, []).append((revision, key, after))
+    return [
+        item
+        for item in kept
+        if not any(
+            revision > item.revision and key == item.key and same(after, item.after)
+            for revision, key, after in done.get(item.uid, ())
+        )
+    ]
 
 
 def _save(connection: Connection, owner: str, items: Iterable[Item], change: int) -> None:
