@@ -118,7 +118,8 @@ def store(
     were not broken lately (`calm`): the first bad row stops that pass, and all are counted before a second one.
     `owned` is asked once more before each try of a write. Raises PilothouseError.
     """
-    known = state.columns if state and target.dataset.storage.mode != "overwrite" else _frozen(target.dataset, state)
+    goes_on = target.dataset.storage.mode != "overwrite" or not target.dataset.columns
+    known = state.columns if state and goes_on else {}
     conformed = conform(frame, target.thing, target.dataset, known)
     there = {name.lower() for name in frame.columns}
     placing = (*target.dataset.storage.keys, *target.dataset.storage.partition_by)
@@ -172,10 +173,6 @@ def drop_aside(spark: SparkSession, target: Target, batch: Batch) -> None:
     """Take the rows out of the quarantine that an earlier try of a batch has set aside there."""
     if target.sets_aside:
         engine.remove(spark, target.quarantine, batch.sequence)
-
-
-def _frozen(dataset: Dataset, state: DatasetState | None) -> dict[str, str]:
-    return dict(state.columns) if state and not dataset.columns else {}
 
 
 def _store(job: _Job) -> Written:
