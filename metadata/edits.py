@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -37,6 +37,7 @@ class Item:
 def with_moved_tasks(head: Blueprint, items: Sequence[Item]) -> tuple[Item, ...]:
     """The edits, with what they change of a task that others moved in the edit of the pipeline where it stands now."""
     homes, found = homes_of(head), {item.uid: item for item in items}
+    left: set[str] = set()
     for item in items:
         mine = tasks_in(item.after)
         for uid, (key, task) in tasks_in(item.before).items():
@@ -53,10 +54,11 @@ def with_moved_tasks(head: Blueprint, items: Sequence[Item]) -> tuple[Item, ...]
             own = found[item.uid]
             own_before, own_after = without(own.before or {}, {uid}), without(own.after or {}, {uid})
             found[item.uid] = replace(own, before=own_before, after=own_after)
+            left.add(item.uid)
             if my_key != key or not same(my_task, task):
                 before, after = with_task(other.before, key, task), with_task(other.after, my_key, my_task)
                 found[home] = replace(other, before=before, after=after)
-    return tuple(item for item in found.values() if item.differs)
+    return tuple(item for item in found.values() if item.uid not in left or item.differs)
 
 
 def edit_of(head: Blueprint, items: Iterable[Item], uid: str, revision: int) -> Item:
@@ -88,7 +90,6 @@ def _stays(task: str, edit: Item | None) -> bool:
     return edit.after is not None and (task in tasks_in(edit.after) or task not in tasks_in(edit.before))
 
 
-def once(head: Blueprint, items: Sequence[Item], item: Item) -> Item:
-    """The edit without the tasks that it would bring in twice."""
-    twice = brought_twice(head, items, item)
+def once(item: Item, twice: Collection[str]) -> Item:
+    """The edit without the tasks that it would bring in `twice`."""
     return replace(item, after=without(item.after, twice)) if twice and item.after else item

@@ -62,7 +62,8 @@ def rebase(head: Blueprint, items: Sequence[Item]) -> Working:
     hers: list[Place] = []
     for item in items:
         there = places.get(item.uid)
-        key, body, conflicts = _merged(once(head, items, item), there, keys)
+        twice = brought_twice(head, items, item)
+        key, body, conflicts = _merged(once(item, twice), there, keys)
         if item.uid in displaced:
             conflicts = [Conflict("key", item.key_before, key, key)]
         elif body is None:
@@ -75,7 +76,6 @@ def rebase(head: Blueprint, items: Sequence[Item]) -> Working:
             if value is not None:
                 wanted[item.uid] = item.kind, key, value
                 hers += [(item.kind, key, value)] if _rules(content(value)) <= _rules(item.after) else []
-        twice = brought_twice(head, items, item)
         conflicts += [Conflict(f"tasks.{name}", ABSENT, task, ABSENT) for name, task in twice.values()]
         clashes += [Clash(item.uid, item.kind, key, conflict) for conflict in conflicts]
     followed = _followed(head, wanted, keys)
@@ -132,7 +132,7 @@ def decided(head: Blueprint, items: Sequence[Item], uid: str, side: Literal["min
     item = found[uid]
     twice = brought_twice(head, items, item)
     if side == "theirs":
-        item = once(head, items, item)
+        item = once(item, twice)
     else:
         for task in twice:
             other = edit_of(head, found.values(), homes_of(head)[task], item.revision)

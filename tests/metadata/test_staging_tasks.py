@@ -164,6 +164,38 @@ def test_what_names_the_new_thing_under_an_old_key_goes_on_naming_that(database:
     assert (tasks["clean"].queries()["sql"], tasks["clean"].retries) == ("SELECT id FROM raw", 2)
 
 
+def test_a_text_that_means_a_new_thing_by_an_old_key_is_kept_though_it_says_what_it_said(database: Database) -> None:
+    began(database)
+    before = load_blueprint(database)
+    stage_rename(database, "ada", before.datasets["raw"].uid, "raw_old")
+    document = pipelines(p={"ingest": INGEST, "clean": CLEAN})
+    stage(database, "ada", document.model_copy(update={"datasets": {"raw": before.datasets["out"]}}))
+    put(database, Blueprint.model_validate({"datasets": {"third": {}}}))
+    applied(database)
+    now = load_blueprint(database)
+    assert now.datasets["raw_old"].uid == before.datasets["raw"].uid
+    assert now.pipelines["p"].tasks["clean"].queries()["sql"] == "SELECT id FROM raw"
+
+
+def test_a_new_thing_under_an_old_key_is_not_taken_for_what_others_rename(database: Database) -> None:
+    began(database)
+    before = load_blueprint(database)
+    stage_rename(database, "ada", before.datasets["raw"].uid, "raw_old")
+    document = pipelines(p={"ingest": INGEST, "clean": {**CLEAN, "retries": 1}})
+    stage(database, "ada", document.model_copy(update={"datasets": {"raw": before.datasets["out"]}}))
+    put(database, Blueprint.model_validate({"datasets": {"raw_bea": {"was": "raw", "columns": {"id": "long"}}}}))
+    found = load_staged(database, "ada")
+    assert [(clash.kind, clash.conflict.path) for clash in found.clashes] == [("dataset", "key")]
+    assert found.working.blueprint.pipelines["p"].tasks["clean"].queries()["sql"] == "SELECT id FROM raw"
+
+
+def test_a_task_that_is_removed_and_made_again_is_itself(database: Database) -> None:
+    uid = began(database)
+    stage(database, "ada", pipelines(p={"clean": CLEAN}))
+    stage(database, "ada", pipelines(p={"ingest": {**INGEST, "retries": 1}, "clean": CLEAN}))
+    assert applied(database)["p"]["ingest"] == uid
+
+
 def test_a_pipeline_that_is_removed_and_made_again_keeps_its_tasks(database: Database) -> None:
     began(database)
     before = load_blueprint(database).pipelines["p"]
