@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -164,6 +165,14 @@ def content(value: Definition) -> dict[str, Any]:
     for task in body.get("tasks", {}).values() if value.KIND == "pipeline" else ():
         task.pop("was", None)
     return body
+
+
+def definition_from(kind: str, key: str, body: Mapping[str, Any]) -> Definition | None:
+    """The definition that says `body`; None where that does not fit together."""
+    try:
+        return Blueprint.model_validate({SECTIONS[kind]: {key: body}}).get(kind, key)
+    except ValidationError:
+        return None
 
 
 def content_hash(value: Definition) -> str:

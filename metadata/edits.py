@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -71,14 +71,14 @@ def edit_of(head: Blueprint, items: Iterable[Item], uid: str, revision: int) -> 
     return Item(uid, kind, key, key, said, said, revision)
 
 
-def brought_twice(head: Blueprint, items: Sequence[Item], item: Item) -> dict[str, tuple[str, Body]]:
-    """Tasks (by uid) that an edit brings into its pipeline, while others have them in another one, and they stay."""
-    mine = tasks_in(item.after)
-    homes = homes_of(head) if mine else {}
-    edits = {each.uid: each for each in items}
+def brought_twice(homes: Mapping[str, str], edits: Mapping[str, Item], item: Item) -> dict[str, tuple[str, Body]]:
+    """Tasks (by uid) that an edit brings into its pipeline, while others have them in another one, and they stay.
+
+    `homes` are those of the tasks (`homes_of`), `edits` all of them by uid.
+    """
     return {
         uid: task
-        for uid, task in mine.items()
+        for uid, task in tasks_in(item.after).items()
         if (home := homes.get(uid, item.uid)) != item.uid and _stays(uid, edits.get(home))
     }
 

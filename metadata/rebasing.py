@@ -9,10 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
-
 from metadata.changes import origins
-from metadata.definitions import same
+from metadata.definitions import definition_from, same
 from metadata.kinds import SECTIONS, Blueprint, Definition, Pipeline
 from metadata.successors import tasks_of
 from metadata.three_way import ABSENT, Conflict, merge
@@ -104,7 +102,7 @@ def _merged(kind: str, opened: _Named, mine: _Named, found: _Named) -> tuple[_Na
         body, about = _merged_pipeline(began, value, there)
     else:
         body, about = merge(_body(began), _body(value), _body(there))
-    both = _definition(kind, to, {**body, "was": place if to != place else None})
+    both = definition_from(kind, to, {**body, "was": place if to != place else None})
     if both is not None:
         return (to, both), [*conflicts, *about]
     if kind == Pipeline.KIND:
@@ -208,10 +206,3 @@ def _body(value: Definition) -> _Body:
         task.pop("uid", None)
         task.pop("was", None)
     return body
-
-
-def _definition(kind: str, key: str, body: _Body) -> Definition | None:
-    try:
-        return Blueprint.model_validate({SECTIONS[kind]: {key: body}}).get(kind, key)
-    except ValidationError:
-        return None

@@ -9,10 +9,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from pydantic import ValidationError
-
 from metadata.changes import Change
-from metadata.definitions import content, same
+from metadata.definitions import content, definition_from, same
 from metadata.edits import Item as Item
 from metadata.edits import brought_twice, edit_of, once
 from metadata.kinds import SECTIONS, Blueprint, Definition
@@ -54,15 +52,16 @@ def rebase(head: Blueprint, items: Sequence[Item]) -> Working:
     """The edits on the blueprint `head`. An edit that cannot be there at all is left out, and is a clash."""
     if not items:
         return Working(head, (), Blueprint())
-    places = _places(head)
+    places = places_of(head)
     displaced = _displaced(places, items)
     keys = _new_keys(places, items, displaced)
     wanted: dict[str, Place | None] = {}
     clashes: list[Clash] = []
     hers: list[Place] = []
+    homes, edits = homes_of(head), {item.uid: item for item in items}
     for item in items:
         there = places.get(item.uid)
-        twice = brought_twice(head, items, item)
+        twice = brought_twice(homes, edits, item)
         key, body, conflicts = _merged(once(item, twice), there, keys)
         if item.uid in displaced:
             conflicts = [Conflict("key", item.key_before, key, key)]
@@ -84,7 +83,7 @@ def rebase(head: Blueprint, items: Sequence[Item]) -> Working:
 
 def waiting(head: Blueprint, items: Sequence[Item]) -> tuple[Item, ...]:
     """The edits that are more than what others have applied likewise meanwhile."""
-    places = _places(head)
+    places = places_of(head)
     keys = _new_keys(places, items, _displaced(places, items))
     return tuple(item for item in items if not _is_there(item, places.get(item.uid), keys))
 
@@ -96,7 +95,7 @@ def staged(
 
     One that is not `clashing` begins with what `head` says: it holds what others changed up to now.
     """
-    places = _places(head)
+    places = places_of(head)
     found = {item.uid: item for item in items}
     for change in _as_themselves(items, tuple(changes)):
         there, here = found.get(change.uid), places.get(change.uid)
@@ -111,7 +110,7 @@ def staged(
 
 def that_differ(head: Blueprint, items: Iterable[Item]) -> tuple[Item, ...]:
     """The edits that change anything, or keep what would follow a rename of another edit."""
-    every, places = tuple(items), _places(head)
+    every, places = tuple(items), places_of(head)
     keys = _new_keys(places, every, ())
     return tuple(
         item
@@ -123,19 +122,20 @@ def that_differ(head: Blueprint, items: Iterable[Item]) -> tuple[Item, ...]:
 
 def decided(head: Blueprint, items: Sequence[Item], uid: str, side: Literal["mine", "theirs"]) -> tuple[Item, ...]:
     """The edits with the clashes of one decided: it begins with what others left, and clashes with that no more."""
-    places = _places(head)
+    places = places_of(head)
     displaced = _displaced(places, items)
     keys = _new_keys(places, items, displaced)
     found = {item.uid: item for item in items}
     if uid not in found:
         return tuple(items)
     item = found[uid]
-    twice = brought_twice(head, items, item)
+    homes = homes_of(head)
+    twice = brought_twice(homes, found, item)
     if side == "theirs":
         item = once(item, twice)
     else:
         for task in twice:
-            other = edit_of(head, found.values(), homes_of(head)[task], item.revision)
+            other = edit_of(head, found.values(), homes[task], item.revision)
             if other.after is not None:
                 found[other.uid] = replace(other, after=without(other.after, {task}))
     found[uid] = _decided(item, places.get(uid), keys, side, uid in displaced)
@@ -147,7 +147,7 @@ def followed_by_others(head: Blueprint, before: Sequence[Item], items: Iterable[
 
     What a definition named already when its edit began is something else.
     """
-    every, places = tuple(items), _places(head)
+    every, places = tuple(items), places_of(head)
     now = {**{uid: (kind, key) for uid, (kind, key, _) in places.items()}, **_names(places, every)}
     keys = {name: now[uid][1] for uid, name in _names(places, before).items() if uid in now and now[uid] != name}
     renames = _new_keys(places, every, ())
@@ -164,7 +164,8 @@ def in_keys_of(item: Item, keys: NewKeys, revision: int, given: Collection[tuple
     return replace(item, before=before, after=after, revision=revision)
 
 
-def _places(head: Blueprint) -> dict[str, Place]:
+def places_of(head: Blueprint) -> dict[str, Place]:
+    """Every definition by its uid."""
     return {value.uid: (kind, key, value) for kind, key, value in head}
 
 
@@ -299,10 +300,7 @@ def _rules(body: Body | None) -> set[tuple[str, ...]]:
 
 def definition_of(kind: str, uid: str, body: Body) -> Definition | None:
     """What a content says; None when it does not fit together."""
-    try:
-        return Blueprint.model_validate({SECTIONS[kind]: {"any": {**body, "uid": uid}}}).get(kind, "any")
-    except ValidationError:
-        return None
+    return definition_from(kind, "any", {**body, "uid": uid})
 
 
 def _renamed(kind: str, uid: str, body: Body, keys: NewKeys) -> Body:

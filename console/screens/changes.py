@@ -215,14 +215,13 @@ class ChangesScreen(Editing, BlueprintKeys):
 
 def _edits(database: Database, owner: str) -> list[_Edit]:
     found = load_staged(database, owner)
-    uids = {value.uid: uids_in(value) for _, _, value in found.working.blueprint}
     return [
         _Edit(
             item,
             recorded(item.kind, item.key, item.uid, item.key_before, item.before, item.after),
             tuple(clash for clash in found.clashes if clash.uid == item.uid),
             found.text_of(item.uid),
-            uids.get(item.uid, {"": item.uid}),
+            uids_in(found.places[item.uid][2]) if item.uid in found.places else {"": item.uid},
         )
         for item in found.items
     ]

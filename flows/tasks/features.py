@@ -13,10 +13,11 @@ from flows.context import Outcome, TaskContext
 from flows.features_sql import features_query
 from flows.model_rows import collect
 from flows.schema import quoted
+from flows.storing import Target
 from metadata.errors import PilothouseError
 from metadata.intents import Intent
 from metadata.kinds import FeatureSet
-from metadata.rows.batches import newest_batch, state_of
+from metadata.rows.batches import DatasetState, newest_batch, state_of
 from metadata.rows.reading import visible_batches
 from metadata.rows.runs import load_plan
 from metadata.tasks.features import Features
@@ -50,10 +51,13 @@ def build(context: TaskContext, intent: Intent) -> DataFrame:
     """
     spec = cast(Features, context.task.spec)
     definition = context.plan.feature_sets[spec.feature_set]
-    _refuse_other_rows(context, definition)
+    target = target_of(context)
+    state = state_of(context.database, target.dataset.uid)
     dataset, pinned = context.plan.datasets[definition.source], intent.inputs[definition.source]
-    if pinned.new:
-        _tell_unknown(context, intent, spec, definition)
+    if state is not None and target.dataset.storage.mode != "overwrite":
+        _refuse_other_rows(target, state, definition)
+        if pinned.new:
+            _tell_unknown(context, intent, target, state)
     seen = cast("list[int] | None", intent.extra.get("context"))
     source = engine.relation(table_path(context.settings, dataset), pinned.version, seen)
     new = input_relation(context, intent, definition.source)
@@ -68,15 +72,11 @@ def build(context: TaskContext, intent: Intent) -> DataFrame:
     return frame.select(*columns)
 
 
-def _refuse_other_rows(context: TaskContext, definition: FeatureSet) -> None:
+def _refuse_other_rows(target: Target, state: DatasetState, definition: FeatureSet) -> None:
     """Features may come and go; rows that are told apart, or timed, by other columns do not go into one table."""
-    target = target_of(context)
-    state = state_of(context.database, target.dataset.uid)
-    if state is None or not state.columns or target.dataset.storage.mode == "overwrite":
-        return
     known = {name.lower() for name in state.columns}
     new = [name for name in (*definition.entity, definition.event_time) if name.lower() not in known]
-    if new:
+    if known and new:
         raise PilothouseError(
             "PH613",
             target.thing,
@@ -85,13 +85,12 @@ def _refuse_other_rows(context: TaskContext, definition: FeatureSet) -> None:
         )
 
 
-def _tell_unknown(context: TaskContext, intent: Intent, spec: Features, definition: FeatureSet) -> None:
+def _tell_unknown(context: TaskContext, intent: Intent, target: Target, state: DatasetState) -> None:
     """Warn of features that the newest batch did not have, which leaves the rows before without them."""
-    target = target_of(context)
-    before = newest_batch(context.database, spec.uid, target.dataset.uid)
-    state = state_of(context.database, target.dataset.uid)
-    version = intent.target_version
-    if before is None or state is None or version is None or target.dataset.storage.mode == "overwrite":
+    spec = cast(Features, context.task.spec)
+    definition = context.plan.feature_sets[spec.feature_set]
+    before, version = newest_batch(context.database, spec.uid, target.dataset.uid), intent.target_version
+    if before is None or version is None:
         return
     plan = load_plan(context.database, before.owner.plan_hash)
     earlier = plan.task(before.owner.task_key).spec

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
@@ -14,18 +15,20 @@ from metadata.definitions import read_blueprint, read_past, revision_item, same,
 from metadata.documents import dump_one, read_text
 from metadata.edits import with_moved_tasks
 from metadata.errors import PilothouseError, UsageError
-from metadata.kinds import SECTIONS, Blueprint, Definition
+from metadata.kinds import SECTIONS, Blueprint
 from metadata.revision_log import Revision, head
 from metadata.revisions import apply_exactly, diff_of, exactly, moved
 from metadata.settings import Settings
 from metadata.staging import (
     Clash,
     Item,
+    Place,
     Working,
     decided,
     definition_of,
     followed_by_others,
     in_keys_of,
+    places_of,
     rebase,
     staged,
     waiting,
@@ -47,10 +50,14 @@ class Staged:
     items: tuple[Item, ...]
     working: Working
 
+    @functools.cached_property
+    def places(self) -> dict[str, Place]:
+        """Every definition with the edits in it, by uid."""
+        return places_of(self.working.blueprint)
+
     def text_of(self, uid: str) -> str:
         """A definition with the edits in it, as YAML; empty where there is none, or none any more."""
-        found = ((kind, key, value) for kind, key, value in self.working.blueprint if value.uid == uid)
-        return next((dump_one(*each) for each in found), "")
+        return dump_one(*self.places[uid]) if uid in self.places else ""
 
     @property
     def clashes(self) -> tuple[Clash, ...]:
@@ -231,12 +238,11 @@ def _with(there: Staged, changes: Iterable[Change]) -> tuple[Item, ...]:
     return staged(there.current, there.items, changes, there.revision, clashing)
 
 
-def _in_working(there: Staged, uid: str) -> tuple[str, str, Definition]:
+def _in_working(there: Staged, uid: str) -> Place:
     """A definition with the edits in it. Raises UsageError PH307."""
-    for kind, key, value in there.working.blueprint:
-        if value.uid == uid:
-            return kind, key, value
-    raise UsageError("PH307", f"definition {uid}", "there is none", "pilothouse blueprint export shows all")
+    if uid not in there.places:
+        raise UsageError("PH307", f"definition {uid}", "there is none", "pilothouse blueprint export shows all")
+    return there.places[uid]
 
 
 def _rows(connection: Connection, owner: str) -> list[Item]:

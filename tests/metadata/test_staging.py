@@ -20,7 +20,7 @@ from metadata.errors import PilothouseError, UsageError
 from metadata.kinds import Blueprint
 from metadata.migrations import ensure
 from metadata.revision_log import newest_revision, verify_chain
-from metadata.revisions import CheckError, apply
+from metadata.revisions import CheckError
 from metadata.rows.staged import (
     apply_staged,
     changes_of_staged,
@@ -32,30 +32,9 @@ from metadata.rows.staged import (
     stage_rename,
     unstage,
 )
-from metadata.settings import Settings
 from metadata.three_way import ABSENT
 from tests.metadata.blueprints import orders
-
-SETTINGS = Settings()
-
-
-def datasets(**bodies: dict[str, Any] | str) -> Blueprint:
-    said = {
-        key.replace("__", "."): {"description": body} if isinstance(body, str) else body for key, body in bodies.items()
-    }
-    return Blueprint.model_validate({"datasets": said})
-
-
-def put(database: Database, document: Blueprint, prune: bool = False) -> Blueprint:
-    apply(database, document, author="bea", prune=prune, settings=SETTINGS)
-    return load_blueprint(database)
-
-
-def applied(database: Database, owner: str = "ada") -> Blueprint:
-    found = load_staged(database, owner)
-    apply_staged(database, owner, found, author=owner, settings=SETTINGS)
-    verify_chain(database)
-    return load_blueprint(database)
+from tests.metadata.change_sets import SETTINGS, applied, datasets, put
 
 
 def remove(database: Database, key: str) -> None:

@@ -10,9 +10,7 @@ from metadata.database import Database
 from metadata.definitions import load_blueprint
 from metadata.errors import PilothouseError
 from metadata.kinds import Blueprint
-from metadata.revisions import apply
 from metadata.rows.staged import (
-    apply_staged,
     changes_of_staged,
     decide,
     load_staged,
@@ -22,10 +20,9 @@ from metadata.rows.staged import (
     stage_rename,
     unstage,
 )
-from metadata.settings import Settings
 from tests.metadata.blueprints import orders, orders_document
+from tests.metadata.change_sets import applied, datasets, put
 
-SETTINGS = Settings()
 COLUMNS = {"columns": {"id": "long"}}
 INGEST = {"kind": "ingest", "from": {"connection": "landing", "files": "*.csv"}, "to": "raw"}
 CLEAN = {"kind": "transform", "to": "out", "sql": "SELECT id FROM raw", "reads": {"raw": "new"}}
@@ -33,23 +30,6 @@ CLEAN = {"kind": "transform", "to": "out", "sql": "SELECT id FROM raw", "reads":
 
 def document(**sections: Any) -> Blueprint:
     return Blueprint.model_validate(sections)
-
-
-def datasets(**bodies: dict[str, Any] | str) -> Blueprint:
-    return document(
-        datasets={key: {"description": body} if isinstance(body, str) else body for key, body in bodies.items()}
-    )
-
-
-def put(database: Database, wanted: Blueprint, prune: bool = False) -> Blueprint:
-    apply(database, wanted, author="bea", prune=prune, settings=SETTINGS)
-    return load_blueprint(database)
-
-
-def applied(database: Database) -> Blueprint:
-    found = load_staged(database, "ada")
-    apply_staged(database, "ada", found, author="ada", settings=SETTINGS)
-    return load_blueprint(database)
 
 
 def began(database: Database) -> str:

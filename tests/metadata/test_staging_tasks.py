@@ -11,11 +11,10 @@ from metadata.database import Database
 from metadata.definitions import load_blueprint
 from metadata.errors import PilothouseError
 from metadata.kinds import Blueprint
-from metadata.revisions import apply
-from metadata.rows.staged import apply_staged, decide, load_staged, stage, stage_removal, stage_rename
-from metadata.settings import Settings
+from metadata.rows.staged import decide, load_staged, stage, stage_removal, stage_rename
+from tests.metadata.change_sets import applied as apply_change_set
+from tests.metadata.change_sets import put
 
-SETTINGS = Settings()
 INGEST = {"kind": "ingest", "from": {"connection": "landing", "files": "*.csv"}, "to": "raw"}
 CLEAN = {"kind": "transform", "to": "out", "sql": "SELECT id FROM raw", "reads": {"raw": "new"}}
 MORE = {"kind": "transform", "to": "other", "sql": "SELECT id FROM raw", "reads": {"raw": "new"}}
@@ -23,11 +22,6 @@ MORE = {"kind": "transform", "to": "other", "sql": "SELECT id FROM raw", "reads"
 
 def pipelines(**tasks: dict[str, Any]) -> Blueprint:
     return Blueprint.model_validate({"pipelines": {key: {"tasks": each} for key, each in tasks.items()}})
-
-
-def put(database: Database, document: Blueprint) -> Blueprint:
-    apply(database, document, author="bea", settings=SETTINGS)
-    return load_blueprint(database)
 
 
 def began(database: Database) -> str:
@@ -43,8 +37,7 @@ def began(database: Database) -> str:
 
 def applied(database: Database) -> dict[str, dict[str, str]]:
     """Uids of tasks by pipeline and key, after the change set was applied and something else after it."""
-    found = load_staged(database, "ada")
-    apply_staged(database, "ada", found, author="ada", settings=SETTINGS)
+    apply_change_set(database)
     now = put(database, Blueprint.model_validate({"datasets": {"later": {}}}))
     return {key: {name: task.uid for name, task in each.tasks.items()} for key, each in now.pipelines.items()}
 
