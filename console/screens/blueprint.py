@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from textual.binding import BindingType
@@ -11,44 +10,21 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.widget import Widget
 
+from console.blueprint_panes import PANES, Detail, read_detail
+from console.blueprint_panes import pane as pane_of
 from console.paged import Paged
 from console.places import Place
 from console.screens.blueprint_keys import BlueprintKeys
 from console.screens.keys import key
 from console.screens.making import Making
 from console.screens.paging import Paging
-from console.screens.review import field_lines
 from console.screens.run_keys import launch
-from console.text import ago, instant, joined, number, plain, styled
+from console.text import joined, number, styled
 from console.widgets.rows import Column, Row, Rows
 from metadata.database import Database
-from metadata.definitions import Use, references_of, used_by
-from metadata.documents import dump_one
 from metadata.errors import Fault
-from metadata.kinds import SECTIONS, Dataset, Definition
-from metadata.rebasing import uids_in
-from metadata.revision_log import Edit, history_of
-from metadata.rows.batches import DatasetState, state_of
+from metadata.kinds import SECTIONS
 from metadata.rows.pages import Cursor, DefinitionRow, Page, count_kinds, list_definitions
-from metadata.rows.staged import load_staged
-from metadata.values import counted, utc_now
-
-
-@dataclass(frozen=True)
-class _Detail:
-    """All that the right half says of one definition."""
-
-    uid: str
-    text: str
-    to_edit: str
-    """The text with the edits of the change set in it; empty when they remove it."""
-    uids: dict[str, str]
-    """Those of the definition and its tasks, with the edits in it."""
-    definition: Definition
-    uses: tuple[Use, ...]
-    used_by: tuple[Use, ...]
-    history: tuple[Edit, ...]
-    state: DatasetState | None
 
 
 class BlueprintScreen(Making, BlueprintKeys, Paging):
@@ -64,7 +40,7 @@ class BlueprintScreen(Making, BlueprintKeys, Paging):
         Column("USED", 4, "right", shown_from=34),
     )
     KEPT = BlueprintKeys.KEPT | Making.KEPT
-    PANES = ("YAML", "Used by", "Columns", "History")
+    PANES = PANES
     AGEING = ("Columns",)
     BINDINGS: ClassVar[list[BindingType]] = [
         key("e", "edit", "edit", help="edit it as YAML in $EDITOR, see what changes, apply"),
@@ -77,7 +53,7 @@ class BlueprintScreen(Making, BlueprintKeys, Paging):
         super().__init__(subject)
         self.kind = "dataset"
         self._wanted = ""
-        self._detail: _Detail | None = None
+        self._detail: Detail | None = None
         self._detail_read = False
         self._known = ""
         """The uid whose detail is shown, or is being read."""
@@ -187,9 +163,9 @@ class BlueprintScreen(Making, BlueprintKeys, Paging):
         if row is not None and row.uid != self._known and not self._detail_read:
             self._detail_read, self._known = True, row.uid
             owner = self.session.owner
-            self.session.store.read(self, "detail", lambda database: _read(database, row, owner))
+            self.session.store.read(self, "detail", lambda database: read_detail(database, row, owner))
 
-    def got_detail(self, value: _Detail | None) -> None:
+    def got_detail(self, value: Detail | None) -> None:
         """It was read; only what is under the cursor is of use."""
         self._detail_read = False
         row = self.definition()
@@ -211,7 +187,7 @@ class BlueprintScreen(Making, BlueprintKeys, Paging):
         """What a pane says of it."""
         if self._detail is None:
             return ()
-        return {"YAML": _yaml, "Used by": _uses, "Columns": _columns, "History": _history}[pane](self._detail)
+        return pane_of(pane, self._detail)
 
     def unavailable(self, name: str) -> str:
         """What needs a definition, or a pipeline."""
@@ -297,81 +273,3 @@ def _kind_row(kind: str, count: int, chosen: bool) -> Row:
 def _row(row: DefinitionRow) -> Row:
     cells = (row.key, styled(row.about, "quiet"), styled(row.owner, "quiet"), number(row.used_by))
     return Row(row.key, cells, value=row)
-
-
-def _read(database: Database, row: DefinitionRow, owner: str) -> _Detail | None:
-    staged = load_staged(database, owner)
-    definition = staged.current.get(row.kind, row.key)
-    if definition is None:
-        return None
-    return _Detail(
-        uid=row.uid,
-        text=dump_one(row.kind, row.key, definition),
-        to_edit=staged.text_of(row.uid),
-        uids=next((uids_in(value) for _, _, value in staged.working.blueprint if value.uid == row.uid), {"": row.uid}),
-        definition=definition,
-        uses=tuple(references_of(database, row.uid)),
-        used_by=tuple(used_by(database, row.uid)),
-        history=tuple(history_of(database, row.uid)),
-        state=state_of(database, row.uid) if row.kind == "dataset" else None,
-    )
-
-
-def _yaml(detail: _Detail) -> list[Content]:
-    waits = [] if detail.to_edit == detail.text else [styled("an edit of it waits: P shows it", "warn"), Content("")]
-    return [*waits, *(_yaml_line(line) for line in detail.text.splitlines())]
-
-
-def _yaml_line(line: str) -> Content:
-    name, colon, rest = line.partition(":")
-    if colon and name.strip().replace(".", "").replace("_", "").isalnum():
-        return joined((name + colon, "active"), plain(rest))
-    return styled(line, "quiet" if line.lstrip().startswith("#") else "")
-
-
-def _uses(detail: _Detail) -> list[Content]:
-    lines = [styled("Used by", "strong"), *_references(detail.used_by, "nothing uses it")]
-    return [*lines, Content(""), styled("Uses", "strong"), *_references(detail.uses, "it uses nothing else")]
-
-
-def _references(uses: Iterable[Use], none: str) -> list[Content]:
-    lines = [
-        joined(f"  {use.kind.replace('_', ' ')} ", (use.key, "strong"), (f"  {use.path}", "quiet")) for use in uses
-    ]
-    return lines or [styled(f"  {none}", "quiet")]
-
-
-def _columns(detail: _Detail) -> list[Content]:
-    if not isinstance(detail.definition, Dataset):
-        return [styled("Only datasets have columns.", "quiet")]
-    declared, state = detail.definition.columns, detail.state
-    types = dict(state.columns) if state else {name: column.type for name, column in declared.items()}
-    if not types:
-        return [styled("None declared: they are frozen when the first batch is written.", "quiet")]
-    width = max(len(name) for name in types)
-    lines = []
-    if state and state.version is not None:
-        written = f"{state.size}, version {state.version}, {ago(state.written_at, utc_now())}"
-        lines += [styled(written, "quiet"), Content("")]
-    for name, kind in types.items():
-        column = declared.get(name)
-        words = "  ".join(part for part in (column.unit, column.description) if part) if column else ""
-        lines.append(joined(f"{name.ljust(width)}  ", (kind.ljust(10), "active"), (f" {plain(words)}", "quiet")))
-    return lines
-
-
-def _history(detail: _Detail) -> list[Content]:
-    lines: list[Content] = []
-    for edit in detail.history:
-        revision, change = edit.revision, edit.change
-        what = {"created": "made", "deleted": "deleted"}.get(change.action) or counted(len(change.fields), "change")
-        lines += [
-            joined(
-                (f"revision {revision.number}  ", "strong"),
-                f"{what}  ",
-                (f"{plain(revision.author)}, {instant(revision.applied_at)}", "quiet"),
-            ),
-            *([styled(f"    {revision.note}", "quiet")] if revision.note else []),
-            *field_lines(change.fields),
-        ]
-    return lines or [styled("No history.", "quiet")]

@@ -1,0 +1,124 @@
+"""What stands in the panes beside the definitions: text, uses, columns, history. `read_detail` fetches it once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from textual.content import Content
+
+from console.screens.review import field_lines
+from console.text import ago, instant, joined, plain, styled
+from metadata.database import Database
+from metadata.definitions import Use, references_of, used_by
+from metadata.documents import dump_one
+from metadata.kinds import Dataset, Definition
+from metadata.rebasing import uids_in
+from metadata.revision_log import Edit, history_of
+from metadata.rows.batches import DatasetState, state_of
+from metadata.rows.pages import DefinitionRow
+from metadata.rows.staged import load_staged
+from metadata.values import counted, utc_now
+
+PANES = ("YAML", "Used by", "Columns", "History")
+
+
+@dataclass(frozen=True)
+class Detail:
+    """All that the right half says of one definition."""
+
+    uid: str
+    text: str
+    to_edit: str
+    """The text with the edits of the change set in it; empty when they remove it."""
+    uids: dict[str, str]
+    """Those of the definition and its tasks, with the edits in it."""
+    definition: Definition
+    uses: tuple[Use, ...]
+    used_by: tuple[Use, ...]
+    history: tuple[Edit, ...]
+    state: DatasetState | None
+
+
+def read_detail(database: Database, row: DefinitionRow, owner: str) -> Detail | None:
+    """All of it at once; None when it is gone."""
+    staged = load_staged(database, owner)
+    definition = staged.current.get(row.kind, row.key)
+    if definition is None:
+        return None
+    return Detail(
+        uid=row.uid,
+        text=dump_one(row.kind, row.key, definition),
+        to_edit=staged.text_of(row.uid),
+        uids=next((uids_in(value) for _, _, value in staged.working.blueprint if value.uid == row.uid), {"": row.uid}),
+        definition=definition,
+        uses=tuple(references_of(database, row.uid)),
+        used_by=tuple(used_by(database, row.uid)),
+        history=tuple(history_of(database, row.uid)),
+        state=state_of(database, row.uid) if row.kind == "dataset" else None,
+    )
+
+
+def pane(name: str, detail: Detail) -> list[Content]:
+    """Lines of a pane."""
+    return {"YAML": _yaml, "Used by": _uses, "Columns": _columns, "History": _history}[name](detail)
+
+
+def _yaml(detail: Detail) -> list[Content]:
+    waits = [] if detail.to_edit == detail.text else [styled("an edit of it waits: P shows it", "warn"), Content("")]
+    return [*waits, *(_yaml_line(line) for line in detail.text.splitlines())]
+
+
+def _yaml_line(line: str) -> Content:
+    name, colon, rest = line.partition(":")
+    if colon and name.strip().replace(".", "").replace("_", "").isalnum():
+        return joined((name + colon, "active"), plain(rest))
+    return styled(line, "quiet" if line.lstrip().startswith("#") else "")
+
+
+def _uses(detail: Detail) -> list[Content]:
+    lines = [styled("Used by", "strong"), *_references(detail.used_by, "nothing uses it")]
+    return [*lines, Content(""), styled("Uses", "strong"), *_references(detail.uses, "it uses nothing else")]
+
+
+def _references(uses: Iterable[Use], none: str) -> list[Content]:
+    lines = [
+        joined(f"  {use.kind.replace('_', ' ')} ", (use.key, "strong"), (f"  {use.path}", "quiet")) for use in uses
+    ]
+    return lines or [styled(f"  {none}", "quiet")]
+
+
+def _columns(detail: Detail) -> list[Content]:
+    if not isinstance(detail.definition, Dataset):
+        return [styled("Only datasets have columns.", "quiet")]
+    declared, state = detail.definition.columns, detail.state
+    types = dict(state.columns) if state else {name: column.type for name, column in declared.items()}
+    if not types:
+        return [styled("None declared: they are frozen when the first batch is written.", "quiet")]
+    width = max(len(name) for name in types)
+    lines = []
+    if state and state.version is not None:
+        written = f"{state.size}, version {state.version}, {ago(state.written_at, utc_now())}"
+        lines += [styled(written, "quiet"), Content("")]
+    for name, kind in types.items():
+        column = declared.get(name)
+        words = "  ".join(part for part in (column.unit, column.description) if part) if column else ""
+        lines.append(joined(f"{name.ljust(width)}  ", (kind.ljust(10), "active"), (f" {plain(words)}", "quiet")))
+    return lines
+
+
+def _history(detail: Detail) -> list[Content]:
+    lines: list[Content] = []
+    for edit in detail.history:
+        revision, change = edit.revision, edit.change
+        what = {"created": "made", "deleted": "deleted"}.get(change.action) or counted(len(change.fields), "change")
+        lines += [
+            joined(
+                (f"revision {revision.number}  ", "strong"),
+                f"{what}  ",
+                (f"{plain(revision.author)}, {instant(revision.applied_at)}", "quiet"),
+            ),
+            *([styled(f"    {revision.note}", "quiet")] if revision.note else []),
+            *field_lines(change.fields),
+        ]
+    return lines or [styled("No history.", "quiet")]
