@@ -34,7 +34,7 @@ def find(typed: str, things: Sequence[Thing]) -> Place | str:
     number = RUN_NUMBER.fullmatch(rest if head == "run" else "" if rest else head)
     if number is not None:
         return Place("run", str(int(number[1])))
-    if head in ("runs", "history", "changes"):
+    if head in ("runs", "history", "changes") or (head == "difference" and rest):
         return Place(head, rest)
     if head == "lineage":
         named = [(kind, name) for kind, name, _ in things if name == rest]

@@ -35,6 +35,7 @@ ROOMS: dict[str, Room] = {
     "overview": Room("Overview", "console.screens.overview", "OverviewScreen"),
     "runs": Room("Runs", "console.screens.runs", "RunsScreen"),
     "run": Room("Run", "console.screens.run", "RunScreen"),
+    "difference": Room("Difference", "console.screens.difference", "DifferenceScreen"),
     "blueprint": Room("Blueprint", "console.screens.blueprint", "BlueprintScreen"),
     "changes": Room("Change set", "console.screens.changes", "ChangesScreen"),
     "history": Room("History", "console.screens.history", "HistoryScreen"),

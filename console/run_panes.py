@@ -15,7 +15,8 @@ from metadata.rows.logs import LogLine
 from metadata.rows.run_detail import RunDetail
 from metadata.values import local
 
-PANES = ("Log", "Outcome", "Parameters", "Decisions")
+PLAN = "Plan"
+PANES = ("Log", "Outcome", "Parameters", "Decisions", PLAN)
 DETAIL = "Failure"
 """The pane that is there when the thing under the cursor has failed."""
 

@@ -56,7 +56,7 @@ def glance(database: Database) -> Glance:
             select(func.count()).select_from(tables.run).where(tables.run.c.state.in_(under_way))
         ).scalar_one()
         waiting = connection.execute(
-            select(func.count()).select_from(tables.decision).where(tables.decision.c.waits.is_(True))
+            select(func.count()).select_from(tables.decision).where(tables.decision.c.waits)
         ).scalar_one()
         staged = count_staged(connection, user())
     return Glance(int(change), int(running), int(waiting), staged, utc_now())

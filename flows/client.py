@@ -299,6 +299,19 @@ def again(run_id: str, mode: str, author: str) -> Run:
     return run
 
 
+def repeat(run_id: str, author: str) -> Run:
+    """A new run on the plan of a past one, with its bindings and for its instant, whatever the blueprint says today.
+
+    Raises `UsageError` (PH845 what the plan needs is not there any more, PH846 its plan is not read as it was made).
+    """
+    from metadata.rows.repeating import repeat_run
+
+    with _database() as database:
+        run = repeat_run(database, run_id, author)
+        _submit(database, run)
+    return run
+
+
 def cancel(run_id: str, author: str) -> Run:
     """Ask that a run stops; its Spark jobs are interrupted. Raises `UsageError` (PH505) when it has ended."""
     from metadata.rows.runs import request_cancel

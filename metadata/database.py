@@ -40,6 +40,9 @@ of a PostgreSQL URL, or PGOPTIONS, say of a session counts more.
 REBUILDING = {"lock_timeout": 600, "idle_in_transaction_session_timeout": 600}
 """Of PostgreSQL while tables are made anew, in seconds."""
 
+STILL = {"postgresql": "REPEATABLE READ", "mssql": "SNAPSHOT"}
+"""How a server lets a reader see one state; in SQLite every transaction does."""
+
 _patience: ContextVar[float] = ContextVar("patience", default=LOCK_SECONDS)
 
 
@@ -77,8 +80,8 @@ class Database:
             cause = f"its driver is not installed ({error})" if away else "this is no database URL"
             remedy = "write PILOTHOUSE_DATABASE_URL as postgresql+psycopg://user:password@host:5432/name"
             raise UsageError("PH332", "metadata database", cause, remedy) from None
-        still = {"isolation_level": "REPEATABLE READ"} if self.engine.dialect.name == "postgresql" else {}
-        self._reading = self.engine.execution_options(**still)
+        still = STILL.get(self.engine.dialect.name)
+        self._reading = self.engine.execution_options(**({"isolation_level": still} if still else {}))
 
     @classmethod
     def of(cls, settings: Settings) -> Database:

@@ -63,7 +63,7 @@ reference = Table(
     metadata,
     Column("from_uid", ID, ForeignKey("definition.uid", ondelete="CASCADE"), primary_key=True),
     Column("path", String(400), primary_key=True),
-    Column("to_uid", ID, ForeignKey("definition.uid", ondelete="RESTRICT"), primary_key=True),
+    Column("to_uid", ID, ForeignKey("definition.uid"), primary_key=True),
     Index("ix_reference_to_uid", "to_uid"),
 )
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, select
+from sqlalchemy import ColumnElement, Connection, Row, case, select
 
 from metadata.definitions import revision_item
 from metadata.kinds import Blueprint, Definition, Pipeline
@@ -136,7 +136,8 @@ class Former:
     def _names(self) -> list[Row[Any]]:
         """What each change says of keys, newest first."""
         item = revision_item.c
-        columns = (item.revision, item.uid, item.kind, item.key, item.key_before, item.after.is_(None).label("removed"))
+        removed = case((item.after.is_(None), 1), else_=0).label("removed")
+        columns = (item.revision, item.uid, item.kind, item.key, item.key_before, removed)
         return list(self._connection.execute(select(*columns).order_by(item.revision.desc())))
 
     @cached_property

@@ -27,6 +27,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeEngine
 
 metadata = MetaData(
     naming_convention={
@@ -49,6 +50,14 @@ class Utc(TypeDecorator[datetime]):
 
     impl = DateTime
     cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """To the microsecond: DATETIME rounds in SQL Server."""
+        if dialect.name != "mssql":
+            return super().load_dialect_impl(dialect)
+        from sqlalchemy.dialects.mssql import DATETIME2  # takes its time
+
+        return dialect.type_descriptor(DATETIME2(6))  # type: ignore[no-untyped-call]
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Refuses naive instants."""

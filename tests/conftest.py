@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.metadata.postgres import Postgres, PostgresMissingError
+from tests.sql_server import Watch
 
 # Servers of tests live for a minute: what their JVM would spend on optimising pays off later than that.
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
@@ -23,6 +24,17 @@ os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
 NewHome = Callable[[str], Path]
 SHARED_HOMES = ("prefect_folder", "house_folder", "spark_house_folder")
 """Fixtures of homes whose services go on until the last test."""
+
+
+WATCH = Watch()
+"""Looks whether SQL Server would take what is executed in this process."""
+
+
+@pytest.fixture(autouse=True)
+def _sql_server_takes_it() -> Iterator[None]:
+    yield
+    if found := WATCH.told():
+        pytest.fail("SQL Server would not take it: " + "\n\n".join(found))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

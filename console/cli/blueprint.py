@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -10,9 +9,10 @@ import click
 from console.author import author
 from console.cli import documents
 from console.cli.access import database
+from console.cli.changes import plain_change, show_changes
 from console.cli.output import JSON_OPTION, ask, none_of, paged, plain, print_json, print_page
 from console.impact import NEEDS_CELLS, told, untold
-from metadata.changes import Change, ChangeSet, FieldChange, compare
+from metadata.changes import ChangeSet, compare
 from metadata.checks import check as check_blueprint
 from metadata.definitions import load_blueprint
 from metadata.documents import Document, DocumentError, dump, read
@@ -27,7 +27,6 @@ from metadata.rows.sizes import sized_impact
 from metadata.settings import settings
 from metadata.undoing import redo_of, revert_to, undo_of
 from metadata.values import counted
-from metadata.yaml_writer import lines_of
 
 SOURCES = click.argument("source", nargs=-1, required=True, type=click.Path(path_type=Path))
 REVISION = click.IntRange(1, 2**31 - 1)
@@ -93,7 +92,7 @@ def diff(
         changes, found = compare(*(_past(number) for number in (since, until))), []
     if as_json:
         touched = sized_impact(database(), changes) if changes else ()
-        plain_changes = [_plain_change(each) for each in changes.changes]
+        plain_changes = [plain_change(each) for each in changes.changes]
         print_json({"changes": plain_changes, "impact": touched, "findings": found})
     elif changes:
         _show_change_set(changes)
@@ -165,7 +164,7 @@ def export(keys: tuple[str, ...], revision: int | None) -> None:
 def log(revision: int | None, words: str, limit: int, after: int | None, as_json: bool) -> None:
     """Revisions, newest first; or what one REVISION did."""
     if revision is not None:
-        _show_changes([edit.change for edit in edits_of(database(), revision)], as_json)
+        show_changes([edit.change for edit in edits_of(database(), revision)], as_json)
         return
     print_page(
         as_json,
@@ -272,12 +271,9 @@ def _show_findings(found: list[Finding] | tuple[Finding, ...], as_json: bool, er
         click.echo("Nothing is wrong.", err=err)
 
 
-_SIGNS = {"created": "+", "changed": "~", "renamed": "→", "deleted": "-"}
-
-
 def _show_change_set(changes: ChangeSet) -> None:
     """The changes, and what they touch."""
-    _show_changes(changes.changes, as_json=False)
+    show_changes(changes.changes, as_json=False)
     touched = sized_impact(database(), changes) if changes else ()
     if touched:
         click.echo("\nImpact")
@@ -287,32 +283,3 @@ def _show_change_set(changes: ChangeSet) -> None:
             click.echo(f"  {'':<{NEEDS_CELLS}}{plain(line)}")
     if more := untold(touched):
         click.echo(f"  {more}")
-
-
-def _show_changes(changes: Sequence[Change], as_json: bool) -> None:
-    if as_json:
-        print_json([_plain_change(each) for each in changes])
-        return
-    for each in changes:
-        click.echo(f"{_SIGNS[each.action]} {each.kind} {plain(each.key)}{plain(each.former)}")
-        for field in each.fields:
-            for line in _field(field):
-                click.echo(f"    {line}")
-
-
-def _field(field: FieldChange) -> list[str]:
-    if field.action in ("added", "removed"):
-        sign, value = ("+", field.after) if field.action == "added" else ("-", field.before)
-        return [f"{sign} {plain(line)}" for line in lines_of(field.path, value)]
-    return [f"~ {plain(field.path)}: {plain(field.before)} → {plain(field.after)}"]
-
-
-def _plain_change(change: Change) -> dict[str, object]:
-    return {
-        "action": change.action,
-        "kind": change.kind,
-        "key": change.key,
-        "was": change.key_before,
-        "returns": change.returns,
-        "fields": list(change.fields),
-    }

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import click
 
 from console.author import author
+from console.cli import plans
 from console.cli.access import database
 from console.cli.output import (
     JSON_OPTION,
@@ -43,6 +44,9 @@ ENDS = 3
 @click.group()
 def run() -> None:
     """Runs of pipelines."""
+
+
+run.add_command(plans.diff)
 
 
 @run.command()
@@ -94,9 +98,13 @@ def list_(words: str, limit: int, after: int | None, as_json: bool) -> None:
 
 @run.command()
 @click.argument("number", type=click.IntRange(1, 2**31 - 1))
+@click.option("--plan", "of_plan", is_flag=True, help="The plan that it executes, with every definition it needs.")
 @JSON_OPTION
-def show(number: int, as_json: bool) -> None:
-    """One run: its tasks, their states, rows and reasons."""
+def show(number: int, of_plan: bool, as_json: bool) -> None:
+    """One run: its tasks, their states, rows and reasons; or its plan."""
+    if of_plan:
+        plans.show_plan(number, as_json)
+        return
     store = database()
     found = find_run(store, number)
     tasks = tasks_of(store, found.id)
@@ -166,6 +174,22 @@ def again(context: click.Context, number: int, everything: bool, wait: bool, as_
                 f"It goes on with revision {fresh.revision}; what changed since is for runs that are launched anew."
             )
     _end(context, store, fresh, wait, as_json)
+
+
+@run.command()
+@click.argument("number", type=click.IntRange(1, 2**31 - 1))
+@click.option("--wait", is_flag=True, help="Follow the new run to its end; exits with 1 unless it succeeded.")
+@JSON_OPTION
+@click.pass_context
+def repeat(context: click.Context, number: int, wait: bool, as_json: bool) -> None:
+    """Launch a past run once more, on the plan that it had: a new run, as of the same instant.
+
+    The blueprint may say otherwise by now, and the pipeline be renamed or gone. A task that reads what is new reads
+    what is new since; the champion of a model is that of now.
+    """
+    fresh = plans.repeated(number, quiet=as_json)
+    client.ensure_up(wait=False)
+    _end(context, database(), fresh, wait, as_json)
 
 
 def _end(context: click.Context, store: Database, started: Run, wait: bool, as_json: bool) -> None:

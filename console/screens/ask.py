@@ -28,10 +28,19 @@ class Ask(Modal[str]):
 
     def compose(self) -> ComposeResult:
         """Question, note, answers."""
+        with Vertical(id="ask"):
+            yield Static(self._told())
+
+    def _told(self) -> Content:
         answers = [joined((f"{key:>5}  ", "key"), what) for key, what in [*self._answers, ("esc", "leave it")]]
         note = [self._note, ""] if self._note else []
-        with Vertical(id="ask"):
-            yield Static(stacked([self._question, "", *note, *answers]))
+        return stacked([self._question, "", *note, *answers])
+
+    def tell(self, note: Content | str) -> None:
+        """Another note, of what is known only now."""
+        self._note = note
+        if self.is_attached:
+            self.query_one(Static).update(self._told())
 
     def on_key(self, event: events.Key) -> None:
         """One key answers."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -16,7 +16,7 @@ from console import narrow, run_panes, run_view
 from console.chosen import Chosen, Hold
 from console.narrow import Matches
 from console.places import Place
-from console.run_panes import DETAIL, PANES
+from console.run_panes import DETAIL, PANES, PLAN
 from console.screens.halves import Halves, titles
 from console.screens.keys import key
 from console.screens.run_keys import LOG, RunKeys
@@ -30,6 +30,9 @@ from metadata.errors import Fault
 from metadata.rows.logs import LogLine, read_lines
 from metadata.rows.run_detail import RunDetail, run_detail
 from metadata.values import utc_now
+
+if TYPE_CHECKING:
+    from metadata.rows.run_plans import RunPlan
 
 NO_LOG = ("", 0, "")
 """What stands for the log in the pane while there is none: of which task and run, and its filter."""
@@ -56,6 +59,7 @@ class RunScreen(RunKeys, Halves):
     WIDE = 120
     BINDINGS: ClassVar[list[BindingType]] = [
         key("o", "log", "log", help="the log, following its end"),
+        key("p", "plan", "plan", shown=False, help="its plan, and how that differs from today's"),
         key("D", "detail", "detail", shown=False, help="all that is said of the failure under the cursor"),
         key("tab", "half", "other half", help="between the tasks and what they say"),
         key("L", "lineage", "lineage", help="lineage of the pipeline"),
@@ -76,6 +80,7 @@ class RunScreen(RunKeys, Halves):
         self._top_of = ("", "")
         """The pane and task whose first line was brought into view."""
         self._aimed = False
+        self._plan: RunPlan | None = None
 
     def body(self) -> ComposeResult:
         """Tasks and the reason under the cursor at the left, panes at the right."""
@@ -174,7 +179,9 @@ class RunScreen(RunKeys, Halves):
         turned, self._top_of = self._top_of != (name, task), (name, task)
         if name != "Log":
             self._log_of = NO_LOG
-            pane.show(run_panes.pane(name, self._detail, task, self._fault()))
+            pane.show(
+                self._plan_lines(task) if name == PLAN else run_panes.pane(name, self._detail, task, self._fault())
+            )
             if turned:
                 pane.scroll_home(animate=False)
             return
@@ -194,6 +201,21 @@ class RunScreen(RunKeys, Halves):
             pane.call_after_refresh(pane.scroll_end, animate=False)
         else:
             pane.add(lines)
+
+    def _plan_lines(self, task: str) -> list[Content]:
+        from console.plan_panes import plan_lines  # loads the kinds of definitions
+
+        return plan_lines(self._plan, task) if self._plan else [styled("…", "quiet")]
+
+    def _read_plan(self) -> None:
+        """The plan, and what the blueprint says of it by now: each time that one turns to it."""
+        number = int(self.subject or 0)
+        self.session.store.read(self, "plan", lambda database: _run_plan(database, number))
+
+    def got_plan(self, found: RunPlan) -> None:
+        """It was read."""
+        self._plan = found
+        self._draw_pane()
 
     def _task_key(self) -> str:
         row = self.query_one("#tasks", Rows).row
@@ -226,7 +248,7 @@ class RunScreen(RunKeys, Halves):
         if self._detail is None or self.size.width < self.WIDE:
             return ""
         run = self._detail.run
-        by = run.author if run.trigger == "manual" else run.trigger
+        by = run.trigger if run.trigger == "schedule" else run.author
         attempt = f"attempt {run.attempt} · " if run.attempt > 1 else ""
         return joined((f"{attempt}plan {run.plan_hash[:7]} · revision {run.revision} · by {by}", "quiet"))
 
@@ -283,6 +305,12 @@ class RunScreen(RunKeys, Halves):
         self._pane = DETAIL
         self.turn_half(True)
 
+    def do_plan(self) -> None:
+        """`p`"""
+        self._pane = PLAN
+        self._read_plan()
+        self.turn_half(True)
+
     def turn_half(self, right: bool) -> None:
         """To what the tasks say, or back to them."""
         super().turn_half(right)
@@ -293,6 +321,8 @@ class RunScreen(RunKeys, Halves):
         names = self._panes()
         at = names.index(self._pane) if self._pane in names else 0
         self._pane = names[(at + by) % len(names)]
+        if self._pane == PLAN:
+            self._read_plan()
         self._draw_pane()
 
     def do_back(self) -> None:
@@ -311,6 +341,12 @@ class RunScreen(RunKeys, Halves):
     def do_lineage(self) -> None:
         """`L`"""
         self.go(Place("lineage", f"pipeline {self.chosen().pipeline}"))
+
+
+def _run_plan(database: Database, number: int) -> RunPlan:
+    from metadata.rows.run_plans import run_plan
+
+    return run_plan(database, number)
 
 
 def _read(database: Database, number: int, after: int) -> tuple[RunDetail, list[LogLine]]:

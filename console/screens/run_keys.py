@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import BindingType
 from textual.content import Content
@@ -14,8 +14,11 @@ from console.places import Place
 from console.screens.ask import Ask
 from console.screens.base import BaseScreen
 from console.screens.keys import key
-from console.text import joined, state_content
+from console.text import joined, stacked, state_content, styled
 from metadata.states import State
+
+if TYPE_CHECKING:
+    from metadata.database import Database
 
 LOG = "log"
 """The part of a run that `o` opens, wherever it is pressed."""
@@ -29,7 +32,7 @@ class RunKeys(BaseScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         key("l", "launch", "launch", help="launch a pipeline: a form with its parameters"),
         key("x", "cancel", "cancel", help="cancel the run, after asking"),
-        key("r", "again", "run again", help="run again: what failed, or all tasks"),
+        key("r", "again", "run again", help="run again: what failed, all tasks, or a new run on its plan"),
         key("a", "release", "release", help="release what a decision holds"),
     ]
 
@@ -79,19 +82,39 @@ class RunKeys(BaseScreen):
     def do_again(self) -> None:
         """`r`"""
         one = self.chosen()
-        answers = [("a", "all tasks: full ones anew, incremental ones what is new")]
+        answers = [
+            ("a", "all tasks: full ones anew, incremental ones what is new"),
+            ("p", "a new run on its plan, as of the same instant"),
+        ]
         if one.state is not State.SUCCEEDED:
             answers.insert(0, ("f", "failed only: what succeeded is not done again"))
         question = _question("run again", one)
 
         def answered(answer: str | None) -> None:
-            if answer:
+            if answer == "p":
+                what = f"run {one.number} of {one.pipeline} once more, on its plan"
+                self.act("renewed", what, lambda: _repeat(one, self.session.author))
+            elif answer:
                 mode = "failed" if answer == "f" else "all"
                 what = f"run {one.number} of {one.pipeline} again"
                 self.act("repeated", what, lambda: _again(one, mode, self.session.author))
 
-        note = state_content(one.state) if one.state else ""
-        self.app.push_screen(Ask(question, answers, note), answered)
+        ask = Ask(question, answers, state_content(one.state) if one.state else "")
+        self.app.push_screen(ask, answered)
+        self.session.store.read(self, "standing", lambda database: (ask, one, _standing(database, one)))
+
+    def got_standing(self, value: tuple[Ask, Chosen, str]) -> None:
+        """Whether the plan is today's: it is said where it is asked for."""
+        ask, one, words = value
+        if words and one.state:
+            ask.tell(stacked([state_content(one.state), styled(words, "warn")]))
+
+    def got_renewed(self, number: int) -> None:
+        """A new run is on its way."""
+        self.say(f"run {number} is queued, on the plan of the one before")
+        if self.in_front:
+            self.go(Place("run", str(number)))
+        self.reload()
 
     def got_repeated(self, number: int) -> None:
         """A new attempt is on its way."""
@@ -157,6 +180,18 @@ def _again(one: Chosen, mode: str, author: str) -> int:
 
     client.again(one.run_id, mode, author)
     return one.number
+
+
+def _repeat(one: Chosen, author: str) -> int:
+    from flows import client
+
+    return client.repeat(one.run_id, author).number
+
+
+def _standing(database: Database, one: Chosen) -> str:
+    from metadata.rows.repeating import standing_of  # loads the kinds of definitions
+
+    return standing_of(database, one.run_id).words
 
 
 def _release(hold: Hold, author: str) -> None:

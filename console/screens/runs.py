@@ -16,7 +16,7 @@ from console.places import Place
 from console.screens.keys import key
 from console.screens.paging import Paging
 from console.screens.run_keys import LOG, RunKeys
-from console.text import ago, as_of, joined, seconds, state_content, styled
+from console.text import ago, as_of, glyph, joined, seconds, state_content, styled
 from console.widgets.rows import Column, Row, Rows
 from metadata.database import Database
 from metadata.rows.pages import list_runs
@@ -46,11 +46,17 @@ class RunsScreen(RunKeys, Paging):
         key("o", "log", "log", help="the run and its log"),
         key("L", "lineage", "lineage", help="lineage of the pipeline"),
         key("e", "definition", "definition", shown=False, help="the pipeline in the blueprint"),
+        key("m", "mark", "mark", help="mark this run to compare it (d); two can be marked"),
+        key(
+            "d", "difference", "difference", shown=False, help="what differs between marked runs, or from today's plan"
+        ),
     ]
 
     def __init__(self, subject: str = "") -> None:
         super().__init__(subject)
         self.filter = subject
+        self._marked: list[int] = []
+        """Numbers of runs that are to be compared, at most two, the one marked last at the end."""
 
     def body(self) -> ComposeResult:
         """The list."""
@@ -94,7 +100,7 @@ class RunsScreen(RunKeys, Paging):
             if self.filter
             else "No runs yet. l launches a pipeline; a schedule starts its own."
         )
-        rows = [run_row(run, now) for run in self._page.items]
+        rows = [run_row(run, now, run.number in self._marked) for run in self._page.items]
         self.query_one(Rows).show_rows(rows, empty=empty, more=self._page.next is not None)
 
     def chosen(self) -> Chosen:
@@ -112,13 +118,30 @@ class RunsScreen(RunKeys, Paging):
 
     def unavailable(self, name: str) -> str:
         """What needs a run."""
-        if name in ("log", "lineage", "definition") and not self.chosen().number:
+        if name in ("log", "lineage", "definition", "mark", "difference") and not self.chosen().number:
             return "there is no run under the cursor"
         return super().unavailable(name)
 
     def hidden(self, name: str) -> bool:
         """What is held is released where it is seen: in the run, on the overview, among the decisions."""
         return name == "release" or super().hidden(name)
+
+    def do_mark(self) -> None:
+        """`m`: mark it, or take the mark from it; a third mark takes the first."""
+        number = self.chosen().number
+        others = [each for each in self._marked if each != number]
+        self._marked = others if number in self._marked else [*others[-1:], number]
+        self._draw()
+        self.frame()
+
+    def _compared(self) -> str:
+        """Both marked runs, else the marked one and this one, the older first; else this one, with today."""
+        both = self._marked if len(self._marked) == 2 else {*self._marked, self.chosen().number}
+        return " ".join(str(number) for number in sorted(both))
+
+    def do_difference(self) -> None:
+        """`d`"""
+        self.go(Place("difference", self._compared()))
 
     def do_log(self) -> None:
         """`o`"""
@@ -139,17 +162,21 @@ class RunsScreen(RunKeys, Paging):
 
     def trail(self) -> Content | str:
         """Where one is."""
-        return joined(("Runs", "strong"), (f" ▸ {self.filter}" if self.filter else "", "accent"))
+        marked = f"  d compares {glyph(' → ').join(f'#{each}' for each in self._compared().split())}"
+        return joined(
+            ("Runs", "strong"), (f" ▸ {self.filter}" if self.filter else "", "accent"),
+            (marked if self._marked else "", "quiet"),
+        )  # fmt: skip
 
 
-def run_row(run: Run, now: datetime) -> Row:
+def run_row(run: Run, now: datetime, marked: bool = False) -> Row:
     """A run as a row of the list."""
     took = ((run.ended_at or now) - run.started_at).total_seconds() if run.started_at else None
     reason = f"{run.fault.thing}: {run.fault.cause}" if run.fault else run.state_detail
     return Row(
         run.id,
         (
-            f"#{run.number}",
+            styled(f"{'*' if marked else ''}#{run.number}", "accent" if marked else ""),
             styled(run.pipeline_key, "strong"),
             as_of(run.as_of),
             state_content(run.state),

@@ -27,6 +27,8 @@ VERSION_TABLE = "pilothouse_version"
 """Where the version stands. Alembic's own name for it is what MLflow and Prefect use, who may share the database."""
 AUDITED = "0007"
 """The version from which on there is an audit."""
+SQL_SERVER_COLLATION = "Latin1_General_100_BIN2_UTF8"
+"""Of a metadata database in SQL Server: all letters, and each itself, as in the others."""
 EARLIER_TABLE = "alembic_version"
 """Where the first programs kept it."""
 
@@ -136,6 +138,7 @@ def _migrate(database: Database) -> bool:
 
     with database.rebuild() as connection:
         _one_at_a_time(connection)
+        _refuse_collation(connection)
         standing = standing_of(connection)
         config = configuration()
         config.attributes["connection"] = connection
@@ -153,6 +156,17 @@ def _migrate(database: Database) -> bool:
 def _one_at_a_time(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(724300101)"))
+
+
+def _refuse_collation(connection: Connection) -> None:
+    """SQL Server would take two files for one whose names differ by case, and lose letters, unless told otherwise."""
+    if connection.dialect.name != "mssql":
+        return
+    found = connection.execute(text("SELECT CAST(DATABASEPROPERTYEX(DB_NAME(), 'Collation') AS VARCHAR(128))")).scalar()
+    if found != SQL_SERVER_COLLATION:
+        cause = f"its collation is {found}: names that differ by case would be one, and letters be lost"
+        remedy = f"make it with COLLATE {SQL_SERVER_COLLATION}, and SET ALLOW_SNAPSHOT_ISOLATION ON"
+        raise PilothouseError("PH849", "metadata database", cause, remedy)
 
 
 def file_of(database: Database) -> Path | None:

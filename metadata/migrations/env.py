@@ -14,7 +14,7 @@ from metadata.migrations import VERSION_TABLE
 def render_item(kind: str, item: Any, _context: AutogenContext) -> str | Literal[False]:
     """Migrations name plain types, so that they stay what they were when ours change."""
     if kind == "type" and isinstance(item, tables.Utc):
-        return "sa.DateTime()"
+        return 'sa.DateTime().with_variant(mssql.DATETIME2(6), "mssql")'
     return False
 
 

@@ -100,7 +100,7 @@ def _decisions(connection: Connection) -> Iterator[Attention]:
     """What is held, and rules whose newest decision raised an alert or could not be made."""
     decision = tables.decision
     columns = [decision.c[name] for name in Decision.__dataclass_fields__]
-    waits = select(*(decision.c[name] for name in _Ruled.__annotations__)).where(decision.c.waits.is_(True))
+    waits = select(*(decision.c[name] for name in _Ruled.__annotations__)).where(decision.c.waits)
     for held in connection.execute(waits.order_by(decision.c.number.desc())).all():
         yield _of_decision(held, "hold", "a", "release")
     # A rule that a run had nothing to measure for is not the news: what it said before still stands.
@@ -121,7 +121,7 @@ def _decisions(connection: Connection) -> Iterator[Attention]:
         .where(
             decision.c.number.in_([number for number in numbers if number is not None]),
             decision.c.state.in_((DecisionState.FIRED, DecisionState.UNDECIDED)),
-            decision.c.waits.is_(False),
+            ~decision.c.waits,
         )
         .order_by(decision.c.number.desc())
     ).mappings()

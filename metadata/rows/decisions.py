@@ -81,7 +81,7 @@ def record(
         change = next_change(connection)  # first: who waited for it sees what the one before has decided
         ruling = _cooled(connection, ruling, run_id, as_of)
         mine = and_(table.c.run_id == run_id, table.c.task_key == task_key, table.c.rule_uid == ruling.rule_uid)
-        for earlier in _decisions(connection, and_(mine, table.c.waits.is_(True))):
+        for earlier in _decisions(connection, and_(mine, table.c.waits)):
             connection.execute(update(table).where(table.c.id == earlier.id).values(waits=False, changed=change))
             _let_go(connection, earlier)
         earlier_try = next(iter(_decisions(connection, and_(mine, table.c.attempt == attempt))), None)
@@ -150,7 +150,7 @@ def release(database: Database, decision_id: str, author: str) -> Decision:
         change = next_change(connection)
         done = connection.execute(
             update(table)
-            .where(table.c.id == found.id, table.c.waits.is_(True))
+            .where(table.c.id == found.id, table.c.waits)
             .values(waits=False, released_by=author, released_at=utc_now(), changed=change)
         )
         now = _one(_decisions(connection, table.c.id == found.id), decision_id)
@@ -206,14 +206,14 @@ def _to_hold(connection: Connection, ruling: Ruling, run_id: str, seen: _Seen | 
     table = tables.decision
     since = and_(table.c.released_at.is_not(None), table.c.changed > seen.known.change)
     released = seen.released | _held_by(connection, since)
-    own = _held_by(connection, and_(table.c.run_id == run_id, table.c.waits.is_(True)))
+    own = _held_by(connection, and_(table.c.run_id == run_id, table.c.waits))
     found = unread(connection, ruling.hold, seen.known)
     return [batch for batch, held in found.items() if batch not in released and (not held or batch in own)]
 
 
 def _let_go(connection: Connection, decision: Decision) -> None:
     """Release its batches, but for those that another decision still holds."""
-    kept = _held_by(connection, tables.decision.c.waits.is_(True))
+    kept = _held_by(connection, tables.decision.c.waits)
     set_held(connection, [batch for batch in _batches_of(decision) if batch not in kept], held=False)
 
 

@@ -181,6 +181,10 @@ def _like(column: ColumnElement[Any], pattern: str) -> Condition:
     return Alike(column, literal(escaped))
 
 
+SQL_SERVER_WORDS = "Latin1_General_100_CI_AS_SC_UTF8"
+"""There a collation says whether case counts, and that of the database says that it does. A condition is no value."""
+
+
 class Alike(FunctionElement[bool]):
     """Text like a pattern whatever its case: the operator that each database has for it, without calls of lower()."""
 
@@ -190,6 +194,9 @@ class Alike(FunctionElement[bool]):
 
 @compiles(Alike)
 def _alike(element: Alike, compiler: SQLCompiler, **how: Any) -> str:
+    if compiler.dialect.name == "mssql":
+        text, pattern = (compiler.process(each, **how) for each in element.clauses)
+        return f"CASE WHEN ({text}) COLLATE {SQL_SERVER_WORDS} LIKE {pattern} ESCAPE '!' THEN 1 ELSE 0 END"
     word = "ILIKE" if compiler.dialect.name == "postgresql" else "LIKE"
     text, pattern = (compiler.process(each, **how) for each in element.clauses)
     return f"({text} {word} {pattern} ESCAPE '!')"

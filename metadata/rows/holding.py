@@ -61,7 +61,7 @@ def rows_held(database: Database, reader: Reader) -> int:
     """Rows that a task is not shown, because they are held."""
     rows = func.coalesce(func.sum(tables.batch.c.rows_out), 0)
     with database.read() as connection:
-        return int(connection.execute(select(rows).where(_is_news(reader), tables.batch.c.held.is_(True))).scalar_one())
+        return int(connection.execute(select(rows).where(_is_news(reader), tables.batch.c.held)).scalar_one())
 
 
 def _is_news(reader: Reader) -> ColumnElement[bool]:

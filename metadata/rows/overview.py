@@ -155,7 +155,7 @@ def _next_fires(connection: Connection, now: datetime) -> dict[str, datetime]:
     rows = connection.execute(
         select(pipeline.c.uid, schedule.c.cron, schedule.c.timezone)
         .join(schedule, schedule.c.pipeline == pipeline.c.key)
-        .where(pipeline.c.kind == "pipeline", schedule.c.enabled.is_(True))
+        .where(pipeline.c.kind == "pipeline", schedule.c.enabled)
     )
     fires: dict[str, datetime] = {}
     for row in rows:

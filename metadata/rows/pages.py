@@ -145,7 +145,7 @@ def list_decisions(
     language = Language(
         {
             "state": word_field(decision.c.state, DecisionState),
-            "waits": flag_field(decision.c.waits.is_(True)),
+            "waits": flag_field(decision.c.waits),
             "rule": exact_field(decision.c.rule_key),
             "number": number_field(decision.c.number),
             "age": age_field(decision.c.decided_at, utc_now()),
@@ -246,7 +246,7 @@ def list_schedules(
         {
             "key": exact_field(definition.c.key),
             "pipeline": exact_field(schedule.c.pipeline),
-            "enabled": flag_field(schedule.c.enabled.is_(True)),
+            "enabled": flag_field(schedule.c.enabled),
             "overlap": exact_field(schedule.c.overlap),
             "owner": text_field(definition.c.owner),
             "tag": tag_field(definition.c.tags),

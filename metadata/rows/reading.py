@@ -20,7 +20,7 @@ def new_inputs(
     Both ascend, and none is held.
     """
     batch, was_read = tables.batch, read_by(task_uid, into)
-    there = and_(batch.c.dataset_uid == dataset_uid, batch.c.state == BatchState.WRITTEN, batch.c.held.is_(False))
+    there = and_(batch.c.dataset_uid == dataset_uid, batch.c.state == BatchState.WRITTEN, ~batch.c.held)
     with database.read() as connection:
         fresh = connection.execute(select(batch.c.sequence).where(there, ~was_read).order_by(batch.c.sequence))
         new = tuple(fresh.scalars())
@@ -61,9 +61,7 @@ def visible_batches(database: Database, dataset_uid: str) -> tuple[int, ...] | N
     batch = tables.batch
     written = and_(batch.c.dataset_uid == dataset_uid, batch.c.state == BatchState.WRITTEN)
     with database.read() as connection:
-        if connection.execute(select(batch.c.id).where(written, batch.c.held.is_(True)).limit(1)).first() is None:
+        if connection.execute(select(batch.c.id).where(written, batch.c.held).limit(1)).first() is None:
             return None
-        rows = connection.execute(
-            select(batch.c.sequence).where(written, batch.c.held.is_(False)).order_by(batch.c.sequence)
-        )
+        rows = connection.execute(select(batch.c.sequence).where(written, ~batch.c.held).order_by(batch.c.sequence))
         return (NOBODYS, *rows.scalars())

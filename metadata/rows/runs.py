@@ -82,8 +82,9 @@ def create_run(
     author: str,
     schedule_uid: str | None = None,
     flow_run_id: str | None = None,
+    repeats: int | None = None,
 ) -> Run:
-    """A new run, queued, with a row for each task.
+    """A new run, queued, with a row for each task. `repeats` is the number of the run that it is once more.
 
     A `flow_run_id`, by which a schedule fired it, that has a run already gives that run, whatever its attempt.
     """
@@ -120,7 +121,8 @@ def create_run(
         insert_tasks(connection, run_id, 1, enumerate(plan.tasks), change)
         created = _run(connection, tables.run.c.id == run_id)
         assert created is not None  # noqa: S101 - it was inserted in this transaction
-        _enter(book, author, "launch", created, _asked(created))
+        once_more = f"; run {repeats} once more, on its plan {plan.hash[:7]}" if repeats else ""
+        _enter(book, author, "launch", created, f"{_asked(created)}{once_more}")
     return created
 
 

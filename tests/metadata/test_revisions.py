@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -262,35 +260,3 @@ def test_two_processes_that_apply_in_a_loop_lose_no_edit(database: Database) -> 
     assert [each.number for each in list_revisions(database).items] == list(range(2 * rounds, 0, -1))
     assert set(load_blueprint(database).datasets) == {f"{w}.d{n}" for w in ("left", "right") for n in range(rounds)}
     assert verify_chain(database) == 2 * rounds
-
-
-@pytest.mark.parametrize("statement", [1, 5, 12, 18, 22, 25, 28, 31, 34, 40])
-def test_killed_at_any_statement_it_leaves_the_state_before_or_after(database: Database, statement: int) -> None:
-    put(database, orders())
-    before = load_blueprint(database)
-    body = orders_document()
-    body["datasets"]["silver.orders"]["owner"] = "somebody else"
-    body["datasets"]["extra"] = {"description": "new"}
-    del body["schedules"]
-
-    def die_in_the_middle() -> None:
-        own = Database(database.url)
-        seen = 0
-
-        @event.listens_for(own.engine, "before_cursor_execute")
-        def _count(*_: Any) -> None:
-            nonlocal seen
-            seen += 1
-            if seen == statement:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-        put(own, Blueprint.model_validate(body), prune=True)
-
-    process = _forked(die_in_the_middle)
-    process.join(60)
-    head = newest_revision(database)
-    assert verify_chain(database) == head
-    assert (load_blueprint(database) == before) == (head == 1)
-    assert head == (1 if process.exitcode else 2)
-    put(database, Blueprint.model_validate(body), prune=True)
-    assert load_blueprint(database).datasets["extra"].description == "new"

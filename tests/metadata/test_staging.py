@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
 import tempfile
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import event, func, select
+from sqlalchemy import func, select
 
 from metadata.changes import ChangeSet
 from metadata.database import Database
@@ -19,7 +16,7 @@ from metadata.definitions import load_blueprint, staged_item
 from metadata.errors import PilothouseError, UsageError
 from metadata.kinds import Blueprint
 from metadata.migrations import ensure
-from metadata.revision_log import newest_revision, verify_chain
+from metadata.revision_log import newest_revision
 from metadata.revisions import CheckError
 from metadata.rows.staged import (
     apply_staged,
@@ -323,44 +320,6 @@ def test_one_as_a_number_with_a_point_or_as_true_is_another_value(database: Data
     assert [(field.path, str(field.before), str(field.after)) for field in change.fields] == [
         ("estimator.params.max_features", "1", str(value))
     ]
-
-
-def _die_at(url: str, statement: int) -> None:
-    database = Database(url)
-    count = 0
-
-    @event.listens_for(database.engine, "before_cursor_execute")
-    def _count(*_args: Any) -> None:
-        nonlocal count
-        count += 1
-        if count == statement:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    found = load_staged(database, "ada")
-    apply_staged(database, "ada", found, author="ada", settings=SETTINGS)
-
-
-def test_killed_at_any_statement_it_is_applied_and_empty_or_neither(tmp_path: Any) -> None:
-    spawn = multiprocessing.get_context("spawn")
-    died = 0
-    for statement in range(1, 200, 7):
-        database = Database(f"sqlite:///{tmp_path}/{statement}.db")
-        ensure(database)
-        put(database, datasets(a="one"))
-        stage(database, "ada", datasets(a="two", b="new"))
-        process = spawn.Process(target=_die_at, args=(database.url, statement))
-        process.start()
-        process.join()
-        done = newest_revision(database) == 2
-        assert done == (load_staged(database, "ada").items == ())
-        assert done == (load_blueprint(database).datasets["a"].description == "two")
-        verify_chain(database)
-        database.close()
-        died += process.exitcode == -signal.SIGKILL
-        if process.exitcode == 0:
-            break
-    assert died > 1
-    assert process.exitcode == 0
 
 
 EDITS = st.lists(

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import mssql
 
 revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
 
+INSTANT = sa.DateTime().with_variant(mssql.DATETIME2(6), "mssql")  # type: ignore[no-untyped-call]
+"""To the microsecond: DATETIME rounds in SQL Server."""
+
 
 def upgrade() -> None:
     """Everything that the first version keeps."""
+    nulls_are_alike = op.get_context().dialect.name == "mssql"
     op.create_table(
         "alias_history",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -23,8 +28,8 @@ def upgrade() -> None:
         sa.Column("run_id", sa.String(length=36), nullable=True),
         sa.Column("author", sa.String(length=255), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("as_of", sa.DateTime(), nullable=False),
-        sa.Column("at", sa.DateTime(), nullable=False),
+        sa.Column("as_of", INSTANT, nullable=False),
+        sa.Column("at", INSTANT, nullable=False),
         sa.Column("changed", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_alias_history")),
     )
@@ -46,8 +51,8 @@ def upgrade() -> None:
         sa.Column("rows", sa.BigInteger(), nullable=True),
         sa.Column("version", sa.BigInteger(), nullable=True),
         sa.Column("sequence", sa.BigInteger(), nullable=True),
-        sa.Column("as_of", sa.DateTime(), nullable=True),
-        sa.Column("written_at", sa.DateTime(), nullable=True),
+        sa.Column("as_of", INSTANT, nullable=True),
+        sa.Column("written_at", INSTANT, nullable=True),
         sa.Column("changed", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("dataset_uid", name=op.f("pk_dataset_state")),
     )
@@ -68,11 +73,11 @@ def upgrade() -> None:
         sa.Column("expression", sa.Text(), nullable=False),
         sa.Column("inputs", sa.JSON(), nullable=False),
         sa.Column("actions", sa.JSON(), nullable=False),
-        sa.Column("as_of", sa.DateTime(), nullable=False),
-        sa.Column("decided_at", sa.DateTime(), nullable=False),
+        sa.Column("as_of", INSTANT, nullable=False),
+        sa.Column("decided_at", INSTANT, nullable=False),
         sa.Column("waits", sa.Boolean(), server_default="0", nullable=False),
         sa.Column("released_by", sa.String(length=255), nullable=True),
-        sa.Column("released_at", sa.DateTime(), nullable=True),
+        sa.Column("released_at", INSTANT, nullable=True),
         sa.Column("changed", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_decision")),
         sa.UniqueConstraint("number", name=op.f("uq_decision_number")),
@@ -135,10 +140,10 @@ def upgrade() -> None:
         sa.Column("task_run_id", sa.String(length=36), nullable=False),
         sa.Column("tracking_run_id", sa.String(length=64), nullable=False),
         sa.Column("source", sa.String(length=1024), nullable=False),
-        sa.Column("trained_from", sa.DateTime(), nullable=False),
-        sa.Column("trained_until", sa.DateTime(), nullable=False),
-        sa.Column("tested_from", sa.DateTime(), nullable=False),
-        sa.Column("tested_until", sa.DateTime(), nullable=False),
+        sa.Column("trained_from", INSTANT, nullable=False),
+        sa.Column("trained_until", INSTANT, nullable=False),
+        sa.Column("tested_from", INSTANT, nullable=False),
+        sa.Column("tested_until", INSTANT, nullable=False),
         sa.Column("rows_trained", sa.BigInteger(), nullable=False),
         sa.Column("rows_tested", sa.BigInteger(), nullable=False),
         sa.Column("metric", sa.String(length=32), nullable=False),
@@ -146,7 +151,7 @@ def upgrade() -> None:
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("features", sa.JSON(), nullable=False),
         sa.Column("reference", sa.JSON(), nullable=False),
-        sa.Column("created_at", sa.DateTime(), nullable=False),
+        sa.Column("created_at", INSTANT, nullable=False),
         sa.Column("changed", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("model_uid", "version", name=op.f("pk_model_version")),
     )
@@ -161,13 +166,13 @@ def upgrade() -> None:
         sa.Column("task_key", sa.String(length=255), nullable=False),
         sa.Column("subject_kind", sa.String(length=32), nullable=False),
         sa.Column("subject_uid", sa.String(length=36), nullable=False),
-        sa.Column("window_start", sa.DateTime(), nullable=True),
-        sa.Column("window_end", sa.DateTime(), nullable=True),
+        sa.Column("window_start", INSTANT, nullable=True),
+        sa.Column("window_end", INSTANT, nullable=True),
         sa.Column("slice", sa.String(length=255), server_default="", nullable=False),
         sa.Column("name", sa.String(length=255), nullable=False),
         sa.Column("value", sa.Float(), nullable=True),
         sa.Column("text", sa.Text(), server_default="", nullable=False),
-        sa.Column("as_of", sa.DateTime(), nullable=False),
+        sa.Column("as_of", INSTANT, nullable=False),
         sa.Column("changed", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outcome")),
     )
@@ -184,7 +189,7 @@ def upgrade() -> None:
         sa.Column("pipeline_uid", sa.String(length=36), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=True),
         sa.Column("body", sa.Text(), nullable=False),
-        sa.Column("created_at", sa.DateTime(), nullable=False),
+        sa.Column("created_at", INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("hash", name=op.f("pk_plan")),
     )
     with op.batch_alter_table("plan", schema=None) as batch_op:
@@ -195,7 +200,7 @@ def upgrade() -> None:
         sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("author", sa.String(length=255), nullable=False),
         sa.Column("note", sa.Text(), nullable=False),
-        sa.Column("applied_at", sa.DateTime(), nullable=False),
+        sa.Column("applied_at", INSTANT, nullable=False),
         sa.Column("previous", sa.String(length=64), nullable=False),
         sa.Column("hash", sa.String(length=64), nullable=False),
         sa.Column("changed", sa.BigInteger(), nullable=False),
@@ -210,7 +215,7 @@ def upgrade() -> None:
         sa.Column("run_id", sa.String(length=36), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("task_key", sa.String(length=255), server_default="", nullable=False),
-        sa.Column("at", sa.DateTime(), nullable=False),
+        sa.Column("at", INSTANT, nullable=False),
         sa.Column("level", sa.String(length=32), nullable=False),
         sa.Column("message", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_task_log")),
@@ -230,15 +235,15 @@ def upgrade() -> None:
         sa.Column("task_key", sa.String(length=255), nullable=False),
         sa.Column("task_uid", sa.String(length=36), nullable=False),
         sa.Column("plan_hash", sa.String(length=64), nullable=False),
-        sa.Column("as_of", sa.DateTime(), nullable=False),
+        sa.Column("as_of", INSTANT, nullable=False),
         sa.Column("intent", sa.JSON(), nullable=False),
         sa.Column("rows_in", sa.BigInteger(), nullable=True),
         sa.Column("rows_out", sa.BigInteger(), nullable=True),
         sa.Column("rows_bad", sa.BigInteger(), nullable=True),
         sa.Column("quality", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("version", sa.BigInteger(), nullable=True),
-        sa.Column("opened_at", sa.DateTime(), nullable=False),
-        sa.Column("closed_at", sa.DateTime(), nullable=True),
+        sa.Column("opened_at", INSTANT, nullable=False),
+        sa.Column("closed_at", INSTANT, nullable=True),
         sa.Column("changed", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["plan_hash"], ["plan.hash"], name=op.f("fk_batch_plan_hash")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_batch")),
@@ -329,7 +334,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["from_uid"], ["definition.uid"], name=op.f("fk_reference_from_uid"), ondelete="CASCADE"
         ),
-        sa.ForeignKeyConstraint(["to_uid"], ["definition.uid"], name=op.f("fk_reference_to_uid"), ondelete="RESTRICT"),
+        sa.ForeignKeyConstraint(["to_uid"], ["definition.uid"], name=op.f("fk_reference_to_uid")),
         sa.PrimaryKeyConstraint("from_uid", "path", "to_uid", name=op.f("pk_reference")),
     )
     with op.batch_alter_table("reference", schema=None) as batch_op:
@@ -360,7 +365,7 @@ def upgrade() -> None:
         sa.Column("plan_hash", sa.String(length=64), nullable=True),
         sa.Column("revision", sa.Integer(), nullable=True),
         sa.Column("bindings", sa.JSON(), nullable=False),
-        sa.Column("as_of", sa.DateTime(), nullable=False),
+        sa.Column("as_of", INSTANT, nullable=False),
         sa.Column("trigger", sa.String(length=32), nullable=False),
         sa.Column("schedule_uid", sa.String(length=36), nullable=True),
         sa.Column("author", sa.String(length=255), nullable=False),
@@ -371,16 +376,19 @@ def upgrade() -> None:
         sa.Column("fault", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("cancel_requested", sa.Boolean(), server_default="0", nullable=False),
         sa.Column("flow_run_id", sa.String(length=36), nullable=True),
-        sa.Column("created_at", sa.DateTime(), nullable=False),
-        sa.Column("started_at", sa.DateTime(), nullable=True),
-        sa.Column("ended_at", sa.DateTime(), nullable=True),
-        sa.Column("heartbeat_at", sa.DateTime(), nullable=True),
+        sa.Column("created_at", INSTANT, nullable=False),
+        sa.Column("started_at", INSTANT, nullable=True),
+        sa.Column("ended_at", INSTANT, nullable=True),
+        sa.Column("heartbeat_at", INSTANT, nullable=True),
         sa.Column("changed", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["plan_hash"], ["plan.hash"], name=op.f("fk_run_plan_hash")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_run")),
-        sa.UniqueConstraint("flow_run_id", name=op.f("uq_run_flow_run_id")),
+        *([] if nulls_are_alike else [sa.UniqueConstraint("flow_run_id", name=op.f("uq_run_flow_run_id"))]),
         sa.UniqueConstraint("number", name=op.f("uq_run_number")),
     )
+    if nulls_are_alike:
+        known = sa.text("flow_run_id IS NOT NULL")
+        op.create_index(op.f("uq_run_flow_run_id"), "run", ["flow_run_id"], unique=True, mssql_where=known)
     with op.batch_alter_table("run", schema=None) as batch_op:
         batch_op.create_index("ix_run_author_number", ["author", "number"], unique=False)
         batch_op.create_index(batch_op.f("ix_run_changed"), ["changed"], unique=False)
@@ -620,9 +628,9 @@ def upgrade() -> None:
         sa.Column("rows_out", sa.BigInteger(), nullable=True),
         sa.Column("rows_bad", sa.BigInteger(), nullable=True),
         sa.Column("progress", sa.JSON(none_as_null=True), nullable=True),
-        sa.Column("started_at", sa.DateTime(), nullable=True),
-        sa.Column("ended_at", sa.DateTime(), nullable=True),
-        sa.Column("heartbeat_at", sa.DateTime(), nullable=True),
+        sa.Column("started_at", INSTANT, nullable=True),
+        sa.Column("ended_at", INSTANT, nullable=True),
+        sa.Column("heartbeat_at", INSTANT, nullable=True),
         sa.Column("changed", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["run_id"], ["run.id"], name=op.f("fk_task_run_run_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_task_run")),
@@ -654,4 +662,5 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["batch_id"], ["batch.id"], name=op.f("fk_watermark_batch_id")),
         sa.PrimaryKeyConstraint("task_uid", "dataset_uid", "source", name=op.f("pk_watermark")),
     )
-    op.bulk_insert(sa.table("counter", sa.column("id"), sa.column("value")), [{"id": 1, "value": 0}])
+    counter = sa.table("counter", sa.column("id", sa.Integer()), sa.column("value", sa.Integer()))
+    op.execute(counter.insert().values(id=op.inline_literal(1), value=op.inline_literal(0)))

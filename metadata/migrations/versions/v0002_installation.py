@@ -21,6 +21,6 @@ def upgrade() -> None:
         sa.Column("uid", sa.String(length=36), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_installation")),
     )
-    op.bulk_insert(
-        sa.table("installation", sa.column("id"), sa.column("uid")), [{"id": 1, "uid": str(uuid.uuid4())}]
-    )
+    installation = sa.table("installation", sa.column("id", sa.Integer()), sa.column("uid", sa.String()))
+    values = {"id": op.inline_literal(1), "uid": op.inline_literal(str(uuid.uuid4()))}
+    op.execute(installation.insert().values(values))

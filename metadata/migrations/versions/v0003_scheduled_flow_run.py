@@ -26,6 +26,6 @@ def upgrade() -> None:
     )
     op.execute(
         run.update()
-        .where(run.c.trigger == "schedule", run.c.attempt == 1)
+        .where(run.c.trigger == op.inline_literal("schedule"), run.c.attempt == op.inline_literal(1))
         .values(scheduled_flow_run_id=run.c.flow_run_id)
     )

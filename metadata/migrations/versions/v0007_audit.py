@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import mssql
 
 revision = "0007"
 down_revision = "0006"
 branch_labels = None
 depends_on = None
+
+INSTANT = sa.DateTime().with_variant(mssql.DATETIME2(6), "mssql")  # type: ignore[no-untyped-call]
+"""To the microsecond: DATETIME rounds in SQL Server."""
 
 
 def upgrade() -> None:
@@ -16,7 +20,7 @@ def upgrade() -> None:
     op.create_table(
         "audit",
         sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
-        sa.Column("at", sa.DateTime(), nullable=False),
+        sa.Column("at", INSTANT, nullable=False),
         sa.Column("actor", sa.String(length=255), nullable=False),
         sa.Column("origin", sa.String(length=255), nullable=False),
         sa.Column("deed", sa.String(length=32), nullable=False),
