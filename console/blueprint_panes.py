@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from textual.content import Content
 
 from console.screens.review import field_lines
-from console.text import ago, instant, joined, plain, styled
+from console.text import instant, joined, plain, styled
 from metadata.database import Database
 from metadata.definitions import Use, references_of, used_by
 from metadata.documents import dump_one
-from metadata.kinds import Dataset, Definition
+from metadata.kinds import Definition
 from metadata.rebasing import uids_in
 from metadata.revision_log import Edit, history_of
 from metadata.rows.batches import DatasetState, state_of
+from metadata.rows.columns import columns_known, readers_of
 from metadata.rows.pages import DefinitionRow
 from metadata.rows.staged import load_staged
-from metadata.values import counted, utc_now
+from metadata.values import counted
 
-PANES = ("YAML", "Used by", "Columns", "History")
+PANES = ("YAML", "Used by", "Columns", "Rows", "Versions", "History")
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,10 @@ class Detail:
     used_by: tuple[Use, ...]
     history: tuple[Edit, ...]
     state: DatasetState | None
+    columns: tuple[str, ...]
+    """Those of a dataset, as far as they are known."""
+    readers: Mapping[str, int]
+    """How many tasks read each, by lower-case name."""
 
 
 def read_detail(database: Database, row: DefinitionRow, owner: str) -> Detail | None:
@@ -46,6 +51,7 @@ def read_detail(database: Database, row: DefinitionRow, owner: str) -> Detail | 
     definition = staged.current.get(row.kind, row.key)
     if definition is None:
         return None
+    is_dataset = row.kind == "dataset"
     return Detail(
         uid=row.uid,
         text=dump_one(row.kind, row.key, definition),
@@ -55,13 +61,15 @@ def read_detail(database: Database, row: DefinitionRow, owner: str) -> Detail | 
         uses=tuple(references_of(database, row.uid)),
         used_by=tuple(used_by(database, row.uid)),
         history=tuple(history_of(database, row.uid)),
-        state=state_of(database, row.uid) if row.kind == "dataset" else None,
+        state=state_of(database, row.uid) if is_dataset else None,
+        columns=columns_known(database, row.uid) if is_dataset else (),
+        readers=readers_of(database, row.uid) if is_dataset else {},
     )
 
 
 def pane(name: str, detail: Detail) -> list[Content]:
     """Lines of a pane."""
-    return {"YAML": _yaml, "Used by": _uses, "Columns": _columns, "History": _history}[name](detail)
+    return {"YAML": _yaml, "Used by": _uses, "History": _history}[name](detail)
 
 
 def _yaml(detail: Detail) -> list[Content]:
@@ -86,25 +94,6 @@ def _references(uses: Iterable[Use], none: str) -> list[Content]:
         joined(f"  {use.kind.replace('_', ' ')} ", (use.key, "strong"), (f"  {use.path}", "quiet")) for use in uses
     ]
     return lines or [styled(f"  {none}", "quiet")]
-
-
-def _columns(detail: Detail) -> list[Content]:
-    if not isinstance(detail.definition, Dataset):
-        return [styled("Only datasets have columns.", "quiet")]
-    declared, state = detail.definition.columns, detail.state
-    types = dict(state.columns) if state else {name: column.type for name, column in declared.items()}
-    if not types:
-        return [styled("None declared: they are frozen when the first batch is written.", "quiet")]
-    width = max(len(name) for name in types)
-    lines = []
-    if state and state.version is not None:
-        written = f"{state.size}, version {state.version}, {ago(state.written_at, utc_now())}"
-        lines += [styled(written, "quiet"), Content("")]
-    for name, kind in types.items():
-        column = declared.get(name)
-        words = "  ".join(part for part in (column.unit, column.description) if part) if column else ""
-        lines.append(joined(f"{name.ljust(width)}  ", (kind.ljust(10), "active"), (f" {plain(words)}", "quiet")))
-    return lines
 
 
 def _history(detail: Detail) -> list[Content]:

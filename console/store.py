@@ -120,12 +120,15 @@ class Glance:
 
 
 class Store:
-    """The metadata database as the console reads it; a line for what it has others do, two that look what changed."""
+    """The metadata database as the console reads it; a line for what it has others do, two that look what changed.
+
+    One more looks into tables.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._reads, self._acts = Line("reader"), Line("actions")
-        self._looks, self._glances = Line("looks"), Line("glances")
+        self._looks, self._glances, self._peeks = Line("looks"), Line("glances"), Line("peeks")
 
     @functools.cached_property
     def database(self) -> Database:
@@ -139,11 +142,12 @@ class Store:
         self._acts.start()
         self._looks.start()
         self._glances.start()
+        self._peeks.start()
         self._reads.start((who, lambda: opening(self.database), functools.partial(Answered, job)))
 
     def close(self, who: MessagePump) -> None:
         """End when all that was asked for is done, and its connections with the last read; waits for nothing."""
-        for line in (self._acts, self._looks, self._glances):
+        for line in (self._acts, self._looks, self._glances, self._peeks):
             line.stop()
         self._reads.submit(who, self._disconnect, functools.partial(Answered, "closed"))
         self._reads.stop()
@@ -163,6 +167,10 @@ class Store:
     def glance(self, who: MessagePump, job: str, query: Callable[[Database], Any]) -> None:
         """Look whether something changed; waits for no other query."""
         self._glances.submit(who, lambda: query(self.database), functools.partial(Answered, job))
+
+    def peek(self, who: MessagePump, job: str, look: Callable[[Database], Any]) -> None:
+        """Look into the table of a dataset, which may lie far away; holds up no query and no action."""
+        self._peeks.submit(who, lambda: look(self.database), functools.partial(Answered, job))
 
     def watch(self, who: MessagePump, job: str, look: Callable[[], Any]) -> None:
         """Look at the outside; waits for no action."""

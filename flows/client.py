@@ -27,6 +27,7 @@ from metadata.values import utc_now
 
 if TYPE_CHECKING:
     from flows.services.prefect_api import PrefectApi
+    from flows.tables import TableRows, TableVersion
     from metadata.rows.runs import Run
 
 SERVICE_FAULTS = frozenset({"PH311", "PH410", "PH411"})
@@ -338,6 +339,20 @@ def query(sql: str, limit: int) -> tuple[list[str], list[tuple[Any, ...]]]:
 
     with _database() as database:
         return run_query(database, settings(), spark_remote(), spark_session_id(), sql, limit)
+
+
+def table_rows(key: str, uid: str, limit: int, version: int | None = None) -> TableRows:
+    """The first rows of a dataset's table, without Spark. Raises PilothouseError PH850, PH851 or PH852."""
+    from flows import tables
+
+    return tables.table_rows(settings(), key, uid, limit, version)
+
+
+def table_versions(key: str, uid: str, limit: int) -> tuple[TableVersion, ...]:
+    """The newest versions of a dataset's table, without Spark. Raises as `table_rows` does."""
+    from flows import tables
+
+    return tables.table_versions(settings(), key, uid, limit)
 
 
 def play_demo(author: str, say: Callable[[str], None], months: int) -> list[Run]:

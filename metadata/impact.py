@@ -14,6 +14,8 @@ from enum import IntEnum
 from typing import Literal, NamedTuple
 
 from metadata.changes import Change, ChangeSet
+from metadata.checks.view import View
+from metadata.column_readers import readers
 from metadata.downstream import Downstream, Passage
 from metadata.effects import Effect, effects, task_fields
 from metadata.kinds import Blueprint, Definition, Pipeline
@@ -82,6 +84,8 @@ class _Spread:
     """A change on its way down: each thing is settled once, at the deepest that comes to it."""
 
     flow: Downstream
+    before: View
+    """What was known of columns before the change."""
     settled: dict[Ref, _Reach] = field(default_factory=dict)
     through: dict[Ref, list[Passage]] = field(default_factory=lambda: defaultdict(list))
     """By dataset whose rows would be others: the tasks that gave those rows."""
@@ -153,7 +157,7 @@ def impact(before: Blueprint, changes: Iterable[Change], after: Blueprint) -> tu
     What is changed itself is among it only if it needs something; what is new has nothing yet, and never is.
     """
     changes = tuple(changes)
-    spread = _Spread(Downstream.of(after))
+    spread = _Spread(Downstream.of(after), View(before))
     _begin(spread, before, changes, after)
     spread.run()
     returns = {Ref(each.kind, each.key): each.returns for each in changes if each.action == "created"}
@@ -252,7 +256,7 @@ def _begin_with(spread: _Spread, ref: Ref, old: Definition, new: Definition, aft
     for path, effect in effects(old, new):
         fields[effect].append(path)
     for effect, paths in fields.items():
-        root = f"{_listed(paths)} of {ref.kind.replace('_', ' ')} {ref.key}"
+        root = f"{_listed(paths)} of {ref.kind.replace('_', ' ')} {ref.key}{_read_by(spread, ref, paths)}"
         if ref.kind == "pipeline":
             _begin_with_pipeline(spread, ref.key, effect, paths, after)
         elif effect is Effect.LAYOUT:
@@ -268,6 +272,15 @@ def _begin_with(spread: _Spread, ref: Ref, old: Definition, new: Definition, aft
                 spread.through[ref] += spread.flow.writers.get(ref, ())
             if effect is Effect.UNMERGED:
                 spread.unmerged.add(ref)
+
+
+def _read_by(spread: _Spread, ref: Ref, paths: list[str]) -> str:
+    """The tasks that read columns which are others now."""
+    columns = [path.split(".")[1] for path in paths if path.startswith("columns.")]
+    if ref.kind != "dataset" or not columns:
+        return ""
+    found = list(readers(spread.before, spread.flow.readers.get(ref, ()), ref, columns))
+    return f", read by {_listed(found)}" if found else ""
 
 
 def _begin_with_pipeline(spread: _Spread, key: str, effect: Effect, paths: list[str], after: Blueprint) -> None:

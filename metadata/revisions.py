@@ -13,6 +13,7 @@ from metadata import tables
 from metadata.audit import Book, Subject, audited
 from metadata.changes import Change, ChangeSet, diff, exact
 from metadata.checks import check
+from metadata.column_lineage import Traced, trace, write_traced
 from metadata.compiler import compile_plan
 from metadata.database import Database, next_change
 from metadata.definitions import (
@@ -211,9 +212,10 @@ def _commit(
         if not changes:
             return None
         plans = prepare(changes.blueprint, settings)
+        traced = trace(database, changes.blueprint, plans)
         with audited(database) as (connection, book):
             if _locked_head(connection) == base:
-                made = _write(connection, base, changes, plans, signature)
+                made = _write(connection, base, changes, plans, traced, signature)
                 _enter(book, signature.author, made, changes.changes)
                 also(connection)
                 return made
@@ -236,11 +238,17 @@ def moved(base: int, head: int) -> PilothouseError:
 
 
 def _write(
-    connection: Connection, base: int, changes: ChangeSet, plans: Iterable[Plan], signature: _Signature
+    connection: Connection,
+    base: int,
+    changes: ChangeSet,
+    plans: Iterable[Plan],
+    traced: Traced,
+    signature: _Signature,
 ) -> Revision:
     number, change = base + 1, next_change(connection)
     _write_definitions(connection, changes, number, change)
     _write_plans(connection, plans)
+    write_traced(connection, traced)
     previous = connection.execute(select(revision.c.hash).where(revision.c.number == base)).scalar() or GENESIS
     items = [
         {

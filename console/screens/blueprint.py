@@ -15,6 +15,7 @@ from console.blueprint_panes import pane as pane_of
 from console.paged import Paged
 from console.places import Place
 from console.screens.blueprint_keys import BlueprintKeys
+from console.screens.dataset_panes import LISTS, DatasetPanes
 from console.screens.keys import key
 from console.screens.making import Making
 from console.screens.paging import Paging
@@ -27,7 +28,7 @@ from metadata.kinds import SECTIONS
 from metadata.rows.pages import Cursor, DefinitionRow, Page, count_kinds, list_definitions
 
 
-class BlueprintScreen(Making, BlueprintKeys, Paging):
+class BlueprintScreen(Making, BlueprintKeys, DatasetPanes, Paging):
     """Kinds, the definitions of one kind, and the one under the cursor."""
 
     CSS_PATH: ClassVar[list[str]] = ["split.tcss", "blueprint.tcss"]  # type: ignore[assignment]
@@ -126,10 +127,10 @@ class BlueprintScreen(Making, BlueprintKeys, Paging):
 
     def opened(self, rows: Rows) -> None:
         """Enter goes one column to the right."""
-        if rows is self.list:
-            super().opened(rows)
-        else:
+        if rows.id == "kinds":
             self.list.focus()
+        else:
+            super().opened(rows)
 
     def do_half(self) -> None:
         """Tab goes through kinds, definitions and detail."""
@@ -172,6 +173,7 @@ class BlueprintScreen(Making, BlueprintKeys, Paging):
         if value is not None and row is not None and value.uid == row.uid:
             self._detail = value
             self.draw_detail()
+            self.detail_came()
             (name, uid), self._next = self._next, ("", "")
             if uid == value.uid and self.in_front:
                 self.action_do(name)
@@ -187,7 +189,11 @@ class BlueprintScreen(Making, BlueprintKeys, Paging):
         """What a pane says of it."""
         if self._detail is None:
             return ()
-        return pane_of(pane, self._detail)
+        return self.said(pane, self._detail) if pane in LISTS else pane_of(pane, self._detail)
+
+    def subject_key(self) -> str:
+        """The key that one came for, else that under the cursor."""
+        return self._wanted or (self.row.key if self.row else "")
 
     def unavailable(self, name: str) -> str:
         """What needs a definition, or a pipeline."""
@@ -249,7 +255,10 @@ class BlueprintScreen(Making, BlueprintKeys, Paging):
         self.go(Place("history"))
 
     def copied(self) -> str:
-        """Its key."""
+        """What is under the cursor in the list at the right, else its key."""
+        listed = self.copied_from_list()
+        if listed:
+            return listed
         return self.row.key if self.row else self.kind
 
     def candidates(self) -> Sequence[str]:

@@ -28,7 +28,7 @@ def key(
 
 _NAMES = {
     "slash": "/", "colon": ":", "question_mark": "?", "left_square_bracket": "[", "right_square_bracket": "]",
-    "escape": "esc", "ctrl+p": "ctrl+p", "right": "→", "left": "←",
+    "escape": "esc", "full_stop": ".", "comma": ",", "ctrl+p": "ctrl+p", "right": "→", "left": "←",
 }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from textual.binding import BindingType
 from textual.content import Content
 
 from console import narrow
+from console.columns import ARROWS, via_words
 from console.jump import definition_place
 from console.narrow import Matches
 from console.places import Place
@@ -21,11 +22,10 @@ from console.widgets.rows import Column, Row, Rows, Section, widths
 from metadata.database import Database
 from metadata.definitions import load_blueprint
 from metadata.errors import Fault, UsageError
-from metadata.rows.lineage import Direction, Node, Step, Via, find_node, neighbours
+from metadata.rows.lineage import Direction, Node, Step, find_node, neighbours
 from metadata.rows.pages import list_datasets
 from metadata.values import utc_now
 
-ARROWS: dict[Direction, str] = {"up": "←", "down": "→"}
 OPEN_LEVELS = 2
 """Levels that are open at first."""
 
@@ -61,6 +61,7 @@ class LineageScreen(BaseScreen):
         key("right,space", "open", "open", help="open a branch; enter does so too"),
         key("left", "close", "close", help="close a branch, or go to what it hangs on"),
         key("L", "root", "start here", help="the lineage of what is under the cursor"),
+        key("c", "columns", "columns", help="the columns of the dataset under the cursor, with the lineage of each"),
         key("e", "definition", "definition", help="its definition in the blueprint"),
     ]
 
@@ -147,7 +148,7 @@ class LineageScreen(BaseScreen):
             here = (*path, step.node.uid)
             again = step.node.uid in path
             sign = " " if again or not step.more else glyph("▾") if here in self._open else glyph("▸")
-            via = _via(step.via)
+            via = via_words(step.via)
             before = joined(
                 "  " * len(path),
                 (f"{sign} ", "quiet"),
@@ -168,8 +169,11 @@ class LineageScreen(BaseScreen):
 
     def unavailable(self, name: str) -> str:
         """What needs a line."""
-        if name in ("open", "close", "root", "definition") and self._here() is None:
+        here = self._here()
+        if name in ("open", "close", "root", "definition", "columns") and here is None:
             return "there is nothing under the cursor"
+        if name == "columns" and here is not None and here[0].kind != "dataset":
+            return "only datasets have columns"
         return super().unavailable(name)
 
     def do_open(self) -> None:
@@ -216,6 +220,12 @@ class LineageScreen(BaseScreen):
         if here is not None:
             self.go(definition_place(here[0].kind, here[0].key))
 
+    def do_columns(self) -> None:
+        """`c`"""
+        here = self._here()
+        if here is not None:
+            self.go(replace(definition_place(here[0].kind, here[0].key), part="Columns"))
+
     def copied(self) -> str:
         """The key under the cursor."""
         here = self._here()
@@ -242,16 +252,6 @@ class LineageScreen(BaseScreen):
 
 def _place(node: Node) -> Place:
     return Place("lineage", f"{node.kind} {node.key}")
-
-
-def _via(via: Sequence[Via]) -> str:
-    """Tasks by name; with their pipelines where there are several of those."""
-    by_task: dict[str, list[str]] = {}
-    for each in via:
-        by_task.setdefault(each.task, []).append(each.pipeline)
-    if len({each.pipeline for each in via}) < 2:
-        return ", ".join(by_task)
-    return "; ".join(f"{task} in {', '.join(pipelines)}" for task, pipelines in by_task.items())
 
 
 def _kind(node: Node) -> str:

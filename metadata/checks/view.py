@@ -12,6 +12,7 @@ from metadata.compiler import Wiring, wire
 from metadata.findings import Finding, Path, Severity
 from metadata.kinds import Blueprint
 from metadata.sql_columns import columns_of
+from metadata.sql_sources import Known
 from metadata.tasks import Ref, TaskSpec
 from metadata.tasks.features import Features
 from metadata.tasks.infer import PREDICTION_COLUMNS, Infer
@@ -29,17 +30,6 @@ class Task(NamedTuple):
     def path(self) -> Path:
         """Its path within the pipeline."""
         return ("tasks", self.key)
-
-
-class Known(NamedTuple):
-    """Columns of a dataset, and whether it can have no others."""
-
-    columns: tuple[str, ...]
-    closed: bool
-
-    def lacks(self, name: str) -> bool:
-        """Whether a column is not among them, whatever its case."""
-        return name.lower() not in {each.lower() for each in self.columns}
 
 
 @dataclass

@@ -6,7 +6,7 @@ import fcntl
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ from metadata.values import utc_now
 if TYPE_CHECKING:
     from alembic.config import Config
 
-VERSIONS: tuple[str, ...] = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
+VERSIONS: tuple[str, ...] = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0011")
 """Every version of the schema, oldest first; the last one is what this program works with."""
 VERSION_TABLE = "pilothouse_version"
 """Where the version stands. Alembic's own name for it is what MLflow and Prefect use, who may share the database."""
@@ -29,6 +29,8 @@ AUDITED = "0007"
 """The version from which on there is an audit."""
 SQL_SERVER_COLLATION = "Latin1_General_100_BIN2_UTF8"
 """Of a metadata database in SQL Server: all letters, and each itself, as in the others."""
+TRACED = "0011"
+"""The version from which on the lineage of columns is kept."""
 EARLIER_TABLE = "alembic_version"
 """Where the first programs kept it."""
 
@@ -150,7 +152,17 @@ def _migrate(database: Database) -> bool:
         if standing.version is None or standing.version < AUDITED:
             book.begin()
     book.publish()
+    if standing.version is not None and standing.version < TRACED:
+        _trace(database)
     return True
+
+
+def _trace(database: Database) -> None:
+    """Follow the columns of what is applied; what is not as this program wants it is followed when it is mended."""
+    from metadata.column_lineage import trace_all
+
+    with suppress(PilothouseError):
+        trace_all(database)
 
 
 def _one_at_a_time(connection: Connection) -> None:

@@ -7,6 +7,7 @@ import functools
 import importlib
 import pkgutil
 from abc import abstractmethod
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -15,6 +16,7 @@ from metadata.tagged import Tagged
 from metadata.values import Duration
 
 if TYPE_CHECKING:
+    from metadata.column_flow import Flow, KnownOf
     from metadata.kinds import Blueprint, Dataset
 
 
@@ -77,6 +79,11 @@ class TaskSpec(Tagged):
     def queries(self) -> dict[str, str]:
         """SQL texts by field, whose table names are dataset keys."""
         return {}
+
+    def columns(self, blueprint: Blueprint, known: KnownOf) -> Iterator[Flow]:
+        """Which columns come of which, as far as that can be known."""
+        del blueprint, known
+        return iter(())
 
     def remakes(self, dataset: Dataset) -> bool:
         """Whether each of its runs gives all rows of the dataset that it writes, and not only what is new."""

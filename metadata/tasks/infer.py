@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
 from metadata.references import DatasetKey, ModelKey
 from metadata.tasks import Ports, Ref, TaskSpec
-from metadata.tasks.train import materialised
+from metadata.tasks.train import features_of, materialised
 
 if TYPE_CHECKING:
+    from metadata.column_flow import Flow, KnownOf
     from metadata.kinds import Blueprint
 
 
@@ -35,3 +37,18 @@ class Infer(TaskSpec):
             inputs=(Ref("model", self.model), *(Ref("dataset", key) for key in stored)),
             outputs=(Ref("dataset", self.to),),
         )
+
+    def columns(self, blueprint: Blueprint, known: KnownOf) -> Iterator[Flow]:
+        """Entity and event time as they are, the score from every feature."""
+        from metadata.column_flow import COPIED, SCORED, Flow, into_each, made
+
+        del known
+        model = blueprint.models.get(self.model)
+        target = Ref("dataset", self.to)
+        stored = features_of(model.features, blueprint) if model else ()
+        for place, (features, source) in enumerate(stored):
+            for column in (*features.entity, features.event_time) if place == 0 else ():
+                yield Flow(source, column, target, column, COPIED)
+            for into in ("score", "predicted"):
+                yield from into_each(source, features.features, target, into, SCORED)
+        yield from (made(target, column) for column in PREDICTION_COLUMNS[2:])

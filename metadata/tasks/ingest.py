@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -11,6 +12,7 @@ from metadata.tasks import Ports, Ref, TaskSpec
 from metadata.values import Duration
 
 if TYPE_CHECKING:
+    from metadata.column_flow import Flow, KnownOf
     from metadata.kinds import Blueprint, Dataset
 
 
@@ -54,6 +56,13 @@ class Ingest(TaskSpec):
     def ports(self, blueprint: Blueprint) -> Ports:
         """Connection in, dataset out."""
         return Ports(inputs=(Ref("connection", self.source.connection),), outputs=(Ref("dataset", self.to),))
+
+    def columns(self, blueprint: Blueprint, known: KnownOf) -> Iterator[Flow]:
+        """Every column of the source, by its name."""
+        from metadata.column_flow import every
+
+        del blueprint, known
+        yield every(Ref("connection", self.source.connection), Ref("dataset", self.to))
 
     def remakes(self, dataset: Dataset) -> bool:
         """When it reads a whole table each time; files are read once."""

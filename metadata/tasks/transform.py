@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
@@ -11,6 +12,7 @@ from metadata.sql import parameters_of, table_keys
 from metadata.tasks import Ports, Read, ReadRule, Ref, TaskSpec
 
 if TYPE_CHECKING:
+    from metadata.column_flow import Flow, KnownOf
     from metadata.kinds import Blueprint, Dataset
 
 
@@ -33,6 +35,15 @@ class Transform(TaskSpec):
     def queries(self) -> dict[str, str]:
         """Its SQL."""
         return {"sql": self.sql}
+
+    def columns(self, blueprint: Blueprint, known: KnownOf) -> Iterator[Flow]:
+        """Those of its SQL."""
+        from metadata.column_flow import of_query
+        from metadata.sql_sources import sources_of
+
+        del blueprint
+        sources = sources_of(self.sql, {key: known(key) for key in table_keys(self.sql)})
+        return of_query(sources, Ref("dataset", self.to))
 
     def remakes(self, dataset: Dataset) -> bool:
         """When it reads all batches, and its parameters cannot leave some rows as they are."""

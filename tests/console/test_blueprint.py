@@ -54,7 +54,7 @@ async def test_columns_and_history_are_panes(database: Database, make_app: MakeA
         assert at(app) == "silver.flights"
         await pilot.press("right", "right")
         await until_seen(pilot, "287,650 rows, version 12")
-        await pilot.press("right")
+        await pilot.press("right", "right", "right")
         await until_seen(pilot, "revision 1", "made", "first blueprint")
 
 

@@ -323,7 +323,7 @@ def test_killed_between_the_commit_and_the_head_outside_it_is_behind_and_catches
 def older(database: Database) -> None:
     """As the program of before the audit left it."""
     with database.write() as connection:
-        for table in ("audit", "audit_head"):
+        for table in ("audit", "audit_head", "column_lineage", "traced_task"):
             connection.execute(text(f"DROP TABLE {table}"))
         connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0006'"))
 

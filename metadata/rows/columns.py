@@ -1,0 +1,183 @@
+"""Lineage of a column as rows: what it comes of, and what reads it, over several steps."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, RowMapping, select
+
+from metadata import tables
+from metadata.column_flow import MADE, UNKNOWN
+from metadata.database import Database
+from metadata.definitions import LAYOUTS, definition
+from metadata.rows.lineage import Direction, Via
+from metadata.sql_sources import EVERY
+
+DEEPEST = 12
+"""Steps that are followed."""
+MOST = 200
+"""Steps that are told of."""
+
+
+@dataclass(frozen=True)
+class ColumnStep:
+    """One step further: the column of a thing that is there, the tasks that lead to it, and what those do.
+
+    `column` is empty where none is there: it is read for something else, or comes of nothing that can be named.
+    """
+
+    depth: int
+    kind: str
+    uid: str
+    key: str
+    column: str
+    how: str
+    via: tuple[Via, ...]
+
+
+@dataclass(frozen=True)
+class ColumnLineage:
+    """What a column comes of and what reads it, nearest first, each step below the one that it hangs on."""
+
+    column: str
+    up: tuple[ColumnStep, ...]
+    down: tuple[ColumnStep, ...]
+    cut: bool
+    """Whether there is more than is told."""
+
+
+def columns_known(database: Database, dataset_uid: str) -> tuple[str, ...]:
+    """Columns of a dataset: those that its newest batch left, else those that are declared, else those that are given.
+
+    Empty where nobody knows one.
+    """
+    with database.read() as connection:
+        return _columns(connection, dataset_uid)
+
+
+def column_lineage(database: Database, dataset_uid: str, column: str, depth: int = DEEPEST) -> ColumnLineage:
+    """Follow a column of a dataset both ways."""
+    with database.read() as connection:
+        edges = _Edges(connection)
+        up = list(_walk(edges, dataset_uid, column, "up", depth))
+        down = list(_walk(edges, dataset_uid, column, "down", depth))
+        pipelines = {via.pipeline for step in (*up, *down) for via in step.via}
+        names = _names(connection, pipelines | {step.uid for step in (*up, *down)})
+    cut = len(up) > MOST or len(down) > MOST
+    told = [tuple(_named(step, names) for step in steps[:MOST]) for steps in (up, down)]
+    return ColumnLineage(column, told[0], told[1], cut)
+
+
+def readers_of(database: Database, dataset_uid: str) -> dict[str, int]:
+    """How many tasks read each column of a dataset, by its lower-case name."""
+    edge = tables.column_lineage
+    with database.read() as connection:
+        rows = connection.execute(
+            select(edge.c.from_column, edge.c.task_uid).where(edge.c.from_uid == dataset_uid, edge.c.from_column != "")
+        ).all()
+    found: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        found[row.from_column.lower()].add(row.task_uid)
+    every = found.pop(EVERY, set())
+    return {name: len(tasks | every) for name, tasks in found.items()} | ({EVERY: len(every)} if every else {})
+
+
+@dataclass
+class _Edges:
+    """Edges of things, each thing's read once."""
+
+    connection: Connection
+    _to: dict[str, list[RowMapping]] = field(default_factory=dict)
+    _from: dict[str, list[RowMapping]] = field(default_factory=dict)
+    _known: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    def up(self, uid: str, column: str) -> Iterator[tuple[str, str, RowMapping]]:
+        """Uid and column of what leads to a column, with the edge."""
+        wanted = column.lower()
+        rows = self._of(self._to, "to_uid", uid)
+        named = [row for row in rows if row["to_column"].lower() == wanted]
+        yield from ((row["from_uid"], row["from_column"], row) for row in named)
+        tasks = {row["task_uid"] for row in named}
+        for row in rows:
+            if row["to_column"] == EVERY and row["task_uid"] not in tasks:
+                yield row["from_uid"], column, row
+
+    def down(self, uid: str, column: str) -> Iterator[tuple[str, str, RowMapping]]:
+        """Uid and column of what a column leads to, with the edge."""
+        wanted = column.lower()
+        for row in self._of(self._from, "from_uid", uid):
+            if row["from_column"].lower() == wanted:
+                yield row["to_uid"], row["to_column"], row
+            elif row["from_column"] == EVERY and self._passes(row, wanted):
+                yield row["to_uid"], column, row
+
+    def _passes(self, edge: RowMapping, wanted: str) -> bool:
+        """Whether a column is among all those that a task passes on by name."""
+        others = self._of(self._to, "to_uid", edge["to_uid"])
+        if any(row["task_uid"] == edge["task_uid"] and row["to_column"].lower() == wanted for row in others):
+            return False
+        if edge["to_uid"] not in self._known:
+            columns = _columns(self.connection, edge["to_uid"], given=False)
+            self._known[edge["to_uid"]] = frozenset(name.lower() for name in columns)
+        known = self._known[edge["to_uid"]]
+        return not known or wanted in known
+
+    def _of(self, kept: dict[str, list[RowMapping]], side: str, uid: str) -> list[RowMapping]:
+        if uid not in kept:
+            edge = tables.column_lineage
+            query = select(edge).where(edge.c[side] == uid).order_by(edge.c.id)
+            kept[uid] = list(self.connection.execute(query).mappings())
+        return kept[uid]
+
+
+def _walk(edges: _Edges, uid: str, column: str, way: Direction, depth: int) -> Iterator[ColumnStep]:
+    """Steps from a column on; what was gone through is not gone through again."""
+    seen = {(uid, column.lower())}
+    told = 0
+
+    def further(uid: str, column: str, at: int) -> Iterator[ColumnStep]:
+        nonlocal told
+        together: dict[tuple[str, str, str], list[Via]] = defaultdict(list)
+        for other, name, edge in edges.up(uid, column) if way == "up" else edges.down(uid, column):
+            if way == "up" or edge["how"] not in (MADE, UNKNOWN):
+                together[other, name, edge["how"]].append(Via(edge["pipeline_uid"], edge["task_key"]))
+        for (other, name, how), via in together.items():
+            told += 1
+            yield ColumnStep(at, "", other, "", name, how, tuple(via))
+            here = (other, name.lower())
+            if name and at < depth and here not in seen and told <= MOST:
+                seen.add(here)
+                yield from further(other, name, at + 1)
+
+    return further(uid, column, 1)
+
+
+def _names(connection: Connection, uids: set[str]) -> dict[str, tuple[str, str]]:
+    rows = connection.execute(
+        select(definition.c.uid, definition.c.kind, definition.c.key).where(definition.c.uid.in_(sorted(uids)))
+    )
+    return {row.uid: (row.kind, row.key) for row in rows}
+
+
+def _named(step: ColumnStep, names: Mapping[str, tuple[str, str]]) -> ColumnStep:
+    kind, key = names.get(step.uid, ("", ""))
+    named = (Via(names.get(each.pipeline, ("", ""))[1], each.task) for each in step.via)
+    via = tuple(sorted(named, key=lambda each: each.pipeline))
+    return ColumnStep(step.depth, kind, step.uid, key, step.column, step.how, via)
+
+
+def _columns(connection: Connection, uid: str, given: bool = True) -> tuple[str, ...]:
+    state, declared, edge = tables.dataset_state, LAYOUTS["dataset"].entries["columns"].table, tables.column_lineage
+    written = connection.execute(select(state.c.columns).where(state.c.dataset_uid == uid)).scalar()
+    if written:
+        return tuple(written)
+    query = select(declared.c.name).where(declared.c.dataset_uid == uid).order_by(declared.c.position)
+    names = tuple(connection.execute(query).scalars())
+    if names or not given:
+        return names
+    into = connection.execute(
+        select(edge.c.to_column).where(edge.c.to_uid == uid, edge.c.to_column.not_in(("", EVERY))).order_by(edge.c.id)
+    ).scalars()
+    return tuple({name.lower(): name for name in into}.values())

@@ -1,0 +1,139 @@
+"""Column lineage as rows: traced when a blueprint is applied, followed both ways."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import insert, select, text
+
+from metadata import tables
+from metadata.column_lineage import trace
+from metadata.column_uses import own_uses
+from metadata.database import Database
+from metadata.definitions import load_blueprint
+from metadata.impact import impact_of
+from metadata.kinds import Blueprint
+from metadata.migrations import VERSION_TABLE, upgrade
+from metadata.revisions import apply, changes_of, prepare
+from metadata.rows.columns import column_lineage, columns_known, readers_of
+from metadata.settings import Settings
+from tests.metadata.blueprints import orders_document
+
+SETTINGS = Settings()
+
+
+def put(database: Database, body: dict[str, Any], **more: Any) -> Blueprint:
+    apply(database, Blueprint.model_validate(body), author="ada", settings=SETTINGS, **more)
+    return load_blueprint(database)
+
+
+def lines(database: Database, found: Blueprint, dataset: str, column: str) -> tuple[list[str], list[str]]:
+    """Both ways of a column, each step as `depth key.column how via`."""
+    lineage = column_lineage(database, found.datasets[dataset].uid, column)
+    up, down = (
+        [f"{one.depth} {one.key}.{one.column} {one.how} {'+'.join(via.task for via in one.via)}" for one in steps]
+        for steps in (lineage.up, lineage.down)
+    )
+    return up, down
+
+
+def test_a_column_is_followed_from_its_file_to_the_model_that_learns_from_it(database: Database) -> None:
+    found = put(database, orders_document())
+    up, down = lines(database, found, "features.orders", "MEAN_30D")
+    assert up == [
+        "1 silver.orders.amount aggregated features",
+        "2 bronze.orders.amount copied clean",
+        "3 landing.amount copied ingest",
+    ]
+    assert "1 returns. trained train+retrain returns" in down or "1 returns. trained train" in down
+    assert "1 predictions.returns.score scored predict" in down
+    up, down = lines(database, found, "bronze.orders", "amount")
+    assert up == ["1 landing.amount copied ingest"]
+    assert {line[2:] for line in down} >= {
+        "silver.orders.amount copied clean",
+        "features.orders.amount copied features",
+        "features.orders.mean_30d aggregated features",
+        "predictions.returns.predicted scored predict",
+    }
+    assert readers_of(database, found.datasets["bronze.orders"].uid)["amount"] == 1
+
+
+def test_columns_that_nobody_declared_are_followed_by_name(database: Database) -> None:
+    body: dict[str, Any] = {
+        "connections": {"in": {"kind": "files", "path": "in"}},
+        "datasets": {"a": {}, "b": {"storage": {"mode": "overwrite"}}, "c": {"storage": {"mode": "overwrite"}}},
+        "pipelines": {
+            "p": {
+                "tasks": {
+                    "load": {"kind": "ingest", "from": {"connection": "in", "files": "*.csv"}, "to": "a"},
+                    "widen": {"kind": "transform", "to": "b", "sql": "SELECT *, x * 2 AS y, 1 AS one FROM a"},
+                    "copy": {"kind": "transform", "to": "c", "sql": "SELECT * FROM b"},
+                }
+            }
+        },
+    }
+    found = put(database, body)
+    assert lines(database, found, "c", "z")[0] == ["1 b.z copied copy", "2 a.z copied widen", "3 in.z copied load"]
+    assert lines(database, found, "c", "y")[0][:2] == ["1 b.y copied copy", "2 a.x computed widen"]
+    assert lines(database, found, "b", "one")[0] == ["1 b. made widen"]
+    down = ["1 b.y computed widen", "2 c.y copied copy", "1 b.x copied widen", "2 c.x copied copy"]
+    assert sorted(lines(database, found, "a", "x")[1]) == sorted(down)
+    assert columns_known(database, found.datasets["b"].uid) == ("y", "one")
+    left = {"dataset_key": "b", "columns": {"y": "int", "one": "int"}, "rows": 1, "version": 0, "changed": 1}
+    with database.write() as connection:
+        connection.execute(insert(tables.dataset_state).values(dataset_uid=found.datasets["b"].uid, **left))
+    assert "1 b.x copied widen" not in lines(database, found, "a", "x")[1]  # it was written, and has no such column
+
+
+def test_only_tasks_for_which_something_is_another_are_traced_again(database: Database) -> None:
+    body = orders_document()
+    put(database, body)
+
+    def again(body: dict[str, Any]) -> set[str]:
+        changes = changes_of(database, Blueprint.model_validate(body))[1]
+        plans = prepare(changes.blueprint, SETTINGS)
+        keys = {task.spec.uid: task.key for plan in plans for task in plan.tasks}
+        return {keys[uid] for uid in trace(database, changes.blueprint, plans).tasks}
+
+    assert again(body) == set()
+    body["datasets"]["bronze.orders"]["columns"]["channel"] = "string"
+    body["datasets"]["silver.orders"]["owner"] = "others"
+    assert again(body) == {"ingest", "clean"}
+
+
+def test_what_is_gone_is_not_told_of(database: Database) -> None:
+    put(database, orders_document())
+    put(database, {"datasets": {"other": {}}}, prune=True)
+    with database.read() as connection:
+        for table in (tables.column_lineage, tables.traced_task):
+            assert connection.execute(select(table)).first() is None
+
+
+def test_what_was_applied_before_is_traced_by_the_upgrade(database: Database) -> None:
+    found = put(database, orders_document())
+    before = lines(database, found, "features.orders", "mean_30d")
+    with database.write() as connection:
+        for table in ("column_lineage", "traced_task"):
+            connection.execute(text(f"DROP TABLE {table}"))
+        connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0007'"))
+    assert upgrade(database)
+    assert lines(database, found, "features.orders", "mean_30d") == before
+
+
+def test_keys_and_rules_are_uses_of_a_column(database: Database) -> None:
+    body = orders_document()
+    body["datasets"]["silver.orders"]["quality"] = {
+        "sane": {"expect": "amount >= 0 AND Customer IS NOT NULL"},
+        "once": {"unique": ["customer", "ordered_at"]},
+    }
+    uses = own_uses(Blueprint.model_validate(body).datasets["silver.orders"])
+    assert uses["order_id"] == ("merge key",)
+    assert uses["customer"] == ("quality rule sane", "quality rule once")
+
+
+def test_the_impact_of_a_column_names_who_reads_it(database: Database) -> None:
+    body = orders_document()
+    put(database, body)
+    body["datasets"]["bronze.orders"]["columns"]["amount"] = "decimal(10,2)"
+    why = {each.key: each.why for each in impact_of(changes_of(database, Blueprint.model_validate(body))[1])}
+    assert "read by task orders/clean" in why["silver.orders"]
