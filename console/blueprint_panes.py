@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from textual.content import Content
 
+from console.code import yaml_lines
 from console.screens.review import field_lines
 from console.text import instant, joined, plain, styled
 from metadata.database import Database
@@ -74,14 +75,7 @@ def pane(name: str, detail: Detail) -> list[Content]:
 
 def _yaml(detail: Detail) -> list[Content]:
     waits = [] if detail.to_edit == detail.text else [styled("an edit of it waits: P shows it", "warn"), Content("")]
-    return [*waits, *(_yaml_line(line) for line in detail.text.splitlines())]
-
-
-def _yaml_line(line: str) -> Content:
-    name, colon, rest = line.partition(":")
-    if colon and name.strip().replace(".", "").replace("_", "").isalnum():
-        return joined((name + colon, "active"), plain(rest))
-    return styled(line, "quiet" if line.lstrip().startswith("#") else "")
+    return [*waits, *yaml_lines(detail.text)]
 
 
 def _uses(detail: Detail) -> list[Content]:

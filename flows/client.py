@@ -26,9 +26,12 @@ from metadata.settings import Settings, public, settings
 from metadata.values import utc_now
 
 if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
     from flows.services.prefect_api import PrefectApi
     from flows.tables import TableRows, TableVersion
     from metadata.rows.runs import Run
+    from metadata.trying import RowsTried, RuleTried
 
 SERVICE_FAULTS = frozenset({"PH311", "PH410", "PH411"})
 """Codes of faults that a restarted service mends: the orchestrator or the compute did not answer."""
@@ -353,6 +356,25 @@ def table_versions(key: str, uid: str, limit: int) -> tuple[TableVersion, ...]:
     from flows import tables
 
     return tables.table_versions(settings(), key, uid, limit)
+
+
+def try_rule(owner: str, key: str, text: str = "", runs: int = 12) -> RuleTried:
+    """A decision rule as the change set of `owner` has it, or `text` in its place, on what the last runs measured."""
+    from flows import trying
+
+    with _database() as database:
+        return trying.try_rule(database, owner, key, text, runs)
+
+
+def try_rows(owner: str, kind: str, key: str, part: str = "", text: str = "") -> RowsTried:
+    """Expressions of a definition as the change set of `owner` has it, or `text` in place of one, on real rows."""
+    from flows import engine, trying
+
+    def spark() -> SparkSession:
+        return engine.connect(spark_remote(), session_id=spark_session_id())
+
+    with _database() as database:
+        return trying.try_rows(database, settings(), spark, owner, (kind, key, part), text)
 
 
 def play_demo(author: str, say: Callable[[str], None], months: int) -> list[Run]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from flows.champions import champion_seen, metrics_of
+from flows.champions import champion_seen
 from flows.context import TaskContext
 from metadata.cel import evaluate
+from metadata.judging import metrics_of
 from metadata.plan import Plan, PlanTask
 from metadata.rows.decisions import decisions_of_run
 from metadata.rows.outcomes import figures_of_run

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from sqlglot import TokenError, TokenType, tokenize
 
 from flows.context import TaskContext
 from flows.schema import literal
 from metadata.errors import PilothouseError
+from metadata.kinds import Parameter
 
 AS_OF = "as_of"
 _SPARK = {"int": "BIGINT", "double": "DOUBLE", "boolean": "BOOLEAN", "date": "DATE", "timestamp": "TIMESTAMP"}
@@ -20,9 +22,14 @@ _SPARK = {"int": "BIGINT", "double": "DOUBLE", "boolean": "BOOLEAN", "date": "DA
 
 def bound(context: TaskContext, sql: str) -> str:
     """`sql` with the run's parameters, and `:as_of`, in place. Raises PilothouseError PH240 for an unknown name."""
-    values = literals(context)
+    values = literals(context.plan.parameters, context.bindings, context.as_of)
+    return filled(f"task {context.task.key}", sql, values)
+
+
+def filled(thing: str, sql: str, values: Mapping[str, str]) -> str:
+    """`sql` with `values` (SQL literals) in place of its parameters. Raises PilothouseError PH240 and PH241."""
     replaced: list[tuple[int, int, str]] = []
-    tokens = _tokens(context, sql)
+    tokens = _tokens(thing, sql)
     for before, colon, name in zip([None, *tokens], tokens, tokens[1:], strict=False):
         if colon.token_type != TokenType.COLON or name.start != colon.end + 1 or not name.text.isidentifier():
             continue
@@ -32,7 +39,7 @@ def bound(context: TaskContext, sql: str) -> str:
             known = ", ".join(f":{known}" for known in values)
             raise PilothouseError(
                 "PH240",
-                f"task {context.task.key}",
+                thing,
                 f"its SQL reads :{name.text}, which is no parameter of the pipeline",
                 f"declare it, or write one of {known} (e)",
             )
@@ -42,11 +49,11 @@ def bound(context: TaskContext, sql: str) -> str:
     return sql
 
 
-def literals(context: TaskContext) -> Mapping[str, str]:
+def literals(parameters: Mapping[str, Parameter], bindings: Mapping[str, Any], as_of: datetime) -> Mapping[str, str]:
     """A Spark SQL literal for each parameter, and for `as_of`."""
-    found = {AS_OF: f"CAST({literal(context.as_of.isoformat())} AS TIMESTAMP)"}
-    for name, parameter in context.plan.parameters.items():
-        value = context.bindings.get(name, parameter.default)
+    found = {AS_OF: f"CAST({literal(as_of.isoformat())} AS TIMESTAMP)"}
+    for name, parameter in parameters.items():
+        value = bindings.get(name, parameter.default)
         if value is None:
             found[name] = "NULL"
             continue
@@ -56,10 +63,8 @@ def literals(context: TaskContext) -> Mapping[str, str]:
     return found
 
 
-def _tokens(context: TaskContext, sql: str) -> list:  # type: ignore[type-arg]
+def _tokens(thing: str, sql: str) -> list:  # type: ignore[type-arg]
     try:
         return tokenize(sql, read="spark")
     except TokenError as error:
-        raise PilothouseError(
-            "PH241", f"task {context.task.key}", "its SQL cannot be read", "mend it (e)", str(error)
-        ) from None
+        raise PilothouseError("PH241", thing, "its SQL cannot be read", "mend it (e)", str(error)) from None

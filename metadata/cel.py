@@ -23,14 +23,15 @@ MOST_ITEMS = 10_000
 MACROS = frozenset({"all", "exists", "exists_one", "existsOne", "filter", "map"})
 FUNCTIONS = frozenset({"worst"})
 """Functions of our own: `worst(map)` is the largest of its values."""
-_BUILT_IN = frozenset(
+BUILT_IN = frozenset(
     {"size", "has", "double", "int", "uint", "string", "bool", "contains", "startsWith", "endsWith", "matches", "dyn"}
 )
+WORDS = frozenset({"true", "false", "null", "in"})
+"""Words of a rule that name nothing."""
 _DIVISOR = "divisor"
 """Around whatever is divided by: it notes a zero."""
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 _SIGNS = "=!<>&|+*/%?:.,()[]{}"
-_WORDS = frozenset({"true", "false", "null", "in"})
 _TOKEN = re.compile(
     r"""(?P<space>\s+|//[^\n]*)
     |(?P<string>[rR]?(?:"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'))
@@ -85,12 +86,10 @@ class Rule:
         for path in rule.paths if variables is not None else ():
             if path[0] not in (variables or ()):
                 raise RuleError(f"there is no input {path[0]}", f"there are: {', '.join(sorted(variables or ()))}")
-        known = {*FUNCTIONS, *_BUILT_IN, *functions, _DIVISOR}
+        known = {*FUNCTIONS, *BUILT_IN, *functions, _DIVISOR}
         for name in rule.program.functions():
             if name.isidentifier() and name not in known:
-                raise RuleError(
-                    f"there is no function {name}", f"there are: {', '.join(sorted(FUNCTIONS | _BUILT_IN))}"
-                )
+                raise RuleError(f"there is no function {name}", f"there are: {', '.join(sorted(FUNCTIONS | BUILT_IN))}")
         return rule
 
     def evaluate(self, inputs: Mapping[str, Any]) -> Verdict:
@@ -245,7 +244,7 @@ class _Reader:
                 self.open.pop()
             elif kind == "whole" and not (self.word(index - 1) == "[" and self.word(index + 1) == "]"):
                 word += ".0"
-            elif kind == "name" and self.word(index - 1) != "." and word not in _WORDS:
+            elif kind == "name" and self.word(index - 1) != "." and word not in WORDS:
                 step = self._name(index)
             self.rewritten.append(" ".join([word, *(self.word(at) for at in range(index + 1, index + step))]))
             index += step

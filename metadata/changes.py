@@ -12,7 +12,7 @@ from metadata.definitions import content, json_text, same
 from metadata.errors import PilothouseError
 from metadata.kinds import SECTIONS, Blueprint, Definition, Pipeline
 from metadata.references import with_new_keys
-from metadata.rule_names import refuse_stale_names
+from metadata.rule_names import refuse_stale_names, with_followed_holds
 from metadata.successors import refuse_another_source, refuse_second_reading, tasks_of
 
 Action = Literal["created", "changed", "renamed", "deleted"]
@@ -75,14 +75,15 @@ def diff(current: Blueprint, wanted: Blueprint, prune: bool = False, identify: I
     """What applying the document `wanted` to `current` does. What it does not name is kept, unless `prune` is given.
 
     `identify` gives what is new the identity that it had before `current`.
-    Raises PilothouseError PH304 when two definitions, or two tasks, say that they were the same one, PH340 when
-    a rule that is kept names what is renamed, PH341 when a new task would append again what one that is gone has
-    appended, and PH342 when a task would append another source from its beginning.
+    Raises PilothouseError PH304 when two definitions, or two tasks, say that they were the same one, PH340 when a
+    rule that is kept holds a task that is renamed in some pipelines only, PH341 when a new task would append again what
+    one that is gone has appended, and PH342 when a task would append another source from its beginning.
     """
     merged = _merge(current, wanted, prune)
     never_there = {value.uid for _, _, value in merged}
     if identify is not None:
         merged = identify(current, wanted, merged)
+    merged = with_followed_holds(current, wanted, merged)
     refuse_stale_names(current, wanted, merged)
     refuse_second_reading(current, merged)
     refuse_another_source(current, merged)

@@ -7,8 +7,18 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    field_validator,
+    model_validator,
+)
 
+from metadata.guard_names import under_new_names
 from metadata.references import DatasetKey, FeatureSetKey, ModelKey, MonitorKey, PipelineKey
 from metadata.tagged import Tagged
 from metadata.tasks import TaskSpec, read_spec
@@ -296,6 +306,11 @@ class Pipeline(Definition):
     tasks: dict[str, Annotated[SerializeAsAny[TaskSpec], BeforeValidator(read_spec)]] = Field(
         min_length=1, description="Tasks by key."
     )
+
+    @field_validator("tasks")
+    @classmethod
+    def _renamed(cls, tasks: dict[str, TaskSpec]) -> dict[str, TaskSpec]:
+        return under_new_names(tasks)
 
 
 class Schedule(Definition):

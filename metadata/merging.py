@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from metadata.guard_names import in_renamed_tasks
 from metadata.three_way import ABSENT, Conflict, merge
 
 Body = Mapping[str, Any]
@@ -15,7 +16,7 @@ def merge_bodies(base: Body | None, mine: Body, theirs: Body) -> tuple[dict[str,
     if not any("tasks" in (side or {}) for side in (base, mine, theirs)):
         merged, conflicts = merge(base, mine, theirs)
         return dict(merged), conflicts
-    sides = [_by_uid(side or {}) for side in (base, mine, theirs)]
+    sides = _under_one_name([_by_uid(side or {}) for side in (base, mine, theirs)])
     merged, conflicts = merge(sides[0], sides[1], sides[2])
     before, my, their = (side["tasks"] for side in sides)
     tasks, taken = _under_own_keys(merged["tasks"], my)
@@ -35,6 +36,21 @@ def merge_bodies(base: Body | None, mine: Body, theirs: Body) -> tuple[dict[str,
 def _by_uid(body: Body) -> dict[str, Any]:
     tasks = body.get("tasks", {})
     return {**body, "tasks": {task["uid"]: {"key": key, **task} for key, task in tasks.items()}}
+
+
+def _under_one_name(sides: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The sides (base, mine, theirs), in which tasks are named by the keys that they come to have."""
+    told = [{uid: {"uid": uid, "key": task["key"]} for uid, task in side["tasks"].items()} for side in sides]
+    keys, _ = _under_own_keys(merge(told[0], told[1], told[2])[0], told[1])
+    final = {task["uid"]: key for key, task in keys.items()}
+    found = []
+    for side in sides:
+        tasks = side["tasks"]
+        keys_now = ((task["key"], final.get(uid, task["key"])) for uid, task in tasks.items())
+        names = {key: now for key, now in keys_now if key != now}
+        renamed = {uid: in_renamed_tasks(task, names) for uid, task in tasks.items()} if names else tasks
+        found.append({**side, "tasks": renamed})
+    return found
 
 
 def _task(entry: Body) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from metadata.changes import origins
 from metadata.definitions import definition_from, same
+from metadata.guard_names import in_renamed_tasks
 from metadata.kinds import SECTIONS, Blueprint, Definition, Pipeline
 from metadata.successors import tasks_of
 from metadata.three_way import ABSENT, Conflict, merge
@@ -166,11 +167,8 @@ def _new(key: str) -> str:
 
 def _called(body: _Body, keys: Mapping[str, str]) -> _Body:
     """What a pipeline says with other keys of its tasks."""
-    tasks = {keys.get(key, key): {**task} for key, task in body.get("tasks", {}).items()}
-    for task in tasks.values():
-        if "after" in task:
-            task["after"] = [keys.get(name, name) for name in task["after"]]
-    return {**body, "tasks": tasks}
+    tasks = body.get("tasks", {}).items()
+    return {**body, "tasks": {keys.get(key, key): in_renamed_tasks(task, keys) for key, task in tasks}}
 
 
 def _refuse_return(now: Blueprint, kind: str, opened: _Named) -> None:

@@ -11,6 +11,8 @@ from pydantic import BaseModel, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from metadata.guard_names import with_new_names
+
 P = TypeVar("P", bound=BaseModel)
 
 
@@ -55,9 +57,9 @@ def references(part: BaseModel) -> tuple[Reference, ...]:
 
 
 def with_new_keys(part: P, keys: Mapping[tuple[str, str], str]) -> P:
-    """A copy of `part` in which what it names by (kind, old key) is named by the new key, SQL texts included."""
+    """A copy of `part` in which what it names by (kind, old key) is named by the new key, SQL and guards included."""
     changed: P = _rewrite(part, "", lambda _path, kind, key: keys.get((kind, key), key))
-    return changed
+    return with_new_names(changed, keys)
 
 
 _Visit = Callable[[str, str, str], str]
@@ -124,11 +126,11 @@ def _value(value: Any, annotation: Any, marks: list[str], path: str, visit: _Vis
 
 
 def _sql(sql: str, path: str, visit: _Visit) -> str:
-    from metadata.sql import compile_query, table_keys  # the parser is loaded only where there is SQL
+    from metadata.sql import table_keys  # the parser is loaded only where there is SQL
 
-    tokens = compile_query(sql).tokens if table_keys(sql) else ()
-    for token in sorted(tokens, key=lambda each: each.start, reverse=True):
-        new = visit(path, "dataset", token.dataset)
-        if new != token.dataset:
-            sql = sql[: token.start] + new + sql[token.end :]
-    return sql
+    keys = {key: visit(path, "dataset", key) for key in table_keys(sql)}
+    if all(key == new for key, new in keys.items()):
+        return sql
+    from metadata.renamed_sql import with_new_tables
+
+    return with_new_tables(sql, keys)

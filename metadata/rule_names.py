@@ -1,7 +1,6 @@
-"""Names that a rename does not follow: those in guards (CEL), and the task that a decision holds. Pure.
+"""The task that a decision holds follows that task when it is renamed; what cannot follow is refused. Pure.
 
-A document that renames something says the new name in everything that it holds. What it does not name is kept, and
-there keys and SQL follow a rename; a rule would silently read something else, or nothing.
+A decision may be asked in several pipelines, and holds the task of that key in each.
 """
 
 from __future__ import annotations
@@ -9,74 +8,79 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from metadata.cel import Rule, RuleError, show
 from metadata.errors import PilothouseError
 from metadata.kinds import Blueprint, DecisionRule, Pipeline
 
-_NewKeys = Mapping[tuple[str, str], str]
+
+class _Task(NamedTuple):
+    """A task that was renamed: its pipeline, and its key before."""
+
+    pipeline: str
+    before: str
 
 
-class _Stale(NamedTuple):
-    thing: str
-    written: str
-    new_key: str
+_Renamed = Mapping[_Task, str]
+"""New key by task."""
+
+
+def with_followed_holds(current: Blueprint, document: Blueprint, merged: Blueprint) -> Blueprint:
+    """`merged`, in which each rule that is kept from `current` holds the task that it held, under its new key.
+
+    A rule of the `document` says what it means. One that would hold another task elsewhere then is left as it is.
+    """
+    renamed = _renamed(current, merged)
+    changed = {
+        key: rule.model_copy(update={"then": rule.then.model_copy(update={"hold": new})})
+        for key, rule, new in _kept(current, document, merged, renamed)
+        if new is not None
+    }
+    return merged.model_copy(update={"decisions": {**merged.decisions, **changed}}) if changed else merged
 
 
 def refuse_stale_names(current: Blueprint, document: Blueprint, merged: Blueprint) -> None:
-    """Raises PilothouseError PH340 for a rule, kept from `current`, that names what `document` renames."""
-    old_keys = {value.uid: key for _, key, value in current}
-    old_tasks = {task.uid: key for pipeline in current.pipelines.values() for key, task in pipeline.tasks.items()}
-    new_keys = {(kind, old_keys[value.uid]): key for kind, key, value in merged if old_keys.get(value.uid, key) != key}
-    new_tasks = {
-        (pipeline, old_tasks[task.uid]): key
-        for pipeline, definition in merged.pipelines.items()
-        for key, task in definition.tasks.items()
-        if old_tasks.get(task.uid, key) != key
-    }
-    guards = (
-        stale
-        for key, pipeline in merged.pipelines.items()
-        if new_keys and key not in document.pipelines
-        for stale in _in_guards(key, pipeline, new_keys)
-    )
-    holds = (
-        stale
-        for key, rule in merged.decisions.items()
-        if new_tasks and key not in document.decisions
-        for stale in _in_hold(key, rule, merged, new_tasks)
-    )
-    for found in (*guards, *holds):
+    """Raises PilothouseError PH340 for a rule, kept from `current`, whose task was renamed in one pipeline only."""
+    renamed = _renamed(current, merged)
+    for key, rule, _ in _kept(current, document, merged, renamed):
+        task = next(task for task in renamed if task.before == rule.then.hold and _asks(merged, task.pipeline, key))
         raise PilothouseError(
             "PH340",
-            found.thing,
-            f"it names {found.written}, which is renamed to {found.new_key}, and a rename does not rewrite rules",
-            "write it with the new name into the same document",
+            f"decision {key}: then.hold",
+            f"it names {task.before}, which is renamed to {renamed[task]} in pipeline {task.pipeline}, and not in "
+            "every pipeline that asks it",
+            "write it with the name that it shall hold into the same document",
         )
 
 
-def _in_guards(key: str, pipeline: Pipeline, new_keys: _NewKeys) -> Iterator[_Stale]:
-    """Renamed decisions, and tasks that are made for a renamed model (`retrain MODEL`)."""
-    for name, task in pipeline.tasks.items():
-        for root, step in _steps(task.when):
-            made_for = step.partition(" ")[2] if root == "tasks" and step not in pipeline.tasks else ""
-            new = new_keys.get(("decision", step) if root == "decisions" else ("model", made_for))
-            if new is not None:
-                yield _Stale(f"pipeline {key}: when of {name}", show((root, step)), new)
+def _renamed(current: Blueprint, merged: Blueprint) -> dict[_Task, str]:
+    before = {task.uid: key for pipeline in current.pipelines.values() for key, task in pipeline.tasks.items()}
+    return {
+        _Task(pipeline, before[task.uid]): key
+        for pipeline, definition in merged.pipelines.items()
+        for key, task in definition.tasks.items()
+        if before.get(task.uid, key) != key
+    }
 
 
-def _steps(rule: str | None) -> list[tuple[str, str]]:
-    """Input and first name within it, for all that a rule names; none for a rule that cannot be read."""
-    if rule is None:
-        return []
-    try:
-        return [(path[0], path[1]) for path in Rule.compile(rule).paths if len(path) > 1]
-    except RuleError:
-        return []
+def _kept(
+    current: Blueprint, document: Blueprint, merged: Blueprint, renamed: _Renamed
+) -> Iterator[tuple[str, DecisionRule, str | None]]:
+    """Rules whose `hold` nobody wrote anew, and names what is renamed; with its new key, if that is one everywhere."""
+    holds = {rule.uid: rule.then.hold for rule in current.decisions.values()}
+    names = {task.before for task in renamed}
+    for key, rule in merged.decisions.items():
+        held = rule.then.hold
+        if held is None or held not in names or key in document.decisions or holds.get(rule.uid) != held:
+            continue
+        asking = (name for name in merged.pipelines if _asks(merged, name, key))
+        new = {
+            renamed.get(_Task(name, held))
+            for name in asking
+            if _Task(name, held) in renamed or held in merged.pipelines[name].tasks
+        }
+        if new - {None}:
+            yield key, rule, new.pop() if len(new) == 1 else None
 
 
-def _in_hold(key: str, rule: DecisionRule, blueprint: Blueprint, new_tasks: _NewKeys) -> Iterator[_Stale]:
-    """The held task, when a pipeline that asks the rule gave it another key."""
-    for (pipeline, old), new in new_tasks.items():
-        asked = (getattr(task, "decisions", ()) for task in blueprint.pipelines[pipeline].tasks.values())
-        if old == rule.then.hold and any(key in names for names in asked):
-            yield _Stale(f"decision {key}: then.hold", old, new)
+def _asks(blueprint: Blueprint, pipeline: str, decision: str) -> bool:
+    definition: Pipeline = blueprint.pipelines[pipeline]
+    return any(decision in getattr(task, "decisions", ()) for task in definition.tasks.values())

@@ -13,9 +13,11 @@ from metadata.changes import Change
 from metadata.definitions import content, definition_from, same
 from metadata.edits import Item as Item
 from metadata.edits import brought_twice, edit_of, once
+from metadata.guard_names import definitions_named
 from metadata.kinds import SECTIONS, Blueprint, Definition
 from metadata.merging import merge_bodies
 from metadata.references import references, with_new_keys
+from metadata.rule_names import with_followed_holds
 from metadata.task_bodies import homes_of, tasks_in, with_former_uids, without
 from metadata.three_way import ABSENT, Conflict, merge
 
@@ -40,7 +42,7 @@ class Clash:
 class Working:
     """The blueprint of now with the edits in it, and where they clash.
 
-    `written` holds what is as its author has seen it: no rule in it came with what others applied meanwhile.
+    `written` holds what is as its author has seen it: no task that is held in it came with what others applied.
     """
 
     blueprint: Blueprint
@@ -74,11 +76,12 @@ def rebase(head: Blueprint, items: Sequence[Item]) -> Working:
                 conflicts = [Conflict("", item.before, item.after, there and content(there[2]))]
             if value is not None:
                 wanted[item.uid] = item.kind, key, value
-                hers += [(item.kind, key, value)] if _rules(content(value)) <= _rules(item.after) else []
+                hers += [(item.kind, key, value)] if _hold(content(value)) == _hold(item.after or {}) else []
         conflicts += [Conflict(f"tasks.{name}", ABSENT, task, ABSENT) for name, task in twice.values()]
         clashes += [Clash(item.uid, item.kind, key, conflict) for conflict in conflicts]
     followed = _followed(head, wanted, keys)
-    return Working(_assembled(head, followed), tuple(clashes), _blueprint(hers))
+    written = _blueprint(hers)
+    return Working(with_followed_holds(head, written, _assembled(head, followed)), tuple(clashes), written)
 
 
 def waiting(head: Blueprint, items: Sequence[Item]) -> tuple[Item, ...]:
@@ -268,7 +271,8 @@ def _following(item: Item, keys: NewKeys, renames: NewKeys) -> Item:
     if item.after is None:
         return item
     before = item.before and definition_of(item.kind, item.uid, item.before)
-    named = {(each.kind, each.key) for each in references(with_new_keys(before, renames))} if before else set()
+    called = with_new_keys(before, renames) if before else None
+    named = {(each.kind, each.key) for each in references(called)} | definitions_named(called) if called else set()
     meant = {name: key for name, key in keys.items() if name not in named}
     return replace(item, after=_renamed(item.kind, item.uid, item.after, meant)) if meant else item
 
@@ -291,11 +295,9 @@ def _as_themselves(items: Sequence[Item], changes: tuple[Change, ...]) -> Iterat
         yield replace(change, uid=was.uid, after=after)
 
 
-def _rules(body: Body | None) -> set[tuple[str, ...]]:
-    """What a rename does not rewrite: guards of tasks, and the task that a decision holds."""
-    guards = {(uid, str(task.get("when"))) for uid, (_, task) in tasks_in(body).items() if "when" in task}
-    hold = (body or {}).get("then", {})
-    return guards | ({("hold", str(hold["hold"]))} if isinstance(hold, dict) and "hold" in hold else set())
+def _hold(body: Body) -> Any:
+    """The task that a decision holds."""
+    return body.get("then", {}).get("hold")
 
 
 def definition_of(kind: str, uid: str, body: Body) -> Definition | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import keyword
 import os
 import sys
 import traceback
@@ -32,6 +33,7 @@ COMMANDS = {
     "run": "console.cli.runs",
     "schedule": "console.cli.schedules",
     "status": "console.cli.services",
+    "try": "console.cli.trying",
     "up": "console.cli.services",
 }
 """Each command's module, imported when it is asked for."""
@@ -53,7 +55,8 @@ class LazyGroup(click.Group):
         module = COMMANDS.get(cmd_name)
         if module is None:
             return None
-        found: click.Command = getattr(importlib.import_module(module), cmd_name)
+        name = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        found: click.Command = getattr(importlib.import_module(module), name)
         return found
 
 

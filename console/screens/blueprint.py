@@ -20,6 +20,7 @@ from console.screens.keys import key
 from console.screens.making import Making
 from console.screens.paging import Paging
 from console.screens.run_keys import launch
+from console.screens.trying import Trying
 from console.text import joined, number, styled
 from console.widgets.rows import Column, Row, Rows
 from metadata.database import Database
@@ -28,7 +29,7 @@ from metadata.kinds import SECTIONS
 from metadata.rows.pages import Cursor, DefinitionRow, Page, count_kinds, list_definitions
 
 
-class BlueprintScreen(Making, BlueprintKeys, DatasetPanes, Paging):
+class BlueprintScreen(Making, BlueprintKeys, Trying, DatasetPanes, Paging):
     """Kinds, the definitions of one kind, and the one under the cursor."""
 
     CSS_PATH: ClassVar[list[str]] = ["split.tcss", "blueprint.tcss"]  # type: ignore[assignment]

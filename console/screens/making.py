@@ -24,7 +24,7 @@ class Making(Editing):
     BINDINGS: ClassVar[list[BindingType]] = [
         key("n", "make", "new", help="a new definition of this kind, in $EDITOR"),
         key("c", "clone", "clone", shown=False, help="a new definition like this one, in $EDITOR"),
-        key("R", "rename", "rename", shown=False, help="rename it; keys and SQL that name it follow"),
+        key("R", "rename", "rename", shown=False, help="rename it; keys, SQL and guards that name it follow"),
         key("d", "remove", "remove", shown=False, help="take its removal into the change set, after asking"),
     ]
 

@@ -14,6 +14,7 @@ from metadata import tables
 from metadata.audit import DECIDED, RELEASED, Subject, audited, digest_of
 from metadata.database import Database, next_change
 from metadata.errors import UsageError
+from metadata.judging import resting
 from metadata.rows.holding import Known, Reader, known_unread, set_held, unread
 from metadata.states import DecisionState
 from metadata.values import Period, utc_now
@@ -167,21 +168,15 @@ def _subject(decision: Decision) -> Subject:
 
 
 def _cooled(connection: Connection, ruling: Ruling, run_id: str, as_of: datetime) -> Ruling:
-    """The ruling; held instead of fired when another run fired the rule less than its cooldown away from `as_of`.
-
-    Instants, not the clock: a replay decides as the first time. Runs that come out of order keep the distance too.
-    """
+    """The ruling; held instead of fired when another run fired the rule less than its cooldown away from `as_of`."""
     if ruling.state != DecisionState.FIRED or ruling.cooldown is None:
         return ruling
     table = tables.decision
     others = and_(table.c.rule_uid == ruling.rule_uid, table.c.state == DecisionState.FIRED, table.c.run_id != run_id)
     before = connection.execute(select(func.max(table.c.as_of)).where(others, table.c.as_of <= as_of)).scalar()
     after = connection.execute(select(func.min(table.c.as_of)).where(others, table.c.as_of > as_of)).scalar()
-    if before is not None and as_of < (until := ruling.cooldown.after(before)):
-        reason = f"cooldown until {until:%Y-%m-%d %H:%M} UTC"
-    elif after is not None and after < ruling.cooldown.after(as_of):
-        reason = f"cooldown: it has fired for {after:%Y-%m-%d %H:%M} UTC already"
-    else:
+    reason = resting(ruling.cooldown, as_of, before, after)
+    if not reason:
         return ruling
     return replace(ruling, state=DecisionState.HELD, reason=reason, hold=None)
 

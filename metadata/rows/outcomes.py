@@ -106,6 +106,16 @@ def figures_of_run(database: Database, run_id: str, task_key: str | None = None)
     return _read(database, query)
 
 
+def runs_about(database: Database, subject_uid: str, limit: int) -> list[tuple[str, int, datetime]]:
+    """The last runs that left figures of a subject: id, number and the instant that each speaks for, newest first."""
+    table, run = tables.outcome, tables.run
+    left = select(table.c.run_id).where(table.c.subject_uid == subject_uid).distinct().subquery()
+    query = select(run.c.id, run.c.number, run.c.as_of).join(left, left.c.run_id == run.c.id)
+    with database.read() as connection:
+        rows = connection.execute(query.order_by(run.c.as_of.desc(), run.c.number.desc()).limit(limit))
+        return [(row.id, row.number, row.as_of) for row in rows]
+
+
 def series(database: Database, subject_uid: str, name: str, slice: str | None = None) -> list[Measured]:  # noqa: A002
     """One figure over the windows of a subject, oldest first: of each window (and slice) as it was measured last.
 

@@ -124,26 +124,35 @@ def guarded(when: str, **decision: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("when", "renames"),
+    ("when", "renames", "followed"),
     [
-        ("decisions.retrain", {"decisions": {"again": "retrain"}}),
-        ('decisions["warn"] == true', {"decisions": {"warn": "retrain", "tell": "warn"}}),
-        ('"retrain" in decisions', {"decisions": {"again": "retrain"}}),
-        ('tasks["compare returns"].better == 1.0', {"models": {"refunds": "returns"}}),
+        ("decisions.retrain", {"decisions": {"again": "retrain"}}, "decisions.again"),
+        (
+            'decisions["warn"] == true || decisions.retrain',
+            {"decisions": {"warn": "retrain", "tell": "warn"}},
+            'decisions["tell"] == true || decisions.warn',
+        ),
+        ("'retrain' in decisions", {"decisions": {"again": "retrain"}}, "'again' in decisions"),
+        ("decisions.retrain", {"decisions": {"late.again": "retrain"}}, 'decisions["late.again"]'),
+        (
+            'tasks["compare returns"].better == 1.0',
+            {"models": {"refunds": "returns"}},
+            'tasks["compare refunds"].better == 1.0',
+        ),
     ],
-    ids=["renamed", "in a chain", "looked for", "task made for a model"],
+    ids=["renamed", "in a chain", "looked for", "to what is no word", "task made for a model"],
 )
-def test_a_kept_guard_that_names_what_is_renamed_is_refused(when: str, renames: dict[str, dict[str, str]]) -> None:
+def test_a_kept_guard_follows_what_is_renamed(when: str, renames: dict[str, dict[str, str]], followed: str) -> None:
     body = guarded(when)
     current = applied(document(**body))
     entries = {
         section: {key: {**body[section][was], "was": was} for key, was in pairs.items()}
         for section, pairs in renames.items()
     }
-    with pytest.raises(PilothouseError, match="PH340 pipeline orders: when of predict"):
-        diff(current, document(**entries))
+    assert diff(current, document(**entries)).blueprint.pipelines["orders"].tasks["predict"].when == followed
     named = document(**entries, pipelines=body["pipelines"])
-    assert diff(current, named), "the document that holds the guard says what it means"
+    meant = diff(current, named).blueprint.pipelines["orders"].tasks["predict"].when
+    assert meant == when, "the document that holds the guard says what it means"
 
 
 def test_a_kept_guard_that_names_nothing_renamed_stays() -> None:
@@ -154,15 +163,35 @@ def test_a_kept_guard_that_names_nothing_renamed_stays() -> None:
     assert kept["decide"].model_dump()["decisions"] == ("retrain", "tell")
 
 
-def test_a_kept_decision_that_holds_a_renamed_task_is_refused() -> None:
+def test_a_kept_decision_holds_a_task_under_its_new_key_if_it_is_that_everywhere() -> None:
     body = guarded("true", then={"hold": "predict"})
     current = applied(document(**body))
     tasks = body["pipelines"]["orders"]["tasks"]
+    other = {"tasks": {"predict": tasks["predict"], "decide": {"kind": "decide", "decisions": ["warn"]}}}
     tasks["hand_over"] = {**tasks.pop("predict"), "was": "predict"}
-    with pytest.raises(PilothouseError, match=r"PH340 decision warn: then\.hold.*hand_over"):
-        diff(current, document(pipelines=body["pipelines"]))
+    renamed = diff(current, document(pipelines=body["pipelines"]))
+    assert renamed.blueprint.decisions["warn"].then.hold == "hand_over"
+    twice = diff(current, document(pipelines={"other": other})).blueprint
+    with pytest.raises(PilothouseError, match=r"PH340 decision warn: then\.hold.*hand_over in pipeline orders"):
+        diff(twice, document(pipelines=body["pipelines"]))
     body["decisions"]["warn"]["then"] = {"hold": "hand_over"}
     assert diff(current, document(**body)).blueprint.decisions["warn"].then.hold == "hand_over"
+
+
+def test_a_pipeline_names_a_task_that_it_renames_by_the_new_key_and_stays_so_when_applied_again() -> None:
+    body = guarded('tasks["clean"].rows > 0 // clean')
+    current = applied(document(**body))
+    tasks = body["pipelines"]["orders"]["tasks"]
+    tasks["tidy"] = {**tasks.pop("clean"), "was": "clean"}
+    tasks["predict"]["after"] = ["clean"]
+    renaming = document(pipelines=body["pipelines"])
+    after = diff(current, renaming).blueprint
+    predict = after.pipelines["orders"].tasks["predict"]
+    assert (predict.after, predict.when) == (("tidy",), 'tasks["tidy"].rows > 0 // clean')
+    assert not diff(after, renaming)
+    tasks["clean"] = {"kind": "transform", "to": "silver.other", "sql": "SELECT 1 AS a"}
+    swapped = diff(current, document(pipelines=body["pipelines"])).blueprint.pipelines["orders"].tasks["predict"]
+    assert swapped.after == ("clean",), "a key that another has now means that one"
 
 
 def reading(key: str, pattern: str = "orders-*.csv", mode: str = "append", **more: Any) -> Blueprint:

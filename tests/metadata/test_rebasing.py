@@ -80,16 +80,18 @@ INGEST: dict[str, Any] = {"kind": "ingest", "from": {"connection": "landing", "f
 WATCH: dict[str, Any] = {"kind": "monitor", "monitor": "watch"}
 TASKS = pytest.mark.parametrize("task", [INGEST, WATCH], ids=["ingest", "monitor"])
 OTHER = {"kind": "train", "model": "m", "uid": "other"}
+NAMING = {"after": ["work"], "when": "tasks.work.rows > 0"}
 
 
 @TASKS
 def test_a_task_that_others_renamed_is_merged_with_what_it_is_in_the_text(task: dict[str, Any]) -> None:
     opened = pipelines(p={"work": {**task, "uid": "w"}, "other": OTHER})
-    edited = pipelines(p={"work": {**task, "retries": 3}, "other": {**OTHER, "uid": "", "after": ["work"]}})
+    edited = pipelines(p={"work": {**task, "retries": 3}, "other": {**OTHER, "uid": "", **NAMING}})
     merged, clashes = rebased(opened, edited, pipelines(p={"load": {**task, "uid": "w"}, "other": OTHER}))
     tasks = merged.pipelines["p"].tasks
     assert list(tasks) == ["load", "other"]
     assert (tasks["load"].retries, tasks["load"].was, tasks["other"].after) == (3, None, ("load",))
+    assert tasks["other"].when == "tasks.load.rows > 0"
     assert clashes == {("pipeline", "p"): []}
 
 

@@ -53,6 +53,28 @@ def test_a_task_that_one_renames_and_the_other_edits_stays_one(database: Databas
     assert tasks["load"].retries == 3
 
 
+def test_what_one_adds_names_a_task_by_the_key_that_others_gave_it(database: Database) -> None:
+    began(database)
+    guarded = {**CLEAN, "after": ["ingest"], "when": "tasks.ingest.rows > 0"}
+    stage(database, "ada", pipelines(p={"ingest": INGEST, "clean": guarded}))
+    put(database, pipelines(p={"load": {**INGEST, "was": "ingest"}, "clean": CLEAN}))
+    assert load_staged(database, "ada").clashes == ()
+    applied(database)
+    clean = load_blueprint(database).pipelines["p"].tasks["clean"]
+    assert (clean.after, clean.when) == (("load",), "tasks.load.rows > 0")
+
+
+def test_what_others_add_names_a_task_by_the_key_that_one_gives_it(database: Database) -> None:
+    began(database)
+    stage(database, "ada", pipelines(p={"load": {**INGEST, "was": "ingest"}, "clean": CLEAN}))
+    guarded = {**CLEAN, "after": ["ingest"], "when": 'tasks["ingest"].rows > 0'}
+    put(database, pipelines(p={"ingest": INGEST, "clean": guarded}))
+    assert load_staged(database, "ada").clashes == ()
+    applied(database)
+    clean = load_blueprint(database).pipelines["p"].tasks["clean"]
+    assert (clean.after, clean.when) == (("load",), 'tasks["load"].rows > 0')
+
+
 @pytest.mark.parametrize(("side", "key"), [("mine", "fetch"), ("theirs", "load")])
 def test_a_task_that_both_rename_waits_for_a_decision(database: Database, side: Any, key: str) -> None:
     uid = began(database)

@@ -1,0 +1,86 @@
+"""Datasets of a query under other keys: their names, and columns that are told by them, token by token."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from metadata.sql import compile_query, parse_query
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+
+class _Edit(NamedTuple):
+    """What stands at `sql[start:end]` from now on."""
+
+    start: int
+    end: int
+    text: str
+
+
+def with_new_tables(sql: str, keys: Mapping[str, str]) -> str:
+    """The query with datasets by their new keys; every other character is as it was.
+
+    A dataset without an alias names its columns by the last word of its key: there they follow it.
+    Raises PilothouseError PH140 for a text that is refused.
+    """
+    from sqlglot import exp
+
+    tokens = {token.start: token for token in compile_query(sql).tokens}
+    tree, _ = parse_query(sql)
+    edits: list[_Edit] = []
+    told: dict[int, str] = {}
+    for table in tree.find_all(exp.Table) if tree is not None else ():
+        token = tokens.get(table.parts[0].meta.get("start", -1))
+        new = keys.get(token.dataset, token.dataset) if token else ""
+        if token is None or new == token.dataset:
+            continue
+        edits += _of_table(sql, table, new)
+        if token.alias is not None:
+            told[token.start] = new.rpartition(".")[2]
+    for column in tree.find_all(exp.Column) if tree is not None and told else ():
+        source = _source(column)
+        name = told.get(source.parts[0].meta.get("start", -1)) if source is not None else None
+        if name is not None:
+            edits += _of_word(sql, column.parts[0], name)
+    for edit in sorted(set(edits), reverse=True):
+        sql = sql[: edit.start] + edit.text + sql[edit.end :]
+    return sql
+
+
+def _of_table(sql: str, table: exp.Table, new: str) -> Iterator[_Edit]:
+    """Word by word where the new key has as many; what stays, and quotes and spaces between, are as they were."""
+    words = new.split(".")
+    if len(words) == len(table.parts):
+        for part, word in zip(table.parts, words, strict=True):
+            if part.name.lower() != word:
+                yield from _of_word(sql, part, word)
+    else:
+        yield _Edit(table.parts[0].meta["start"], table.parts[-1].meta["end"] + 1, new)
+
+
+def _of_word(sql: str, part: exp.Expr, word: str) -> Iterator[_Edit]:
+    start, end = part.meta["start"], part.meta["end"] + 1
+    yield _Edit(start, end, f"`{word}`" if sql[start] == "`" else word)
+
+
+def _source(column: exp.Column) -> exp.Table | None:
+    """The table by whose name a column is told, of the query in which it stands, or of one around it."""
+    from sqlglot import exp
+
+    if len(column.parts) < 2 or "start" not in column.parts[0].meta:
+        return None
+    name = column.parts[0].name.lower()
+    select = column.find_ancestor(exp.Select)
+    while select is not None:
+        for each in (select.args.get("from_"), *(select.args.get("joins") or ()), *(select.args.get("laterals") or ())):
+            if each is not None and each.this is not None and _name(each) == name:
+                return each.this if isinstance(each.this, exp.Table) else None
+        select = select.find_ancestor(exp.Select)
+    return None
+
+
+def _name(source: exp.Expr) -> str:
+    """What the columns of a table, a query or a view are told by."""
+    return str((source.alias or source.this.alias_or_name) if source.this is not None else "").lower()

@@ -1,0 +1,110 @@
+"""Names within texts: a rename rewrites them where they stand, and back again gives the text byte for byte."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from metadata.guard_names import with_names
+from metadata.kinds import Pipeline
+from metadata.references import with_new_keys
+from metadata.renamed_sql import with_new_tables
+from metadata.sql import table_keys
+
+WORD = st.from_regex(r"[a-z_][a-z0-9_]{0,8}", fullmatch=True).filter(lambda word: word not in ("in", "true", "false"))
+
+
+def guard(text: str, **names: str) -> str:
+    """The text with tasks by their new names."""
+    return with_names(text, lambda root, name: names.get(name, name) if root == "tasks" else name)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("tasks.old.rows > 0", "tasks.new.rows > 0"),
+        ("tasks . old\n .rows > 0 // tasks.old", "tasks .new\n .rows > 0 // tasks.old"),
+        ("""tasks["old"].rows > 0 && tasks['old'].x""", """tasks["new"].rows > 0 && tasks['new'].x"""),
+        ("""r"old" in tasks && "old" in params""", """r"new" in tasks && "old" in params"""),
+        ("params.old == 'tasks.old'", "params.old == 'tasks.old'"),
+        ("x.tasks.old", "x.tasks.old"),
+        ("decisions.old", "decisions.old"),
+        ("tasks.old(1) || tasks.older", "tasks.old(1) || tasks.older"),
+        ("[1].all(tasks, tasks.old)", "[1].all(tasks, tasks.old)"),
+        ('tasks["ol', 'tasks["ol'),
+        ("tasks", "tasks"),
+    ],
+)
+def test_only_the_name_of_the_task_is_rewritten(before: str, after: str) -> None:
+    assert guard(before, old="new") == after
+
+
+PIECES = st.sampled_from(
+    [
+        *(
+            "tasks.{0}.rows",
+            'tasks["{0}"].rows',
+            "tasks['{0}']",
+            "r'{0}' in tasks",
+            '"{0}" in tasks',
+            "tasks [ '{0}' ]",
+        ),
+        *("decisions.{0}", "params.{0}", "'tasks.{0}'", "// tasks.{0}\n", "tasks.{0}(1)", "worst(tasks.{0}.x)"),
+        *(" && ", "||", " ", "\n", "( ", ")", "1.5", "true", "!", '"', "\\", "é"),
+    ]
+)
+
+
+@given(st.lists(PIECES, max_size=12), WORD, WORD, WORD)
+def test_a_guard_is_the_same_byte_for_byte_when_a_task_is_renamed_and_back(
+    pieces: list[str], one: str, other: str, new: str
+) -> None:
+    text = "".join(pieces).replace("{0}", one)
+    if new in text or new in (one, other) or new == "tasks":
+        return
+    assert guard(guard(text, **{one: new}), **{new: one}) == text
+    assert guard(text, **{one: one}) == text
+
+
+QUERIES = [
+    "SELECT flights.a, `flights`.b /* flights.c */, 'silver.flights' FROM silver.flights -- flights.d\nWHERE 1 = 1",
+    "SELECT f.a, flights.b FROM silver.flights f JOIN other.flights ON f.x = flights.x",
+    "WITH flights AS (SELECT flights.a FROM `silver` . `flights`) SELECT flights.a FROM flights",
+    "SELECT w.a FROM w WHERE EXISTS (SELECT 1 FROM silver.flights WHERE flights.a = w.a AND flights.b.c > 1)",
+    "SELECT flights.* FROM silver.flights LATERAL VIEW explode(flights.xs) t AS x ORDER BY flights.a",
+]
+
+
+@pytest.mark.parametrize(
+    ("sql", "renamed"),
+    [
+        (
+            QUERIES[0],
+            "SELECT trips.a, `trips`.b /* flights.c */, 'silver.flights' FROM gold.trips -- flights.d\nWHERE 1 = 1",
+        ),
+        (QUERIES[1], "SELECT f.a, flights.b FROM gold.trips f JOIN other.flights ON f.x = flights.x"),
+        (QUERIES[2], "WITH flights AS (SELECT trips.a FROM `gold` . `trips`) SELECT flights.a FROM flights"),
+        (QUERIES[3], QUERIES[3].replace("silver.flights", "gold.trips").replace("flights.", "trips.")),
+        (QUERIES[4], QUERIES[4].replace("silver.flights", "gold.trips").replace("flights.", "trips.")),
+    ],
+)
+def test_columns_that_are_told_by_the_last_word_of_a_key_follow_it(sql: str, renamed: str) -> None:
+    assert with_new_tables(sql, {"silver.flights": "gold.trips"}) == renamed
+
+
+@given(st.sampled_from(QUERIES), st.lists(WORD, min_size=2, max_size=2))
+def test_a_query_is_the_same_byte_for_byte_when_a_dataset_is_renamed_and_back(sql: str, words: list[str]) -> None:
+    new = ".".join(f"zz{word}" for word in words)
+    there = with_new_tables(sql, {"silver.flights": new})
+    assert new in table_keys(there)
+    assert with_new_tables(there, {new: "silver.flights"}) == sql
+
+
+def test_a_task_that_is_made_for_a_model_is_waited_for_and_asked_by_the_new_key_of_that() -> None:
+    task: dict[str, Any] = {"kind": "train", "model": "late", "after": ["retrain late", "late"]}
+    pipeline = Pipeline.model_validate({"tasks": {"late": {**task, "when": 'tasks["promote late"].done'}}})
+    after = with_new_keys(pipeline, {("model", "late"): "slow", ("decision", "late"): "x"}).tasks["late"]
+    assert (after.after, after.when) == (("retrain slow", "late"), 'tasks["promote slow"].done')
