@@ -118,7 +118,7 @@ def review(database: Database, settings: Settings, draft: Draft, text: str, owne
     except PilothouseError as error:
         fault = error.fault
         return Review(None, 0, None, (Finding(fault.code, "error", "", fault.thing, (), fault.cause, fault.remedy),))
-    found = check(changes.blueprint, estimator_prefixes=settings.estimator_prefixes)
+    found = check(changes.blueprint, estimator_prefixes=settings.estimator_prefixes, removed=there.removed)
     in_text = {(kind, key): was for (kind, key, _), (_, was, _) in zip(edited, document.blueprint, strict=True)}
     located = (_located(each, document.locations, in_text) for each in found)
     impact = sized_impact(database, changes)
@@ -137,7 +137,7 @@ def review_staged(database: Database, settings: Settings, owner: str) -> tuple[S
     """Check what applying a change set would do. Raises PilothouseError PH341, PH342."""
     there = load_staged(database, owner)
     changes = changes_of_staged(database, there)
-    found = check(changes.blueprint, estimator_prefixes=settings.estimator_prefixes)
+    found = check(changes.blueprint, estimator_prefixes=settings.estimator_prefixes, removed=there.removed)
     return there, Review(None, there.revision, changes, tuple(found), sized_impact(database, changes))
 
 

@@ -31,6 +31,7 @@ from metadata.rows.holding import Reader, rows_held
 from metadata.rows.runs import get_run, load_plan
 from metadata.settings import Settings
 from metadata.tasks import Read
+from metadata.values import counted
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -144,7 +145,7 @@ def pin_inputs(context: TaskContext, reads: Mapping[str, Read]) -> dict[str, Pin
             nothing_new.append(ref.key)
             held += rows_held(context.database, Reader(context.task.spec.uid, new=(uid,), into=into))
     if nothing_new and len(nothing_new) == sum(one.new for one in pinned.values()):
-        waiting = f" but {held:,} rows that are held until they are released (a)" if held else ""
+        waiting = f" but {counted(held, 'row that is', 'rows that are')} held until released (a)" if held else ""
         return f"nothing new in {', '.join(nothing_new)}{waiting}"
     return pinned
 
@@ -228,10 +229,10 @@ def _close(context: TaskContext, target: Target, batch: rows.Batch, written: Wri
     bad = "an unknown number" if written.rows_bad is None else str(written.rows_bad)
     broken = ", ".join(f"{rule}: {count['rows_bad']}" for rule, count in (written.quality or {}).items())
     context.log.info(
-        "batch %d of %s: %d rows written, %s bad%s",
+        "batch %d of %s: %s written, %s bad%s",
         batch.sequence,
         target.key,
-        written.rows_out,
+        counted(written.rows_out, "row"),
         bad,
         f" ({broken})" if written.rows_bad else "",
     )

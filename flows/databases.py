@@ -89,7 +89,7 @@ def build(context: TaskContext, intent: Intent, source: Source, connection: SqlC
         raise PilothouseError(
             "PH254",
             thing,
-            f"{data.num_rows} rows were read where the table counts {counted}",
+            f"the table counts {counted:,}, and {data.num_rows:,} were read",
             "it changed while it was read: run it again (r)",
         )
     frame = context.spark.createDataFrame(data, None if data.num_rows else from_arrow_schema(data.schema))

@@ -11,7 +11,7 @@ from metadata.database import Database, patience, waiting_at_most
 from metadata.errors import ServiceDownError
 from metadata.rows.logs import LogLine, write_lines
 from metadata.rows.task_runs import beat
-from metadata.values import storable
+from metadata.values import counted, storable
 
 BEAT_SECONDS = 5.0
 FLUSH_SECONDS = 0.5
@@ -100,7 +100,9 @@ class Pulse(threading.Thread):
             with self._lock:
                 self._lines = lines + self._lines
         except Exception as error:  # noqa: BLE001 - lines may be lost, the heartbeat may not
-            _complaints.warning("%d lines could not be written and are let go: %s", len(lines), error)
+            _complaints.warning(
+                "%s not be written, and let go: %s", counted(len(lines), "line could", "lines could"), error
+            )
 
 
 class RowHandler(logging.Handler):

@@ -108,7 +108,8 @@ def refusal(
         rule = rules[count.rule]
         what = rule.expect or f"unique {', '.join(rule.unique)}"
         limit = f", more than {rule.at_most * 100:g} %" if rule.at_most is not None else ""
-        said.append(f"{count.rows_bad} of {rows} rows break {count.rule} ({what}){limit}")
+        breaks = "breaks" if count.rows_bad == 1 else "break"
+        said.append(f"{count.rows_bad:,} of {counted(rows, 'row')} {breaks} {count.rule} ({what}){limit}")
     shown = ", ".join(f"{name}={value!r}" for name, value in example.items())
     return PilothouseError(
         "PH220",

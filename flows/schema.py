@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from metadata.errors import PilothouseError
 from metadata.kinds import Dataset
+from metadata.values import counted
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -153,10 +154,13 @@ def explain_misfits(conformed: Conformed, thing: str) -> PilothouseError | None:
         if not count:
             continue
         origin = f" ({where.rsplit('/', 1)[-1]})" if where else ""
+        shown = f"such as {value[:80]!r}{origin}"
         if cast.column == CORRUPT:
-            found.append(f"{count} lines have another number of fields than the header, such as {value[:80]!r}{origin}")
+            found.append(
+                f"{counted(count, 'line has', 'lines have')} another number of fields than the header, {shown}"
+            )
         else:
-            found.append(f"column {cast.column}: {count} values are no {cast.wanted}, such as {value[:80]!r}{origin}")
+            found.append(f"column {cast.column}: {counted(count, 'value is', 'values are')} no {cast.wanted}, {shown}")
     if not found:
         return None
     remedy = "mend the source, or declare the column as string (e) and convert it in a transform"

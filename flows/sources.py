@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING
 from flows.schema import CORRUPT, ORDER, SOURCE, as_text, extra_columns, infer_text, literal, missing_columns, quoted
 from metadata.errors import PilothouseError
 from metadata.kinds import Dataset, FilesConnection
+from metadata.values import counted
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -81,7 +82,11 @@ def csv_header(path: Path, connection: FilesConnection, thing: str, names: tuple
     if connection.header:
         return table_names(first, thing, path.name)
     if names and len(names) != len(first):
-        raise _unreadable(thing, path, f"has {len(first)} columns, where {len(names)} are declared")
+        raise _unreadable(
+            thing,
+            path,
+            f"has {counted(len(first), 'column')}, where {len(names)} {'is' if len(names) == 1 else 'are'} declared",
+        )
     return names or tuple(f"column_{index + 1}" for index in range(len(first)))
 
 

@@ -19,6 +19,7 @@ from metadata.errors import PilothouseError
 from metadata.kinds import Model
 from metadata.plan import canonical_json
 from metadata.rows.models import ModelFeature
+from metadata.values import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,11 +86,14 @@ def fit(
     binary = definition.predicts.kind == "binary"
     train, test = split_by_time(rows, event_time, definition.trained_on.test)
     if train.empty:
-        raise UnfitRowsError(f"{len(rows)} mature rows are too few to set {definition.trained_on.test:.0%} apart")
+        mature = counted(len(rows), "mature row is", "mature rows are")
+        raise UnfitRowsError(f"{mature} too few to set {definition.trained_on.test:.0%} apart")
     if binary:
         _check_binary(definition, rows[LABEL])
         if train[LABEL].nunique() < 2:
-            raise UnfitRowsError(f"all {len(train)} rows to train on have the same label")
+            raise UnfitRowsError(
+                f"{counted(len(train), 'row to train on has', 'rows to train on have')} the same label"
+            )
     estimator = new_estimator(definition.estimator, prefixes, definition.predicts.kind)
     inputs = inputs_of(features)
     pipeline = model_pipeline(estimator, inputs)
@@ -179,6 +183,6 @@ def _check_binary(definition: Model, labels: pd.Series[float]) -> None:
         raise PilothouseError(
             "PH608",
             f"label {definition.predicts.label}",
-            f"it is {odd.iloc[0]:g} in {len(odd)} rows, and a binary label is true or false, 1 or 0",
+            f"it is {odd.iloc[0]:g} in {counted(len(odd), 'row')}, and a binary label is true or false, 1 or 0",
             "mend the label in the blueprint (e), or set kind: regression",
         )

@@ -51,6 +51,11 @@ def lines_of(path: str, value: Any) -> list[str]:
     return [line[4:] for line in _entry(path, value, 2, False)]
 
 
+def in_line(value: Any) -> str:
+    """A value, given as JSON, as it is told beside others: a text as it is, anything else as YAML has it."""
+    return value if isinstance(value, str) else _flow(value, False)
+
+
 def plain(value: Any) -> Any:
     """A definition or a part of one as plain values: aliases for names, defaults and uids left out, shorthand used."""
     if isinstance(value, BaseModel):

@@ -7,12 +7,11 @@ from pathlib import Path
 import click
 
 from console.author import author
-from console.cli import documents
+from console.cli import bulk, documents
 from console.cli.access import database
-from console.cli.changes import plain_change, show_changes
-from console.cli.output import JSON_OPTION, ask, none_of, paged, plain, print_json, print_page
-from console.impact import NEEDS_CELLS, told, untold
-from metadata.changes import ChangeSet, compare
+from console.cli.changes import plain_change, refuse, show_change_set, show_changes, show_findings
+from console.cli.output import JSON_OPTION, ask, none_of, paged, print_json, print_page
+from metadata.changes import compare
 from metadata.checks import check as check_blueprint
 from metadata.definitions import load_blueprint
 from metadata.documents import Document, DocumentError, dump, read
@@ -31,8 +30,6 @@ from metadata.values import counted
 SOURCES = click.argument("source", nargs=-1, required=True, type=click.Path(path_type=Path))
 REVISION = click.IntRange(1, 2**31 - 1)
 NOTE = click.option("--note", default="", help="Why, for the history.")
-WIDTH = 78
-"""Cells of a line that is no text of somebody else's."""
 YES = click.option("--yes", is_flag=True, help="Do not ask.")
 PRUNE = click.option("--prune", is_flag=True, help="Also remove what the documents do not name.")
 
@@ -42,7 +39,7 @@ def blueprint() -> None:
     """What the pipelines are: definitions as YAML, files or folders."""
 
 
-for command in (documents.explain, documents.init, documents.schema):
+for command in (documents.explain, documents.init, documents.schema, bulk.set_field):
     blueprint.add_command(command)
 
 
@@ -58,7 +55,7 @@ def check(context: click.Context, source: tuple[Path, ...], as_json: bool) -> No
         found = _located(document, changes.blueprint)
     except DocumentError as error:
         found = list(error.findings)
-    _show_findings(found, as_json)
+    show_findings(found, as_json)
     if any(each.severity == "error" for each in found):
         context.exit(1)
 
@@ -95,10 +92,10 @@ def diff(
         plain_changes = [plain_change(each) for each in changes.changes]
         print_json({"changes": plain_changes, "impact": touched, "findings": found})
     elif changes:
-        _show_change_set(changes)
+        show_change_set(changes)
         if found:
             click.echo("\nFindings")
-            _show_findings(found, as_json=False)
+            show_findings(found, as_json=False)
     else:
         click.echo("No differences.")
     if changes:
@@ -115,7 +112,8 @@ def apply(context: click.Context, source: tuple[Path, ...], prune: bool, note: s
     """Make the blueprint what documents say, as one revision; nothing is changed when anything is wrong."""
     store, document = database(), _read(context, source)
     base, changes = changes_of(store, document.blueprint, prune)
-    _show_change_set(changes)
+    refuse(context, _located(document, changes.blueprint) if changes else ())
+    show_change_set(changes)
     if changes.count("deleted") and not yes:
         ask(context, f"Remove {counted(changes.count('deleted'), 'definition')}?")
     try:
@@ -130,7 +128,7 @@ def apply(context: click.Context, source: tuple[Path, ...], prune: bool, note: s
         )
     except CheckError as error:
         located = [document.locations.locate(each, SECTIONS.get(each.kind, "")) for each in error.findings]
-        _show_findings(located, as_json=False, err=True)
+        show_findings(located, as_json=False, err=True)
         context.exit(1)
     click.echo(f"Revision {made.number} is applied." if made else "Nothing to change.")
 
@@ -224,13 +222,14 @@ def _go_back(context: click.Context, way: WayBack, note: str, yes: bool) -> None
     if not changes:
         click.echo(f"Nothing to change: the blueprint is what revision {way.state} left.")
         return
-    _show_change_set(changes)
+    refuse(context, check_blueprint(changes.blueprint, estimator_prefixes=settings().estimator_prefixes))
+    show_change_set(changes)
     if not yes:
         ask(context, f"{way.words[0].upper()}{way.words[1:]}?")
     try:
         made = go_back(store, way, author=author(), note=note, settings=settings())
     except CheckError as error:
-        _show_findings(error.findings, as_json=False, err=True)
+        show_findings(error.findings, as_json=False, err=True)
         context.exit(1)
     click.echo(f"Revision {made.number} is applied." if made else "Nothing to change.")
 
@@ -246,7 +245,7 @@ def _read(context: click.Context, source: tuple[Path, ...]) -> Document:
     try:
         return read(source)
     except DocumentError as error:
-        _show_findings(error.findings, as_json=False, err=True)
+        show_findings(error.findings, as_json=False, err=True)
         context.exit(1)
 
 
@@ -254,32 +253,3 @@ def _located(document: Document, merged: Blueprint) -> list[Finding]:
     """What is wrong with a blueprint, at the lines of the document that it was merged from."""
     found = check_blueprint(merged, estimator_prefixes=settings().estimator_prefixes)
     return [document.locations.locate(each, SECTIONS.get(each.kind, "")) for each in found]
-
-
-def _show_findings(found: list[Finding] | tuple[Finding, ...], as_json: bool, err: bool = False) -> None:
-    if as_json:
-        print_json(list(found))
-        return
-    for each in found:
-        place = f"{each.file}:{each.line}" if each.line else each.file or "blueprint"
-        click.echo(f"{plain(place)}: {each.severity} {each.code} {plain(each.thing)}", err=err)
-        click.echo(f"  cause  {plain(each.cause)}", err=err)
-        click.echo(f"  next   {plain(each.remedy)}", err=err)
-    if found:
-        click.echo(f"(pilothouse explain {found[0].code} says more)", err=True)
-    else:
-        click.echo("Nothing is wrong.", err=err)
-
-
-def _show_change_set(changes: ChangeSet) -> None:
-    """The changes, and what they touch."""
-    show_changes(changes.changes, as_json=False)
-    touched = sized_impact(database(), changes) if changes else ()
-    if touched:
-        click.echo("\nImpact")
-    for each in told(touched, WIDTH):
-        click.echo(f"  {each.needs:<{NEEDS_CELLS}}{each.kind} {plain(each.key)}")
-        for line in each.below:
-            click.echo(f"  {'':<{NEEDS_CELLS}}{plain(line)}")
-    if more := untold(touched):
-        click.echo(f"  {more}")

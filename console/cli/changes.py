@@ -1,4 +1,4 @@
-"""Changes of definitions as the command line prints them."""
+"""What a command shows of a change: what it does to each definition, what that touches, and what is wrong with it."""
 
 from __future__ import annotations
 
@@ -6,15 +6,59 @@ from collections.abc import Sequence
 
 import click
 
+from console.cli.access import database
 from console.cli.output import plain, print_json
-from metadata.changes import Change, FieldChange
-from metadata.yaml_writer import lines_of
+from console.impact import NEEDS_CELLS, told, untold
+from metadata.changes import Change, ChangeSet, FieldChange
+from metadata.findings import Finding
+from metadata.rows.sizes import sized_impact
+from metadata.yaml_writer import in_line, lines_of
 
+WIDTH = 78
+"""Cells of a line that is no text of somebody else's."""
 _SIGNS = {"created": "+", "changed": "~", "renamed": "→", "deleted": "-"}
 
 
+def show_findings(found: Sequence[Finding], as_json: bool, err: bool = False) -> None:
+    """Each finding with its place, cause and remedy, or all of them as JSON."""
+    if as_json:
+        print_json(list(found))
+        return
+    for each in found:
+        place = f"{each.file}:{each.line}" if each.line else each.file or "blueprint"
+        click.echo(f"{plain(place)}: {each.severity} {each.code} {plain(each.thing)}", err=err)
+        click.echo(f"  cause  {plain(each.cause)}", err=err)
+        click.echo(f"  next   {plain(each.remedy)}", err=err)
+    if found:
+        click.echo(f"(pilothouse explain {found[0].code} says more)", err=True)
+    else:
+        click.echo("Nothing is wrong.", err=err)
+
+
+def refuse(context: click.Context, found: Sequence[Finding]) -> None:
+    """Exit with 1 when there are errors, which are shown; nothing else was said before."""
+    errors = [each for each in found if each.severity == "error"]
+    if errors:
+        show_findings(errors, as_json=False, err=True)
+        context.exit(1)
+
+
+def show_change_set(changes: ChangeSet) -> None:
+    """The changes, and what they touch."""
+    show_changes(changes.changes, as_json=False)
+    touched = sized_impact(database(), changes) if changes else ()
+    if touched:
+        click.echo("\nImpact")
+    for each in told(touched, WIDTH):
+        click.echo(f"  {each.needs:<{NEEDS_CELLS}}{each.kind} {plain(each.key)}")
+        for line in each.below:
+            click.echo(f"  {'':<{NEEDS_CELLS}}{plain(line)}")
+    if more := untold(touched):
+        click.echo(f"  {more}")
+
+
 def show_changes(changes: Sequence[Change], as_json: bool) -> None:
-    """Each definition that differs, field by field."""
+    """What happens to each definition, field by field."""
     if as_json:
         print_json([plain_change(each) for each in changes])
         return
@@ -25,16 +69,8 @@ def show_changes(changes: Sequence[Change], as_json: bool) -> None:
                 click.echo(f"    {line}")
 
 
-def field_lines(field: FieldChange) -> list[str]:
-    """One difference, before and after."""
-    if field.action in ("added", "removed"):
-        sign, value = ("+", field.after) if field.action == "added" else ("-", field.before)
-        return [f"{sign} {plain(line)}" for line in lines_of(field.path, value)]
-    return [f"~ {plain(field.path)}: {plain(field.before)} → {plain(field.after)}"]
-
-
 def plain_change(change: Change) -> dict[str, object]:
-    """A change as JSON prints it."""
+    """A change as JSON has it."""
     return {
         "action": change.action,
         "kind": change.kind,
@@ -43,3 +79,10 @@ def plain_change(change: Change) -> dict[str, object]:
         "returns": change.returns,
         "fields": list(change.fields),
     }
+
+
+def field_lines(field: FieldChange) -> list[str]:
+    if field.action in ("added", "removed"):
+        sign, value = ("+", field.after) if field.action == "added" else ("-", field.before)
+        return [f"{sign} {plain(line)}" for line in lines_of(field.path, value)]
+    return [f"~ {plain(field.path)}: {plain(in_line(field.before))} → {plain(in_line(field.after))}"]

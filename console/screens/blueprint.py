@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from textual.binding import BindingType
@@ -14,10 +14,9 @@ from console.blueprint_panes import PANES, Detail, read_detail
 from console.blueprint_panes import pane as pane_of
 from console.paged import Paged
 from console.places import Place
-from console.screens.blueprint_keys import BlueprintKeys
+from console.screens.bulk import Bulk
 from console.screens.dataset_panes import LISTS, DatasetPanes
 from console.screens.keys import key
-from console.screens.making import Making
 from console.screens.paging import Paging
 from console.screens.run_keys import launch
 from console.screens.trying import Trying
@@ -26,10 +25,10 @@ from console.widgets.rows import Column, Row, Rows
 from metadata.database import Database
 from metadata.errors import Fault
 from metadata.kinds import SECTIONS
-from metadata.rows.pages import Cursor, DefinitionRow, Page, count_kinds, list_definitions
+from metadata.rows.pages import Cursor, DefinitionRow, Page, count_kinds, list_definitions, matching
 
 
-class BlueprintScreen(Making, BlueprintKeys, Trying, DatasetPanes, Paging):
+class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
     """Kinds, the definitions of one kind, and the one under the cursor."""
 
     CSS_PATH: ClassVar[list[str]] = ["split.tcss", "blueprint.tcss"]  # type: ignore[assignment]
@@ -41,7 +40,6 @@ class BlueprintScreen(Making, BlueprintKeys, Trying, DatasetPanes, Paging):
         Column("OWNER", 8, shown_from=58),
         Column("USED", 4, "right", shown_from=34),
     )
-    KEPT = BlueprintKeys.KEPT | Making.KEPT
     PANES = PANES
     AGEING = ("Columns",)
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -59,6 +57,8 @@ class BlueprintScreen(Making, BlueprintKeys, Trying, DatasetPanes, Paging):
         self._detail_read = False
         self._known = ""
         """The uid whose detail is shown, or is being read."""
+        self._shown_rows: tuple[Page[DefinitionRow], str] = Page((), None, 0, False), ""
+        """What is shown, and what is said when it is nothing."""
         self._next = ("", "")
         """A key by name, and the uid for which it is done as soon as its detail is read."""
         self._aim(subject)
@@ -109,7 +109,8 @@ class BlueprintScreen(Making, BlueprintKeys, Trying, DatasetPanes, Paging):
             if self.filter
             else f"No {name} yet: pilothouse blueprint apply FILE"
         )
-        self.list.show_rows([_row(each) for each in page.items], empty=empty, more=page.next is not None)
+        self._shown_rows = page, empty
+        self.draw_rows()
         self.landed(self.list, paged)
         self._known = ""
         if paged.wanted and paged.wanted == self._wanted:
@@ -117,6 +118,13 @@ class BlueprintScreen(Making, BlueprintKeys, Trying, DatasetPanes, Paging):
             if not self.list.select(paged.wanted):
                 self.say_gone(kind, paged.wanted)
         self.moved()
+
+    def draw_rows(self) -> None:
+        """The definitions, with the marks of those that have one."""
+        page, empty = self._shown_rows
+        marked = self.marked
+        rows = [_row(each, each.uid in marked) for each in page.items]
+        self.list.show_rows(rows, empty=empty, more=page.next is not None)
 
     def on_rows_moved(self, message: Rows.Moved) -> None:
         """Another kind opens its list."""
@@ -146,7 +154,7 @@ class BlueprintScreen(Making, BlueprintKeys, Trying, DatasetPanes, Paging):
 
     def do_back(self) -> None:
         """Esc goes from the definitions to the kinds, then out."""
-        if not self.filter and not self.has_class("right") and self.focused is self.list:
+        if not (self.filter or self.marked or self.has_class("right")) and self.focused is self.list:
             self.query_one("#kinds", Rows).focus()
         else:
             super().do_back()
@@ -203,7 +211,8 @@ class BlueprintScreen(Making, BlueprintKeys, Trying, DatasetPanes, Paging):
             return "there is no definition under the cursor"
         detail = self._detail
         read = detail is not None and row is not None and detail.uid == row.uid
-        if name in ("edit", "clone", "rename", "remove") and read and not self.text_to_edit():
+        of_one = name in ("edit", "clone", "rename") or (name == "remove" and not self.marked)
+        if of_one and read and not self.text_to_edit():
             return "your change set removes it (P)"
         if name == "edit" and self.edits:
             return "the last edit is being checked"
@@ -220,6 +229,21 @@ class BlueprintScreen(Making, BlueprintKeys, Trying, DatasetPanes, Paging):
     def definition(self) -> DefinitionRow | None:
         """The one under the cursor."""
         return self.row.value if self.row else None
+
+    @property
+    def marks_of(self) -> str:
+        """Each kind has its own."""
+        return self.kind
+
+    def marked_as(self) -> tuple[str, str] | None:
+        """The definition under the cursor."""
+        row = self.definition()
+        return (row.uid, row.key) if row else None
+
+    def all_matching(self) -> Callable[[Database], Mapping[str, str]]:
+        """Definitions of this kind."""
+        kind, words = self.kind, self.filter
+        return lambda database: matching(database, kind, words)
 
     def text_to_edit(self) -> str:
         """Its text, once it is read."""
@@ -280,6 +304,11 @@ def _kind_row(kind: str, count: int, chosen: bool) -> Row:
     return Row(kind, (styled(SECTIONS[kind].replace("_", " "), "strong" if chosen else ""), number(count)))
 
 
-def _row(row: DefinitionRow) -> Row:
-    cells = (row.key, styled(row.about, "quiet"), styled(row.owner, "quiet"), number(row.used_by))
-    return Row(row.key, cells, value=row)
+def _row(row: DefinitionRow, marked: bool) -> Row:
+    cells = (
+        styled(row.key, "accent" if marked else ""),
+        styled(row.about, "quiet"),
+        styled(row.owner, "quiet"),
+        number(row.used_by),
+    )
+    return Row(row.key, cells, value=row, marked=marked)

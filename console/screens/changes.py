@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -12,8 +12,10 @@ from textual.content import Content
 from console.edit import Review, review_staged
 from console.screens.ask import Ask
 from console.screens.blueprint_keys import BlueprintKeys
+from console.screens.clash import Decide, clash_lines, drops_mine
 from console.screens.editing import Editing
 from console.screens.keys import key
+from console.screens.marking import Marking
 from console.screens.note import NoteScreen
 from console.screens.review import SIGNS, ReviewScreen, change_lines
 from console.text import joined, plain, styled
@@ -26,7 +28,6 @@ from metadata.rebasing import uids_in
 from metadata.revision_log import Revision
 from metadata.rows.staged import Staged, apply_staged, decide, load_staged, rekey, unstage
 from metadata.staging import Clash, Item
-from metadata.three_way import ABSENT
 from metadata.values import counted
 
 
@@ -49,7 +50,7 @@ class _Edit:
         return any(same(conflict.mine, conflict.theirs) for conflict in about_keys)
 
 
-class ChangesScreen(Editing, BlueprintKeys):
+class ChangesScreen(Editing, BlueprintKeys, Marking):
     """The change set."""
 
     KEPT = BlueprintKeys.KEPT | Editing.KEPT | {"reviewed_set"}
@@ -57,10 +58,16 @@ class ChangesScreen(Editing, BlueprintKeys):
     PANES = ("Change",)
     BINDINGS: ClassVar[list[BindingType]] = [
         key("a", "apply", "apply", help="apply all of it as one revision; it shows first what that changes"),
-        key("d", "take_out", "take out", help="take this edit out of the change set, after asking"),
+        key("d", "take_out", "take out", help="take it, or all that is marked, out of the change set, after asking"),
         key("c", "decide", "decide", help="where somebody else changed the same field: which stands"),
         key("e", "edit", "edit", help="edit on, in $EDITOR"),
     ]
+
+    def __init__(self, subject: str = "") -> None:
+        super().__init__(subject)
+        self._note = ""
+        """What was typed for a change set that is not applied yet."""
+        self._edits: list[_Edit] = []
 
     def read(self) -> Callable[[Database], Any]:
         """The edits on the blueprint as it is now."""
@@ -69,9 +76,31 @@ class ChangesScreen(Editing, BlueprintKeys):
 
     def show(self, data: list[_Edit]) -> None:
         """Each edit."""
-        empty = "Nothing waits. 3 shows the blueprint: e edits a definition, and s keeps the edit here."
-        self.list.show_rows([_row(one) for one in data], empty=empty)
+        self._edits = data
+        there = {one.item.uid for one in data}
+        self.mark_only({uid: name for uid, name in self.marked.items() if uid in there})
+        self.draw_rows()
         self.moved()
+
+    def draw_rows(self) -> None:
+        """Each edit, with the marks of those that have one."""
+        empty = "Nothing waits. 3 shows the blueprint: e edits a definition, and s keeps the edit here."
+        self.list.show_rows([_row(one, one.item.uid in self.marked) for one in self._edits], empty=empty)
+
+    @property
+    def marks_of(self) -> str:
+        """There is one list."""
+        return "changes"
+
+    def marked_as(self) -> tuple[str, str] | None:
+        """The edit under the cursor."""
+        one = self._edit()
+        return (one.item.uid, _name(one.item)) if one else None
+
+    def all_matching(self) -> Callable[[Database], Mapping[str, str]]:
+        """All of them: they are shown without a filter."""
+        shown = {one.item.uid: _name(one.item) for one in self._edits}
+        return lambda _database: shown
 
     def _edit(self) -> _Edit | None:
         return self.row.value if self.row else None
@@ -81,8 +110,7 @@ class ChangesScreen(Editing, BlueprintKeys):
         one = self._edit()
         if one is None:
             return ()
-        clashes = [line for clash in one.clashes for line in _clash_lines(clash)]
-        return [*clashes, *change_lines(one.change)]
+        return [*clash_lines(one.clashes), *change_lines(one.change)]
 
     def unavailable(self, name: str) -> str:
         """What needs an edit, or a clash."""
@@ -119,7 +147,7 @@ class ChangesScreen(Editing, BlueprintKeys):
 
         def answered(answer: str | None) -> None:
             if answer == "y":
-                self.app.push_screen(NoteScreen("Why? It stands in the history."), noted)
+                self.app.push_screen(NoteScreen("Why? It stands in the history.", self._note), noted)
             else:
                 self.say("left: the change set stays", "quiet")
 
@@ -129,6 +157,7 @@ class ChangesScreen(Editing, BlueprintKeys):
     def _apply_set(self, staged: Staged, note: str) -> None:
         database, settings, session = self.session.store.database, self.session.settings, self.session
         owner, author = session.owner, session.author
+        self._note = note
         self.act(
             "applied_set",
             "the change set is applied",
@@ -137,6 +166,7 @@ class ChangesScreen(Editing, BlueprintKeys):
 
     def got_applied_set(self, revision: Revision | None) -> None:
         """Applied, and empty."""
+        self._note = ""
         self.say(f"revision {revision.number} is applied" if revision else "nothing differs: nothing to apply")
         self.reload()
 
@@ -145,13 +175,16 @@ class ChangesScreen(Editing, BlueprintKeys):
         one = self._edit()
         if one is None:
             return
-        database, owner, uid = self.session.store.database, self.session.owner, one.item.uid
+        database, owner = self.session.store.database, self.session.owner
+        uids = set(self.marked) or {one.item.uid}
+        count = len(uids)
+        what = f"the edit of {_name(one.item)}" if not self.marked else f"{counted(count, 'marked edit')}"
 
         def answered(answer: str | None) -> None:
             if answer == "y":
-                self.act("taken_out", "the edit is taken out", lambda: unstage(database, owner, {uid}))
+                self.act("taken_out", f"{what} taken out", lambda: unstage(database, owner, uids))
 
-        question = f"Take the edit of {_name(one.item)} out of the change set? It is not kept."
+        question = f"Take {what} out of the change set? {'It is' if count == 1 else 'They are'} not kept."
         self.app.push_screen(Ask(question, [("y", "take out")]), answered)
 
     def got_taken_out(self, _value: object) -> None:
@@ -170,14 +203,18 @@ class ChangesScreen(Editing, BlueprintKeys):
             return
         sides: dict[str, Literal["mine", "theirs"]] = {"m": "mine", "t": "theirs"}
 
-        def answered(answer: str | None) -> None:
-            if answer:
-                side = sides[answer]
-                self.act("decided", f"{side} stands", lambda: decide(database, owner, uid, side, shown))
+        def stands(answer: str) -> None:
+            side = sides[answer]
+            self.act("decided", f"{side} stands", lambda: decide(database, owner, uid, side, shown))
 
-        question = f"Somebody else changed {_name(one.item)}, too, where you did."
-        answers = [("m", "mine stands"), ("t", "theirs stands; what does not clash of mine stays")]
-        self.app.push_screen(Ask(question, answers), answered)
+        def answered(answer: str | None) -> None:
+            if answer == "t" and drops_mine(shown):
+                question = f"Drop your edit of {_name(one.item)}? Somebody else has removed it. The edit is not kept."
+                self.app.push_screen(Ask(question, [("y", "drop it")]), lambda sure: stands("t") if sure else None)
+            elif answer:
+                stands(answer)
+
+        self.app.push_screen(Decide(_name(one.item), shown), answered)
 
     def _ask_another_key(self, one: _Edit) -> None:
         database, owner, uid = self.session.store.database, self.session.owner, one.item.uid
@@ -206,7 +243,17 @@ class ChangesScreen(Editing, BlueprintKeys):
 
     def caption(self) -> Content | str:
         """How many edits."""
-        return styled(counted(len(self.list.rows), "edit"), "quiet") if self.there else ""
+        return self.beside_marks(styled(counted(len(self.list.rows), "edit"), "quiet")) if self.there else ""
+
+    def about(self) -> str:
+        """What is edited."""
+        one = self._edit()
+        return _name(one.item) if one else ""
+
+    def copied(self) -> str:
+        """Its key."""
+        one = self._edit()
+        return one.item.key if one else ""
 
     def trail(self) -> Content | str:
         """Where one is."""
@@ -227,25 +274,16 @@ def _edits(database: Database, owner: str) -> list[_Edit]:
     ]
 
 
-def _row(one: _Edit) -> Row:
+def _row(one: _Edit, marked: bool) -> Row:
     sign, tone = SIGNS[one.change.action]
     fields = styled("clashes", "bad") if one.clashes else styled(str(len(one.change.fields) or ""), "quiet")
-    return Row(one.item.uid, (styled(sign, tone), _name(one.item), fields), value=one)
+    return Row(
+        one.item.uid,
+        (styled(sign, tone), styled(_name(one.item), "accent" if marked else ""), fields),
+        value=one,
+        marked=marked,
+    )
 
 
 def _name(item: Item) -> str:
     return f"{item.kind.replace('_', ' ')} {plain(item.key)}"
-
-
-def _clash_lines(clash: Clash) -> list[Content]:
-    conflict = clash.conflict
-    sides = (("before", conflict.base), ("mine", conflict.mine), ("theirs", conflict.theirs))
-    return [
-        joined(("clash ", "bad"), (conflict.path or "the whole definition", "strong")),
-        *(joined((f"  {name:<8}", "quiet"), _shown(value)) for name, value in sides),
-        Content(""),
-    ]
-
-
-def _shown(value: Any) -> Content:
-    return styled("not there", "quiet") if value is ABSENT or value is None else styled(value)

@@ -23,7 +23,7 @@ from metadata.checks.catalogue import codes, page
 from metadata.findings import Finding
 from metadata.rows.sizes import Sized
 from metadata.values import counted
-from metadata.yaml_writer import lines_of
+from metadata.yaml_writer import in_line, lines_of
 
 SIGNS = {"created": ("+", "good"), "changed": ("~", "active"), "renamed": ("→", "active"), "deleted": ("-", "bad")}
 NEEDS = {"backfill": "warn", "rebuilt": "active", "retrain": "warn"}
@@ -44,10 +44,13 @@ class ReviewScreen(Modal[str]):
         Binding("enter", "explain", "explain", show=False),
     ]
 
-    def __init__(self, review: Review, title: str = "", *, edits: bool = True) -> None:
+    def __init__(
+        self, review: Review, title: str = "", *, edits: bool = True, answers: Sequence[tuple[str, str]] | None = None
+    ) -> None:
+        """`answers` (key, what it does) stand instead of those that go with an edit, or with what is applied."""
         super().__init__()
         self._review, self._title = review, title
-        self._answers = _answers(review, edits)
+        self._answers = _answers(review, edits) if answers is None else list(answers)
         self._chosen = 0
         self._heads: list[int] = []
         """The line at which each finding begins."""
@@ -175,7 +178,7 @@ def field_lines(fields: Sequence[FieldChange]) -> list[Content]:
     """Each field that differs, before and after."""
     lines = []
     for each in fields:
-        before, after = (plain(value) for value in (each.before, each.after))
+        before, after = (plain(in_line(value)) for value in (each.before, each.after))
         if each.action in ("added", "removed"):
             sign, value = (("+", "good"), each.after) if each.action == "added" else (("-", "bad"), each.before)
             lines += [joined((f"    {sign[0]} ", sign[1]), plain(line)) for line in lines_of(each.path, value)]

@@ -21,11 +21,13 @@ from textual.style import Style
 from textual.visual import Visual
 
 from console.places import Place
-from console.text import styled, twinned
+from console.text import joined, styled, twinned
 from console.widgets.cells import GAP, Column, fitted, widths
 
 __all__ = ["GAP", "Cells", "Column", "Lazy", "Row", "Rows", "Section", "fitted", "widths"]
 
+MARK = "*"
+"""What stands in the marker column of a marked row."""
 AHEAD = 5
 """Rows before the end of the page at which the next one is asked for."""
 
@@ -58,12 +60,13 @@ class Lazy(Sequence[Content | str]):
 
 @dataclass(frozen=True)
 class Row:
-    """One row: a stable key, its cells, where `enter` leads, and the value that actions get."""
+    """One row: a stable key, its cells, where `enter` leads, the value that actions get, and whether it is marked."""
 
     key: str
     cells: Cells
     place: Place | None = None
     value: Any = field(default=None, compare=False)
+    marked: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,11 @@ class _Line:
     row: Row | None = None
     title: str = ""
     text: Content | None = None
+
+    @property
+    def marked(self) -> bool:
+        """Whether its row is."""
+        return self.row is not None and self.row.marked
 
 
 class Rows(ScrollView, can_focus=True):
@@ -253,7 +261,7 @@ class Rows(ScrollView, can_focus=True):
     def _changed(self, before: _Line, now: _Line) -> tuple[int, int]:
         """From which cell to which a line would look otherwise; (0, 0) when it would not."""
         whole = (0, self.size.width)
-        if before.row is None or now.row is None or before.columns != now.columns:
+        if before.row is None or now.row is None or before.columns != now.columns or before.marked != now.marked:
             return (0, 0) if before == now and _alike(before.text, now.text) else whole
         edge = 1 if self._marker else 0
         start, end, at = self.size.width, 0, edge
@@ -352,7 +360,8 @@ class Rows(ScrollView, can_focus=True):
             for cell, size, column in zip(cells, sizes, line.columns, strict=True)
             if size
         ]
-        return Content(" " * GAP).join(parts).pad_left(edge)
+        content = Content(" " * GAP).join(parts)
+        return joined((MARK, "accent"), content) if edge and line.marked else content.pad_left(edge)
 
     def _cells(self, line: _Line) -> list[Content | str]:
         """Cells of a row; some are made only now."""

@@ -42,6 +42,7 @@ from flows.services.prefect_api import PrefectApi
 from flows.services.process import Identity
 from metadata.database import Database
 from metadata.settings import Settings, settings
+from metadata.values import counted
 
 if TYPE_CHECKING:
     from anyio.abc import TaskStatus
@@ -249,9 +250,8 @@ async def serve(values: Settings) -> None:
     with PrefectApi(url, headers, seconds=30) as api:
         await asyncio.to_thread(deployments.prepare, api, ours)
         if missed := await asyncio.to_thread(deployments.drop_backlog, api, ours):
-            log.warning(
-                "%d runs of schedules were missed while no worker was there; a newer one stands for them", missed
-            )
+            which = counted(missed, "run of schedules was", "runs of schedules were")
+            log.warning("%s missed while no worker was there; a newer one stands in", which)
     async with ForkWorker(values, f"pilothouse-{os.uname().nodename}", ours.pool) as worker:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, functools.partial(_on_sigterm, worker, draining))
         rounds = [time.monotonic()]

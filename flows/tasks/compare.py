@@ -22,6 +22,7 @@ from flows.training import Numbers, advantage, good_enough, in_order, inputs_of,
 from metadata.kinds import Model
 from metadata.rows.models import ModelVersion, challenger, champion
 from metadata.tasks.compare import CHALLENGER_VERSION, Compare
+from metadata.values import counted
 
 FEWEST_ROWS = 100
 """Rows below which a difference says nothing."""
@@ -48,10 +49,11 @@ def run(context: TaskContext) -> Outcome:
     gone = {name for names in missing.values() for name in names}
     labels, scores = _scored(context, key, relation_of(context, pinned), (old, new), gone)
     if len(labels) < FEWEST_ROWS:
-        return Outcome(skipped=f"only {len(labels)} mature rows are new to both versions; {FEWEST_ROWS} are needed")
+        fresh = counted(len(labels), "mature row is", "mature rows are")
+        return Outcome(skipped=f"only {fresh} new to both versions; {FEWEST_ROWS} are needed")
     values = [metric(model.metric, labels, found) for found in scores]
     if values[0] is None or values[1] is None:
-        return Outcome(skipped=f"{model.metric} has no value on the {len(labels)} rows")
+        return Outcome(skipped=f"{model.metric} has no value on {counted(len(labels), 'row')}")
     without = "".join(f"; version {number} without {', '.join(names)}" for number, names in missing.items() if names)
     return _judged(model, old, new, (values[0], values[1]), interval(model, labels, scores), len(labels), without)
 
@@ -136,7 +138,8 @@ def _judged(
     verdict = "is better" if better and serves else "is not good enough to serve" if better else "is not better"
     note = (
         f"version {new.version} {verdict} than version {old.version}: {model.metric} {values[1]:.4f} against "
-        f"{values[0]:.4f} on {rows} rows, difference {difference:+.4f} ({bounds[0]:+.4f} to {bounds[1]:+.4f}){without}"
+        f"{values[0]:.4f} on {counted(rows, 'row')}, difference {difference:+.4f} "
+        f"({bounds[0]:+.4f} to {bounds[1]:+.4f}){without}"
     )
     found = {
         CHALLENGER_VERSION: float(new.version),

@@ -21,6 +21,7 @@ from metadata.rows.batches import DatasetState, newest_batch, state_of
 from metadata.rows.reading import visible_batches
 from metadata.rows.runs import load_plan
 from metadata.tasks.features import Features
+from metadata.values import counted
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -110,10 +111,11 @@ def _tell_unknown(context: TaskContext, intent: Intent, target: Target, state: D
             rows = int(collect(context, f"SELECT count_if({quoted(name)} IS NULL) AS n FROM {table}")["n"].iloc[0])  # noqa: S608
         if rows:
             context.log.warning(
-                "%s was not computed before: it is NULL in %s rows of %s that were. To compute them once more%s",
+                "%s was not computed before: it is NULL in %s of %s that %s. To compute them once more%s",
                 name,
-                f"{rows:,}",
+                counted(rows, "row"),
                 target.key,
+                "was" if rows == 1 else "were",
                 again,
             )
 

@@ -14,6 +14,7 @@ from metadata.kinds import FilesConnection, SqlConnection
 from metadata.rows import batches as rows
 from metadata.rows import consumption
 from metadata.tasks.ingest import Ingest, Source
+from metadata.values import counted
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -79,7 +80,7 @@ def _new_files(context: TaskContext, source: Source, connection: FilesConnection
     else:
         fresh = [file for file in now if file != known.get(file.path)]
     if not fresh:
-        return f"nothing new at {source.connection}: {len(now)} files read before"
+        return f"nothing new at {source.connection}: {counted(len(now), 'file')} read before"
     files = tuple(sorted(fresh, key=lambda file: file.path))
     if dataset.storage.mode != "overwrite":
         _tell_changed(context, [file.path for file in files if file.path in known])

@@ -50,7 +50,7 @@ from metadata.rows.batches import state_of
 from metadata.rows.models import ModelVersion, champion, versions
 from metadata.rows.outcomes import Measured, measured_before
 from metadata.tasks.monitor import MonitorTask
-from metadata.values import Period, period
+from metadata.values import Period, counted, period
 
 
 @dataclass(frozen=True)
@@ -128,8 +128,8 @@ def run(context: TaskContext) -> Outcome:
         counting = _Counting(context, monitor, population, relations, there, threads)
         ahead = _ahead(counting, scorers, known)
         found: dict[str, list[Extent]] = {}
-        counted, labels = extents(context.spark, population, ahead.since if ahead else None)
-        for extent in counted:
+        extents_found, labels = extents(context.spark, population, ahead.since if ahead else None)
+        for extent in extents_found:
             found.setdefault(extent.window, []).append(extent)
         due = _due(population.windows, known, found)
         if not due:
@@ -138,7 +138,7 @@ def run(context: TaskContext) -> Outcome:
     rows = sum(part.newest.rows for part in measured)
     recorded = [figure for part in measured for figure in _figures(counting, part)]
     alarms = [figure for figure in recorded if figure.name == "alarm" and figure.value]
-    note = f"measured {len(measured)} windows, {rows:,} rows: {len(alarms)} alarms"
+    note = f"measured {counted(len(measured), 'window')}, {counted(rows, 'row')}: {counted(len(alarms), 'alarm')}"
     for alarm in alarms:
         context.log.warning("%s in the window that ends %s: %s", alarm.slice or "model", alarm.window_end, alarm.text)
     return Outcome(rows_in=rows, figures=tuple(recorded), note=note)
@@ -249,7 +249,7 @@ def _measure(
     labels: Mapping[tuple[str, int], Labelled],
 ) -> list[_Measured]:
     """Count what was not counted ahead, fetch the labels that are not there yet, and put it all together."""
-    counting.context.report(f"counts the rows of {len(due)} windows", 1, 2)
+    counting.context.report(f"counts the rows of {counted(len(due), 'window')}", 1, 2)
     windows = {key: counting.population.windows.window(key) for key in due}
     covered = {key for key in due if ahead and ahead.covers(windows[key])}
     newest: dict[int, list[str]] = {}
@@ -257,25 +257,25 @@ def _measure(
         newest.setdefault(parts[-1].version, []).append(key)
     references = {version: _reference(scorers[version]) for version in newest}
     counts: list[Future[dict[str, dict[str, Slice]]]] = []
-    counted: dict[str, dict[str, Slice]] = {}
+    columns: dict[str, dict[str, Slice]] = {}
     for version, keys in newest.items():
         ready = [key for key in keys if ahead and version == ahead.version and key in covered]
         if rest := [key for key in keys if key not in ready]:
             counts.append(counting.columns(version, references[version], tuple(rest)))
         if ahead and ready:
-            counted |= {key: found for key, found in ahead.columns.result().items() if key in ready}
+            columns |= {key: found for key, found in ahead.columns.result().items() if key in ready}
     known = dict(labels)
     rest = [key for key in due if key not in covered]
     if expected := sum(part.labels for key in rest for part in due[key]):
         known |= counting.labels(tuple(rest), expected).result()
     for count in counts:
-        counted |= count.result()
+        columns |= count.result()
     return [
         _Measured(
             window=windows[key],
             extents=tuple(parts),
             reference=references[parts[-1].version],
-            columns=counted.get(key, {}),
+            columns=columns.get(key, {}),
             known={part.version: known[key, part.version] for part in parts if (key, part.version) in known},
         )
         for key, parts in due.items()

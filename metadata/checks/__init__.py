@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from metadata.checks import datasets, learning, naming, outside, pipelines, queries, rules
 from metadata.checks.view import View
@@ -44,12 +44,14 @@ def check(
     *,
     estimator_prefixes: Iterable[str] | None = None,
     locations: Locations | None = None,
+    removed: Collection[tuple[str, str]] = (),
 ) -> list[Finding]:
     """Every finding, errors first, then in the order of the blueprint; with file and line where `locations` are given.
 
-    `estimator_prefixes` are those of the settings; None leaves estimators unchecked.
+    `estimator_prefixes` are those of the settings; None leaves estimators unchecked. `removed` (kind, key) is what
+    the change set under examination removes: where that is missed, it is said.
     """
-    view = View(blueprint, None if estimator_prefixes is None else tuple(estimator_prefixes))
+    view = View(blueprint, None if estimator_prefixes is None else tuple(estimator_prefixes), removed)
     found = list(dict.fromkeys(finding for examine in _ALL for finding in examine(view)))
     if locations is not None:
         found = [locations.locate(each, SECTIONS[each.kind]) if each.kind else each for each in found]

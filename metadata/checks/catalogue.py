@@ -76,6 +76,6 @@ def find(word: str) -> Page:
     if code not in codes():
         near = nearest(code, codes())
         remedy = f"did you mean {near}?" if near else "pilothouse explain lists them all"
-        cause = f"no check has that code: they go from {codes()[0]} to {codes()[-1]}"
+        cause = f"no check has that code: they go from {codes()[0]} to {codes()[-1]}, failures from PH200 on"
         raise UsageError("PH353", f"check {word}", cause, remedy)
     return page(code)

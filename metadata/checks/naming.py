@@ -21,9 +21,10 @@ def check_references(view: View) -> Iterator[Finding]:
         for path, wanted, name in references(definition):
             if view.blueprint.get(wanted, name) is None:
                 known = getattr(view.blueprint, SECTIONS[wanted])
-                cause = f"there is no {wanted.replace('_', ' ')} {name}"
-                steps = _steps(path, definition)
-                yield view.finding("PH110", (kind, key), steps, cause, instead(name, known))
+                cause, remedy = f"there is no {wanted.replace('_', ' ')} {name}", instead(name, known)
+                if (wanted, name) in view.removed:
+                    cause, remedy = f"{cause} any more: your change set removes it", "name another, or keep it (P, d)"
+                yield view.finding("PH110", (kind, key), _steps(path, definition), cause, remedy)
 
 
 def _steps(path: str, value: Any) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from metadata.errors import UsageError
 from metadata.findings import Finding, Path, instead, nearest
 from metadata.kinds import FilesConnection, SqlConnection
 from metadata.tasks.ingest import Ingest
+from metadata.values import counted
 
 _STORES = ("s3a", "s3", "abfss", "abfs", "wasbs", "gs", "hdfs", "dbfs")
 _REFERENCE = re.compile(r"(env:[A-Za-z_]\w*|file:\S.*)")
@@ -152,7 +153,7 @@ def _cron_problem(text: str) -> str | None:
     from cronsim import CronSim, CronSimError
 
     if len(text.split()) != 5:
-        return f"has {len(text.split())} fields, not five"
+        return f"has {counted(len(text.split()), 'field')}, not five"
     try:
         next(CronSim(text, datetime(2024, 1, 1)))
     except CronSimError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -38,6 +38,8 @@ class View:
 
     blueprint: Blueprint
     estimator_prefixes: tuple[str, ...] | None = None
+    removed: Collection[tuple[str, str]] = ()
+    """Kind and key of what the author's own change set removes."""
     _columns: dict[str, Known | None] = field(default_factory=dict)
 
     def finding(

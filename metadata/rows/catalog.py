@@ -37,25 +37,10 @@ def list_definitions(
     place: ColumnElement[str] = definition.c.key
     if kind is None:
         place = (definition.c.kind + literal(" ") + definition.c.key).label("place")
-    language = Language(
-        {
-            "kind": exact_field(definition.c.kind),
-            "key": exact_field(definition.c.key),
-            "owner": text_field(definition.c.owner),
-            "tag": tag_field(definition.c.tags),
-            "revision": number_field(definition.c.revision_changed),
-            "used": number_field(used),
-            "about": text_field(about),
-        },
-        definition.c.key,
-        (definition.c.key, definition.c.description, definition.c.owner, about),
-    )
     columns = [definition.c[name] for name in ("uid", "kind", "description", "owner", "tags", "revision_changed")]
     query = select(
         *columns, definition.c.key, place if kind is None else literal(0), about.label("about"), used.label("used_by")
-    ).where(*conditions(words, language))
-    if kind is not None:
-        query = query.where(definition.c.kind == kind)
+    ).where(*_matching(kind, words, used, about))
 
     def make(row: RowMapping) -> DefinitionRow:
         values = {name: row[name] for name in DefinitionRow.__dataclass_fields__}
@@ -63,6 +48,13 @@ def list_definitions(
 
     with database.read() as connection:
         return page(connection, query, place, make, after=after, limit=limit)
+
+
+def matching(database: Database, kind: str, words: str = "") -> dict[str, str]:
+    """Uid and key of every definition of a kind that a filter leaves, by key, however many pages they fill."""
+    query = select(definition.c.uid, definition.c.key).where(*_matching(kind, words, users(), _about()))
+    with database.read() as connection:
+        return {row.uid: row.key for row in connection.execute(query.order_by(definition.c.key))}
 
 
 def count_kinds(database: Database) -> dict[str, int]:
@@ -84,6 +76,27 @@ def part_table(kind: str, field: str) -> Any:
     return LAYOUTS[kind].parts[field].table
 
 
+def _matching(
+    kind: str | None, words: str, used: ColumnElement[int], about: ColumnElement[str]
+) -> list[ColumnElement[bool]]:
+    """What a filter leaves of the definitions of a kind, or of all kinds."""
+    language = Language(
+        {
+            "kind": exact_field(definition.c.kind),
+            "key": exact_field(definition.c.key),
+            "owner": text_field(definition.c.owner),
+            "tag": tag_field(definition.c.tags),
+            "revision": number_field(definition.c.revision_changed),
+            "used": number_field(used),
+            "about": text_field(about),
+        },
+        definition.c.key,
+        (definition.c.key, definition.c.description, definition.c.owner, about),
+    )
+    found = conditions(words, language)
+    return found if kind is None else [*found, definition.c.kind == kind]
+
+
 def _about() -> ColumnElement[str]:
     """A few words on a definition of any kind."""
     tables_of: Mapping[str, Any] = {kind: layout.table for kind, layout in LAYOUTS.items()}
@@ -96,6 +109,7 @@ def _about() -> ColumnElement[str]:
         return one(table, many, link)
 
     dataset, storage = tables_of["dataset"], part_table("dataset", "storage")
+    schedule = tables_of["schedule"]
     feature, task = LAYOUTS["feature_set"].entries["features"].table, LAYOUTS["pipeline"].entries["tasks"].table
     words = {
         "connection": one(tables_of["connection"], tables_of["connection"].c.kind),
@@ -106,6 +120,6 @@ def _about() -> ColumnElement[str]:
         "monitor": one(tables_of["monitor"], tables_of["monitor"].c.model),
         "decision": one(tables_of["decision"], tables_of["decision"].c.after),
         "pipeline": count(task, "pipeline_uid", "task"),
-        "schedule": one(tables_of["schedule"], tables_of["schedule"].c.cron),
+        "schedule": one(schedule, schedule.c.cron + case((schedule.c.enabled.is_(True), ""), else_=" (off)")),
     }
     return case(words, value=definition.c.kind, else_=literal(""))

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, exists, func
 from metadata import tables
 from metadata.database import Database
 from metadata.definitions import LAYOUTS, definition
-from metadata.rows.catalog import DefinitionRow, count_kinds, list_definitions
+from metadata.rows.catalog import DefinitionRow, count_kinds, list_definitions, matching
 from metadata.rows.datasets import DatasetRow, list_datasets
 from metadata.rows.decisions import Decision, to_decision
 from metadata.rows.filters import (
@@ -52,6 +52,7 @@ __all__ = [
     "list_runs",
     "list_schedules",
     "list_versions",
+    "matching",
 ]
 
 

@@ -55,6 +55,12 @@ class Staged:
         """Every definition with the edits in it, by uid."""
         return places_of(self.working.blueprint)
 
+    @property
+    def removed(self) -> frozenset[tuple[str, str]]:
+        """Kind and key of what the edits remove."""
+        uids = {item.uid for item in self.items if item.after is None}
+        return frozenset((kind, key) for kind, key, value in self.current if value.uid in uids)
+
     def text_of(self, uid: str) -> str:
         """A definition with the edits in it, as YAML; empty where there is none, or none any more."""
         return dump_one(*self.places[uid]) if uid in self.places else ""
@@ -93,11 +99,7 @@ def stage(
     with database.write() as connection:
         change = next_change(connection)
         there = _load(connection, owner)
-        if base_revision not in (None, there.revision):
-            raise moved(base_revision, there.revision)
-        if seen is not None and there.kept != list(seen):
-            cause, remedy = "another edit was taken into it just now", "look at what yours changes once more"
-            raise PilothouseError("PH303", "change set", cause, remedy)
+        _refuse_unseen(there, base_revision, seen)
         return _stage(connection, owner, there, document, change)
 
 
@@ -117,14 +119,31 @@ def stage_rename(database: Database, owner: str, uid: str, key: str) -> ChangeSe
 
 def stage_removal(database: Database, owner: str, uid: str) -> None:
     """Take the removal of a definition into the change set of a user. Raises UsageError PH307 when there is none."""
+    stage_removals(database, owner, (uid,))
+
+
+def stage_removals(
+    database: Database,
+    owner: str,
+    uids: Collection[str],
+    base_revision: int | None = None,
+    seen: Sequence[Item] | None = None,
+) -> None:
+    """Take the removal of definitions into the change set of a user: of all of them, or of none.
+
+    Raises UsageError PH307 when one of them is not there, and PilothouseError PH303 as `stage` does.
+    """
     with database.write() as connection:
         change = next_change(connection)
         there = _load(connection, owner)
+        _refuse_unseen(there, base_revision, seen)
         base = there.working.blueprint
-        kind, _, _ = _in_working(there, uid)
-        left = {name: each for name, each in getattr(base, SECTIONS[kind]).items() if each.uid != uid}
-        changes = differences(base, base.model_copy(update={SECTIONS[kind]: left}))
-        _save(connection, owner, _with(there, changes), change)
+        sections = {SECTIONS[_in_working(there, uid)[0]] for uid in uids}
+        left = {
+            section: {key: each for key, each in getattr(base, section).items() if each.uid not in uids}
+            for section in sections
+        }
+        _save(connection, owner, _with(there, differences(base, base.model_copy(update=left))), change)
 
 
 def unstage(database: Database, owner: str, uids: Collection[str] | None = None) -> None:
@@ -231,6 +250,15 @@ def _stage(connection: Connection, owner: str, there: Staged, document: Blueprin
             refuse_unstorable(each.kind, each.key, value)
     _save(connection, owner, _with(there, changes.changes), change)
     return changes
+
+
+def _refuse_unseen(there: Staged, base_revision: int | None, seen: Sequence[Item] | None) -> None:
+    """Raises PilothouseError PH303 when the revision, or the edits, are not those on which a change was looked at."""
+    if base_revision not in (None, there.revision):
+        raise moved(base_revision, there.revision)
+    if seen is not None and there.kept != list(seen):
+        cause, remedy = "another edit was taken into it just now", "look at what yours changes once more"
+        raise PilothouseError("PH303", "change set", cause, remedy)
 
 
 def _with(there: Staged, changes: Iterable[Change]) -> tuple[Item, ...]:

@@ -107,6 +107,60 @@ async def test_a_clash_shows_all_three_sides_and_is_decided_before_it_is_applied
     assert load_staged(database, ME).working.blueprint.datasets[KEY].description == stands
 
 
+async def test_where_others_have_removed_what_an_edit_changes_both_sides_are_shown_and_nothing_is_dropped_unasked(
+    database: Database, make_app: MakeApp
+) -> None:
+    there = load_blueprint(database)
+    schedule = there.schedules["flights_monthly"].model_copy(update={"description": "mine", "tags": ("a", "b")})
+    stage(database, ME, Blueprint(schedules={"flights_monthly": schedule}))
+    left = {key: value for key, value in there.schedules.items() if key != "flights_monthly"}
+    apply(database, there.model_copy(update={"schedules": left}), author="ada", prune=True, settings=settings())
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.go(Place("changes"))
+        await until_seen(pilot, "clashes")
+        await pilot.press("c")
+        await until_seen(
+            pilot, "clash the whole definition", "theirs   removed", "before   pipeline: flights", "mine stands"
+        )
+        await pilot.press("G")
+        await until_seen(pilot, "mine     description: mine", "tags: [a, b]")
+        assert "{'" not in seen(app)
+        assert "theirs stands: it stays removed, and your edit is dropped" in seen(app)
+        await pilot.press("t")
+        await until_seen(pilot, "Drop your edit of schedule flights_monthly? Somebody else has")
+        await pilot.press("escape")
+        await until_seen(pilot, "1 edit", "clashes")
+        assert len(load_staged(database, ME).items) == 1
+        await pilot.press("c", "t")
+        await until_seen(pilot, "Drop your edit of")
+        await pilot.press("y")
+        await until_seen(pilot, "decided", "Nothing waits.")
+    assert "flights_monthly" not in load_staged(database, ME).working.blueprint.schedules
+
+
+async def test_the_note_is_kept_when_somebody_else_applied_meanwhile(database: Database, make_app: MakeApp) -> None:
+    stage(database, ME, described(database, "other words"))
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.go(Place("changes"))
+        await until_seen(pilot, "1 edit")
+        await pilot.press("a")
+        await until_seen(pilot, "y apply")
+        await pilot.press("y")
+        await until_seen(pilot, "Why?")
+        apply(database, Blueprint.model_validate({"datasets": {"x.y": {}}}), author="ada", settings=settings())
+        await pilot.press(*"because", "enter")
+        await until_seen(pilot, "PH303")
+        await pilot.press("escape", "a")
+        await until_seen(pilot, "y apply")
+        await pilot.press("y")
+        await until_seen(pilot, "Why?", "because")
+        await pilot.press("enter")
+        await until_seen(pilot, "revision 4 is applied")
+    assert edits_of(database, 4)[0].revision.note == "because"
+
+
 async def test_a_definition_whose_key_was_taken_is_given_another_one(database: Database, make_app: MakeApp) -> None:
     stage(database, ME, Blueprint.model_validate({"datasets": {"x.y": {"description": "mine"}}}))
     theirs = Blueprint.model_validate({"datasets": {"x.y": {"description": "theirs"}}})

@@ -71,6 +71,14 @@ def test_exit_codes_tell_what_came_of_it(database: Database, tmp_path: Path) -> 
     assert away.stderr.startswith("PH410")
 
 
+def test_an_apply_that_is_refused_tells_of_no_impact(database: Database, tmp_path: Path) -> None:
+    text = dump(load_blueprint(database)).replace("cron: 0 6 2 * *", "cron: never")
+    (tmp_path / "wrong.yaml").write_text(text, encoding="utf-8")
+    refused = pilothouse("blueprint", "apply", tmp_path / "wrong.yaml", "--yes")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "error PH153 schedule flights_monthly cron" in refused.stderr
+
+
 def test_a_list_that_is_cut_says_so_and_goes_on(database: Database) -> None:
     first = pilothouse("run", "list", "--limit", "2", "--json")
     assert [run["number"] for run in json.loads(first.stdout)] == [17, 16]

@@ -43,6 +43,15 @@ def test_a_code_is_explained_in_words_and_as_json() -> None:
     assert (said["code"], said["right"]) == ("PH131", page("PH131").right)
 
 
+def test_a_code_of_a_failure_says_what_such_failures_are_about() -> None:
+    shown = pilothouse("explain", "ph216")
+    assert shown.returncode == 0
+    assert "PH216 A failure, not a check" in shown.stdout
+    assert "Codes from PH200 to PH299 are of reading, checking or storing rows in a run" in " ".join(
+        shown.stdout.split()
+    )
+
+
 def test_without_a_code_all_are_listed() -> None:
     assert [each["code"] for each in told("explain")] == list(codes())
     assert "PH173  Partners may miss each other" in pilothouse("explain").stdout

@@ -253,7 +253,7 @@ def test_the_key_mends_what_was_mended_at_its_source_and_then_nothing_new_is_no_
     soon(console, "✓ succeeded", f"✓ {len(CASES)} of {len(CASES)}")
     again = house.ended(house.launch("trouble"))
     jump(console, again)
-    soon(console, "✓ succeeded", "– nothing was to be done", "nothing new at missing_column: 1 files read before")
+    soon(console, "✓ succeeded", "– nothing was to be done", "nothing new at missing_column: 1 file read before")
     rows = " UNION ALL ".join(f"SELECT '{case.name}', id, place FROM bronze.{case.name}" for case in CASES)
     assert sorted(house.ask(rows)) == sorted((case.name, 1, "Rome") for case in CASES)
 

@@ -39,7 +39,7 @@ def test_reads_each_file_once(house: Warehouse) -> None:
     ingest(house)
     house.land("a.csv", "id,name\n1,ann\n2,bob\n")
     assert house.run().rows_out == 2
-    assert house.run().skipped == "nothing new at landing: 1 files read before"
+    assert house.run().skipped == "nothing new at landing: 1 file read before"
     house.land("b.csv", "name,id\ncid,3\n")
     assert house.run().rows_out == 1
     assert house.rows("bronze.x") == [(1, "ann"), (2, "bob"), (3, "cid")]
@@ -93,7 +93,7 @@ def test_declared_types_are_enforced(house: Warehouse) -> None:
     fault = refused.value.fault
     assert (fault.code, fault.thing) == ("PH214", "dataset bronze.x")
     assert fault.cause == "column n: 2 values are no int, such as '8.5' (b.csv)"
-    assert "column d: 1 values are no date, such as '2023-02-29' (b.csv)" in fault.detail
+    assert "column d: 1 value is no date, such as '2023-02-29' (b.csv)" in fault.detail
     assert house.state("bronze.x").rows == 2
 
 
@@ -103,7 +103,7 @@ def test_inferred_types_are_frozen(house: Warehouse) -> None:
     house.run()
     assert house.state("bronze.x").columns == {"code": "long", "zip": "string", "qty": "long"}
     house.land("b.csv", "code,zip,qty\nx9,1,2\n")
-    with pytest.raises(PilothouseError, match=r"column code: 1 values are no long, such as 'x9' \(b.csv\)"):
+    with pytest.raises(PilothouseError, match=r"column code: 1 value is no long, such as 'x9' \(b.csv\)"):
         house.run()
     house.land("b.csv", "code,zip,qty\n9,1,2\n")
     assert house.run().rows_out == 1
@@ -125,9 +125,7 @@ def test_a_decimal_is_not_rounded_in_silence(house: Warehouse) -> None:
     house.run()
     assert [str(price) for (price,) in house.rows("bronze.x")] == ["-5.00", "0.50", "1.23"]
     house.land("b.csv", "price\n1.239\n")
-    with pytest.raises(
-        PilothouseError, match=r"PH214 .*column price: 1 values are no decimal\(10,2\), such as '1.239'"
-    ):
+    with pytest.raises(PilothouseError, match=r"PH214 .*column price: 1 value is no decimal\(10,2\), such as '1.239'"):
         house.run()
 
 

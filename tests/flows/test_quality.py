@@ -168,7 +168,7 @@ def test_at_most(house: Warehouse) -> None:
     house.land("a.csv", "id,v,email\n1,1,a\n2,1,\n")
     assert house.run().rows_out == 1
     house.land("b.csv", "id,v,email\n3,1,\n")
-    with pytest.raises(PilothouseError, match=r"1 of 1 rows break known .*more than 50 %"):
+    with pytest.raises(PilothouseError, match=r"1 of 1 row breaks known .*more than 50 %"):
         house.run()
     assert house.state("bronze.x").rows == 1
 

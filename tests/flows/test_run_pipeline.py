@@ -119,7 +119,7 @@ def test_rows_that_were_set_aside_can_be_asked_for(house: House) -> None:
     run = house.ended(house.launch("odd"))
     assert run.state == State.SUCCEEDED
     assert house.ask("SELECT id, _reasons FROM quarantine.bronze.odd") == [(-2, ["positive"])]
-    assert any("1 rows written, 1 bad (positive: 1)" in line.message for line in read_lines(house.database, run.id))
+    assert any("1 row written, 1 bad (positive: 1)" in line.message for line in read_lines(house.database, run.id))
     with pytest.raises(UsageError, match="PH591"):
         house.ask("SELECT * FROM quarantine.bronze.oddity")
 

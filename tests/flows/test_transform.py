@@ -98,5 +98,5 @@ def test_numbers_that_do_not_fit(house: Warehouse) -> None:
     house.land("1.csv", "id\n2\n4\n")
     house.run()
     house.land("2.csv", "id\n5\n3000000000\n")
-    with pytest.raises(PilothouseError, match=r"PH214 .*column id: 1 values are no int, such as '3000000000'"):
+    with pytest.raises(PilothouseError, match=r"PH214 .*column id: 1 value is no int, such as '3000000000'"):
         house.run()

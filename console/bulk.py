@@ -1,0 +1,81 @@
+"""A change of many definitions at once, before it is staged: what can be changed, and what comes of a value."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from console.edit import Review
+from metadata.bulk import Edited, Removal, edited, fields_of, found, removal, said
+from metadata.checks import check
+from metadata.database import Database
+from metadata.errors import UsageError
+from metadata.kinds import SECTIONS
+from metadata.rows.sizes import sized_impact
+from metadata.rows.staged import Staged, changes_beside, load_staged
+from metadata.settable import Settable
+from metadata.settings import Settings
+
+
+@dataclass(frozen=True)
+class Offer:
+    """The fields that can be changed on some definitions, with what those say now, and the keys that a field names."""
+
+    kind: str
+    uids: tuple[str, ...]
+    count: int
+    """How many of them are there."""
+    fields: tuple[Settable, ...]
+    said: Mapping[str, tuple[str, ...]]
+    keys: Mapping[str, tuple[str, ...]]
+    """Keys of each kind that a field refers to."""
+
+
+def offer(database: Database, owner: str, kind: str, uids: Collection[str]) -> Offer:
+    """What can be changed on definitions of a kind, as the change set of `owner` has them."""
+    working = load_staged(database, owner).working.blueprint
+    there = found(working, kind, uids)
+    fields = fields_of(there.values())
+    return Offer(
+        kind,
+        tuple(uids),
+        len(there),
+        fields,
+        {each.path: said(there.values(), each.path) for each in fields},
+        {each.refers: tuple(getattr(working, SECTIONS[each.refers])) for each in fields if each.refers},
+    )
+
+
+def review_edited(
+    database: Database, settings: Settings, owner: str, kind: str, uids: Collection[str], field: str, value: str
+) -> tuple[Edited, Review]:
+    """What another value of a field would do, beside the change set of `owner`. Raises what `edited` raises."""
+    there = load_staged(database, owner)
+    made = edited(there.working.blueprint, kind, uids, field, value)
+    return made, _review(database, settings, there, made)
+
+
+def review_removal(database: Database, owner: str, kind: str, uids: Collection[str]) -> tuple[Removal, Staged]:
+    """Which definitions can go, beside the change set of `owner`."""
+    there = load_staged(database, owner)
+    return removal(there.working.blueprint, kind, uids), there
+
+
+def switched(database: Database, owner: str, kind: str, uids: Collection[str]) -> tuple[Edited, Staged]:
+    """Definitions switched off where one of them is on, else on.
+
+    Raises UsageError PH825 for what has no switch, and PH827 when none of them is there any more.
+    """
+    there = load_staged(database, owner)
+    values = found(there.working.blueprint, kind, uids).values()
+    if not values:
+        raise UsageError("PH827", kind, "what is to be switched is not there any more", "choose others")
+    on = any(getattr(value, "enabled", False) for value in values)
+    return edited(there.working.blueprint, kind, uids, "enabled", "false" if on else "true"), there
+
+
+def _review(database: Database, settings: Settings, there: Staged, made: Edited) -> Review:
+    changes = changes_beside(database, there, made.document)
+    findings = check(changes.blueprint, estimator_prefixes=settings.estimator_prefixes, removed=there.removed)
+    impact = sized_impact(database, changes)
+    return Review(made.document, there.revision, changes, tuple(findings), impact, len(there.items), tuple(there.kept))

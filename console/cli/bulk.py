@@ -1,0 +1,128 @@
+"""One field changed on many definitions: `blueprint set`."""
+
+from __future__ import annotations
+
+import click
+
+from console.author import author, user
+from console.cli.access import database
+from console.cli.changes import plain_change, refuse, show_change_set, show_findings
+from console.cli.output import JSON_OPTION, ask, plain, print_json
+from metadata.bulk import Edited, edited, many
+from metadata.changes import ChangeSet
+from metadata.checks import check
+from metadata.database import Database
+from metadata.findings import Finding
+from metadata.kinds import SECTIONS
+from metadata.revision_log import Revision
+from metadata.revisions import CheckError, apply, changes_of, snapshot
+from metadata.rows.catalog import matching
+from metadata.rows.sizes import sized_impact
+from metadata.rows.staged import Staged, changes_beside, load_staged, stage
+from metadata.settings import settings
+
+
+@click.command("set")
+@click.argument("change", metavar="FIELD=VALUE")
+@click.option("--kind", required=True, type=click.Choice(list(SECTIONS)), help="Which definitions.")
+@click.option("--filter", "words", default="", help="Which of them, such as 'owner:ops !tag:legacy'; else all.")
+@click.option("--stage", "staging", is_flag=True, help="Into your change set (P in the console), not into a revision.")
+@click.option("--dry-run", is_flag=True, help="Only say what it would change; exits with 3 when that is anything.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--note", "-m", default="", help="Why, for the history.")
+@JSON_OPTION
+@click.pass_context
+def set_field(
+    context: click.Context,
+    change: str,
+    kind: str,
+    words: str,
+    staging: bool,
+    dry_run: bool,
+    yes: bool,
+    note: str,
+    as_json: bool,
+) -> None:
+    """Give a field the same value on all definitions of a kind that a filter matches, as one revision.
+
+    FIELD is a path such as owner, storage.mode or cron. Of a list, VALUE `a,b` gives exactly these, `+a` adds one and
+    `-b` takes one out; nothing at all leaves what may be left out.
+    """
+    field, equals, value = change.partition("=")
+    if not equals:
+        raise click.UsageError("write FIELD=VALUE, as in owner=data")
+    if as_json and not (yes or dry_run or staging):
+        raise click.UsageError("--json asks nothing: say --yes, --stage or --dry-run, too")
+    if staging and note:
+        raise click.UsageError("a note stands in the history: give it when the change set is applied, not to --stage")
+    store = database()
+    uids = matching(store, kind, words)
+    there = load_staged(store, user()) if staging else None
+    base, blueprint = (there.revision, there.working.blueprint) if there else snapshot(store)
+    made = edited(blueprint, kind, tuple(uids), field.strip(), value)
+    changes = changes_beside(store, there, made.document) if there else changes_of(store, made.document)[1]
+    prefixes, removed = settings().estimator_prefixes, there.removed if there else ()
+    found = check(changes.blueprint, estimator_prefixes=prefixes, removed=removed) if changes else []
+    if not staging:
+        refuse(context, found)
+    if not as_json:
+        _show(made, changes, found, bool(uids), words)
+    if changes and not dry_run and not yes and not staging:
+        ask(context, f"Change {many(made.changed, kind)}?")
+    revision = None
+    if changes and not dry_run:
+        revision = _keep(context, store, made, base, there, note)
+    if as_json:
+        _print(store, made, changes, found, revision, staged=bool(there and changes and not dry_run))
+    elif changes and not dry_run:
+        said = f"Revision {revision.number} is applied." if revision else "It is in your change set: P in the console."
+        click.echo(said)
+    if changes and dry_run:
+        context.exit(3)
+
+
+def _keep(
+    context: click.Context, store: Database, made: Edited, base: int, there: Staged | None, note: str
+) -> Revision | None:
+    """Apply it, or take it into the change set that was looked at."""
+    if there is not None:
+        stage(store, user(), made.document, base, there.kept)
+        return None
+    try:
+        return apply(store, made.document, author=author(), note=note, settings=settings(), base_revision=base)
+    except CheckError as error:
+        refuse(context, error.findings)
+        raise
+
+
+def _show(made: Edited, changes: ChangeSet, found: list[Finding], any_match: bool, words: str) -> None:
+    if not any_match:
+        which = f" matches {words!r}" if words else " is there"
+        click.echo(f"No {made.kind.replace('_', ' ')}{plain(which)}.")
+    elif not changes:
+        click.echo(f"Nothing to change: all of them have {made.field} {plain(made.value)}.")
+    else:
+        click.echo(plain(made.words))
+        show_change_set(changes)
+        if found:
+            click.echo("\nFindings")
+            show_findings(found, as_json=False)
+
+
+def _print(
+    store: Database, made: Edited, changes: ChangeSet, found: list[Finding], revision: Revision | None, staged: bool
+) -> None:
+    print_json(
+        {
+            "kind": made.kind,
+            "field": made.field,
+            "value": made.value,
+            "changed": made.changed,
+            "same": made.same,
+            "changes": [plain_change(each) for each in changes.changes],
+            "impact": sized_impact(store, changes) if changes else (),
+            "findings": found,
+            "revision": revision.number if revision else None,
+            "staged": staged,
+        }
+    )

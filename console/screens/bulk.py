@@ -1,0 +1,206 @@
+"""The keys that change, remove or switch all that is marked. Each makes edits: they wait in the change set."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import ClassVar
+
+from textual.binding import BindingType
+
+from console.bulk import Offer, offer, review_edited, review_removal, switched
+from console.edit import Review
+from console.screens.ask import Ask
+from console.screens.blueprint_keys import BlueprintKeys
+from console.screens.choose import Choose
+from console.screens.keys import key
+from console.screens.making import Making
+from console.screens.marking import Marking
+from console.screens.note import NoteScreen
+from console.screens.review import ReviewScreen
+from metadata.bulk import Edited, Removal, many
+from metadata.changes import ChangeSet
+from metadata.errors import Fault
+from metadata.kinds import KIND_MODELS
+from metadata.rows.staged import Staged, stage, stage_removals
+from metadata.settable import Settable
+
+STAGES = [("y", "into the change set")]
+
+
+class Bulk(Making, BlueprintKeys, Marking):
+    """A screen of the blueprint whose cursor stands on definitions of one kind, which can be marked."""
+
+    KEPT = Making.KEPT | BlueprintKeys.KEPT | {"offered", "changed_many", "removable"}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        key("b", "bulk", "change", help="change a field on all that is marked; it shows first what that does"),
+        key("space", "switch", "on/off", help="switch it off, or on again; all that is marked, if anything is"),
+    ]
+
+    def __init__(self, subject: str = "") -> None:
+        super().__init__(subject)
+        self._asked_for: tuple[Offer, Settable, str] | None = None
+        """The field that is changed, and what was typed for it."""
+
+    def unavailable(self, name: str) -> str:
+        """What needs marks, or what can be switched."""
+        if name == "bulk" and not self.marked:
+            return "nothing is marked: m marks a row, M all that the filter matches"
+        if name == "switch" and not self._switches:
+            return f"a {self.kind.replace('_', ' ')} has no enabled: to switch"
+        if name == "switch" and not (self.there and (self.marked or self.definition())):
+            return "there is no definition under the cursor"
+        return "" if name == "remove" and self.marked else super().unavailable(name)
+
+    def hidden(self, name: str) -> bool:
+        """What makes no sense without marks, or for this kind."""
+        return (name == "bulk" and not self.marked) or (name == "switch" and not self._switches) or super().hidden(name)
+
+    @property
+    def _switches(self) -> bool:
+        """Whether definitions of this kind can be disabled."""
+        return all("enabled" in model.model_fields for model in KIND_MODELS[self.kind])
+
+    # A field of all of them
+
+    def do_bulk(self) -> None:
+        """`b`"""
+        database, owner, kind, uids = self.session.store.database, self.session.owner, self.kind, tuple(self.marked)
+        self.act("offered", "what can be changed is known", lambda: offer(database, owner, kind, uids))
+
+    def got_offered(self, found: Offer) -> None:
+        """The fields are known: one is chosen."""
+        if not found.count:
+            self.say("none of what is marked is there any more", "warn")
+            return
+        by_path = {each.path: each for each in found.fields}
+
+        def chosen(path: str | None) -> None:
+            if path:
+                self._ask_value(found, by_path[path])
+
+        rows = [(each.path, ", ".join(found.said[each.path][:3]), each.text) for each in found.fields]
+        question = f"Change a field on {many(found.count, found.kind)}"
+        self.app.push_screen(Choose(question, ("FIELD", "NOW", "WHAT IT SAYS"), rows), chosen)
+
+    def _ask_value(self, found: Offer, field: Settable, typed: str | None = None, wrong: str = "") -> None:
+        """Choose, or type, the value; one that was `wrong` stands there to be mended."""
+        choices = found.keys[field.refers] if field.refers else field.choices
+
+        def given(value: str | None) -> None:
+            if value is not None:
+                self._look_at_value(found, field, value)
+
+        whose = f"{field.path} of {many(found.count, found.kind)}"
+        if choices and not field.many:
+            rows = [(each, "") for each in (*choices, *([""] if field.optional else []))]
+            self.app.push_screen(Choose(f"{whose}: {field.text}", ("VALUE", ""), rows), given)
+            return
+        now = found.said[field.path]
+        known = now[0] if len(now) == 1 and now[0] != "nothing" and not field.many else ""
+        how = " a, b gives exactly these, +a adds one, -b takes one out." if field.many else ""
+        some = f" There are: {', '.join(choices[:9])}." if choices else ""
+        question = f"{whose}: {wrong or field.text}{how}{some}"
+        self.app.push_screen(NoteScreen(question, known if typed is None else typed), given)
+
+    def _look_at_value(self, found: Offer, field: Settable, value: str) -> None:
+        database, settings, owner = self.session.store.database, self.session.settings, self.session.owner
+        self._asked_for = found, field, value
+        self.say("looking what that changes …", "quiet")
+        self.act(
+            "changed_many",
+            "what that changes is known",
+            lambda: review_edited(database, settings, owner, found.kind, found.uids, field.path, value),
+        )
+
+    def got_changed_many(self, found: tuple[Edited, Review]) -> None:
+        """What it changes is shown; one key takes it into the change set."""
+        made, review = found
+        self.say("")
+        if not made.changed:
+            self.say(f"nothing differs: all of them have {made.field} {made.value}", "quiet")
+            return
+
+        def answered(answer: str | None) -> None:
+            if answer == "y":
+                self._stage_many(made, review.base, review)
+            else:
+                self.say("left: nothing was changed", "quiet")
+
+        self.app.push_screen(ReviewScreen(review, made.words, answers=STAGES), answered)
+
+    def _stage_many(self, made: Edited, base: int, review: Review) -> None:
+        database, owner = self.session.store.database, self.session.owner
+        self.act(
+            "staged_many",
+            f"{many(made.changed, made.kind)} are changed in the change set",
+            lambda: stage(database, owner, made.document, base, review.seen),
+        )
+
+    def got_staged_many(self, changes: ChangeSet) -> None:
+        """They wait; what is marked stays so, for the next field."""
+        count = len(changes.changes)
+        self.say(f"{count:,} {'edit is' if count == 1 else 'edits are'} in the change set: P shows, and applies it")
+        self.reload()
+
+    # On and off
+
+    def do_switch(self) -> None:
+        """`space`"""
+        row = self.definition()
+        uids: Collection[str] = tuple(self.marked) or ((row.uid,) if row else ())
+        database, owner, kind = self.session.store.database, self.session.owner, self.kind
+
+        def switch() -> Edited:
+            made, there = switched(database, owner, kind, uids)
+            stage(database, owner, made.document, there.revision, there.kept)
+            return made
+
+        self.act("switched", "it is switched in the change set", switch)
+
+    def got_switched(self, made: Edited) -> None:
+        """It waits."""
+        word = "on" if made.value == "true" else "off"
+        self.say(f"{many(made.changed, made.kind)} switched {word} in the change set: P shows, and applies it")
+        self.reload()
+
+    # Away with all of them
+
+    def do_remove(self) -> None:
+        """`d`: what is marked, else what is under the cursor."""
+        if not self.marked:
+            super().do_remove()
+            return
+        database, owner, kind, uids = self.session.store.database, self.session.owner, self.kind, tuple(self.marked)
+        self.act("removable", "what can be removed is known", lambda: review_removal(database, owner, kind, uids))
+
+    def got_removable(self, found: tuple[Removal, Staged]) -> None:
+        """One question, which names how many go, and what stays because it is used."""
+        going, there = found
+        if not going.uids:
+            self.say(f"nothing can be removed: {going.words or 'none of it is there any more'}", "warn")
+            return
+        database, owner = self.session.store.database, self.session.owner
+
+        def answered(answer: str | None) -> None:
+            if answer == "y":
+                self.act(
+                    "removed_many",
+                    f"the removal of {many(len(going.uids), going.kind)} is in the change set",
+                    lambda: stage_removals(database, owner, going.uids, there.revision, there.kept),
+                )
+
+        question = f"Remove {many(len(going.uids), going.kind)}? They go when the change set is applied (P)."
+        self.app.push_screen(Ask(question, STAGES, going.words), answered)
+
+    def got_removed_many(self, _value: object) -> None:
+        """They wait, and are marked no longer."""
+        self.let_go()
+        self.got_made(None)
+
+    def refused(self, job: str, fault: Fault) -> None:
+        """A value that does not fit is asked for again, as it was typed."""
+        if job == "changed_many" and fault.code == "PH826" and self._asked_for is not None and self.in_front:
+            found, field, typed = self._asked_for
+            self._ask_value(found, field, typed, f"{fault.cause}; {fault.remedy}.")
+        else:
+            super().refused(job, fault)

@@ -1,0 +1,201 @@
+"""One field changed on many definitions at once, and many removed: what comes of it, before it is staged. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from metadata.definitions import content, same
+from metadata.errors import UsageError
+from metadata.explain import explain
+from metadata.findings import instead
+from metadata.kinds import KIND_MODELS, SECTIONS, Blueprint, Definition
+from metadata.references import references
+from metadata.settable import Settable, settable
+from metadata.values import counted
+
+MOST_NAMED = 3
+"""Values, or definitions, that are named one by one."""
+
+
+@dataclass(frozen=True)
+class Edited:
+    """Definitions of a kind with one field changed. `document` holds those that it changes, as they are then."""
+
+    kind: str
+    field: str
+    value: str
+    document: Blueprint
+    before: tuple[str, ...]
+    """What those said that it changes, each once, what most say first."""
+    same: int
+    """How many have it already."""
+    gone: int
+    """How many are not there any more."""
+
+    @property
+    def changed(self) -> int:
+        """How many it changes."""
+        return len(getattr(self.document, SECTIONS[self.kind]))
+
+    @property
+    def words(self) -> str:
+        """All of it in a line: `12 datasets: owner ops → data (3 more have it already)`."""
+        before = ", ".join(self.before[:MOST_NAMED]) + (", …" if len(self.before) > MOST_NAMED else "")
+        beside = [f"{self.same:,} more {'has' if self.same == 1 else 'have'} it already"] if self.same else []
+        beside += [f"{self.gone:,} {'is' if self.gone == 1 else 'are'} not there any more"] if self.gone else []
+        change = f" {before} → {self.value}" if before else f" {self.value}"
+        return f"{many(self.changed, self.kind)}: {self.field}{change}" + (f" ({', '.join(beside)})" if beside else "")
+
+
+@dataclass(frozen=True)
+class Removal:
+    """Definitions of a kind that can go together, and those that cannot, by key, with what names each."""
+
+    kind: str
+    uids: tuple[str, ...]
+    kept: Mapping[str, str]
+    gone: int
+
+    @property
+    def words(self) -> str:
+        """What is kept, and why; empty when all go."""
+        named = [f"{key} (by {user})" for key, user in list(self.kept.items())[:MOST_NAMED]]
+        if not named:
+            return ""
+        more = f" and {len(self.kept) - MOST_NAMED:,} more" if len(self.kept) > MOST_NAMED else ""
+        stays = "stays, it is" if len(self.kept) == 1 else "stay, they are"
+        return f"{many(len(self.kept), self.kind)} {stays} used: {', '.join(named)}{more}"
+
+
+def many(count: int, kind: str) -> str:
+    """How many definitions of a kind: `12 feature sets`."""
+    return counted(count, kind.replace("_", " "), SECTIONS[kind].replace("_", " "))
+
+
+def fields_of(values: Iterable[Definition]) -> tuple[Settable, ...]:
+    """The fields that can be changed on all of some definitions."""
+    return settable(tuple(dict.fromkeys(type(value) for value in values)))
+
+
+def found(blueprint: Blueprint, kind: str, uids: Collection[str]) -> dict[str, Definition]:
+    """Those definitions of a kind that are there, by key."""
+    wanted = set(uids)
+    entries: Mapping[str, Definition] = getattr(blueprint, SECTIONS[kind])
+    return {key: value for key, value in entries.items() if value.uid in wanted}
+
+
+def said(values: Iterable[Definition], path: str) -> tuple[str, ...]:
+    """What definitions say at a path, each text once, what most say first."""
+    counts = Counter(_shown(_at(_whole(value, path), path)) for value in values)
+    return tuple(text for text, _ in counts.most_common())
+
+
+def edited(blueprint: Blueprint, kind: str, uids: Collection[str], path: str, text: str) -> Edited:
+    """The definitions `uids` of a kind with the value that `text` means at `path`.
+
+    Of a list, `a, b` gives exactly these, `+a` adds one and `-b` takes one out. Raises UsageError PH825 for what is no
+    field that all of them share and one value can be given to, and PH826 for a value that does not fit one of them.
+    """
+    there = found(blueprint, kind, uids)
+    shared = {each.path: each for each in (fields_of(there.values()) or settable(KIND_MODELS[kind]))}
+    if path not in shared:
+        cause = f"no field of that name can be set on many {SECTIONS[kind].replace('_', ' ')}"
+        raise UsageError("PH825", path or "field", cause, instead(path, shared))
+    field = shared[path]
+    every = {key: _with(kind, key, value, field, text) for key, value in there.items()}
+    changed = {key: now for key, now in every.items() if not same(content(there[key]), content(now))}
+    steps = field.many and _steps_of(text)
+    before = () if steps else said((there[key] for key in changed), path)
+    after = ", ".join(_entries(text)) if steps else next(iter(said(every.values(), path)), text)
+    document = Blueprint.model_validate({SECTIONS[kind]: changed})
+    return Edited(kind, path, after, document, before, len(there) - len(changed), len(set(uids)) - len(there))
+
+
+def removal(blueprint: Blueprint, kind: str, uids: Collection[str]) -> Removal:
+    """Which definitions of a kind can go together: those that nothing names which stays."""
+    there = found(blueprint, kind, uids)
+    users: dict[str, str] = {}
+    for other, key, value in blueprint:
+        if other != kind or key not in there:
+            for reference in references(value):
+                if reference.kind == kind and reference.key in there:
+                    users.setdefault(reference.key, f"{other.replace('_', ' ')} {key}")
+    going = tuple(value.uid for key, value in there.items() if key not in users)
+    return Removal(kind, going, users, len(set(uids)) - len(there))
+
+
+def _entries(text: str) -> list[str]:
+    return [entry for entry in (each.strip() for each in text.split(",")) if entry]
+
+
+def _steps_of(text: str) -> bool:
+    """Whether a text adds to a list, or takes out of it."""
+    return any(entry[0] in "+-" for entry in _entries(text))
+
+
+def _read(field: Settable, text: str) -> Any:
+    """What a text means as the whole value of a field."""
+    if field.many:
+        return _entries(text)
+    return None if field.optional and not text.strip() else text
+
+
+def _stepped(path: str, there: Sequence[Any], text: str) -> list[Any]:
+    """A list with what a text adds, and without what it takes out."""
+    entries = _entries(text)
+    plain = next((entry for entry in entries if entry[0] not in "+-" or not entry[1:].strip()), None)
+    if plain is not None:
+        cause = f"{plain!r} neither adds nor takes out, as the others do"
+        raise UsageError("PH826", path, cause, "write a, b for exactly these, or +a, -b")
+    out = {entry[1:].strip() for entry in entries if entry[0] == "-"}
+    added = [entry[1:].strip() for entry in entries if entry[0] == "+"]
+    return list(dict.fromkeys([*(each for each in there if str(each) not in out), *added]))
+
+
+def _with(kind: str, key: str, value: Definition, field: Settable, text: str) -> Definition:
+    """A definition with the value that a text means in a field. Raises UsageError PH826."""
+    path = field.path
+    whole = _whole(value, path)
+    body = content(value) | {"uid": value.uid}
+    inner, steps = body, path.split(".")
+    for step in steps[:-1]:
+        whole = whole[step]
+        inner[step] = dict(inner[step]) if step in inner else dict(whole)
+        inner = inner[step]
+    there = whole[steps[-1]]
+    inner[steps[-1]] = _stepped(path, there, text) if field.many and _steps_of(text) else _read(field, text)
+    document = {SECTIONS[kind]: {key: body}}
+    try:
+        now = Blueprint.model_validate(document).get(kind, key)
+    except ValidationError as error:
+        _, cause, remedy = next(explain(error, document))
+        raise UsageError("PH826", f"{kind.replace('_', ' ')} {key} {path}", cause, remedy) from None
+    assert now is not None  # noqa: S101 - it was put there
+    return now
+
+
+def _whole(value: Definition, path: str) -> dict[str, Any]:
+    """The field of a definition that a path begins with, as JSON, what it leaves to defaults included."""
+    first = path.partition(".")[0]
+    name = next(name for name, field in type(value).model_fields.items() if first in (field.alias, name))
+    return value.model_dump(mode="json", by_alias=True, include={name})
+
+
+def _at(whole: Any, path: str) -> Any:
+    for step in path.split("."):
+        whole = whole[step]
+    return whole
+
+
+def _shown(value: Any) -> str:
+    """A value in a line; what says nothing is told as that."""
+    if value in (None, "", []):
+        return "nothing"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"[{', '.join(map(str, value))}]" if isinstance(value, list) else str(value)

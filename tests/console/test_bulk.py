@@ -1,0 +1,143 @@
+"""Bulk edits: rows are marked, a field is changed on all of them, they are removed or switched; `blueprint set`."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Callable
+
+from console.app import PilothouseApp
+from console.edit import review_staged
+from console.places import Place
+from metadata.database import Database
+from metadata.definitions import load_blueprint
+from metadata.kinds import Blueprint
+from metadata.revision_log import edits_of, newest_revision
+from metadata.revisions import apply
+from metadata.rows.staged import load_staged, stage_removal
+from metadata.settings import settings
+from tests.console.looking import seen, until, until_seen
+from tests.console.test_commands import pilothouse, told
+
+MakeApp = Callable[[], PilothouseApp]
+ME = getpass.getuser()
+
+
+def waiting(database: Database) -> Blueprint:
+    return load_staged(database, ME).working.blueprint
+
+
+async def test_fields_are_changed_on_all_that_is_marked_and_taken_out_again(
+    database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.go(Place("blueprint", "dataset bronze.flights"))
+        await until_seen(pilot, "1–7 of 7")
+        await pilot.press("b")
+        await until_seen(pilot, "nothing is marked: m marks a row, M all that the filter matches")
+        await pilot.press("m", "m")
+        await until_seen(pilot, "2 marked", "*bronze.flights", "*bronze.weather", "b change")
+        await pilot.press("k", "m")
+        await until_seen(pilot, "1 marked", " bronze.weather", "*bronze.flights")
+        await pilot.press("escape")
+        await until_seen(pilot, " bronze.flights")
+        assert app.focused is app.screen.query_one("#list")
+        await pilot.press("slash", *"owner:ops", "enter")
+        await until_seen(pilot, "▸ owner:ops", "of 3")
+        await pilot.press("M")
+        await until_seen(pilot, "3 marked; esc lets go of them")
+
+        await pilot.press("b")
+        await until_seen(pilot, "Change a field on 3 datasets", "storage.mode", "fresh_within")
+        await pilot.press(*"fresh", "enter")
+        await until_seen(pilot, "fresh_within of 3 datasets", "Age at which it is called stale.")
+        await pilot.press("ctrl+u", *"2 fortnights", "enter")
+        await until_seen(pilot, "'2 fortnights' is no duration", "enter go on")
+        await pilot.press(*["backspace"] * 10, "d", "enter")
+        await until_seen(pilot, "3 datasets: fresh_within", "→ 2 d", "~ changed dataset bronze.flights")
+        await pilot.press("y")
+        await until_seen(pilot, "3 edits are in the change set", "Blueprint ±3", "3 marked")
+        assert [waiting(database).datasets[key].fresh_within for key in ("bronze.flights", "silver.flights")] == [
+            "2 d",
+            "2 d",
+        ]
+
+        await pilot.press("b")
+        await until_seen(pilot, "Change a field on 3 datasets")
+        await pilot.press(*"schema", "enter")
+        await until_seen(pilot, "schema_drift of 3 datasets", "evolve")
+        await pilot.press("enter")
+        await until_seen(pilot, "nothing differs: all of them have schema_drift fail")
+
+        await pilot.press("P")
+        await until_seen(pilot, "3 edits", "dataset bronze.flights")
+        await pilot.press("m", "m", "d")
+        await until_seen(pilot, "Take 2 marked edits out of the change set? They are not kept.")
+        await pilot.press("y")
+        await until_seen(pilot, "1 edit", "Blueprint ±1")
+    assert newest_revision(database) == 2
+    assert [item.key for item in load_staged(database, ME).items] == ["silver.flights"]
+
+
+async def test_all_that_is_marked_is_removed_or_switched_after_one_question(
+    database: Database, make_app: MakeApp
+) -> None:
+    spare = {f"spare.d{number}": {"owner": "bi"} for number in range(3)}
+    apply(database, Blueprint.model_validate({"datasets": spare}), author="ada", settings=settings())
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.go(Place("blueprint", "dataset bronze.flights"))
+        await until_seen(pilot, "of 10")
+        await pilot.press("slash", *"owner:bi", "enter")
+        await until_seen(pilot, "▸ owner:bi", "of 4")
+        await pilot.press("M", "d")
+        await until_seen(pilot, "Remove 3 datasets?", "1 dataset stays, it is used: gold.delay_by_hour")
+        await pilot.press("y")
+        await until_seen(pilot, "kept in the change set", "±3")
+        await until(pilot, lambda: "marked" not in seen(app))
+        app.go(Place("blueprint", "schedule flights_monthly"))
+        await until_seen(pilot, "1–2 of 2", "space on/off")
+        await pilot.press("space")
+        await until_seen(pilot, "1 schedule switched off in the change set", "±4")
+        await pilot.press("M", "space")
+        await until_seen(pilot, "1 schedule switched off in the change set", "±5")
+        await pilot.press("space")
+        await until_seen(pilot, "2 schedules switched on in the change set", "±3")
+    assert not any(key in waiting(database).datasets for key in spare)
+    assert "gold.delay_by_hour" in waiting(database).datasets
+
+
+def test_set_changes_a_field_of_what_a_filter_matches_as_one_revision(database: Database) -> None:
+    dry = pilothouse("blueprint", "set", "owner=data", "--kind", "dataset", "--filter", "owner:ops", "--dry-run")
+    assert dry.returncode == 3
+    assert dry.stdout.startswith("3 datasets: owner ops → data\n~ dataset bronze.flights\n    ~ owner: ops → data\n")
+    assert newest_revision(database) == 2
+    refused = pilothouse("blueprint", "set", "cron=never", "--kind", "schedule", "--yes")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "error PH153" in refused.stderr
+    assert "'never' has 1 field, not five" in refused.stderr
+    wrong = pilothouse("blueprint", "set", "ovrlap=skip", "--kind", "schedule", "--yes")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert "did you mean overlap?" in wrong.stderr
+    words = ("--kind", "dataset", "--filter", "owner:ops")
+    made = told("blueprint", "set", "tags=+core", *words, "--yes", "-m", "core data")
+    assert (made["changed"], made["revision"], made["staged"]) == (3, 3, False)
+    assert {edit.change.key for edit in edits_of(database, 3)} == {"bronze.flights", "bronze.weather", "silver.flights"}
+    assert edits_of(database, 3)[0].revision.note == "core data"
+    kept = told("blueprint", "set", "owner=data", *words, "--stage")
+    assert (kept["changed"], kept["revision"], kept["staged"]) == (3, None, True)
+    assert waiting(database).datasets["silver.flights"].owner == "data"
+    assert load_blueprint(database).datasets["silver.flights"].owner == "ops"
+    asked = pilothouse("blueprint", "set", "owner=x", "--kind", "model", answer="n\n")
+    assert (asked.returncode, newest_revision(database)) == (1, 3)
+    assert "Change 1 model?" in asked.stdout
+
+
+def test_what_the_own_change_set_removes_is_said_where_it_is_missed(database: Database) -> None:
+    stage_removal(database, ME, load_blueprint(database).datasets["bronze.flights"].uid)
+    _, review = review_staged(database, settings(), ME)
+    missed = [each for each in review.errors if each.code == "PH110"]
+    assert {each.cause for each in missed} == {
+        "there is no dataset bronze.flights any more: your change set removes it"
+    }
+    assert missed[0].remedy == "name another, or keep it (P, d)"
