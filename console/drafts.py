@@ -2,7 +2,8 @@
 
 A draft is two files in the home's `drafts`: the text, and beside it (`.original`) what it was when it was opened, below
 a line with the uids of that. The second is locked by the console that edits; the lock ends with that process, however
-it ends. What nobody edits is kept until it is applied or thrown away.
+it ends. What nobody edits is kept until it is applied or thrown away. A secret is not kept: once the editor has ended,
+the kind of it stands in its place.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from metadata.kinds import SECTIONS
+from metadata.secrets import redacted
 from metadata.settings import Settings
 
 TEXT, ORIGINAL = ".yaml", ".original"
@@ -90,7 +93,7 @@ def begin(
 
 
 def write(path: Path, text: str) -> None:
-    """Write the text of a draft, all of it or none. Raises OSError."""
+    """Write the text of a draft without its secrets, all of it or none. Raises OSError."""
     fresh = path.with_name(f".{path.name}.new")
     try:
         _write(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), text)
@@ -98,6 +101,13 @@ def write(path: Path, text: str) -> None:
     except OSError:
         fresh.unlink(missing_ok=True)
         raise
+
+
+def clean(path: Path) -> None:
+    """Take out the secrets that an editor has left in a draft. Raises OSError, and UnicodeDecodeError."""
+    text = path.read_text(encoding="utf-8")
+    if redacted(text) != text:
+        write(path, text)
 
 
 def release(draft: Draft) -> bool:
@@ -145,6 +155,8 @@ def _kept(path: Path) -> Kept | None:
         return None
     try:
         _rescue(path)
+        with suppress(UnicodeDecodeError):  # it is kept as it is, and told of when it is opened
+            clean(path)
         uids, original = _opened(path)
         if path.read_bytes() == original and not any(_unsaved(path)):
             _remove(path)
@@ -208,4 +220,4 @@ def _opened(path: Path) -> tuple[dict[str, str], bytes]:
 
 def _write(descriptor: int, text: str) -> None:
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
+        file.write(redacted(text))

@@ -17,7 +17,7 @@ Thing = tuple[str, str, Place]
 
 def candidates(things: Sequence[Thing]) -> list[str]:
     """All that can be typed after `:`, screens first."""
-    return [*TABS, "changes", "history", "services", "quit", *(f"{kind} {name}" for kind, name, _ in things)]
+    return [*TABS, "audit", "changes", "history", "services", "quit", *(f"{kind} {name}" for kind, name, _ in things)]
 
 
 def find(typed: str, things: Sequence[Thing]) -> Place | str:
@@ -34,7 +34,7 @@ def find(typed: str, things: Sequence[Thing]) -> Place | str:
     number = RUN_NUMBER.fullmatch(rest if head == "run" else "" if rest else head)
     if number is not None:
         return Place("run", str(int(number[1])))
-    if head in ("runs", "history", "changes") or (head == "difference" and rest):
+    if head in ("runs", "history", "changes", "audit") or (head == "difference" and rest):
         return Place(head, rest)
     if head == "lineage":
         named = [(kind, name) for kind, name, _ in things if name == rest]

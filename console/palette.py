@@ -69,11 +69,19 @@ class ConsoleProvider(Provider):
             yield one.description, f"not now: {off}" if off else one.tooltip, _doing(screen, one.id or "")
         for tab in TABS:
             yield f"go to {ROOMS[tab].title}", "one of the six screens", _going(screen, Place(tab))
-        for room, help_ in (("history", "every change to the blueprint"), ("changes", "edits that wait")):
+        for room, help_ in _BELOW:
             yield f"go to {ROOMS[room].title}", help_, _going(screen, Place(room))
         if named:
             for kind, name, place in screen.session.things:
                 yield f"{kind} {name}", "", _going(screen, place)
+
+
+_BELOW = (
+    ("history", "every change to the blueprint"),
+    ("changes", "edits that wait"),
+    ("audit", "everything that was done, and whether that is what stands here"),
+)
+"""Screens that are no tab."""
 
 
 class Palette(CommandPalette):

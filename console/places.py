@@ -39,6 +39,7 @@ ROOMS: dict[str, Room] = {
     "blueprint": Room("Blueprint", "console.screens.blueprint", "BlueprintScreen"),
     "changes": Room("Change set", "console.screens.changes", "ChangesScreen"),
     "history": Room("History", "console.screens.history", "HistoryScreen"),
+    "audit": Room("Audit", "console.screens.audit", "AuditScreen"),
     "lineage": Room("Lineage", "console.screens.lineage", "LineageScreen"),
     "models": Room("Models", "console.screens.models", "ModelsScreen"),
     "decisions": Room("Decisions", "console.screens.decisions", "DecisionsScreen"),

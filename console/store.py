@@ -122,13 +122,14 @@ class Glance:
 class Store:
     """The metadata database as the console reads it; a line for what it has others do, two that look what changed.
 
-    One more looks into tables.
+    One more looks into tables, one is for what takes long.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._reads, self._acts = Line("reader"), Line("actions")
-        self._looks, self._glances, self._peeks = Line("looks"), Line("glances"), Line("peeks")
+        self._looks, self._glances = Line("looks"), Line("glances")
+        self._peeks, self._checks = Line("peeks"), Line("checks")
 
     @functools.cached_property
     def database(self) -> Database:
@@ -143,11 +144,12 @@ class Store:
         self._looks.start()
         self._glances.start()
         self._peeks.start()
+        self._checks.start()
         self._reads.start((who, lambda: opening(self.database), functools.partial(Answered, job)))
 
     def close(self, who: MessagePump) -> None:
         """End when all that was asked for is done, and its connections with the last read; waits for nothing."""
-        for line in (self._acts, self._looks, self._glances, self._peeks):
+        for line in (self._acts, self._looks, self._glances, self._peeks, self._checks):
             line.stop()
         self._reads.submit(who, self._disconnect, functools.partial(Answered, "closed"))
         self._reads.stop()
@@ -163,6 +165,10 @@ class Store:
     def act(self, who: MessagePump, action: Callable[[], Any], answer: Answer) -> None:
         """Have something done that may take its time (launch, cancel, start services), apart from the reads."""
         self._acts.submit(who, action, answer)
+
+    def check(self, who: MessagePump, job: str, query: Callable[[Database], Any]) -> None:
+        """Read much, for as long as it takes, apart from all else."""
+        self._checks.submit(who, lambda: query(self.database), functools.partial(Answered, job))
 
     def glance(self, who: MessagePump, job: str, query: Callable[[Database], Any]) -> None:
         """Look whether something changed; waits for no other query."""

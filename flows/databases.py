@@ -254,7 +254,7 @@ def _table(context: TaskContext, source: Source, connection: SqlConnection) -> I
         engine = sa.create_engine(url, poolclass=NullPool)
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
         what = "its URL is no SQLAlchemy URL" if isinstance(error, ArgumentError) else "its driver is not installed"
-        raise PilothouseError("PH250", thing, what, "write dialect+driver://user:password@host/name there") from None
+        raise PilothouseError("PH250", thing, what, "write dialect+driver://USER:PASSWORD@host/name there") from None
     schema, _, name = str(source.table).rpartition(".")
     try:
         with _snapshot(engine) as link:

@@ -9,6 +9,7 @@ import shutil
 import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
@@ -19,7 +20,7 @@ from cronsim import CronSim
 
 from flows import client
 from flows.services.process import lock
-from metadata.database import Database
+from metadata.database import Database, place_of
 from metadata.definitions import load_blueprint
 from metadata.documents import read_text
 from metadata.errors import PilothouseError, UsageError
@@ -146,8 +147,11 @@ def others(settings: Settings, blueprint: Blueprint) -> list[Path]:
 def forget(settings: Settings) -> None:
     """Stop the services and remove `OURS` and what the demo has landed; `others`, settings and downloads stay."""
     client.down()
-    for path in landed(settings, load_blueprint(Database.of(settings))):
+    database = Database.of(settings)
+    for path in landed(settings, load_blueprint(database)):
         path.unlink()
+    with suppress(OSError, PilothouseError):  # a head that is damaged stays for who looks into that
+        settings.signet.leave(place_of(database.engine.url))
     for name in OURS:
         for path in settings.home.glob(name):
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()

@@ -17,11 +17,13 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from metadata import tables
 from metadata.author import Author
-from metadata.database import Database, next_change
+from metadata.database import Database, next_change, place_of
 from metadata.definitions import json_text, revision
 from metadata.errors import PilothouseError
 from metadata.revision_log import GENESIS
+from metadata.secrets import redacted
 from metadata.signet import Head, Signet
+from metadata.storable import refuse_secret
 from metadata.values import storable, utc_now
 
 AuditDeed = Literal[
@@ -85,6 +87,7 @@ class Book:
 
     def __init__(self, connection: Connection, signet: Signet | None) -> None:
         self._connection, self._signet = connection, signet
+        self._place = place_of(connection.engine.url)
         self._installation = ""
         self._written: Head | None = None
         self._keeps, self._anew = True, False
@@ -102,7 +105,7 @@ class Book:
             subject.uid,
             storable(subject.key)[:255],
             subject.of,
-            storable(note),
+            redacted(storable(note)),
             digest,
             newest.hash,
         )
@@ -119,7 +122,10 @@ class Book:
         by, table, log = Author("pilothouse"), tables.decision, revision.c
         last = self._connection.execute(select(log.number, log.hash).order_by(log.number.desc()).limit(1)).first()
         number, digest = (last.number, last.hash) if last else (0, GENESIS)
-        self.enter(by, "begin", Subject("revision", of=number), note="the audit begins after it", digest=digest)
+        self._newest()  # which reads the uid
+        other = self._other()
+        note = f"the audit begins after it{other and f'; this home had seen {other}'}"
+        self.enter(by, "begin", Subject("revision", of=number), note=note, digest=digest)
         decided = self._connection.execute(select(func.max(table.c.number))).scalar()
         if decided:
             self.enter(by, "begin", Subject("decision", of=decided), note="the audit begins after it")
@@ -128,7 +134,7 @@ class Book:
         """Say that the database is an earlier one, and have the home take it for what it has seen. Gives the words."""
         newest, _ = self._newest()
         seen = self._seen()
-        was = f"this home had seen entry {seen.number}" if seen else "this home had seen none"
+        was = f"this home had seen {f'entry {seen.number}' if seen else self._other() or 'none'}"
         words = f"the database is at entry {newest.number} of the audit; {was}"
         self.enter(author, "restore", Subject("database", of=newest.number), note=f"{words}; {note}" if note else words)
         self._keeps = self._anew = True
@@ -138,7 +144,7 @@ class Book:
         """After the commit: keep the head outside, unless what is kept there contradicts the database."""
         if self._signet is not None and self._written is not None and self._keeps:
             with suppress(OSError, PilothouseError):  # it is one behind then, which `verify` takes for what it is
-                self._signet.keep(self._installation, self._written, anew=self._anew)
+                self._signet.keep(self._installation, self._written, self._place, anew=self._anew)
 
     def _newest(self) -> tuple[Head, bool]:
         """The newest entry, by the table or by what its head says, and whether there is a head."""
@@ -162,6 +168,12 @@ class Book:
             return seen is None or seen.hash == newest.hash
         return seen.number < newest.number and self._at(seen.number).hash == seen.hash
 
+    def _other(self) -> str:
+        """The audit of another database that this home has seen here; empty where it has seen none."""
+        with suppress(PilothouseError):
+            return seen_here(self._signet, self._installation, self._place) if self._signet else ""
+        return ""
+
     def _seen(self) -> Head | None:
         with suppress(PilothouseError):
             return self._signet.seen(self._installation) if self._signet else None
@@ -171,6 +183,18 @@ class Book:
         c = tables.audit.c
         row = self._connection.execute(select(c.number, c.hash, c.signature).where(c.number == number)).first()
         return Head(0, "", "") if row is None else Head(*row)
+
+
+def seen_here(signet: Signet, installation: str, place: str) -> str:
+    """What a home has seen of another database at a place, in words; empty where it has seen none.
+
+    Raises PilothouseError PH365 for a damaged head.
+    """
+    uid = signet.at(place)
+    if uid in ("", installation):
+        return ""
+    seen = signet.seen(uid)
+    return f"the audit of another database here, up to entry {seen.number if seen else 0}"
 
 
 @contextmanager
@@ -184,6 +208,7 @@ def audited(database: Database) -> Iterator[tuple[Connection, Book]]:
 
 def anchor(database: Database, author: str, note: str = "") -> str:
     """Take the database for what it is now, as after a restore, and write that down. Gives what is written."""
+    refuse_secret("note", note)
     with audited(database) as (connection, book):
         next_change(connection)
         return book.anchor(author, note)

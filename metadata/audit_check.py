@@ -10,16 +10,17 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Select, select
 
 from metadata import tables
-from metadata.audit import DECIDED, RELEASED, Entry, digest_of, entry_hash
-from metadata.database import Database
+from metadata.audit import DECIDED, RELEASED, Entry, digest_of, entry_hash, seen_here
+from metadata.database import Database, place_of
 from metadata.database import installation as installation_of
 from metadata.definitions import revision
 from metadata.errors import PilothouseError
 from metadata.revision_log import DEEDS, GENESIS, verify_chain
+from metadata.rows.decisions import HELD_BATCHES
 from metadata.signet import Head, Key
 
 REMEDY = "find out who can write to the database; put a backup of before it back: pilothouse db restore FILE"
-READ_DECISION = (*DECIDED, *(name for name in RELEASED if name not in DECIDED))
+READ_DECISION = (*DECIDED, *(name for name in RELEASED if name not in DECIDED), "waits")
 """Columns of a decision that the audit can tell of."""
 
 
@@ -73,12 +74,20 @@ def verify(database: Database) -> Checked:
 
     Raises PilothouseError PH360 (an entry was changed, put in or removed), PH361 (it is not signed with the key), PH362
     (entries that this home has seen are gone), PH363 (another key signed), PH364 (a revision or decision is not what
-    the audit tells), PH305 (the log of revisions, a definition), PH365 (the key or the head outside is of no use).
+    the audit tells), PH305 (the log of revisions, a definition), PH365 (the key or the head outside is of no use), and
+    PH842 (this home has seen the audit of another database here).
     """
     signet = database.signet
     installation = installation_of(database)
     key = signet.key() if signet else None
     seen = signet.seen(installation) if signet else None  # before the database, which is never behind it
+    place = place_of(database.engine.url)
+    other = seen_here(signet, installation, place) if signet else ""
+    if other:
+        cause = f"this home has seen {other}; who took that away may have forged what is older than this one"
+        raise PilothouseError(
+            "PH842", "audit", cause, f"{REMEDY}; where another one is meant to be: pilothouse audit anchor"
+        )
     with database.read() as connection:
         head = head_of(connection)
         told = check_entries(entries_of(connection), head, installation, key, seen)
@@ -91,8 +100,29 @@ def verify(database: Database) -> Checked:
     revisions = verify_chain(database)
     if signet and head:
         with suppress(OSError):
-            signet.keep(installation, head)
+            signet.keep(installation, head, place)
     return Checked(told.entries, revisions, decisions, key.name if key else "")
+
+
+def doubts(database: Database, entries: Iterable[Entry]) -> dict[int, str]:
+    """What is wrong with some entries, each by itself: its hash, its signature. By number; empty where nothing is.
+
+    That none was put in or removed, `verify` alone can tell.
+    """
+    installation = installation_of(database)
+    try:
+        key, unusable = database.signet.key() if database.signet else None, ""
+    except PilothouseError as error:
+        key, unusable = None, f"{error.fault.thing}: {error.fault.cause}"
+    return {entry.number: unusable or _doubt(entry, installation, key) for entry in entries}
+
+
+def _doubt(entry: Entry, installation: str, key: Key | None) -> str:
+    try:
+        _check_entry(entry, installation, key)
+    except PilothouseError as error:
+        return error.fault.cause
+    return ""
 
 
 def head_of(connection: Connection) -> Head | None:
@@ -142,9 +172,7 @@ def check_entries(
             raise _changed(*((number, "it was removed") if entry.number > number else (entry.number, "it was put in")))
         if entry.previous != previous:
             raise _changed(number, "it does not follow the one before it")
-        if entry_hash(entry) != entry.hash:
-            raise _changed(number, "what it says is not what its hash was made of")
-        _check_signature(entry, installation, key)
+        _check_entry(entry, installation, key)
         if seen is not None and seen.number == number and seen.hash != entry.hash:
             raise _seen_otherwise(f"audit entry {number}", "it is not the one that this home has seen")
         told.hear(entry)
@@ -177,7 +205,7 @@ def check_revisions(told: Told, revisions: Iterable[tuple[int, str]]) -> None:
 def check_decisions(told: Told, decisions: Iterable[Mapping[str, Any]]) -> int:
     """Hold decisions, by number, against the audit. Raises PH364 naming the first. Returns how many there are."""
     before = told.before.get("decision", _Word(0, 0, "")).of or 0
-    count, there = 0, set()
+    count, there, holds = 0, set(), _Holds()
     for row in decisions:
         count += 1
         thing, uid, older = f"decision {row['number']}", row["id"], row["number"] <= before
@@ -194,10 +222,42 @@ def check_decisions(told: Told, decisions: Iterable[Mapping[str, Any]]) -> int:
         called = row["released_by"] is not None or row["released_at"] is not None
         if release is None and called and not older:
             raise _not_told(thing, "it is called released, and the audit tells of no release")
+        if word is not None and "waits" in row:
+            holds.take(row, released=release is not None)
+    holds.check()
     for uid, word in (told.releases | told.decisions).items():
         if uid not in there:
             raise _not_told(f"decision {word.of}", f"it was removed: entry {word.entry} of the audit tells of it")
     return count
+
+
+@dataclass
+class _Holds:
+    """Which decisions hold batches: the newest attempt of each in a run, until it is released."""
+
+    _attempts: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    _found: list[tuple[int, tuple[str, str, str], int, bool, bool]] = field(default_factory=list)
+
+    def take(self, row: Mapping[str, Any], *, released: bool) -> None:
+        which, attempt = (row["run_id"], row["task_key"], row["rule_uid"]), row["attempt"]
+        self._attempts[which] = max(attempt, self._attempts.get(which, 0))
+        holds = bool(row["actions"].get(HELD_BATCHES))
+        if holds or row["waits"]:
+            self._found.append((row["number"], which, attempt, holds and not released, bool(row["waits"])))
+
+    def check(self) -> None:
+        """Raises PilothouseError PH364 for one that waits and holds nothing, or holds something and does not wait."""
+        for number, which, attempt, holds, waits in self._found:
+            if waits != (holds and attempt == self._attempts[which]):
+                told = "no hold that stands" if waits else "what it holds, and of no release"
+                state = "it is said to wait" if waits else "it waits no longer"
+                raise _not_told(f"decision {number}", f"{state}, and the audit tells of {told}")
+
+
+def _check_entry(entry: Entry, installation: str, key: Key | None) -> None:
+    if entry_hash(entry) != entry.hash:
+        raise _changed(entry.number, "what it says is not what its hash was made of")
+    _check_signature(entry, installation, key)
 
 
 def _check_signature(entry: Entry, installation: str, key: Key | None) -> None:

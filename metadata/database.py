@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping
@@ -78,7 +79,7 @@ class Database:
         except (ArgumentError, ImportError, ValueError) as error:
             away = isinstance(error, ImportError)
             cause = f"its driver is not installed ({error})" if away else "this is no database URL"
-            remedy = "write PILOTHOUSE_DATABASE_URL as postgresql+psycopg://user:password@host:5432/name"
+            remedy = "write PILOTHOUSE_DATABASE_URL as postgresql+psycopg://USER:PASSWORD@host:5432/name"
             raise UsageError("PH332", "metadata database", cause, remedy) from None
         still = STILL.get(self.engine.dialect.name)
         self._reading = self.engine.execution_options(**({"isolation_level": still} if still else {}))
@@ -133,6 +134,15 @@ def next_change(connection: Connection) -> int:
     """The next number of a change. The counter row stays locked until the transaction ends: numbers commit in order."""
     connection.execute(update(tables.counter).where(tables.counter.c.id == 1).values(value=tables.counter.c.value + 1))
     return int(connection.execute(select(tables.counter.c.value).where(tables.counter.c.id == 1)).scalar_one())
+
+
+def place_of(url: URL) -> str:
+    """What tells where a database is from other places, and says nothing of it; empty for one in memory."""
+    if url.database in (None, "", ":memory:"):
+        return ""
+    options = " ".join(url.normalized_query.get("options", ()))
+    where = f"{url.get_backend_name()} {url.host} {url.port} {url.database} {options}"
+    return hashlib.sha256(where.encode()).hexdigest()[:16]
 
 
 def installation(database: Database) -> str:

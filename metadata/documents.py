@@ -14,6 +14,7 @@ from metadata.errors import PilothouseError
 from metadata.explain import explain
 from metadata.findings import Finding, Locations, Path, Place, instead
 from metadata.kinds import KEY, SECTIONS, Blueprint, Definition
+from metadata.secrets import find_secrets, redacted
 from metadata.tasks import task_kinds
 from metadata.yaml_text import YamlText, fault, read_yaml
 from metadata.yaml_writer import write_blueprint
@@ -77,7 +78,14 @@ def read_texts(texts: Mapping[str, str]) -> Document:
 
 
 def try_read(texts: Mapping[str, str]) -> tuple[Document | None, tuple[Finding, ...]]:
-    """The blueprint of several texts by name, or what is wrong with them."""
+    """The blueprint of several texts by name, or what is wrong with them, no secret of theirs repeated."""
+    document, findings = _try_read(texts)
+    if findings and any(find_secrets(text) for text in texts.values()):
+        findings = tuple(_discreet(each) for each in findings)
+    return document, findings
+
+
+def _try_read(texts: Mapping[str, str]) -> tuple[Document | None, tuple[Finding, ...]]:
     read = {name: read_yaml(text, name) for name, text in texts.items()}
     findings = [finding for each in read.values() for finding in each.findings]
     content, locations = _merged(read, findings)
@@ -96,6 +104,12 @@ def try_read(texts: Mapping[str, str]) -> tuple[Document | None, tuple[Finding, 
         return None, tuple(findings)
     _look_at_keys(content, locations, findings)
     return (None if findings else Document(blueprint, locations)), tuple(findings)
+
+
+def _discreet(finding: Finding) -> Finding:
+    path = tuple(redacted(step) if isinstance(step, str) else step for step in finding.path)
+    key, cause, remedy = (redacted(text) for text in (finding.key, finding.cause, finding.remedy))
+    return replace(finding, key=key, path=path, cause=cause, remedy=remedy)
 
 
 def dump(blueprint: Blueprint) -> str:

@@ -6,10 +6,11 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
+from metadata.secrets import redacted
 from metadata.values import storable
 
-Text = Annotated[str, AfterValidator(storable)]
-"""Text of whatever origin, as it can be kept in a row."""
+Text = Annotated[str, AfterValidator(storable), AfterValidator(redacted)]
+"""Text of whatever origin, as it can be kept in a row and shown: without a secret."""
 
 
 class Fault(BaseModel):

@@ -33,6 +33,7 @@ from metadata.findings import Finding
 from metadata.former import Former
 from metadata.kinds import Blueprint, Definition
 from metadata.lineage import edges
+from metadata.notes import refuse_note
 from metadata.plan import Plan
 from metadata.renaming import with_renames_back
 from metadata.returning import refuse_work_again, with_last_uids, without_stale_was
@@ -85,7 +86,8 @@ def apply(
     What the document does not name is kept unless `prune` is given. Checking and compiling happen before the
     transaction, which begins only if no other revision came in between; else all of it is done anew.
     Raises CheckError for findings, PilothouseError PH303 when `base_revision` is given and is not the newest,
-    PH304 for two entries that say they were the same one, PH309 for what cannot be kept, and what the compiler refuses.
+    PH304 for two entries that say they were the same one, PH309 for what cannot be kept, PH840 for a note with a secret
+    in it, PH841 for a note that the settings do not take, and what the compiler refuses.
     """
     return _commit(
         database,
@@ -204,6 +206,7 @@ def _commit(
     base_revision: int | None,
     also: Callable[[Connection], None] = lambda _connection: None,
 ) -> Revision | None:
+    refuse_note(signature.note, settings)
     for _ in range(_ATTEMPTS):
         base, current = snapshot(database)
         if base_revision is not None and base != base_revision:

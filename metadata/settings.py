@@ -6,7 +6,7 @@ import functools
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import platformdirs
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo
@@ -98,6 +98,10 @@ class Settings(BaseSettings):
     audit_key: Annotated[str, Field(min_length=1), AfterValidator(_in_home)] | None = Field(
         None, description="File of the key that signs the audit. Unset: `audit.key` in the home, made on first use."
     )
+    notes: Literal["optional", "required"] = Field(
+        "optional", description="Whether who changes the blueprint must say why."
+    )
+    note_length: int = Field(5, ge=1, le=200, description="Characters that a required note has at least.")
     estimator_prefixes: tuple[str, ...] = Field(
         ("sklearn.", "lightgbm."), description="Import paths that an estimator may start with."
     )

@@ -9,7 +9,7 @@ import json
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +18,8 @@ from metadata.errors import PilothouseError
 
 BYTES = 32
 """Length of a key."""
+_AT = "at "
+"""Before a place, among the heads: it has that of number 0, whose hash is the uid of the database that is there."""
 
 
 @dataclass(frozen=True)
@@ -80,10 +82,25 @@ class Signet:
         except OSError as error:
             raise self._damaged() from error
 
-    def keep(self, installation: str, head: Head, *, anew: bool = False) -> None:
+    def at(self, place: str) -> str:
+        """The uid of the database whose audit this home has kept first of what is there; empty where it has of none.
+
+        Raises PilothouseError PH365 as `seen` does.
+        """
+        kept = self.seen(_AT + place) if place else None
+        return kept.hash if kept else ""
+
+    def leave(self, place: str) -> None:
+        """Forget what was there: its owner has removed it. Raises OSError, and PilothouseError PH365."""
+        if place and self.head_file.exists():
+            with self._opened(os.O_RDWR, fcntl.LOCK_EX) as file:
+                self._write(file, {uid: head for uid, head in self._heads(file).items() if uid != _AT + place})
+
+    def keep(self, installation: str, head: Head, place: str = "", *, anew: bool = False) -> None:
         """Keep a head that is newer than the one that was seen; with `anew`, whatever was seen, and is damaged.
 
-        Raises OSError, and PilothouseError PH365 as `seen` does.
+        The first database at a `place` is that one until another is kept `anew`. Raises OSError, and PilothouseError
+        PH365 as `seen` does.
         """
         with self._opened(os.O_RDWR | os.O_CREAT, fcntl.LOCK_EX) as file:
             try:
@@ -93,9 +110,14 @@ class Signet:
                     raise
                 heads = {}
             known = heads.get(installation)
-            if anew or known is None or known.number < head.number:
-                text = json.dumps({uid: asdict(each) for uid, each in {**heads, installation: head}.items()})
-                os.pwrite(file, text.encode().ljust(os.fstat(file).st_size), 0)
+            there = {} if not place or (_AT + place in heads and not anew) else {_AT + place: Head(0, installation, "")}
+            if there or anew or known is None or known.number < head.number:
+                newest = known if known and not anew and known.number > head.number else head
+                self._write(file, {**heads, **there, installation: newest})
+
+    def _write(self, file: int, heads: Mapping[str, Head]) -> None:
+        text = json.dumps({uid: asdict(each) for uid, each in heads.items()})
+        os.pwrite(file, text.encode().ljust(os.fstat(file).st_size), 0)
 
     def _make(self) -> None:
         draft = self.key_file.with_name(f".{self.key_file.name}.{os.getpid()}.{secrets.token_hex(4)}")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from metadata.errors import PilothouseError
+from metadata.errors import PilothouseError, UsageError
 from metadata.kinds import Definition
+from metadata.secrets import find_secrets, is_reference, is_telling
 from metadata.tables import KEY
 
 LONGEST_KEY = int(KEY.length or 0)
@@ -18,6 +19,24 @@ def refuse_unstorable(kind: str, key: str, value: Definition) -> None:
     """Raises PilothouseError PH309 when a key or anything in a definition could not be read back as it was."""
     for path, cause in _problems("", {key: value.model_dump(by_alias=True)}):
         raise _refusal(kind, key, path.removeprefix(key).removeprefix("."), cause)
+
+
+def refuse_secret(thing: str, text: str) -> None:
+    """Raises UsageError PH840 for a text, such as a note, with a secret in it, which is not repeated."""
+    for one in find_secrets(text):
+        cause = f"it holds what looks like a credential ({one.kind}); nothing of it was kept"
+        raise UsageError("PH840", thing, cause, "say it without, and change the credential: it has been seen")
+
+
+def refuse_secret_values(thing: str, values: Mapping[str, Any]) -> None:
+    """Raises UsageError PH840 for values by name, as a run is given, one of which is a secret."""
+    for name, value in values.items():
+        if isinstance(value, str) and value and not is_reference(value):
+            found = [one.kind for one in find_secrets(value)] or (["by its name"] if is_telling(name) else [])
+            if found:
+                cause = f"{name} looks like a credential ({found[0]}), and a run keeps what it is given"
+                remedy = "put it into the environment of the services and name it in a connection: url: env:NAME"
+                raise UsageError("PH840", thing, cause, remedy)
 
 
 def _refusal(kind: str, key: str, path: str, cause: str) -> PilothouseError:

@@ -13,6 +13,7 @@ from console.cli.changes import plain_change, refuse, show_change_set, show_chan
 from console.cli.output import JSON_OPTION, ask, none_of, paged, print_json, print_page
 from metadata.changes import compare
 from metadata.checks import check as check_blueprint
+from metadata.checks.secrets import secrets_of
 from metadata.definitions import load_blueprint
 from metadata.documents import Document, DocumentError, dump, read
 from metadata.errors import UsageError
@@ -29,7 +30,7 @@ from metadata.values import counted
 
 SOURCES = click.argument("source", nargs=-1, required=True, type=click.Path(path_type=Path))
 REVISION = click.IntRange(1, 2**31 - 1)
-NOTE = click.option("--note", default="", help="Why, for the history.")
+NOTE = click.option("-m", "--note", default="", help="Why, for the history.")
 YES = click.option("--yes", is_flag=True, help="Do not ask.")
 PRUNE = click.option("--prune", is_flag=True, help="Also remove what the documents do not name.")
 
@@ -242,11 +243,18 @@ def _past(number: int | None) -> Blueprint:
 
 
 def _read(context: click.Context, source: tuple[Path, ...]) -> Document:
+    """Documents that can be read, and whose changes can be shown: no secret stands in them."""
     try:
-        return read(source)
+        document = read(source)
     except DocumentError as error:
         show_findings(error.findings, as_json=False, err=True)
         context.exit(1)
+    found = [each for kind, key, definition in document.blueprint for each in secrets_of(kind, key, definition)]
+    if found:
+        located = [document.locations.locate(each, SECTIONS[each.kind]) for each in found]
+        show_findings(located, as_json=False, err=True)
+        context.exit(1)
+    return document
 
 
 def _located(document: Document, merged: Blueprint) -> list[Finding]:

@@ -107,7 +107,9 @@ def main() -> None:
 
         show_fault(_unforeseen(error))
         if os.environ.get("PILOTHOUSE_DEBUG"):
-            traceback.print_exception(error)
+            from metadata.secrets import redacted
+
+            sys.stderr.write(redacted("".join(traceback.format_exception(error))))
         code = 1
     sys.exit(code if isinstance(code, int) else 0)
 

@@ -279,6 +279,13 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
         """`H`"""
         self.go(Place("history"))
 
+    def audited(self) -> str:
+        """What was done to the definition, whatever it was called, and in its name: runs, decisions."""
+        row = self.definition()
+        if row is None:
+            return ""
+        return f"key:{row.key}" if row.kind in ("pipeline", "decision") else f"kind:revision key:{row.key}"
+
     def copied(self) -> str:
         """What is under the cursor in the list at the right, else its key."""
         listed = self.copied_from_list()

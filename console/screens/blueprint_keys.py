@@ -11,6 +11,7 @@ from console.edit import Review, review_way
 from console.places import Place
 from console.screens.base import BaseScreen
 from console.screens.keys import key
+from console.screens.note import ask_why
 from console.screens.review import ReviewScreen
 from metadata.database import Database
 from metadata.revision_log import Revision, WayBack
@@ -25,6 +26,7 @@ class BlueprintKeys(BaseScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         key("u", "undo", "undo", help="take back the last change to the blueprint; it shows first what that changes"),
         key("P", "changes", "change set", help="edits that wait: what they change, take out, apply together"),
+        key("A", "audit", "audit", shown=False, help="who did what to it, when and why: the signed log of all deeds"),
         key("ctrl+r", "redo", "redo", shown=False, help="do again what was undone last"),
     ]
 
@@ -35,6 +37,14 @@ class BlueprintKeys(BaseScreen):
     def do_changes(self) -> None:
         """`P`"""
         self.go(Place("changes"))
+
+    def do_audit(self) -> None:
+        """`A`"""
+        self.go(Place("audit", self.audited()))
+
+    def audited(self) -> str:
+        """The filter of the audit that leads to what is under the cursor; empty for all of it."""
+        return ""
 
     def do_redo(self) -> None:
         """`ctrl+r`"""
@@ -57,20 +67,26 @@ class BlueprintKeys(BaseScreen):
             self.say(f"nothing differs: the blueprint is what revision {way.state} left", "quiet")
             return
 
+        def noted(note: str | None) -> None:
+            if note is None:
+                self.say("left: nothing was changed", "quiet")
+            else:
+                self._go_back(way, note)
+
         def answered(answer: str | None) -> None:
             if answer == "y":
-                self._go_back(way)
+                ask_why(self, noted)
             else:
-                self.say("left: nothing was changed", "quiet")
+                noted(None)
 
         self.app.push_screen(ReviewScreen(review, way.words, edits=False), answered)
 
-    def _go_back(self, way: WayBack) -> None:
+    def _go_back(self, way: WayBack, note: str) -> None:
         database, settings, author = self.session.store.database, self.session.settings, self.session.author
         self.act(
             "went_back",
             f"done: {way.words}",
-            lambda: go_back(database, way, author=author, settings=settings),
+            lambda: go_back(database, way, author=author, note=note, settings=settings),
         )
 
     def got_went_back(self, revision: Revision | None) -> None:

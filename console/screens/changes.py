@@ -16,7 +16,7 @@ from console.screens.clash import Decide, clash_lines, drops_mine
 from console.screens.editing import Editing
 from console.screens.keys import key
 from console.screens.marking import Marking
-from console.screens.note import NoteScreen
+from console.screens.note import NoteScreen, ask_why
 from console.screens.review import SIGNS, ReviewScreen, change_lines
 from console.text import joined, plain, styled
 from console.widgets.rows import Column, Row
@@ -147,7 +147,7 @@ class ChangesScreen(Editing, BlueprintKeys, Marking):
 
         def answered(answer: str | None) -> None:
             if answer == "y":
-                self.app.push_screen(NoteScreen("Why? It stands in the history.", self._note), noted)
+                ask_why(self, noted, note=self._note, always=True)
             else:
                 self.say("left: the change set stays", "quiet")
 

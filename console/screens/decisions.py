@@ -13,9 +13,8 @@ from console.chosen import Hold
 from console.paged import Paged
 from console.places import Place
 from console.screens.keys import key
-from console.screens.paging import Paging
+from console.screens.log_screen import LogScreen
 from console.screens.run_keys import LOG, ask_to_release
-from console.screens.split import SplitScreen
 from console.text import ago, as_of, figure, instant, joined, plain, state_content, state_of, styled
 from console.widgets.rows import Column, Row
 from metadata.database import Database
@@ -36,11 +35,11 @@ class _Aftermath:
     tasks: tuple[TaskRun, ...]
 
 
-class DecisionsScreen(SplitScreen, Paging):
+class DecisionsScreen(LogScreen):
     """The log of decisions."""
 
-    FILTERS = True
-    ORDER = "newest first"
+    WHAT = "decision"
+    EMPTY = "No decisions yet. A pipeline with a decide task takes them; 3 shows the rules."
     FILTER_HELP = "state:fired waits:yes rule:retrain* pipeline:flights run:12 age:<7d words !not"
     COLUMNS = (
         Column("#", 7, "right"),
@@ -87,7 +86,6 @@ class DecisionsScreen(SplitScreen, Paging):
     def show(self, data: Paged[Decision]) -> None:
         """The page."""
         page = self.take(data)
-        self._draw()
         if data.wanted and data.wanted == self._wanted:
             self._wanted = ""
             found = next((one.id for one in page.items if str(one.number) == data.wanted), "")
@@ -97,20 +95,9 @@ class DecisionsScreen(SplitScreen, Paging):
         self._outdated = set(self._aftermath)
         self.moved()
 
-    def tick(self) -> None:
-        """Ages grow."""
-        self._draw()
-
-    def _draw(self) -> None:
-        page = self._page
-        if page is None:
-            return
-        empty = (
-            f"No decision matches {self.filter!r}. esc takes the filter back."
-            if self.filter
-            else "No decisions yet. A pipeline with a decide task takes them; 3 shows the rules."
-        )
-        self.list.show_rows([_row(one) for one in page.items], empty=empty, more=page.next is not None)
+    def row_of(self, one: Decision) -> Row:
+        """Number, rule, state, the instant that it speaks for, when it was taken."""
+        return _row(one)
 
     def moved(self) -> None:
         """What came of the decision under the cursor is read; the log of one that is left is not waited for."""
@@ -249,7 +236,7 @@ class DecisionsScreen(SplitScreen, Paging):
 
     def trail(self) -> Content | str:
         """Where one is."""
-        return joined(("Decisions", "strong"), (f" ▸ {self.filter}" if self.filter else "", "accent"))
+        return self.trail_of("Decisions")
 
 
 def _row(one: Decision) -> Row:

@@ -16,6 +16,7 @@ from console import drafts
 from console.drafts import Draft, Kept
 from console.edit import Review, editor, review, with_remarks, without_remarks
 from console.screens.ask import Ask
+from console.screens.note import ask_why
 from console.screens.split import SplitScreen
 from console.text import ago, styled
 from console.unforeseen import fault_of
@@ -141,6 +142,7 @@ class Editing(SplitScreen):
         except PilothouseError as error:
             fault = error.fault
         try:
+            drafts.clean(draft.path)
             self._text = without_remarks(draft.path.read_text(encoding="utf-8"))
         except UnicodeDecodeError:
             cause, remedy = "it is no UTF-8", "save it as UTF-8"
@@ -211,12 +213,18 @@ class Editing(SplitScreen):
     def _show_review(self, draft: Draft, found: Review) -> None:
         from console.screens.review import ReviewScreen
 
+        def noted(note: str | None) -> None:
+            if note is None:
+                self._keep(draft, "left")
+            else:
+                self._apply(found, note)
+
         def answered(answer: str | None) -> None:
             if answer == "e":
                 if self._put(draft, with_remarks(self._text or "", found.errors)):
                     self._open_editor(draft, self._text if found.errors else None, found if found.errors else None)
             elif answer == "y":
-                self._apply(found)
+                ask_why(self, noted)
             elif answer == "s":
                 self._stage(found)
             else:
@@ -224,14 +232,14 @@ class Editing(SplitScreen):
 
         self.app.push_screen(ReviewScreen(found), answered)
 
-    def _apply(self, found: Review) -> None:
+    def _apply(self, found: Review, note: str) -> None:
         database, settings, author = self.session.store.database, self.session.settings, self.session.author
         document, base = found.document, found.base
         if document is not None:
             self.act(
                 "applied",
                 "the edit is applied",
-                lambda: apply(database, document, author=author, settings=settings, base_revision=base),
+                lambda: apply(database, document, author=author, note=note, settings=settings, base_revision=base),
             )
 
     def _stage(self, found: Review) -> None:

@@ -12,9 +12,8 @@ from textual.content import Content
 from console.paged import Paged
 from console.screens.blueprint_keys import BlueprintKeys
 from console.screens.keys import key
-from console.screens.paging import Paging
+from console.screens.log_screen import LogScreen
 from console.screens.review import change_lines
-from console.screens.split import SplitScreen
 from console.text import ago, instant, joined, plain, styled
 from console.widgets.rows import Column, Row
 from metadata.changes import Change, differences
@@ -44,11 +43,11 @@ class _Wanted:
         return min(self.number, self.marked), max(self.number, self.marked)
 
 
-class HistoryScreen(SplitScreen, BlueprintKeys, Paging):
+class HistoryScreen(LogScreen, BlueprintKeys):
     """Revisions; `subject` is a filter, such as `key:silver.flights`."""
 
-    FILTERS = True
-    ORDER = "newest first"
+    WHAT = "revision"
+    EMPTY = "No revision yet: pilothouse blueprint apply FILE"
     FILTER_HELP = "key:silver.* kind:dataset author:ada deed:undo age:<7d number:>12 words !not"
     COLUMNS = (
         Column("#", 5, "right"),
@@ -89,25 +88,15 @@ class HistoryScreen(SplitScreen, BlueprintKeys, Paging):
         """The page; what differs since may be another now."""
         self.take(data)
         self._told = {wanted: found for wanted, found in self._told.items() if wanted.pane == DID}
-        self._draw()
         self.landed(self.list, data)
         self.moved()
 
-    def tick(self) -> None:
-        """Ages grow."""
-        self._draw()
-
-    def _draw(self) -> None:
-        page = self._page
-        if page is None:
-            return
-        empty = (
-            f"No revision matches {self.filter!r}. esc takes the filter back."
-            if self.filter
-            else "No revision yet: pilothouse blueprint apply FILE"
-        )
-        rows = [_row(one, one.number == self._marked) for one in page.items]
-        self.list.show_rows(rows, empty=empty, more=page.next is not None)
+    def row_of(self, one: RevisionRow) -> Row:
+        """Number, what was done, why, by whom, when."""
+        marked = one.number == self._marked
+        number = styled(f"{'*' if marked else ''}{one.number}", "accent" if marked else "")
+        note, author = styled(one.note, "quiet"), styled(one.author, "quiet")
+        return Row(str(one.number), (number, one.what, note, author, ago(one.applied_at, utc_now())), value=one)
 
     def _revision(self) -> RevisionRow | None:
         return self.row.value if self.row else None
@@ -194,8 +183,13 @@ class HistoryScreen(SplitScreen, BlueprintKeys, Paging):
         one = self._revision()
         if one is not None:
             self._marked = None if self._marked == one.number else one.number
-            self._draw()
+            self.draw()
             self.moved()
+
+    def audited(self) -> str:
+        """Who did it, from where, signed."""
+        one = self._revision()
+        return f"kind:revision of:{one.number}" if one else ""
 
     def copied(self) -> str:
         """Its number."""
@@ -203,15 +197,7 @@ class HistoryScreen(SplitScreen, BlueprintKeys, Paging):
 
     def trail(self) -> Content | str:
         """Where one is."""
-        return joined(
-            ("Blueprint ▸ ", "quiet"), ("history", "strong"), (f" ▸ {self.filter}" if self.filter else "", "accent")
-        )
-
-
-def _row(one: RevisionRow, marked: bool) -> Row:
-    number = styled(f"{'*' if marked else ''}{one.number}", "accent" if marked else "")
-    cells = (number, one.what, styled(one.note, "quiet"), styled(one.author, "quiet"), ago(one.applied_at, utc_now()))
-    return Row(str(one.number), cells, value=one)
+        return self.trail_of("Blueprint", "history")
 
 
 def _changes(database: Database, wanted: _Wanted) -> tuple[Change, ...]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -12,16 +14,22 @@ from textual.widgets import Input, Static
 from console.screens.modal import Modal
 from console.text import styled
 
+if TYPE_CHECKING:
+    from console.screens.base import BaseScreen
+
 
 class NoteScreen(Modal["str | None"]):
-    """Gives what was typed, which may be empty; None for esc."""
+    """Gives what was typed, which may be empty; None for esc.
+
+    `wrong` says why a line is not taken: enter then says so, and what was typed stays.
+    """
 
     CSS_PATH = "ask.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "back", priority=True)]
 
-    def __init__(self, question: str, value: str = "") -> None:
+    def __init__(self, question: str, value: str = "", wrong: Callable[[str], str] | None = None) -> None:
         super().__init__()
-        self._question, self._value = question, value
+        self._question, self._value, self._wrong = question, value, wrong
 
     def compose(self) -> ComposeResult:
         """Question, line, keys."""
@@ -30,12 +38,34 @@ class NoteScreen(Modal["str | None"]):
         with Vertical(id="ask"):
             yield Static(styled(self._question, "strong"))
             yield line
-            yield Static(styled("enter go on   esc leave", "quiet"))
+            yield Static(styled("enter go on   esc leave", "quiet"), id="told")
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
         """Enter."""
-        self.dismiss(message.value.strip())
+        note = message.value.strip()
+        reason = self._wrong(note) if self._wrong else ""
+        if reason:
+            self.query_one("#told", Static).update(styled(reason, "warn"))
+        else:
+            self.dismiss(note)
 
     def action_leave(self) -> None:
         """Esc."""
         self.dismiss(None)
+
+
+def ask_why(
+    screen: BaseScreen, answered: Callable[[str | None], None], *, note: str = "", always: bool = False
+) -> None:
+    """Ask why a revision is made, where the home requires that, or `always`; else the note is empty. None for esc.
+
+    `note` is what was answered before.
+    """
+    from metadata.notes import wrong  # with what loads the kinds of definitions
+
+    settings = screen.session.settings
+    if not always and settings.notes == "optional":
+        answered("")
+        return
+    question = "Why? It stands in the history."
+    screen.app.push_screen(NoteScreen(question, note, wrong=partial(wrong, settings=settings)), answered)

@@ -7,14 +7,25 @@ import shutil
 import sys
 from pathlib import Path
 
+from metadata.secrets import redacted
+
 SIZE, KEPT = 10_000_000, 3
 """Bytes after which a log is set aside, and how many older ones are kept."""
 
 
+class Discreet(logging.Formatter):
+    """Lines, tracebacks too, without the secrets that they would say."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line as it is written."""
+        return redacted(super().format(record))
+
+
 def to_stdout() -> None:
     """Have this process's log lines, with time and zone, go where its output goes: into the service's log."""
-    layout = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-    logging.basicConfig(stream=sys.stdout, level=logging.INFO, format=layout, datefmt="%FT%T%z", force=True)
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(Discreet("%(asctime)s %(levelname)s %(name)s: %(message)s", "%FT%T%z"))
+    logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
     logging.getLogger("httpx").setLevel(logging.WARNING)
 
 

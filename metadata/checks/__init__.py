@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 
-from metadata.checks import datasets, learning, naming, outside, pipelines, queries, rules
+from metadata.checks import datasets, learning, naming, outside, pipelines, queries, rules, secrets
 from metadata.checks.view import View
 from metadata.findings import Finding, Locations
 from metadata.kinds import SECTIONS, Blueprint
@@ -17,7 +17,7 @@ _ALL: tuple[Callable[[View], Iterator[Finding]], ...] = (
     naming.check_renames,
     naming.check_keys,
     naming.check_columns,
-    outside.check_secrets,
+    secrets.check_secrets,
     outside.check_paths,
     outside.check_schedules,
     outside.check_parameters,

@@ -1,76 +1,20 @@
-"""What touches the outside: secrets, paths, file formats, cron and time zones."""
+"""What touches the outside: paths, file formats, cron and time zones."""
 
 from __future__ import annotations
 
-import math
-import re
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from metadata.bindings import bind
 from metadata.checks.view import View
 from metadata.errors import UsageError
-from metadata.findings import Finding, Path, instead, nearest
-from metadata.kinds import FilesConnection, SqlConnection
+from metadata.findings import Finding, instead, nearest
+from metadata.kinds import FilesConnection
 from metadata.tasks.ingest import Ingest
 from metadata.values import counted
 
 _STORES = ("s3a", "s3", "abfss", "abfs", "wasbs", "gs", "hdfs", "dbfs")
-_REFERENCE = re.compile(r"(env:[A-Za-z_]\w*|file:\S.*)")
-_CREDENTIALS = re.compile(
-    r"""AKIA[0-9A-Z]{16} | ASIA[0-9A-Z]{16}                                # AWS access keys
-    | -----BEGIN[ ][A-Z ]*PRIVATE[ ]KEY                                     # PEM, RFC 7468
-    | gh[pousr]_[A-Za-z0-9]{36} | github_pat_\w{22,} | glpat-[\w-]{20}      # GitHub, GitLab
-    | xox[abprs]-[\w-]{10,} | AIza[\w-]{35} | sk-[A-Za-z0-9_-]{20,}         # Slack, Google, OpenAI
-    | dapi[0-9a-f]{32}                                                      # Databricks
-    | eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]+                                  # JSON web tokens, RFC 7519
-    | [a-z][a-z0-9+.-]*://[^\s/:@'"]+:[^\s/@'"]+@                           # URLs with a password, RFC 3986
-    | (?i:account_?key|shared_?access_?(?:key|signature)|secret_?key|password|passwd|pwd|api_?key|access_?token)
-      \s*[=:]\s*['"]?(?!env:|file:)[^\s'"{},;]{6,}                          # name = value
-    """,
-    re.VERBOSE,
-)
-_SECRET_NAME = re.compile(r"(password|passwd|secret|token|api_?key|access_?key|credential)s?$", re.IGNORECASE)
-_WORD = re.compile(r"[A-Za-z0-9+/_=-]{32,}")
-
-
-def check_secrets(view: View) -> Iterator[Finding]:
-    """Secrets are references. What was found is never repeated."""
-    remedy = "write env:NAME or file:PATH, and change the credential: it has been seen"
-    for kind, key, definition in view.blueprint:
-        if isinstance(definition, SqlConnection) and not _REFERENCE.fullmatch(definition.url):
-            cause = "url is to be a reference, not the address itself"
-            yield view.finding("PH150", (kind, key), ("url",), cause, "write env:NAME or file:PATH")
-            continue
-        for path, text in _texts(definition.model_dump(mode="python", by_alias=True), ()):
-            named = any(_SECRET_NAME.search(str(step)) for step in path[-1:]) and "params" in path
-            if _CREDENTIALS.search(text) or _random(text) or (named and text and not _REFERENCE.fullmatch(text)):
-                yield view.finding("PH150", (kind, key), path, "it looks like a credential", remedy)
-
-
-def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
-    if isinstance(value, str):
-        yield path, value
-    elif isinstance(value, Mapping):
-        for key, each in value.items():
-            yield from _texts(each, (*path, str(key)))
-    elif isinstance(value, list | tuple):
-        for index, each in enumerate(value):
-            yield from _texts(each, (*path, index))
-
-
-def _random(text: str) -> bool:
-    """Whether a long word has the entropy of a key: at least 4.3 bits a character (Shannon), in mixed characters."""
-    for match in _WORD.finditer(text):
-        word = match[0]
-        mixed = re.search("[a-z]", word) and re.search("[A-Z]", word) and re.search("[0-9]", word)
-        shares = [count / len(word) for count in Counter(word).values()]
-        if mixed and -sum(share * math.log2(share) for share in shares) >= 4.3:
-            return True
-    return False
 
 
 def check_paths(view: View) -> Iterator[Finding]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import RowMapping, and_, or_, select
 
 from metadata.audit import AUDIT_DEEDS, Entry
 from metadata.database import Database
+from metadata.definitions import revision_item
 from metadata.rows.filters import (
+    Condition,
     Language,
     age_field,
     conditions,
     exact_field,
     number_field,
+    text_field,
     word_field,
 )
 from metadata.rows.paging import Cursor, Page, page
@@ -25,7 +28,8 @@ KINDS = ("revision", "run", "decision", "database")
 def list_entries(database: Database, words: str = "", *, after: Cursor | None = None, limit: int = 50) -> Page[Entry]:
     """Entries, newest first. Fields: who, from, deed, kind, key, of (number of a run, …), age, number (of the entry).
 
-    `from` is found anywhere in where an entry comes from: `from:10.0.0.7`.
+    `from` is found anywhere in where an entry comes from: `from:10.0.0.7`. `key` finds revisions, too, of what has or
+    had that key, whatever it was called then.
     """
     origin = exact_field(audit.c.origin)
     language = Language(
@@ -34,7 +38,7 @@ def list_entries(database: Database, words: str = "", *, after: Cursor | None = 
             "from": lambda value: origin(f"*{value}*"),
             "deed": word_field(audit.c.deed, AUDIT_DEEDS),
             "kind": word_field(audit.c.kind, KINDS),
-            "key": exact_field(audit.c.key),
+            "key": _of_key,
             "of": number_field(audit.c.of),
             "age": age_field(audit.c.at, utc_now()),
             "number": number_field(audit.c.number),
@@ -49,3 +53,11 @@ def list_entries(database: Database, words: str = "", *, after: Cursor | None = 
 
     with database.read() as connection:
         return page(connection, query, audit.c.number, make, after=after, limit=limit, newest_first=True)
+
+
+def _of_key(value: str) -> Condition:
+    """Of that key, or a revision of what has or had it."""
+    item, called = revision_item.c, revision_item.alias("called").c
+    uids = select(called.uid).where(or_(exact_field(called.key)(value), text_field(called.key_before)(value)))
+    touched = select(item.revision).where(item.uid.in_(uids))
+    return or_(exact_field(audit.c.key)(value), and_(audit.c.kind == "revision", audit.c.of.in_(touched)))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, case, cast, func, literal, select, types
+from sqlalchemy import ColumnElement, RowMapping, case, cast, func, literal, select, true, types
 
 from metadata.database import Database
 from metadata.definitions import LAYOUTS, definition, reference
@@ -120,6 +120,6 @@ def _about() -> ColumnElement[str]:
         "monitor": one(tables_of["monitor"], tables_of["monitor"].c.model),
         "decision": one(tables_of["decision"], tables_of["decision"].c.after),
         "pipeline": count(task, "pipeline_uid", "task"),
-        "schedule": one(schedule, schedule.c.cron + case((schedule.c.enabled.is_(True), ""), else_=" (off)")),
+        "schedule": one(schedule, schedule.c.cron + case((schedule.c.enabled == true(), ""), else_=" (off)")),
     }
     return case(words, value=definition.c.kind, else_=literal(""))

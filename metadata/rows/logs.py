@@ -10,6 +10,7 @@ from sqlalchemy import delete, insert, select
 
 from metadata import tables
 from metadata.database import Database
+from metadata.secrets import redacted
 from metadata.values import utc_now
 
 LONGEST = 4_000
@@ -32,7 +33,7 @@ class LogLine:
 
 
 def write_lines(database: Database, lines: Sequence[LogLine], cap: int) -> None:
-    """Append lines of one run; beyond `cap` lines of the run the oldest are dropped."""
+    """Append lines of one run; beyond `cap` lines of the run the oldest are dropped. No secret is kept."""
     if not lines:
         return
     table = tables.task_log
@@ -47,7 +48,7 @@ def write_lines(database: Database, lines: Sequence[LogLine], cap: int) -> None:
                     "task_key": line.task_key,
                     "at": line.at,
                     "level": line.level,
-                    "message": line.message[:LONGEST],
+                    "message": redacted(line.message[:LONGEST]),
                 }
                 for line in lines
             ],

@@ -17,6 +17,7 @@ from metadata.errors import Fault, UsageError
 from metadata.plan import Plan
 from metadata.rows.task_runs import insert_tasks, newest_tasks, settle_tasks, stored_fault
 from metadata.states import FINAL, State
+from metadata.storable import refuse_secret_values
 from metadata.values import utc_now
 
 
@@ -87,7 +88,9 @@ def create_run(
     """A new run, queued, with a row for each task. `repeats` is the number of the run that it is once more.
 
     A `flow_run_id`, by which a schedule fired it, that has a run already gives that run, whatever its attempt.
+    Raises UsageError PH840 for a binding that is a secret.
     """
+    refuse_secret_values(f"run of {plan.pipeline}", bindings)
     with audited(database) as (connection, book):
         change = next_change(connection)  # first: who waited for it finds what the one before has adopted
         if flow_run_id is not None:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, delete, insert, select
 
 from metadata.changes import Change, ChangeSet, differences
+from metadata.checks.secrets import refuse_secrets
 from metadata.database import Database, next_change
 from metadata.definitions import read_blueprint, read_past, revision_item, same, staged_item
 from metadata.documents import dump_one, read_text
@@ -93,8 +94,8 @@ def stage(
     """Take what `document` changes into the change set of a user. What it changes, beside what was edited before.
 
     Raises PilothouseError PH303 when the newest revision is not `base_revision`, or the edits (`Staged.kept`) are not
-    those `seen`, on which the document was looked at, PH309 for what cannot be kept, and what `metadata.changes.diff`
-    raises.
+    those `seen`, on which the document was looked at, PH309 for what cannot be kept, PH150 for a secret, and what
+    `metadata.changes.diff` raises.
     """
     with database.write() as connection:
         change = next_change(connection)
@@ -248,6 +249,7 @@ def _stage(connection: Connection, owner: str, there: Staged, document: Blueprin
         value = changes.blueprint.get(each.kind, each.key)
         if value is not None and each.after is not None:
             refuse_unstorable(each.kind, each.key, value)
+            refuse_secrets(each.kind, each.key, value)
     _save(connection, owner, _with(there, changes.changes), change)
     return changes
 

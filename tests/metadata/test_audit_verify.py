@@ -15,18 +15,20 @@ import pytest
 from sqlalchemy import JSON, Connection, and_, delete, insert, select, text, update
 
 from metadata import tables
-from metadata.audit import entry_hash
+from metadata.audit import anchor, audited, entry_hash
 from metadata.audit_check import verify
 from metadata.audit_file import export, verify_lines
-from metadata.database import Database, installation
+from metadata.database import Database, installation, next_change
 from metadata.definitions import revision, revision_item
 from metadata.errors import PilothouseError
 from metadata.revision_log import chain_hash, to_revision, verify_chain
+from metadata.rows.decisions import release
 from metadata.signet import Key, Signet
 from tests.metadata import rows
 from tests.metadata.audits import entries, launch, operate, signed, signet_in
+from tests.metadata.test_decisions import HOLD, decide, write
 
-FREE = {"revision": {"changed"}, "decision": {"changed", "waits"}}
+FREE = {"revision": {"changed"}, "decision": {"changed"}}
 """Columns that change without a word in the audit."""
 NAMED = {
     "audit": r"PH36[0-3] audit entry {number}:",
@@ -51,6 +53,8 @@ def other(value: Any, column: Any) -> Any:
         return {"forged": 1}
     if isinstance(column.type, tables.Utc):
         return value + timedelta(seconds=1) if value else rows.NOW
+    if column.type.python_type is bool:
+        return not value
     if column.type.python_type is int:
         return (value or 0) + 9_999
     return ("b" if str(value).startswith("a") else "a") + str(value or "")[1:]
@@ -218,6 +222,40 @@ def test_a_decision_that_is_put_in_and_one_that_is_called_released_are_named(aud
         connection.execute(update(tables.decision).values(released_by=None, released_at=None))
     rows.add_decision(audit, "rule-9", "forged", "fired")
     assert found_by_verify(audit).startswith("PH364 decision 3: it was put in")
+
+
+def test_a_hold_that_was_ended_by_hand_is_named(audit: Database) -> None:
+    write(audit, "r0", "published", write(audit, "r0", "pending"), task="publish")
+    write(audit, "r1", "pending")
+    assert decide(audit, replace(HOLD, rule_uid="rule-3")).waits
+    made = decide(audit, replace(HOLD, rule_uid="rule-3"), attempt=2)
+    assert made.waits and made.number == 4
+    verify(audit)
+    with audit.write() as connection:
+        connection.execute(update(tables.decision).values(waits=False))
+    assert found_by_verify(audit).startswith(
+        "PH364 decision 4: it waits no longer, and the audit tells of what it holds"
+    )
+    with audit.write() as connection:
+        connection.execute(update(tables.decision).where(tables.decision.c.number == 4).values(waits=True))
+    release(audit, made.id, "ann")
+    verify(audit)
+
+
+def test_a_history_that_begins_anew_under_another_uid_is_told(audit: Database) -> None:
+    with audit.write() as connection:
+        connection.execute(delete(tables.audit))
+        connection.execute(delete(tables.audit_head))
+        connection.execute(update(tables.installation).values(uid="forged"))
+    with audited(audit) as (connection, book):
+        next_change(connection)
+        book.begin()
+    assert entries(audit)[0].note.endswith("this home had seen the audit of another database here, up to entry 6")
+    for _ in range(2):
+        assert found_by_verify(audit).startswith("PH842 audit: this home has seen the audit of another database here")
+        launch(audit)
+    anchor(audit, "ann", "moved here")
+    verify(audit)
 
 
 def test_a_definition_that_was_changed_by_hand_is_named(audit: Database) -> None:
