@@ -10,15 +10,16 @@ from textual.content import Content
 from console.code import yaml_lines
 from console.screens.review import field_lines
 from console.text import instant, joined, plain, styled
+from metadata.commented import with_comments
 from metadata.database import Database
 from metadata.definitions import Use, references_of, used_by
-from metadata.documents import dump_one
 from metadata.kinds import Definition
 from metadata.rebasing import uids_in
 from metadata.revision_log import Edit, history_of
 from metadata.rows.batches import DatasetState, state_of
 from metadata.rows.columns import columns_known, readers_of
 from metadata.rows.pages import DefinitionRow
+from metadata.rows.sources import APPLIED, load_sources
 from metadata.rows.staged import load_staged
 from metadata.values import counted
 
@@ -53,10 +54,11 @@ def read_detail(database: Database, row: DefinitionRow, owner: str) -> Detail | 
     if definition is None:
         return None
     is_dataset = row.kind == "dataset"
+    sources = [load_sources(database, [row.uid], of).get(row.uid) for of in (APPLIED, owner)]
     return Detail(
         uid=row.uid,
-        text=dump_one(row.kind, row.key, definition),
-        to_edit=staged.text_of(row.uid),
+        text=with_comments(sources[0], row.kind, row.key, definition),
+        to_edit=staged.text_of(row.uid, sources[1]),
         uids=next((uids_in(value) for _, _, value in staged.working.blueprint if value.uid == row.uid), {"": row.uid}),
         definition=definition,
         uses=tuple(references_of(database, row.uid)),

@@ -9,11 +9,12 @@ import re
 import shlex
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from console.drafts import Draft
 from metadata.changes import ChangeSet
 from metadata.checks import check
+from metadata.commented import Comments, comments_of
 from metadata.database import Database
 from metadata.documents import DocumentError, read_text
 from metadata.errors import PilothouseError, UsageError
@@ -23,6 +24,7 @@ from metadata.rebasing import Clashes, Unsure, now_of, rebased, with_uids
 from metadata.revision_log import WayBack
 from metadata.revisions import changes_back
 from metadata.rows.sizes import Sized, sized_impact
+from metadata.rows.sources import differing_beside
 from metadata.rows.staged import Staged, changes_beside, changes_of_staged, load_staged
 from metadata.settings import Settings
 from metadata.staging import Item
@@ -50,6 +52,10 @@ class Review:
     """Edits that wait in the change set: this one can only be added to them."""
     seen: tuple[Item, ...] = ()
     """The change set beside which it was looked at."""
+    comments: Comments = field(default_factory=dict)
+    """The texts with comments of what the document names."""
+    other_comments: bool = False
+    """Whether they are others than those that are kept."""
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -120,10 +126,15 @@ def review(database: Database, settings: Settings, draft: Draft, text: str, owne
         return Review(None, 0, None, (Finding(fault.code, "error", "", fault.thing, (), fault.cause, fault.remedy),))
     found = check(changes.blueprint, estimator_prefixes=settings.estimator_prefixes, removed=there.removed)
     in_text = {(kind, key): was for (kind, key, _), (_, was, _) in zip(edited, document.blueprint, strict=True)}
+    said = comments_of(document)
+    comments = {(kind, key): said[kind, was] for (kind, key), was in in_text.items()}
+    uids = {(kind, key): uid for uid, (kind, key, _) in there.places.items() if (kind, key) in comments}
+    other = bool(differing_beside(database, owner, comments, uids))
     located = (_located(each, document.locations, in_text) for each in found)
     impact = sized_impact(database, changes)
     waiting, seen = len(there.items), tuple(there.kept)
-    return Review(edited, there.revision, changes, (*meanwhile, *located), impact, waiting, seen)
+    found_all = (*meanwhile, *located)
+    return Review(edited, there.revision, changes, found_all, impact, waiting, seen, comments, other)
 
 
 def review_way(database: Database, settings: Settings, way: WayBack) -> tuple[WayBack, Review]:

@@ -119,6 +119,15 @@ staged_item = Table(
 )
 """Edits that are not applied yet, by the user whose change set they are."""
 
+definition_source = Table(
+    "definition_source",
+    metadata,
+    Column("owner", KEY, primary_key=True),
+    Column("uid", ID, primary_key=True),
+    Column("text", Text, nullable=False),
+)
+"""Texts with the comments of their authors: applied (no owner), or in the change set of a user (see rows.sources)."""
+
 _COMMON = ("description", "owner", "tags")
 _NAMES: dict[str, dict[str, str]] = {
     "dataset": {"columns": "dataset_column", "storage": "storage_rule", "quality": "quality_rule"},

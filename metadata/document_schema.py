@@ -16,6 +16,7 @@ Schema = dict[str, Any]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 REF = "#/$defs/"
+KIND_SAID = "Tells it from the other kinds."
 
 
 class _AsWritten(GenerateJsonSchema):
@@ -33,6 +34,7 @@ class _AsWritten(GenerateJsonSchema):
         properties.pop("uid", None)
         if "const" in properties.get("kind", {}):
             found["required"] = ["kind", *found.get("required", ())]
+            properties["kind"].setdefault("description", KIND_SAID)
         return found
 
 

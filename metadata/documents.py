@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -29,6 +29,8 @@ class Document:
 
     blueprint: Blueprint
     locations: Locations
+    texts: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """By name, what was read."""
 
 
 class DocumentError(PilothouseError):
@@ -52,16 +54,20 @@ def read(source: FilePath | str | Iterable[FilePath | str]) -> Document:
     """
     if isinstance(source, str) and ("\n" in source or not source):
         return read_text(source)
+    return read_texts(read_files([source] if isinstance(source, FilePath | str) else source))
+
+
+def read_files(sources: Iterable[FilePath | str]) -> dict[str, str]:
+    """The texts of files and folders by path, as `read` finds them. Raises DocumentError with every finding."""
     texts: dict[str, str] = {}
     findings: list[Finding] = []
-    sources = [source] if isinstance(source, FilePath | str) else list(source)
     for file in (file for each in sources for file in _files(FilePath(each), findings)):
         text = _text(file, findings)
         if text is not None:
             texts[str(file)] = text
     if findings:
         raise DocumentError(findings)
-    return read_texts(texts)
+    return texts
 
 
 def read_text(text: str, name: str = "document") -> Document:
@@ -103,7 +109,7 @@ def _try_read(texts: Mapping[str, str]) -> tuple[Document | None, tuple[Finding,
         findings += _of_validation(error, content, locations, tails)
         return None, tuple(findings)
     _look_at_keys(content, locations, findings)
-    return (None if findings else Document(blueprint, locations)), tuple(findings)
+    return (None if findings else Document(blueprint, locations, texts)), tuple(findings)
 
 
 def _discreet(finding: Finding) -> Finding:
@@ -133,9 +139,13 @@ def _files(path: FilePath, findings: list[Finding]) -> list[FilePath]:
             return [path]
         found = (each for each in path.rglob("*") if each.suffix in _ENDINGS and each.is_file())
         files = sorted(each for each in found if not any(part[0] == "." for part in each.relative_to(path).parts))
+        root = path.resolve()
+        outside = [each for each in files if not each.resolve().is_relative_to(root)]
     except (OSError, ValueError) as error:
         findings.append(fault("PH100", str(path)[:200], 0, f"it cannot be read: {error}"[:200], "name another file"))
         return []
+    cause, remedy = f"it is a link that leads out of {path}", "copy the file into the folder, or name it itself"
+    findings += [fault("PH100", str(each), 0, cause, remedy) for each in outside]
     if not files:
         findings.append(fault("PH100", str(path), 0, "there is no .yaml file in it", "name another folder"))
     return files

@@ -14,6 +14,7 @@ from metadata.audit import Book, Subject, audited
 from metadata.changes import Change, ChangeSet, diff, exact
 from metadata.checks import check
 from metadata.column_lineage import Traced, trace, write_traced
+from metadata.commented import Comments
 from metadata.compiler import compile_plan
 from metadata.database import Database, next_change
 from metadata.definitions import (
@@ -38,6 +39,7 @@ from metadata.plan import Plan
 from metadata.renaming import with_renames_back
 from metadata.returning import refuse_work_again, with_last_uids, without_stale_was
 from metadata.revision_log import GENESIS, Deed, Revision, WayBack, chain_hash, head, known_uids
+from metadata.rows.sources import write_comments
 from metadata.settings import Settings
 from metadata.storable import refuse_unstorable
 from metadata.values import utc_now
@@ -80,10 +82,12 @@ def apply(
     prune: bool = False,
     settings: Settings,
     base_revision: int | None = None,
+    comments: Comments | None = None,
 ) -> Revision | None:
     """Make the definitions what `document` says, as one revision. None when they are that already.
 
-    What the document does not name is kept unless `prune` is given. Checking and compiling happen before the
+    What the document does not name is kept unless `prune` is given. Its `comments` are kept with the revision, not
+    without one (`metadata.rows.sources.keep_comments`). Checking and compiling happen before the
     transaction, which begins only if no other revision came in between; else all of it is done anew.
     Raises CheckError for findings, PilothouseError PH303 when `base_revision` is given and is not the newest,
     PH304 for two entries that say they were the same one, PH309 for what cannot be kept, PH840 for a note with a secret
@@ -95,6 +99,7 @@ def apply(
         _Signature(author, note),
         settings,
         base_revision,
+        lambda connection: _keep(connection, comments),
     )
 
 
@@ -223,6 +228,11 @@ def _commit(
                 also(connection)
                 return made
     raise moved(base, base + 1)
+
+
+def _keep(connection: Connection, comments: Comments | None) -> None:
+    if comments is not None:
+        write_comments(connection, comments)
 
 
 def _locked_head(connection: Connection) -> int:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
 from pydantic import BaseModel
 
+from metadata.findings import Path
 from metadata.kinds import SECTIONS, Blueprint, Column, Definition
 from metadata.tasks import Read, TaskSpec, read_spec
+from metadata.yaml_notes import NONE, Notes
 from metadata.yaml_text import plain_value
 
 WIDTH = 120
@@ -31,14 +33,34 @@ _EXACT = {"params", "parameters"}
 
 def write_blueprint(blueprint: Blueprint) -> str:
     """The blueprint as one YAML document."""
-    sections = []
-    for section in SECTIONS.values():
-        entries: Mapping[str, Definition] = getattr(blueprint, section)
-        if entries:
-            bodies = ["\n".join(_entry(key, plain(value), 1, False)) for key, value in entries.items()]
-            apart = "\n" if section == "connections" or all("\n" not in body for body in bodies) else "\n\n"
-            sections.append(f"{section}:\n{apart.join(bodies)}")
+    return write_content(plain_content(blueprint), NONE)
+
+
+def plain_content(blueprint: Blueprint) -> dict[str, Any]:
+    """The blueprint as plain values: sections that are not empty, each with its definitions as `plain` gives them."""
+    sections: Iterator[tuple[str, Mapping[str, Definition]]]
+    sections = ((section, getattr(blueprint, section)) for section in SECTIONS.values())
+    return {section: {key: plain(value) for key, value in entries.items()} for section, entries in sections if entries}
+
+
+def write_content(content: Mapping[str, Any], notes: Notes) -> str:
+    """Plain content as one YAML document with comments, each at a path that is in it (`Notes.fitted`)."""
+    sections = ["\n".join(notes.head)] if notes.head else []
+    for section, entries in content.items():
+        bodies = ["\n".join(_entry(key, value, 1, False, notes, (section,))) for key, value in entries.items()]
+        apart = "\n" if section == "connections" or all("\n" not in body for body in bodies) else "\n\n"
+        lines = [*notes.above.get((section,), ()), _beside(f"{section}:", notes, (section,)), apart.join(bodies)]
+        sections.append("\n".join([*lines, *_indented(notes.foot.get((section,), ()), 1)]))
+    sections += ["\n".join(notes.foot[()])] if () in notes.foot else []
     return "\n\n".join(sections) + "\n"
+
+
+def entry_lines(path: Path, value: Any, notes: Notes) -> list[str]:
+    """Lines of a plain value at a path of a document, without the indentation of its key."""
+    level = len(path) - 1
+    exact = any(step in _EXACT for step in path[2:-1])
+    lines = _entry(str(path[-1]), value, level, exact, notes, path[:-1])
+    return [line[2 * level :] for line in lines]
 
 
 def lines_of(path: str, value: Any) -> list[str]:
@@ -89,26 +111,49 @@ def _shorthand(value: BaseModel, said: dict[str, Any]) -> Any:
     return said
 
 
-def _entry(key: str, value: Any, level: int, exact: bool) -> Iterator[str]:
-    """Lines of a key with its value, indented."""
+def _entry(key: str, value: Any, level: int, exact: bool, notes: Notes = NONE, home: Path = ()) -> Iterator[str]:
+    """Lines of a key with its value, indented, with the comments on them; `home` is the path to what holds the key."""
+    path = (*home, key)
+    yield from _indented(notes.above.get(path, ()), level)
     lead = "  " * level + f"{_key(key)}:"
     exact = exact or key in _EXACT
     if isinstance(value, str) and ("\n" in value or key == "sql") and _fits_block(value):
-        yield from _block(lead, value, level)
+        yield from _block(lead, value, level, notes, path)
         return
     short = _flow(value, exact)
     if not isinstance(value, dict | list) or not value:
-        yield f"{lead} {_scalar(value, exact, _PLAIN) if not isinstance(value, dict | list) else short}"
-    elif level > 1 and len(lead) + len(short) < WIDTH and "\n" not in short and not _wants_lines(key, value, level):
-        yield f"{lead} {short}"
-    elif isinstance(value, dict):
-        yield lead
-        for name, each in value.items():
-            yield from _entry(str(name), each, level + 1, exact)
+        said = _scalar(value, exact, _PLAIN) if not isinstance(value, dict | list) else short
+        yield _beside(f"{lead} {said}", notes, path)
+    elif (
+        level > 1
+        and len(lead) + len(short) < WIDTH
+        and "\n" not in short
+        and not _wants_lines(key, value, level)
+        and not notes.below(path)
+    ):
+        yield _beside(f"{lead} {short}", notes, path)
     else:
-        yield lead
-        for each in value:
-            yield "  " * (level + 1) + f"- {_flow(each, exact)}"
+        yield _beside(lead, notes, path)
+        if isinstance(value, dict):
+            for name, each in value.items():
+                yield from _entry(str(name), each, level + 1, exact, notes, path)
+        else:
+            yield from _items(value, level + 1, exact, notes, path)
+    yield from _indented(notes.foot.get(path, ()), level + 1)
+
+
+def _items(value: list[Any], level: int, exact: bool, notes: Notes, home: Path) -> Iterator[str]:
+    for index, each in enumerate(value):
+        yield from _indented(notes.above.get((*home, index), ()), level)
+        yield _beside("  " * level + f"- {_flow(each, exact)}", notes, (*home, index))
+
+
+def _beside(line: str, notes: Notes, path: Path) -> str:
+    return f"{line}  {notes.beside[path]}" if path in notes.beside else line
+
+
+def _indented(comments: Iterable[str], level: int) -> Iterator[str]:
+    return ("  " * level + line if line else "" for line in comments)
 
 
 def _wants_lines(key: str, value: Any, level: int) -> bool:
@@ -119,10 +164,10 @@ def _wants_lines(key: str, value: Any, level: int) -> bool:
     return level == 2 and key in _ENTRIES and any(isinstance(each, dict) for each in value.values())
 
 
-def _block(lead: str, value: str, level: int) -> Iterator[str]:
+def _block(lead: str, value: str, level: int, notes: Notes, path: Path) -> Iterator[str]:
     body = value.rstrip("\n")
     indent, ends = "2" if value[0] in " \t\n" else "", "" if value.endswith("\n") else "-"
-    yield f"{lead} |{indent}{ends}"
+    yield _beside(f"{lead} |{indent}{ends}", notes, path)
     pad = "  " * (level + 1)
     for line in body.split("\n"):
         yield pad + line if line else ""
@@ -162,8 +207,8 @@ def _scalar(value: Any, exact: bool, allowed: re.Pattern[str]) -> str:
     if isinstance(value, int):
         return str(value)
     text = str(value)
-    reads_back = allowed.fullmatch(text) and plain_value(text) == text and all(_printable(each) for each in text)
-    return text if reads_back and len(text) < WIDTH * 4 else _quoted(text)
+    short = len(text) < WIDTH * 4 and allowed.fullmatch(text) and plain_value(text) == text
+    return text if short and all(_printable(each) for each in text) else _quoted(text)
 
 
 def _number(value: float, exact: bool) -> str:
@@ -171,13 +216,15 @@ def _number(value: float, exact: bool) -> str:
         return ".nan"
     if value in (float("inf"), float("-inf")):
         return ".inf" if value > 0 else "-.inf"
-    if not exact and value == int(value) and abs(value) < 1e15:
+    if not exact and value == int(value) and abs(value) < 1e15 and str(value) != "-0.0":
         return str(int(value))
     return repr(value)
 
 
 def _quoted(text: str) -> str:
     """A text in double quotes, with escapes that YAML knows."""
+    if text.isascii() and text.isprintable():
+        return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return '"' + "".join(_escaped(character) for character in text) + '"'
 
 

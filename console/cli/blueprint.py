@@ -9,21 +9,23 @@ import click
 from console.author import author
 from console.cli import bulk, documents
 from console.cli.access import database
+from console.cli.blueprint_files import export, fmt, past
 from console.cli.changes import plain_change, refuse, show_change_set, show_changes, show_findings
+from console.cli.drafting import draft
 from console.cli.output import JSON_OPTION, ask, none_of, paged, print_json, print_page
 from metadata.changes import compare
 from metadata.checks import check as check_blueprint
 from metadata.checks.secrets import secrets_of
-from metadata.definitions import load_blueprint
-from metadata.documents import Document, DocumentError, dump, read
-from metadata.errors import UsageError
+from metadata.commented import comments_of
+from metadata.documents import Document, DocumentError, read
 from metadata.findings import Finding
 from metadata.kinds import SECTIONS, Blueprint
-from metadata.revision_log import WayBack, edits_of, newest_revision, no_revision, verify_chain
+from metadata.revision_log import WayBack, edits_of, verify_chain
 from metadata.revisions import CheckError, changes_back, changes_of, go_back
 from metadata.revisions import apply as apply_document
 from metadata.rows.history import list_revisions
 from metadata.rows.sizes import sized_impact
+from metadata.rows.sources import differing, keep_comments
 from metadata.settings import settings
 from metadata.undoing import redo_of, revert_to, undo_of
 from metadata.values import counted
@@ -40,7 +42,7 @@ def blueprint() -> None:
     """What the pipelines are: definitions as YAML, files or folders."""
 
 
-for command in (documents.explain, documents.init, documents.schema, bulk.set_field):
+for command in (documents.explain, documents.init, documents.schema, fmt, export, draft, bulk.set_field):
     blueprint.add_command(command)
 
 
@@ -86,8 +88,9 @@ def diff(
         document = _read(context, source)
         _, changes = changes_of(database(), document.blueprint, prune)
         found = _located(document, changes.blueprint) if changes else []
+        comments = 0 if changes else differing(database(), comments_of(document))
     else:
-        changes, found = compare(*(_past(number) for number in (since, until))), []
+        changes, found, comments = compare(*(past(number) for number in (since, until))), [], 0
     if as_json:
         touched = sized_impact(database(), changes) if changes else ()
         plain_changes = [plain_change(each) for each in changes.changes]
@@ -97,6 +100,8 @@ def diff(
         if found:
             click.echo("\nFindings")
             show_findings(found, as_json=False)
+    elif comments:
+        click.echo(f"No differences, but in the comments of {counted(comments, 'definition')}: apply keeps them.")
     else:
         click.echo("No differences.")
     if changes:
@@ -112,6 +117,7 @@ def diff(
 def apply(context: click.Context, source: tuple[Path, ...], prune: bool, note: str, yes: bool) -> None:
     """Make the blueprint what documents say, as one revision; nothing is changed when anything is wrong."""
     store, document = database(), _read(context, source)
+    comments = comments_of(document)
     base, changes = changes_of(store, document.blueprint, prune)
     refuse(context, _located(document, changes.blueprint) if changes else ())
     show_change_set(changes)
@@ -126,33 +132,17 @@ def apply(context: click.Context, source: tuple[Path, ...], prune: bool, note: s
             prune=prune,
             settings=settings(),
             base_revision=base,
+            comments=comments,
         )
+        kept = 0 if made else keep_comments(store, comments)
     except CheckError as error:
         located = [document.locations.locate(each, SECTIONS.get(each.kind, "")) for each in error.findings]
         show_findings(located, as_json=False, err=True)
         context.exit(1)
-    click.echo(f"Revision {made.number} is applied." if made else "Nothing to change.")
-
-
-@blueprint.command()
-@click.argument("keys", nargs=-1)
-@click.option("--revision", type=REVISION, help="As it was at that revision.")
-def export(keys: tuple[str, ...], revision: int | None) -> None:
-    """Print the blueprint as YAML: all of it, or the definitions of KEYS."""
-    found = _past(revision)
-    if keys:
-        missing = sorted(set(keys) - {key for _, key, _ in found})
-        if missing:
-            raise UsageError(
-                "PH307", f"definition {missing[0]}", "there is none", "pilothouse blueprint export shows all"
-            )
-        found = found.model_copy(
-            update={
-                section: {key: value for key, value in getattr(found, section).items() if key in keys}
-                for section in SECTIONS.values()
-            }
-        )
-    click.echo(dump(found), nl=False)
+    if kept:
+        click.echo(f"The comments of {counted(kept, 'definition')} are kept; nothing else differs: no revision.")
+    else:
+        click.echo(f"Revision {made.number} is applied." if made else "Nothing to change.")
 
 
 @blueprint.command()
@@ -233,13 +223,6 @@ def _go_back(context: click.Context, way: WayBack, note: str, yes: bool) -> None
         show_findings(error.findings, as_json=False, err=True)
         context.exit(1)
     click.echo(f"Revision {made.number} is applied." if made else "Nothing to change.")
-
-
-def _past(number: int | None) -> Blueprint:
-    """The blueprint as a revision left it; today's without a number."""
-    if number is not None and number > newest_revision(database()):
-        raise no_revision(number)
-    return load_blueprint(database(), number)
 
 
 def _read(context: click.Context, source: tuple[Path, ...]) -> Document:

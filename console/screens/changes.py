@@ -26,6 +26,7 @@ from metadata.definitions import same
 from metadata.documents import key_of
 from metadata.rebasing import uids_in
 from metadata.revision_log import Revision
+from metadata.rows.sources import load_sources
 from metadata.rows.staged import Staged, apply_staged, decide, load_staged, rekey, unstage
 from metadata.staging import Clash, Item
 from metadata.values import counted
@@ -262,12 +263,13 @@ class ChangesScreen(Editing, BlueprintKeys, Marking):
 
 def _edits(database: Database, owner: str) -> list[_Edit]:
     found = load_staged(database, owner)
+    sources = load_sources(database, [item.uid for item in found.items], owner)
     return [
         _Edit(
             item,
             recorded(item.kind, item.key, item.uid, item.key_before, item.before, item.after),
             tuple(clash for clash in found.clashes if clash.uid == item.uid),
-            found.text_of(item.uid),
+            found.text_of(item.uid, sources.get(item.uid)),
             uids_in(found.places[item.uid][2]) if item.uid in found.places else {"": item.uid},
         )
         for item in found.items

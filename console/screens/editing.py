@@ -204,6 +204,8 @@ class Editing(SplitScreen):
         if found.wants_the_editor:
             if self._put(draft, with_remarks(self._text or "", found.errors)):
                 self._open_editor(draft, self._text, found)
+        elif found.changes is not None and not found.changes and found.other_comments:
+            self._stage(found, "commented")
         elif found.changes is not None and not found.changes:
             self._discard(draft)
             self.say("nothing differs: nothing to apply", "quiet")
@@ -234,22 +236,37 @@ class Editing(SplitScreen):
 
     def _apply(self, found: Review, note: str) -> None:
         database, settings, author = self.session.store.database, self.session.settings, self.session.author
-        document, base = found.document, found.base
+        document, base, comments = found.document, found.base, found.comments
         if document is not None:
             self.act(
                 "applied",
                 "the edit is applied",
-                lambda: apply(database, document, author=author, note=note, settings=settings, base_revision=base),
+                lambda: apply(
+                    database,
+                    document,
+                    author=author,
+                    note=note,
+                    settings=settings,
+                    base_revision=base,
+                    comments=comments,
+                ),
             )
 
-    def _stage(self, found: Review) -> None:
+    def _stage(self, found: Review, job: str = "staged") -> None:
         database, owner, document = self.session.store.database, self.session.owner, found.document
         if document is not None:
             self.act(
-                "staged",
-                "the edit is kept in the change set",
-                lambda: stage(database, owner, document, found.base, found.seen),
+                job,
+                "the edit is kept in the change set" if job == "staged" else "the comments are kept",
+                lambda: stage(database, owner, document, found.base, found.seen, found.comments),
             )
+
+    def got_commented(self, _changes: ChangeSet) -> None:
+        """Only its comments differed: they stand beside the definition, in no revision."""
+        if self._draft is not None:
+            self._discard(self._draft)
+        self.say("the comments are kept; nothing else differs, so there is no revision")
+        self.reload()
 
     def got_staged(self, _changes: ChangeSet) -> None:
         """In the change set: the draft is no longer needed."""
@@ -267,7 +284,7 @@ class Editing(SplitScreen):
 
     def refused(self, job: str, fault: Fault) -> None:
         """Not checked, or not applied: the text stays."""
-        if job in ("reviewed", "applied", "staged") and self._draft is not None:
+        if job in ("reviewed", "applied", "staged", "commented") and self._draft is not None:
             if self._text is None or self._put(self._draft, self._text):
                 self._fail(self._draft, fault, job)
         else:

@@ -11,7 +11,8 @@ from console.screens.ask import Ask
 from console.screens.editing import Editing
 from console.screens.keys import key
 from console.screens.note import NoteScreen
-from metadata.documents import dump_one, key_of, read_text
+from metadata.commented import with_comments
+from metadata.documents import key_of, read_text
 from metadata.rows.pages import DefinitionRow
 from metadata.rows.staged import stage_removal, stage_rename
 from metadata.skeletons import skeleton
@@ -126,7 +127,7 @@ class Making(Editing):
 def _like(text: str, name: str) -> str:
     """The text of a definition under another key."""
     kind, _, value = next(iter(read_text(text).blueprint))
-    return dump_one(kind, name, value.model_copy(update={"was": None}))
+    return with_comments(text, kind, name, value.model_copy(update={"was": None}))
 
 
 def _words(kind: str) -> str:

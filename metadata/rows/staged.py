@@ -11,6 +11,7 @@ from sqlalchemy import Connection, delete, insert, select
 
 from metadata.changes import Change, ChangeSet, differences
 from metadata.checks.secrets import refuse_secrets
+from metadata.commented import Comments, with_comments
 from metadata.database import Database, next_change
 from metadata.definitions import read_blueprint, read_past, revision_item, same, staged_item
 from metadata.documents import dump_one, read_text
@@ -19,6 +20,7 @@ from metadata.errors import PilothouseError, UsageError
 from metadata.kinds import SECTIONS, Blueprint
 from metadata.revision_log import Revision, head
 from metadata.revisions import apply_exactly, diff_of, exactly, moved
+from metadata.rows.sources import apply_comments, forget_comments, stage_comments
 from metadata.settings import Settings
 from metadata.staging import (
     Clash,
@@ -62,9 +64,12 @@ class Staged:
         uids = {item.uid for item in self.items if item.after is None}
         return frozenset((kind, key) for kind, key, value in self.current if value.uid in uids)
 
-    def text_of(self, uid: str) -> str:
-        """A definition with the edits in it, as YAML; empty where there is none, or none any more."""
-        return dump_one(*self.places[uid]) if uid in self.places else ""
+    def text_of(self, uid: str, source: str | None = None) -> str:
+        """A definition with the edits in it, as YAML; empty where there is none, or none any more.
+
+        The comments are those of a kept text (`metadata.rows.sources`).
+        """
+        return with_comments(source, *self.places[uid]) if uid in self.places else ""
 
     @property
     def clashes(self) -> tuple[Clash, ...]:
@@ -90,6 +95,7 @@ def stage(
     document: Blueprint,
     base_revision: int | None = None,
     seen: Sequence[Item] | None = None,
+    comments: Comments | None = None,
 ) -> ChangeSet:
     """Take what `document` changes into the change set of a user. What it changes, beside what was edited before.
 
@@ -101,7 +107,11 @@ def stage(
         change = next_change(connection)
         there = _load(connection, owner)
         _refuse_unseen(there, base_revision, seen)
-        return _stage(connection, owner, there, document, change)
+        changes = _stage(connection, owner, there, document, change)
+        if comments is not None:
+            edits = {(item.kind, item.key): item.uid for item in _rows(connection, owner) if item.after is not None}
+            stage_comments(connection, owner, comments, edits)
+        return changes
 
 
 def stage_rename(database: Database, owner: str, uid: str, key: str) -> ChangeSet:
@@ -217,6 +227,7 @@ def apply_staged(
                 "look at what it changes once more, then apply again",
             )
         connection.execute(delete(staged_item).where(staged_item.c.owner == owner))
+        apply_comments(connection, owner)
 
     return apply_exactly(
         database,
@@ -311,7 +322,9 @@ def _not_applied_since(connection: Connection, kept: list[Item]) -> list[Item]:
 
 
 def _save(connection: Connection, owner: str, items: Iterable[Item], change: int) -> None:
+    items = tuple(items)
     connection.execute(delete(staged_item).where(staged_item.c.owner == owner))
+    forget_comments(connection, owner, {item.uid for item in items})
     rows = [
         {**{name: getattr(item, name) for name in _NAMES}, "owner": owner, "position": position, "changed": change}
         for position, item in enumerate(items)

@@ -24,7 +24,7 @@ from metadata.errors import PilothouseError, UsageError
 from metadata.findings import Finding
 from metadata.kinds import Blueprint
 from metadata.rebasing import uids_in
-from metadata.revision_log import history_of
+from metadata.revision_log import history_of, newest_revision
 from metadata.revisions import apply
 from metadata.rows.staged import load_staged, stage
 from metadata.settings import settings
@@ -104,6 +104,35 @@ def test_what_is_saved_is_shown_and_applied_with_its_author(database: Database, 
     newest = history_of(database, uid)[0].revision
     assert (newest.number, newest.author) == (3, getpass.getuser())
     assert drafts() == []
+
+
+def test_comments_are_kept_without_a_revision_and_stay_when_the_rest_is_changed(
+    database: Database, edits: Editor
+) -> None:
+    edits.does("sed -i 's/^  bronze.flights:/  # ask ops first\\n&  # raw/' $1")
+    with Terminal(size=WIDE, env=edits.environ) as shown:
+        open_editor(shown)
+        shown.until("the comments are kept; nothing else differs", "# ask ops first", "bronze.flights:  # raw")
+        assert newest_revision(database) == 2
+        assert drafts() == []
+        edits.does(f"grep -q 'ask ops first' $1 && {SED} $1")
+        shown.send("e")
+        shown.until("changed dataset bronze.flights", "y apply")
+        shown.send("y")
+        shown.until("revision 3 is applied", "# ask ops first", "a file every month.")
+        edits.does("sed -i 's/a file every month/one file a month/; s/ask ops/ask ada/' $1")
+        shown.send("e")
+        shown.until("changed dataset bronze.flights", "s ")
+        shown.send("s")
+        shown.until("kept in the change set", "# ask ops first")
+        edits.does("sed -i '/# ask ada/d; s/  # raw//' $1")
+        shown.send("e")
+        shown.until("the comments are kept; nothing else differs")
+        edits.does("cp $1 seen.yaml")
+        shown.send("e")
+        shown.until("the text was not changed")
+        assert "#" not in (edits.folder / "seen.yaml").read_text(encoding="utf-8")
+    assert newest_revision(database) == 3
 
 
 def test_leaving_the_review_keeps_the_text_and_the_next_edit_does_not_overwrite_it(

@@ -23,7 +23,7 @@ ALL = below("")
 def test_every_path_says_its_type_and_what_it_is_for() -> None:
     assert len(ALL) > 200
     assert [each.path for each in ALL if not each.type] == []
-    assert [each.path for each in ALL if not each.text and not each.path.endswith(".kind")] == []
+    assert [each.path for each in ALL if not each.text] == []
     assert not any("$" in each.type or "#" in each.type for each in ALL)
 
 

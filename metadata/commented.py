@@ -1,0 +1,142 @@
+"""Definitions with the comments that their authors wrote: kept as text, and brought up to date when they are shown.
+
+A kept text is a document of one definition. What the definition says is never taken from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from metadata.definitions import same
+from metadata.documents import Document, dump_one, read_text, try_read
+from metadata.errors import PilothouseError
+from metadata.findings import Path
+from metadata.formatting import says
+from metadata.kinds import SECTIONS, Blueprint, Definition
+from metadata.splicing import updated
+from metadata.yaml_notes import Notes
+from metadata.yaml_text import read_yaml
+from metadata.yaml_tree import Entry, Tree, read_tree
+from metadata.yaml_writer import plain, plain_content, write_content
+
+Comments = Mapping[tuple[str, str], str | None]
+"""By kind and key the text of a definition with comments; None for one that has none."""
+
+
+def comments_of(document: Document) -> Comments:
+    """The texts of all definitions of a document, with their comments."""
+    found: dict[tuple[str, str], str | None] = {(kind, key): None for kind, key, _ in document.blueprint}
+    for text in document.texts.values():
+        if "#" in text:
+            tree = read_tree(text.replace("\r\n", "\n"))
+            for kind, key, own in _own_texts(tree, document.blueprint):
+                found[kind, key] = own
+    return found
+
+
+def alike(one: str | None, other: str | None) -> bool:
+    """Whether two texts of a definition have the same comments at the same places, whatever their form."""
+    return one == other or (one is not None and other is not None and _said(one) == _said(other))
+
+
+def lines_in(text: str) -> list[str]:
+    """The comments in a text, each with its `#`."""
+    notes = read_tree(text).notes
+    longer = (line for each in (notes.above, notes.foot) for lines in each.values() for line in lines)
+    return [*notes.head, *longer, *notes.beside.values()]
+
+
+def with_comments(source: str | None, kind: str, key: str, value: Definition) -> str:
+    """A document that holds one definition, with the comments of a kept text on what is still there."""
+    if source is None:
+        return dump_one(kind, key, value)
+    one = _one(kind, key, value)
+    try:
+        ((_, was, _),) = read_text(source).blueprint
+        return updated(source, one, keys={(kind, was): key} if was != key else None)
+    except (PilothouseError, ValueError):
+        return dump_one(kind, key, value)
+
+
+def dump_with_comments(blueprint: Blueprint, sources: Mapping[str, str]) -> str:
+    """The blueprint as YAML, as `metadata.documents.dump` has it, with the comments of kept texts (by uid)."""
+    sections = []
+    texts = texts_with_comments(blueprint, sources)
+    for kind, section in SECTIONS.items():
+        bodies = [
+            (texts.get((kind, key)) or dump_one(kind, key, value)).removeprefix(f"{section}:\n").rstrip("\n")
+            for key, value in getattr(blueprint, section).items()
+        ]
+        if bodies:
+            apart = "\n" if section == "connections" or all("\n" not in body for body in bodies) else "\n\n"
+            sections.append(f"{section}:\n{apart.join(bodies)}")
+    return "\n\n".join(sections) + "\n"
+
+
+def _said(text: str) -> list[dict[Path, object]]:
+    notes = Notes() if read_yaml(text, "it").findings else read_tree(text).notes
+    return [{path[2:]: said for path, said in each.items()} for each in (notes.above, notes.beside, notes.foot)]
+
+
+def texts_with_comments(blueprint: Blueprint, sources: Mapping[str, str]) -> dict[tuple[str, str], str]:
+    """The documents of definitions that have a kept text (by uid), with its comments."""
+    kept = [(kind, key, value, sources[value.uid]) for kind, key, value in blueprint if value.uid in sources]
+    current = _as_they_are(kept)
+    return {
+        (kind, key): source if (kind, key) in current else with_comments(source, kind, key, value)
+        for kind, key, value, source in kept
+    }
+
+
+def _as_they_are(kept: Sequence[tuple[str, str, Definition, str]]) -> set[tuple[str, str]]:
+    """Those whose kept text says just what they say: all of them are read at once, for one by one takes long."""
+    sections: dict[str, list[str]] = {}
+    for kind, _, _, source in kept:
+        sections.setdefault(SECTIONS[kind], []).append(source.partition("\n")[2])
+    document, _ = try_read({"kept": "".join(f"{section}:\n{''.join(each)}" for section, each in sections.items())})
+    if document is None:
+        return set()
+    return {
+        (kind, key)
+        for kind, key, value, _ in kept
+        if (said := document.blueprint.get(kind, key)) is not None and same(plain(said), plain(value))
+    }
+
+
+def _one(kind: str, key: str, value: Definition) -> Blueprint:
+    return Blueprint().model_copy(update={SECTIONS[kind]: {key: value}})
+
+
+def _own_texts(tree: Tree, blueprint: Blueprint) -> Iterator[tuple[str, str, str]]:
+    spoken = {path[:2] for path in tree.notes.paths() if len(path) > 1}
+    kinds = {section: kind for kind, section in SECTIONS.items()}
+    for top in tree.top:
+        section = str(top.path[0])
+        for index, entry in enumerate(top.children):
+            if entry.path not in spoken:
+                continue
+            kind, key = kinds[section], str(entry.path[1])
+            value = blueprint.get(kind, key)
+            if value is not None:
+                one = _one(kind, key, value)
+                own = _cut_out(tree, top, index) if top.shape == "block" else ""
+                yield kind, key, own if says(own, one) else _written(tree, one, entry.path)
+
+
+def _cut_out(tree: Tree, top: Entry, index: int) -> str:
+    """The lines of a definition below its section, as they stand."""
+    entry = top.children[index]
+    ends = [tree.chunk_start(top.children[index + 1])] if index + 1 < len(top.children) else []
+    ends += [tree.line_start(offset) for path, offset in tree.foot.items() if len(path) < 2 and offset > entry.end]
+    ends += [tree.chunk_start(each) for each in tree.top if each.start > entry.start]
+    lines = tree.text[tree.chunk_start(entry) : min(ends, default=len(tree.text))].rstrip().split("\n")
+    column = entry.column
+    shifted = (f"  {line[column:] if not line[:column].strip() else line.lstrip()}".rstrip(" ") for line in lines)
+    return f"{top.path[0]}:\n" + "\n".join(shifted) + "\n"
+
+
+def _written(tree: Tree, one: Blueprint, path: Path) -> str:
+    content = plain_content(one)
+    notes = tree.notes.moved(lambda each: each if each[:2] == path else None)
+    notes.head = []
+    return write_content(content, notes.fitted(content[str(path[0])][path[1]], path))

@@ -1,0 +1,132 @@
+"""The texts that definitions are kept in for their comments: those that are applied, and those of change sets.
+
+They stand beside the definitions, in no revision and in no hash: what is removed and comes back has its comments again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+
+from sqlalchemy import Connection, delete, insert, select
+
+from metadata.commented import Comments, alike, lines_in
+from metadata.database import Database
+from metadata.definitions import definition, definition_source, revision_item
+from metadata.errors import PilothouseError
+from metadata.secrets import find_secrets, taken_out
+
+APPLIED = ""
+"""Whose texts those are that everybody sees; others are of the change set of a user."""
+Uids = Mapping[tuple[str, str], str]
+"""By kind and key."""
+_CHUNK = 500
+
+
+def load_sources(database: Database, uids: Iterable[str] | None = None, owner: str = APPLIED) -> dict[str, str]:
+    """The kept texts by uid, of `uids` or of all; those of a change set stand before those that are applied."""
+    with database.read() as connection:
+        return _load(connection, None if uids is None else list(uids), {APPLIED, owner})
+
+
+def differing(database: Database, comments: Comments) -> int:
+    """How many definitions have other comments than those that are kept; what is not applied yet is not counted."""
+    with database.read() as connection:
+        return len(_changed(connection, comments, _uids_of(connection, comments)))
+
+
+def differing_beside(database: Database, owner: str, comments: Comments, uids: Uids) -> int:
+    """How many definitions (`uids`) have other comments than those that are kept with the change set of a user."""
+    with database.read() as connection:
+        return len(_changed(connection, comments, uids, owner))
+
+
+def keep_comments(database: Database, comments: Comments) -> int:
+    """Keep the comments of definitions that say what they said. How many have other ones now."""
+    with database.write() as connection:
+        return write_comments(connection, comments)
+
+
+def write_comments(connection: Connection, comments: Comments) -> int:
+    """As `keep_comments`, within a transaction: those of what is there then."""
+    changed = _changed(connection, comments, _uids_of(connection, comments))
+    _replace(connection, APPLIED, changed)
+    return len(changed)
+
+
+def stage_comments(connection: Connection, owner: str, comments: Comments, edits: Uids) -> None:
+    """Keep the comments of what a change set edits (uids) with it; of what it does not edit, they are applied."""
+    staged = {edits[name]: text for name, text in comments.items() if name in edits}
+    hidden = _load(connection, [uid for uid, text in staged.items() if text is None], {APPLIED})
+    _replace(connection, owner, {**staged, **dict.fromkeys(hidden, "")})
+    write_comments(connection, {name: text for name, text in comments.items() if name not in edits})
+
+
+def former_keys(database: Database) -> dict[str, list[str]]:
+    """Every key that a definition had, by uid, the newest last."""
+    item, found = revision_item.c, dict[str, list[str]]()
+    with database.read() as connection:
+        for row in connection.execute(select(item.uid, item.key).order_by(item.revision)):
+            found.setdefault(row.uid, []).append(row.key)
+    return found
+
+
+def forget_comments(connection: Connection, owner: str, but: Collection[str]) -> None:
+    """Forget the texts of a change set `but` those of its edits (uids)."""
+    table = definition_source.c
+    there = set(connection.execute(select(table.uid).where(table.owner == owner)).scalars())
+    _replace(connection, owner, dict.fromkeys(there - set(but)))
+
+
+def apply_comments(connection: Connection, owner: str) -> None:
+    """Make the texts of a change set those that are applied."""
+    _replace(connection, APPLIED, {uid: text or None for uid, text in _load(connection, None, {owner}, True).items()})
+    connection.execute(delete(definition_source).where(definition_source.c.owner == owner))
+
+
+def _load(
+    connection: Connection, uids: list[str] | None, owners: Collection[str], empty: bool = False
+) -> dict[str, str]:
+    table = definition_source.c
+    query = select(table.uid, table.text).where(table.owner.in_(owners)).order_by(table.owner)
+    found: dict[str, str] = {}
+    chunks = [None] if uids is None else [uids[start : start + _CHUNK] for start in range(0, len(uids), _CHUNK)]
+    for chunk in chunks:
+        asked = query if chunk is None else query.where(table.uid.in_(chunk))
+        found.update({row.uid: row.text for row in connection.execute(asked)})
+    return found if empty else {uid: text for uid, text in found.items() if text}
+
+
+def _uids_of(connection: Connection, comments: Comments) -> Uids:
+    """The definitions that are applied under those names."""
+    keys = sorted({key for _, key in comments})
+    uids: dict[tuple[str, str], str] = {}
+    for start in range(0, len(keys), _CHUNK):
+        query = select(definition.c.uid, definition.c.kind, definition.c.key)
+        for row in connection.execute(query.where(definition.c.key.in_(keys[start : start + _CHUNK]))):
+            if (row.kind, row.key) in comments:
+                uids[row.kind, row.key] = row.uid
+    return uids
+
+
+def _changed(connection: Connection, comments: Comments, uids: Uids, owner: str = APPLIED) -> dict[str, str | None]:
+    """The comments that are others than those that are kept, by uid."""
+    there = _load(connection, list(uids.values()), {APPLIED, owner})
+    here = {uids[name]: text for name, text in comments.items() if name in uids}
+    return {uid: text for uid, text in here.items() if not alike(text, there.get(uid))}
+
+
+def _replace(connection: Connection, owner: str, texts: Mapping[str, str | None]) -> None:
+    """Put texts in the place of those that are kept; None only takes them away.
+
+    Raises PilothouseError PH150 for a comment that looks like a credential, which is not repeated.
+    """
+    if any(find_secrets(line) or taken_out(line) for text in texts.values() if text for line in lines_in(text)):
+        remedy = "take it out, and change the credential: it has been seen"
+        raise PilothouseError("PH150", "comments", "one of them looks like a credential", remedy)
+    table, uids = definition_source, list(texts)
+    for start in range(0, len(uids), _CHUNK):
+        chosen = table.c.uid.in_(uids[start : start + _CHUNK])
+        connection.execute(delete(table).where(table.c.owner == owner, chosen))
+    rows = [{"owner": owner, "uid": uid, "text": text} for uid, text in texts.items() if text is not None]
+    if rows:
+        connection.execute(insert(table), rows)

@@ -1,0 +1,37 @@
+"""The command line in this process, with all that its `main` does: its exit code, and what it printed."""
+
+from __future__ import annotations
+
+import io
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from console.cli.main import main
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What came of a command."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Commands:
+    """Runs commands with a standard input of its own."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self.monkeypatch, self.capsys = monkeypatch, capsys
+
+    def __call__(self, *words: str | Path, given: bytes = b"") -> Ended:
+        """Run one."""
+        self.monkeypatch.setattr(sys, "argv", ["pilothouse", *map(str, words)])
+        self.monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given), encoding="utf-8"))
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = self.capsys.readouterr()
+        return Ended(int(ended.value.code or 0), said.out, said.err)

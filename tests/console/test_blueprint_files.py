@@ -1,0 +1,167 @@
+"""The blueprint as files: one form, a folder of them, and a way through the database that keeps every comment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from metadata.database import Database
+from metadata.definitions import load_blueprint
+from metadata.documents import read
+from metadata.starting import SCHEMA_FILE
+from metadata.yaml_writer import plain_content
+from tests.console.running import Commands
+
+SHOP = """\
+# The shop, by Ada.
+
+datasets:
+    # as they land
+    bronze.orders:
+        columns: { order_id: long,  amount: double }   # all of them
+        layer: bronze
+
+    gold.revenue: {layer: gold}   # by day
+connections:
+  landing: {kind: files, path: landing}
+"""
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], empty_database: Database) -> Commands:
+    return Commands(monkeypatch, capsys)
+
+
+def test_a_file_goes_through_the_database_and_back(run: Commands, tmp_path: Path) -> None:
+    file = tmp_path / "shop.yaml"
+    file.write_text(SHOP, encoding="utf-8")
+    assert "Revision 1 is applied." in run("blueprint", "apply", file).out
+    assert run("blueprint", "export", "--into", file).out == f"{file} is up to date.\n"
+    assert file.read_text(encoding="utf-8") == SHOP
+    assert "    # as they land" not in (exported := run("blueprint", "export").out)
+    assert "  # as they land\n  bronze.orders:\n      columns: { order_id: long,  amount: double }   # all" in exported
+
+    said = SHOP.replace("by day", "by month")
+    file.write_text(said, encoding="utf-8")
+    assert "No differences, but in the comments of 1 definition" in (ended := run("blueprint", "diff", file)).out
+    assert ended.code == 0
+    assert "The comments of 1 definition are kept" in run("blueprint", "apply", file).out
+    assert "# by month" in run("blueprint", "export", "gold.revenue").out
+
+    other = tmp_path / "other.yaml"
+    other.write_text(
+        "datasets:\n  # as they came\n  bronze.sales: {was: bronze.orders, layer: bronze, columns: {order_id: long}}\n"
+        "  gold.new:\n    # not yet\n    layer: gold\nschedules:\n",
+        encoding="utf-8",
+    )
+    assert run("blueprint", "apply", other).code == 0
+    assert f"{file} is up to date now" in run("blueprint", "export", "--into", file).out
+    now = file.read_text(encoding="utf-8")
+    assert now.startswith("# The shop, by Ada.\n\ndatasets:\n")
+    assert "    gold.revenue: {layer: gold}   # by month\n" in now
+    assert "    gold.new:\n      # not yet\n      layer: gold\n" in now
+    assert "    # as they came\n    bronze.sales:\n      layer: bronze\n" in now
+    assert "bronze.orders" not in now
+    assert run("blueprint", "diff", file).out == "No differences.\n"
+
+
+def test_a_folder_is_written_once_and_brought_up_to_date_after(run: Commands, tmp_path: Path) -> None:
+    file, folder = tmp_path / "shop.yaml", tmp_path / "shop"
+    file.write_text(SHOP, encoding="utf-8")
+    run("blueprint", "apply", file)
+    assert run("blueprint", "export", "--to", folder).out == f"3 files in {folder}.\n"
+    assert sorted(path.name for path in folder.iterdir()) == ["connections.yaml", "datasets.yaml", SCHEMA_FILE]
+    assert run("blueprint", "export", "--to", folder).code == 0
+    assert run("blueprint", "fmt", "--check", folder).code == 3
+    assert "is in form now" in run("blueprint", "fmt", folder).out
+    assert run("blueprint", "fmt", "--check", folder).out == "2 files in form.\n"
+    assert (refused := run("blueprint", "export", "--to", folder)).code == 2
+    assert "PH837" in refused.err
+    assert "--into" in refused.err
+
+    (folder / "datasets.yaml").rename(folder / "tables.yaml")
+    run("blueprint", "apply", folder)
+    change = tmp_path / "change.yaml"
+    change.write_text(
+        "datasets:\n  silver.orders:\n    layer: silver # soon\n"
+        "pipelines:\n  p:\n    tasks:\n"
+        "      load: {kind: ingest, from: {connection: landing, files: a.csv}, to: bronze.orders}\n",
+        encoding="utf-8",
+    )
+    assert run("blueprint", "apply", change).code == 0
+    run("blueprint", "export", "--into", folder)
+    assert "  silver.orders:\n    layer: silver # soon\n" in (folder / "tables.yaml").read_text(encoding="utf-8")
+    assert "# as they land" in (folder / "tables.yaml").read_text(encoding="utf-8")
+    assert (folder / "pipelines.yaml").read_text(encoding="utf-8").startswith("# yaml-language-server: $schema=")
+    assert run("blueprint", "check", folder).code == 0
+    assert run("blueprint", "diff", folder).code == 0
+    assert run("blueprint", "export", "--into", folder).out == f"{folder} is up to date.\n"
+
+    (folder / "twice.yaml").write_text("datasets:\n  silver.orders: {}\n", encoding="utf-8")
+    twice = run("blueprint", "check", folder)
+    assert (twice.code, "PH103" in twice.out, "tables.yaml" in twice.out, "twice.yaml" in twice.out) == (
+        1,
+        True,
+        True,
+        True,
+    )
+    (folder / "twice.yaml").unlink()
+    (folder / "away.yaml").symlink_to(file)
+    away = run("blueprint", "check", folder)
+    assert (away.code, "leads out of" in away.out) == (1, True)
+
+
+def test_everything_removed_leaves_no_file_but_the_comments_of_one(run: Commands, tmp_path: Path) -> None:
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    (folder / "shop.yaml").write_text(SHOP, encoding="utf-8")
+    (folder / "more.yaml").write_text("datasets:\n  more: {}\n", encoding="utf-8")
+    assert run("blueprint", "export", "--into", folder).code == 0
+    assert [path.name for path in folder.iterdir()] == ["shop.yaml"]
+    assert (folder / "shop.yaml").read_text(encoding="utf-8").strip() == "# The shop, by Ada."
+    assert run("blueprint", "export", "--into", folder).code == 0
+
+
+def test_fmt_reads_standard_input_and_refuses_what_it_cannot_read(run: Commands, tmp_path: Path) -> None:
+    made = run("blueprint", "fmt", "-", given=SHOP.encode())
+    assert (made.code, made.out.index("connections:") < made.out.index("datasets:")) == (0, True)
+    again = run("blueprint", "fmt", "-", given=made.out.encode())
+    assert again.out == made.out
+    assert run("blueprint", "fmt", "-", "--check", given=made.out.encode()).code == 0
+    assert run("blueprint", "fmt", "-", "--check", given=SHOP.encode()).code == 3
+    assert "PH100" in run("blueprint", "fmt", "-", given=b"\xff").err
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("datasets: [", encoding="utf-8")
+    assert (refused := run("blueprint", "fmt", wrong)).code == 1
+    assert "PH101" in refused.err
+    assert run("blueprint", "fmt", tmp_path / "none.yaml").code == 1
+    wrong.write_text(SHOP, encoding="utf-8")
+    mode = wrong.stat().st_mode
+    assert run("blueprint", "fmt", wrong).code == 0
+    assert wrong.stat().st_mode == mode
+    assert run("blueprint", "export", "x", "--to", tmp_path / "y").code == 2
+    assert (tmp_path / "y").exists() is False
+
+
+def test_the_whole_seed_comes_back_from_a_folder(
+    database: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    run = Commands(monkeypatch, capsys)
+    assert run("blueprint", "export", "--to", tmp_path / "all").code == 0
+    assert plain_content(read(tmp_path / "all").blueprint) == plain_content(load_blueprint(database))
+
+
+def test_a_draft_of_files_passes_the_check_and_a_secret_is_not_repeated(run: Commands, tmp_path: Path) -> None:
+    landed = tmp_path / "landed"
+    landed.mkdir()
+    (landed / "orders-1.csv").write_text("id,at,amount\n1,2024-01-01,2.5\n2,2024-01-02,NA\n", encoding="utf-8")
+    made = run("blueprint", "draft", landed)
+    assert (made.code, "Key candidates" in made.out) == (0, True)
+    file = tmp_path / "drafted.yaml"
+    file.write_text(made.out, encoding="utf-8")
+    assert run("blueprint", "check", file).out == "Nothing is wrong.\n"
+    assert run("blueprint", "fmt", "--check", file).code == 0
+    refused = run("blueprint", "draft", "postgresql://ada:hunter2@localhost/shop")
+    assert (refused.code, "PH839" in refused.err, "hunter2" in refused.err) == (2, True, False)
+    assert run("blueprint", "draft", landed, "--table", "x").code == 2

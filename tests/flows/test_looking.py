@@ -1,0 +1,205 @@
+"""Drafts from a look at data: what is certain is written, what is likely is said, and no check finds anything."""
+
+from __future__ import annotations
+
+import gzip
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as parquet
+import pytest
+import sqlalchemy as sa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flows.looking import look_at_files
+from flows.looking_databases import look_at_database
+from metadata.checks import check
+from metadata.documents import read_text
+from metadata.drafting import Origin, Seen, SeenColumn, draft, slug, type_of
+from metadata.errors import PilothouseError
+from metadata.formatting import formatted
+from metadata.kinds import Blueprint
+
+
+def sound(text: str) -> Blueprint:
+    """What a draft says, when nothing is wrong with it."""
+    found = read_text(text).blueprint
+    assert check(found, estimator_prefixes=("sklearn",)) == []
+    assert formatted(text) == text
+    return found
+
+
+def test_files_become_a_connection_datasets_and_tasks(tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "Shop Files"
+    folder.mkdir(parents=True)
+    for month in ("2024-01", "2024-02"):
+        (folder / f"orders-{month}.csv").write_text(
+            "Order ID,Placed At,Amount,Zip,VIP\n"
+            f"{month[-1]}1,{month}-01T06:00:00,12.5,01234,true\n{month[-1]}2,{month}-02T06:00:00,NA,99999,false\n",
+            encoding="utf-8",
+        )
+    (folder / "people.csv").write_text('name;born\n"a;b";2001-02-03\nc;\n', encoding="utf-8")
+    (folder / "_part.csv").write_text("half", encoding="utf-8")
+    table = pa.table(
+        {
+            "id": pa.array([1, 2], pa.int32()),
+            "price": pa.array([Decimal("1.50"), None], pa.decimal128(9, 2)),
+            "at": pa.array([0, 1], pa.timestamp("us")),
+        }
+    )
+    parquet.write_table(table, folder / "prices.parquet")
+    with gzip.open(folder / "log.csv.gz", "wt") as file:
+        file.write("n\n1\n")
+    (folder / "events.jsonl").write_text('{"id": 1, "what": {"a": 1}}\n{"id": 2, "what": null}\n', encoding="utf-8")
+    text = draft(look_at_files([folder], tmp_path / "data"))
+    found = sound(text)
+    assert found.connections["shop_files"].model_dump(exclude={"uid"}, exclude_defaults=True) == {
+        "kind": "files", "path": "Shop Files", "nulls": ("", "NA"),
+    }  # fmt: skip
+    assert found.connections["shop_files_2"].delimiter == ";"  # type: ignore[union-attr]
+    types = {
+        key: {name: column.type for name, column in value.columns.items()} for key, value in found.datasets.items()
+    }
+    assert types["bronze.orders"] == {
+        "Order_ID": "long", "Placed_At": "timestamp", "Amount": "double", "Zip": "string", "VIP": "boolean",
+    }  # fmt: skip
+    assert types["bronze.people"] == {"name": "string", "born": "date"}
+    assert types["bronze.prices"] == {"id": "int", "price": "decimal(9,2)", "at": "timestamp"}
+    assert types["bronze.events"] == {}
+    assert "what is an object, which cannot be declared" in text
+    assert "JSON lines are not ingested" in text
+    assert "Amount: double  # no value in 2 of 4" in text
+    assert "# Drafted from orders-*.csv: all 4 rows were read." in text
+    assert "Key candidates, unique in what was read: id, at." in text
+    tasks = next(iter(found.pipelines.values())).tasks
+    assert {name: task.source.files for name, task in tasks.items()} == {  # type: ignore[attr-defined]
+        "ingest_log": "log.csv.gz", "ingest_orders": "orders-*.csv", "ingest_people": "people.csv",
+        "ingest_prices": "prices.parquet",
+    }  # fmt: skip
+
+
+def test_a_long_file_is_not_read_to_its_end(tmp_path: Path) -> None:
+    file = tmp_path / "long.csv"
+    with file.open("w", encoding="utf-8") as out:
+        out.write("a,b\n" + "1,2\n" * 400_000 + "x,y\n")
+    text = draft(look_at_files([file], None))
+    assert "the first 5,000 rows were read" in text
+    assert "are to lie in this folder below the data root" in text
+    sound(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "cause"),
+    [
+        ("a.csv", b"", "not even a header"),
+        ("a.csv", b"a,b\n1\n", "row 2 has 1 fields, its header 2"),
+        ("a.csv", b"a\n\xff", "no text in UTF-8"),
+        ("a.csv", b"a\n\0", "NUL"),
+        ("a.csv", b"x" * 1_100_000, "first line is longer"),
+        ("a.csv", b"a,A\n1,2\n", "twice"),
+        ("a.csv.gz", b"no gzip", "cannot be read"),
+        ("a.jsonl", b"{\n", "line 1 is no JSON"),
+        ("a.jsonl", b"[" * 100_000, "line 1 is no JSON"),
+        ("a.jsonl", b"[1]\n", "line 1 is no object"),
+        ("a.jsonl", b"", "empty"),
+        ("a.parquet", b"PAR1", "no Parquet file"),
+        ("a.xlsx", b"", "does not tell what it is"),
+    ],
+)
+def test_what_is_not_what_its_name_says_is_refused(tmp_path: Path, name: str, content: bytes, cause: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(PilothouseError, match=f"PH(838|212) .*{cause}"):
+        look_at_files([tmp_path / name], None)
+    with pytest.raises(PilothouseError, match="PH838"):
+        look_at_files([tmp_path / "none.csv"], None)
+
+
+def test_tables_have_their_keys_and_a_watermark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "shop.db"
+    engine = sa.create_engine(f"sqlite:///{file}")
+    with engine.begin() as link:
+        link.exec_driver_sql(
+            "CREATE TABLE orders (id INTEGER PRIMARY KEY, amount NUMERIC(9, 2), note TEXT, updated_at DATETIME)"
+        )
+        link.exec_driver_sql("INSERT INTO orders VALUES (1, 2.5, NULL, '2024-01-01 00:00:00')")
+        link.exec_driver_sql("CREATE TABLE rates (currency TEXT, rate NUMERIC, created_at DATETIME)")
+    engine.dispose()
+    monkeypatch.setenv("SHOP_URL", f"sqlite:///{file}")
+    text = draft([look_at_database("env:SHOP_URL", [])])
+    found = sound(text)
+    assert found.connections["shop"].url == "env:SHOP_URL"  # type: ignore[union-attr]
+    orders, rates = found.datasets["bronze.orders"], found.datasets["bronze.rates"]
+    assert {name: column.type for name, column in orders.columns.items()} == {
+        "id": "long", "amount": "decimal(9,2)", "note": "string", "updated_at": "timestamp",
+    }  # fmt: skip
+    assert (orders.storage.mode, orders.storage.keys, rates.storage.mode) == ("merge", ("id",), "overwrite")
+    assert "watermark: {column: updated_at, lookback: 1 h}" in text
+    assert "Watermark candidates: created_at." in text
+    assert "rate: double  # NUMERIC, whose precision is not told" in text
+    assert "note: string  # no value in 1 of 1" in text
+    assert list(sound(draft([look_at_database("env:SHOP_URL", ["rates"])])).datasets) == ["bronze.rates"]
+    literal = draft([look_at_database(f"sqlite:///{file}", ["rates"])])
+    assert str(file) not in literal
+    assert "Set the environment variable" in literal
+    sound(literal)
+
+
+@pytest.mark.parametrize(
+    ("source", "fault"),
+    [
+        ("postgresql://ada:hunter2@127.0.0.1:1/x", "PH839"),
+        ("postgresql://127.0.0.1:1/x?password=hunter2", "PH839"),
+        ("sqlite:///nowhere/hunter2.db", "PH838"),
+        ("nothing://x", "PH838"),
+        ("env:NOT_SET_ANYWHERE", "PH230"),
+    ],
+)
+def test_a_database_that_cannot_be_looked_at_is_said_without_its_secret(source: str, fault: str) -> None:
+    with pytest.raises(PilothouseError, match=fault) as refused:
+        look_at_database(source, [])
+    assert "hunter2" not in f"{refused.value} {refused.value.fault}"
+
+
+_NAME = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,8}", fullmatch=True)
+_COLUMN = st.builds(
+    SeenColumn,
+    _NAME,
+    st.sampled_from(["", "string", "long", "double", "date", "timestamp", "decimal(9,2)", "boolean"]),
+    st.sampled_from(["", "map<string, int>"]),
+    st.integers(0, 3),
+    st.booleans(),
+)
+_SEEN = st.builds(
+    Seen,
+    st.text(max_size=8),
+    st.lists(_COLUMN, min_size=1, max_size=4, unique_by=lambda column: column.name.lower()).map(tuple),
+    st.integers(0, 5),
+    st.booleans(),
+    st.sampled_from(["a.csv", "b*.csv", "it is.csv.gz"]),
+    st.sampled_from(["csv", "parquet", "json", "table"]),
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(_SEEN, min_size=1, max_size=4))
+def test_whatever_was_seen_gives_a_document_that_passes_all_checks(found: list[Seen]) -> None:
+    files = [seen for seen in found if seen.format != "table"]
+    tables = [seen for seen in found if seen.format == "table"]
+    origins = [
+        (Origin("landing", {"kind": "files", "path": "landing"}, ("One #\nline",)), files),
+        (Origin("shop", {"kind": "sql", "url": "env:SHOP"}), tables),
+    ]
+    sound(draft([each for each in origins if each[1]]))
+
+
+def test_types_are_the_narrowest_that_all_values_have() -> None:
+    assert type_of(["1", "-2"]) == "long"
+    assert type_of(["1", "2.5", "1e3"]) == "double"
+    assert type_of(["9" * 19]) == "double"
+    assert type_of(["007", "1"]) == "string"
+    assert type_of(["2024-02-30"]) == "string"
+    assert type_of(["2024-02-03 01:02:03Z", "2024-02-03T01:02"]) == "timestamp"
+    assert type_of([]) == "string"
+    assert (slug("Überblick 2024"), slug("7 days"), slug("…")) == ("berblick_2024", "d_7_days", "d")

@@ -1,0 +1,155 @@
+"""One form for documents: comments stay, the meaning stays, and a text in form is in form."""
+
+from __future__ import annotations
+
+import re
+from importlib import resources
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from metadata.documents import DocumentError, dump, read_text
+from metadata.formatting import formatted, says
+from metadata.kinds import Blueprint
+from tests.metadata.blueprints import orders
+from tests.metadata.commenting import blueprints, commented_texts
+
+LOOSE = """\
+# yaml-language-server: $schema=x
+pipelines:  # what runs
+    orders:
+        tasks:
+            # first
+            ingest: {kind: ingest, from: {connection: landing, files: "o-*.csv"}, to: bronze.orders}  # reads
+            clean:
+                to: silver.orders
+                retries: 0  # never again
+                timeout: 2 h
+                kind: transform
+                sql: |  # the query
+                    SELECT *
+                    # no comment
+                    FROM bronze.orders
+
+                # last of clean
+            # after clean
+        # end of orders
+
+# Tables
+datasets:
+  # one row an order 🙂
+  bronze.orders:   # raw
+    columns: {id: long, # the id
+      x: {type: string}   # whatever
+    }  # all of them
+    storage:
+      mode: append
+      keys:
+      - a # one
+      # two
+      - b
+  silver.orders:
+connections:
+  landing: {kind: files, path: landing}
+# the end
+"""
+IN_FORM = """\
+# yaml-language-server: $schema=x
+
+connections:
+  landing:
+    kind: files
+    path: landing
+
+# Tables
+datasets:
+  # one row an order 🙂
+  bronze.orders:  # raw
+    columns:  # all of them
+      id: long  # the id
+      x: string  # whatever
+    storage:
+      keys:
+        - a  # one
+        # two
+        - b
+
+  silver.orders: {}
+
+pipelines:  # what runs
+  orders:
+    tasks:
+      # first
+      ingest: {kind: ingest, from: {connection: landing, files: o-*.csv}, to: bronze.orders}  # reads
+      clean:
+        kind: transform
+        to: silver.orders
+        timeout: 2 h
+        sql: |  # the query
+          SELECT *
+          # no comment
+          FROM bronze.orders
+        retries: 0  # never again
+        # last of clean
+      # after clean
+    # end of orders
+
+# the end
+"""
+
+
+def comments(text: str) -> list[str]:
+    return sorted(re.findall(r"# (?:über|again|of|at|indented).*", text))
+
+
+def test_a_loose_text_comes_into_form_with_every_comment_where_it_belongs() -> None:
+    assert formatted(LOOSE) == IN_FORM
+    assert formatted(IN_FORM) == IN_FORM
+    assert formatted(LOOSE.replace("\n", "\r\n")) == IN_FORM.replace("\n", "\r\n")
+
+
+@pytest.mark.parametrize("name", ["flights", "start"])
+def test_what_comes_with_the_program_keeps_meaning_and_comments(name: str) -> None:
+    text = resources.files("metadata.blueprints").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
+    made = formatted(text)
+    assert says(made, read_text(text).blueprint)
+    assert sorted(re.findall("# .*", made)) == sorted(re.findall("# .*", text))
+    assert formatted(made) == made
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=40)
+@given(commented_texts())
+def test_any_text_keeps_its_comments_and_its_meaning_and_is_in_form_then(made: tuple[str, Blueprint]) -> None:
+    text, blueprint = made
+    once = formatted(text)
+    assert says(once, blueprint)
+    assert comments(once) == comments(text)
+    assert formatted(once) == once
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=30)
+@given(blueprints())
+def test_what_is_exported_is_in_form(blueprint: Blueprint) -> None:
+    assert formatted(dump(blueprint)) == dump(blueprint)
+
+
+@pytest.mark.parametrize("text", ["", "# only a comment\n", "datasets:\n", "datasets: {}\n# x\n"])
+def test_a_text_without_a_definition_stays_as_it_is(text: str) -> None:
+    assert formatted(text) == text
+
+
+def test_another_name_of_a_field_and_documents_apart_are_brought_into_one_form() -> None:
+    text = (
+        "---\nmodels:\n---\nfeature_sets:\n  f:\n    source: a  # its source\n    entity: [i]\n"
+        "    event_time: t\n    features: {x: }\n"
+    )
+    made = formatted(text)
+    assert "    from: a  # its source\n" in made
+    assert "source:" not in made
+    assert "---" not in made
+
+
+def test_what_cannot_be_read_is_refused() -> None:
+    with pytest.raises(DocumentError, match="PH103"):
+        formatted("datasets:\n  a: {}\n  a: {}\n")
+    assert dump(orders())

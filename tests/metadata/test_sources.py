@@ -1,0 +1,138 @@
+"""Comments stand beside definitions: in no revision, in the same transaction, and on whatever is still there."""
+
+from __future__ import annotations
+
+import pytest
+
+from metadata.commented import comments_of, dump_with_comments, with_comments
+from metadata.database import Database
+from metadata.definitions import load_blueprint
+from metadata.documents import dump, dump_one, read_text
+from metadata.errors import PilothouseError
+from metadata.kinds import Blueprint, Dataset
+from metadata.revision_log import Revision, newest_revision, verify_chain
+from metadata.revisions import apply, go_back
+from metadata.rows.sources import differing, keep_comments, load_sources
+from metadata.rows.staged import apply_staged, load_staged, stage, stage_rename, unstage
+from metadata.undoing import undo_of
+from tests.metadata.change_sets import SETTINGS, put
+
+TEXT = """\
+# Not of any definition.
+datasets:
+    # Orders as they land.
+    bronze.orders:
+        owner: ops   # asks finance first
+        # the shop's own numbers
+        columns: {id: long}
+    silver.orders: {owner: ops}
+"""
+OWN = """\
+datasets:
+  # Orders as they land.
+  bronze.orders:
+      owner: ops   # asks finance first
+      # the shop's own numbers
+      columns: {id: long}
+"""
+
+
+def say(database: Database, text: str) -> Revision | None:
+    document = read_text(text)
+    comments = comments_of(document)
+    made = apply(database, document.blueprint, author="ada", settings=SETTINGS, comments=comments)
+    if made is None:
+        keep_comments(database, comments)
+    return made
+
+
+def shown(database: Database, key: str = "bronze.orders") -> str:
+    value = load_blueprint(database).datasets[key]
+    return with_comments(load_sources(database).get(value.uid), "dataset", key, value)
+
+
+def test_the_text_of_a_definition_is_its_own_lines() -> None:
+    assert comments_of(read_text(TEXT)) == {("dataset", "bronze.orders"): OWN, ("dataset", "silver.orders"): None}
+    flat = comments_of(read_text("datasets: {a: {owner: b, # whose\n layer: gold}} # all\n"))
+    assert flat == {("dataset", "a"): "datasets:\n  a:\n    owner: b  # whose\n    layer: gold\n"}
+
+
+def test_comments_are_applied_and_are_there_whatever_changes_the_rest(database: Database) -> None:
+    say(database, TEXT)
+    assert shown(database) == OWN
+    verify_chain(database)
+    put(database, Blueprint(datasets={"bronze.orders": Dataset(owner="bi", layer="bronze")}))
+    assert shown(database) == (
+        "datasets:\n  # Orders as they land.\n  bronze.orders:\n"
+        "      owner: bi  # asks finance first\n      layer: bronze\n"
+    )
+    go_back(database, undo_of(database), author="ada", settings=SETTINGS)
+    assert shown(database) == OWN
+    put(database, Blueprint(datasets={"bronze.sales": Dataset(owner="ops", was="bronze.orders")}))
+    assert "  # Orders as they land.\n  bronze.sales:\n      owner: ops   # asks finance first\n" in dump_with_comments(
+        load_blueprint(database), load_sources(database)
+    )
+
+
+def test_comments_alone_make_no_revision_and_are_what_the_last_text_says(database: Database) -> None:
+    say(database, TEXT)
+    document = read_text(TEXT.replace("asks finance first", "asks nobody"))
+    assert differing(database, comments_of(read_text(TEXT))) == 0
+    assert differing(database, comments_of(document)) == 1
+    assert say(database, TEXT.replace("asks finance first", "asks nobody")) is None
+    assert "# asks nobody" in shown(database)
+    assert newest_revision(database) == 1
+    assert say(database, dump(load_blueprint(database))) is None
+    assert shown(database) == dump_one("dataset", "bronze.orders", load_blueprint(database).datasets["bronze.orders"])
+
+
+def test_comments_of_a_change_set_wait_with_it(database: Database) -> None:
+    say(database, TEXT)
+    document = read_text(OWN.replace("owner: ops   # asks finance first", "owner: bi  # asks the board"))
+    stage(database, "ada", document.blueprint, comments=comments_of(document))
+    new = read_text("datasets:\n  new:\n    # soon\n    owner: ops\n")
+    stage(database, "ada", new.blueprint, comments=comments_of(new))
+    uid = load_blueprint(database).datasets["bronze.orders"].uid
+    assert shown(database) == OWN
+    assert "# asks the board" in load_staged(database, "ada").text_of(uid, load_sources(database, [uid], "ada")[uid])
+    stage_rename(database, "ada", uid, "bronze.sales")
+    assert "# asks the board" in load_sources(database, [uid], "ada")[uid]
+    unstage(database, "ada", {uid})
+    assert load_sources(database, [uid], "ada")[uid] == OWN
+    stage(database, "ada", document.blueprint, comments=comments_of(document))
+    only = read_text(OWN.replace("owner: ops   # asks finance first", "owner: bi  # asks the queen"))
+    stage(database, "ada", only.blueprint, comments=comments_of(only))
+    assert shown(database) == OWN
+    apply_staged(database, "ada", load_staged(database, "ada"), author="ada", settings=SETTINGS)
+    assert "owner: bi  # asks the queen" in shown(database)
+    assert "    # soon\n" in shown(database, "new")
+
+
+def test_comments_taken_away_in_a_change_set_are_there_until_it_is_applied(database: Database) -> None:
+    say(database, TEXT)
+    stage(
+        database,
+        "ada",
+        (document := read_text("datasets:\n  bronze.orders: {owner: bi, columns: {id: long}}\n")).blueprint,
+        comments=comments_of(document),
+    )
+    uid = load_blueprint(database).datasets["bronze.orders"].uid
+    assert load_sources(database, [uid], "ada") == {}
+    assert load_sources(database, [uid]) == {uid: OWN}
+    apply_staged(database, "ada", load_staged(database, "ada"), author="ada", settings=SETTINGS)
+    assert load_sources(database) == {}
+
+
+def test_a_kept_text_that_says_nothing_any_more_is_not_shown(database: Database) -> None:
+    say(database, TEXT)
+    value = load_blueprint(database).datasets["bronze.orders"]
+    for broken in ("", "datasets: [", "datasets:\n  a: {laier: b}\n", "datasets:\n  a: {}\n  b: {}\n"):
+        assert with_comments(broken, "dataset", "x", value) == dump_one("dataset", "x", value)
+
+
+def test_a_comment_that_holds_a_credential_is_kept_nowhere(database: Database) -> None:
+    with pytest.raises(PilothouseError, match="PH150 comments") as refused:
+        say(database, TEXT.replace("asks finance first", "password=hunter2hunter2"))
+    assert "hunter2" not in str(refused.value)
+    assert newest_revision(database) == 0
+    assert load_sources(database) == {}
