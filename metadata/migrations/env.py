@@ -11,9 +11,10 @@ from metadata import definitions, tables
 from metadata.migrations import VERSION_TABLE
 
 
-def render_item(kind: str, item: Any, _context: AutogenContext) -> str | Literal[False]:
+def render_item(kind: str, item: Any, drafted: AutogenContext) -> str | Literal[False]:
     """Migrations name plain types, so that they stay what they were when ours change."""
     if kind == "type" and isinstance(item, tables.Utc):
+        drafted.imports.add("from sqlalchemy.dialects import mssql")
         return 'sa.DateTime().with_variant(mssql.DATETIME2(6), "mssql")'
     return False
 
