@@ -38,7 +38,6 @@ from metadata.settings import settings as read_settings  # noqa: E402
 from metadata.values import utc_now  # noqa: E402
 
 if TYPE_CHECKING:
-    from console.jump import Thing
     from metadata.database import Database
 
 LOOK_SECONDS = 1.0
@@ -185,8 +184,6 @@ class PilothouseApp(App[None]):
             self._database_is_away(fault)
         elif message.job == "glance":
             self._glanced(message.value)
-        elif message.job == "things" and fault is None:
-            self.session.things = message.value
         elif message.job == "services" and fault is None:
             self._stand(services=message.value)
             up = all(one.state in ("up", "external") for one in message.value)
@@ -202,7 +199,6 @@ class PilothouseApp(App[None]):
         self._tell(Looked(job="database"))
         if seen.change != self.session.change:
             self.session.change = seen.change
-            self.session.store.read(self, "things", _things)
             self._tell(Looked(changed=True))
 
     def _database_is_away(self, fault: Fault) -> None:
@@ -307,12 +303,6 @@ def _glance(database: Database) -> Glance:
 def _first_glance(database: Database) -> Glance:
     _open(database)
     return _glance(database)
-
-
-def _things(database: Database) -> list[Thing]:
-    from console import watch
-
-    return watch.things(database)
 
 
 def _look_at_services() -> tuple[Service, ...]:

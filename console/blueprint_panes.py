@@ -20,9 +20,11 @@ from metadata.rows.batches import DatasetState, state_of
 from metadata.rows.columns import columns_known, readers_of
 from metadata.rows.pages import DefinitionRow
 from metadata.rows.sources import APPLIED, load_sources
-from metadata.rows.staged import load_staged
+from metadata.rows.staged import load_around
 from metadata.values import counted
 
+MOST_USES = 500
+"""Users of a definition that are shown."""
 PANES = ("YAML", "Used by", "Columns", "Rows", "Versions", "History")
 
 
@@ -49,7 +51,7 @@ class Detail:
 
 def read_detail(database: Database, row: DefinitionRow, owner: str) -> Detail | None:
     """All of it at once; None when it is gone."""
-    staged = load_staged(database, owner)
+    staged = load_around(database, owner, row.uid)
     definition = staged.current.get(row.kind, row.key)
     if definition is None:
         return None
@@ -62,7 +64,7 @@ def read_detail(database: Database, row: DefinitionRow, owner: str) -> Detail | 
         uids=next((uids_in(value) for _, _, value in staged.working.blueprint if value.uid == row.uid), {"": row.uid}),
         definition=definition,
         uses=tuple(references_of(database, row.uid)),
-        used_by=tuple(used_by(database, row.uid)),
+        used_by=tuple(used_by(database, row.uid, MOST_USES + 1)),
         history=tuple(history_of(database, row.uid)),
         state=state_of(database, row.uid) if is_dataset else None,
         columns=columns_known(database, row.uid) if is_dataset else (),
@@ -81,7 +83,9 @@ def _yaml(detail: Detail) -> list[Content]:
 
 
 def _uses(detail: Detail) -> list[Content]:
-    lines = [styled("Used by", "strong"), *_references(detail.used_by, "nothing uses it")]
+    lines = [styled("Used by", "strong"), *_references(detail.used_by[:MOST_USES], "nothing uses it")]
+    if len(detail.used_by) > MOST_USES:
+        lines.append(styled("  and more: / uses:KEY, among all kinds, lists every one", "quiet"))
     return [*lines, Content(""), styled("Uses", "strong"), *_references(detail.uses, "it uses nothing else")]
 
 

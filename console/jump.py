@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from console.places import TABS, Place
 
+if TYPE_CHECKING:
+    from metadata.database import Database
+
 RUN_NUMBER = re.compile(r"#?([0-9]{1,9})")
 """A run as people type it; what is longer is no number of a run, and more than a database takes."""
-
-Thing = tuple[str, str, Place]
-"""Kind, name and place of something that can be jumped to."""
-
-
-def candidates(things: Sequence[Thing]) -> list[str]:
-    """All that can be typed after `:`, screens first."""
-    return [*TABS, "audit", "changes", "history", "services", "quit", *(f"{kind} {name}" for kind, name, _ in things)]
+WORDS = (*TABS, "audit", "changes", "history", "services", "quit")
+"""What can be typed besides names."""
+KINDS = ("connection", "dataset", "feature_set", "model", "monitor", "decision", "pipeline", "schedule")
 
 
-def find(typed: str, things: Sequence[Thing]) -> Place | str:
-    """The place of what was typed; `quit` or `services`; or why there is none, with the nearest name."""
-    words = typed.split(None, 1)
-    head, rest = words[0].lower(), words[1].strip() if len(words) > 1 else ""
+def find(typed: str) -> Place | str | None:
+    """The place of what was typed, `quit` or `services`; None where only the database knows."""
+    head, rest = _parts(typed)
     if head in ("q", "quit", "exit"):
         return "quit"
     if head == "services":
@@ -36,17 +33,41 @@ def find(typed: str, things: Sequence[Thing]) -> Place | str:
         return Place("run", str(int(number[1])))
     if head in ("runs", "history", "changes", "audit") or (head == "difference" and rest):
         return Place(head, rest)
+    return None
+
+
+def find_named(database: Database, typed: str) -> Place | str:
+    """The place of a definition, or why there is none, with the nearest name."""
+    from metadata.rows import names
+
+    head, rest = _parts(typed)
     if head == "lineage":
-        named = [(kind, name) for kind, name, _ in things if name == rest]
-        return Place("lineage", " ".join(named[0])) if named else f"nothing is named {rest!r}"
-    exact = [place for kind, name, place in things if (kind == head and name == rest) or (not rest and name == head)]
-    if exact:
-        return exact[0]
-    begun = [place for kind, name, place in things if kind == head and rest and name.startswith(rest)]
+        kinds = names.kinds_of(database, rest)
+        return Place("lineage", f"{kinds[0]} {rest}") if kinds else f"nothing is named {rest!r}"
+    if rest and names.has(database, head, rest):
+        return definition_place(head, rest)
+    if not rest and (kinds := names.kinds_of(database, head)):
+        return definition_place(kinds[0], head)
+    begun = names.begun(database, rest, head) if rest else []
     if len(begun) == 1:
-        return begun[0]
-    near = difflib.get_close_matches(typed, candidates(things), 1, 0.5)
+        return definition_place(head, begun[0])
+    with database.read() as connection:
+        kind = head if rest and head in KINDS else None
+        alike = [f"{kind} {key}" for kind, key in names.alike(connection, rest or head, kind)]
+    run = [f"run {rest}"] if RUN_NUMBER.fullmatch(rest) else []
+    near = difflib.get_close_matches(typed, [*alike, *run, *WORDS], 1, 0.5)
     return f"nothing is named {typed!r}" + (f"; did you mean {near[0]!r}?" if near else "; ctrl+p finds by any part")
+
+
+def complete(database: Database, typed: str) -> str:
+    """What was typed with the first name that goes on so; empty where there is none."""
+    from metadata.rows import names
+
+    kind, space, beginning = typed.partition(" ")
+    if not space or kind not in (*KINDS, "lineage"):
+        return ""
+    begun = names.begun(database, beginning, None if kind == "lineage" else kind, 1)
+    return f"{kind} {begun[0]}" if begun else ""
 
 
 def definition_place(kind: str, key: str) -> Place:
@@ -54,3 +75,8 @@ def definition_place(kind: str, key: str) -> Place:
     if kind == "model":
         return Place("models", key)
     return Place("blueprint", f"{kind} {key}")
+
+
+def _parts(typed: str) -> tuple[str, str]:
+    words = typed.split(None, 1)
+    return words[0].lower(), words[1].strip() if len(words) > 1 else ""

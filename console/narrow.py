@@ -1,11 +1,14 @@
-"""Filters over what a screen has read already: the words of the one language of filters, without its fields. Pure."""
+"""Filters over what a screen has read already, in the one language of filters. Pure.
+
+What its rows say of themselves can be a field; other fields are asked of the database.
+"""
 
 from __future__ import annotations
 
 import fnmatch
 import operator
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Protocol
 
 from console.widgets.rows import Row
 from metadata.errors import UsageError
@@ -13,33 +16,57 @@ from metadata.errors import UsageError
 if TYPE_CHECKING:
     from metadata.rows.filters import Term
 
-HELP = "words !not /names*; esc takes it back"
-Matches = Callable[[str, str], bool]
-"""Whether something of that name and that text is wanted."""
+HELP = "kind:dataset owner:ops tag:x layer:silver words !not /names*; esc takes it back"
+Facts = Mapping[str, str]
+NONE: Facts = {}
 
 
-def matcher(words: str) -> Matches:
-    """What a filter wants. Raises UsageError PH306 for a word with a field. Loads the database's library."""
+class Matches(Protocol):
+    """Whether something of that name and that text is wanted, of which `facts` are known by field."""
+
+    def __call__(self, name: str, text: str, facts: Facts = NONE, /) -> bool:
+        """Whether it is."""
+
+
+def matcher(words: str, known: Collection[str] = (), *, elsewhere: bool = False) -> Matches:
+    """What a filter wants, by fields that are `known`; others are asked of the database, where they are `elsewhere`.
+
+    Raises UsageError PH306 for a word with a field otherwise. Loads the database's library.
+    """
     from metadata.rows.filters import parse
 
     terms = parse(words)
     if not terms:
         return everything
     for term in terms:
-        if term.kind == "field":
-            cause = "here a filter takes words and /globs of names"
+        if term.kind == "field" and term.field not in known and not elsewhere:
+            cause = f"here a filter takes {', '.join(f'{each}:' for each in known)}{', ' * bool(known)}words and /globs"
             raise UsageError(
                 "PH306", f"filter {term.field}:{term.values[0]}", cause, "write the value without its field"
             )
-    return lambda key, text: all(_holds(term, key, text) != term.negated for term in terms)
+    here = [term for term in terms if term.kind != "field" or term.field in known]
+
+    def matches(name: str, text: str, facts: Facts = NONE, /) -> bool:
+        return all(_holds(term, name, text, facts) != term.negated for term in here)
+
+    return matches
 
 
-def everything(_key: str, _text: str) -> bool:
+def everything(_name: str, _text: str, _facts: Facts = NONE, /) -> bool:
     """What is wanted before there is a filter."""
     return True
 
 
-def rows(wanted: Matches, given: Iterable[Row], name: Callable[[Row], str] = operator.attrgetter("key")) -> list[Row]:
+def _unknown(_row: Row) -> Facts:
+    return NONE
+
+
+def rows(
+    wanted: Matches,
+    given: Iterable[Row],
+    name: Callable[[Row], str] = operator.attrgetter("key"),
+    facts: Callable[[Row], Facts] = _unknown,
+) -> list[Row]:
     """Those rows that are wanted, by their names and by what they show; one that cannot be shown stays, to say so."""
 
     def stays(row: Row) -> bool:
@@ -47,7 +74,7 @@ def rows(wanted: Matches, given: Iterable[Row], name: Callable[[Row], str] = ope
             text = text_of(row)
         except Exception:  # noqa: BLE001 - the list tells it when it draws the row
             return True
-        return wanted(name(row), text)
+        return wanted(name(row), text, facts(row))
 
     return list(given) if wanted is everything else [row for row in given if stays(row)]
 
@@ -57,9 +84,9 @@ def text_of(row: Row) -> str:
     return " ".join(cell if isinstance(cell, str) else cell.plain for cell in row.cells)
 
 
-def _holds(term: Term, key: str, text: str) -> bool:
-    where = key if term.kind == "key" else text
-    patterns = term.values if term.kind == "key" else tuple(f"*{value}*" for value in term.values)
+def _holds(term: Term, key: str, text: str, facts: Facts) -> bool:
+    where = {"key": key, "field": facts.get(term.field, ""), "text": text}[term.kind]
+    patterns = tuple(f"*{value}*" for value in term.values) if term.kind == "text" else term.values
     return any(fnmatch.fnmatchcase(where.lower(), _literal(pattern.lower())) for pattern in patterns)
 
 

@@ -9,18 +9,25 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, cast
 
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider, SearchIcon
+from textual.content import Content
 from textual.message import Message
 from textual.types import IgnoreReturnCallbackType
 from textual.widgets import Input, OptionList
 
+from console import jump
 from console.places import ROOMS, TABS, Place
 from console.screens.base import BaseScreen
 from console.screens.keys import own_bindings
-from console.text import ago, plain, styled
+from console.text import ago, joined, plain, styled
 from metadata.values import utc_now
 
 if TYPE_CHECKING:
     from console.drafts import Kept
+    from metadata.database import Database
+    from metadata.rows.search import Found
+
+IN_KEY, IN_TEXT = 0.6, 0.3
+"""Where definitions stand among the actions, whose scores are up to about 1."""
 
 
 class ConsoleProvider(Provider):
@@ -37,19 +44,36 @@ class ConsoleProvider(Provider):
 
     async def discover(self) -> Hits:
         """What stands there before anything is typed."""
-        for name, help_, command in self._commands(named=False):
+        for name, help_, command in self._commands():
             yield DiscoveryHit(styled(name), command, plain(name), _told(help_))
 
     async def search(self, query: str) -> Hits:
         """What matches."""
         matcher = self.matcher(query)
-        for name, help_, command in self._commands(named=True):
+        for name, help_, command in self._commands():
             score = matcher.match(name)
             if score > 0:
                 shown = styled(name) if "[" in name else matcher.highlight(name)
                 yield Hit(score, shown, command, plain(name), _told(help_))
+        if isinstance(self.screen, BaseScreen):
+            async for hit in self._named(self.screen, query):
+                yield hit
 
-    def _commands(self, named: bool) -> Iterator[tuple[str, str, IgnoreReturnCallbackType]]:
+    async def _named(self, screen: BaseScreen, query: str) -> Hits:
+        """A run by its number; definitions by words of their keys, then by words of what is written in them."""
+        place = jump.find(query) if query.strip() else None
+        if isinstance(place, Place) and place.screen == "run":
+            name = f"run {place.subject}"
+            yield Hit(1.0, styled(name), _going(screen, place), name, _told("one run, by its number"))
+        found: Sequence[Found] = await screen.session.store.ask(lambda database: _search(database, query)) or ()
+        for at, one in enumerate(found):
+            name, inside = f"{one.kind.replace('_', ' ')} {one.key}", one.field != "key"
+            where = joined((f"{one.field}: ", "quiet"), (one.word, "strong")) if inside else Content("")
+            score = (IN_TEXT if inside else IN_KEY) - at / 1_000
+            place = jump.definition_place(one.kind, one.key)
+            yield Hit(score, styled(name), _going(screen, place), plain(name), cast("str", where))
+
+    def _commands(self) -> Iterator[tuple[str, str, IgnoreReturnCallbackType]]:
         screen = self.screen
         if not isinstance(screen, BaseScreen):
             return
@@ -71,9 +95,6 @@ class ConsoleProvider(Provider):
             yield f"go to {ROOMS[tab].title}", "one of the six screens", _going(screen, Place(tab))
         for room, help_ in _BELOW:
             yield f"go to {ROOMS[room].title}", help_, _going(screen, Place(room))
-        if named:
-            for kind, name, place in screen.session.things:
-                yield f"{kind} {name}", "", _going(screen, place)
 
 
 _BELOW = (
@@ -88,7 +109,7 @@ class Palette(CommandPalette):
     """The palette; what was chosen is done once, also when enter comes twice before it is closed."""
 
     def __init__(self) -> None:
-        super().__init__(placeholder="any part of an action or a name")
+        super().__init__(placeholder="an action, a name, or any word of a definition")
 
     def on_mount(self) -> None:
         """Nothing blinks; no picture whose width terminals disagree on."""
@@ -107,6 +128,12 @@ class Palette(CommandPalette):
         if self.app.screen is not self:
             event.stop()
             event.prevent_default()
+
+
+def _search(database: Database, query: str) -> list[Found]:
+    from metadata.rows.search import search  # loads the database's library
+
+    return search(database, query)
 
 
 def _told(words: str) -> str:

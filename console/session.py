@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from console.author import author, user
-from console.places import History, Place
+from console.places import History
 from console.store import Store
 from console.widgets.chrome import Standing
 from metadata.settings import Settings
@@ -21,8 +21,6 @@ class Session:
     standing: Standing
     change: int = -1
     history: History = field(default_factory=History)
-    things: list[tuple[str, str, Place]] = field(default_factory=list)
-    """Everything that can be jumped to by name: kind, name, place."""
 
     @property
     def author(self) -> str:

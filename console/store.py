@@ -5,6 +5,7 @@ Nothing here touches a widget. The event loop never waits for the database, and 
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 import queue
@@ -12,7 +13,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from textual.message import Message
 from textual.message_pump import MessagePump
@@ -57,9 +58,34 @@ class Ticked(Message, bubble=False):
 LOCK_SECONDS = 4.0
 """Time that a query or an action waits for another process which keeps the database locked."""
 
+
+class Told(Protocol):
+    """Who gets the answer."""
+
+    def post_message(self, message: Message) -> bool:
+        """Take it, from another thread."""
+
+
+class _Waiting:
+    """Somebody who awaits an answer in the event loop."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.answer: asyncio.Future[Message] = self._loop.create_future()
+
+    def post_message(self, message: Message) -> bool:
+        """Part of the Told protocol."""
+        self._loop.call_soon_threadsafe(self._give, message)
+        return True
+
+    def _give(self, message: Message) -> None:
+        if not self.answer.done():  # nobody waits for it any more
+            self.answer.set_result(message)
+
+
 Answer = Callable[[Any, Fault | None], Message]
 """Makes the message that tells what was given, or the fault."""
-Job = tuple[MessagePump, Callable[[], Any], Answer]
+Job = tuple[Told, Callable[[], Any], Answer]
 """Who is told, what is done, and how it is told."""
 
 
@@ -77,7 +103,7 @@ class Line:
         """Begin, with a job that goes before those that wait."""
         threading.Thread(target=self._work, args=(first,), name=self._name, daemon=True).start()
 
-    def submit(self, who: MessagePump, work: Callable[[], Any], answer: Answer) -> None:
+    def submit(self, who: Told, work: Callable[[], Any], answer: Answer) -> None:
         """Do `work` when its turn comes, and post its answer to `who`."""
         self._jobs.put((who, work, answer))
 
@@ -120,15 +146,16 @@ class Glance:
 
 
 class Store:
-    """The metadata database as the console reads it; a line for what it has others do, two that look what changed.
+    """The metadata database as the console reads it.
 
-    One more looks into tables, one is for what takes long.
+    Beside the reader it has a line for what it has others do, two that look what changed, one for what is asked while
+    one types, one that looks into tables, and one for what takes long.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._reads, self._acts = Line("reader"), Line("actions")
-        self._looks, self._glances = Line("looks"), Line("glances")
+        self._looks, self._glances, self._asks = Line("looks"), Line("glances"), Line("asks")
         self._peeks, self._checks = Line("peeks"), Line("checks")
 
     @functools.cached_property
@@ -143,13 +170,14 @@ class Store:
         self._acts.start()
         self._looks.start()
         self._glances.start()
+        self._asks.start()
         self._peeks.start()
         self._checks.start()
         self._reads.start((who, lambda: opening(self.database), functools.partial(Answered, job)))
 
     def close(self, who: MessagePump) -> None:
         """End when all that was asked for is done, and its connections with the last read; waits for nothing."""
-        for line in (self._acts, self._looks, self._glances, self._peeks, self._checks):
+        for line in (self._acts, self._looks, self._glances, self._asks, self._peeks, self._checks):
             line.stop()
         self._reads.submit(who, self._disconnect, functools.partial(Answered, "closed"))
         self._reads.stop()
@@ -161,6 +189,13 @@ class Store:
     def read(self, who: MessagePump, job: str, query: Callable[[Database], Any]) -> None:
         """Run a query; `who` gets `Answered(job, …)`."""
         self._reads.submit(who, lambda: query(self.database), functools.partial(Answered, job))
+
+    async def ask(self, query: Callable[[Database], Any]) -> Any:
+        """What a query gives, while one types; None when it meets a fault. Other reads do not wait for it."""
+        waiting = _Waiting()
+        self._asks.submit(waiting, lambda: query(self.database), functools.partial(Answered, "asked"))
+        answered = await waiting.answer
+        return answered.value if isinstance(answered, Answered) else None
 
     def act(self, who: MessagePump, action: Callable[[], Any], answer: Answer) -> None:
         """Have something done that may take its time (launch, cancel, start services), apart from the reads."""

@@ -23,6 +23,9 @@ from metadata.signet import Signet
 KEPT_SECONDS = 2
 """A connection to SQLite is opened anew after so long: what came in place of a file and its -wal is soon seen."""
 
+CACHED_KIB = 8_000
+"""Of the pages of SQLite, by each connection: a long list reads the same ones again and again."""
+
 SERVER_ARGUMENTS = {
     "connect_timeout": 5,
     "keepalives_idle": 10,
@@ -273,7 +276,7 @@ def _embedded(url: str) -> Engine:
     @event.listens_for(engine, "connect")
     def _opened(connection: sqlite3.Connection, _record: Any) -> None:
         connection.isolation_level = None
-        for pragma in (wait(), "journal_mode=WAL", "synchronous=NORMAL"):
+        for pragma in (wait(), "journal_mode=WAL", "synchronous=NORMAL", f"cache_size=-{CACHED_KIB}"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "checkout")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,10 +18,12 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     Column,
+    ColumnElement,
     Connection,
     ForeignKey,
     Index,
     Integer,
+    RowMapping,
     String,
     Table,
     Text,
@@ -37,7 +39,7 @@ from metadata.errors import PilothouseError
 from metadata.kinds import KIND_MODELS, SECTIONS, Blueprint, Definition
 from metadata.mapper import Layout, Rows, lay_out
 from metadata.references import references
-from metadata.tables import ID, KEY, WORD, Utc, metadata
+from metadata.tables import ID, KEY, SORTED, WORD, Utc, metadata
 from metadata.tasks import TaskSpec
 
 definition = Table(
@@ -54,9 +56,23 @@ definition = Table(
     Column("revision_created", Integer, nullable=False),
     Column("revision_changed", Integer, nullable=False),
     Column("changed", BigInteger, nullable=False, index=True),
+    Column("about", Text, nullable=False, server_default=""),
+    Column("text", Text, nullable=False, server_default=""),
+    Column("users", Integer, nullable=False, server_default="0"),
     UniqueConstraint("kind", "key"),
     Index("ix_definition_kind_position", "kind", "position"),
 )
+"""`about`, `text` and `users` (how many name it) only repeat what stands elsewhere, for lists of any length."""
+
+search_word = Table(
+    "search_word",
+    metadata,
+    Column("word", SORTED, primary_key=True),
+    Column("field", String(64), primary_key=True),
+    Column("uid", ID, ForeignKey("definition.uid", ondelete="CASCADE"), primary_key=True),
+    Index("ix_search_word_uid_word", "uid", "word"),
+)
+"""Each word of a definition once, with the field in which it stands first."""
 
 reference = Table(
     "reference",
@@ -217,17 +233,28 @@ def load_blueprint(database: Database, revision_number: int | None = None) -> Bl
         return read_blueprint(connection) if revision_number is None else read_past(connection, revision_number)
 
 
-def read_blueprint(connection: Connection) -> Blueprint:
-    """As `load_blueprint`, within a transaction. Raises PilothouseError PH305 for rows that make no definition."""
-    common = connection.execute(select(definition).order_by(definition.c.position)).mappings().all()
+def load_definition(database: Database, kind: str, key: str) -> Definition | None:
+    """One definition as it is today, without the rest; None where there is none."""
+    with database.read() as connection:
+        uids = connection.execute(select(definition.c.uid).where(definition.c.kind == kind, definition.c.key == key))
+        return read_blueprint(connection, uids.scalars().all()).get(kind, key)
+
+
+def read_blueprint(connection: Connection, only: Collection[str] | None = None) -> Blueprint:
+    """As `load_blueprint`, within a transaction, or `only` some of it, by uids.
+
+    Raises PilothouseError PH305 for rows that make no definition.
+    """
+    common = _rows_of(connection, definition, definition.c.uid, only)
+    common.sort(key=lambda row: int(row["position"]))
     kinds = {row["kind"] for row in common}
     rows: dict[str, dict[str, Rows]] = {}
     for kind in kinds:
         of_kind: dict[str, Rows] = defaultdict(lambda: defaultdict(list))
         for table in LAYOUTS[kind].tables():
-            link = table.primary_key.columns[0].name
-            for row in connection.execute(select(table)).mappings():
-                of_kind[row[link]][table.name].append(dict(row))
+            link = table.primary_key.columns[0]
+            for row in _rows_of(connection, table, link, only):
+                of_kind[row[link.name]][table.name].append(dict(row))
         rows[kind] = of_kind
     sections: dict[str, dict[str, Definition]] = defaultdict(dict)
     for row in common:
@@ -241,6 +268,17 @@ def read_blueprint(connection: Connection) -> Blueprint:
             )
             raise PilothouseError("PH305", f"{kind} {row['key']}", cause, remedy, detail=str(error)) from error
     return Blueprint.model_validate(sections)
+
+
+def _rows_of(
+    connection: Connection, table: Table, uid: ColumnElement[str], only: Collection[str] | None
+) -> list[RowMapping]:
+    if only is None:
+        return list(connection.execute(select(table)).mappings())
+    uids, found = sorted(only), list[RowMapping]()
+    for start in range(0, len(uids), _CHUNK):
+        found += connection.execute(select(table).where(uid.in_(uids[start : start + _CHUNK]))).mappings()
+    return found
 
 
 def read_past(connection: Connection, number: int) -> Blueprint:
@@ -309,9 +347,9 @@ def count_staged(connection: Connection, owner: str) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def used_by(database: Database, uid: str) -> list[Use]:
-    """Definitions that name the definition `uid`, with the path at which they do, by kind and key."""
-    return _uses(database, reference.c.to_uid == uid, reference.c.from_uid)
+def used_by(database: Database, uid: str, limit: int | None = None) -> list[Use]:
+    """Definitions that name the definition `uid`, with the path at which they do, by kind and key; at most `limit`."""
+    return _uses(database, reference.c.to_uid == uid, reference.c.from_uid, limit)
 
 
 def references_of(database: Database, uid: str) -> list[Use]:
@@ -322,12 +360,13 @@ def references_of(database: Database, uid: str) -> list[Use]:
 _CHUNK = 500
 
 
-def _uses(database: Database, condition: Any, other: Any) -> list[Use]:
+def _uses(database: Database, condition: Any, other: Any, limit: int | None = None) -> list[Use]:
     query = (
         select(definition.c.kind, definition.c.key, definition.c.uid, reference.c.path)
         .join(reference, definition.c.uid == other)
         .where(condition)
         .order_by(definition.c.kind, definition.c.key, reference.c.path)
+        .limit(limit)
     )
     with database.read() as connection:
         return [Use(*row) for row in connection.execute(query)]

@@ -40,6 +40,7 @@ from metadata.renaming import with_renames_back
 from metadata.returning import refuse_work_again, with_last_uids, without_stale_was
 from metadata.revision_log import GENESIS, Deed, Revision, WayBack, chain_hash, head, known_uids
 from metadata.rows.sources import write_comments
+from metadata.search_index import count_users, named_by, summary_of, write_words
 from metadata.settings import Settings
 from metadata.storable import refuse_unstorable
 from metadata.values import utc_now
@@ -297,7 +298,9 @@ def _write_definitions(connection: Connection, changes: ChangeSet, number: int, 
     touched = [each for each in changes.changes if each.action in ("changed", "renamed")]
     renamed = [each for each in touched if each.action == "renamed"]
     values = [by_uid[each.uid] for each in (*created, *touched)]
-    forget_references(connection, [*deleted, *(each.uid for each in touched)])
+    before = [*deleted, *(each.uid for each in touched)]
+    named = named_by(connection, before)
+    forget_references(connection, before)
     for uid in deleted:
         connection.execute(delete(definition).where(definition.c.uid == uid))
     for each in renamed:  # keys may move in a circle: none may be in the way of another
@@ -316,6 +319,8 @@ def _write_definitions(connection: Connection, changes: ChangeSet, number: int, 
         )
     write_rows(connection, values)
     write_references(connection, values, changes.blueprint)
+    write_words(connection, ((each.key, by_uid[each.uid][1]) for each in (*created, *touched)))
+    count_users(connection, named | named_by(connection, [value.uid for _, value in values]))
 
 
 def _common(each: Change, value: Definition, number: int, change: int) -> dict[str, Any]:
@@ -329,6 +334,7 @@ def _common(each: Change, value: Definition, number: int, change: int) -> dict[s
         "hash": content_hash(value),
         "revision_changed": number,
         "changed": change,
+        **summary_of(each.key, value),
     }
 
 

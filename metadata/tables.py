@@ -42,6 +42,12 @@ metadata = MetaData(
 ID = String(36)
 KEY = String(255)
 WORD = String(32)
+SORTED = (
+    String(64)
+    .with_variant(String(64, collation="C"), "postgresql")
+    .with_variant(String(64, collation="Latin1_General_BIN2"), "mssql")
+)
+"""Text in the order of its characters, whatever the language of the database: an index finds what begins with some."""
 Serial = BigInteger().with_variant(Integer(), "sqlite")
 
 
@@ -137,6 +143,7 @@ run = Table(
     ),
     Index("ix_run_author_number", "author", "number"),
     Index("ix_run_trigger_number", "trigger", "number"),
+    Index("ix_run_revision_number", "revision", "number"),
     Index("ix_run_created_at", "created_at"),
 )
 """`flow_run_id` is that of the newest attempt; `scheduled_flow_run_id`, by which a schedule fired the run, stays."""
@@ -216,6 +223,7 @@ dataset_state = Table(
     Column("as_of", Utc),
     Column("written_at", Utc),
     Column("changed", BigInteger, nullable=False, index=True),
+    Index("ix_dataset_state_written_at", "written_at"),
 )
 
 watermark = Table(

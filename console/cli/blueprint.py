@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from console.author import author
-from console.cli import bulk, documents
+from console.cli import bulk, definitions, documents
 from console.cli.access import database
 from console.cli.blueprint_files import export, fmt, past
 from console.cli.changes import plain_change, refuse, show_change_set, show_changes, show_findings
@@ -42,7 +42,10 @@ def blueprint() -> None:
     """What the pipelines are: definitions as YAML, files or folders."""
 
 
-for command in (documents.explain, documents.init, documents.schema, fmt, export, draft, bulk.set_field):
+for command in (
+    *(documents.explain, documents.init, documents.schema, definitions.list_, definitions.search),
+    *(fmt, export, draft, bulk.set_field),
+):
     blueprint.add_command(command)
 
 

@@ -25,7 +25,12 @@ from console.widgets.rows import Column, Row, Rows
 from metadata.database import Database
 from metadata.errors import Fault
 from metadata.kinds import SECTIONS
+from metadata.rows.fields import LAYERS, MODES
 from metadata.rows.pages import Cursor, DefinitionRow, Page, count_kinds, list_definitions, matching
+
+ALL = ""
+SUGGESTED = ("kind:", "layer:", "storage:", "owner:", "tag:", "used:", "uses:", "about:", "column:", "task:")
+"""Fields that a filter is completed with."""
 
 
 class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
@@ -33,7 +38,8 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
 
     CSS_PATH: ClassVar[list[str]] = ["split.tcss", "blueprint.tcss"]  # type: ignore[assignment]
     FILTERS = True
-    FILTER_HELP = "owner:ops tag:x about:*merge* used:>2 revision:>14 words !not /silver.*"
+    NAMES: ClassVar[Mapping[str, str | None]] = {"uses:": None, "key:": None, "/": None}
+    FILTER_HELP = "kind:dataset layer:silver storage:merge owner:ops tag:x used:>2 uses:landing words !not /silver.*"
     COLUMNS = (
         Column("KEY"),
         Column("WHAT", 16, shown_from=50, prose=True),
@@ -52,6 +58,7 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
     def __init__(self, subject: str = "") -> None:
         super().__init__(subject)
         self.kind = "dataset"
+        """The kind that is open; `ALL` of them."""
         self._wanted = ""
         self._detail: Detail | None = None
         self._detail_read = False
@@ -88,7 +95,7 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
 
         def query(database: Database) -> tuple[dict[str, int], str, Paged[DefinitionRow]]:
             def page(words: str, after: Cursor | None, limit: int) -> Page[DefinitionRow]:
-                return list_definitions(database, kind, words, after=after, limit=limit)
+                return list_definitions(database, kind or None, words, after=after, limit=limit)
 
             return count_kinds(database), kind, read(page)
 
@@ -101,9 +108,10 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
             return
         page = self.take(paged)
         kinds = self.query_one("#kinds", Rows)
-        kinds.show_rows([_kind_row(each, counts.get(each, 0), each == kind) for each in SECTIONS])
+        counts[ALL] = sum(counts.values())
+        kinds.show_rows([_kind_row(each, counts.get(each, 0), each == kind) for each in (ALL, *SECTIONS)])
         kinds.select(kind)
-        name = SECTIONS[kind].replace("_", " ")
+        name = _section(kind)
         empty = (
             f"Nothing matches {self.filter!r}. esc takes the filter back."
             if self.filter
@@ -123,7 +131,7 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
         """The definitions, with the marks of those that have one."""
         page, empty = self._shown_rows
         marked = self.marked
-        rows = [_row(each, each.uid in marked) for each in page.items]
+        rows = [_row(each, self.kind == ALL, each.uid in marked) for each in page.items]
         self.list.show_rows(rows, empty=empty, more=page.next is not None)
 
     def on_rows_moved(self, message: Rows.Moved) -> None:
@@ -216,15 +224,17 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
             return "your change set removes it (P)"
         if name == "edit" and self.edits:
             return "the last edit is being checked"
-        if name == "launch" and self.kind != "pipeline":
+        if name == "launch" and self._kind_here() != "pipeline":
             return "only a pipeline can be launched"
-        if name == "lineage" and self.kind == "schedule":
+        if name == "make" and self.kind == ALL:
+            return "choose a kind first, at the left"
+        if name == "lineage" and self._kind_here() == "schedule":
             return "a schedule has no lineage; its pipeline has"
         return super().unavailable(name)
 
     def hidden(self, name: str) -> bool:
         """Launching is of pipelines."""
-        return (name == "launch" and self.kind != "pipeline") or super().hidden(name)
+        return (name == "launch" and self._kind_here() != "pipeline") or super().hidden(name)
 
     def definition(self) -> DefinitionRow | None:
         """The one under the cursor."""
@@ -244,6 +254,11 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
         """Definitions of this kind."""
         kind, words = self.kind, self.filter
         return lambda database: matching(database, kind, words)
+
+    def _kind_here(self) -> str:
+        """Of the definition under the cursor, else of the list."""
+        row = self.definition() if self.there else None
+        return row.kind if row is not None else self.kind
 
     def text_to_edit(self) -> str:
         """Its text, once it is read."""
@@ -289,33 +304,37 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
     def copied(self) -> str:
         """What is under the cursor in the list at the right, else its key."""
         listed = self.copied_from_list()
-        if listed:
-            return listed
-        return self.row.key if self.row else self.kind
+        row = self.definition()
+        return listed or (row.key if row is not None else self.kind)
 
     def candidates(self) -> Sequence[str]:
         """Words of the filter."""
         rows: list[DefinitionRow] = [row.value for row in self.list.rows]
         owners, tags = {row.owner for row in rows if row.owner}, {tag for row in rows for tag in row.tags}
-        return [*(f"owner:{owner}" for owner in sorted(owners)), *(f"tag:{tag}" for tag in sorted(tags))]
+        layers, kinds = (f"layer:{layer}" for layer in LAYERS), (f"kind:{kind}" for kind in SECTIONS)
+        seen = (*(f"owner:{owner}" for owner in sorted(owners)), *(f"tag:{tag}" for tag in sorted(tags)))
+        return [*seen, *layers, *kinds, *(f"storage:{mode}" for mode in MODES), *SUGGESTED]
 
     def trail(self) -> Content | str:
         """Where one is."""
-        section = SECTIONS[self.kind].replace("_", " ")
+        section = _section(self.kind)
         return joined(
             ("Blueprint ▸ ", "quiet"), (section, "strong"), (f" ▸ {self.filter}" if self.filter else "", "accent")
         )
 
 
+def _section(kind: str) -> str:
+    return SECTIONS[kind].replace("_", " ") if kind else "definitions"
+
+
 def _kind_row(kind: str, count: int, chosen: bool) -> Row:
-    return Row(kind, (styled(SECTIONS[kind].replace("_", " "), "strong" if chosen else ""), number(count)))
+    name = _section(kind) if kind else "all"
+    return Row(kind, (styled(name, "strong" if chosen else ""), number(count)))
 
 
-def _row(row: DefinitionRow, marked: bool) -> Row:
-    cells = (
-        styled(row.key, "accent" if marked else ""),
-        styled(row.about, "quiet"),
-        styled(row.owner, "quiet"),
-        number(row.used_by),
-    )
-    return Row(row.key, cells, value=row, marked=marked)
+def _row(row: DefinitionRow, of_all: bool, marked: bool) -> Row:
+    """Among all kinds its own is said before the key, which may be that of several."""
+    key = styled(row.key, "accent" if marked else "")
+    name = joined((f"{row.kind.replace('_', ' ')} ", "quiet"), key) if of_all else key
+    cells = (name, styled(row.about, "quiet"), styled(row.owner, "quiet"), number(row.used_by))
+    return Row(f"{row.kind} {row.key}" if of_all else row.key, cells, value=row, marked=marked)

@@ -43,6 +43,8 @@ class Bulk(Making, BlueprintKeys, Marking):
 
     def unavailable(self, name: str) -> str:
         """What needs marks, or what can be switched."""
+        if name in ("mark", "mark_all", "bulk", "switch") and not self.kind:
+            return "what is marked is of one kind: open that first"
         if name == "bulk" and not self.marked:
             return "nothing is marked: m marks a row, M all that the filter matches"
         if name == "switch" and not self._switches:
@@ -58,7 +60,7 @@ class Bulk(Making, BlueprintKeys, Marking):
     @property
     def _switches(self) -> bool:
         """Whether definitions of this kind can be disabled."""
-        return all("enabled" in model.model_fields for model in KIND_MODELS[self.kind])
+        return bool(self.kind) and all("enabled" in model.model_fields for model in KIND_MODELS[self.kind])
 
     # A field of all of them
 

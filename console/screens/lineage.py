@@ -20,10 +20,11 @@ from console.screens.keys import key
 from console.text import ago, glyph, joined, number, plain, shorten, styled
 from console.widgets.rows import Column, Row, Rows, Section, widths
 from metadata.database import Database
-from metadata.definitions import load_blueprint
+from metadata.definitions import load_definition
 from metadata.errors import Fault, UsageError
+from metadata.kinds import Pipeline
 from metadata.rows.lineage import Direction, Node, Step, find_node, neighbours
-from metadata.rows.pages import list_datasets
+from metadata.rows.pages import having_fields, list_definitions
 from metadata.values import utc_now
 
 OPEN_LEVELS = 2
@@ -71,6 +72,8 @@ class LineageScreen(BaseScreen):
         self._branches: dict[Path, tuple[Step, ...]] = {}
         self._open: set[Path] = set()
         self._wanted: Matches = narrow.everything
+        self._having: set[str] | None = None
+        """Uids of what has the fields that the filter names; None when it names none."""
 
     def body(self) -> ComposeResult:
         """The tree, as a list."""
@@ -94,11 +97,17 @@ class LineageScreen(BaseScreen):
         """The root, and every branch that is open."""
         subject, wanted, words = self.subject, set(self._open), self.filter
         fresh = self._root is None
-        return lambda database: (narrow.matcher(words), _read(database, subject, wanted, fresh))
 
-    def show(self, read: tuple[Matches, _Around]) -> None:
+        def query(database: Database) -> tuple[Matches, set[str] | None, _Around]:
+            around = _read(database, subject, wanted, fresh)
+            uids = {step.node.uid for steps in around.branches.values() for step in steps}
+            return narrow.matcher(words, elsewhere=True), having_fields(database, words, uids), around
+
+        return query
+
+    def show(self, read: tuple[Matches, set[str] | None, _Around]) -> None:
         """The tree as it is now."""
-        self._wanted, data = read
+        self._wanted, self._having, data = read
         if data.subject != self.subject:
             return
         self._root, self._branches = data.root, data.branches
@@ -133,7 +142,8 @@ class LineageScreen(BaseScreen):
         """Lines that the filter wants, each with what it hangs on."""
         lines = list(self._lines())
         kept: set[str] = set()
-        for row in narrow.rows(self._wanted, lines, lambda row: str(row.value[0].key)):
+        having = [row for row in lines if self._having is None or row.value[0].uid in self._having]
+        for row in narrow.rows(self._wanted, having, lambda row: str(row.value[0].key)):
             parts = row.key.split("/")
             kept.update("/".join(parts[:at]) for at in range(2, len(parts) + 1))
         return [row for row in lines if row.key in kept]
@@ -301,16 +311,19 @@ def _read(database: Database, subject: str, wanted: set[Path], first: bool) -> _
 def _root(database: Database, subject: str) -> Node | None:
     kind, _, name = subject.partition(" ")
     if not name:
-        items = list_datasets(database, limit=500).items
-        first = next((row for row in items if row.layer == "silver"), items[0] if items else None)
-        return None if first is None else find_node(database, first.key, "dataset")
+        some = [
+            row for words in ("layer:silver", "") for row in list_definitions(database, "dataset", words, limit=1).items
+        ]
+        return find_node(database, some[0].key, "dataset") if some else None
     return _of_pipeline(database, name) if kind == "pipeline" else find_node(database, name, kind)
 
 
 def _of_pipeline(database: Database, name: str) -> Node:
     """A pipeline has no lineage of its own: that of the first dataset that it writes."""
-    pipeline = load_blueprint(database).pipelines.get(name)
-    written = [str(getattr(spec, "to", "")) for spec in pipeline.tasks.values()] if pipeline else []
+    pipeline = load_definition(database, "pipeline", name)
+    written = (
+        [str(getattr(spec, "to", "")) for spec in pipeline.tasks.values()] if isinstance(pipeline, Pipeline) else []
+    )
     keys = [key for key in written if key]
     if not keys:
         raise UsageError("PH307", f"pipeline {name}", "it writes no dataset", "see its definition under 3")

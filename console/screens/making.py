@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual.binding import BindingType
@@ -13,6 +14,7 @@ from console.screens.keys import key
 from console.screens.note import NoteScreen
 from metadata.commented import with_comments
 from metadata.documents import key_of, read_text
+from metadata.rows.names import has
 from metadata.rows.pages import DefinitionRow
 from metadata.rows.staged import stage_removal, stage_rename
 from metadata.skeletons import skeleton
@@ -79,13 +81,14 @@ class Making(Editing):
             return
         database, owner, key = self.session.store.database, self.session.owner, key_of(text)
 
+        def rename(name: str) -> None:
+            self.act(
+                "made", f"{key} is renamed in the change set", lambda: stage_rename(database, owner, row.uid, name)
+            )
+
         def named(name: str | None) -> None:
-            if name and name != key and not self._taken(row.kind, name):
-                self.act(
-                    "made",
-                    f"{key} is renamed in the change set",
-                    lambda: stage_rename(database, owner, row.uid, name),
-                )
+            if name and name != key:
+                self._if_free(row.kind, name, lambda: rename(name))
 
         self.app.push_screen(NoteScreen(f"The new key of {_words(row.kind)} {key}:", key), named)
 
@@ -108,15 +111,19 @@ class Making(Editing):
         self.app.push_screen(Ask(question, [("y", "into the change set")]), answered)
 
     def _edit_new(self, kind: str, name: str, text: str) -> None:
-        if not self._taken(kind, name):
-            self.edit(kind, name, text)
+        self._if_free(kind, name, lambda: self.edit(kind, name, text))
 
-    def _taken(self, kind: str, name: str) -> bool:
-        """Whether a definition has that key; it is said then."""
-        taken = any((kind, name) == (there, key) for there, key, _ in self.session.things)
+    def _if_free(self, kind: str, name: str, then: Callable[[], None]) -> None:
+        """Go on when no definition has that key; else it is said."""
+        self.session.store.read(self, "free", lambda database: (kind, name, then, has(database, kind, name)))
+
+    def got_free(self, found: tuple[str, str, Callable[[], None], bool]) -> None:
+        """It was looked whether the key is free."""
+        kind, name, then, taken = found
         if taken:
             self.say(f"there is a {_words(kind)} {name} already", "warn")
-        return taken
+        else:
+            then()
 
     def got_made(self, _value: object) -> None:
         """It waits."""

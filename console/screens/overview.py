@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
@@ -38,6 +38,7 @@ class OverviewScreen(RunKeys):
     """The first screen: one list of four sections, and one cursor through all of them."""
 
     FILTERS = True
+    NAMES: ClassVar[Mapping[str, str | None]] = {"": None}
     FILTER_HELP = narrow.HELP
     BINDINGS: ClassVar[list[BindingType]] = [
         key("o", "log", "log", shown=False, help="the run under the cursor, and its log"),
@@ -64,7 +65,7 @@ class OverviewScreen(RunKeys):
     def read(self) -> Callable[[Database], Any]:
         """Everything at once."""
         settings, words = self.session.settings, self.filter
-        return lambda database: (words, narrow.matcher(words), *_read(database, settings, words))
+        return lambda database: (words, narrow.matcher(words, elsewhere=True), *_read(database, settings, words))
 
     def show(self, data: tuple[str, Matches, Overview, list[Kept]]) -> None:
         """Four sections."""
@@ -129,10 +130,6 @@ class OverviewScreen(RunKeys):
     def trail(self) -> Content | str:
         """What is filtered."""
         return joined(("Overview", "strong"), (f" ▸ {self.filter}", "accent")) if self.filter else ""
-
-    def candidates(self) -> Sequence[str]:
-        """Names that complete a filter."""
-        return [name for _, name, _ in self.session.things]
 
 
 def _read(database: Database, settings: Settings, words: str) -> tuple[Overview, list[Kept]]:

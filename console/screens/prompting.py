@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from abc import abstractmethod
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.content import Content
 from textual.screen import Screen
@@ -16,6 +17,9 @@ from console.session import Session
 from console.voice import Voice
 from console.widgets.chrome import Keys
 from console.widgets.prompt import Prompt
+
+if TYPE_CHECKING:
+    from metadata.database import Database
 
 
 class Prompting(Screen[None]):
@@ -68,6 +72,9 @@ class Prompting(Screen[None]):
         """Words that complete a filter, such as `state:failed`."""
         return ()
 
+    NAMES: ClassVar[Mapping[str, str | None]] = {}
+    """What a filter names definitions by, such as `pipeline:`, and their kind (None: of any)."""
+
     @property
     def typing(self) -> bool:
         """Whether something is typed in the line."""
@@ -113,8 +120,20 @@ class Prompting(Screen[None]):
 
     # The line
 
-    def _complete(self, mark: str) -> Sequence[str]:
-        return [mark + one for one in (self.candidates() if mark == "/" else jump.candidates(self.session.things))]
+    async def _complete(self, mark: str, text: str) -> str:
+        """What is typed as it goes on; of a filter, its last word."""
+        store = self.session.store
+        if mark == ":":
+            word = next((one for one in (*jump.WORDS, *jump.KINDS) if text and one.startswith(text)), "")
+            return word or await store.ask(lambda database: jump.complete(database, text)) or ""
+        before, space, last = text.rpartition(" ")
+        if not last:
+            return ""
+        word = next((one for one in self.candidates() if one.startswith(last)), "")
+        for sign, kind in self.NAMES.items():
+            if not word and last.startswith(sign):
+                word = await store.ask(functools.partial(_name, sign=sign, kind=kind, typed=last)) or ""
+        return before + space + word if word else ""
 
     def on_prompt_given(self, message: Prompt.Given) -> None:
         """Enter in the prompt."""
@@ -124,15 +143,22 @@ class Prompting(Screen[None]):
             if self.filter != self._good:  # now it is taken, or told and dropped
                 self.reload()
         elif message.text:
-            found = jump.find(message.text, self.session.things)
-            if isinstance(found, Place):
-                self.go(found)
-            elif found == "quit":
-                self.do_quit()
-            elif found == "services":
-                self.do_services()
+            typed, found = message.text, jump.find(message.text)
+            if found is None:
+                self.session.store.read(self, "jump", lambda database: jump.find_named(database, typed))
             else:
-                self.say(found, "warn")
+                self.got_jump(found)
+
+    def got_jump(self, found: Place | str) -> None:
+        """Where what was typed leads, or why it leads nowhere."""
+        if isinstance(found, Place):
+            self.go(found)
+        elif found == "quit":
+            self.do_quit()
+        elif found == "services":
+            self.do_services()
+        else:
+            self.say(found, "warn")
 
     def on_prompt_typed(self, message: Prompt.Typed) -> None:
         """Typing filters at once."""
@@ -157,3 +183,10 @@ class Prompting(Screen[None]):
         self.query_one(Keys).display = True
         self.set_focus(self._before_prompt)
         self._voice.typed(self.labels())
+
+
+def _name(database: Database, *, sign: str, kind: str | None, typed: str) -> str:
+    from metadata.rows import names  # loads the database's library
+
+    begun = names.begun(database, typed.removeprefix(sign), kind, 1)
+    return sign + begun[0] if begun else ""

@@ -24,7 +24,7 @@ from console.text import as_of, joined, seconds, state_content, styled
 from console.widgets.chrome import Hint
 from console.widgets.lines import MOST, Lines
 from console.widgets.notice import Notice
-from console.widgets.rows import Column, Rows
+from console.widgets.rows import Column, Row, Rows
 from metadata.database import Database
 from metadata.errors import Fault
 from metadata.rows.logs import LogLine, read_lines
@@ -46,6 +46,10 @@ COLUMNS = (
 )
 
 
+FIELDS = ("state", "kind", "task", "level")
+"""What tasks, and lines of their logs, can be filtered by."""
+
+
 class RunScreen(RunKeys, Halves):
     """A run. The right half speaks of the task under the cursor; on the first row, of the whole run.
 
@@ -53,7 +57,7 @@ class RunScreen(RunKeys, Halves):
     """
 
     FILTERS = True
-    FILTER_HELP = narrow.HELP
+    FILTER_HELP = "state:failed kind:train words !not /names*; esc takes it back"
     CSS_PATH = "run.tcss"
     LEFT = "#tasks"
     WIDE = 120
@@ -101,7 +105,7 @@ class RunScreen(RunKeys, Halves):
     def read(self) -> Callable[[Database], Any]:
         """The run, and log lines since the last that is here."""
         number, after, words = int(self.subject or 0), self._log[-1].id if self._log else -1, self.filter
-        return lambda database: (words, narrow.matcher(words), *_read(database, number, after))
+        return lambda database: (words, narrow.matcher(words, FIELDS), *_read(database, number, after))
 
     def show(self, data: tuple[str, Matches, RunDetail, list[LogLine]]) -> None:
         """Tasks, and the pane that is chosen."""
@@ -149,7 +153,7 @@ class RunScreen(RunKeys, Halves):
         rows = self.query_one("#tasks", Rows)
         room = max(8, rows.size.width - sum(column.width for column in COLUMNS) - 2 * len(COLUMNS))
         whole, *tasks = run_view.task_rows(self._detail, utc_now(), room)
-        rows.show_rows([whole, *(tasks if self._filters_log else narrow.rows(self._wanted, tasks))])
+        rows.show_rows([whole, *(tasks if self._filters_log else narrow.rows(self._wanted, tasks, facts=_facts))])
         self._draw_reason()
 
     def _draw_reason(self) -> None:
@@ -190,7 +194,11 @@ class RunScreen(RunKeys, Halves):
         anew = of != self._log_of
         chosen = [line for line in (self._log if anew else fresh or []) if not task or line.task_key == task]
         if words:
-            chosen = [line for line in chosen if self._wanted("", run_panes.words_of(line, not task))]
+            chosen = [
+                line
+                for line in chosen
+                if self._wanted(line.task_key, run_panes.words_of(line, not task), {"level": line.level})
+            ]
         lines = run_panes.log_lines(chosen, not task, None if anew else self._last_line)
         if chosen or anew:
             self._last_line = chosen[-1] if chosen else None
@@ -352,3 +360,8 @@ def _run_plan(database: Database, number: int) -> RunPlan:
 def _read(database: Database, number: int, after: int) -> tuple[RunDetail, list[LogLine]]:
     detail = run_detail(database, number)
     return detail, read_lines(database, detail.run.id, after=after, limit=MOST)
+
+
+def _facts(row: Row) -> narrow.Facts:
+    """What a row says of its task."""
+    return {"state": str(row.value.state), "kind": row.value.kind, "task": row.value.task_key}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -16,7 +16,7 @@ from console.places import Place
 from console.screens.keys import key
 from console.screens.paging import Paging
 from console.screens.run_keys import LOG, RunKeys
-from console.text import ago, as_of, glyph, joined, seconds, state_content, styled
+from console.text import ago, as_of, glyph, joined, number, seconds, state_content, styled
 from console.widgets.rows import Column, Row, Rows
 from metadata.database import Database
 from metadata.rows.pages import list_runs
@@ -24,6 +24,8 @@ from metadata.rows.runs import Run
 from metadata.states import State
 from metadata.values import utc_now
 
+SEARCHED = 50_000
+"""Newest runs in which a filter looks for words; fields look at all."""
 COLUMNS = (
     Column("RUN", 7, "right"),
     Column("PIPELINE"),
@@ -41,6 +43,7 @@ class RunsScreen(RunKeys, Paging):
 
     FILTERS = True
     ORDER = "newest first"
+    NAMES: ClassVar[Mapping[str, str | None]] = {"pipeline:": "pipeline", "/": "pipeline"}
     FILTER_HELP = "state:failed,lost pipeline:flights active:yes age:<2d !tag:x words /fl*"
     BINDINGS: ClassVar[list[BindingType]] = [
         key("o", "log", "log", help="the run and its log"),
@@ -76,7 +79,9 @@ class RunsScreen(RunKeys, Paging):
         read = self.reading()
 
         def query(database: Database) -> Paged[Run]:
-            return read(lambda words, after, limit: list_runs(database, words, after=after, limit=limit))
+            return read(
+                lambda words, after, limit: list_runs(database, words, after=after, limit=limit, among=SEARCHED)
+            )
 
         return query
 
@@ -96,7 +101,7 @@ class RunsScreen(RunKeys, Paging):
             return
         now = utc_now()
         empty = (
-            f"No run matches {self.filter!r}. esc takes the filter back."
+            f"No run matches {self.filter!r} (words: of the newest {number(SEARCHED)}). esc takes the filter back."
             if self.filter
             else "No runs yet. l launches a pipeline; a schedule starts its own."
         )
@@ -157,8 +162,7 @@ class RunsScreen(RunKeys, Paging):
 
     def candidates(self) -> Sequence[str]:
         """Words of the filter."""
-        pipelines = [name for kind, name, _ in self.session.things if kind == "pipeline"]
-        return [*(f"state:{state}" for state in State), *(f"pipeline:{name}" for name in pipelines), "active:yes"]
+        return [*(f"state:{state}" for state in State), "pipeline:", "active:yes"]
 
     def trail(self) -> Content | str:
         """Where one is."""

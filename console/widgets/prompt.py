@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -10,17 +10,20 @@ from textual.message import Message
 from textual.suggester import Suggester
 from textual.widgets import Input
 
+Complete = Callable[[str, str], Awaitable[str]]
+"""`complete(mark, text)` gives the text as it goes on, or nothing."""
+
 
 class _Completion(Suggester):
-    """Completes with the first candidate that begins with what was typed."""
+    """Completes what was typed."""
 
-    def __init__(self, candidates: Callable[[], Sequence[str]]) -> None:
+    def __init__(self, complete: Callable[[str], Awaitable[str]]) -> None:
         super().__init__(use_cache=False, case_sensitive=True)
-        self._candidates = candidates
+        self._complete = complete
 
     async def get_suggestion(self, value: str) -> str | None:
         """Part of the Suggester protocol."""
-        return next((one for one in self._candidates() if value and one.startswith(value)), None)
+        return await self._complete(value) or None
 
 
 class Prompt(Input):
@@ -53,11 +56,13 @@ class Prompt(Input):
             super().__init__()
             self.mark = mark
 
-    def __init__(self, candidates: Callable[[str], Sequence[str]]) -> None:
-        """`candidates(mark)` gives what can be completed to, each with the mark in front."""
-        super().__init__(
-            id="prompt", select_on_focus=False, compact=True, suggester=_Completion(lambda: candidates(self.mark))
-        )
+    def __init__(self, complete: Complete) -> None:
+        async def completed(value: str) -> str:
+            mark = self.mark
+            found = await complete(mark, value.removeprefix(mark)) if value.startswith(mark) else ""
+            return mark + found if found else ""
+
+        super().__init__(id="prompt", select_on_focus=False, compact=True, suggester=_Completion(completed))
         self.mark = "/"
         self._before = ""
         self.cursor_blink = False

@@ -21,7 +21,7 @@ from metadata.values import utc_now
 if TYPE_CHECKING:
     from alembic.config import Config
 
-VERSIONS: tuple[str, ...] = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0009", "0011")
+VERSIONS: tuple[str, ...] = tuple(f"{number:04}" for number in range(1, 11))
 """Every version of the schema, oldest first; the last one is what this program works with."""
 VERSION_TABLE = "pilothouse_version"
 """Where the version stands. Alembic's own name for it is what MLflow and Prefect use, who may share the database."""
@@ -29,8 +29,10 @@ AUDITED = "0007"
 """The version from which on there is an audit."""
 SQL_SERVER_COLLATION = "Latin1_General_100_BIN2_UTF8"
 """Of a metadata database in SQL Server: all letters, and each itself, as in the others."""
-TRACED = "0011"
+TRACED = "0010"
 """The version from which on the lineage of columns is kept."""
+SEARCHED = "0008"
+"""The version from which on definitions are found by their words."""
 EARLIER_TABLE = "alembic_version"
 """Where the first programs kept it."""
 
@@ -137,6 +139,7 @@ def _migrate(database: Database) -> bool:
     from alembic import command
 
     from metadata.audit import Book  # of today's tables, which are there when the last migration is done
+    from metadata.search_index import make_anew
 
     with database.rebuild() as connection:
         _one_at_a_time(connection)
@@ -151,6 +154,8 @@ def _migrate(database: Database) -> bool:
         book = Book(connection, database.signet)
         if standing.version is None or standing.version < AUDITED:
             book.begin()
+        if standing.version is not None and standing.version < SEARCHED:
+            make_anew(connection)
     book.publish()
     if standing.version is not None and standing.version < TRACED:
         _trace(database)

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, not_, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, exists, func, not_, select
 
 from metadata import tables
 from metadata.definitions import LAYOUTS, definition
-from metadata.rows.datasets import is_stale
+from metadata.rows.datasets import stale_datasets
 from metadata.rows.decisions import Decision, to_decision
+from metadata.rows.fields import language
+from metadata.rows.filters import ONLY_FIELDS, Condition, conditions
 from metadata.rows.runs import Run, to_run
 from metadata.states import DecisionState, State
 
+Wanted = Sequence[Condition]
+"""On the row of `definition`."""
 What = Literal["failed", "lost", "alert", "hold", "undecided", "stale"]
 ALERTS = ("critical", "warning")
 """Severities of alerts that need somebody; `info` is for the log."""
+MOST = 200
+"""Of each sort; more than anybody reads before the first of them are mended."""
 Remedy = Literal["run again", "release", "see why", "lineage"]
 """What the key does that mends it; short, for it stands beside the key in a narrow column."""
 
@@ -44,41 +50,41 @@ class Attention:
     count: int = 1
 
 
-def attention(connection: Connection, now: datetime) -> list[Attention]:
-    """Failed and lost runs without a later success, what is held, alerts, undecided rules, stale datasets; in order."""
-    return [*_runs(connection), *_decisions(connection), *_stale(connection, now)]
+def attention(connection: Connection, now: datetime, words: str = "") -> list[Attention]:
+    """Failed and lost runs without a later success, what is held, alerts, undecided rules, stale datasets; in order.
+
+    Of a filter, the fields: of the pipeline, rule or dataset. At most `MOST` of each sort, but all that is held.
+    """
+    wanted = conditions(words, language(), ONLY_FIELDS)
+    return [*_runs(connection, wanted), *_decisions(connection, wanted), *_stale(connection, now, wanted)]
 
 
-def _newest(table: Any, condition: ColumnElement[bool], state: State) -> ColumnElement[Any]:
-    newest = select(func.max(table.c.number)).where(condition, table.c.state == state)
-    return func.coalesce(newest.correlate(definition).scalar_subquery(), 0)
-
-
-def _runs(connection: Connection) -> Iterator[Attention]:
+def _runs(connection: Connection, wanted: Wanted) -> Iterator[Attention]:
     """The newest failed or lost run of each pipeline, when no success came after it."""
-    run = tables.run
-    own = run.c.pipeline_uid == definition.c.uid
-    rows = connection.execute(
-        select(
-            _newest(run, own, State.FAILED).label("failed"),
-            _newest(run, own, State.LOST).label("lost"),
-            _newest(run, own, State.SUCCEEDED).label("succeeded"),
-        ).where(definition.c.kind == "pipeline")
+    run, later = tables.run, tables.run.alias("later")
+    mends = (State.FAILED, State.LOST, State.SUCCEEDED)
+    newest = not_(
+        exists().where(
+            later.c.pipeline_uid == run.c.pipeline_uid, later.c.state.in_(mends), later.c.number > run.c.number
+        )
     )
-    numbers = {max(row.failed, row.lost): row.succeeded for row in rows if max(row.failed, row.lost) > row.succeeded}
-    found = connection.execute(
-        select(run).where(run.c.number.in_(list(numbers))).order_by(run.c.number.desc())
-    ).mappings()
-    for row in found:
-        each = to_run(row)
-        count = connection.execute(
-            select(func.count()).where(
-                run.c.pipeline_uid == each.pipeline_uid,
-                run.c.number > numbers[each.number],
-                run.c.state.in_((State.FAILED, State.LOST)),
-            )
-        ).scalar_one()
-        yield _of_run(each, int(count))
+    known = exists().where(definition.c.uid == run.c.pipeline_uid, *wanted)
+    other = tables.run.alias("other")
+    own = other.c.pipeline_uid == run.c.pipeline_uid
+    success = select(func.coalesce(func.max(other.c.number), 0)).where(own, other.c.state == State.SUCCEEDED)
+    since = tables.run.alias("since")
+    behind = select(func.count()).where(
+        since.c.pipeline_uid == run.c.pipeline_uid,
+        since.c.state.in_((State.FAILED, State.LOST)),
+        since.c.number > success.correlate(run).scalar_subquery(),
+    )
+    columns = (run, behind.correlate(run).scalar_subquery().label("behind"))
+    found: list[RowMapping] = []
+    for state in (State.FAILED, State.LOST):  # each by its own index
+        query = select(*columns).where(run.c.state == state, newest, known).order_by(run.c.number.desc()).limit(MOST)
+        found += connection.execute(query).mappings()
+    for row in sorted(found, key=lambda each: int(each["number"]), reverse=True):
+        yield _of_run(to_run(row), int(row["behind"]))
 
 
 def _of_run(run: Run, count: int) -> Attention:
@@ -96,11 +102,13 @@ def _of_run(run: Run, count: int) -> Attention:
     )
 
 
-def _decisions(connection: Connection) -> Iterator[Attention]:
+def _decisions(connection: Connection, wanted: Wanted) -> Iterator[Attention]:
     """What is held, and rules whose newest decision raised an alert or could not be made."""
     decision = tables.decision
     columns = [decision.c[name] for name in Decision.__dataclass_fields__]
     waits = select(*(decision.c[name] for name in _Ruled.__annotations__)).where(decision.c.waits)
+    if wanted:
+        waits = waits.where(exists().where(definition.c.uid == decision.c.rule_uid, *wanted))
     for held in connection.execute(waits.order_by(decision.c.number.desc())).all():
         yield _of_decision(held, "hold", "a", "release")
     # A rule that a run had nothing to measure for is not the news: what it said before still stands.
@@ -113,13 +121,11 @@ def _decisions(connection: Connection) -> Iterator[Attention]:
         .order_by(decision.c.number.desc())
         .limit(1)
     )
-    numbers = connection.execute(
-        select(newest.correlate(definition).scalar_subquery()).where(definition.c.kind == "decision")
-    ).scalars()
+    numbers = select(newest.correlate(definition).scalar_subquery()).where(definition.c.kind == "decision", *wanted)
     latest = connection.execute(
         select(*columns)
         .where(
-            decision.c.number.in_([number for number in numbers if number is not None]),
+            decision.c.number.in_(numbers),
             decision.c.state.in_((DecisionState.FIRED, DecisionState.UNDECIDED)),
             ~decision.c.waits,
         )
@@ -166,16 +172,17 @@ def _of_decision(decision: Decision | _Ruled, what: What, key: str, remedy: Reme
     )
 
 
-def _stale(connection: Connection, now: datetime) -> Iterator[Attention]:
+def _stale(connection: Connection, now: datetime, wanted: Wanted) -> Iterator[Attention]:
     dataset, state = LAYOUTS["dataset"].table, tables.dataset_state
     rows = connection.execute(
         select(definition.c.uid, definition.c.key, dataset.c.fresh_within, state.c.written_at)
         .join(dataset, dataset.c.uid == definition.c.uid)
         .join(state, state.c.dataset_uid == definition.c.uid)
-        .where(dataset.c.fresh_within.is_not(None))
+        .where(stale_datasets(connection, now), *wanted)
         .order_by(state.c.written_at)
+        .limit(MOST)
     ).mappings()
-    yield from (_of_dataset(row) for row in rows if is_stale(row["fresh_within"], row["written_at"], now))
+    yield from map(_of_dataset, rows)
 
 
 def _of_dataset(row: RowMapping) -> Attention:

@@ -6,23 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, case, select
+from sqlalchemy import Connection, RowMapping, Select, and_, exists, false, not_, or_, select
 
 from metadata import tables
 from metadata.database import Database
 from metadata.definitions import LAYOUTS, definition
-from metadata.rows.catalog import part_table, users
-from metadata.rows.filters import (
-    Language,
-    age_field,
-    conditions,
-    exact_field,
-    flag_field,
-    number_field,
-    tag_field,
-    text_field,
-)
-from metadata.rows.paging import Cursor, Page, first, page
+from metadata.rows.fields import language, part_table
+from metadata.rows.filters import Condition, age_field, conditions, flag_field, number_field
+from metadata.rows.paging import Cursor, Page, count, page
 from metadata.values import period, utc_now
 
 
@@ -52,7 +43,7 @@ def list_datasets(
     limit: int = 50,
     now: datetime | None = None,
 ) -> Page[DatasetRow]:
-    """Datasets by key with what is in them. Fields: key, layer, mode, owner, tag, rows, age, written, stale, used."""
+    """Datasets by key with what is in them. Fields: rows, age, written, stale, and those of `metadata.rows.fields`."""
     now = now or utc_now()
     with database.read() as connection:
         query = _query(words, stale_datasets(connection, now), now)
@@ -61,47 +52,43 @@ def list_datasets(
 
 def freshness(connection: Connection, words: str, now: datetime, limit: int) -> Page[DatasetRow]:
     """Datasets that were written: those that should be newer before all else, then what is newest."""
-    stale, written_at = stale_datasets(connection, now), tables.dataset_state.c.written_at
-    query = _query(words, stale, now).where(written_at.is_not(None))
-    order = (case((definition.c.uid.in_(stale), 0), else_=1), written_at.desc(), definition.c.key)
-    return first(connection, query, order, lambda row: _make(row, now), limit)
+    dataset, state = LAYOUTS["dataset"].table, tables.dataset_state
+    stale, wanted = stale_datasets(connection, now), conditions(words, language())
+    of_it = and_(definition.c.uid == state.c.dataset_uid, dataset.c.uid == state.c.dataset_uid)
+    uids: list[str] = []
+    for part in (stale, not_(stale)):  # each from the newest on, by the index of the state alone
+        there = exists().where(of_it, part, *wanted).correlate(state)
+        newest = select(state.c.dataset_uid).where(state.c.written_at.is_not(None), there)
+        ordered = newest.order_by(state.c.written_at.desc(), state.c.dataset_key).limit(limit - len(uids))
+        uids += connection.execute(ordered).scalars()
+    written = select(state.c.dataset_uid).where(
+        state.c.written_at.is_not(None), exists().where(of_it, *wanted).correlate(state)
+    )
+    found = connection.execute(_query("", stale, now).where(definition.c.uid.in_(uids))).mappings()
+    rows = {row["uid"]: _make(row, now) for row in found}
+    return Page(tuple(rows[uid] for uid in uids if uid in rows), None, *count(connection, written))
 
 
-def _query(words: str, stale: list[str], now: datetime) -> Select[Any]:
-    dataset, storage, state, used = (
-        LAYOUTS["dataset"].table,
-        part_table("dataset", "storage"),
-        tables.dataset_state,
-        users(),
-    )
-    language = Language(
-        {
-            "key": exact_field(definition.c.key),
-            "layer": text_field(dataset.c.layer),
-            "mode": exact_field(storage.c.mode),
-            "owner": text_field(definition.c.owner),
-            "tag": tag_field(definition.c.tags),
-            "rows": number_field(state.c.rows),
-            "age": age_field(state.c.written_at, now),
-            "written": flag_field(state.c.written_at.is_not(None)),
-            "stale": flag_field(definition.c.uid.in_(stale)),
-            "used": number_field(used),
-        },
-        definition.c.key,
-        (definition.c.key, definition.c.description, definition.c.owner, dataset.c.layer),
-    )
+def _query(words: str, stale: Condition, now: datetime) -> Select[Any]:
+    dataset, storage, state = LAYOUTS["dataset"].table, part_table("dataset", "storage"), tables.dataset_state
+    own = {
+        "rows": number_field(state.c.rows),
+        "age": age_field(state.c.written_at, now),
+        "written": flag_field(state.c.written_at.is_not(None)),
+        "stale": flag_field(stale),
+    }
     return (
         select(
             *(definition.c[name] for name in ("uid", "key", "owner")),
             *(dataset.c[name] for name in ("layer", "fresh_within")),
             storage.c.mode,
             *(state.c[name] for name in ("rows", "version", "as_of", "written_at")),
-            used.label("used_by"),
+            definition.c.users.label("used_by"),
         )
         .join(dataset, dataset.c.uid == definition.c.uid)
         .join(storage, storage.c.dataset_uid == definition.c.uid)
         .outerjoin(state, state.c.dataset_uid == definition.c.uid)
-        .where(*conditions(words, language))
+        .where(definition.c.kind == "dataset", *conditions(words, language(own)))
     )
 
 
@@ -109,15 +96,14 @@ def _make(row: RowMapping, now: datetime) -> DatasetRow:
     return DatasetRow(**row, stale=is_stale(row["fresh_within"], row["written_at"], now))
 
 
-def stale_datasets(connection: Connection, now: datetime) -> list[str]:
-    """Uids of the datasets that were written longer ago than their `fresh_within`."""
-    dataset, state = LAYOUTS["dataset"].table, tables.dataset_state
-    query = (
-        select(dataset.c.uid, dataset.c.fresh_within, state.c.written_at)
-        .join(state, state.c.dataset_uid == dataset.c.uid)
-        .where(dataset.c.fresh_within.is_not(None))
-    )
-    return [row.uid for row in connection.execute(query) if is_stale(row.fresh_within, row.written_at, now)]
+def stale_datasets(connection: Connection, now: datetime) -> Condition:
+    """Whether a row of `dataset`, joined with its `dataset_state`, was written longer ago than its `fresh_within`."""
+    within, written_at = LAYOUTS["dataset"].table.c.fresh_within, tables.dataset_state.c.written_at
+    spans = connection.execute(select(within).where(within.is_not(None)).distinct()).scalars()
+    bounds = {span: period(span).before(now) for span in spans}
+    overdue = or_(false(), *(and_(within == span, written_at < bound) for span, bound in bounds.items()))
+    earliest = written_at < max(bounds.values(), default=now)  # what an index can be asked for
+    return and_(within.is_not(None), written_at.is_not(None), earliest, overdue)
 
 
 def is_stale(fresh_within: str | None, written_at: datetime | None, now: datetime) -> bool:

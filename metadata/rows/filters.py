@@ -12,10 +12,10 @@ import functools
 import json
 import operator
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from sqlalchemy import ColumnElement, and_, cast, func, literal, not_, or_, types
 from sqlalchemy.ext.compiler import compiles
@@ -30,11 +30,16 @@ Matcher = Callable[[str], Condition]
 """Makes the condition of one value; raises ValueError saying what is expected."""
 
 
+TermKind = Literal["field", "key", "text"]
+TERMS: tuple[TermKind, ...] = get_args(TermKind)
+ONLY_FIELDS: tuple[TermKind, ...] = ("field",)
+
+
 @dataclass(frozen=True)
 class Term:
     """One word of a filter. `field` is empty for texts and for patterns of the key."""
 
-    kind: Literal["field", "key", "text"]
+    kind: TermKind
     field: str
     values: tuple[str, ...]
     negated: bool = False
@@ -70,10 +75,15 @@ def parse(text: str) -> tuple[Term, ...]:
     return tuple(terms)
 
 
-def conditions(text: str, language: Language) -> list[Condition]:
-    """Conditions of a filter, to be joined by AND. Raises UsageError PH306 for an unknown field or a wrong value."""
+def conditions(text: str, language: Language, kinds: Collection[TermKind] = TERMS) -> list[Condition]:
+    """Conditions of a filter, or of these `kinds` of its words, to be joined by AND.
+
+    Raises UsageError PH306 for an unknown field or a wrong value.
+    """
     found: list[Condition] = []
     for term in parse(text):
+        if term.kind not in kinds:
+            continue
         condition = or_(*(_condition(term, value, language) for value in term.values))
         found.append(not_(condition) if term.negated else condition)
     return found

@@ -16,9 +16,12 @@ from metadata.definitions import LAYOUTS, definition
 from metadata.errors import UsageError
 from metadata.findings import instead
 from metadata.rows.datasets import is_stale
+from metadata.rows.names import alike
 from metadata.values import counted, utc_now
 
 Direction = Literal["up", "down"]
+FEW = 50
+"""Names that are told where none is like the one that is not there."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +65,14 @@ def find_node(database: Database, key: str, kind: str | None = None, *, now: dat
     with database.read() as connection:
         found = sorted(connection.execute(query).all(), key=lambda row: (row.kind != "dataset", row.kind))
         if not found:
-            known = connection.execute(select(definition.c.key).order_by(definition.c.key)).scalars()
-            raise UsageError("PH307", f"{kind or 'definition'} {key}", "there is none", instead(key, known))
+            raise UsageError("PH307", f"{kind or 'definition'} {key}", "there is none", _instead(connection, key))
         return _nodes(connection, [found[0].uid], now or utc_now())[found[0].uid]
+
+
+def _instead(connection: Connection, key: str) -> str:
+    known = [name for _, name in alike(connection, key)]
+    known = known or list(connection.execute(select(definition.c.key).order_by(definition.c.key).limit(FEW)).scalars())
+    return instead(key, known)
 
 
 def neighbours(database: Database, uid: str, direction: Direction, *, now: datetime | None = None) -> tuple[Step, ...]:

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import select
+
 from metadata.database import Database
-from metadata.definitions import load_blueprint
+from metadata.definitions import LAYOUTS, definition, load_definition
 from metadata.errors import UsageError
 from metadata.kinds import Model, Monitor
 from metadata.reference import Distribution, ModelReference, bin_slice
@@ -71,12 +73,11 @@ class ModelCharts:
 
 def model_charts(database: Database, key: str) -> ModelCharts:
     """Versions, aliases, and the figures that the model's first monitor left. Raises UsageError PH803."""
-    blueprint = load_blueprint(database)
-    model = blueprint.models.get(key)
-    if model is None:
+    model = load_definition(database, "model", key)
+    if not isinstance(model, Model):
         raise UsageError("PH803", f"model {key}", "there is no such model", "5 lists the models")
     known = tuple(versions(database, model.uid))
-    name, monitor = next(((name, each) for name, each in blueprint.monitors.items() if each.model == key), ("", None))
+    name, monitor = _monitor_of(database, key)
     measured = _measured(database, monitor, model.metric)
     windows = tuple(sorted({row.window_end for rows in measured.values() for row in rows if row.window_end}))
     return ModelCharts(
@@ -92,6 +93,16 @@ def model_charts(database: Database, key: str) -> ModelCharts:
         scores={each.version: _scores(each, measured) for each in known},
         comparisons=tuple(comparisons(database, model.uid)),
     )
+
+
+def _monitor_of(database: Database, model: str) -> tuple[str, Monitor | None]:
+    """The first monitor of a model, with its key."""
+    table, common = LAYOUTS["monitor"].table, definition.c
+    query = select(common.key).join(table, table.c.uid == common.uid).where(table.c.model == model)
+    with database.read() as connection:
+        key = connection.execute(query.order_by(common.position).limit(1)).scalar()
+    found = load_definition(database, "monitor", key) if key else None
+    return (str(key), found) if isinstance(found, Monitor) else ("", None)
 
 
 def _measured(database: Database, monitor: Monitor | None, metric: str) -> dict[str, list[Measured]]:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, case, func, select
+from sqlalchemy import Connection, Select, and_, case, exists, func, not_, select
 
 from metadata import tables
 from metadata.database import Database
 from metadata.definitions import LAYOUTS, definition
 from metadata.rows.attention import Attention, attention
 from metadata.rows.datasets import DatasetRow, freshness
-from metadata.rows.filters import Language, conditions
+from metadata.rows.fields import language
+from metadata.rows.filters import conditions
 from metadata.rows.firing import next_fire
 from metadata.rows.pages import ModelRow, list_models
-from metadata.rows.paging import Page, first
+from metadata.rows.paging import Page, count
 from metadata.rows.run_detail import usual_seconds
 from metadata.rows.runs import Run, to_run
 from metadata.rows.task_runs import newest_tasks
@@ -25,6 +27,11 @@ from metadata.values import utc_now
 
 LAST_RUNS = 12
 DRIFT_WINDOWS = 12
+FEW = 1_000
+"""Pipelines whose newest runs are looked for one by one."""
+RECENT = 20_000
+"""Runs among which the newest of more pipelines are looked for first."""
+GOING = [state for state in State if not state.final]
 
 
 @dataclass(frozen=True)
@@ -81,11 +88,11 @@ class Overview:
 def overview(database: Database, words: str = "", *, now: datetime | None = None, limit: int = 50) -> Overview:
     """Read the first screen: all that needs a person, and at most `limit` rows of each other part.
 
-    A filter, of words and patterns of keys, is for those other parts.
+    Of a filter, all that needs a person takes the fields only: its words are told by who shows it.
     """
     now = now or utc_now()
     with database.read() as connection:
-        needed = attention(connection, now)
+        needed = attention(connection, now, words)
         pipelines = _pipelines(connection, words, now, limit)
         datasets = freshness(connection, words, now, limit)
     models = list_models(database, words, limit=limit)
@@ -96,35 +103,52 @@ def overview(database: Database, words: str = "", *, now: datetime | None = None
 
 def _pipelines(connection: Connection, words: str, now: datetime, limit: int) -> Page[PipelineRow]:
     """Pipelines by their newest run, those that run now first, those that never ran last."""
-    run, texts = tables.run, (definition.c.key, definition.c.description, definition.c.owner)
-    number = select(func.max(run.c.number)).where(run.c.pipeline_uid == definition.c.uid).correlate(definition)
-    query = (
-        select(definition.c.uid, definition.c.key)
-        .select_from(definition.outerjoin(run, run.c.number == number.scalar_subquery()))
-        .where(definition.c.kind == "pipeline", *conditions(words, Language({}, definition.c.key, texts)))
-    )
-    going = case((run.c.state.in_([state for state in State if not state.final]), 0), else_=1)
-    order = (going, func.coalesce(run.c.number, 0).desc(), definition.c.key)
-    fires = _next_fires(connection, now)
+    c = definition.c
+    matching = select(c.uid, c.key).where(c.kind == "pipeline", *conditions(words, language()))
+    total, capped = count(connection, matching)
+    found = _newest_first(connection, matching, limit) if total > FEW else None
+    if found is None:
+        found = _all_by_newest(connection, matching, limit)
+    fires = _next_fires(connection, [key for _, key in found], now)
+    rows = tuple(_pipeline(connection, uid, key, fires.get(key)) for uid, key in found)
+    return Page(rows, None, total, capped)
 
-    def make(row: RowMapping) -> PipelineRow:
-        return _pipeline(connection, row["uid"], row["key"], fires.get(row["uid"]))
 
-    return first(connection, query, order, make, limit)
+def _all_by_newest(connection: Connection, matching: Select[Any], limit: int) -> list[tuple[str, str]]:
+    """Exactly, by looking for the newest run of each."""
+    run, of = tables.run, matching.subquery()
+    number = select(func.max(run.c.number)).where(run.c.pipeline_uid == of.c.uid).correlate(of).scalar_subquery()
+    going = case((run.c.state.in_(GOING), 0), else_=1)
+    query = select(of.c.uid, of.c.key).select_from(of.outerjoin(run, run.c.number == number))
+    ordered = query.order_by(going, func.coalesce(run.c.number, 0).desc(), of.c.key)
+    return [(uid, key) for uid, key in connection.execute(ordered.limit(limit))]
+
+
+def _newest_first(connection: Connection, matching: Select[Any], limit: int) -> list[tuple[str, str]] | None:
+    """The same from the newest runs on, without a look at each of many pipelines; None where those are of too few."""
+    run, later = tables.run, tables.run.alias("later")
+    newest = not_(exists().where(later.c.pipeline_uid == run.c.pipeline_uid, later.c.number > run.c.number))
+    of_it = matching.where(definition.c.uid == run.c.pipeline_uid).correlate(run)
+    key = select(definition.c.key).where(definition.c.uid == run.c.pipeline_uid).correlate(run).scalar_subquery()
+    recent = run.c.number > select(func.max(run.c.number) - RECENT).scalar_subquery()
+    found: list[tuple[str, str]] = []
+    for condition in (run.c.state.in_(GOING), and_(recent, run.c.state.not_in(GOING))):
+        query = select(run.c.pipeline_uid, key).where(condition, newest, of_it.exists())
+        ordered = query.order_by(run.c.number.desc()).limit(limit - len(found))
+        found += [(uid, name) for uid, name in connection.execute(ordered)]
+    return found if len(found) == limit else None
 
 
 def _pipeline(connection: Connection, uid: str, key: str, next_at: datetime | None) -> PipelineRow:
     run = tables.run
-    found = (
-        connection.execute(select(run).where(run.c.pipeline_uid == uid).order_by(run.c.number.desc()).limit(LAST_RUNS))
-        .mappings()
-        .all()
-    )
-    newest = to_run(found[0]) if found else None
+    mine = select(run).where(run.c.pipeline_uid == uid).order_by(run.c.number.desc())
+    last = connection.execute(mine.with_only_columns(run.c.number, run.c.state).limit(LAST_RUNS)).all()
+    found = connection.execute(mine.limit(1)).mappings().first() if last else None
+    newest = to_run(found) if found else None
     row = PipelineRow(
         uid=uid,
         key=key,
-        last=tuple(RunMark(each["number"], State(each["state"])) for each in reversed(found)),
+        last=tuple(RunMark(number, State(state)) for number, state in reversed(last)),
         newest=newest,
         progress=None,
         took=None,
@@ -149,19 +173,19 @@ def _progress(connection: Connection, run: Run) -> Progress:
     )
 
 
-def _next_fires(connection: Connection, now: datetime) -> dict[str, datetime]:
-    """When each pipeline is launched next by any of its enabled schedules."""
-    schedule, pipeline = LAYOUTS["schedule"].table, definition
+def _next_fires(connection: Connection, pipelines: Sequence[str], now: datetime) -> dict[str, datetime]:
+    """When each of these pipelines is launched next by any of its enabled schedules."""
+    schedule = LAYOUTS["schedule"].table
     rows = connection.execute(
-        select(pipeline.c.uid, schedule.c.cron, schedule.c.timezone)
-        .join(schedule, schedule.c.pipeline == pipeline.c.key)
-        .where(pipeline.c.kind == "pipeline", schedule.c.enabled)
+        select(schedule.c.pipeline, schedule.c.cron, schedule.c.timezone).where(
+            schedule.c.pipeline.in_(pipelines), schedule.c.enabled
+        )
     )
     fires: dict[str, datetime] = {}
     for row in rows:
         instant = next_fire(row.cron, row.timezone, now)
         if instant is not None:
-            fires[row.uid] = min(instant, fires.get(row.uid, instant))
+            fires[row.pipeline] = min(instant, fires.get(row.pipeline, instant))
     return fires
 
 

@@ -15,9 +15,10 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, exists, func
 from metadata import tables
 from metadata.database import Database
 from metadata.definitions import LAYOUTS, definition
-from metadata.rows.catalog import DefinitionRow, count_kinds, list_definitions, matching
+from metadata.rows.catalog import DefinitionRow, count_kinds, having_fields, list_definitions, matching
 from metadata.rows.datasets import DatasetRow, list_datasets
 from metadata.rows.decisions import Decision, to_decision
+from metadata.rows.fields import language
 from metadata.rows.filters import (
     Language,
     Matcher,
@@ -26,8 +27,8 @@ from metadata.rows.filters import (
     exact_field,
     flag_field,
     number_field,
+    parse,
     tag_field,
-    text_field,
     word_field,
 )
 from metadata.rows.firing import next_fire
@@ -45,6 +46,7 @@ __all__ = [
     "ScheduleRow",
     "VersionRow",
     "count_kinds",
+    "having_fields",
     "list_datasets",
     "list_decisions",
     "list_definitions",
@@ -109,14 +111,20 @@ class ScheduleRow:
     last_at: datetime | None
 
 
-def list_runs(database: Database, words: str = "", *, after: Cursor | None = None, limit: int = 50) -> Page[Run]:
-    """Runs, newest first. Fields: state, active, pipeline, number, author, trigger, revision, age, tag."""
+def list_runs(
+    database: Database, words: str = "", *, after: Cursor | None = None, limit: int = 50, among: int | None = None
+) -> Page[Run]:
+    """Runs, newest first. Fields: state, active, pipeline, number, author, trigger, revision, age, tag.
+
+    Words are looked for in all of them, or `among` so many of the newest: no index helps, and they may be a million.
+    """
     run = tables.run
 
     def tagged(value: str) -> ColumnElement[bool]:
-        return run.c.pipeline_uid.in_(select(definition.c.uid).where(tag_field(definition.c.tags)(value)))
+        pipelines = select(definition.c.uid).where(definition.c.kind == "pipeline")
+        return run.c.pipeline_uid.in_(pipelines.where(tag_field(definition.c.tags)(value)))
 
-    language = Language(
+    spoken = Language(
         {
             "state": word_field(run.c.state, State),
             "active": flag_field(run.c.state.in_([state for state in State if not state.final])),
@@ -132,7 +140,9 @@ def list_runs(database: Database, words: str = "", *, after: Cursor | None = Non
         run.c.pipeline_key,
         (run.c.pipeline_key, run.c.state, run.c.author, run.c.trigger, run.c.state_detail),
     )
-    query = select(run).where(*conditions(words, language))
+    query = select(run).where(*conditions(words, spoken))
+    if among is not None and any(term.kind == "text" for term in parse(words)):
+        query = query.where(run.c.number > select(func.max(run.c.number) - among).scalar_subquery())
     with database.read() as connection:
         return page(connection, query, run.c.number, to_run, after=after, limit=limit, newest_first=True)
 
@@ -143,7 +153,7 @@ def list_decisions(
     """Decisions, newest first. Fields: state, waits, rule, number, age, pipeline, run."""
     decision, run = tables.decision, tables.run
     of_run = decision.c.run_id == run.c.id
-    language = Language(
+    spoken = Language(
         {
             "state": word_field(decision.c.state, DecisionState),
             "waits": flag_field(decision.c.waits),
@@ -157,13 +167,13 @@ def list_decisions(
         (decision.c.rule_key, decision.c.state, decision.c.reason, decision.c.expression),
     )
     columns = [decision.c[name] for name in Decision.__dataclass_fields__]
-    query = select(*columns).where(*conditions(words, language))
+    query = select(*columns).where(*conditions(words, spoken))
     with database.read() as connection:
         return page(connection, query, decision.c.number, to_decision, after=after, limit=limit, newest_first=True)
 
 
 def list_models(database: Database, words: str = "", *, after: Cursor | None = None, limit: int = 50) -> Page[ModelRow]:
-    """Models by key with who serves. Fields: key, owner, tag, metric, value, champion, challenger, versions, age."""
+    """Models by key with who serves. Fields: value, champion, challenger, versions, age, and `metadata.rows.fields`."""
     model, version = LAYOUTS["model"].table, tables.model_version
     champion, challenger = _holder("champion"), _holder("challenger")
     versions = (
@@ -171,21 +181,13 @@ def list_models(database: Database, words: str = "", *, after: Cursor | None = N
     )
     served = version.alias("served")
     serving = and_(served.c.model_uid == definition.c.uid, served.c.version == champion)
-    language = Language(
-        {
-            "key": exact_field(definition.c.key),
-            "owner": text_field(definition.c.owner),
-            "tag": tag_field(definition.c.tags),
-            "metric": exact_field(model.c.metric),
-            "value": number_field(served.c.metric_value),
-            "champion": number_field(champion),
-            "challenger": number_field(challenger),
-            "versions": number_field(versions),
-            "age": age_field(served.c.created_at, utc_now()),
-        },
-        definition.c.key,
-        (definition.c.key, definition.c.description, definition.c.owner, model.c.metric),
-    )
+    own = {
+        "value": number_field(served.c.metric_value),
+        "champion": number_field(champion),
+        "challenger": number_field(challenger),
+        "versions": number_field(versions),
+        "age": age_field(served.c.created_at, utc_now()),
+    }
     query = (
         select(
             *(definition.c[name] for name in ("uid", "key", "owner")),
@@ -196,7 +198,7 @@ def list_models(database: Database, words: str = "", *, after: Cursor | None = N
             versions.label("versions"),
         )
         .select_from(definition.join(model, model.c.uid == definition.c.uid).outerjoin(served, serving))
-        .where(*conditions(words, language))
+        .where(definition.c.kind == "model", *conditions(words, language(own)))
     )
     with database.read() as connection:
         return page(connection, query, definition.c.key, lambda row: ModelRow(**row), after=after, limit=limit)
@@ -207,7 +209,7 @@ def list_versions(
 ) -> Page[VersionRow]:
     """Versions of a model, newest first. Fields: version, value, age, rows."""
     version = tables.model_version
-    language = Language(
+    spoken = Language(
         {
             "version": number_field(version.c.version),
             "value": number_field(version.c.metric_value),
@@ -218,7 +220,7 @@ def list_versions(
         (version.c.metric, version.c.digest),
     )
     columns = [version.c[name] for name in VersionRow.__dataclass_fields__ if name != "aliases"]
-    query = select(*columns).where(version.c.model_uid == model_uid, *conditions(words, language))
+    query = select(*columns).where(version.c.model_uid == model_uid, *conditions(words, spoken))
     with database.read() as connection:
         holders = _holders(connection, model_uid)
 
@@ -237,25 +239,13 @@ def list_schedules(
     limit: int = 50,
     now: datetime | None = None,
 ) -> Page[ScheduleRow]:
-    """Schedules by key with when they fire next. Fields: key, pipeline, enabled, overlap, owner, tag, state."""
+    """Schedules by key with when they fire next. Fields: state (of the newest run), and `metadata.rows.fields`."""
     schedule, run = LAYOUTS["schedule"].table, tables.run
     newest = (
         select(func.max(run.c.number)).where(run.c.schedule_uid == definition.c.uid).correlate(definition)
     ).scalar_subquery()
     last = run.alias("last")
-    language = Language(
-        {
-            "key": exact_field(definition.c.key),
-            "pipeline": exact_field(schedule.c.pipeline),
-            "enabled": flag_field(schedule.c.enabled),
-            "overlap": exact_field(schedule.c.overlap),
-            "owner": text_field(definition.c.owner),
-            "tag": tag_field(definition.c.tags),
-            "state": word_field(func.coalesce(last.c.state, ""), State),
-        },
-        definition.c.key,
-        (definition.c.key, definition.c.description, schedule.c.pipeline, schedule.c.cron),
-    )
+    own = {"state": word_field(func.coalesce(last.c.state, ""), State)}
     query = (
         select(
             *(definition.c[name] for name in ("uid", "key")),
@@ -267,7 +257,7 @@ def list_schedules(
         .select_from(
             definition.join(schedule, schedule.c.uid == definition.c.uid).outerjoin(last, last.c.number == newest)
         )
-        .where(*conditions(words, language))
+        .where(definition.c.kind == "schedule", *conditions(words, language(own)))
     )
     moment = now or utc_now()
 

@@ -43,27 +43,50 @@ def page(
     if after is not None:
         ordered = ordered.where(key < after if newest_first else key > after)
     rows = connection.execute(ordered.limit(limit + 1)).mappings().all()
+    return _page(connection, query, rows, make, after, limit, lambda row: row[str(key.key)])
+
+
+def page_of_groups(
+    connection: Connection,
+    query: Select[Any],
+    keys: tuple[ColumnElement[Any], ColumnElement[Any]],
+    make: Callable[[RowMapping], T],
+    *,
+    after: Cursor | None,
+    limit: int,
+) -> Page[T]:
+    """As `page`, ordered by a group (one word) and a key that is unique in it: the rest of a group, then the others."""
+    group, key = keys
+    query = query.add_columns(group.label("group"))
+    here, _, last = str(after or "").partition(" ")
+    found: list[RowMapping] = []
+    if after is not None:
+        rest = query.where(group == here, key > last).order_by(key).limit(limit + 1)
+        found += connection.execute(rest).mappings()
+    if len(found) <= limit:
+        others = (query if after is None else query.where(group > here)).order_by(group, key)
+        found += connection.execute(others.limit(limit + 1 - len(found))).mappings()
+    return _page(connection, query, found, make, after, limit, lambda row: f"{row['group']} {row[str(key.key)]}")
+
+
+def _page(
+    connection: Connection,
+    query: Select[Any],
+    rows: Sequence[RowMapping],
+    make: Callable[[RowMapping], T],
+    after: Cursor | None,
+    limit: int,
+    cursor: Callable[[RowMapping], Cursor],
+) -> Page[T]:
+    """Rows that were asked for, one more than a page has."""
     there_is_more = len(rows) > limit
     shown = rows[:limit]
-    total, capped = (len(rows), False) if after is None and not there_is_more else _count(connection, query)
-    following = shown[-1][str(key.key)] if there_is_more and shown else None
+    total, capped = (len(rows), False) if after is None and not there_is_more else count(connection, query)
+    following = cursor(shown[-1]) if there_is_more and shown else None
     return Page(tuple(make(row) for row in shown), following, total, capped)
 
 
-def first(
-    connection: Connection,
-    query: Select[Any],
-    order: Sequence[ColumnElement[Any]],
-    make: Callable[[RowMapping], T],
-    limit: int,
-) -> Page[T]:
-    """The first rows of `query` in any order; there is no page after it."""
-    rows = connection.execute(query.order_by(*order).limit(limit + 1)).mappings().all()
-    total, capped = (len(rows), False) if len(rows) <= limit else _count(connection, query)
-    return Page(tuple(make(row) for row in rows[:limit]), None, total, capped)
-
-
-def _count(connection: Connection, query: Select[Any]) -> tuple[int, bool]:
+def count(connection: Connection, query: Select[Any]) -> tuple[int, bool]:
     """Rows of `query` and whether there are more, of which no more than `COUNT_CAP` are counted."""
     one = query.with_only_columns(literal(1).label("one"), maintain_column_froms=True)
     some = one.limit(COUNT_CAP + 1).subquery()

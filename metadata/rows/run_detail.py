@@ -157,6 +157,11 @@ def _figures(connection: Connection, run_id: str, limit: int) -> tuple[RunFigure
     return tuple(RunFigure(**row) for row in rows)[::-1]
 
 
+RECENT = 20_000
+"""Newest runs in which it is looked which pipelines ran last."""
+MOST = 500
+
+
 @dataclass(frozen=True)
 class LaunchForm:
     """What is asked for when a pipeline is launched: its parameters, and the values of its newest run."""
@@ -168,11 +173,12 @@ class LaunchForm:
 
 def launch_form(database: Database, pipeline_key: str) -> LaunchForm:
     """The form of a pipeline, from today's definition. Raises UsageError PH512 when there is no such pipeline."""
-    from metadata.definitions import load_blueprint
+    from metadata.definitions import load_definition
     from metadata.errors import UsageError
+    from metadata.kinds import Pipeline
 
-    pipeline = load_blueprint(database).pipelines.get(pipeline_key)
-    if pipeline is None:
+    pipeline = load_definition(database, "pipeline", pipeline_key)
+    if not isinstance(pipeline, Pipeline):
         raise UsageError("PH512", f"pipeline {pipeline_key}", "it is not in the blueprint", "see the blueprint (3)")
     run = tables.run
     with database.read() as connection:
@@ -186,11 +192,13 @@ def launch_form(database: Database, pipeline_key: str) -> LaunchForm:
 
 
 def pipelines(database: Database) -> list[str]:
-    """Keys of the pipelines of the blueprint, those that ran last first."""
+    """Keys of pipelines of the blueprint, those that ran last first; no more than a list holds."""
     from metadata.definitions import definition
 
     run = tables.run
-    newest = select(run.c.pipeline_uid, func.max(run.c.number).label("number")).group_by(run.c.pipeline_uid).subquery()
+    recent = run.c.number > select(func.max(run.c.number) - RECENT).scalar_subquery()
+    number = func.max(run.c.number).label("number")
+    newest = select(run.c.pipeline_uid, number).where(recent).group_by(run.c.pipeline_uid).subquery()
     with database.read() as connection:
         return list(
             connection.execute(
@@ -198,5 +206,6 @@ def pipelines(database: Database) -> list[str]:
                 .outerjoin(newest, newest.c.pipeline_uid == definition.c.uid)
                 .where(definition.c.kind == "pipeline")
                 .order_by(func.coalesce(newest.c.number, 0).desc(), definition.c.key)
+                .limit(MOST)
             ).scalars()
         )

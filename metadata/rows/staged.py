@@ -7,13 +7,13 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, and_, delete, insert, or_, select
 
 from metadata.changes import Change, ChangeSet, differences
 from metadata.checks.secrets import refuse_secrets
 from metadata.commented import Comments, with_comments
 from metadata.database import Database, next_change
-from metadata.definitions import read_blueprint, read_past, revision_item, same, staged_item
+from metadata.definitions import LAYOUTS, definition, read_blueprint, revision_item, same, staged_item
 from metadata.documents import dump_one, read_text
 from metadata.edits import with_moved_tasks
 from metadata.errors import PilothouseError, UsageError
@@ -37,8 +37,10 @@ from metadata.staging import (
     waiting,
 )
 from metadata.storable import refuse_unstorable
-from metadata.successors import called_otherwise, names_of
+from metadata.successors import called_otherwise
+from metadata.task_bodies import tasks_in
 
+_CHUNK = 200
 _NAMES = tuple(field.name for field in fields(Item))
 
 
@@ -81,6 +83,12 @@ def load_staged(database: Database, owner: str) -> Staged:
     """The change set of a user, on the blueprint as it is now."""
     with database.read() as connection:
         return _load(connection, owner)
+
+
+def load_around(database: Database, owner: str, uid: str) -> Staged:
+    """The same of one definition, and of what the edits are about: whatever else there is, it is not read."""
+    with database.read() as connection:
+        return _load(connection, owner, uid)
 
 
 def changes_beside(database: Database, found: Staged, document: Blueprint) -> ChangeSet:
@@ -246,12 +254,31 @@ def changes_of_staged(database: Database, found: Staged) -> ChangeSet:
     return exactly(database, found.current, found.working.blueprint, found.working.written)
 
 
-def _load(connection: Connection, owner: str) -> Staged:
-    number, current = head(connection), read_blueprint(connection)
+def _load(connection: Connection, owner: str, uid: str | None = None) -> Staged:
+    """All of it, or what matters to one definition."""
     kept = _rows(connection, owner)
+    only = None if uid is None else {uid, *_concerned(connection, kept)}
+    number, current = head(connection), read_blueprint(connection, only)
     left = _not_applied_since(connection, kept)
-    items = waiting(current, with_moved_tasks(current, _moved(connection, left, number, current)))
+    items = waiting(current, with_moved_tasks(current, _moved(connection, left, number)))
     return Staged(number, current, kept, items, rebase(current, items))
+
+
+def _concerned(connection: Connection, kept: Sequence[Item]) -> set[str]:
+    """What edits are of, what has the keys that they give, and the pipelines where their tasks are by now."""
+    uids, task = {item.uid for item in kept}, LAYOUTS["pipeline"].entries["tasks"].table
+    keys = [
+        and_(definition.c.kind == item.kind, definition.c.key == item.key)
+        for item in kept
+        if item.after is not None and item.key != item.key_before
+    ]
+    tasks = sorted({uid for item in kept for body in (item.before, item.after) for uid in tasks_in(body)})
+    for start in range(0, len(keys), _CHUNK):
+        uids.update(connection.execute(select(definition.c.uid).where(or_(*keys[start : start + _CHUNK]))).scalars())
+    for start in range(0, len(tasks), _CHUNK):
+        some = task.c.uid.in_(tasks[start : start + _CHUNK])
+        uids.update(connection.execute(select(task.c.pipeline_uid).where(some)).scalars())
+    return uids
 
 
 def _stage(connection: Connection, owner: str, there: Staged, document: Blueprint, change: int) -> ChangeSet:
@@ -291,15 +318,30 @@ def _rows(connection: Connection, owner: str) -> list[Item]:
     return [Item(**row) for row in connection.execute(query.order_by(staged_item.c.position)).mappings()]
 
 
-def _moved(connection: Connection, kept: list[Item], number: int, current: Blueprint) -> tuple[Item, ...]:
+def _moved(connection: Connection, kept: list[Item], number: int) -> tuple[Item, ...]:
     """The edits in the keys that things have now."""
-    names = names_of(current)
-    renamed: dict[int, dict[tuple[str, str], str]] = {}
-    for revision in {item.revision for item in kept if item.revision != number}:
-        then = names_of(read_past(connection, revision))
-        renamed[revision] = called_otherwise({uid: name for uid, name in then.items() if uid in names}, names)
+    since = {item.revision for item in kept if item.revision != number}
+    renamed = {revision: _renamed_since(connection, revision) for revision in since}
     given = {(item.kind, item.key) for item in kept if item.after is not None and item.key != item.key_before}
     return tuple(in_keys_of(item, renamed.get(item.revision, {}), number, given) for item in kept)
+
+
+def _renamed_since(connection: Connection, revision: int) -> dict[tuple[str, str], str]:
+    """By (kind, key) that what is there now had at a revision: its key now, where that is another."""
+    log = revision_item.c
+    query = select(log.uid, log.kind, log.key_before).where(log.revision > revision).order_by(log.revision)
+    then: dict[str, tuple[str, str] | None] = {}
+    for uid, kind, key in connection.execute(query):
+        then.setdefault(uid, None if key is None else (kind, key))
+    had = {uid: name for uid, name in then.items() if name is not None}
+    now: dict[str, tuple[str, str]] = {}
+    for start in range(0, len(uids := sorted(had)), _CHUNK):
+        some = definition.c.uid.in_(uids[start : start + _CHUNK])
+        for uid, kind, key in connection.execute(
+            select(definition.c.uid, definition.c.kind, definition.c.key).where(some)
+        ):
+            now[uid] = kind, key
+    return called_otherwise({uid: name for uid, name in had.items() if uid in now}, now)
 
 
 def _not_applied_since(connection: Connection, kept: list[Item]) -> list[Item]:

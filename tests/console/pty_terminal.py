@@ -82,11 +82,11 @@ class Terminal:
         os.close(self.master)
         self.master = -1
 
-    def send(self, *keys: str) -> None:
-        """Press keys: names, or text as it is."""
+    def send(self, *keys: str, wait: float = 0.15) -> None:
+        """Press keys: names, or text as it is; after each, take in what is written for some time."""
         for key in keys:
             os.write(self.master, KEYS.get(key, key).encode())
-            self.read(0.15)
+            self.read(wait)
 
     def read(self, seconds: float) -> None:
         """Take in what is written during that time."""

@@ -19,7 +19,6 @@ MakeApp = Callable[[], PilothouseApp]
 async def test_the_palette_finds_actions_and_things(database: Database, make_app: MakeApp) -> None:
     app = make_app()
     async with app.run_test(size=(100, 30)) as pilot:
-        await until(pilot, lambda: bool(app.session.things))
         await pilot.press("ctrl+p")
         await until_seen(pilot, "launch a pipeline")
         await pilot.press(*"run 13")

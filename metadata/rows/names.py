@@ -1,0 +1,55 @@
+"""Names of definitions as they are typed: whether there is one, how it goes on, and what it may have meant.
+
+Nothing here reads all names: there may be a hundred thousand.
+"""
+
+from __future__ import annotations
+
+import difflib
+
+from sqlalchemy import Connection, select
+
+from metadata.database import Database
+from metadata.definitions import definition
+from metadata.rows.filters import exact_field
+from metadata.rows.search import search_in
+from metadata.summary import words_in
+
+ALIKE = 300
+"""Names that are held against one that is not there."""
+BEGINNING = 3
+"""Letters that the right name has in common with one that was mistyped, in one of its words."""
+_C = definition.c
+
+
+def has(database: Database, kind: str, key: str) -> bool:
+    """Whether a definition has that key now."""
+    with database.read() as connection:
+        return connection.execute(select(_C.uid).where(_C.kind == kind, _C.key == key)).first() is not None
+
+
+def kinds_of(database: Database, key: str) -> list[str]:
+    """The kinds in which a definition has that key."""
+    with database.read() as connection:
+        return sorted(connection.execute(select(_C.kind).where(_C.key == key)).scalars())
+
+
+def begun(database: Database, beginning: str, kind: str | None = None, limit: int = 2) -> list[str]:
+    """The first keys that begin so, in a kind or in all."""
+    literally = beginning.replace("*", "").replace("?", "")
+    query = select(_C.key).where(exact_field(_C.key)(f"{literally}*")).order_by(_C.key).limit(limit)
+    if kind is not None:
+        query = query.where(_C.kind == kind)
+    with database.read() as connection:
+        return list(dict.fromkeys(connection.execute(query).scalars()))
+
+
+def alike(connection: Connection, typed: str, kind: str | None = None) -> list[tuple[str, str]]:
+    """Kinds and keys that may have been meant, the nearest first: they share how one of their words begins."""
+    names: dict[tuple[str, str], None] = {}
+    for word in sorted(words_in(typed), key=len, reverse=True):
+        for one in search_in(connection, word[:BEGINNING], ALIKE, kind):
+            if one.field == "key":
+                names[one.kind, one.key] = None
+    near = difflib.get_close_matches(typed, [key for _, key in names], 3, 0.5)
+    return sorted((name for name in names if name[1] in near), key=lambda name: near.index(name[1]))

@@ -1,0 +1,225 @@
+"""A home of 100,000 definitions and 1,000,000 runs: how long lists, filters, searches and details take, and how much
+memory the console needs, beside a small home.
+
+Run: python -m tests.benchmarks.bench_scale [--definitions 100000] [--runs 1000000] [--times 20] [--postgres]
+
+The home is made anew (a minute and a half), and removed afterwards. Queries are timed in this process, keys on a real
+terminal: from the key until what it leads to stands on the screen. `--postgres` times the queries on a throw-away
+server. On a machine that does other things, the processor's time of a query tells more than the clock: both are shown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from console.author import user
+from console.blueprint_panes import read_detail
+from metadata.database import Database
+from metadata.definitions import references_of, used_by
+from metadata.rows.history import list_revisions
+from metadata.rows.lineage import find_node, neighbours
+from metadata.rows.model_charts import model_charts
+from metadata.rows.overview import overview
+from metadata.rows.pages import count_kinds, list_decisions, list_definitions, list_models, list_runs
+from metadata.rows.search import search
+from metadata.settings import settings
+from tests.benchmarks.big_home import Size, fill
+from tests.console.pty_terminal import CONSOLE, Terminal
+from tests.flows.homes import at_home
+from tests.metadata.postgres import Postgres
+
+HOT = "bronze.orders_daily_00000"
+AMONG = 50_000
+"""Newest runs in which the console looks for words."""
+DEFINITIONS = (
+    "", "orders", "nosuchword", "shelves_apac", "owner:ops", "!tag:legacy", "used:>2", "/silver.*", "layer:silver",
+    "kind:dataset layer:silver owner:ops !tag:legacy /*orders*", f"uses:{HOT}",
+)  # fmt: skip
+RUNS = (
+    "", "state:failed", "active:yes", "pipeline:build.orders*", "age:<2d", "tag:pii", "revision:3", "/build.fli*",
+    "clean", "nosuchword", "state:failed author:ada",
+)  # fmt: skip
+SMALL = Size(2_000, 5_000)
+Query = Callable[[], Any]
+
+
+def queries(database: Database) -> Iterator[tuple[str, Query]]:
+    """What the screens read, by name."""
+    for kind in (None, "dataset", "pipeline"):
+        for words in DEFINITIONS:
+            yield (
+                f"{kind or 'all kinds'} {words}",
+                lambda kind=kind, words=words: list_definitions(database, kind, words, limit=100),
+            )
+    yield "a late page", lambda: list_definitions(database, None, "", after="pipeline build.s", limit=500)
+    yield "counts of kinds", lambda: count_kinds(database)
+    for words in RUNS:
+        yield f"runs {words}", lambda words=words: list_runs(database, words, limit=100, among=AMONG)
+    for words in ("", "owner:ops value:>0.6", "late_02"):
+        yield f"models {words}", lambda words=words: list_models(database, words, limit=100)
+    for words in ("", "state:fired", "nosuchword"):
+        yield f"decisions {words}", lambda words=words: list_decisions(database, words, limit=100)
+    for text in ("orders", "ord", "apac silver", "region_code", "nosuchword"):
+        yield f"search {text}", lambda text=text: search(database, text)
+    row = list_definitions(database, "dataset", f"key:{HOT}").items[0]
+    yield "detail", lambda: read_detail(database, row, user())
+    yield "used by", lambda: used_by(database, row.uid)
+    yield "uses", lambda: references_of(database, row.uid)
+    yield "lineage", lambda: (find_node(database, HOT), neighbours(database, row.uid, "down"))
+    yield "revisions", lambda: list_revisions(database, "", limit=100)
+    yield "a model", lambda: model_charts(database, "late_00007")
+    yield "overview", lambda: overview(database)
+
+
+def timed(query: Query, times: int) -> tuple[list[float], list[float]]:
+    """Milliseconds of each time by the clock and of the processor, sorted; the first is not counted."""
+    clock, processor = [], []
+    gc.collect()
+    for _ in range(times + 1):
+        began, used = time.perf_counter(), time.process_time()
+        query()
+        clock.append(1_000 * (time.perf_counter() - began))
+        processor.append(1_000 * (time.process_time() - used))
+    return sorted(clock[1:]), sorted(processor[1:])
+
+
+def p(values: list[float], share: float) -> float:
+    """The value below which that share of sorted values lies."""
+    return values[min(len(values) - 1, int(share * len(values)))]
+
+
+def show_queries(database: Database, times: int) -> None:
+    """Print each query."""
+    print(f"{'query, ms':64} {'p50':>7} {'p99':>7} {'cpu p50':>8}")
+    for name, query in queries(database):
+        clock, processor = timed(query, times)
+        slow = " !" if p(processor, 0.5) > 50 else ""
+        print(f"{name:64} {p(clock, 0.5):7.1f} {p(clock, 0.99):7.1f} {p(processor, 0.5):8.1f}{slow}", flush=True)
+
+
+def until(shown: Terminal, there: Callable[[str], bool], seconds: float = 60) -> float:
+    """Milliseconds until that is so."""
+    began = time.perf_counter()
+    while not there(shown.text):
+        shown.read(0.002)
+        assert time.perf_counter() - began < seconds, shown.text
+    return 1_000 * (time.perf_counter() - began)
+
+
+def pressed(shown: Terminal, key: str, there: Callable[[str], bool]) -> float:
+    """Milliseconds from a key until that is so."""
+    began = time.perf_counter()
+    shown.send(key, wait=0)
+    until(shown, there)
+    return 1_000 * (time.perf_counter() - began)
+
+
+def memory(pid: int) -> float:
+    """Megabytes that a process holds."""
+    words = Path(f"/proc/{pid}/status").read_text(encoding="ascii").split()
+    return int(words[words.index("VmRSS:") + 1]) / 1_024
+
+
+def keys(times: int) -> tuple[dict[str, list[float]], float]:
+    """Milliseconds from key to paint by what is pressed, and the memory of the console after all of it."""
+    found: dict[str, list[float]] = {}
+    with Terminal(CONSOLE, size=(160, 48)) as shown:
+        until(shown, lambda text: "ATTENTION" in text)
+        found["runs: open"] = [pressed(shown, "2", lambda text: "newest first" in text)]
+        _walk(shown, found, "runs: a row down", times)
+        _filter(shown, found, "runs: filter", "state:failed", times)
+        found["blueprint: open"] = [pressed(shown, "3", lambda text: "by key" in text)]
+        _walk(shown, found, "blueprint: a row down", times)
+        _filter(shown, found, "blueprint: filter", "layer:gold", times)
+        for _ in range(times):
+            shown.send("ctrl+p")
+            until(shown, lambda text: "any word" in text)
+            shown.send("orders daily 0000")
+            took = pressed(shown, "0", lambda text: "gold.orders_daily_00000" in text)
+            found.setdefault("palette: a letter", []).append(took)
+            shown.send("escape")
+            until(shown, lambda text: "any word" not in text)
+        return found, memory(shown.pid)
+
+
+def _walk(shown: Terminal, found: dict[str, list[float]], name: str, times: int) -> None:
+    shown.read(1.5)
+    for _ in range(times):
+        shown.raw = b""
+        began = time.perf_counter()
+        shown.send("j", wait=0)
+        while not shown.raw and time.perf_counter() - began < 5:
+            shown.read(0.001)
+        found.setdefault(name, []).append(1_000 * (time.perf_counter() - began))
+        shown.read(0.3)
+
+
+def _filter(shown: Terminal, found: dict[str, list[float]], name: str, words: str, times: int) -> None:
+    for _ in range(times):
+        shown.send("/")
+        for letter in words[:-1]:
+            shown.send(letter)
+        shown.read(0.5)
+        took = pressed(shown, words[-1], lambda text: f"▸ {words}" in text)
+        found.setdefault(name, []).append(took)
+        shown.send("escape")
+        shown.read(0.5)
+
+
+@contextmanager
+def big(size: Size, folder: Path) -> Iterator[Database]:
+    """A home of that size, which is that of this process."""
+    with at_home(folder):
+        database = Database.of(settings())
+        began = time.perf_counter()
+        fill(database, size)
+        print(
+            f"{size.definitions:,} definitions and {size.runs:,} runs in {time.perf_counter() - began:.0f} s",
+            flush=True,
+        )
+        try:
+            yield database
+        finally:
+            database.close()
+
+
+def main() -> None:
+    """Print all of it."""
+    options = argparse.ArgumentParser(description=main.__doc__)
+    options.add_argument("--definitions", type=int, default=100_000)
+    options.add_argument("--runs", type=int, default=1_000_000)
+    options.add_argument("--times", type=int, default=20)
+    options.add_argument("--postgres", action="store_true")
+    given = options.parse_args()
+    size = Size(given.definitions, given.runs)
+    if given.postgres:
+        server = Postgres()
+        try:
+            database = Database(server.create())
+            fill(database, size)
+            with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                connection.exec_driver_sql("ANALYZE")
+            show_queries(database, given.times)
+        finally:
+            server.stop()
+        return
+    with tempfile.TemporaryDirectory(prefix="scale") as folder, big(SMALL, Path(folder)):
+        _, small = keys(1)
+    with tempfile.TemporaryDirectory(prefix="scale") as folder, big(size, Path(folder)) as database:
+        show_queries(database, given.times)
+        found, large = keys(given.times)
+    print(f"\n{'key to paint, ms':64} {'p50':>7} {'p99':>7}")
+    for name, values in found.items():
+        print(f"{name:64} {p(sorted(values), 0.5):7.1f} {p(sorted(values), 0.99):7.1f}")
+    print(f"\nmemory: {large:.0f} MB, of a small home {small:.0f} MB, ratio {large / small:.2f}")
+
+
+if __name__ == "__main__":
+    main()
