@@ -38,6 +38,16 @@ def explain(error: ValidationError, content: dict[str, Any]) -> Iterator[tuple[P
         yield from _explain(details, path, missing, content)
 
 
+def explain_fields(error: ValidationError, content: dict[str, Any]) -> Iterator[tuple[Path, str, str]]:
+    """As `explain`, but what is missing is told where it should stand, not at what it is missing in."""
+    for details in error.errors(include_url=False):
+        path, missing = _path(details["loc"], content)
+        lacks = details["type"] in ("missing", "union_tag_not_found")
+        name = missing if details["type"] == "missing" else "kind"
+        for told, cause, remedy in _explain(details, path, missing, content):
+            yield (*told, name) if lacks and name else told, cause, remedy
+
+
 def _path(loc: tuple[int | str, ...], content: Any) -> tuple[Path, str | None]:
     """The part of a location that leads through the content, and the name of a key that is not there."""
     path: list[str | int] = []

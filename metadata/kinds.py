@@ -19,7 +19,18 @@ from pydantic import (
 )
 
 from metadata.guard_names import under_new_names
-from metadata.references import DatasetKey, FeatureSetKey, ModelKey, MonitorKey, PipelineKey
+from metadata.references import (
+    DatasetKey,
+    FeatureSetKey,
+    ModelKey,
+    MonitorKey,
+    OwnColumn,
+    OwnExpression,
+    PipelineKey,
+    Rule,
+    SourceColumn,
+    SourceExpression,
+)
 from metadata.tagged import Tagged
 from metadata.tasks import TaskSpec, read_spec
 from metadata.values import Duration, Share
@@ -96,15 +107,15 @@ class Storage(Part):
     """How a dataset is written."""
 
     mode: Literal["append", "merge", "overwrite"] = Field("append", description="append, merge (by keys) or overwrite.")
-    keys: tuple[str, ...] = Field((), description="Columns that identify a row; needed to merge.")
-    partition_by: tuple[str, ...] = Field((), description="Columns that partition the table.")
+    keys: tuple[OwnColumn, ...] = Field((), description="Columns that identify a row; needed to merge.")
+    partition_by: tuple[OwnColumn, ...] = Field((), description="Columns that partition the table.")
 
 
 class QualityRule(Part):
     """What must hold for the rows of a dataset. NULL counts as a failure unless the predicate says otherwise."""
 
-    expect: str | None = Field(None, description="A Spark SQL predicate over the dataset's columns.")
-    unique: tuple[str, ...] = Field((), description="Columns that no two rows may share.")
+    expect: OwnExpression | None = Field(None, description="A Spark SQL predicate over the dataset's columns.")
+    unique: tuple[OwnColumn, ...] = Field((), description="Columns that no two rows may share.")
     otherwise: Literal["warn", "drop", "quarantine", "fail"] = Field("fail", description="What happens to a bad row.")
     at_most: Share | None = Field(None, description="Share of bad rows above which the whole batch fails.")
 
@@ -133,9 +144,9 @@ class Dataset(Definition):
 class Feature(Part):
     """One feature. Without `expr`, the column of the same name."""
 
-    expr: str | None = Field(None, description="A Spark SQL expression; an aggregate when `over` is given.")
+    expr: SourceExpression | None = Field(None, description="A Spark SQL expression; an aggregate with `over`.")
     default: float | str | None = Field(None, description="Value for NULL, after null rates were measured.")
-    by: tuple[str, ...] = Field((), description="Columns that group the rows of a windowed feature.")
+    by: tuple[SourceColumn, ...] = Field((), description="Columns that group the rows of a windowed feature.")
     over: Duration | None = Field(None, description="Length of the window that ends `known_after` before the event.")
     known_after: Duration | None = Field(None, description="Delay until a row's values can be known.")
 
@@ -150,8 +161,8 @@ class FeatureSet(Definition):
     KIND: ClassVar[str] = "feature_set"
 
     source: DatasetKey = Field(alias="from", description="Dataset the features are computed from.")
-    entity: tuple[str, ...] = Field(min_length=1, description="Columns that identify a row.")
-    event_time: str = Field(description="Timestamp column at which features must be known.")
+    entity: tuple[SourceColumn, ...] = Field(min_length=1, description="Columns that identify a row.")
+    event_time: SourceColumn = Field(description="Timestamp column at which features must be known.")
     features: dict[str, Annotated[Feature, BeforeValidator(_feature, json_schema_input_type=Feature | None)]] = Field(
         min_length=1, description="Features by name; one without a value is the column of that name."
     )
@@ -160,7 +171,7 @@ class FeatureSet(Definition):
 class Target(Part):
     """What a model predicts."""
 
-    label: str = Field(description="Spark SQL expression over the dataset's columns; NULL while it is not known.")
+    label: SourceExpression = Field(description="Spark SQL expression over the dataset; NULL while it is not known.")
     source: DatasetKey = Field(alias="from", description="Dataset that holds the label.")
     kind: Literal["binary", "regression"] = Field("binary", description="binary or regression.")
     known_after: Duration = Field("0 s", description="Delay after the event until a label is mature.")
@@ -281,7 +292,7 @@ class DecisionRule(Definition):
     KIND: ClassVar[str] = "decision"
 
     after: MonitorKey = Field(description="Monitor whose figures it reads.")
-    when: str = Field(description="CEL over performance, psi, null_rate, prediction, alarms, champion and rows.")
+    when: Rule = Field(description="CEL over performance, psi, null_rate, prediction, alarms, champion and rows.")
     then: Actions
     cooldown: Duration | None = Field(None, description="On the run's as_of: how long it does not fire again.")
 

@@ -63,6 +63,16 @@ def entry_lines(path: Path, value: Any, notes: Notes) -> list[str]:
     return [line[2 * level :] for line in lines]
 
 
+def write_body(kind: str, key: str, body: Any) -> str:
+    """A document of one definition that says `body`, whether or not that makes one."""
+    return f"{SECTIONS[kind]}:\n" + "\n".join(_entry(key, plain(body), 1, False)) + "\n"
+
+
+def on_one_line(value: Any) -> str:
+    """A plain value as YAML on one line; a float and a whole number are two things."""
+    return _flow(plain(value), True)
+
+
 def lines_of(path: str, value: Any) -> list[str]:
     """A part of a definition, given as JSON, under the path that leads to it."""
     if isinstance(value, dict):

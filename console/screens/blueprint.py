@@ -215,14 +215,14 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
     def unavailable(self, name: str) -> str:
         """What needs a definition, or a pipeline."""
         row = self.definition() if self.there else None
-        if name in ("edit", "lineage", "launch") and row is None:
+        if name in ("edit", "form", "lineage", "launch") and row is None:
             return "there is no definition under the cursor"
         detail = self._detail
         read = detail is not None and row is not None and detail.uid == row.uid
-        of_one = name in ("edit", "clone", "rename") or (name == "remove" and not self.marked)
+        of_one = name in ("edit", "form", "clone", "rename") or (name == "remove" and not self.marked)
         if of_one and read and not self.text_to_edit():
             return "your change set removes it (P)"
-        if name == "edit" and self.edits:
+        if name in ("edit", "form") and self.edits:
             return "the last edit is being checked"
         if name == "launch" and self._kind_here() != "pipeline":
             return "only a pipeline can be launched"
@@ -277,6 +277,12 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
         row = self.definition()
         if row is not None and not self.waits("edit") and self._detail is not None:
             self.edit(row.kind, row.key, self._detail.to_edit, self._detail.uids)
+
+    def do_form(self) -> None:
+        """`f`"""
+        row = self.definition()
+        if row is not None and not self.waits("form") and self._detail is not None:
+            self.form(row.kind, row.key, self._detail.to_edit, self._detail.uids)
 
     def do_launch(self) -> None:
         """`l`"""

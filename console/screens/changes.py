@@ -13,7 +13,7 @@ from console.edit import Review, review_staged
 from console.screens.ask import Ask
 from console.screens.blueprint_keys import BlueprintKeys
 from console.screens.clash import Decide, clash_lines, drops_mine
-from console.screens.editing import Editing
+from console.screens.forming import Forming
 from console.screens.keys import key
 from console.screens.marking import Marking
 from console.screens.note import NoteScreen, ask_why
@@ -51,10 +51,10 @@ class _Edit:
         return any(same(conflict.mine, conflict.theirs) for conflict in about_keys)
 
 
-class ChangesScreen(Editing, BlueprintKeys, Marking):
+class ChangesScreen(Forming, BlueprintKeys, Marking):
     """The change set."""
 
-    KEPT = BlueprintKeys.KEPT | Editing.KEPT | {"reviewed_set"}
+    KEPT = BlueprintKeys.KEPT | Forming.KEPT | {"reviewed_set"}
     COLUMNS = (Column("", 1), Column("WHAT"), Column("FIELDS", 9, "right"))
     PANES = ("Change",)
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -116,11 +116,11 @@ class ChangesScreen(Editing, BlueprintKeys, Marking):
     def unavailable(self, name: str) -> str:
         """What needs an edit, or a clash."""
         one = self._edit() if self.there else None
-        if name in ("apply", "take_out", "decide", "edit") and one is None:
+        if name in ("apply", "take_out", "decide", "edit", "form") and one is None:
             return "the change set is empty"
-        if name == "edit" and one is not None and one.displaced:
+        if name in ("edit", "form") and one is not None and one.displaced:
             return "its key is taken by somebody else's: choose another one first (c)"
-        if name == "edit" and (self.edits or (one is not None and not one.text)):
+        if name in ("edit", "form") and (self.edits or (one is not None and not one.text)):
             return "the last edit is being checked" if self.edits else "it is removed: take that out first (d)"
         if name == "decide" and one is not None and not one.clashes:
             return "it clashes with nothing"
@@ -237,6 +237,12 @@ class ChangesScreen(Editing, BlueprintKeys, Marking):
         one = self._edit()
         if one is not None:
             self.edit(one.item.kind, key_of(one.text), one.text, one.uids)
+
+    def do_form(self) -> None:
+        """`f`"""
+        one = self._edit()
+        if one is not None:
+            self.form(one.item.kind, key_of(one.text), one.text, one.uids)
 
     def hidden(self, name: str) -> bool:
         """It is where `P` leads."""

@@ -99,7 +99,7 @@ class Editing(SplitScreen):
             self.tell(fault_of(error), "edited")
             return
         self._text = text
-        self._open_editor(self._draft, text)
+        self.open_draft(self._draft, text)
 
     def _resume(self, one: Kept) -> None:
         """Go on with a kept draft: it is reviewed even if nothing is added to it."""
@@ -112,7 +112,7 @@ class Editing(SplitScreen):
             self.say("it is edited elsewhere now, or was applied", "warn")
         else:
             self._text = None
-            self._open_editor(self._draft, None)
+            self.open_draft(self._draft, None)
 
     def _ask_to_throw_away(self, there: list[Kept], what: str) -> None:
         def answered(answer: str | None) -> None:
@@ -130,7 +130,7 @@ class Editing(SplitScreen):
         else:
             self.say("the kept text is thrown away", "quiet")
 
-    def _open_editor(self, draft: Draft, before: str | None, wrong: Review | None = None) -> None:
+    def open_draft(self, draft: Draft, before: str | None, wrong: Review | None = None) -> None:
         """Edit the draft; what is left as it was `before`, or left with an error of the editor, changes nothing.
 
         What was `wrong` with it is shown again when nothing was mended.
@@ -160,11 +160,14 @@ class Editing(SplitScreen):
             if self._put(draft, self._text):
                 self._show_review(draft, wrong)
         else:
-            database, settings, text = self.session.store.database, self.session.settings, self._text
-            owner = self.session.owner
-            self.say("checking …", "quiet")
-            what = f"the edit of {draft.kind.replace('_', ' ')} {draft.key} is checked; {self.tab_key} goes on with it"
-            self.act("reviewed", what, lambda: review(database, settings, draft, text, owner))
+            self._have_checked(draft, self._text)
+
+    def _have_checked(self, draft: Draft, text: str) -> None:
+        """Have a text of the draft checked; what it changes is shown then."""
+        database, settings, owner = self.session.store.database, self.session.settings, self.session.owner
+        self.say("checking …", "quiet")
+        what = f"the edit of {draft.kind.replace('_', ' ')} {draft.key} is checked; {self.tab_key} goes on with it"
+        self.act("reviewed", what, lambda: review(database, settings, draft, text, owner))
 
     def _keep(self, draft: Draft, why: str) -> None:
         """Say that nothing was applied, and where the text is if it differs from what there was."""
@@ -203,7 +206,7 @@ class Editing(SplitScreen):
             return
         if found.wants_the_editor:
             if self._put(draft, with_remarks(self._text or "", found.errors)):
-                self._open_editor(draft, self._text, found)
+                self.open_draft(draft, self._text, found)
         elif found.changes is not None and not found.changes and found.other_comments:
             self._stage(found, "commented")
         elif found.changes is not None and not found.changes:
@@ -224,7 +227,7 @@ class Editing(SplitScreen):
         def answered(answer: str | None) -> None:
             if answer == "e":
                 if self._put(draft, with_remarks(self._text or "", found.errors)):
-                    self._open_editor(draft, self._text if found.errors else None, found if found.errors else None)
+                    self.open_draft(draft, self._text if found.errors else None, found if found.errors else None)
             elif answer == "y":
                 ask_why(self, noted)
             elif answer == "s":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Callable
 from typing import ClassVar
@@ -9,23 +10,24 @@ from typing import ClassVar
 from textual.binding import BindingType
 
 from console.screens.ask import Ask
-from console.screens.editing import Editing
+from console.screens.forming import Forming
 from console.screens.keys import key
 from console.screens.note import NoteScreen
 from metadata.commented import with_comments
 from metadata.documents import key_of, read_text
+from metadata.forms import empty_text
+from metadata.kinds import KEY
 from metadata.rows.names import has
 from metadata.rows.pages import DefinitionRow
 from metadata.rows.staged import stage_removal, stage_rename
-from metadata.skeletons import skeleton
 
 
-class Making(Editing):
+class Making(Forming):
     """A screen whose cursor stands on definitions of one kind."""
 
     kind: str
     BINDINGS: ClassVar[list[BindingType]] = [
-        key("n", "make", "new", help="a new definition of this kind, in $EDITOR"),
+        key("n", "make", "new", help="a new definition of this kind, as a form"),
         key("c", "clone", "clone", shown=False, help="a new definition like this one, in $EDITOR"),
         key("R", "rename", "rename", shown=False, help="rename it; keys, SQL and guards that name it follow"),
         key("d", "remove", "remove", shown=False, help="take its removal into the change set, after asking"),
@@ -57,7 +59,7 @@ class Making(Editing):
 
         def named(name: str | None) -> None:
             if name:
-                self._edit_new(kind, name, skeleton(kind, name))
+                self._if_free(kind, name, lambda: self.form(kind, name, empty_text(kind, name)))
 
         self.app.push_screen(NoteScreen(f"The key of the new {_words(kind)}:"), named)
 
@@ -114,7 +116,10 @@ class Making(Editing):
         self._if_free(kind, name, lambda: self.edit(kind, name, text))
 
     def _if_free(self, kind: str, name: str, then: Callable[[], None]) -> None:
-        """Go on when no definition has that key; else it is said."""
+        """Go on when something new can be called that; else why not is said."""
+        if not re.match(KEY, name):
+            self.say(f"{name!r} is no key: write lower-case letters, digits and _, joined by dots", "warn")
+            return
         self.session.store.read(self, "free", lambda database: (kind, name, then, has(database, kind, name)))
 
     def got_free(self, found: tuple[str, str, Callable[[], None], bool]) -> None:

@@ -28,7 +28,7 @@ def check_decisions(view: View) -> Iterator[Finding]:
             yield view.finding("PH170", where, ("when",), error.cause, error.remedy)
         else:
             for path in compiled.paths:
-                known = _rule_names(view, rule, path[0])
+                known = rule_names(view, rule.after, path[0])
                 if known is not None and len(path) > 1 and path[1] not in known:
                     cause = f"nobody measures {show(path)}"
                     yield view.finding("PH171", where, ("when",), cause, instead(path[1], known))
@@ -38,9 +38,9 @@ def check_decisions(view: View) -> Iterator[Finding]:
         yield from _actions(view, key, rule)
 
 
-def _rule_names(view: View, rule: DecisionRule, root: str) -> Collection[str] | None:
-    """Names within an input of a rule; None where they cannot be known."""
-    monitor = view.blueprint.monitors.get(rule.after)
+def rule_names(view: View, after: str, root: str) -> Collection[str] | None:
+    """Names within an input of a rule that reads a monitor; None where they cannot be known."""
+    monitor = view.blueprint.monitors.get(after)
     model = view.blueprint.models.get(monitor.model) if monitor else None
     if monitor is None or model is None or root in ("rows", "alarms"):
         return None
@@ -117,6 +117,17 @@ def _can_wait(view: View, ref: Ref, pipeline: str | None) -> bool:
     return dataset is None or can_wait(dataset, writers)
 
 
+def guard_names(view: View, pipeline: str, task: str) -> dict[str, list[str]]:
+    """Names within the inputs of the guard of a task."""
+    definition = view.blueprint.pipelines[pipeline]
+    return {
+        "tasks": [key for key in view.wirings[pipeline].specs if key != task],
+        "decisions": [name for spec in definition.tasks.values() for name in getattr(spec, "decisions", ())],
+        "params": [*definition.parameters, "as_of"],
+        "champion": list(dict.fromkeys(metric for metrics in METRICS.values() for metric in metrics)),
+    }
+
+
 def check_guards(view: View) -> Iterator[Finding]:
     """The guard of every written task."""
     for task in view.tasks:
@@ -127,14 +138,7 @@ def check_guards(view: View) -> Iterator[Finding]:
         except RuleError as error:
             yield view.of_task("PH170", task, ("when",), error.cause, error.remedy)
             continue
-        pipeline = view.blueprint.pipelines[task.pipeline]
-        asked = [name for spec in pipeline.tasks.values() for name in getattr(spec, "decisions", ())]
-        names = {
-            "tasks": [key for key in view.wirings[task.pipeline].specs if key != task.key],
-            "decisions": asked,
-            "params": [*pipeline.parameters, "as_of"],
-            "champion": [metric for metrics in METRICS.values() for metric in metrics],
-        }
+        names = guard_names(view, task.pipeline, task.key)
         for path in rule.paths:
             if len(path) > 1 and path[1] not in names[path[0]]:
                 cause = f"{show(path)} is nothing that this pipeline has"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from metadata.references import DatasetKey
+from metadata.references import DatasetKey, Query
 from metadata.sql import parameters_of, table_keys
 from metadata.tasks import Ports, Read, ReadRule, Ref, TaskSpec
 
@@ -21,7 +21,7 @@ class Transform(TaskSpec):
 
     kind: Literal["transform"] = "transform"
     to: DatasetKey = Field(description="Dataset that is written.")
-    sql: str = Field(description="One Spark SQL query that names datasets by key.")
+    sql: Query = Field(description="One Spark SQL query that names datasets by key.")
     reads: dict[DatasetKey, Annotated[Read, ReadRule]] = Field(
         {}, description="Per input: all (default) or new batches."
     )

@@ -28,7 +28,8 @@ os.execvp(sys.argv[1], sys.argv[1:])
 
 No fork of our own: where Spark's client was loaded, gRPC holds each up.
 """
-KEYS = {"enter": "\r", "escape": "\x1b", "tab": "\t", "ctrl+p": "\x10", "ctrl+u": "\x15", "ctrl+c": "\x03"}
+KEYS = {"enter": "\r", "escape": "\x1b", "tab": "\t", "ctrl+p": "\x10", "ctrl+u": "\x15", "ctrl+c": "\x03",
+        "ctrl+e": "\x05"}  # fmt: skip
 
 
 class Terminal:

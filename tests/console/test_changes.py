@@ -309,7 +309,7 @@ def test_an_edit_in_the_editor_is_kept_and_gone_on_with(database: Database, tmp_
     assert "each month a file" in load_staged(database, ME).working.blueprint.datasets[KEY].description
 
 
-def test_new_and_cloned_definitions_begin_in_the_editor(database: Database, tmp_path: Path) -> None:
+def test_new_definitions_go_on_and_cloned_ones_begin_in_the_editor(database: Database, tmp_path: Path) -> None:
     edits = Editor(tmp_path)
     edits.does("sed -i 's/One row a …/One row a fare./' $1")
     with Terminal(size=(160, 40), env=edits.environ) as shown:
@@ -320,6 +320,8 @@ def test_new_and_cloned_definitions_begin_in_the_editor(database: Database, tmp_
         shown.until("The key of the new dataset:")
         shown.send(*"bronze.fares")
         shown.send("enter")
+        shown.until("ctrl+e editor")
+        shown.send("ctrl+e")
         shown.until("created dataset bronze.fares")
         assert "since you opened it" not in shown.text
         shown.send("s")

@@ -1,0 +1,300 @@
+"""A definition as a form: fields as lines, the one that is opened below them, and beside each what is wrong with it.
+
+What is typed is in the draft at once. What checks find is shown after a pause, from a thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Literal
+
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.timer import Timer
+from textual.widgets import Static
+
+from console.form_state import FormState
+from console.form_view import about, row_key, section
+from console.screens.ask import Ask
+from console.screens.form_lines import Filled, FormLines, LineRows
+from console.screens.keys import own_bindings, shown_key
+from console.session import Session
+from console.store import Answered
+from console.text import joined, stacked, styled
+from console.widgets.chrome import Hint, Keys, Rule
+from console.widgets.field import FieldEditor
+from console.widgets.rows import Rows
+from metadata.database import Database
+from metadata.errors import Fault
+from metadata.findings import Finding, Path
+from metadata.forms import REQUIRED, Line, Subject, examine
+from metadata.rows.forming import Choice, choices, columns_in, findings_in, names_in
+from metadata.shapes import Scalar
+from metadata.values import counted
+
+PAUSE_SECONDS = 0.6
+"""Time without a change after which it is checked."""
+SAVE_SECONDS = 0.2
+"""Time after which what is typed is in the draft."""
+
+
+class FormScreen(FormLines):
+    """Gives how it was left. `keep` is given each text, to be written where it is not lost; it gives what failed."""
+
+    CSS_PATH = "form.tcss"
+
+    def __init__(
+        self, session: Session, state: FormState, keep: Callable[[str], Fault | None], text: str, said: str = ""
+    ) -> None:
+        """`text` is what it was opened as; `said` is told when it opens."""
+        super().__init__(state)
+        self._session, self._keep = session, keep
+        self._text, self._said = text, said
+        self._before: Subject | None = None
+        """What it was before the field that is open was."""
+        self._line: Line | None = None
+        self._checked: Subject | None = None
+        self._checking = self._asking = False
+        self._pause: Timer | None = None
+        self._save: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        """Where one is, lines, what the line is for, the field, keys."""
+        yield Rule(id="trail")
+        yield LineRows(id="form")
+        yield Static(id="about")
+        deeds = {"ctrl+s": partial(self.action_do, "review"), "ctrl+e": partial(self.action_do, "editor")}
+        yield FieldEditor(self._close, deeds, id="field")
+        yield Rule(id="said")
+        yield Keys()
+
+    def on_mount(self) -> None:
+        """Show it."""
+        self.draw()
+        self.set_focus(self.lines_shown)
+        if self._said:
+            self.do_problem()
+            self.say(self._said, "warn")
+        self._later()
+
+    def on_unmount(self) -> None:
+        """What was typed is in the draft."""
+        self._write()
+
+    def on_resize(self) -> None:
+        """Names have more room on a wide screen."""
+        self.draw()
+
+    # What is shown
+
+    @property
+    def _field(self) -> FieldEditor:
+        return self.query_one(FieldEditor)
+
+    def draw(self, at: Path | None = None) -> None:
+        """Show the lines anew, with the cursor on that of a path."""
+        found = self.state.lines()
+        more = f"{counted(found.hidden, 'more field')}: . shows them" if found.hidden else ""
+        self.lines_shown.show_sections([section(found.lines, more, self.size.width)])
+        if at is not None:
+            self.lines_shown.select(row_key(at))
+        lacking = sum(line.problem == REQUIRED for line in found.lines)
+        wrong = sum(bool(line.problem) for line in found.lines) - lacking
+        told = [f"{lacking} required"] if lacking else []
+        told += [counted(wrong, "problem")] if wrong else []
+        subject = self.state.now
+        where = joined((f"{subject.kind.replace('_', ' ')} ", "quiet"), (subject.key, "strong"), ("  form", "quiet"))
+        count = styled(", ".join(told), "warn") if told else styled(more or "", "quiet")
+        self.query_one("#trail", Rule).say(where, count)
+        self._draw_about()
+
+    def _draw_about(self) -> None:
+        line = self.cursor
+        told = about(line, self.state.now.key) if line is not None else [Content("")]
+        self.query_one("#about", Static).update(stacked(told))
+        self.query_one(Keys).show(self._hints())
+
+    def _hints(self) -> list[Hint]:
+        if self._line is not None:
+            return [Hint(one, what, "") for one, what in self._field.hints] + [Hint("ctrl+s", "review", "review")]
+        hints = [
+            Hint(shown_key(one.key), one.description, one.id or "", self.unavailable(one.id or ""))
+            for one in own_bindings(type(self))
+            if one.show
+        ]
+        return [hint for hint in hints if hint.action != "explain" or not hint.off]
+
+    def on_rows_moved(self, message: Rows.Moved) -> None:
+        """Something else is under the cursor."""
+        self._draw_about()
+
+    def on_rows_opened(self, message: Rows.Opened) -> None:
+        """Enter."""
+        self.action_do("open")
+
+    def on_keys_pressed(self, message: Keys.Pressed) -> None:
+        """A click on a key."""
+        if message.action:
+            self.action_do(message.action)
+
+    # Keys
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """While a field is open the keys are its own."""
+        return not (action == "do" and self._line is not None) and super().check_action(action, parameters)
+
+    def do_open(self) -> None:
+        """`enter`"""
+        line = self.cursor
+        if line is None:
+            return
+        if line.what == "field" and isinstance(line.shape, Scalar) and line.shape.type == "flag":
+            self.do_cycle()
+        elif line.what == "field":
+            self._open(line)
+        elif line.what == "entries":
+            self.do_add()
+        elif line.closed and not line.own:
+            self.state.set(line, {})
+            self.changed()
+        else:
+            self.state.opened_parts.symmetric_difference_update({line.path})
+            self.draw()
+
+    def do_review(self) -> None:
+        """`ctrl+s`"""
+        self._close()
+        problems = examine(self.state.now)[1]
+        if problems:
+            self.do_problem()
+            self.say(f"{counted(len(problems), 'problem')} must be mended first: tab goes to the next one", "warn")
+        else:
+            self._leave("review")
+
+    def do_editor(self) -> None:
+        """`ctrl+e`"""
+        self._close()
+        self._leave("editor")
+
+    def do_back(self) -> None:
+        """`esc`"""
+        if not self.state.changed:
+            self._leave("nothing")
+            return
+
+        def answered(answer: str | None) -> None:
+            if answer:
+                self._leave("nothing" if answer == "y" else "discard")
+
+        answers = [("y", "leave it; the text is kept, f and e go on with it"), ("d", "throw the changes away")]
+        self.app.push_screen(Ask("Leave the form? Nothing was applied.", answers), answered)
+
+    def _leave(self, to: Literal["review", "editor", "nothing", "discard"]) -> None:
+        if self.state.changed:
+            self._text = self.state.text
+        self._write()
+        self.dismiss(Filled(to, self._text, self.state.changed))
+
+    # The field that is open
+
+    def _open(self, line: Line) -> None:
+        self._line, self._before = line, self.state.now
+        self._field.open(line)
+        self._draw_about()
+        if self._field.language is not None:
+            subject, owner, path = self.state.now, self._session.owner, line.path
+            self._session.store.read(self, "names", lambda database: names_in(database, owner, subject, path))
+
+    def _close(self) -> None:
+        """The field is as it should be."""
+        if self._line is None:
+            return
+        self.state.say(self._line, self._field.value)
+        self._keep_soon()
+        before, self._line, self._before = self._before, None, None
+        if before is not None:
+            self.state.remember(before)
+        self._field.close()
+        self.set_focus(self.lines_shown)
+        self.draw()
+
+    def on_field_editor_typed(self, message: FieldEditor.Typed) -> None:
+        """It says something else now."""
+        if self._line is message.line:
+            self.state.say(message.line, message.value)
+            self.changed(message.line.path)
+
+    def on_field_editor_asked(self, message: FieldEditor.Asked) -> None:
+        """Keys of definitions, or columns, to choose from."""
+        if self._asking:
+            return
+        self._asking = True
+        line, kind, words, owner, subject = (
+            message.line, message.kind, message.words, self._session.owner, self.state.now,
+        )  # fmt: skip
+
+        def found(database: Database) -> tuple[Line, str, tuple[Choice, ...]]:
+            if kind:
+                return line, words, choices(database, kind, words, owner)
+            return line, words, columns_in(database, owner, subject, line.path, words)
+
+        self._session.store.read(self, "choices", found)
+
+    # What comes of a change
+
+    def changed(self, at: Path | None = None) -> None:
+        self.draw(at)
+        self._keep_soon()
+
+    def _keep_soon(self) -> None:
+        self._later()
+        if self._save is None:
+            self._save = self.set_timer(SAVE_SECONDS, self._write)
+
+    def _write(self) -> None:
+        """The text as it stands is in the draft."""
+        if self._save is not None:
+            self._save.stop()
+            self._save = None
+            self._text = self.state.text
+            fault = self._keep(self._text)
+            if fault is not None and self.is_mounted and self.is_current:
+                self.say(f"the draft cannot be written: {fault.cause}; {fault.remedy}", "bad")
+
+    def _later(self) -> None:
+        """It is checked after a pause."""
+        if self._pause is not None:
+            self._pause.stop()
+        self._pause = self.set_timer(PAUSE_SECONDS, self._check)
+
+    def _check(self) -> None:
+        subject = self.state.now
+        if self._checking or subject is self._checked:
+            return
+        self._checking, self._checked = True, subject
+        owner, prefixes = self._session.owner, self._session.settings.estimator_prefixes
+
+        def found() -> tuple[Subject, tuple[Finding, ...]]:
+            database: Database = self._session.store.database
+            return subject, findings_in(database, owner, subject, prefixes)
+
+        self._session.store.act(self, found, partial(Answered, "checked"))
+
+    def on_answered(self, message: Answered) -> None:
+        """What was asked for is there."""
+        if message.job == "checked":
+            self._checking = False
+        elif message.job == "choices":
+            self._asking = False
+        if message.fault is not None:
+            self.say(f"{message.fault.cause}; {message.fault.remedy}", "warn")
+        elif message.job == "checked":
+            subject, self.state.findings = message.value
+            self.draw()
+            if subject is not self.state.now:
+                self._later()
+        elif message.job == "names":
+            self._field.know(message.value)
+        elif message.job == "choices" and not self._field.offer(*message.value):
+            self._field.ask_again()

@@ -1,0 +1,110 @@
+"""Editing a definition as a form: draft, review and change set are those of an edit in `$EDITOR`."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar
+
+from textual.binding import BindingType
+
+from console import drafts
+from console.drafts import Draft
+from console.edit import Review, without_remarks
+from console.form_state import FormState
+from console.screens.editing import Editing
+from console.screens.form_lines import Filled
+from console.screens.keys import key
+from console.unforeseen import fault_of
+from metadata.errors import Fault, UsageError
+from metadata.forms import empty_text, subject_of
+from metadata.skeletons import skeleton
+
+
+class Forming(Editing):
+    """A screen on which a definition is edited as a form, too."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        key("f", "form", "form", help="edit it as a form; ctrl+e goes on in $EDITOR"),
+    ]
+
+    def __init__(self, subject: str = "") -> None:
+        super().__init__(subject)
+        self._by_form = False
+        self._state: FormState | None = None
+        """The form of the draft, which is gone on with after the review."""
+
+    @abstractmethod
+    def do_form(self) -> None:
+        """`f`"""
+
+    def edit(self, kind: str, key: str, text: str, uids: Mapping[str, str] | None = None) -> None:
+        """In the editor."""
+        self._by_form = False
+        super().edit(kind, key, text, uids)
+
+    def form(self, kind: str, key: str, text: str, uids: Mapping[str, str] | None = None) -> None:
+        """As `edit`, as a form."""
+        self._by_form, self._state = True, None
+        super().edit(kind, key, text, uids)
+
+    def open_draft(self, draft: Draft, before: str | None, wrong: Review | None = None) -> None:
+        """Edit the draft where it was begun to be edited."""
+        if not self._by_form:
+            super().open_draft(draft, before, wrong)
+            return
+        self._voice.well("edited")
+        try:
+            text = without_remarks(draft.path.read_text(encoding="utf-8")) if self._text is None else self._text
+            if self._state is None or self._state.text != text:
+                original = subject_of(draft.original) if draft.original else None
+                self._state = FormState.of(subject_of(text), original)
+        except UsageError as error:
+            self._fail(draft, error.fault)
+            return
+        except (OSError, UnicodeDecodeError) as error:
+            self._fail(draft, fault_of(error))
+            return
+        state = self._state
+        if wrong is not None:
+            state.findings = wrong.findings
+        again = before is None or wrong is not None
+        said = f"{wrong.errors[0].code} {wrong.errors[0].cause}" if wrong is not None and wrong.errors else ""
+
+        def filled(how: Filled | None) -> None:
+            if how is not None and self._draft is draft:
+                self._take(draft, how, again)
+
+        from console.screens.form import FormScreen
+
+        self.app.push_screen(FormScreen(self.session, state, self._keep_text, text, said), filled)
+
+    def _keep_text(self, text: str) -> Fault | None:
+        """What is typed in the form is in the draft; that it cannot be written is no end of it."""
+        draft, self._text = self._draft, text
+        if draft is not None:
+            try:
+                drafts.write(draft.path, text)
+            except OSError as error:
+                return fault_of(error)
+        return None
+
+    def _take(self, draft: Draft, how: Filled, again: bool) -> None:
+        """The form was left; one that was opened `again` differs from what is applied as it stands."""
+        self._text = how.text
+        untouched = not how.changed and not again
+        if how.to == "discard" or (how.to == "nothing" and untouched and not draft.original):
+            self._discard(draft)
+            self.say("left: nothing is kept" if how.changed else "left: nothing to apply", "quiet")
+        elif how.to == "nothing":
+            self._keep(draft, "left")
+        elif how.to == "editor":
+            self._by_form = False
+            if how.text == empty_text(draft.kind, draft.key):
+                self._text = skeleton(draft.kind, draft.key)
+            if self._put(draft, self._text):
+                super().open_draft(draft, None if how.changed or again else self._text)
+        elif untouched and draft.original:
+            self._keep(draft, "the form was not changed")
+        elif self._put(draft, how.text):
+            self._have_checked(draft, how.text)

@@ -1,0 +1,163 @@
+"""A list to choose from, narrowed by what is typed: one value, or several, each marked by tab.
+
+Enter waits for the list of what was typed, however long that takes: it never chooses from another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.widgets import Input
+
+from console.text import glyph, styled
+from console.widgets.in_order import Deeds, taken
+from console.widgets.rows import Column, Row, Rows
+
+MARK = "✓"
+PAGE = 8
+"""Rows that a page key moves by."""
+
+
+class _Words(Input):
+    """What narrows the list."""
+
+    def __init__(self, deeds: Deeds) -> None:
+        super().__init__(placeholder="type to narrow the list", compact=True, select_on_focus=False)
+        self.cursor_blink = False
+        self._deeds = deeds
+
+    async def _on_key(self, event: events.Key) -> None:
+        chooser = self.parent
+        if isinstance(chooser, Chooser) and chooser.waits and event.key != "escape":
+            event.stop()
+            event.prevent_default()
+            chooser.hold(event)
+        else:
+            taken(self, event, self._deeds)
+
+
+class Chooser(Vertical):
+    """Asks for the list of other words as they are typed. What is not in it can be chosen, too, where it is free."""
+
+    DEFAULT_CSS = """
+    Chooser { height: auto; max-height: 12; }
+    Chooser Input, Chooser Input:focus { background: $cursor-idle; }
+    Chooser:ansi Input { background: ansi_default; text-style: underline; }
+    Chooser Rows { height: auto; max-height: 10; }
+    """
+
+    def __init__(
+        self,
+        asked: Callable[[str], None],
+        chosen: Callable[[tuple[str, ...]], None],
+        deeds: Deeds,
+        *,
+        id: str | None = None,  # noqa: A002
+    ) -> None:
+        """`asked` is called with other words, `chosen` by enter with what was; `deeds` are keys that are no letters."""
+        super().__init__(id=id)
+        self._asked, self._chosen, self._deeds = asked, chosen, deeds
+        self._held: list[events.Key] = []
+        """Keys that came while enter waits."""
+        self._many = self._free = self._touched = self._wanted = False
+        self._shown: str | None = None
+        """The words of which the list is shown."""
+        self._marked: list[str] = []
+        self._rows: list[Row] = []
+
+    def compose(self) -> ComposeResult:
+        """Words, list."""
+        rows = {"down": 1, "up": -1, "pagedown": PAGE, "pageup": -PAGE}
+        moves = {key: partial(self._move, by) for key, by in rows.items()}
+        yield _Words({"tab": self._mark, "enter": self._choose, **moves, **self._deeds})
+        yield Rows((Column("", 1), Column(""), Column("", prose=True, shown_from=40)))
+
+    def open(self, chosen: Iterable[str], *, many: bool, free: bool) -> None:
+        """Open it on what is chosen now: one value or `many`, of the list alone or `free`."""
+        self._many, self._free, self._marked = many, free, list(chosen)
+        self._touched, self._wanted, self._shown, self._rows, self._held = False, False, None, [], []
+        line = self.query_one(Input)
+        with self.prevent(Input.Changed):
+            line.value = ""
+        self.screen.set_focus(line)
+        self._asked("")
+
+    @property
+    def waits(self) -> bool:
+        """Whether enter was pressed, and the list of what was typed is not there yet."""
+        return self._wanted
+
+    def hold(self, event: events.Key) -> None:
+        """A key comes too early: it is done once it is chosen."""
+        self._held.append(event)
+
+    @property
+    def words(self) -> str:
+        """What is typed."""
+        return self.query_one(Input).value.strip()
+
+    def show(self, words: str, options: Sequence[tuple[str, str]], empty: str) -> None:
+        """Show these values, each with what it is, that fit the words."""
+        first, self._shown = self._shown is None, words
+        self._rows = [Row(key, (key, about)) for key, about in options]
+        self._draw(empty)
+        if first and self._marked:
+            self.query_one(Rows).select(self._marked[0])
+        if self._wanted:
+            self._choose()
+            for event in self._held:
+                self.app.post_message(events.Key(event.key, event.character))
+
+    def on_input_changed(self, message: Input.Changed) -> None:
+        """Typing narrows the list."""
+        message.stop()
+        self._asked(self.words)
+
+    def on_rows_opened(self, message: Rows.Opened) -> None:
+        """A click on the row under the cursor."""
+        message.stop()
+        self._choose()
+
+    def on_rows_moved(self, message: Rows.Moved) -> None:
+        """No other list moves."""
+        message.stop()
+
+    def _move(self, by: int) -> None:
+        """Up and down in the list, while words are typed."""
+        self.query_one(Rows).action_move(by)
+
+    def _mark(self) -> None:
+        """Tab: one more of several, or one less."""
+        value = self._under_cursor()
+        if self._many and value:
+            self._touched = True
+            self._marked = [one for one in self._marked if one != value] + ([] if value in self._marked else [value])
+            self._draw()
+
+    def _under_cursor(self) -> str:
+        row = self.query_one(Rows).row
+        return row.key if row is not None else self.words if self._free else ""
+
+    def _choose(self) -> None:
+        if self._shown != self.words and not self._wanted:
+            self._asked(self.words)
+        self._wanted = self._shown != self.words
+        if self._wanted:
+            return
+        value = self._under_cursor()
+        if self._many:
+            more = (value,) if value and not self._touched and value not in self._marked else ()
+            self._chosen((*self._marked, *more))
+        else:
+            self._chosen((value,) if value else ())
+
+    def _draw(self, empty: str = "") -> None:
+        marked = [
+            Row(row.key, (glyph(MARK) if row.key in self._marked else "", row.cells[0], styled(row.cells[1], "quiet")))
+            for row in self._rows
+        ]
+        self.query_one(Rows).show_rows(marked, empty=empty)

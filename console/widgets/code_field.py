@@ -1,0 +1,141 @@
+"""A small editor for SQL and CEL: colours while one types, completion by tab. Posts what stands there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from textual import events
+from textual.message import Message
+from textual.widgets import TextArea
+from textual.widgets.text_area import TextAreaTheme
+
+from console.code_colours import styles
+from console.widgets.in_order import Deeds, taken
+from metadata.colouring import Language, spans
+from metadata.completion import Completion, Names, complete
+
+INDENT = "  "
+_THEME = "code"
+
+
+class CodeField(TextArea):
+    """The editor. Completion that is asked for again goes on to the next candidate."""
+
+    DEFAULT_CSS = """
+    CodeField, CodeField:focus {
+        height: auto; min-height: 3; max-height: 12; border: none; padding: 0 1; background: $cursor-idle;
+        scrollbar-size-vertical: 1;
+    }
+    CodeField:ansi { background: ansi_default; }
+    """
+
+    class Typed(Message):
+        """What stands there now, and what could stand at the cursor."""
+
+        def __init__(self, text: str, candidates: tuple[str, ...]) -> None:
+            super().__init__()
+            self.text, self.candidates = text, candidates
+
+    def __init__(self, deeds: Deeds, *, id: str | None = None) -> None:  # noqa: A002
+        """`deeds` are the keys that are not its own."""
+        self.written: Language | None = None
+        self._deeds = {**dict.fromkeys(("tab", "ctrl+space", "ctrl+@"), self.complete), **deeds}
+        super().__init__(id=id, compact=True, highlight_cursor_line=False)
+        self.names = Names()
+        self.cursor_blink = False
+        self._offer: tuple[str, int, Completion] | None = None
+        """The text that a candidate was put into, which of them it was, and all of them."""
+
+    def on_mount(self) -> None:
+        """Its colours are those of the console."""
+        variables = self.app.theme_variables
+        self.register_theme(TextAreaTheme(_THEME, syntax_styles=styles(variables)))
+        self.theme = _THEME
+
+    def open_on(self, text: str, language: Language | None) -> None:
+        """Open it on a text."""
+        self.written, self.names, self._offer = language, Names(), None
+        self.load_text(text)
+        self.move_cursor(self.document.end)
+        self.screen.set_focus(self)
+
+    def know(self, names: Names) -> None:
+        """What the text can name."""
+        self.names = names
+        self._tell()
+
+    def on_text_area_changed(self, message: TextArea.Changed) -> None:
+        """Tell what stands there."""
+        message.stop()
+        self._tell()
+
+    def on_text_area_selection_changed(self, message: TextArea.SelectionChanged) -> None:
+        """Elsewhere something else can stand."""
+        message.stop()
+        self._tell()
+
+    async def _on_key(self, event: events.Key) -> None:
+        taken(self, event, self._deeds)
+
+    def complete(self) -> None:
+        """Tab: put in what can stand here, the next one when it is pressed again; at the begin of a line, indent."""
+        offer = self._offer
+        if offer is not None and offer[0] == self.text:
+            number, found = (offer[1] + 1) % len(offer[2].candidates), offer[2]
+        else:
+            number, found = 0, self._candidates()
+        row, column = self.cursor_location
+        if not found.candidates or (offer is None and not self.document.get_line(row)[:column].strip()):
+            self.insert(INDENT)
+            return
+        self.replace(found.candidates[number], self._place(found.start), self.cursor_location)
+        self._offer = (self.text, number, found)
+
+    def _tell(self) -> None:
+        offer = self._offer
+        if offer is not None and offer[0] != self.text:
+            self._offer = offer = None
+        if offer is not None:
+            at, all_ = offer[1], offer[2].candidates
+            self.post_message(self.Typed(self.text, (*all_[at:], *all_[:at])))
+        else:
+            self.post_message(self.Typed(self.text, self._candidates().candidates))
+
+    def _candidates(self) -> Completion:
+        if self.written is None:
+            return Completion(0)
+        return complete(self.written, self.text, self._offset(), self.names)
+
+    def _offset(self) -> int:
+        row, column = self.cursor_location
+        return sum(len(self.document.get_line(at)) + 1 for at in range(row)) + column
+
+    def _place(self, offset: int) -> tuple[int, int]:
+        row = 0
+        while offset > len(self.document.get_line(row)):
+            offset -= len(self.document.get_line(row)) + 1
+            row += 1
+        return row, offset
+
+    def _build_highlight_map(self) -> None:
+        """Colours by words. Textual asks for them here, which is not its public interface; without, all is plain."""
+        self._line_cache.clear()
+        highlights: dict[int, list[Any]] = self._highlights
+        highlights.clear()
+        if self.written is None:
+            return
+        starts = [0]
+        for line in self.document.lines:
+            starts.append(starts[-1] + len(line) + 1)
+        text = "\n".join(self.document.lines)
+        row = 0
+        for span in spans(self.written, text):
+            while starts[row + 1] <= span.start:
+                row += 1
+            at = row
+            while at < len(self.document.lines) and starts[at] < span.end:
+                line = self.document.lines[at]
+                first = len(line[: max(0, span.start - starts[at])].encode())
+                last = len(line[: span.end - starts[at]].encode())
+                highlights[at].append((first, last, span.role))
+                at += 1

@@ -1,0 +1,28 @@
+"""Keys of a field that closes: taken in the order in which they come, however fast that is.
+
+A key is with a field before the one that came before it has closed that: then it goes where the keys are now. So enter
+and what follows it are never letters of the field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from textual import events
+from textual.widget import Widget
+
+Deeds = Mapping[str, Callable[[], None]]
+"""What keys do, by name."""
+
+
+def taken(field: Widget, event: events.Key, deeds: Deeds) -> None:
+    """Do what a key says, or send it on from a field without the focus; any other is the field's."""
+    has_focus = field.screen.focused is field
+    if has_focus and event.key not in deeds:
+        return
+    event.stop()
+    event.prevent_default()
+    if has_focus:
+        deeds[event.key]()
+    else:
+        field.app.post_message(events.Key(event.key, event.character))

@@ -1,0 +1,83 @@
+"""What a form asks of the database: keys that can be named, names for its texts, and what checks find of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from metadata.checks import check
+from metadata.completion import Names
+from metadata.database import Database
+from metadata.definitions import staged_item
+from metadata.findings import Finding, Path
+from metadata.form_names import names_for
+from metadata.forms import Subject, examine
+from metadata.kinds import SECTIONS, Blueprint
+from metadata.rows.catalog import list_definitions
+from metadata.rows.staged import load_staged
+
+MOST_CHOICES = 100
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A definition that can be named, and what is particular to it."""
+
+    key: str
+    about: str
+    staged: bool = False
+    """Whether it waits in the change set."""
+
+
+def choices(database: Database, kind: str, words: str, owner: str) -> tuple[Choice, ...]:
+    """Definitions of a kind that a filter wants, as they will be called once the change set of a user is applied."""
+    staged = _staged(database, kind, owner)
+    gone = {before for before, key in staged if before is not None and before != key}
+    page = list_definitions(database, kind, words, limit=MOST_CHOICES)
+    found = [Choice(row.key, row.about) for row in page.items if row.key not in gone]
+    there = {one.key for one in found} | {before for before, _ in staged if before not in gone}
+    wanted = words.lower().split()
+    new = [key for _, key in staged if key and key not in there and all(word in key.lower() for word in wanted)]
+    return (*(Choice(key, "in the change set", True) for key in new), *found)
+
+
+def names_in(database: Database, owner: str, subject: Subject, path: Path) -> Names:
+    """What the text at a path of a form can name, the change set of a user included."""
+    return names_for(subject, path, _with(load_staged(database, owner).working.blueprint, subject))
+
+
+def columns_in(database: Database, owner: str, subject: Subject, path: Path, words: str) -> tuple[Choice, ...]:
+    """Columns that can be named at the path of a form, those that hold all of the words."""
+    wanted = words.lower().split()
+    names = names_in(database, owner, subject, path).datasets
+    found = [Choice(column, key) for key, columns in names.items() for column in columns]
+    return tuple(one for one in found if all(word in one.key.lower() for word in wanted))
+
+
+def findings_in(database: Database, owner: str, subject: Subject, prefixes: Iterable[str]) -> tuple[Finding, ...]:
+    """What is found about the definition of a form, beside the change set of a user; nothing while it makes none."""
+    if examine(subject)[0] is None:
+        return ()
+    blueprint = _with(load_staged(database, owner).working.blueprint, subject)
+    found = check(blueprint, estimator_prefixes=prefixes)
+    return tuple(each for each in found if (each.kind, each.key) == (subject.kind, subject.key))
+
+
+def _staged(database: Database, kind: str, owner: str) -> list[tuple[str | None, str | None]]:
+    """Key before and key after of each edit of that kind, None where there is none."""
+    item = staged_item.c
+    query = select(item.key_before, item.key, item.after.is_(None).label("removed"), item.before.is_(None).label("new"))
+    with database.read() as connection:
+        rows = connection.execute(query.where(item.owner == owner, item.kind == kind).order_by(item.position)).all()
+    return [(None if row.new else row.key_before or row.key, None if row.removed else row.key) for row in rows]
+
+
+def _with(blueprint: Blueprint, subject: Subject) -> Blueprint:
+    """A blueprint with the definition of a form in it, if it makes one."""
+    definition, _ = examine(subject)
+    section = SECTIONS[subject.kind]
+    if definition is None:
+        return blueprint
+    return blueprint.model_copy(update={section: {**getattr(blueprint, section), subject.key: definition}})

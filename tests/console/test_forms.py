@@ -1,0 +1,277 @@
+"""Forms at 80×24, by keys alone: filled in, checked beside the field, kept, reviewed, applied."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from textual import events
+from textual.pilot import Pilot
+
+from console.app import PilothouseApp
+from console.places import Place
+from console.screens.form import FormScreen
+from console.widgets.rows import Rows
+from metadata.database import Database
+from metadata.definitions import load_blueprint
+from metadata.rows.forming import choices
+from metadata.rows.staged import load_staged, stage_removal, stage_rename
+from metadata.settings import settings
+from tests.console.looking import screen_name, seen, until, until_seen
+
+MakeApp = Callable[[], PilothouseApp]
+KEY = "bronze.flights"
+
+
+def drafts() -> list[Path]:
+    """Texts that are kept or edited."""
+    return sorted((settings().home / "drafts").glob("*.yaml"))
+
+
+async def typed(pilot: Pilot[None], text: str) -> None:
+    """Type the first letter of a text, and paste the rest of it."""
+    pilot.app.post_message(events.Key(text[0], text[0]))
+    if text[1:]:
+        pilot.app.post_message(events.Paste(text[1:]))
+    await pilot.pause()
+
+
+async def go_to(pilot: Pilot[None], *path: str) -> None:
+    """With the cursor keys to the line of that path."""
+    lines, wanted = pilot.app.screen.query_one("#form", Rows), "\x1f".join(path)
+    keys = [row.key for row in lines.rows]
+    assert lines.row is not None
+    assert wanted in keys, f"there is no line {path}:\n{seen(pilot.app)}"
+    steps = keys.index(wanted) - keys.index(lines.row.key)
+    key = "j" if steps > 0 else "k"
+    for _ in range(abs(steps)):
+        pilot.app.post_message(events.Key(key, key))
+    await until(pilot, lambda: lines.row is not None and lines.row.key == wanted)
+
+
+async def new_form(pilot: Pilot[None], kind: str, name: str) -> None:
+    """A new definition of a kind, from its list."""
+    app = pilot.app
+    assert isinstance(app, PilothouseApp)
+    app.go(Place("blueprint", kind))
+    await until(pilot, lambda: screen_name(app) == "blueprint" and bool(app.screen.query_one("#list", Rows).rows))
+    await until_seen(pilot, f"Blueprint ▸ {kind}")
+    await pilot.press("n")
+    await until_seen(pilot, f"The key of the new {kind}:")
+    await typed(pilot, name)
+    await pilot.press("enter")
+    await until(pilot, lambda: isinstance(app.screen, FormScreen))
+    await until_seen(pilot, name)
+
+
+async def staged(pilot: Pilot[None], *words: str) -> None:
+    """Review what the form says, and take it into the change set."""
+    await pilot.press("ctrl+s")
+    await until_seen(pilot, *words, "s keep in the change set")
+    await pilot.press("s")
+    await until_seen(pilot, "kept in the change set")
+
+
+async def test_definitions_are_made_by_keys_alone(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await new_form(pilot, "dataset", "silver.fares")
+        await go_to(pilot, "columns")
+        for name, kind in (("id", "long"), ("paid", "doble")):
+            await pilot.press("n")
+            await until_seen(pilot, "The name of the new entry of columns:")
+            await typed(pilot, name)
+            await pilot.press("enter")
+            await until_seen(pilot, "string, boolean, short, int")
+            await typed(pilot, kind)
+            await pilot.press("enter")
+            await go_to(pilot, "columns")
+        await until_seen(pilot, "1 problem", "! 'doble' is not what")
+        await pilot.press("tab", "tab")
+        await until_seen(pilot, "did you mean double?")
+        await go_to(pilot, "columns", "paid", "type")
+        await pilot.press("enter", "ctrl+u")
+        await typed(pilot, "double")
+        await pilot.press("enter")
+        await go_to(pilot, "quality")
+        await pilot.press("enter")
+        await typed(pilot, "has_id")
+        await pilot.press("enter")
+        await until_seen(pilot, "either expect")
+        await go_to(pilot, "quality", "has_id", "expect")
+        await pilot.press("enter")
+        await until_seen(pilot, "id  paid")
+        await typed(pilot, "i")
+        await pilot.press("tab")
+        await typed(pilot, " IS NOT NULL")
+        await pilot.press("escape")
+        await go_to(pilot, "quality", "has_id", "otherwise")
+        await pilot.press("enter")
+        await typed(pilot, "quar")
+        await pilot.press("enter")
+        await go_to(pilot, "storage", "mode")
+        await pilot.press("space", "space")
+        await until_seen(pilot, "overwrite")
+        await pilot.press("u")
+        await until_seen(pilot, "! PH")
+        await pilot.press("ctrl+s")
+        await until_seen(pilot, "─ PH", "keys", "w why")
+        await pilot.press("w")
+        await until_seen(pilot, "esc back")
+        await pilot.press("escape")
+        await go_to(pilot, "storage", "keys")
+        await pilot.press("enter")
+        await typed(pilot, "id")
+        await pilot.press("enter")
+        await until(pilot, lambda: "! PH" not in seen(app))
+        await staged(pilot, "created dataset silver.fares")
+        assert drafts() == []
+
+        await new_form(pilot, "decision", "drifting")
+        await until_seen(pilot, "3 required")
+        await pilot.press("enter")
+        await until_seen(pilot, "late_arrival_watch")
+        await pilot.press("enter")
+        await go_to(pilot, "when")
+        await pilot.press("enter")
+        await until_seen(pilot, "performance  psi")
+        await typed(pilot, "worst(ps")
+        await pilot.press("tab")
+        await typed(pilot, ") > 0.3")
+        await pilot.press("escape")
+        await go_to(pilot, "then", "alert")
+        await pilot.press("space", "space")
+        await staged(pilot, "created decision drifting")
+
+        await new_form(pilot, "pipeline", "fares")
+        await go_to(pilot, "tasks")
+        await pilot.press("n")
+        await typed(pilot, "clean")
+        await pilot.press("enter")
+        await until_seen(pilot, "decide", "ingest")
+        await typed(pilot, "trans")
+        await pilot.press("enter")
+        await go_to(pilot, "tasks", "clean", "to")
+        await pilot.press("enter")
+        await typed(pilot, "fares")
+        await until_seen(pilot, "silver.fares", "in the change set")
+        await pilot.press("enter")
+        await go_to(pilot, "tasks", "clean", "sql")
+        await pilot.press("enter")
+        await typed(pilot, "SELECT 1 id, 2.0 paid FROM bronze.fl")
+        await until_seen(pilot, "  bronze.flights")
+        await pilot.press("tab", "escape")
+        await staged(pilot, "created pipeline fares")
+    working = load_staged(database, getpass.getuser()).working.blueprint
+    fares = working.datasets["silver.fares"]
+    assert {name: column.type for name, column in fares.columns.items()} == {"id": "long", "paid": "double"}
+    assert (fares.quality["has_id"].expect, fares.quality["has_id"].otherwise) == ("id IS NOT NULL", "quarantine")
+    assert (fares.storage.mode, fares.storage.keys) == ("merge", ("id",))
+    assert (working.decisions["drifting"].after, working.decisions["drifting"].then.alert) == (
+        "late_arrival_watch",
+        "warning",
+    )
+    assert working.pipelines["fares"].tasks["clean"].queries()["sql"].endswith("FROM bronze.flights")
+
+
+async def test_what_is_typed_is_kept_gone_on_with_and_applied(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.go(Place("blueprint", f"dataset {KEY}"))
+        await until_seen(pilot, KEY, "f form")
+        await pilot.press("f")
+        await until(pilot, lambda: isinstance(app.screen, FormScreen))
+        await pilot.press("escape")
+        await until_seen(pilot, "left: nothing to apply")
+        assert drafts() == []
+        await pilot.press("f")
+        await until(pilot, lambda: isinstance(app.screen, FormScreen))
+        await go_to(pilot, "owner")
+        await pilot.press("enter")
+        await typed(pilot, "2")
+        await until(pilot, lambda: bool(drafts()) and "owner: ops2" in drafts()[0].read_text(encoding="utf-8"))
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.go(Place("blueprint", f"dataset {KEY}"))
+        await until_seen(pilot, KEY, "f form")
+        await pilot.press("f")
+        await until_seen(pilot, "e  go on with the text of")
+        await pilot.press("e")
+        await until_seen(pilot, "ops2")
+        await go_to(pilot, "columns", "flight")
+        await pilot.press("d")
+        await until_seen(pilot, "flight is taken out; u brings it back")
+        await pilot.press("u")
+        await until_seen(pilot, "▸ flight")
+        await pilot.press("escape")
+        await until_seen(pilot, "left: nothing was applied; the text is kept")
+        assert len(drafts()) == 1
+        await pilot.press("f")
+        await until_seen(pilot, "e  go on with the text of")
+        await pilot.press("e")
+        await until_seen(pilot, "ops2")
+        await pilot.press("ctrl+s")
+        await until_seen(pilot, "owner: ops → ops2", "y apply")
+        await pilot.press("e")
+        await until(pilot, lambda: isinstance(app.screen, FormScreen))
+        await pilot.press("ctrl+s")
+        await until_seen(pilot, "y apply")
+        await pilot.press("y")
+        await until_seen(pilot, "revision 3 is applied")
+    assert load_blueprint(database).datasets[KEY].owner == "ops2"
+    assert drafts() == []
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 48)])
+async def test_help_tells_the_keys_of_a_form_and_a_change_set_is_edited_as_one(
+    database: Database, make_app: MakeApp, size: tuple[int, int]
+) -> None:
+    owner = getpass.getuser()
+    stage_rename(database, owner, load_blueprint(database).datasets[KEY].uid, "bronze.landed")
+    app = make_app()
+    async with app.run_test(size=size) as pilot:
+        app.go(Place("changes"))
+        await until_seen(pilot, "bronze.landed")
+        await pilot.press("f")
+        await until(pilot, lambda: isinstance(app.screen, FormScreen))
+        await pilot.press("question_mark")
+        await until_seen(pilot, "form of a dataset", "ctrl+s", "see what changes", "only an entry has a name")
+        await pilot.press("escape")
+        await until_seen(pilot, "dataset bronze.landed")
+
+
+def test_choices_are_what_there_will_be(database: Database) -> None:
+    owner = getpass.getuser()
+    blueprint = load_blueprint(database)
+    before = {one.key for one in choices(database, "dataset", "", owner)}
+    stage_rename(database, owner, blueprint.datasets[KEY].uid, "bronze.landed")
+    there = {one.key for one in choices(database, "dataset", "", owner)}
+    assert there == before - {KEY} | {"bronze.landed"}
+    assert choices(database, "dataset", "landed", owner)[0].key == "bronze.landed"
+    assert [one.key for one in choices(database, "dataset", "", "somebody else")] == sorted(before)
+    unused = next(key for kind, key, value in blueprint if kind == "schedule")
+    stage_removal(database, owner, blueprint.schedules[unused].uid)
+    assert unused not in {one.key for one in choices(database, "schedule", "", owner)}
+
+
+async def test_keys_that_come_in_one_burst_are_each_where_they_belong(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.go(Place("blueprint", f"dataset {KEY}"))
+        await until_seen(pilot, KEY, "f form")
+        await pilot.press("f")
+        await until(pilot, lambda: isinstance(app.screen, FormScreen))
+        await go_to(pilot, "owner")
+        await pilot.press("enter")
+        burst(app, "2", "enter", "j", "enter")
+        await until_seen(pilot, "type to narrow the list")
+        burst(app, "s", "i", "enter", "ctrl+s")
+        await until_seen(pilot, "owner: ops → ops2", "layer: bronze → silver")
+
+
+def burst(app: PilothouseApp, *keys: str) -> None:
+    """Keys that come together, before any of them is looked at."""
+    for key in keys:
+        app.post_message(events.Key(key, key if len(key) == 1 else None))
