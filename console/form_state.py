@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from metadata.commented import comments_kept
 from metadata.findings import Finding, Path
 from metadata.form_edits import add, move, put, put_kind, rename, value_at
 from metadata.forms import Line, Lines, Subject, examine, lines, text_of, with_findings
@@ -20,6 +21,8 @@ class FormState:
     """What was there before it was edited at all."""
     opened: Subject
     now: Subject
+    source: str = ""
+    """The text that was opened: a form knows nothing of comments, and those in it stay."""
     everything: bool = False
     """Whether fields are shown that are not said, and need not be."""
     opened_parts: set[Path] = field(default_factory=set)
@@ -32,9 +35,9 @@ class FormState:
     """What parts said before they were of another kind."""
 
     @classmethod
-    def of(cls, subject: Subject, original: Subject | None = None) -> FormState:
+    def of(cls, subject: Subject, original: Subject | None = None, source: str = "") -> FormState:
         """A form that is opened now; where nothing is said, and nothing must be, it shows what may be."""
-        form = cls(original or Subject(subject.kind, subject.key, {}), subject, subject)
+        form = cls(original or Subject(subject.kind, subject.key, {}), subject, subject, source)
         form.everything = not form.lines().lines
         return form
 
@@ -46,7 +49,7 @@ class FormState:
     @property
     def text(self) -> str:
         """The document that says what it says."""
-        return text_of(self.now)
+        return comments_kept(self.source, text_of(self.now))
 
     def lines(self) -> Lines:
         """The form."""

@@ -58,6 +58,17 @@ def with_comments(source: str | None, kind: str, key: str, value: Definition) ->
         return dump_one(kind, key, value)
 
 
+def comments_kept(source: str, text: str) -> str:
+    """A text of one definition with the comments of another text of it; as it is where it cannot be read."""
+    if "#" not in source:
+        return text
+    try:
+        ((kind, key, value),) = read_text(text).blueprint
+    except (PilothouseError, ValueError):
+        return text
+    return with_comments(source, kind, key, value)
+
+
 def dump_with_comments(blueprint: Blueprint, sources: Mapping[str, str]) -> str:
     """The blueprint as YAML, as `metadata.documents.dump` has it, with the comments of kept texts (by uid)."""
     sections = []

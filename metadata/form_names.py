@@ -5,11 +5,11 @@ from __future__ import annotations
 from metadata.checks.rules import RULE_INPUTS, guard_names, rule_names
 from metadata.checks.view import View
 from metadata.completion import Names
+from metadata.field_marks import Written
 from metadata.findings import Path
 from metadata.form_edits import value_at
 from metadata.forms import Subject
 from metadata.kinds import Blueprint, DecisionRule, Pipeline
-from metadata.references import Written
 from metadata.shapes import Scalar, Words, shape_at
 
 MOST_DERIVED = 300

@@ -18,8 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from metadata.guard_names import under_new_names
-from metadata.references import (
+from metadata.field_marks import (
     DatasetKey,
     FeatureSetKey,
     ModelKey,
@@ -31,6 +30,7 @@ from metadata.references import (
     SourceColumn,
     SourceExpression,
 )
+from metadata.guard_names import under_new_names
 from metadata.tagged import Tagged
 from metadata.tasks import TaskSpec, read_spec
 from metadata.values import Duration, Share

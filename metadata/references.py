@@ -4,62 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args, get_origin
+from typing import Annotated, Any, NamedTuple, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, GetJsonSchemaHandler
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic import BaseModel
 
+from metadata.field_marks import Refers
 from metadata.guard_names import with_new_names
 
 P = TypeVar("P", bound=BaseModel)
-
-
-@dataclass(frozen=True)
-class Refers:
-    """Marks a text field as the key of a definition of `kind`: `Annotated[str, Refers("dataset")]`."""
-
-    kind: str
-
-    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """Says so where the schema of documents is read."""
-        return {**handler(core), "title": f"key of a {self.kind.replace('_', ' ')}"}
-
-
-@dataclass(frozen=True)
-class Written:
-    """Marks a text field as written in a language.
-
-    SQL `over` rows is an expression over the columns of one dataset: the one that the nearest field of that name names,
-    or, by an empty name, the definition itself. Without `over` it is a whole query.
-    """
-
-    language: Literal["sql", "cel"]
-    over: str | None = None
-
-
-@dataclass(frozen=True)
-class ColumnOf:
-    """Marks a text field as the name of a column, of the dataset `over` whose rows a text would be (`Written`)."""
-
-    over: str
-
-
-ConnectionKey = Annotated[str, Refers("connection")]
-DatasetKey = Annotated[str, Refers("dataset")]
-FeatureSetKey = Annotated[str, Refers("feature_set")]
-ModelKey = Annotated[str, Refers("model")]
-MonitorKey = Annotated[str, Refers("monitor")]
-DecisionKey = Annotated[str, Refers("decision")]
-PipelineKey = Annotated[str, Refers("pipeline")]
-
-Query = Annotated[str, Written("sql")]
-Rule = Annotated[str, Written("cel")]
-OwnExpression = Annotated[str, Written("sql", over="")]
-SourceExpression = Annotated[str, Written("sql", over="from")]
-OwnColumn = Annotated[str, ColumnOf("")]
-SourceColumn = Annotated[str, ColumnOf("from")]
 
 
 class Reference(NamedTuple):

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from metadata.references import Refers
+from metadata.field_marks import Refers
 
 _SCALARS = (str, int, float, bool)
 _IDENTITY = ("uid", "was")

@@ -11,9 +11,9 @@ from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, WithJsonSchema
 
+from metadata.field_marks import ColumnOf, Refers, Written
 from metadata.findings import Path
 from metadata.kinds import KIND_MODELS, Definition
-from metadata.references import ColumnOf, Refers, Written
 from metadata.tasks import TaskSpec, task_kinds
 from metadata.three_way import ABSENT
 

@@ -58,7 +58,7 @@ class Forming(Editing):
             text = without_remarks(draft.path.read_text(encoding="utf-8")) if self._text is None else self._text
             if self._state is None or self._state.text != text:
                 original = subject_of(draft.original) if draft.original else None
-                self._state = FormState.of(subject_of(text), original)
+                self._state = FormState.of(subject_of(text), original, text)
         except UsageError as error:
             self._fail(draft, error.fault)
             return

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from metadata.references import Rule
+from metadata.field_marks import Rule
 from metadata.tagged import Tagged
 from metadata.values import Duration
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from metadata.references import DecisionKey
+from metadata.field_marks import DecisionKey
 from metadata.tasks import Ports, Ref, TaskSpec
 from metadata.tasks.compare import Compare
 from metadata.tasks.promote import Promote

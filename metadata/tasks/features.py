@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from metadata.references import DatasetKey, FeatureSetKey
+from metadata.field_marks import DatasetKey, FeatureSetKey
 from metadata.tasks import Ports, Read, ReadRule, Ref, TaskSpec
 
 if TYPE_CHECKING:

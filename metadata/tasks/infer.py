@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from metadata.references import DatasetKey, ModelKey
+from metadata.field_marks import DatasetKey, ModelKey
 from metadata.tasks import Ports, Ref, TaskSpec
 from metadata.tasks.train import features_of, materialised
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from metadata.references import ConnectionKey, DatasetKey
+from metadata.field_marks import ConnectionKey, DatasetKey
 from metadata.tasks import Ports, Ref, TaskSpec
 from metadata.values import Duration
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from metadata.references import MonitorKey
+from metadata.field_marks import MonitorKey
 from metadata.tasks import Ports, Ref, TaskSpec
 from metadata.tasks.train import model_inputs
 

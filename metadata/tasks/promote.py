@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from metadata.references import ModelKey
+from metadata.field_marks import ModelKey
 from metadata.tasks import Ports, Ref, TaskSpec
 
 if TYPE_CHECKING:

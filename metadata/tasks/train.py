@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from metadata.references import ModelKey
+from metadata.field_marks import ModelKey
 from metadata.tasks import Ports, Ref, TaskSpec
 
 if TYPE_CHECKING:

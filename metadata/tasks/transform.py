@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from metadata.references import DatasetKey, Query
+from metadata.field_marks import DatasetKey, Query
 from metadata.sql import parameters_of, table_keys
 from metadata.tasks import Ports, Read, ReadRule, Ref, TaskSpec
 

@@ -12,12 +12,12 @@ from pydantic import BaseModel, Field
 from metadata.definitions import content
 from metadata.documents import dump_one, read_text
 from metadata.errors import UsageError
+from metadata.field_marks import DatasetKey, ModelKey, Rule, Written
 from metadata.findings import Finding, Path
 from metadata.form_edits import add, move, put, put_kind, rename, value_at
 from metadata.form_names import names_for
 from metadata.forms import Line, Subject, examine, lines, subject_of, text_of, with_findings
 from metadata.kinds import Definition
-from metadata.references import DatasetKey, ModelKey, Rule, Written
 from metadata.shapes import Entries, Part, shape_of
 from metadata.tagged import Tagged
 from metadata.three_way import ABSENT
