@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from metadata.column_flow import COPIED, MADE, ROWS, TRAINED, UNKNOWN
 from metadata.rows.columns import ColumnLineage, ColumnStep
 from metadata.rows.lineage import Direction, Via
 
@@ -35,8 +36,8 @@ def branches(lineage: ColumnLineage, uses: Sequence[str] = ()) -> Iterator[Branc
         yield Branch(1, "", "and more than is shown here", "")
 
 
-_NO_COLUMN = {"made": "made of no column", "unknown": "of what cannot be known"}
-_OTHERWISE = {"rows": "decides rows of {}", "trained": "trains {}"}
+_NO_COLUMN = {MADE: "made of no column", UNKNOWN: "of what cannot be known"}
+_OTHERWISE = {ROWS: "decides rows of {}", TRAINED: "trains {}"}
 
 
 def _words(step: ColumnStep) -> tuple[str, str]:
@@ -48,7 +49,7 @@ def _words(step: ColumnStep) -> tuple[str, str]:
     if not step.column:
         return _OTHERWISE.get(step.how, "{}").format(thing), via
     dot = "." if step.kind == "dataset" else " "
-    done = "" if step.how == "copied" else f", {step.how}"
+    done = "" if step.how == COPIED else f", {step.how}"
     return f"{thing}{dot}{step.column}", f"{via}{done}"
 
 

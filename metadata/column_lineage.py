@@ -8,11 +8,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
-from metadata import tables
 from metadata.checks.view import View
 from metadata.compiler import compile_plan
 from metadata.database import Database
-from metadata.definitions import json_text, load_blueprint
+from metadata.definitions import column_edge, json_text, load_blueprint, traced_task
 from metadata.kinds import Blueprint, Model
 from metadata.plan import Plan, PlanTask
 from metadata.sql_sources import Known
@@ -56,9 +55,9 @@ def trace_all(database: Database) -> None:
 
 def trace(database: Database, blueprint: Blueprint, plans: Iterable[Plan]) -> Traced:
     """Follow the columns of every task for which something is another since it was traced last."""
-    table = tables.traced_task
+    query = select(traced_task.c.task_uid, traced_task.c.digest)
     with database.read() as connection:
-        known = dict(connection.execute(select(table.c.task_uid, table.c.digest)).tuples().all())
+        known = dict(connection.execute(query).tuples().all())
     view = View(blueprint)
     tasks: dict[str, tuple[str, str]] = {}
     edges: list[ColumnEdge] = []
@@ -88,19 +87,18 @@ def edges_of(pipeline_uid: str, task: PlanTask, view: View) -> Iterator[ColumnEd
 
 def write_traced(connection: Connection, traced: Traced) -> None:
     """Put what was traced in the place of what stood there."""
-    edge, task = tables.column_lineage, tables.traced_task
     left = [{"own_uid": uid} for uid in (*traced.tasks, *traced.gone)]
     if left:
-        for table in (edge, task):
+        for table in (column_edge, traced_task):
             connection.execute(delete(table).where(table.c.task_uid == bindparam("own_uid")), left)
     if traced.tasks:
         rows = [
             {"task_uid": uid, "pipeline_uid": pipeline, "digest": digest}
             for uid, (digest, pipeline) in traced.tasks.items()
         ]
-        connection.execute(insert(task), rows)
+        connection.execute(insert(traced_task), rows)
     if traced.edges:
-        connection.execute(insert(edge), [vars(each) for each in traced.edges])
+        connection.execute(insert(column_edge), [vars(each) for each in traced.edges])
 
 
 def _digest(plan: Plan, task: PlanTask, view: View) -> str:

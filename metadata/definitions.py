@@ -39,7 +39,7 @@ from metadata.errors import PilothouseError
 from metadata.kinds import KIND_MODELS, SECTIONS, Blueprint, Definition
 from metadata.mapper import Layout, Rows, lay_out
 from metadata.references import references
-from metadata.tables import ID, KEY, SORTED, WORD, Utc, metadata
+from metadata.tables import ID, KEY, SORTED, WORD, Serial, Utc, metadata
 from metadata.tasks import TaskSpec
 
 definition = Table(
@@ -143,6 +143,33 @@ definition_source = Table(
     Column("text", Text, nullable=False),
 )
 """Texts with the comments of their authors: applied (no owner), or in the change set of a user (see rows.sources)."""
+
+column_edge = Table(
+    "column_lineage",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("pipeline_uid", ID, nullable=False),
+    Column("task_uid", ID, nullable=False),
+    Column("task_key", KEY, nullable=False),
+    Column("from_uid", ID, nullable=False),
+    Column("from_column", KEY, nullable=False),
+    Column("to_uid", ID, nullable=False),
+    Column("to_column", KEY, nullable=False),
+    Column("how", WORD, nullable=False),
+    Index("ix_column_lineage_task_uid", "task_uid"),
+    Index("ix_column_lineage_to_uid", "to_uid"),
+    Index("ix_column_lineage_from_uid", "from_uid"),
+)
+"""Which column comes of which, through which task; `metadata.column_flow` says what `how` and `*` mean."""
+
+traced_task = Table(
+    "traced_task",
+    metadata,
+    Column("task_uid", ID, primary_key=True),
+    Column("pipeline_uid", ID, nullable=False),
+    Column("digest", String(64), nullable=False),
+)
+"""Tasks whose rows in `column_lineage` are there, with a hash of all that these hang on."""
 
 _COMMON = ("description", "owner", "tags")
 _NAMES: dict[str, dict[str, str]] = {

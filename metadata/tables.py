@@ -389,33 +389,6 @@ lineage_edge = Table(
     Index("ix_lineage_edge_from_uid", "from_uid"),
 )
 
-column_lineage = Table(
-    "column_lineage",
-    metadata,
-    Column("id", Serial, primary_key=True),
-    Column("pipeline_uid", ID, nullable=False),
-    Column("task_uid", ID, nullable=False),
-    Column("task_key", KEY, nullable=False),
-    Column("from_uid", ID, nullable=False),
-    Column("from_column", KEY, nullable=False),
-    Column("to_uid", ID, nullable=False),
-    Column("to_column", KEY, nullable=False),
-    Column("how", WORD, nullable=False),
-    Index("ix_column_lineage_task_uid", "task_uid"),
-    Index("ix_column_lineage_to_uid", "to_uid"),
-    Index("ix_column_lineage_from_uid", "from_uid"),
-)
-"""Which column comes of which, through which task; `metadata.column_flow` says what `how` and `*` mean."""
-
-traced_task = Table(
-    "traced_task",
-    metadata,
-    Column("task_uid", ID, primary_key=True),
-    Column("pipeline_uid", ID, nullable=False),
-    Column("digest", String(64), nullable=False),
-)
-"""Tasks whose rows in `column_lineage` are there, with a hash of all that these hang on."""
-
 task_log = Table(
     "task_log",
     metadata,

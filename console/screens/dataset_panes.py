@@ -23,6 +23,7 @@ from console.tables import VersionLine
 from console.text import fault_content, styled
 from console.widgets.chrome import Hint
 from console.widgets.rows import Row, Rows, Section
+from metadata.column_flow import MADE, UNKNOWN
 from metadata.column_uses import own_uses
 from metadata.database import Database
 from metadata.errors import Fault
@@ -250,7 +251,7 @@ class DatasetPanes(SplitScreen):
     def _open_column(self, row: Row) -> None:
         if isinstance(row.value, Branch):
             step = row.value.step
-            if step is not None and step.kind and step.how not in ("made", "unknown"):
+            if step is not None and step.kind and step.how not in (MADE, UNKNOWN):
                 place = definition_place(step.kind, step.key)
                 part = f"{COLUMNS} {step.column}" if step.kind == "dataset" else ""
                 self.go(type(place)(place.screen, place.subject, part))

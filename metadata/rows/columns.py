@@ -11,7 +11,7 @@ from sqlalchemy import Connection, RowMapping, select
 from metadata import tables
 from metadata.column_flow import MADE, UNKNOWN
 from metadata.database import Database
-from metadata.definitions import LAYOUTS, definition
+from metadata.definitions import LAYOUTS, column_edge, definition
 from metadata.rows.lineage import Direction, Via
 from metadata.sql_sources import EVERY
 
@@ -72,7 +72,7 @@ def column_lineage(database: Database, dataset_uid: str, column: str, depth: int
 
 def readers_of(database: Database, dataset_uid: str) -> dict[str, int]:
     """How many tasks read each column of a dataset, by its lower-case name."""
-    edge = tables.column_lineage
+    edge = column_edge
     with database.read() as connection:
         rows = connection.execute(
             select(edge.c.from_column, edge.c.task_uid).where(edge.c.from_uid == dataset_uid, edge.c.from_column != "")
@@ -126,7 +126,7 @@ class _Edges:
 
     def _of(self, kept: dict[str, list[RowMapping]], side: str, uid: str) -> list[RowMapping]:
         if uid not in kept:
-            edge = tables.column_lineage
+            edge = column_edge
             query = select(edge).where(edge.c[side] == uid).order_by(edge.c.id)
             kept[uid] = list(self.connection.execute(query).mappings())
         return kept[uid]
@@ -169,7 +169,7 @@ def _named(step: ColumnStep, names: Mapping[str, tuple[str, str]]) -> ColumnStep
 
 
 def _columns(connection: Connection, uid: str, given: bool = True) -> tuple[str, ...]:
-    state, declared, edge = tables.dataset_state, LAYOUTS["dataset"].entries["columns"].table, tables.column_lineage
+    state, declared, edge = tables.dataset_state, LAYOUTS["dataset"].entries["columns"].table, column_edge
     written = connection.execute(select(state.c.columns).where(state.c.dataset_uid == uid)).scalar()
     if written:
         return tuple(written)

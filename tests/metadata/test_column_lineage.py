@@ -10,7 +10,7 @@ from metadata import tables
 from metadata.column_lineage import trace
 from metadata.column_uses import own_uses
 from metadata.database import Database
-from metadata.definitions import load_blueprint
+from metadata.definitions import column_edge, load_blueprint, traced_task
 from metadata.impact import impact_of
 from metadata.kinds import Blueprint
 from metadata.migrations import VERSION_TABLE, upgrade
@@ -105,7 +105,7 @@ def test_what_is_gone_is_not_told_of(database: Database) -> None:
     put(database, orders_document())
     put(database, {"datasets": {"other": {}}}, prune=True)
     with database.read() as connection:
-        for table in (tables.column_lineage, tables.traced_task):
+        for table in (column_edge, traced_task):
             assert connection.execute(select(table)).first() is None
 
 
