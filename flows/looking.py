@@ -11,6 +11,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -172,7 +173,8 @@ def _csv(path: Path) -> Seen:
     head = text.split("\n", 1)[0]
     delimiter = max(_DELIMITERS, key=lambda each: (head.count(each), -_DELIMITERS.index(each)))
     try:
-        rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if row]
+        every = filter(None, csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+        rows = list(islice(every, SAMPLE_ROWS + 2))
     except csv.Error as error:
         raise _odd(path, f"it is no CSV: {error}") from None
     if not rows:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from metadata.document_schema import REF, Schema, blueprint_schema
 from metadata.errors import UsageError
 from metadata.findings import instead
-from metadata.kinds import KIND_MODELS, SECTIONS, Definition
-from metadata.tasks import TaskSpec, task_kinds
+from metadata.formatting import aliases
+from metadata.kinds import SECTIONS, Definition
+from metadata.tasks import TaskSpec
 
 _TYPES = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false"}
 _KEYS = "keys with values"
@@ -77,7 +78,7 @@ def _below(schema: Schema, step: str, path: str) -> tuple[str, Schema, bool]:
     kinds = _by_kind(shapes)
     if step in kinds:
         return step, kinds[step], False
-    for name in (step, _aliases().get(step, step)):
+    for name in (step, aliases().get(step, step)):
         for shape in shapes:
             if name in shape["properties"]:
                 return name, shape["properties"][name], name in shape.get("required", ())
@@ -85,14 +86,6 @@ def _below(schema: Schema, step: str, path: str) -> tuple[str, Schema, bool]:
     if not known:
         raise UsageError("PH354", f"{path}.{step}", f"nothing stands below {path}", f"ask for {path}")
     raise UsageError("PH354", f"{path}.{step}", f"{path} has no field {step}", instead(step, known))
-
-
-def _aliases() -> dict[str, str]:
-    """How documents write what a definition or a task has under another name."""
-    models = [*(model for models in KIND_MODELS.values() for model in models), *task_kinds().values()]
-    return {
-        name: field.alias for model in models for name, field in model.model_fields.items() if field.alias is not None
-    }
 
 
 def _shapes(schema: Schema) -> Iterator[Schema]:

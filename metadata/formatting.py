@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from metadata.definitions import same
@@ -36,7 +37,7 @@ def formatted(text: str, name: str = "document") -> str:
 
 def commented(blueprint: Blueprint, tree: Tree, raw: dict[str, Any]) -> str:
     """A blueprint in canonical form, with the comments of a text that says it; `raw` are the values of that."""
-    notes = tree.notes.moved(lambda path: tuple(_ALIASES.get(str(step), step) for step in path))
+    notes = tree.notes.moved(lambda path: tuple(aliases().get(str(step), step) for step in path))
     content = _with_what_is_spoken_of(plain_content(blueprint), raw, notes, ())
     return write_content(content, notes.fitted(content))
 
@@ -58,15 +59,18 @@ def _with_what_is_spoken_of(content: Any, raw: Any, notes: Notes, path: Path) ->
     spoken_of = {
         key: value
         for key, value in raw.items()
-        if key not in content and len(path) > 1 and key not in _ALIASES and notes.of((*path, key))
+        if key not in content and len(path) > 1 and key not in aliases() and notes.of((*path, key))
     }
     return {**made, **spoken_of}
 
 
-_ALIASES = {
-    name: field.alias
-    for model in (*(each for models in KIND_MODELS.values() for each in models), *task_kinds().values())
-    for name, field in model.model_fields.items()
-    if field.alias is not None and name != field.alias
-}
-"""How documents write what a model has under another name."""
+@cache
+def aliases() -> dict[str, str]:
+    """How documents write what a definition or a task has under another name."""
+    models = [*(model for models in KIND_MODELS.values() for model in models), *task_kinds().values()]
+    return {
+        name: field.alias
+        for model in models
+        for name, field in model.model_fields.items()
+        if field.alias is not None and name != field.alias
+    }

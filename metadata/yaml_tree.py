@@ -132,9 +132,7 @@ class _Builder:
 
     def _entry(self, frame: _Frame, step: str | int, start: int) -> Entry:
         lead = self.tree.text[self.tree.line_start(start) : start]
-        column = len(lead.rstrip(" -")) if frame.is_list and not frame.flow else len(lead)
-        if frame.is_list and lead.strip() == "-":
-            column = lead.index("-")
+        column = lead.index("-") if frame.is_list and lead.strip() == "-" else len(lead)
         entry = Entry((*frame.path, step), start, column, frame.flow, start)
         frame.into.append(entry)
         self.tree.entries.append(entry)

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from metadata.database import Database
-from metadata.definitions import load_blueprint
 from metadata.documents import dump
+from metadata.revisions import apply
 from metadata.settings import settings
 from tests.console.malformed import LONG, documents
 from tests.console.running import Commands, Ended
@@ -35,11 +35,12 @@ def is_strange(ended: Ended) -> bool:
 
 
 def test_no_broken_document_changes_a_row_or_shows_a_traceback(
-    database: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    empty_database: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     run, file = Commands(monkeypatch, capsys), tmp_path / "document.yaml"
     start = resources.files("metadata.blueprints").joinpath("start.yaml").read_bytes()
-    good = [dump(load_blueprint(database)).encode(), dump(orders()).encode(), start]
+    good = [dump(orders()).encode(), start]
+    apply(empty_database, orders(), author="ada", settings=settings())
     before, strange, broken = rows(), [], 0
     long_one = ("a line of 5 MB", good[-1].replace(b"Orders as they land.", b"{" + LONG))
     for name, text in itertools.chain([long_one], documents(good, seed=5)):
@@ -47,7 +48,8 @@ def test_no_broken_document_changes_a_row_or_shows_a_traceback(
         ended = {command[0]: run("blueprint", *command, file) for command in COMMANDS[:1]}
         if ended["check"].code:
             broken += 1
-            ended |= {command[0]: run("blueprint", *command, file) for command in COMMANDS[1:]}
+            others = COMMANDS[1:] if broken % 4 == 0 else COMMANDS[1:-1]
+            ended |= {command[0]: run("blueprint", *command, file) for command in others}
             if ended["apply"].code not in (1, 2):
                 strange.append((name, "apply", ended["apply"]))
         strange += [(name, command, each) for command, each in ended.items() if is_strange(each)]

@@ -182,7 +182,7 @@ _SEEN = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(st.lists(_SEEN, min_size=1, max_size=4))
 def test_whatever_was_seen_gives_a_document_that_passes_all_checks(found: list[Seen]) -> None:
     files = [seen for seen in found if seen.format != "table"]
