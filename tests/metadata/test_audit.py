@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event, select, text, update
+from sqlalchemy import event, select, update
 
 from metadata import tables
 from metadata.audit import anchor
@@ -25,7 +25,7 @@ from metadata.database import Database, installation
 from metadata.definitions import revision
 from metadata.errors import PilothouseError, UsageError
 from metadata.kinds import Blueprint
-from metadata.migrations import VERSION_TABLE, upgrade
+from metadata.migrations import upgrade
 from metadata.revision_log import GENESIS, newest_revision
 from metadata.rows.audit_log import list_entries
 from metadata.rows.decisions import record, release
@@ -36,6 +36,7 @@ from metadata.states import State
 from tests.metadata import audits
 from tests.metadata.audits import ANNA, entries, launch, operate, put, signed, signet_in
 from tests.metadata.blueprints import orders
+from tests.metadata.earlier import back_to
 from tests.metadata.test_decisions import HOLD, write
 
 
@@ -320,14 +321,6 @@ def test_killed_between_the_commit_and_the_head_outside_it_is_behind_and_catches
 # --- upgrade and restore
 
 
-def older(database: Database) -> None:
-    """As the program of before the audit left it."""
-    with database.write() as connection:
-        for table in ("audit", "audit_head", "column_lineage", "traced_task"):
-            connection.execute(text(f"DROP TABLE {table}"))
-        connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0006'"))
-
-
 def test_an_audit_begins_with_what_is_older_than_it(empty_database: Database, tmp_path: Path) -> None:
     database = Database(empty_database.url, signet_in(tmp_path))
     upgrade(database)
@@ -336,7 +329,7 @@ def test_an_audit_begins_with_what_is_older_than_it(empty_database: Database, tm
     verify(database)
     with database.read() as connection:
         hashes = dict(connection.execute(select(revision.c.number, revision.c.hash)).tuples().all())
-    older(database)
+    back_to(database, "0006")
     (tmp_path / "audit.head").unlink()
     assert upgrade(database)
     assert not upgrade(database)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import insert, select
 
 from metadata import tables
 from metadata.column_lineage import trace
@@ -13,11 +13,12 @@ from metadata.database import Database
 from metadata.definitions import column_edge, load_blueprint, traced_task
 from metadata.impact import impact_of
 from metadata.kinds import Blueprint
-from metadata.migrations import VERSION_TABLE, upgrade
+from metadata.migrations import upgrade
 from metadata.revisions import apply, changes_of, prepare
 from metadata.rows.columns import column_lineage, columns_known, readers_of
 from metadata.settings import Settings
 from tests.metadata.blueprints import orders_document
+from tests.metadata.earlier import back_to
 
 SETTINGS = Settings()
 
@@ -112,10 +113,7 @@ def test_what_is_gone_is_not_told_of(database: Database) -> None:
 def test_what_was_applied_before_is_traced_by_the_upgrade(database: Database) -> None:
     found = put(database, orders_document())
     before = lines(database, found, "features.orders", "mean_30d")
-    with database.write() as connection:
-        for table in ("column_lineage", "traced_task"):
-            connection.execute(text(f"DROP TABLE {table}"))
-        connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0007'"))
+    back_to(database, "0007")
     assert upgrade(database)
     assert lines(database, found, "features.orders", "mean_30d") == before
 
