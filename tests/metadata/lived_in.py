@@ -36,7 +36,8 @@ def live(database: Database) -> None:
     ada = Author("ada", "ops1 (ssh 10.0.0.7)")
     apply(database, orders(), author=ada, note="the first", settings=Settings())
     more = Blueprint.model_validate({"datasets": {"more": {"description": "später, 後で", "owner": "ops"}}})
-    apply(database, more, author=ada, settings=Settings())
+    said = {("dataset", "more"): "datasets:\n  more:\n    description: später, 後で  # why\n    owner: ops\n"}
+    apply(database, more, author=ada, settings=Settings(), comments=said)
     run = _run(database, "schedule", "f-1")
     uids = {key: value.uid for kind, key, value in load_blueprint(database) if kind in ("dataset", "model", "monitor")}
     for task in tasks_of(database, run.id):

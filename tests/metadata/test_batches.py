@@ -344,7 +344,7 @@ def test_more_files_than_a_statement_has_parameters_are_remembered(store: Databa
 
 MARKS = st.one_of(
     st.integers(),
-    st.floats(allow_nan=False),
+    st.floats(allow_nan=False, allow_infinity=False),
     st.decimals(allow_nan=False, allow_infinity=False),
     st.text(),
     st.dates(),
