@@ -10,7 +10,7 @@ from flows.context import Figure
 from flows.statistics import Threshold, null_rate_threshold, psi, psi_threshold
 from flows.training import LOWER_IS_BETTER
 from flows.windows import Window
-from metadata.kinds import CalibratedThreshold, FixedThreshold
+from metadata.parts import CalibratedThreshold, FixedThreshold
 from metadata.reference import Distribution, Slice, bin_slice
 
 Limits = CalibratedThreshold | FixedThreshold

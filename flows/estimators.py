@@ -11,7 +11,7 @@ from typing import Any
 
 from flows.scoring import Input
 from metadata.errors import PilothouseError
-from metadata.kinds import Estimator
+from metadata.parts import Estimator
 
 MOST_CATEGORIES = 254
 """Categories of one feature that are told apart; the rarest share one code (histogram estimators allow 255)."""

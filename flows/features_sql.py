@@ -19,7 +19,8 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from flows.schema import quoted
 from metadata.errors import PilothouseError
-from metadata.kinds import Feature, FeatureSet
+from metadata.kinds import FeatureSet
+from metadata.parts import Feature
 from metadata.values import period
 
 AGGREGATES = frozenset(

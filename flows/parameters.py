@@ -14,7 +14,7 @@ from sqlglot import TokenError, TokenType, tokenize
 from flows.context import TaskContext
 from flows.schema import literal
 from metadata.errors import PilothouseError
-from metadata.kinds import Parameter
+from metadata.parts import Parameter
 
 AS_OF = "as_of"
 _SPARK = {"int": "BIGINT", "double": "DOUBLE", "boolean": "BOOLEAN", "date": "DATE", "timestamp": "TIMESTAMP"}

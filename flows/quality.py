@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.schema import ORDER, REASONS, literal, quoted
 from metadata.errors import Fault, PilothouseError
-from metadata.kinds import QualityRule
+from metadata.parts import QualityRule
 from metadata.values import counted
 
 if TYPE_CHECKING:

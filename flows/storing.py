@@ -22,7 +22,8 @@ from flows.schema import (
     types_of,
 )
 from metadata.errors import PilothouseError
-from metadata.kinds import Dataset, QualityRule
+from metadata.kinds import Dataset
+from metadata.parts import QualityRule
 from metadata.rows.batches import Batch, DatasetState, Written, taken
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from metadata.errors import UsageError
-from metadata.kinds import Parameter
+from metadata.parts import Parameter
 
 Value = str | int | float | bool
 FIRST_YEAR, LAST_YEAR = 1900, 2200

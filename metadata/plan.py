@@ -9,15 +9,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SerializeAsAny
 
-from metadata.kinds import (
-    Connection,
-    Dataset,
-    DecisionRule,
-    FeatureSet,
-    Model,
-    Monitor,
-    Parameter,
-)
+from metadata.kinds import Connection, Dataset, DecisionRule, FeatureSet, Model, Monitor
+from metadata.parts import Parameter
 from metadata.tasks import Read, Ref, TaskSpec, read_spec
 
 

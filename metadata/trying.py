@@ -10,7 +10,8 @@ from typing import Any, Literal
 from metadata.errors import UsageError
 from metadata.findings import instead
 from metadata.judging import resting
-from metadata.kinds import Dataset, DecisionRule, Definition, Feature, FeatureSet, Model, Pipeline, QualityRule
+from metadata.kinds import Dataset, DecisionRule, Definition, FeatureSet, Model, Pipeline
+from metadata.parts import Feature, QualityRule
 from metadata.sql import expression_findings, findings
 from metadata.states import DecisionState
 from metadata.tasks.transform import Transform

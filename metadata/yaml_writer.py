@@ -11,7 +11,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from metadata.findings import Path
-from metadata.kinds import SECTIONS, Blueprint, Column, Definition
+from metadata.kinds import SECTIONS, Blueprint, Definition
+from metadata.parts import Column
 from metadata.tasks import Read, TaskSpec, read_spec
 from metadata.yaml_notes import NONE, Notes
 from metadata.yaml_text import plain_value

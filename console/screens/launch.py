@@ -19,7 +19,7 @@ from console.widgets.rows import Column, Row, Rows
 from flows import client
 from metadata.bindings import instant
 from metadata.errors import Fault
-from metadata.kinds import Parameter
+from metadata.parts import Parameter
 from metadata.rows.run_detail import LaunchForm, launch_form, pipelines
 
 if TYPE_CHECKING:

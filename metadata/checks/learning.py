@@ -8,7 +8,8 @@ from datetime import timedelta
 from metadata.checks.datasets import expression, named_columns
 from metadata.checks.view import View
 from metadata.findings import Finding, instead
-from metadata.kinds import Feature, FeatureSet, Model
+from metadata.kinds import FeatureSet, Model
+from metadata.parts import Feature
 from metadata.sql import parse_expression
 from metadata.tasks import Ref
 from metadata.values import period

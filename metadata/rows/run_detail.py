@@ -13,7 +13,7 @@ from sqlalchemy import Connection, and_, func, select
 
 from metadata import tables
 from metadata.database import Database
-from metadata.kinds import Parameter
+from metadata.parts import Parameter
 from metadata.rows.decisions import newest_decisions
 from metadata.rows.runs import Run, find_run
 from metadata.rows.task_runs import TaskRun, newest_tasks

@@ -23,7 +23,8 @@ from flows.estimators import model_pipeline, new_estimator
 from flows.model_sql import LABEL
 from flows.training import UnfitRowsError, digest, fit, in_order, split_by_time
 from metadata.errors import PilothouseError
-from metadata.kinds import Estimator, Model
+from metadata.kinds import Model
+from metadata.parts import Estimator
 from metadata.rows.models import ModelFeature
 from tests.flows.learning import MODEL
 

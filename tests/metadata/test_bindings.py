@@ -9,7 +9,7 @@ import pytest
 
 from metadata.bindings import bind, instant
 from metadata.errors import UsageError
-from metadata.kinds import Parameter
+from metadata.parts import Parameter
 
 DECLARED = {
     "limit": Parameter(type="int", default=5),

@@ -10,7 +10,8 @@ from metadata.commented import comments_of, lines_in, with_comments
 from metadata.documents import read_text
 from metadata.errors import PilothouseError
 from metadata.formatting import says
-from metadata.kinds import SECTIONS, Blueprint, Column, Dataset
+from metadata.kinds import SECTIONS, Blueprint, Dataset
+from metadata.parts import Column
 from metadata.splicing import is_empty, updated
 from metadata.yaml_writer import plain, plain_content
 from tests.metadata.blueprints import orders
