@@ -141,9 +141,8 @@ def keys(times: int) -> tuple[dict[str, list[float]], float]:
         for _ in range(times):
             shown.send("ctrl+p")
             until(shown, lambda text: "any word" in text)
-            shown.send("orders daily 0000")
-            took = pressed(shown, "0", lambda text: "gold.orders_daily_00000" in text)
-            found.setdefault("palette: a letter", []).append(took)
+            took = pressed(shown, "gold orders daily 00000", lambda text: "gold.orders_daily_00000" in text)
+            found.setdefault("palette: words pasted", []).append(took)
             shown.send("escape")
             until(shown, lambda text: "any word" not in text)
         return found, memory(shown.pid)

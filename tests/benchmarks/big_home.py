@@ -29,6 +29,7 @@ from metadata.definitions import (
 )
 from metadata.kinds import SECTIONS, Blueprint, Definition
 from metadata.migrations import upgrade
+from metadata.reference import Distribution, ModelReference
 from metadata.search_index import count_users, summary_of
 from metadata.summary import words
 
@@ -37,66 +38,20 @@ CHUNK = 10_000
 AT_ONCE = 1_000
 """Definitions of one revision."""
 SUBJECTS = (
-    "orders",
-    "customers",
-    "invoices",
-    "payments",
-    "shipments",
-    "returns",
-    "carriers",
-    "flights",
-    "weather",
-    "planes",
-    "airports",
-    "tickets",
-    "seats",
-    "baggage",
-    "crew",
-    "fuel",
-    "routes",
-    "delays",
-    "sensors",
-    "meters",
-    "alarms",
-    "outages",
-    "contracts",
-    "claims",
-    "policies",
-    "quotes",
-    "agents",
-    "branches",
-    "visits",
-    "sessions",
-    "clicks",
-    "carts",
-    "coupons",
-    "reviews",
-    "stores",
-    "shelves",
-    "stock",
-    "suppliers",
-    "batches",
-    "recipes",
-)
+    "orders", "customers", "invoices", "payments", "shipments", "returns", "carriers", "flights", "weather",
+    "planes", "airports", "tickets", "seats", "baggage", "crew", "fuel", "routes", "delays", "sensors", "meters",
+    "alarms", "outages", "contracts", "claims", "policies", "quotes", "agents", "branches", "visits", "sessions",
+    "clicks", "carts", "coupons", "reviews", "stores", "shelves", "stock", "suppliers", "batches", "recipes"
+)  # fmt: skip
 SIDES = (
-    "daily",
-    "hourly",
-    "eu",
-    "us",
-    "apac",
-    "retail",
-    "online",
-    "raw",
-    "clean",
-    "joined",
-    "latest",
-    "history",
-    "summary",
-    "by_region",
-    "by_day",
-)
+    "daily", "hourly", "eu", "us", "apac", "retail", "online", "raw", "clean", "joined", "latest", "history",
+    "summary", "by_region", "by_day"
+)  # fmt: skip
 OWNERS = ("ops", "bi", "finance", "logistics", "pricing", "science", "risk", "web")
 TAGS = ("pii", "legacy", "hourly", "audited", "external", "gold_standard", "experimental")
+REFERENCE = ModelReference(
+    features={}, test_features={}, score=Distribution(kind="numeric", slices=()), performance={"roc_auc": 0.7}
+).model_dump(mode="json")
 STATES = ("succeeded",) * 92 + ("failed",) * 5 + ("cancelled",) * 2 + ("lost",)
 Place = tuple[str, str, Definition]
 
@@ -364,7 +319,7 @@ def _version(place: Place, version: int) -> dict[str, Any]:
         "rows_tested": 200,
         "metric_value": 0.7,
         "features": [],
-        "reference": {},
+        "reference": REFERENCE,
         "changed": 1,
     }
     return {"model_uid": place[2].uid, "model_key": place[1], "version": version, **times, **names, **figures}
@@ -398,6 +353,7 @@ def _decision(place: Place, number: int, chance: random.Random) -> dict[str, Any
 
 def _runs(big: Big, count: int, chance: random.Random) -> Iterator[dict[str, Any]]:
     pipelines = [(value.uid, key) for _, key, value in big.places["pipeline"]]
+    scheduled, by_hand = {"trigger": "schedule", "author": "ops"}, {"trigger": "manual", "author": "ada"}
     for number in range(1, count + 1):
         uid, key = pipelines[int(len(pipelines) * chance.random() ** 2)]
         started = NOW - timedelta(seconds=30 * (count - number))
@@ -408,14 +364,11 @@ def _runs(big: Big, count: int, chance: random.Random) -> Iterator[dict[str, Any
             "pipeline_uid": uid,
             "pipeline_key": key,
             "bindings": {},
-            "as_of": started,
-            "trigger": "schedule" if number % 10 else "manual",
-            "author": "ops" if number % 10 else "ada",
             "attempt": 1,
+            **dict.fromkeys(("as_of", "created_at", "started_at"), started),
+            **(by_hand if number % 10 == 0 else scheduled),
             "state": state,
             "state_detail": "task clean failed" if state == "failed" else "",
-            "created_at": started,
-            "started_at": started,
             "ended_at": None if state == "running" else started + timedelta(seconds=20 + number % 90),
             "heartbeat_at": NOW if state == "running" else None,
             "changed": number,

@@ -44,6 +44,10 @@ async def test_a_definition_is_found_by_its_kind_and_read(
         await until_seen(pilot, "late_arrival:", "seed: 7")
         await pilot.press("right")
         await until_seen(pilot, "Used by", "monitor late_arrival_watch")
+        await pilot.press("escape", "escape", "g")
+        await until_seen(pilot, "all", "Blueprint ▸ definitions", "connection landing", "roc_auc")
+        await pilot.press("slash", *"layer:gold storage:merge !/pred*", "enter")
+        await until_seen(pilot, "1 of 1", "dataset features.flight_context")
 
 
 async def test_columns_and_history_are_panes(database: Database, make_app: MakeApp) -> None:

@@ -14,6 +14,7 @@ from console.screens.base import BaseScreen
 from console.screens.blueprint import BlueprintScreen
 from console.screens.decisions import DecisionsScreen
 from console.screens.models import ModelsScreen
+from console.screens.run import FIELDS, RunScreen
 from console.screens.runs import RunsScreen
 from console.widgets.rows import Rows
 from metadata.database import Database
@@ -93,7 +94,12 @@ def test_what_help_says_of_filters_is_taken(
 
 
 def test_what_help_says_of_filters_over_what_was_read_is_taken() -> None:
-    assert matcher(HELP.partition(";")[0])("names and more", "some words")
+    assert matcher(HELP.partition(";")[0], elsewhere=True)("names and more", "some words")
+    wanted = matcher(RunScreen.FILTER_HELP.partition(";")[0], FIELDS)
+    assert wanted("names and more", "some words", {"state": "failed", "kind": "train"})
+    assert not wanted("names and more", "some words", {"state": "failed", "kind": "infer"})
+    with pytest.raises(UsageError, match="PH306.*here a filter takes state:"):
+        matcher("owner:ops", FIELDS)
 
 
 @pytest.mark.parametrize(
@@ -151,6 +157,9 @@ async def test_a_click_chooses_a_second_opens_and_tabs_and_keys_are_buttons(
         (Place("lineage", "dataset silver.flights"), "drift", "silver.flights", "gold.delay_by_hour"),
         (Place("lineage", "dataset silver.flights"), "delay_by", "gold.delay_by_hour", "bronze.weather"),
         (Place("lineage", "dataset silver.flights"), "/gold.*", "gold.delay_by_hour", "bronze.weather"),
+        (Place("lineage", "dataset silver.flights"), "layer:gold", "gold.delay_by_hour", "bronze.weather"),
+        (Place("overview"), "kind:dataset layer:bronze", "bronze.weather", "hold_when_broken"),
+        (Place("run", "14"), "kind:infer", "predict", "publish"),
     ],
 )
 async def test_a_filter_narrows_what_is_shown_and_esc_takes_it_back(

@@ -25,6 +25,12 @@ async def test_the_palette_finds_actions_and_things(database: Database, make_app
         await until_seen(pilot, "run 13")
         await pilot.press("enter")
         await until(pilot, lambda: screen_name(app) == "run")
+        await pilot.press("ctrl+p", *"carrier hour")
+        await until_seen(pilot, "pipeline flights", ".sql: carrier")
+        await pilot.press("ctrl+u", *"silver fli")
+        await until_seen(pilot, "dataset silver.flights")
+        await pilot.press("enter")
+        await until_seen(pilot, "Blueprint ▸ datasets", "silver.flights")
 
 
 async def test_an_author_in_a_reason_is_text(database: Database, make_app: MakeApp) -> None:
