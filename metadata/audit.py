@@ -17,8 +17,9 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from metadata import tables
 from metadata.author import Author
+from metadata.contents import json_text
 from metadata.database import Database, next_change, place_of
-from metadata.definitions import json_text, revision
+from metadata.definitions import revision
 from metadata.errors import PilothouseError
 from metadata.revision_log import GENESIS
 from metadata.secrets import redacted

@@ -20,9 +20,10 @@ from metadata.audit_check import (
     entries_of,
     head_of,
 )
+from metadata.contents import json_text
 from metadata.database import Database
 from metadata.database import installation as installation_of
-from metadata.definitions import json_text, revision, revision_item
+from metadata.definitions import revision, revision_item
 from metadata.errors import PilothouseError, UsageError
 from metadata.revision_log import Revision, check_log, to_revision
 from metadata.signet import Head, Signet

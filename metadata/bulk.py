@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from metadata.definitions import content, same
+from metadata.contents import content, same
 from metadata.errors import UsageError
 from metadata.explain import explain
 from metadata.findings import instead

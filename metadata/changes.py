@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from metadata.definitions import content, json_text, same
+from metadata.contents import content, json_text, same
 from metadata.errors import PilothouseError
 from metadata.kinds import SECTIONS, Blueprint, Definition, Pipeline
 from metadata.references import with_new_keys

@@ -10,8 +10,9 @@ from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from metadata.checks.view import View
 from metadata.compiler import compile_plan
+from metadata.contents import json_text
 from metadata.database import Database
-from metadata.definitions import column_edge, json_text, load_blueprint, traced_task
+from metadata.definitions import column_edge, load_blueprint, traced_task
 from metadata.kinds import Blueprint, Model
 from metadata.plan import Plan, PlanTask
 from metadata.sql_sources import Known

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from metadata.definitions import same
+from metadata.contents import same
 from metadata.documents import Document, dump_one, read_text, try_read
 from metadata.errors import PilothouseError
 from metadata.findings import Path

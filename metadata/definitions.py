@@ -6,14 +6,11 @@ own (`dataset_column`, `storage_rule`, `quality_rule`, `feature`, `task`, …), 
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -34,12 +31,13 @@ from sqlalchemy import (
     select,
 )
 
+from metadata.column_types import ID, KEY, SORTED, WORD, Serial, Utc
 from metadata.database import Database
 from metadata.errors import PilothouseError
 from metadata.kinds import KIND_MODELS, SECTIONS, Blueprint, Definition
 from metadata.mapper import Layout, Rows, lay_out
 from metadata.references import references
-from metadata.tables import ID, KEY, SORTED, WORD, Serial, Utc, metadata
+from metadata.tables import metadata
 from metadata.tasks import TaskSpec
 
 definition = Table(
@@ -211,32 +209,6 @@ class Use:
     path: str
 
 
-def content(value: Definition) -> dict[str, Any]:
-    """What a definition says as JSON: defaults, its own uid and `was` left out; the uids of tasks stay."""
-    body: dict[str, Any] = value.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"uid", "was"})
-    for task in body.get("tasks", {}).values() if value.KIND == "pipeline" else ():
-        task.pop("was", None)
-    return body
-
-
-def definition_from(kind: str, key: str, body: Mapping[str, Any]) -> Definition | None:
-    """The definition that says `body`; None where that does not fit together."""
-    try:
-        return Blueprint.model_validate({SECTIONS[kind]: {key: body}}).get(kind, key)
-    except ValidationError:
-        return None
-
-
-def content_hash(value: Definition) -> str:
-    """SHA-256 of what a definition says, in its own order of entries."""
-    return hashlib.sha256(json_text([value.KIND, content(value)]).encode()).hexdigest()
-
-
-def json_text(value: Any) -> str:
-    """JSON without spaces, in the order of the value: the order of features and tasks means something."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-
-
 def to_rows(kind: str, value: Definition) -> Rows:
     """Rows of a definition in the tables of its kind; what `definition` itself holds is not among them."""
     return LAYOUTS[kind].to_rows(value.uid, value)
@@ -247,11 +219,6 @@ def from_rows(kind: str, common: Mapping[str, Any], rows: Mapping[str, Iterable[
     found = LAYOUTS[kind].from_rows(rows, {name: common[name] for name in ("uid", *_COMMON)})
     assert isinstance(found, Definition)  # noqa: S101 - the layouts hold definitions only
     return found
-
-
-def same(one: Any, other: Any) -> bool:
-    """Whether two values are the same JSON: 1, 1.0 and true are three things, and the order of entries is one, too."""
-    return one is other or json_text(one) == json_text(other)
 
 
 def load_blueprint(database: Database, revision_number: int | None = None) -> Blueprint:

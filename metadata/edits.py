@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from metadata.definitions import content, same
+from metadata.contents import content, same
 from metadata.kinds import Blueprint
 from metadata.task_bodies import homes_of, tasks_in, with_task, without
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
-from metadata.definitions import same
+from metadata.contents import same
 from metadata.kinds import Definition
 from metadata.references import references
 from metadata.sql_words import same_words

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from metadata.definitions import same
+from metadata.contents import same
 from metadata.documents import read_texts
 from metadata.errors import PilothouseError
 from metadata.findings import Path

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, ForeignKey, Integer, MetaData, Table, Text
 
-from metadata.tables import ID, KEY
+from metadata.column_types import ID, KEY
 
 Row = dict[str, Any]
 Rows = dict[str, list[Row]]

@@ -8,7 +8,7 @@ from typing import Any
 
 from metadata.changes import Change, FieldChange, differences
 from metadata.compiler import compile_plan
-from metadata.definitions import same
+from metadata.contents import same
 from metadata.kinds import SECTIONS, Blueprint, Pipeline
 from metadata.plan import Plan
 

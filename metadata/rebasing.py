@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from metadata.changes import origins
-from metadata.definitions import definition_from, same
+from metadata.contents import definition_from, same
 from metadata.guard_names import in_renamed_tasks
 from metadata.kinds import SECTIONS, Blueprint, Definition, Pipeline
 from metadata.successors import tasks_of

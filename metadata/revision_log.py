@@ -11,8 +11,9 @@ from typing import Any, Literal, get_args
 from sqlalchemy import Connection, func, select
 
 from metadata.changes import Change, recorded
+from metadata.contents import content_hash, json_text
 from metadata.database import Database
-from metadata.definitions import content_hash, json_text, read_blueprint, read_past, revision, revision_item
+from metadata.definitions import read_blueprint, read_past, revision, revision_item
 from metadata.errors import PilothouseError, UsageError
 
 GENESIS = "0" * 64

@@ -16,9 +16,9 @@ from metadata.checks import check
 from metadata.column_lineage import Traced, trace, write_traced
 from metadata.commented import Comments
 from metadata.compiler import compile_plan
+from metadata.contents import content_hash
 from metadata.database import Database, next_change
 from metadata.definitions import (
-    content_hash,
     definition,
     dependency,
     forget_references,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from metadata.definitions import same
+from metadata.contents import same
 from metadata.documents import KINDS, read_texts
 from metadata.errors import PilothouseError
 from metadata.findings import Path

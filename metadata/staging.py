@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from metadata.changes import Change
-from metadata.definitions import content, definition_from, same
+from metadata.contents import content, definition_from, same
 from metadata.edits import Item as Item
 from metadata.edits import brought_twice, edit_of, once
 from metadata.guard_names import definitions_named

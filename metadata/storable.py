@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from metadata.column_types import KEY
 from metadata.errors import PilothouseError, UsageError
 from metadata.kinds import Definition
 from metadata.secrets import find_secrets, is_reference, is_telling
-from metadata.tables import KEY
 
 LONGEST_KEY = int(KEY.length or 0)
 """Characters of a key, or of the name of a column, feature, rule, parameter or task."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from metadata.definitions import same
+from metadata.contents import same
 
 
 class Absent:

@@ -21,8 +21,8 @@ from console.screens.review import SIGNS, ReviewScreen, change_lines
 from console.text import joined, plain, styled
 from console.widgets.rows import Column, Row
 from metadata.changes import Change, recorded
+from metadata.contents import same
 from metadata.database import Database
-from metadata.definitions import same
 from metadata.documents import key_of
 from metadata.rebasing import uids_in
 from metadata.revision_log import Revision

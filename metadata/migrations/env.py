@@ -7,13 +7,14 @@ from typing import Any, Literal
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
 
-from metadata import definitions, tables
+from metadata import definitions
+from metadata.column_types import Utc
 from metadata.migrations import VERSION_TABLE
 
 
 def render_item(kind: str, item: Any, drafted: AutogenContext) -> str | Literal[False]:
     """Migrations name plain types, so that they stay what they were when ours change."""
-    if kind == "type" and isinstance(item, tables.Utc):
+    if kind == "type" and isinstance(item, Utc):
         drafted.imports.add("from sqlalchemy.dialects import mssql")
         return 'sa.DateTime().with_variant(mssql.DATETIME2(6), "mssql")'
     return False

@@ -12,8 +12,15 @@ from sqlalchemy import Connection, and_, delete, insert, or_, select
 from metadata.changes import Change, ChangeSet, differences
 from metadata.checks.secrets import refuse_secrets
 from metadata.commented import Comments, with_comments
+from metadata.contents import same
 from metadata.database import Database, next_change
-from metadata.definitions import LAYOUTS, definition, read_blueprint, revision_item, same, staged_item
+from metadata.definitions import (
+    LAYOUTS,
+    definition,
+    read_blueprint,
+    revision_item,
+    staged_item,
+)
 from metadata.documents import dump_one, read_text
 from metadata.edits import with_moved_tasks
 from metadata.errors import PilothouseError, UsageError

@@ -16,11 +16,10 @@ from typing import Any
 from sqlalchemy import Connection, Table, insert, update
 
 from metadata import tables
+from metadata.contents import content, content_hash
 from metadata.database import Database
 from metadata.definitions import (
     LAYOUTS,
-    content,
-    content_hash,
     definition,
     reference,
     revision,

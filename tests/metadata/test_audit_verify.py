@@ -18,6 +18,7 @@ from metadata import tables
 from metadata.audit import anchor, audited, entry_hash
 from metadata.audit_check import verify
 from metadata.audit_file import export, verify_lines
+from metadata.column_types import Utc
 from metadata.database import Database, installation, next_change
 from metadata.definitions import revision, revision_item
 from metadata.errors import PilothouseError
@@ -51,7 +52,7 @@ def other(value: Any, column: Any) -> Any:
     """Something else that the column takes."""
     if isinstance(column.type, JSON):
         return {"forged": 1}
-    if isinstance(column.type, tables.Utc):
+    if isinstance(column.type, Utc):
         return value + timedelta(seconds=1) if value else rows.NOW
     if column.type.python_type is bool:
         return not value

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import settings as examples
 from pydantic import BaseModel, Field
 
-from metadata.definitions import content
+from metadata.contents import content
 from metadata.documents import dump_one, read_text
 from metadata.errors import UsageError
 from metadata.field_marks import DatasetKey, ModelKey, Rule, Written

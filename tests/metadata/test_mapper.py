@@ -8,8 +8,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from sqlalchemy import insert, select
 
+from metadata.contents import content
 from metadata.database import Database
-from metadata.definitions import LAYOUTS, content, definition, from_rows, reference, to_rows, write_rows
+from metadata.definitions import (
+    LAYOUTS,
+    definition,
+    from_rows,
+    reference,
+    to_rows,
+    write_rows,
+)
 from metadata.errors import PilothouseError
 from metadata.kinds import KIND_MODELS, Dataset, Definition
 from metadata.references import references, with_new_keys

@@ -1,0 +1,146 @@
+"""How the services of this home stand, by what their supervisor notes of them; they are started and stopped here."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from flows.services import process, records
+from flows.services.records import Record, State
+from metadata.errors import PilothouseError, ServiceDownError
+from metadata.settings import Settings, public, settings
+
+UP_SECONDS = 120.0
+"""How long `ensure_up(wait=True)` waits; a first start downloads Spark's Delta jars."""
+DOWN_SECONDS = 45.0
+KNOCK_SECONDS = 2.0
+PORTS = {"http": 80, "https": 443, "sc": 15002}
+"""Ports of URLs that name none."""
+
+
+@dataclass(frozen=True)
+class ServiceStatus:
+    """What is known of one service right now, checked against the processes that live.
+
+    `ends` counts how often it has ended in a row without being asked to; 0 for one that is not expected to be there.
+    One that was `given` by URL is neither started nor stopped here: `external` while it answers, else `down`.
+    """
+
+    name: str
+    state: State
+    url: str
+    since: datetime | None
+    detail: str
+    ends: int = 0
+    given: bool = False
+
+
+def status(knock: bool = False) -> list[ServiceStatus]:
+    """Every service of the home, the supervisor first. Needs nothing that runs; takes milliseconds.
+
+    With `knock` what was given by URL, and that our services do not look at now, is tried for a connection.
+    """
+    values = settings()
+    supervised, given = _supervisor(values) is not None, records.given(values)
+    names = [name for name in records.NAMES if name != records.MLFLOW or name in given]
+    return [_status(values, name, given.get(name), supervised, knock) for name in names]
+
+
+def _status(values: Settings, name: str, given: str | None, supervised: bool, knock: bool) -> ServiceStatus:
+    record = records.load(values.state, name)
+    if given is not None:
+        if record is None or record.url != given or not supervised:
+            reason = _unanswered(given) if knock else ""
+            if reason:
+                return ServiceStatus(name, "down", public(given), None, f"given by URL; {reason}", given=True)
+            return ServiceStatus(name, "external", public(given), None, "given by URL, not looked at now", given=True)
+        return ServiceStatus(name, record.state, public(given), record.since, record.detail, given=True)
+    if record is None:
+        return ServiceStatus(name, "down", "", None, "not started")
+    url = public(record.url)
+    if record.state != "down" and not record.alive():
+        return ServiceStatus(name, "down", url, None, "the process has ended", record.ends + 1)
+    detail = record.detail if supervised or not record.alive() else "runs without a supervisor"
+    return ServiceStatus(name, record.state, url, record.since, detail, record.ends)
+
+
+def _unanswered(url: str) -> str:
+    """Why there is no connection to a server; empty when there is, and for a URL that names no port."""
+    try:
+        parts = urlsplit(url.partition(";")[0])
+        port = parts.port or PORTS.get(parts.scheme)
+        if port is not None:
+            socket.create_connection((parts.hostname or "", port), KNOCK_SECONDS).close()
+    except ValueError as error:
+        return str(error)
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
+
+
+def _supervisor(values: Settings) -> Record | None:
+    record = records.load(values.state, records.SUPERVISOR)
+    return record if record is not None and record.alive() else None
+
+
+def ensure_up(wait: bool = False, seconds: float = UP_SECONDS, say: Callable[[str], None] | None = None) -> None:
+    """Start the supervisor of this home, or have it start at once what is down; with `wait`, return when all is up.
+
+    `say` is told, while it waits, what for. Raises `ServiceDownError` (PH310) that names the services which are not up
+    after `seconds`, and why; at once when one is away that was given by URL, for it is not started here.
+    """
+    values = settings()
+    if _supervisor(values) is None:
+        process.spawn(
+            process.module("flows.services.supervisor"),
+            process.environment(values.home, records.SUPERVISOR),
+            values.home,
+            values.logs / "supervisor.log",
+        )
+    else:
+        records.ask_to_start(values.state)
+    deadline, said = time.monotonic() + seconds, ""
+    while wait:
+        missing = [one for one in status() if one.state not in ("up", "external")]
+        if not missing:
+            return
+        away = [one for one in missing if one.given and one.state == "down"]
+        words = "; ".join(f"{one.name} is {one.state} {one.detail}".strip() for one in missing)
+        if away:
+            raise ServiceDownError(
+                "PH310",
+                ", ".join(f"{one.name} at {one.url}" for one in away),
+                "; ".join(one.detail for one in away),
+                "Start it where it runs, or correct its address; what is ours goes on as soon as it answers",
+            )
+        if time.monotonic() > deadline:
+            raise ServiceDownError(
+                "PH310", ", ".join(one.name for one in missing), words, f"Read the logs in {values.logs}"
+            )
+        if say is not None and words != said:
+            say(words)
+            said = words
+        time.sleep(0.2)
+
+
+def down() -> None:
+    """Stop the supervisor and every process of this home, orphans included; what runs is cancelled after 5 s."""
+    values = settings()
+    record = _supervisor(values)
+    if record is not None and (identity := record.identity) is not None:
+        process.stop([identity], DOWN_SECONDS)
+    process.stop(process.members(values.home), 5.0)
+    for name in records.NAMES:
+        records.file(values.state, name).unlink(missing_ok=True)
+
+
+def refuse_unless_down(thing: str) -> None:
+    """Raises PilothouseError PH346 while any process of this home lives: what runs may write into tables."""
+    found = sorted(set(process.members(settings().home).values()))
+    if found:
+        cause = f"services of this home are up ({', '.join(found)}), and runs may write what it would not know"
+        raise PilothouseError("PH346", thing, cause, "pilothouse down, then try again; a console may stay open")
