@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from rich.style import Style
 from textual.content import Content
 
 from console.text import joined, plain, styled
-from metadata.colouring import Language, spans
+from metadata.colouring import Language, Role, spans
 
-_TONES = {
+_TONES: dict[Role, str] = {
     "keyword": "active",
     "function": "strong",
     "string": "good",
@@ -23,6 +24,15 @@ _LANGUAGES: dict[str, Language] = {"sql": "sql", "expect": "sql", "expr": "sql",
 """Fields of definitions that hold code."""
 _FIELD = re.compile(r"( *(?:- )?)([\w.]+|\"[^\"]*\"):(?= |$)(.*)")
 _BLOCK = re.compile(r" [|>][-+\d]*$")
+
+
+def code_styles(variables: Mapping[str, str]) -> dict[str, Style]:
+    """The style of each role in an editor, from the colours of a theme: numbers (#rrggbb), or those of the terminal."""
+    return {
+        role: Style(bold=True) if tone == "strong" else Style(color=variables[f"tone-{tone}"].removeprefix("ansi_"))
+        for role, tone in _TONES.items()
+        if tone
+    }
 
 
 def code_lines(language: Language, text: str) -> list[Content]:

@@ -134,6 +134,8 @@ class Field:
     help: str
     required: bool = False
     default: Any = None
+    optional: bool = False
+    """Whether it can be null."""
 
     @property
     def common(self) -> bool:
@@ -160,7 +162,8 @@ def fields_of(model: type[BaseModel], tagged: bool) -> tuple[Field, ...]:
         shape = shape_of(field.annotation, tuple(field.metadata))
         default = None if field.is_required() else as_plain(field.get_default(call_default_factory=True))
         said = " ".join((field.description or about(shape, None)).split())
-        found.append(Field(field.alias or name, shape, said, field.is_required(), default))
+        optional = type(None) in get_args(field.annotation)
+        found.append(Field(field.alias or name, shape, said, field.is_required(), default, optional))
     return tuple(found)
 
 

@@ -18,8 +18,9 @@ from console.widgets.in_order import Deeds, taken
 from console.widgets.rows import Column, Row, Rows
 
 MARK = "✓"
-PAGE = 8
-"""Rows that a page key moves by."""
+NOTHING = "nothing"
+"""How a value is shown that says nothing."""
+VALUE_AND_ABOUT = (Column(""), Column("", prose=True, shown_from=40))
 
 
 class _Words(Input):
@@ -55,12 +56,16 @@ class Chooser(Vertical):
         asked: Callable[[str], None],
         chosen: Callable[[tuple[str, ...]], None],
         deeds: Deeds,
+        columns: Sequence[Column] = VALUE_AND_ABOUT,
         *,
         id: str | None = None,  # noqa: A002
     ) -> None:
-        """`asked` is called with other words, `chosen` by enter with what was; `deeds` are keys that are no letters."""
+        """`asked` is called with other words, `chosen` by enter with what was, which may be nothing at all.
+
+        `deeds` are keys that are no letters.
+        """
         super().__init__(id=id)
-        self._asked, self._chosen, self._deeds = asked, chosen, deeds
+        self._asked, self._chosen, self._deeds, self._columns = asked, chosen, deeds, columns
         self._held: list[events.Key] = []
         """Keys that came while enter waits."""
         self._many = self._free = self._touched = self._wanted = False
@@ -71,10 +76,10 @@ class Chooser(Vertical):
 
     def compose(self) -> ComposeResult:
         """Words, list."""
-        rows = {"down": 1, "up": -1, "pagedown": PAGE, "pageup": -PAGE}
-        moves = {key: partial(self._move, by) for key, by in rows.items()}
-        yield _Words({"tab": self._mark, "enter": self._choose, **moves, **self._deeds})
-        yield Rows((Column("", 1), Column(""), Column("", prose=True, shown_from=40)))
+        moves = {key: partial(self._move, by) for key, by in (("down", 1), ("up", -1))}
+        pages = {key: partial(self._page, by) for key, by in (("pagedown", 1), ("pageup", -1))}
+        yield _Words({"tab": self._mark, "enter": self._choose, **moves, **pages, **self._deeds})
+        yield Rows((Column("", 1), *self._columns))
 
     def open(self, chosen: Iterable[str], *, many: bool, free: bool) -> None:
         """Open it on what is chosen now: one value or `many`, of the list alone or `free`."""
@@ -100,10 +105,10 @@ class Chooser(Vertical):
         """What is typed."""
         return self.query_one(Input).value.strip()
 
-    def show(self, words: str, options: Sequence[tuple[str, str]], empty: str) -> None:
-        """Show these values, each with what it is, that fit the words."""
+    def show(self, words: str, options: Iterable[tuple[str, ...]], empty: str) -> None:
+        """Show these values, each with what it is in the other columns, that fit the words."""
         first, self._shown = self._shown is None, words
-        self._rows = [Row(key, (key, about)) for key, about in options]
+        self._rows = [Row(key, (key or NOTHING, *about)) for key, *about in options]
         self._draw(empty)
         if first and self._marked:
             self.query_one(Rows).select(self._marked[0])
@@ -130,6 +135,10 @@ class Chooser(Vertical):
         """Up and down in the list, while words are typed."""
         self.query_one(Rows).action_move(by)
 
+    def _page(self, by: int) -> None:
+        """The same by a screenful."""
+        self.query_one(Rows).action_page(by)
+
     def _mark(self) -> None:
         """Tab: one more of several, or one less."""
         value = self._under_cursor()
@@ -138,9 +147,9 @@ class Chooser(Vertical):
             self._marked = [one for one in self._marked if one != value] + ([] if value in self._marked else [value])
             self._draw()
 
-    def _under_cursor(self) -> str:
+    def _under_cursor(self) -> str | None:
         row = self.query_one(Rows).row
-        return row.key if row is not None else self.words if self._free else ""
+        return row.key if row is not None else (self.words or None) if self._free else None
 
     def _choose(self) -> None:
         if self._shown != self.words and not self._wanted:
@@ -153,11 +162,15 @@ class Chooser(Vertical):
             more = (value,) if value and not self._touched and value not in self._marked else ()
             self._chosen((*self._marked, *more))
         else:
-            self._chosen((value,) if value else ())
+            self._chosen(() if value is None else (value,))
 
     def _draw(self, empty: str = "") -> None:
         marked = [
-            Row(row.key, (glyph(MARK) if row.key in self._marked else "", row.cells[0], styled(row.cells[1], "quiet")))
+            Row(
+                row.key,
+                (glyph(MARK) if row.key in self._marked else "", first, *(styled(one, "quiet") for one in more)),
+            )
             for row in self._rows
+            for first, *more in (row.cells,)
         ]
         self.query_one(Rows).show_rows(marked, empty=empty)

@@ -9,7 +9,7 @@ from textual.message import Message
 from textual.widgets import TextArea
 from textual.widgets.text_area import TextAreaTheme
 
-from console.code_colours import styles
+from console.code import code_styles
 from console.widgets.in_order import Deeds, taken
 from metadata.colouring import Language, spans
 from metadata.completion import Completion, Names, complete
@@ -49,7 +49,7 @@ class CodeField(TextArea):
     def on_mount(self) -> None:
         """Its colours are those of the console."""
         variables = self.app.theme_variables
-        self.register_theme(TextAreaTheme(_THEME, syntax_styles=styles(variables)))
+        self.register_theme(TextAreaTheme(_THEME, syntax_styles=code_styles(variables)))
         self.theme = _THEME
 
     def open_on(self, text: str, language: Language | None) -> None:

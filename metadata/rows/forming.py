@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import case, select
 
 from metadata.checks import check
 from metadata.completion import Names
@@ -68,7 +68,9 @@ def findings_in(database: Database, owner: str, subject: Subject, prefixes: Iter
 def _staged(database: Database, kind: str, owner: str) -> list[tuple[str | None, str | None]]:
     """Key before and key after of each edit of that kind, None where there is none."""
     item = staged_item.c
-    query = select(item.key_before, item.key, item.after.is_(None).label("removed"), item.before.is_(None).label("new"))
+    removed = case((item.after.is_(None), 1), else_=0).label("removed")
+    new = case((item.before.is_(None), 1), else_=0).label("new")
+    query = select(item.key_before, item.key, removed, new)
     with database.read() as connection:
         rows = connection.execute(query.where(item.owner == owner, item.kind == kind).order_by(item.position)).all()
     return [(None if row.new else row.key_before or row.key, None if row.removed else row.key) for row in rows]
