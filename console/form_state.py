@@ -7,7 +7,7 @@ from typing import Any
 
 from metadata.commented import comments_kept
 from metadata.findings import Finding, Path
-from metadata.form_edits import add, move, put, put_kind, rename, value_at
+from metadata.form_edits import add, move, put, put_kind, rename
 from metadata.forms import Line, Lines, Subject, examine, lines, text_of, with_findings
 from metadata.shapes import TAG, Entries, Part, definition_shape, shape_at
 from metadata.three_way import ABSENT
@@ -107,7 +107,7 @@ class FormState:
         """An entry further down or up."""
         before = self.now
         self.now = move(self.now, line.path, by)
-        if list(value_at(before, line.path[:-1])) != list(value_at(self.now, line.path[:-1])):
+        if list(before.at(line.path[:-1])) != list(self.now.at(line.path[:-1])):
             self._past.append(before)
             self._future.clear()
 

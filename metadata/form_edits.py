@@ -12,14 +12,6 @@ from metadata.three_way import ABSENT
 Content = dict[str, Any]
 
 
-def value_at(subject: Subject, path: Path) -> Any:
-    """What is said at a path; `ABSENT` where nothing is."""
-    value: Any = subject.body
-    for step in path:
-        value = value.get(step, ABSENT) if isinstance(value, dict) else ABSENT
-    return value
-
-
 def put(subject: Subject, path: Path, value: Any) -> Subject:
     """Say something at a path, with the parts that lead there; `ABSENT` takes it away."""
     body = _put(definition_shape(subject.kind), subject.body, path, value)
@@ -31,7 +23,7 @@ def put_kind(subject: Subject, path: Path, kind: Any, aside: Content) -> tuple[S
 
     Gives what is aside then.
     """
-    shape, there = shape_at(subject.kind, subject.body, path), value_at(subject, path)
+    shape, there = shape_at(subject.kind, subject.body, path), subject.at(path)
     known = {**aside, **(there if isinstance(there, dict) else {}), TAG: kind}
     names = {field.name for field in shape.fields({TAG: kind})} if isinstance(shape, Part) else {TAG}
     return put(subject, path, {name: value for name, value in known.items() if name in names}), {
@@ -41,7 +33,7 @@ def put_kind(subject: Subject, path: Path, kind: Any, aside: Content) -> tuple[S
 
 def add(subject: Subject, path: Path, name: str) -> Subject:
     """An entry more in the map at a path, to be filled in; as it was when there is one of that name."""
-    shape, there = shape_at(subject.kind, subject.body, path), value_at(subject, path)
+    shape, there = shape_at(subject.kind, subject.body, path), subject.at(path)
     if isinstance(there, dict) and name in there:
         return subject
     empty: Any = {} if isinstance(shape, Entries) and isinstance(shape.value, Part | Entries) else None
@@ -54,14 +46,14 @@ def rename(subject: Subject, path: Path, name: str, original: Subject) -> Subjec
     What has a past under the name that it has in the `original` says so (`was`), where it can.
     """
     around, old = path[:-1], str(path[-1])
-    there = value_at(subject, around)
+    there = subject.at(around)
     if not isinstance(there, dict) or name in there:
         return subject
     shape, value = shape_at(subject.kind, subject.body, path), there[old]
     if isinstance(shape, Part) and isinstance(value, dict) and any(one.name == "was" for one in shape.fields(value)):
         former = value.get("was", old)
         value = {each: one for each, one in value.items() if each != "was"}
-        if former != name and value_at(original, (*around, former)) is not ABSENT:
+        if former != name and original.at((*around, former)) is not ABSENT:
             value = {**value, "was": former}
     return put(subject, around, {(name if each == old else each): (value if each == old else one)
                                  for each, one in there.items()})  # fmt: skip
@@ -69,7 +61,7 @@ def rename(subject: Subject, path: Path, name: str, original: Subject) -> Subjec
 
 def move(subject: Subject, path: Path, by: int) -> Subject:
     """The entry at a path further down or up: their order means something."""
-    there = value_at(subject, path[:-1])
+    there = subject.at(path[:-1])
     if not isinstance(there, dict):
         return subject
     names = list(there)

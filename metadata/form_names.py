@@ -7,7 +7,6 @@ from metadata.checks.view import View
 from metadata.completion import Names
 from metadata.field_marks import Written
 from metadata.findings import Path
-from metadata.form_edits import value_at
 from metadata.forms import Subject
 from metadata.kinds import Blueprint, DecisionRule, Pipeline
 from metadata.shapes import Scalar, Words, shape_at
@@ -49,7 +48,7 @@ def _dataset(subject: Subject, path: Path, over: str) -> str:
     if not over:
         return subject.key
     for length in range(len(path) - 1, -1, -1):
-        named = value_at(subject, (*path[:length], over))
+        named = subject.at((*path[:length], over))
         if isinstance(named, str):
             return named
     return ""

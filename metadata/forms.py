@@ -27,9 +27,10 @@ from metadata.shapes import (
     Shape,
     Words,
     about,
-    below,
     definition_shape,
     path_as_written,
+    shape_at,
+    value_at,
     written_out,
 )
 from metadata.three_way import ABSENT
@@ -50,6 +51,10 @@ class Subject:
     kind: str
     key: str
     body: dict[str, Any]
+
+    def at(self, path: Path) -> Any:
+        """What is said at a path; `ABSENT` where nothing is."""
+        return value_at(self.body, path)
 
 
 @dataclass(frozen=True)
@@ -132,7 +137,7 @@ def examine(subject: Subject) -> tuple[Definition | None, dict[Path, str]]:
     except ValidationError as error:
         found: dict[Path, str] = {}
         for path, cause, remedy in explain_fields(error, content):
-            lacks = _at(subject.body, path[2:]) is ABSENT
+            lacks = subject.at(path[2:]) is ABSENT
             found.setdefault(path[2:], REQUIRED if lacks else f"{cause}: {remedy}")
         return None, _without_untold_kinds(subject, found)
 
@@ -243,29 +248,12 @@ def _with_problems(made: list[Line], problems: Problems) -> Iterator[Line]:
 
 def _without_untold_kinds(subject: Subject, found: dict[Path, str]) -> dict[Path, str]:
     """A kind that is not said is only missing, whoever misses it."""
-    shape, told = definition_shape(subject.kind), {}
+    told = {}
     for path, words in found.items():
-        inner, content = _walk(shape, subject.body, path)
+        inner, content = shape_at(subject.kind, subject.body, path), subject.at(path)
         untold = isinstance(inner, Part) and bool(inner.kinds) and isinstance(content, dict) and TAG not in content
         told[(*path, TAG) if untold else path] = REQUIRED if untold else words
     return told
-
-
-def _walk(shape: Shape, body: Any, path: Path) -> tuple[Shape, Any]:
-    for step in path:
-        shape, body = below(shape, body, step)
-    return shape, body
-
-
-def _at(body: Any, path: Path) -> Any:
-    for step in path:
-        if isinstance(body, dict):
-            body = body.get(step, ABSENT)
-        elif isinstance(body, list) and isinstance(step, int) and step < len(body):
-            body = body[step]
-        else:
-            return ABSENT
-    return body
 
 
 def _no_form(cause: str) -> UsageError:

@@ -224,9 +224,21 @@ def about(shape: Shape, content: Any) -> str:
     return " ".join((inspect.getdoc(model) or "").partition("\n\n")[0].split()) if model is not None else ""
 
 
+def value_at(body: Any, path: Path) -> Any:
+    """What is said at a path; `ABSENT` where nothing is."""
+    for step in path:
+        if isinstance(body, dict):
+            body = body.get(step, ABSENT)
+        elif isinstance(body, list) and isinstance(step, int) and step < len(body):
+            body = body[step]
+        else:
+            return ABSENT
+    return body
+
+
 def below(shape: Shape, value: Any, step: str | int) -> tuple[Shape, Any]:
     """What stands one step further, and its content; anything may stand where nothing is known to."""
-    content = value.get(step, ABSENT) if isinstance(value, dict) else ABSENT
+    content = value_at(value, (step,))
     if isinstance(shape, Entries):
         return shape.value, content
     if isinstance(shape, Words):

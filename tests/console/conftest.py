@@ -18,6 +18,7 @@ from metadata.database import Database  # noqa: E402
 from metadata.settings import settings  # noqa: E402
 from metadata.values import utc_now  # noqa: E402
 from tests.console import seed  # noqa: E402
+from tests.console.running import Commands  # noqa: E402
 
 
 @pytest.fixture
@@ -43,6 +44,12 @@ def database(empty_database: Database) -> Database:
     """Some months of operation, up to now."""
     seed.seed(empty_database, utc_now())
     return empty_database
+
+
+@pytest.fixture
+def run(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Commands:
+    """The command line on the home."""
+    return Commands(monkeypatch, capsys)
 
 
 @pytest.fixture

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,3 +37,9 @@ class Commands:
             main()
         said = self.capsys.readouterr()
         return Ended(int(ended.value.code or 0), said.out, said.err)
+
+    def told(self, *words: str | Path) -> Any:
+        """What a command that succeeds says as JSON: nothing else stands on its standard output."""
+        ended = self(*words, "--json")
+        assert ended.code == 0, ended
+        return json.loads(ended.out)

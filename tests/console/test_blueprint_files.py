@@ -27,10 +27,7 @@ connections:
   landing: {kind: files, path: landing}
 """
 
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], empty_database: Database) -> Commands:
-    return Commands(monkeypatch, capsys)
+pytestmark = pytest.mark.usefixtures("empty_database")
 
 
 def test_a_file_goes_through_the_database_and_back(run: Commands, tmp_path: Path) -> None:
@@ -144,10 +141,7 @@ def test_fmt_reads_standard_input_and_refuses_what_it_cannot_read(run: Commands,
     assert (tmp_path / "y").exists() is False
 
 
-def test_the_whole_seed_comes_back_from_a_folder(
-    database: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    run = Commands(monkeypatch, capsys)
+def test_the_whole_seed_comes_back_from_a_folder(database: Database, run: Commands, tmp_path: Path) -> None:
     assert run("blueprint", "export", "--to", tmp_path / "all").code == 0
     assert plain_content(read(tmp_path / "all").blueprint) == plain_content(load_blueprint(database))
 

@@ -16,7 +16,7 @@ from metadata.revisions import apply
 from metadata.rows.staged import load_staged, stage_removal
 from metadata.settings import settings
 from tests.console.looking import seen, until, until_seen
-from tests.console.test_commands import pilothouse, told
+from tests.console.running import Commands
 
 MakeApp = Callable[[], PilothouseApp]
 ME = getpass.getuser()
@@ -107,30 +107,30 @@ async def test_all_that_is_marked_is_removed_or_switched_after_one_question(
     assert "gold.delay_by_hour" in waiting(database).datasets
 
 
-def test_set_changes_a_field_of_what_a_filter_matches_as_one_revision(database: Database) -> None:
-    dry = pilothouse("blueprint", "set", "owner=data", "--kind", "dataset", "--filter", "owner:ops", "--dry-run")
-    assert dry.returncode == 3
-    assert dry.stdout.startswith("3 datasets: owner ops → data\n~ dataset bronze.flights\n    ~ owner: ops → data\n")
+def test_set_changes_a_field_of_what_a_filter_matches_as_one_revision(database: Database, run: Commands) -> None:
+    dry = run("blueprint", "set", "owner=data", "--kind", "dataset", "--filter", "owner:ops", "--dry-run")
+    assert dry.code == 3
+    assert dry.out.startswith("3 datasets: owner ops → data\n~ dataset bronze.flights\n    ~ owner: ops → data\n")
     assert newest_revision(database) == 2
-    refused = pilothouse("blueprint", "set", "cron=never", "--kind", "schedule", "--yes")
-    assert (refused.returncode, refused.stdout) == (1, "")
-    assert "error PH153" in refused.stderr
-    assert "'never' has 1 field, not five" in refused.stderr
-    wrong = pilothouse("blueprint", "set", "ovrlap=skip", "--kind", "schedule", "--yes")
-    assert (wrong.returncode, wrong.stdout) == (2, "")
-    assert "did you mean overlap?" in wrong.stderr
+    refused = run("blueprint", "set", "cron=never", "--kind", "schedule", "--yes")
+    assert (refused.code, refused.out) == (1, "")
+    assert "error PH153" in refused.err
+    assert "'never' has 1 field, not five" in refused.err
+    wrong = run("blueprint", "set", "ovrlap=skip", "--kind", "schedule", "--yes")
+    assert (wrong.code, wrong.out) == (2, "")
+    assert "did you mean overlap?" in wrong.err
     words = ("--kind", "dataset", "--filter", "owner:ops")
-    made = told("blueprint", "set", "tags=+core", *words, "--yes", "-m", "core data")
+    made = run.told("blueprint", "set", "tags=+core", *words, "--yes", "-m", "core data")
     assert (made["changed"], made["revision"], made["staged"]) == (3, 3, False)
     assert {edit.change.key for edit in edits_of(database, 3)} == {"bronze.flights", "bronze.weather", "silver.flights"}
     assert edits_of(database, 3)[0].revision.note == "core data"
-    kept = told("blueprint", "set", "owner=data", *words, "--stage")
+    kept = run.told("blueprint", "set", "owner=data", *words, "--stage")
     assert (kept["changed"], kept["revision"], kept["staged"]) == (3, None, True)
     assert waiting(database).datasets["silver.flights"].owner == "data"
     assert load_blueprint(database).datasets["silver.flights"].owner == "ops"
-    asked = pilothouse("blueprint", "set", "owner=x", "--kind", "model", answer="n\n")
-    assert (asked.returncode, newest_revision(database)) == (1, 3)
-    assert "Change 1 model?" in asked.stdout
+    asked = run("blueprint", "set", "owner=x", "--kind", "model", given=b"n\n")
+    assert (asked.code, newest_revision(database)) == (1, 3)
+    assert "Change 1 model?" in asked.out
 
 
 def test_what_the_own_change_set_removes_is_said_where_it_is_missed(database: Database) -> None:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import update
 
 from console.app import PilothouseApp
-from console.cli.main import cli
 from console.dataset_panes import before, record, rows_told, sheet
 from console.places import Place
 from console.tables import shown, version_lines
@@ -25,10 +22,10 @@ from flows.tables import TableRows, TableVersion
 from metadata import tables
 from metadata.database import Database
 from metadata.definitions import load_blueprint
-from metadata.errors import UsageError
 from metadata.rows.versions import Writer, writers_of
 from metadata.settings import settings
 from tests.console.looking import screen_name, seen, until, until_seen
+from tests.console.running import Commands
 from tests.flows.lake import edit_log, table_of, write
 
 MakeApp = Callable[[], PilothouseApp]
@@ -128,29 +125,25 @@ async def test_what_cannot_be_looked_at_says_why_and_other_kinds_have_none(
         await until_seen(pilot, "Only datasets have rows.")
 
 
-def test_the_command_line_says_the_same(lake: Path, database: Database) -> None:
-    def pilothouse(*words: str) -> Result:
-        return CliRunner().invoke(cli, words)
-
-    rows = json.loads(pilothouse("dataset", "rows", FLIGHTS, "-n", "2", "--json").stdout)
+def test_the_command_line_says_the_same(lake: Path, database: Database, run: Commands) -> None:
+    rows = run.told("dataset", "rows", FLIGHTS, "-n", "2")
     assert (rows["version"], len(rows["rows"]), rows["rows"][0]["month"]) == (13, 2, 2013)
-    told = pilothouse("dataset", "rows", FLIGHTS, "--version", "12")
-    assert "2013" in told.stdout
-    assert "\x1b" not in told.stdout
-    assert "13 rows, version 12" in told.stderr
-    versions = json.loads(pilothouse("dataset", "versions", FLIGHTS, "--json").stdout)
+    told = run("dataset", "rows", FLIGHTS, "--version", "12")
+    assert "2013" in told.out
+    assert "\x1b" not in told.out
+    assert "13 rows, version 12" in told.err
+    versions = run.told("dataset", "versions", FLIGHTS)
     assert [(each["version"], each["foreign"]) for each in versions[:2]] == [(13, True), (12, False)]
     assert versions[1]["batch"]["task"] == "clean"
-    columns = json.loads(pilothouse("lineage", FLIGHTS, "--columns", "--json").stdout)
+    columns = run.told("lineage", FLIGHTS, "--columns")
     origin = next(each for each in columns["columns"] if each["column"] == "origin")
     assert [(step["key"], step["column"]) for step in origin["up"]] == [
         ("bronze.flights", "origin"),
         ("landing", "origin"),
     ]
-    assert "← bronze.flights.origin  (clean)" in pilothouse("lineage", FLIGHTS, "--column", "ORIGIN").stdout
-    unknown = pilothouse("lineage", FLIGHTS, "--column", "orign")
-    assert isinstance(unknown.exception, UsageError)
-    assert "did you mean origin" in unknown.exception.fault.remedy
+    assert "← bronze.flights.origin  (clean)" in run("lineage", FLIGHTS, "--column", "ORIGIN").out
+    unknown = run("lineage", FLIGHTS, "--column", "orign")
+    assert (unknown.code, "did you mean origin" in unknown.err) == (2, True)
 
 
 def test_versions_are_joined_with_their_batches(database: Database) -> None:

@@ -9,8 +9,6 @@ from contextlib import closing
 from importlib import resources
 from pathlib import Path
 
-import pytest
-
 from metadata.database import Database
 from metadata.documents import dump
 from metadata.revisions import apply
@@ -20,7 +18,8 @@ from tests.console.running import Commands, Ended
 from tests.metadata.blueprints import orders
 
 BROKEN = 200
-COMMANDS = (("check",), ("diff",), ("apply",), ("fmt", "--check"))
+COMMANDS = (("check",), ("apply",), ("diff",), ("fmt", "--check"))
+"""The last two of every fourth."""
 
 
 def rows() -> list[str]:
@@ -35,9 +34,9 @@ def is_strange(ended: Ended) -> bool:
 
 
 def test_no_broken_document_changes_a_row_or_shows_a_traceback(
-    empty_database: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    empty_database: Database, run: Commands, tmp_path: Path
 ) -> None:
-    run, file = Commands(monkeypatch, capsys), tmp_path / "document.yaml"
+    file = tmp_path / "document.yaml"
     start = resources.files("metadata.blueprints").joinpath("start.yaml").read_bytes()
     good = [dump(orders()).encode(), start]
     apply(empty_database, orders(), author="ada", settings=settings())
@@ -48,7 +47,7 @@ def test_no_broken_document_changes_a_row_or_shows_a_traceback(
         ended = {command[0]: run("blueprint", *command, file) for command in COMMANDS[:1]}
         if ended["check"].code:
             broken += 1
-            others = COMMANDS[1:] if broken % 4 == 0 else COMMANDS[1:-1]
+            others = COMMANDS[1:] if broken % 4 == 0 else COMMANDS[1:2]
             ended |= {command[0]: run("blueprint", *command, file) for command in others}
             if ended["apply"].code not in (1, 2):
                 strange.append((name, "apply", ended["apply"]))

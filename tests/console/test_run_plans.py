@@ -17,7 +17,7 @@ from metadata.revisions import apply
 from metadata.rows.runs import find_run
 from metadata.settings import settings
 from tests.console.looking import screen_name, seen, until, until_seen
-from tests.console.test_commands import pilothouse, told
+from tests.console.running import Commands
 
 MakeApp = Callable[[], PilothouseApp]
 
@@ -85,18 +85,18 @@ async def test_what_a_plan_needs_and_is_gone_is_told_where_it_is_asked_for(
         assert "Traceback" not in seen(app)
 
 
-def test_the_command_line_says_the_same(database: Database, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line_says_the_same(database: Database, run: Commands, capsys: pytest.CaptureFixture[str]) -> None:
     edit(database)
-    shown = pilothouse("run", "show", "13", "--plan").stdout
+    shown = run("run", "show", "13", "--plan").out
     assert "It is not today's plan: pilothouse run diff 13 says what differs." in shown
     assert "ingest_flights        ingest     landing" in shown
     assert "  silver.flights:\n" in shown
-    body = told("run", "show", "13", "--plan")
+    body = run.told("run", "show", "13", "--plan")
     assert body["plan"]["hash"] == body["run"]["plan_hash"] == find_run(database, 13).plan_hash
     assert [each["key"] for each in body["since"]["changes"]] == ["flights"]
-    assert told("run", "diff", "13", "13")["plan"] == {"changes": [], "wiring": []}
-    differs = pilothouse("run", "diff", "13")
-    assert (differs.returncode, "    ~ tasks.clean.retries: 2 → 7" in differs.stdout) == (3, True)
+    assert run.told("run", "diff", "13", "13")["plan"] == {"changes": [], "wiring": []}
+    differs = run("run", "diff", "13")
+    assert (differs.code, "    ~ tasks.clean.retries: 2 → 7" in differs.out) == (3, True)
     assert plans.repeated(13, quiet=False).number == 18
     said = capsys.readouterr().out
     assert said.startswith("Run 18 is queued: run 13 once more, on its plan ")

@@ -9,7 +9,6 @@ import pytest
 
 from console.app import PilothouseApp
 from console.author import user
-from console.cli.main import cli
 from console.places import Place
 from console.screens.trying import TryScreen
 from console.trial_view import rows_lines
@@ -20,6 +19,7 @@ from metadata.kinds import Blueprint
 from metadata.rows.staged import stage
 from metadata.trying import Checked, RowsTried
 from tests.console.looking import seen, until, until_seen
+from tests.console.running import Commands
 
 MakeApp = Callable[[], PilothouseApp]
 
@@ -94,10 +94,8 @@ def test_rows_are_shown_with_as_many_columns_as_fit() -> None:
     assert rows_lines(replace(tried, rows=(), columns=("breaks",)), 60, 0)[-1].plain == "no row breaks a rule"
 
 
-def test_the_command_says_the_same(database: Database, capsys: pytest.CaptureFixture[str]) -> None:
-    cli.main(["try", "decision", "retrain_when_worse", "--runs", "4"], standalone_mode=False)
-    said = capsys.readouterr().out
+def test_the_command_says_the_same(database: Database, run: Commands) -> None:
+    said = run("try", "decision", "retrain_when_worse", "--runs", "4").out
     assert said.startswith("decision retrain_when_worse would have fired 1 of 4 times: performance.roc_auc")
     assert [line.split()[0] for line in said.splitlines()[3:]] == ["#14", "#13", "#12", "#11"]
-    cli.main(["try", "decision", "retrain_when_worse", "--text", "alarms > 99", "--json"], standalone_mode=False)
-    assert '"text": "alarms > 99"' in capsys.readouterr().out
+    assert run.told("try", "decision", "retrain_when_worse", "--text", "alarms > 99")["text"] == "alarms > 99"

@@ -14,7 +14,7 @@ from metadata.documents import dump_one, read_text
 from metadata.errors import UsageError
 from metadata.field_marks import DatasetKey, ModelKey, Rule, Written
 from metadata.findings import Finding, Path
-from metadata.form_edits import add, move, put, put_kind, rename, value_at
+from metadata.form_edits import add, move, put, put_kind, rename
 from metadata.form_names import names_for
 from metadata.forms import Line, Subject, examine, lines, subject_of, text_of, with_findings
 from metadata.kinds import Definition
@@ -52,7 +52,7 @@ def typed_again(subject: Subject) -> Subject:
             made = put(made, path, line.value if long else read(line.shape, shown(line.shape, line.value)))
         elif line.own:
             made = add(made, path[:-1], line.name)
-        elif value_at(made, path) is ABSENT:
+        elif made.at(path) is ABSENT:
             made = put(made, path, {})
     return made
 

@@ -1,12 +1,11 @@
 """A process that is killed at any statement of an apply, a stage, or an apply of what was staged: before or after it.
 
-Killed before each of its statements in turn, before it commits, and after it has committed.
+Killed before its statements, some of them in turn, before it commits, and after it has committed.
 """
 
 from __future__ import annotations
 
 import copy
-import itertools
 import multiprocessing
 import os
 import signal
@@ -29,7 +28,8 @@ from tests.metadata.change_sets import SETTINGS
 from tests.metadata.lived_in import contents
 
 Work = Callable[[Database], object]
-
+APART = 4
+"""Of so many statements it is killed before one."""
 
 FIRST: dict[str, Any] = {
     "connections": {"landing": {"kind": "files", "path": "landing"}},
@@ -65,27 +65,29 @@ def apply_kept(database: Database) -> None:
     apply_staged(database, "ada", load_staged(database, "ada"), author="ada", settings=SETTINGS)
 
 
-def killed_at(database: Database, work: Work, instant: int) -> bool:
-    """Do it in a process that is killed at that instant; whether it came to that."""
+def killed_at(database: Database, work: Work, instant: int | None) -> int:
+    """Do it in a process that is killed at that instant, or as it commits; the instant at which it was."""
+    forked = multiprocessing.get_context("fork")
+    come_to = forked.Value("i", 0)
 
     def do() -> None:
         own = Database(database.url, database.signet)
-        count = itertools.count(1)
 
-        def come_by(*_: Any) -> None:
-            if next(count) == instant:
+        def come_by(commits: bool) -> None:
+            come_to.value += 1
+            if come_to.value == instant or (instant is None and commits):
                 os.kill(os.getpid(), signal.SIGKILL)
 
         for name in ("before_cursor_execute", "commit", "checkin"):
-            event.listen(own.engine, name, come_by)
+            event.listen(own.engine, name, lambda *_, commits=name == "commit": come_by(commits))
         work(own)
         os._exit(0)
 
-    process = multiprocessing.get_context("fork").Process(target=do)
+    process = forked.Process(target=do)
     process.start()
     process.join(60)
-    assert process.exitcode in (0, -signal.SIGKILL)
-    return process.exitcode != 0
+    assert process.exitcode == -signal.SIGKILL, "it ended before it came to that"
+    return come_to.value
 
 
 @pytest.mark.parametrize("work", [put, keep, apply_kept])
@@ -98,13 +100,15 @@ def test_killed_at_any_instant_it_leaves_the_state_before_or_after(
     apply(database, Blueprint.model_validate(FIRST), author="ada", settings=SETTINGS)
     if work is apply_kept:
         keep(database)
-    before = now = contents(database)
-    instants = 0
-    while now == before:
-        instants += 1
-        assert killed_at(database, work, instants), "it ended and changed nothing"
-        now = contents(database)
-    assert instants > 5
+    before = contents(database)
+    commits = killed_at(database, work, None)
+    assert commits > 5
+    for instant in (*range(1, commits - 1, APART), commits - 1, commits):
+        killed_at(database, work, instant)
+        assert contents(database) == before
+    killed_at(database, work, commits + 1)
+    now = contents(database)
+    assert now != before
     assert verify_chain(database) == (1 if work is keep else 2)
     audit_check.verify(database)
     assert bool(load_staged(database, "ada").items) == (work is keep)
