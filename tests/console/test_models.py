@@ -11,9 +11,10 @@ from types import ModuleType
 import pytest
 from sqlalchemy import update
 
+from console import dataset_panes
 from console.app import PilothouseApp
 from console.places import Place
-from console.screens import base, blueprint, models, paging
+from console.screens import base, models, paging
 from console.widgets.plot import Level, Line, Plot, PlotView
 from console.widgets.rows import Rows
 from metadata import tables
@@ -83,7 +84,7 @@ async def test_a_version_under_the_cursor_is_the_one_spoken_of(database: Databas
     ("module", "place", "keys"),
     [
         (models, Place("models"), ["left"]),
-        (blueprint, Place("blueprint", "dataset silver.flights"), ["right", "right"]),
+        (dataset_panes, Place("blueprint", "dataset silver.flights"), ["right", "right"]),
     ],
     ids=["models", "blueprint"],
 )
