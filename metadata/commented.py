@@ -12,7 +12,7 @@ from metadata.documents import Document, dump_one, read_text, try_read
 from metadata.errors import PilothouseError
 from metadata.findings import Path
 from metadata.formatting import says
-from metadata.kinds import SECTIONS, Blueprint, Definition
+from metadata.kinds import KINDS, SECTIONS, Blueprint, Definition
 from metadata.splicing import updated
 from metadata.yaml_notes import Notes
 from metadata.yaml_text import read_yaml
@@ -120,13 +120,12 @@ def _one(kind: str, key: str, value: Definition) -> Blueprint:
 
 def _own_texts(tree: Tree, blueprint: Blueprint) -> Iterator[tuple[str, str, str]]:
     spoken = {path[:2] for path in tree.notes.paths() if len(path) > 1}
-    kinds = {section: kind for kind, section in SECTIONS.items()}
     for top in tree.top:
         section = str(top.path[0])
         for index, entry in enumerate(top.children):
             if entry.path not in spoken:
                 continue
-            kind, key = kinds[section], str(entry.path[1])
+            kind, key = KINDS[section], str(entry.path[1])
             value = blueprint.get(kind, key)
             if value is not None:
                 one = _one(kind, key, value)

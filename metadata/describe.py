@@ -10,7 +10,7 @@ from metadata.document_schema import REF, Schema, blueprint_schema
 from metadata.errors import UsageError
 from metadata.findings import instead
 from metadata.formatting import aliases
-from metadata.kinds import SECTIONS, Definition
+from metadata.kinds import KINDS, SECTIONS, Definition
 from metadata.tasks import TaskSpec
 
 _TYPES = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false"}
@@ -51,8 +51,7 @@ def describe(path: str = "") -> Described:
     if not steps:
         kinds = tuple(_field(kind, entry, False) for kind, entry in entries.items())
         return Described("", _KEYS, False, "", "A blueprint: definitions by kind and key.", kinds, ())
-    names = {section: kind for kind, section in SECTIONS.items()}
-    kind = names.get(steps[0], steps[0])
+    kind = KINDS.get(steps[0], steps[0])
     if kind not in entries:
         raise UsageError("PH354", steps[0], "there is no such kind of definition", instead(kind, entries))
     schema, required, gone = entries[kind], False, [kind]

@@ -13,13 +13,12 @@ from pydantic import ValidationError
 from metadata.errors import PilothouseError
 from metadata.explain import explain
 from metadata.findings import Finding, Locations, Path, Place, instead
-from metadata.kinds import KEY, SECTIONS, Blueprint, Definition
+from metadata.kinds import KEY, KINDS, SECTIONS, Blueprint, Definition
 from metadata.secrets import find_secrets, redacted
 from metadata.tasks import task_kinds
 from metadata.yaml_text import YamlText, fault, read_yaml
 from metadata.yaml_writer import write_blueprint
 
-KINDS = {section: kind for kind, section in SECTIONS.items()}
 _ENDINGS = (".yaml", ".yml")
 
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-import types
 from collections.abc import Iterator
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from metadata.findings import Path, instead, nearest
-from metadata.kinds import Blueprint
-from metadata.tasks import TaskSpec, task_kinds
+from metadata.kinds import KINDS, Blueprint
+from metadata.shapes import Part, Shape, path_as_written, shape_at, value_at
 
 _EXPECTED = {
     "string_type": "a text (put it in quotes)",
@@ -135,46 +134,20 @@ def _said(model: type[BaseModel], name: str | None) -> str:
     return ""
 
 
+def _shape_at(path: Path, content: Any) -> tuple[Shape, Any]:
+    """What may stand at a path of a document below the key of a definition, and what does."""
+    kind, body = KINDS[str(path[0])], value_at(content, path[:2])
+    return shape_at(kind, body, path_as_written(kind, body, path[2:])), value_at(content, path)
+
+
 def _model_at(path: Path, content: Any) -> type[BaseModel] | None:
-    """The model that describes the content at a path, as far as its types tell."""
-    model = _chosen(*_annotation_at(path, content))
-    return model if isinstance(model, type) and issubclass(model, BaseModel) else None
+    """The model that describes the content at a path, as far as its kind tells."""
+    if len(path) < 2:
+        return None if path else Blueprint
+    shape, there = _shape_at(path, content)
+    return shape.model(there) if isinstance(shape, Part) else None
 
 
 def _kinds_at(path: Path, content: Any) -> list[str]:
-    annotation, _ = _annotation_at(path, content)
-    while get_origin(annotation) is Annotated:
-        annotation = get_args(annotation)[0]
-    models = [each for each in get_args(annotation) if isinstance(each, type) and issubclass(each, BaseModel)]
-    return [str(model.model_fields["kind"].default) for model in models if "kind" in model.model_fields]
-
-
-def _annotation_at(path: Path, content: Any) -> tuple[Any, Any]:
-    """The declared type of the content at a path, and that content."""
-    annotation: Any = Blueprint
-    for step in path:
-        model = _chosen(annotation, content)
-        content = content[step]
-        if isinstance(model, type) and issubclass(model, BaseModel):
-            annotation = next(
-                (field.annotation for key, field in model.model_fields.items() if step in (key, field.alias)), None
-            )
-        else:
-            arguments = get_args(model)
-            annotation = arguments[-1 if get_origin(model) is dict else 0] if arguments else None
-    return annotation, content
-
-
-def _chosen(annotation: Any, content: Any) -> Any:
-    """The one of the types of an annotation that the content is meant to be."""
-    while get_origin(annotation) is Annotated:
-        annotation = get_args(annotation)[0]
-    if get_origin(annotation) in (Union, types.UnionType):
-        options = [_chosen(each, content) for each in get_args(annotation)]
-        models = [each for each in options if isinstance(each, type) and issubclass(each, BaseModel)]
-        kind = content.get("kind") if isinstance(content, dict) else None
-        named = [each for each in models if "kind" in each.model_fields and each.model_fields["kind"].default == kind]
-        return next(iter(named or models), None)
-    if annotation is TaskSpec and isinstance(content, dict):
-        return task_kinds().get(str(content.get("kind")), TaskSpec)
-    return annotation
+    shape, _ = _shape_at(path, content)
+    return list(shape.kinds) if isinstance(shape, Part) else []

@@ -12,11 +12,11 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from metadata.documents import KINDS, dump_one
+from metadata.documents import dump_one
 from metadata.errors import UsageError
 from metadata.explain import explain_fields
 from metadata.findings import Finding, Path
-from metadata.kinds import SECTIONS, Blueprint, Definition
+from metadata.kinds import KINDS, SECTIONS, Blueprint, Definition
 from metadata.shapes import (
     ANY,
     TAG,

@@ -249,6 +249,8 @@ SECTIONS: dict[str, str] = {
     "schedule": "schedules",
 }
 """Kinds of definition, and the name of each kind's section in a document."""
+KINDS = {section: kind for kind, section in SECTIONS.items()}
+"""The kind of each section of a document."""
 
 KIND_MODELS: dict[str, tuple[type[Definition], ...]] = {
     "connection": (FilesConnection, SqlConnection),

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from metadata.contents import same
-from metadata.documents import KINDS, read_texts
+from metadata.documents import read_texts
 from metadata.errors import PilothouseError
 from metadata.findings import Path
 from metadata.formatting import commented, says
-from metadata.kinds import SECTIONS, Blueprint
+from metadata.kinds import KINDS, SECTIONS, Blueprint
 from metadata.yaml_notes import NONE
 from metadata.yaml_text import read_yaml
 from metadata.yaml_tree import Entry, Tree, read_tree
