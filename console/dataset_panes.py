@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from textual.content import Content
 
-from console.columns import Branch, branches
+from console.column_lineage import Branch, branches
 from console.places import Place
 from console.tables import VersionLine, is_number, shown, told
 from console.text import ago, glyph, joined, number, plain, shorten, styled

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from metadata.findings import instead
-from metadata.sql import SqlProblem, parse_expression, parse_query, read
+from metadata.sql import SqlProblem, parse_expression, read
+from metadata.sql_scopes import alias_names, follow, left_out, star_in, starred
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -40,17 +41,8 @@ def look(sql: str, schemas: Schemas) -> Look:
 
 @functools.lru_cache(maxsize=5_000)
 def _look(sql: str, schemas: tuple[tuple[str, Columns | None], ...]) -> Look:
-    from sqlglot.errors import SqlglotError
-    from sqlglot.optimizer.scope import traverse_scope
-
-    tree, _ = parse_query(sql)
-    if tree is None or read(sql).problems:
-        return Look(None, ())
     follower = _Follower(dict(schemas))
-    try:
-        for scope in traverse_scope(tree.copy()):
-            follower.visit(scope)
-    except (SqlglotError, RecursionError):
+    if not follow(sql, follower.visit):
         return Look(None, ())
     return Look(follower.last, tuple(dict.fromkeys(follower.problems)))
 
@@ -91,7 +83,7 @@ class _Follower:
             inner = next(iter(scope.subquery_scopes or scope.derived_table_scopes), None)
             given = self.given.get(id(inner)) if inner is not None else None
         self.last = given
-        self.given[id(scope)] = _renamed(node, given)
+        self.given[id(scope)] = alias_names(node.parent) or given
 
     def _sources(self, scope: Scope) -> dict[str, Columns | None]:
         """Columns of each table that a scope selects from, by lower-case alias."""
@@ -112,10 +104,7 @@ class _Follower:
             return None
         if not isinstance(source, exp.Table):
             return self.given.get(id(source))
-        alias = node.args.get("alias")
-        if alias is not None and alias.columns:
-            return tuple(column.name for column in alias.columns)
-        return self.schemas.get(".".join(part.name for part in source.parts).lower())
+        return alias_names(node) or self.schemas.get(".".join(part.name for part in source.parts).lower())
 
     def _visible(self, scope: Scope) -> dict[str, Columns | None]:
         found: dict[str, Columns | None] = {}
@@ -154,25 +143,16 @@ class _Follower:
         from sqlglot import exp
 
         sources = self._sources(scope)
-        hidden = {
-            join.this.alias_or_name.lower()
-            for join in node.args.get("joins") or ()
-            if join.kind in ("SEMI", "ANTI") or join.side in ("SEMI", "ANTI")
-        }
         found: list[str] = []
         for each in node.expressions:
-            if isinstance(each, exp.Star) or (isinstance(each, exp.Column) and isinstance(each.this, exp.Star)):
-                star = each if isinstance(each, exp.Star) else each.this
-                all_of_them = [name for name in sources if name not in hidden]
-                wanted = [each.table.lower()] if isinstance(each, exp.Column) else all_of_them
+            if (star := star_in(each)) is not None:
                 if star.args.get("rename") or star.args.get("replace"):
                     return None
-                left_out = {item.name.lower() for item in star.args.get("except_") or ()}
-                for name in wanted:
+                for name in starred(each, node, sources):
                     columns = sources.get(name)
                     if columns is None:
                         return None
-                    found += [column for column in columns if column.lower() not in left_out]
+                    found += [column for column in columns if column.lower() not in left_out(star)]
             elif isinstance(each, exp.Aliases):
                 found += [alias.name for alias in each.args["expressions"]]
             elif each.alias or isinstance(each, exp.Column | exp.Dot):
@@ -186,11 +166,3 @@ def _within_pivot(column: Any) -> bool:
     from sqlglot import exp
 
     return isinstance(column.find_ancestor(exp.Pivot, exp.Select), exp.Pivot)
-
-
-def _renamed(node: Any, given: Columns | None) -> Columns | None:
-    """Columns as the alias around a subquery names them, as in `AS t(a, b)`."""
-    parent = node.parent
-    alias = parent.args.get("alias") if parent is not None else None
-    names = tuple(column.name for column in alias.columns) if alias is not None and hasattr(alias, "columns") else ()
-    return names or given

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from metadata.sql import parse_expression, parse_query, read
+from metadata.sql import parse_expression, read
+from metadata.sql_scopes import alias_names, follow, left_out, star_in, starred
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -73,17 +74,8 @@ def sources_of(sql: str, schemas: Schemas) -> Sources:
 
 @functools.lru_cache(maxsize=5_000)
 def _sources(sql: str, schemas: tuple[tuple[str, Known | None], ...]) -> Sources:
-    from sqlglot.errors import SqlglotError
-    from sqlglot.optimizer.scope import traverse_scope
-
-    tree, _ = parse_query(sql)
-    if tree is None or read(sql).problems:
-        return Sources()
     tracer = _Tracer(dict(schemas))
-    try:
-        for scope in traverse_scope(tree.copy()):
-            tracer.visit(scope)
-    except (SqlglotError, RecursionError):
+    if not follow(sql, tracer.visit):
         return Sources()
     given = tracer.last
     columns = [(one.name, one.origins) for one in given.columns if one.name]
@@ -158,7 +150,7 @@ class _Tracer:
             inner = next(iter(scope.subquery_scopes or scope.derived_table_scopes), None)
             given = self._given.get(id(inner), _UNKNOWN)
         self.last = self._of_node[id(node)] = given
-        self._given[id(scope)] = _named(given, _alias_names(node.parent))
+        self._given[id(scope)] = _named(given, alias_names(node.parent))
 
     def _select(self, scope: Scope, node: exp.Select) -> _Given:
         sources = self._sources(scope)
@@ -205,7 +197,7 @@ class _Tracer:
         )
         open_ = known is None or not known.closed
         given = _Given(columns, key if open_ else "", open_)
-        return _named(given, _alias_names(node))
+        return _named(given, alias_names(node))
 
     def _outputs(self, scope: Scope, node: exp.Select, sources: Mapping[str, _Given]) -> _Given:
         from sqlglot import exp
@@ -214,14 +206,11 @@ class _Tracer:
         rests: list[str] = []
         open_ = False
         for each in node.expressions:
-            if isinstance(each, exp.Star) or (isinstance(each, exp.Column) and isinstance(each.this, exp.Star)):
-                star = each if isinstance(each, exp.Star) else each.this
+            if (star := star_in(each)) is not None:
                 if star.args.get("rename") or star.args.get("replace"):
                     return _UNKNOWN
-                left_out = {item.name.lower() for item in star.args.get("except_") or ()}
-                wanted = [each.table.lower()] if isinstance(each, exp.Column) else _starred(node, sources)
-                for given in (sources.get(name, _UNKNOWN) for name in wanted):
-                    columns += [one for one in given.columns if one.name.lower() not in left_out]
+                for given in (sources.get(name, _UNKNOWN) for name in starred(each, node, sources)):
+                    columns += [one for one in given.columns if one.name.lower() not in left_out(star)]
                     open_ = open_ or given.open
                     rests += [given.rest] if given.open else []
             elif isinstance(each, exp.Aliases):
@@ -288,16 +277,6 @@ class _Tracer:
         return self._resolve(column, scope.parent, self._sources(scope.parent), {}) if scope.parent else _LOST
 
 
-def _starred(node: exp.Select, sources: Mapping[str, _Given]) -> list[str]:
-    """Aliases of the tables that a star tells of: all but those which are only looked up in."""
-    hidden = {
-        join.this.alias_or_name.lower()
-        for join in node.args.get("joins") or ()
-        if join.kind in ("SEMI", "ANTI") or join.side in ("SEMI", "ANTI")
-    }
-    return [name for name in sources if name not in hidden]
-
-
 def _row_parts(node: exp.Select) -> Iterator[exp.Expr]:
     """What decides which rows a SELECT gives."""
     cut = ("order",) if node.args.get("limit") is not None else ()
@@ -341,12 +320,6 @@ def _together(node: exp.SetOperation, sides: list[_Given]) -> _Given:
         else:
             return _UNKNOWN
     return _Given(tuple(columns))
-
-
-def _alias_names(node: Any) -> tuple[str, ...]:
-    """Names that an alias gives to columns, as in `AS t(a, b)`."""
-    alias = node.args.get("alias") if node is not None else None
-    return tuple(column.name for column in alias.columns) if alias is not None and hasattr(alias, "columns") else ()
 
 
 def _named(given: _Given, names: tuple[str, ...]) -> _Given:

@@ -8,7 +8,7 @@ import click
 
 from console.cli.access import database
 from console.cli.output import JSON_OPTION, plain, print_json
-from console.columns import ARROWS, branches
+from console.column_lineage import ARROWS, branches
 from metadata.column_uses import own_uses
 from metadata.database import Database
 from metadata.definitions import load_blueprint

@@ -14,7 +14,7 @@ from textual.widgets import Static
 
 from console import dataset_panes as panes
 from console.blueprint_panes import Detail
-from console.columns import Branch
+from console.column_lineage import Branch
 from console.jump import definition_place
 from console.peeks import ROWS, VERSIONS, Peek, look
 from console.screens.keys import key

@@ -11,7 +11,7 @@ from textual.binding import BindingType
 from textual.content import Content
 
 from console import narrow
-from console.columns import ARROWS, via_words
+from console.column_lineage import ARROWS, via_words
 from console.jump import definition_place
 from console.narrow import Matches
 from console.places import Place
