@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
 from sqlalchemy import update
 
 from console.app import PilothouseApp
@@ -17,7 +16,6 @@ from tests.console.looking import screen_name, until, until_seen
 from tests.metadata.audits import operate, put
 
 MakeApp = Callable[[], PilothouseApp]
-SIZES = pytest.mark.parametrize("size", [(80, 24), (160, 48)], ids=["80x24", "160x48"])
 
 
 def renamed(database: Database) -> None:
@@ -30,14 +28,13 @@ def renamed(database: Database) -> None:
     put(database, Blueprint.model_validate({"datasets": {"silver.orders": {"owner": "ops"}}}))
 
 
-@SIZES
 async def test_what_was_done_is_read_filtered_followed_and_verified(
-    empty_database: Database, make_app: MakeApp, size: tuple[int, int]
+    empty_database: Database, make_app: MakeApp
 ) -> None:
     operate(empty_database)
     renamed(empty_database)
     app = make_app()
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press(*":audit", "enter")
         await until_seen(pilot, "not verified yet: v", "1–9 of 9, newest first", "decide", "2 drifted")
         await pilot.press("v")

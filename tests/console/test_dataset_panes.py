@@ -52,12 +52,9 @@ def lake(database: Database) -> Path:
     return path
 
 
-@pytest.mark.parametrize("size", [(80, 24), (160, 48)], ids=["80x24", "160x48"])
-async def test_all_that_is_known_of_a_dataset_by_keys_alone(
-    lake: Path, database: Database, make_app: MakeApp, size: tuple[int, int]
-) -> None:
+async def test_all_that_is_known_of_a_dataset_by_keys_alone(lake: Path, database: Database, make_app: MakeApp) -> None:
     app = make_app()
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=(80, 24)) as pilot:
         app.go(Place("blueprint", f"dataset {FLIGHTS}"))
         await until_seen(pilot, FLIGHTS)
         await pilot.press("enter")
@@ -82,7 +79,7 @@ async def test_all_that_is_known_of_a_dataset_by_keys_alone(
         await until_seen(pilot, "14 rows, version 13")
         await pilot.press("right")
         await until_seen(pilot, "run 12 flights ▸ clean", "foreign, delta-rs", "write")
-        assert all(len(line.rstrip()) <= size[0] for line in seen(app).splitlines())
+        assert all(len(line.rstrip()) <= 80 for line in seen(app).splitlines())
         await pilot.press("j", "enter")
         await until(pilot, lambda: screen_name(app) == "run")
 

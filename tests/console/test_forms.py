@@ -6,7 +6,6 @@ import getpass
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from textual import events
 from textual.pilot import Pilot
 
@@ -224,14 +223,13 @@ async def test_what_is_typed_is_kept_gone_on_with_and_applied(database: Database
     assert drafts() == []
 
 
-@pytest.mark.parametrize("size", [(80, 24), (160, 48)])
 async def test_help_tells_the_keys_of_a_form_and_a_change_set_is_edited_as_one(
-    database: Database, make_app: MakeApp, size: tuple[int, int]
+    database: Database, make_app: MakeApp
 ) -> None:
     owner = getpass.getuser()
     stage_rename(database, owner, load_blueprint(database).datasets[KEY].uid, "bronze.landed")
     app = make_app()
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=(80, 24)) as pilot:
         app.go(Place("changes"))
         await until_seen(pilot, "bronze.landed")
         await pilot.press("f")

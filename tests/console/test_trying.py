@@ -5,31 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-import pytest
-
 from console.app import PilothouseApp
 from console.author import user
 from console.places import Place
 from console.screens.trying import TryScreen
-from console.trial_view import rows_lines
+from console.trial_view import rows_lines, rule_lines
 from console.widgets.chrome import Service
 from metadata.database import Database
 from metadata.definitions import load_blueprint
 from metadata.kinds import Blueprint
 from metadata.rows.staged import stage
-from metadata.trying import Checked, RowsTried
+from metadata.states import DecisionState
+from metadata.trying import Checked, Past, RowsTried, RuleTried
+from metadata.values import utc_now
 from tests.console.looking import seen, until, until_seen
 from tests.console.running import Commands
 
 MakeApp = Callable[[], PilothouseApp]
 
 
-@pytest.mark.parametrize("size", [(80, 24), (160, 48)], ids=["80x24", "160x48"])
 async def test_a_rule_is_tried_on_the_past_as_it_is_edited_and_sql_when_spark_is_there(
-    database: Database, make_app: MakeApp, size: tuple[int, int]
+    database: Database, make_app: MakeApp
 ) -> None:
     app = make_app()
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=(80, 24)) as pilot:
         app.go(Place("blueprint", "decision retrain_when_worse"))
         await until_seen(pilot, "retrain_when_worse", "2 of 2")
         await pilot.press("t")
@@ -92,6 +91,15 @@ def test_rows_are_shown_with_as_many_columns_as_fit() -> None:
     assert "NULL" in lines[-2] and "\x1b" not in lines[-2] and lines[-1].endswith("more columns: h l")
     assert rows_lines(tried, 60, 11)[-3].plain.startswith("column_11")
     assert rows_lines(replace(tried, rows=(), columns=("breaks",)), 60, 0)[-1].plain == "no row breaks a rule"
+
+
+def test_a_reason_stands_beside_what_it_is_of_where_there_is_room() -> None:
+    past = Past(3, utc_now(), DecisionState.UNDECIDED, "nothing was measured", {}, DecisionState.FIRED)
+    tried = RuleTried("decision a", "x > 1", (past,))
+    narrow, wide = ([line.plain for line in rule_lines(tried, width)[2:]] for width in (80, 120))
+    assert (len(narrow), len(wide)) == (2, 1)
+    assert narrow[1].strip() == "nothing was measured" and wide[0].endswith("nothing was measured")
+    assert all("#3" in lines[0] and "was fired" in lines[0] for lines in (narrow, wide))
 
 
 def test_the_command_says_the_same(database: Database, run: Commands) -> None:

@@ -124,7 +124,7 @@ CHANGES = st.sampled_from(
 )
 
 
-@settings(deadline=None, max_examples=12)
+@settings(deadline=None, max_examples=6)
 @given(changes=st.lists(CHANGES, min_size=1, max_size=4), staged=st.booleans())
 def test_a_change_of_many_is_one_revision_and_going_back_gives_exactly_what_was_there(
     sqlite_template: Path, changes: list[tuple[str, str, str]], staged: bool

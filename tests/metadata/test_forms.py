@@ -57,7 +57,7 @@ def typed_again(subject: Subject) -> Subject:
     return made
 
 
-@examples(max_examples=150, deadline=None)
+@examples(max_examples=80, deadline=None)
 @given(definitions())
 @example(("model", model_with({"a": {"b": None}, "c": "{b: }", "d": [1, 1.0, "1", None]})))
 def test_a_form_that_is_filled_in_gives_the_definition(given_: tuple[str, Definition]) -> None:
