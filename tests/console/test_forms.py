@@ -37,6 +37,14 @@ async def typed(pilot: Pilot[None], text: str) -> None:
     await pilot.pause()
 
 
+async def fill(pilot: Pilot[None], text: str, *path: str) -> None:
+    """Type, or choose by it, what the line of that path says."""
+    await go_to(pilot, *path)
+    await pilot.press("enter")
+    await typed(pilot, text)
+    await pilot.press("enter")
+
+
 async def go_to(pilot: Pilot[None], *path: str) -> None:
     """With the cursor keys to the line of that path."""
     lines, wanted = pilot.app.screen.query_one("#form", Rows), "\x1f".join(path)
@@ -94,10 +102,7 @@ async def test_definitions_are_made_by_keys_alone(database: Database, make_app: 
         await pilot.press("enter", "ctrl+u")
         await typed(pilot, "double")
         await pilot.press("enter")
-        await go_to(pilot, "quality")
-        await pilot.press("enter")
-        await typed(pilot, "has_id")
-        await pilot.press("enter")
+        await fill(pilot, "has_id", "quality")
         await until_seen(pilot, "either expect")
         await go_to(pilot, "quality", "has_id", "expect")
         await pilot.press("enter")
@@ -106,10 +111,7 @@ async def test_definitions_are_made_by_keys_alone(database: Database, make_app: 
         await pilot.press("tab")
         await typed(pilot, " IS NOT NULL")
         await pilot.press("escape")
-        await go_to(pilot, "quality", "has_id", "otherwise")
-        await pilot.press("enter")
-        await typed(pilot, "quar")
-        await pilot.press("enter")
+        await fill(pilot, "quar", "quality", "has_id", "otherwise")
         await go_to(pilot, "storage", "mode")
         await pilot.press("space", "space")
         await until_seen(pilot, "overwrite")
@@ -120,10 +122,7 @@ async def test_definitions_are_made_by_keys_alone(database: Database, make_app: 
         await pilot.press("w")
         await until_seen(pilot, "esc back")
         await pilot.press("escape")
-        await go_to(pilot, "storage", "keys")
-        await pilot.press("enter")
-        await typed(pilot, "id")
-        await pilot.press("enter")
+        await fill(pilot, "id", "storage", "keys")
         await until(pilot, lambda: "! PH" not in seen(app))
         await staged(pilot, "created dataset silver.fares")
         assert drafts() == []
