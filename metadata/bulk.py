@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -98,8 +99,9 @@ def said(values: Iterable[Definition], path: str) -> tuple[str, ...]:
 def edited(blueprint: Blueprint, kind: str, uids: Collection[str], path: str, text: str) -> Edited:
     """The definitions `uids` of a kind with the value that `text` means at `path`.
 
-    Of a list, `a, b` gives exactly these, `+a` adds one and `-b` takes one out. Raises UsageError PH825 for what is no
-    field that all of them share and one value can be given to, and PH826 for a value that does not fit one of them.
+    Of a list, `a, b` gives exactly these, `+a` adds one and `-b` takes one out; what is in double quotes is meant as it
+    stands there. Raises UsageError PH825 for what is no field that all of them share and one value can be given to, and
+    PH826 for a value that does not fit one of them.
     """
     there = found(blueprint, kind, uids)
     shared = {each.path: each for each in (fields_of(there.values()) or settable(KIND_MODELS[kind]))}
@@ -111,7 +113,7 @@ def edited(blueprint: Blueprint, kind: str, uids: Collection[str], path: str, te
     changed = {key: now for key, now in every.items() if not same(content(there[key]), content(now))}
     steps = field.many and _steps_of(text)
     before = () if steps else said((there[key] for key in changed), path)
-    after = ", ".join(_entries(text)) if steps else next(iter(said(every.values(), path)), text)
+    after = ", ".join(map(str, _entries(text))) if steps else next(iter(said(every.values(), path)), text)
     document = Blueprint.model_validate({SECTIONS[kind]: changed})
     return Edited(kind, path, after, document, before, len(there) - len(changed), len(set(uids)) - len(there))
 
@@ -129,31 +131,56 @@ def removal(blueprint: Blueprint, kind: str, uids: Collection[str]) -> Removal:
     return Removal(kind, going, users, len(set(uids)) - len(there))
 
 
-def _entries(text: str) -> list[str]:
-    return [entry for entry in (each.strip() for each in text.split(",")) if entry]
+class _Entry(NamedTuple):
+    """One entry of a list that is typed; `sign` says that it is added, or taken out."""
+
+    sign: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.sign}{_quoted(self.text)}"
+
+
+_ENTRY = re.compile(r"""\s*(?P<sign>[+-]?)\s*(?:"(?P<quoted>[^"]*)"\s*(?=,|\Z)|(?P<plain>[^,]*))""")
+
+
+def _entries(text: str) -> list[_Entry]:
+    """Entries by commas. One in double quotes is what stands in them."""
+    found = []
+    for match in _ENTRY.finditer(text):
+        quoted = match["quoted"]
+        found.append(_Entry(match["sign"], match["plain"].strip() if quoted is None else quoted.strip()))
+    return [entry for entry in found if entry.sign or entry.text]
+
+
+def _quoted(text: str) -> str:
+    """An entry as it is typed."""
+    return f'"{text}"' if text[:1] in ("+", "-") or "," in text else text
 
 
 def _steps_of(text: str) -> bool:
     """Whether a text adds to a list, or takes out of it."""
-    return any(entry[0] in "+-" for entry in _entries(text))
+    return any(entry.sign for entry in _entries(text))
 
 
 def _read(field: Settable, text: str) -> Any:
     """What a text means as the whole value of a field."""
     if field.many:
-        return _entries(text)
+        return list(dict.fromkeys(entry.text for entry in _entries(text)))
     return None if field.optional and not text.strip() else text
 
 
 def _stepped(path: str, there: Sequence[Any], text: str) -> list[Any]:
     """A list with what a text adds, and without what it takes out."""
     entries = _entries(text)
-    plain = next((entry for entry in entries if entry[0] not in "+-" or not entry[1:].strip()), None)
+    plain = next((str(entry) for entry in entries if not entry.sign or not entry.text), None)
     if plain is not None:
         cause = f"{plain!r} neither adds nor takes out, as the others do"
-        raise UsageError("PH826", path, cause, "write a, b for exactly these, or +a, -b")
-    out = {entry[1:].strip() for entry in entries if entry[0] == "-"}
-    added = [entry[1:].strip() for entry in entries if entry[0] == "+"]
+        raise UsageError(
+            "PH826", path, cause, 'write a, b for exactly these, or +a, -b; what begins so itself, as "-b"'
+        )
+    out = {entry.text for entry in entries if entry.sign == "-"}
+    added = [entry.text for entry in entries if entry.sign == "+"]
     return list(dict.fromkeys([*(each for each in there if str(each) not in out), *added]))
 
 

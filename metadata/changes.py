@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from metadata.captured_names import refuse_captured_names
 from metadata.contents import content, json_text, same
 from metadata.errors import PilothouseError
 from metadata.kinds import SECTIONS, Blueprint, Definition, Pipeline
@@ -77,7 +78,8 @@ def diff(current: Blueprint, wanted: Blueprint, prune: bool = False, identify: I
     `identify` gives what is new the identity that it had before `current`.
     Raises PilothouseError PH304 when two definitions, or two tasks, say that they were the same one, PH340 when a
     rule that is kept holds a task that is renamed in some pipelines only, PH341 when a new task would append again what
-    one that is gone has appended, and PH342 when a task would append another source from its beginning.
+    one that is gone has appended, PH342 when a task would append another source from its beginning, and PH834 when a
+    query that is kept would read a CTE of its own in the place of what is renamed.
     """
     merged = _merge(current, wanted, prune)
     never_there = {value.uid for _, _, value in merged}
@@ -85,6 +87,7 @@ def diff(current: Blueprint, wanted: Blueprint, prune: bool = False, identify: I
         merged = identify(current, wanted, merged)
     merged = with_followed_holds(current, wanted, merged)
     refuse_stale_names(current, wanted, merged)
+    refuse_captured_names(current, wanted, merged)
     refuse_second_reading(current, merged)
     refuse_another_source(current, merged)
     return _between(current, merged, never_there)
@@ -93,10 +96,11 @@ def diff(current: Blueprint, wanted: Blueprint, prune: bool = False, identify: I
 def exact(current: Blueprint, wanted: Blueprint, never_there: Collection[str], written: Blueprint) -> ChangeSet:
     """What making `current` the blueprint `wanted` does: all of it, told by uids. Those `never_there` are new.
 
-    Raises PilothouseError PH304, PH340 (for rules that are not in `written`), PH341 and PH342 as `diff` does.
+    Raises PilothouseError PH304, PH340 and PH834 (for what is not in `written`), PH341 and PH342 as `diff` does.
     """
     _refuse_two_of_one(wanted)
     refuse_stale_names(current, written, wanted)
+    refuse_captured_names(current, written, wanted)
     refuse_second_reading(current, wanted)
     refuse_another_source(current, wanted)
     return _between(current, wanted, never_there)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
@@ -12,10 +13,12 @@ from metadata.checks.view import View
 from metadata.compiler import compile_plan
 from metadata.contents import json_text
 from metadata.database import Database
-from metadata.definitions import column_edge, load_blueprint, traced_task
+from metadata.definitions import column_edge, read_blueprint, traced_task
+from metadata.errors import PilothouseError
 from metadata.kinds import Blueprint, Model
 from metadata.plan import Plan, PlanTask
 from metadata.sql_sources import Known
+from metadata.tables import counter
 
 RULES = 1
 """Number of the rules by which columns are followed: with another one every task is traced anew."""
@@ -46,20 +49,34 @@ class Traced:
     gone: frozenset[str]
 
 
-def trace_all(database: Database) -> None:
-    """Follow the columns of what is applied, where that was not done. Raises what the compiler refuses."""
-    blueprint = load_blueprint(database)
-    traced = trace(database, blueprint, [compile_plan(blueprint, key) for key in blueprint.pipelines])
-    with database.write() as connection:
-        write_traced(connection, traced)
+def trace_all(connection: Connection) -> None:
+    """Follow the columns of what is applied, in the transaction that brings their tables: nobody applies meanwhile.
+
+    A pipeline that is not as this program wants it is left out, and followed when it is mended.
+    """
+    connection.execute(select(counter.c.value).where(counter.c.id == 1).with_for_update())
+    try:
+        view = View(read_blueprint(connection))
+    except (PilothouseError, ValueError):
+        return
+    for key in view.blueprint.pipelines:
+        with suppress(PilothouseError):
+            write_traced(connection, _traced({}, view, [compile_plan(view.blueprint, key)]))
 
 
 def trace(database: Database, blueprint: Blueprint, plans: Iterable[Plan]) -> Traced:
     """Follow the columns of every task for which something is another since it was traced last."""
-    query = select(traced_task.c.task_uid, traced_task.c.digest)
     with database.read() as connection:
-        known = dict(connection.execute(query).tuples().all())
-    view = View(blueprint)
+        known = _known(connection)
+    return _traced(known, View(blueprint), plans)
+
+
+def _known(connection: Connection) -> dict[str, str]:
+    query = select(traced_task.c.task_uid, traced_task.c.digest)
+    return dict(connection.execute(query).tuples().all())
+
+
+def _traced(known: Mapping[str, str], view: View, plans: Iterable[Plan]) -> Traced:
     tasks: dict[str, tuple[str, str]] = {}
     edges: list[ColumnEdge] = []
     there: set[str] = set()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from metadata.sql import compile_query, parse_query
+from metadata.sql import compile_query, parse_query, read
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -22,8 +23,9 @@ class _Edit(NamedTuple):
 def with_new_tables(sql: str, keys: Mapping[str, str]) -> str:
     """The query with datasets by their new keys; every other character is as it was.
 
-    A dataset without an alias names its columns by the last word of its key: there they follow it.
-    Raises PilothouseError PH140 for a text that is refused.
+    A dataset without an alias names its columns by the last word of its key: there they follow it. Where the query
+    has that word already, for something else, the dataset keeps the earlier one as its alias. A query whose CTE would
+    be read in the place of a dataset is left as it is. Raises PilothouseError PH140 for a text that is refused.
     """
     from sqlglot import exp
 
@@ -31,22 +33,48 @@ def with_new_tables(sql: str, keys: Mapping[str, str]) -> str:
     tree, _ = parse_query(sql)
     edits: list[_Edit] = []
     told: dict[int, str] = {}
+    taken = _words(tree, keys) if tree is not None else {}
     for table in tree.find_all(exp.Table) if tree is not None else ():
         token = tokens.get(table.parts[0].meta.get("start", -1))
         new = keys.get(token.dataset, token.dataset) if token else ""
         if token is None or new == token.dataset:
             continue
         edits += _of_table(sql, table, new)
-        if token.alias is not None:
-            told[token.start] = new.rpartition(".")[2]
+        word = new.rpartition(".")[2]
+        if token.alias is None or word == token.alias.lower():
+            continue
+        if taken.get(word, set()) - {token.alias.lower()}:
+            end = table.parts[-1].meta["end"] + 1
+            edits.append(_Edit(end, end, f" AS {sql[table.parts[-1].meta['start'] : end]}"))
+        else:
+            told[token.start] = word
     for column in tree.find_all(exp.Column) if tree is not None and told else ():
         source = _source(column)
         name = told.get(source.parts[0].meta.get("start", -1)) if source is not None else None
         if name is not None:
             edits += _of_word(sql, column.parts[0], name)
+    renamed = sql
     for edit in sorted(set(edits), reverse=True):
-        sql = sql[: edit.start] + edit.text + sql[edit.end :]
-    return sql
+        renamed = renamed[: edit.start] + edit.text + renamed[edit.end :]
+    wanted = [keys.get(table.key, table.key) for table in read(sql).tables]
+    return renamed if [table.key for table in read(renamed).tables] == wanted else sql
+
+
+def _words(tree: exp.Query, keys: Mapping[str, str]) -> dict[str, set[str]]:
+    """Words by which a query tells a thing, or will, each with those that stand there for it now."""
+    from sqlglot import exp
+
+    found: dict[str, set[str]] = defaultdict(set)
+    for each in tree.find_all(exp.CTE, exp.Subquery, exp.Lateral, exp.Table, exp.Column):
+        if isinstance(each, exp.Column):
+            name = each.parts[0].name.lower() if len(each.parts) > 1 else ""
+        else:
+            name = each.alias_or_name.lower()
+        found[name].add(name)
+        new = keys.get(".".join(part.name for part in each.parts).lower()) if isinstance(each, exp.Table) else None
+        if new is not None and not each.alias:
+            found[new.rpartition(".")[2]].add(name)
+    return found
 
 
 def _of_table(sql: str, table: exp.Table, new: str) -> Iterator[_Edit]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
@@ -36,6 +36,7 @@ from metadata.kinds import Blueprint, Definition
 from metadata.lineage import edges
 from metadata.notes import refuse_note
 from metadata.plan import Plan
+from metadata.references import references
 from metadata.renaming import with_renames_back
 from metadata.returning import refuse_work_again, with_last_uids, without_stale_was
 from metadata.revision_log import GENESIS, Deed, Revision, WayBack, chain_hash, head, known_uids
@@ -298,7 +299,9 @@ def _write_definitions(connection: Connection, changes: ChangeSet, number: int, 
     touched = [each for each in changes.changes if each.action in ("changed", "renamed")]
     renamed = [each for each in touched if each.action == "renamed"]
     values = [by_uid[each.uid] for each in (*created, *touched)]
-    before = [*deleted, *(each.uid for each in touched)]
+    own = {value.uid for _, value in values}
+    others = [(kind, value) for kind, value in _naming_another(changes) if value.uid not in own]
+    before = [*deleted, *(each.uid for each in touched), *(value.uid for _, value in others)]
     named = named_by(connection, before)
     forget_references(connection, before)
     for uid in deleted:
@@ -318,9 +321,18 @@ def _write_definitions(connection: Connection, changes: ChangeSet, number: int, 
             [{**_common(each, by_uid[each.uid][1], number, change), "own_uid": each.uid} for each in touched],
         )
     write_rows(connection, values)
-    write_references(connection, values, changes.blueprint)
+    write_references(connection, [*values, *others], changes.blueprint)
     write_words(connection, ((each.key, by_uid[each.uid][1]) for each in (*created, *touched)))
-    count_users(connection, named | named_by(connection, [value.uid for _, value in values]))
+    count_users(connection, named | named_by(connection, [value.uid for _, value in (*values, *others)]))
+
+
+def _naming_another(changes: ChangeSet) -> Iterator[tuple[str, Definition]]:
+    """Definitions that name something by a key which was that of something else before."""
+    before = {(kind, key): value.uid for kind, key, value in changes.before}
+    passed = {(kind, key) for kind, key, value in changes.blueprint if before.get((kind, key), value.uid) != value.uid}
+    for kind, _, value in changes.blueprint if passed else ():
+        if any((each.kind, each.key) in passed for each in references(value)):
+            yield kind, value
 
 
 def _common(each: Change, value: Definition, number: int, change: int) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def set_field(
     """Give a field the same value on all definitions of a kind that a filter matches, as one revision.
 
     FIELD is a path such as owner, storage.mode or cron. Of a list, VALUE `a,b` gives exactly these, `+a` adds one and
-    `-b` takes one out; nothing at all leaves what may be left out.
+    `-b` takes one out (`"-b"` is called so); nothing at all leaves what may be left out.
     """
     field, equals, value = change.partition("=")
     if not equals:

@@ -99,7 +99,7 @@ class Bulk(Making, BlueprintKeys, Marking):
             return
         now = found.said[field.path]
         known = now[0] if len(now) == 1 and now[0] != "nothing" and not field.many else ""
-        how = " a, b gives exactly these, +a adds one, -b takes one out." if field.many else ""
+        how = ' a, b gives exactly these, +a adds one, -b takes one out, "-b" is called so.' if field.many else ""
         some = f" There are: {', '.join(choices[:9])}." if choices else ""
         question = f"{whose}: {wrong or field.text}{how}{some}"
         self.app.push_screen(NoteScreen(question, known if typed is None else typed), given)

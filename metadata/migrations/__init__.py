@@ -6,7 +6,7 @@ import fcntl
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -139,6 +139,7 @@ def _migrate(database: Database) -> bool:
     from alembic import command
 
     from metadata.audit import Book  # of today's tables, which are there when the last migration is done
+    from metadata.column_lineage import trace_all
     from metadata.search_index import make_anew
 
     with database.rebuild() as connection:
@@ -156,18 +157,10 @@ def _migrate(database: Database) -> bool:
             book.begin()
         if standing.version is not None and standing.version < SEARCHED:
             make_anew(connection)
+        if standing.version is not None and standing.version < TRACED:
+            trace_all(connection)
     book.publish()
-    if standing.version is not None and standing.version < TRACED:
-        _trace(database)
     return True
-
-
-def _trace(database: Database) -> None:
-    """Follow the columns of what is applied; what is not as this program wants it is followed when it is mended."""
-    from metadata.column_lineage import trace_all
-
-    with suppress(PilothouseError):
-        trace_all(database)
 
 
 def _one_at_a_time(connection: Connection) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -61,13 +61,12 @@ def column_lineage(database: Database, dataset_uid: str, column: str, depth: int
     """Follow a column of a dataset both ways."""
     with database.read() as connection:
         edges = _Edges(connection)
-        up = list(_walk(edges, dataset_uid, column, "up", depth))
-        down = list(_walk(edges, dataset_uid, column, "down", depth))
+        up, more_up = _walk(edges, dataset_uid, column, "up", depth)
+        down, more_down = _walk(edges, dataset_uid, column, "down", depth)
         pipelines = {via.pipeline for step in (*up, *down) for via in step.via}
         names = _names(connection, pipelines | {step.uid for step in (*up, *down)})
-    cut = len(up) > MOST or len(down) > MOST
-    told = [tuple(_named(step, names) for step in steps[:MOST]) for steps in (up, down)]
-    return ColumnLineage(column, told[0], told[1], cut)
+    told = [tuple(_named(step, names) for step in steps) for steps in (up, down)]
+    return ColumnLineage(column, told[0], told[1], more_up or more_down)
 
 
 def readers_of(database: Database, dataset_uid: str) -> dict[str, int]:
@@ -132,26 +131,51 @@ class _Edges:
         return kept[uid]
 
 
-def _walk(edges: _Edges, uid: str, column: str, way: Direction, depth: int) -> Iterator[ColumnStep]:
-    """Steps from a column on; what was gone through is not gone through again."""
-    seen = {(uid, column.lower())}
-    told = 0
+@dataclass
+class _Place:
+    """A step in the tree of steps, with those that hang on it."""
 
-    def further(uid: str, column: str, at: int) -> Iterator[ColumnStep]:
-        nonlocal told
-        together: dict[tuple[str, str, str], list[Via]] = defaultdict(list)
-        for other, name, edge in edges.up(uid, column) if way == "up" else edges.down(uid, column):
-            if way == "up" or edge["how"] not in (MADE, UNKNOWN):
-                together[other, name, edge["how"]].append(Via(edge["pipeline_uid"], edge["task_key"]))
-        for (other, name, how), via in together.items():
-            told += 1
-            yield ColumnStep(at, "", other, "", name, how, tuple(via))
-            here = (other, name.lower())
-            if name and at < depth and here not in seen and told <= MOST:
-                seen.add(here)
-                yield from further(other, name, at + 1)
+    step: ColumnStep
+    below: list[_Place] = field(default_factory=list)
 
-    return further(uid, column, 1)
+    def told(self) -> Iterator[ColumnStep]:
+        """Itself, then each below it with those that hang on that."""
+        yield self.step
+        for each in self.below:
+            yield from each.told()
+
+
+def _walk(edges: _Edges, uid: str, column: str, way: Direction, depth: int) -> tuple[list[ColumnStep], bool]:
+    """Steps from a column on, and whether there are more; what was gone through is not gone through again.
+
+    The nearest come first, so that what is told of something begins at its nearest place.
+    """
+    first = [_Place(step) for step in _next(edges, uid, column, way, 1)]
+    tops = first[:MOST]
+    told, cut = len(tops), len(first) > MOST
+    seen, waiting = {(uid, column.lower())}, deque(tops)
+    while waiting and not cut:
+        place = waiting.popleft()
+        step = place.step
+        here = (step.uid, step.column.lower())
+        if not step.column or here in seen:
+            continue
+        seen.add(here)
+        further = [_Place(each) for each in _next(edges, step.uid, step.column, way, step.depth + 1)]
+        place.below = further[: MOST - told] if step.depth < depth else []
+        cut = len(place.below) < len(further)
+        told += len(place.below)
+        waiting.extend(place.below)
+    return [step for top in tops for step in top.told()], cut
+
+
+def _next(edges: _Edges, uid: str, column: str, way: Direction, at: int) -> Iterator[ColumnStep]:
+    together: dict[tuple[str, str, str], list[Via]] = defaultdict(list)
+    for other, name, edge in edges.up(uid, column) if way == "up" else edges.down(uid, column):
+        if way == "up" or edge["how"] not in (MADE, UNKNOWN):
+            together[other, name, edge["how"]].append(Via(edge["pipeline_uid"], edge["task_key"]))
+    for (other, name, how), via in together.items():
+        yield ColumnStep(at, "", other, "", name, how, tuple(via))
 
 
 def _names(connection: Connection, uids: set[str]) -> dict[str, tuple[str, str]]:

@@ -29,7 +29,7 @@ MODES = ("append", "merge", "overwrite")
 
 def language(own: Mapping[str, Matcher] | None = None) -> Language:
     """The filters of a list of definitions, with `own` fields beside those that all have."""
-    return Language({**common_fields(), **(own or {})}, definition.c.key, (definition.c.text,))
+    return Language({**common_fields(), **(own or {})}, definition.c.key, (definition.c.text,), lowered=True)
 
 
 def common_fields() -> dict[str, Matcher]:

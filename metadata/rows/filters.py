@@ -52,6 +52,9 @@ class Language:
     fields: Mapping[str, Matcher]
     key: ColumnElement[Any]
     texts: Sequence[ColumnElement[Any]]
+    lowered: bool = False
+    """Whether the texts are kept in lower case: SQLite takes no other than ASCII letters for the same whatever their
+    case."""
 
 
 _WORD = re.compile(r"""(?P<negated>!?)(?:(?P<field>[A-Za-z_]+):)?(?P<rest>(?:"[^"]*"?|[^\s"])*)""")
@@ -161,7 +164,7 @@ def tag_field(column: ColumnElement[Any]) -> Matcher:
 def _condition(term: Term, value: str, language: Language) -> Condition:
     if term.kind == "text":
         together = functools.reduce(operator.add, (func.coalesce(column, "") + "\n" for column in language.texts))
-        return _like(together, f"*{value}*")
+        return _like(together, f"*{value.lower() if language.lowered else value}*")
     if term.kind == "key":
         return _like(language.key, value)
     matcher = language.fields.get(term.field)

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import difflib
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, collate, select
 
 from metadata.database import Database
-from metadata.definitions import definition
-from metadata.rows.filters import exact_field
-from metadata.rows.search import search_in
+from metadata.definitions import LAYOUTS, definition
+from metadata.rows.search import begins, search_in
 from metadata.summary import words_in
 
 ALIKE = 300
@@ -36,11 +35,12 @@ def kinds_of(database: Database, key: str) -> list[str]:
 
 def begun(database: Database, beginning: str, kind: str | None = None, limit: int = 2) -> list[str]:
     """The first keys that begin so, in a kind or in all."""
-    literally = beginning.replace("*", "").replace("?", "")
-    query = select(_C.key).where(exact_field(_C.key)(f"{literally}*")).order_by(_C.key).limit(limit)
-    if kind is not None:
-        query = query.where(_C.kind == kind)
+    literally = beginning.replace("*", "").replace("?", "").replace("\0", "").lower()
     with database.read() as connection:
+        server = connection.dialect.name == "postgresql"  # whose language may order otherwise
+        key = collate(_C.key, "C") if server else _C.key
+        query = select(_C.key).where(_C.kind.in_([kind] if kind else LAYOUTS), begins(key, literally))
+        query = query.order_by(key).limit(limit)
         return list(dict.fromkeys(connection.execute(query).scalars()))
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, exists, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, or_, select, true
 
 from metadata.database import Database
 from metadata.definitions import definition, search_word
@@ -34,28 +35,43 @@ def search_in(connection: Connection, text: str, limit: int, kind: str | None = 
     wanted = [word for word in every if word not in SQL_WORDS] or every
     if not wanted:
         return []
-    query = _query(sorted(wanted, key=len, reverse=True), kind)
-    field = search_word.c.field
-    found: dict[tuple[str, str], Found] = {}
-    for part in (field == "key", field != "key"):
+    wanted.sort(key=len, reverse=True)
+    found: list[Found] = []
+    for by_key in (True, False):
         if len(found) < limit:
-            for row in connection.execute(query.where(part).limit(limit)):
-                found.setdefault((row.kind, row.key), Found(*row))
-    return list(found.values())[:limit]
+            query = _query(wanted, kind, by_key).limit(limit - len(found))
+            found += [Found(*row) for row in connection.execute(query)]
+    return found
 
 
-def _query(wanted: Sequence[str], kind: str | None) -> Select[tuple[str, str, str, str]]:
-    """The longest of the words leads, in the order of its index; the others are looked for in what that finds."""
+def _query(wanted: Sequence[str], kind: str | None, by_key: bool) -> Select[tuple[str, str, str, str]]:
+    """The longest of the words leads, in the order of its index; the others are looked for in what that finds.
+
+    Each definition is found once: by the first word of its key that begins so, or of the rest where none of those does.
+    """
     first, *others = wanted
     word, of_it = search_word.c, definition.c.uid == search_word.c.uid
-    beside = search_word.alias("beside")
+    beside, earlier = search_word.alias("beside"), search_word.alias("earlier")
     query = select(definition.c.kind, definition.c.key, word.field, word.word).join(definition, of_it)
-    query = query.where(_begins(word.word, first), *([definition.c.kind == kind] if kind else []))
+    in_key, lower = earlier.c.field == "key", earlier.c.word < word.word
+    query = query.where(word.field == "key" if by_key else word.field != "key")
+    before = and_(in_key, lower) if by_key else or_(in_key, lower)
+    query = query.where(~exists().where(earlier.c.uid == word.uid, begins(earlier.c.word, first), before))
+    query = query.where(begins(word.word, first), *([definition.c.kind == kind] if kind else []))
     for each in others:
-        query = query.where(exists().where(beside.c.uid == word.uid, _begins(beside.c.word, each)))
+        query = query.where(exists().where(beside.c.uid == word.uid, begins(beside.c.word, each)))
     return query.order_by(word.word, word.field, word.uid)
 
 
-def _begins(column: ColumnElement[str], word: str) -> ColumnElement[bool]:
-    """As a range of the index, which is in the order of characters."""
-    return and_(column >= word, column < word[:-1] + chr(ord(word[-1]) + 1))
+def begins(column: ColumnElement[str], word: str) -> ColumnElement[bool]:
+    """As a range of a column, which is in the order of characters."""
+    if not word:
+        return true()
+    following = ord(word[-1]) + 1
+    if following > sys.maxunicode:
+        return column >= word
+    return and_(column >= word, column < word[:-1] + chr(following if following != _HALVES else _BEYOND_HALVES))
+
+
+_HALVES, _BEYOND_HALVES = 0xD800, 0xE000
+"""Numbers between them are of no characters."""

@@ -62,12 +62,17 @@ def test_a_change_is_told_in_a_line() -> None:
     assert made.words == "3 datasets: owner ops, nothing → data (1 more has it already, 1 is not there any more)"
     assert list(made.document.datasets) == ["a", "b", "d"]
     assert edited(there, "dataset", ["a"], "layer", "gold").words == "1 dataset: layer nothing → gold"
+    assert edited(there, "dataset", ["a"], "tags", '+"-x"').words == '1 dataset: tags +"-x"'
     assert edited(there, "dataset", ["a"], "owner", "").words == "1 dataset: owner ops → nothing"
 
 
 @pytest.mark.parametrize(
     ("text", "tags"),
-    [("x, y", ("x", "y")), ("+c,+a", ("a", "b", "c")), ("-a", ("b",)), ("+c, -b", ("a", "c")), ("", ())],
+    [
+        *[("x, y", ("x", "y")), ("+c,+a", ("a", "b", "c")), ("-a", ("b",)), ("+c, -b", ("a", "c")), ("", ())],
+        *[("x, x", ("x",)), ('"-y", x', ("-y", "x")), ('+"-y"', ("a", "b", "-y")), ('+ "x, y" , -a', ("b", "x, y"))],
+        *[('x"y, z"', ('x"y', 'z"')), ('""', ()), ('-"a"', ("b",))],
+    ],
 )
 def test_a_list_is_given_entries_or_some_are_added_and_taken_out(text: str, tags: tuple[str, ...]) -> None:
     made = edited(with_uids(a={"tags": ["a", "b"]}), "dataset", ["a"], "tags", text)
@@ -105,7 +110,9 @@ def test_the_value_that_something_has_changes_nothing(one: tuple[str, Definition
     text = text_of(value, field.path)
     entries = getattr(value, field.path, ()) if "." not in field.path else None
     if field.many and (
-        entries is None or any(each != each.strip() or not each or each[0] in "+-" or "," in each for each in entries)
+        entries is None
+        or len(set(entries)) < len(entries)
+        or any(each != each.strip() or not each or each[0] in '+-"' or "," in each for each in entries)
     ):
         return
     if field.optional and not text.strip():

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import event, insert, select, update
 
 from metadata import tables
 from metadata.column_lineage import trace
 from metadata.column_uses import own_uses
 from metadata.database import Database
-from metadata.definitions import column_edge, load_blueprint, traced_task
+from metadata.definitions import LAYOUTS, column_edge, load_blueprint, traced_task
 from metadata.impact import impact_of
 from metadata.kinds import Blueprint
 from metadata.migrations import upgrade
@@ -86,6 +86,39 @@ def test_columns_that_nobody_declared_are_followed_by_name(database: Database) -
     assert "1 b.x copied widen" not in lines(database, found, "a", "x")[1]  # it was written, and has no such column
 
 
+def chained(last: str, tasks: int) -> dict[str, Any]:
+    """`d0`, `d1` … one out of the other, and `out`, whose query is `last`."""
+    load = {"kind": "ingest", "from": {"connection": "in", "files": "*.csv"}, "to": "d0"}
+    steps = {
+        f"t{at}": {"kind": "transform", "to": f"d{at}", "sql": f"SELECT x FROM d{at - 1}"} for at in range(1, tasks)
+    }
+    rewritten: dict[str, Any] = {"storage": {"mode": "overwrite"}}
+    return {
+        "connections": {"in": {"kind": "files", "path": "in"}},
+        "datasets": {
+            "d0": {"columns": {"x": "long"}},
+            **{f"d{at}": rewritten for at in range(1, tasks)},
+            "out": rewritten,
+        },
+        "pipelines": {"p": {"tasks": {"load": load, **steps, "o": {"kind": "transform", "to": "out", "sql": last}}}},
+    }
+
+
+def test_what_is_near_is_told_whatever_long_way_leads_there_too_and_a_cut_is_said(database: Database) -> None:
+    found = put(database, chained("SELECT a.x + b.x AS x FROM d5 a JOIN d1 b ON a.x = b.x", 6))
+    uid = found.datasets["out"].uid
+
+    def told(depth: int) -> tuple[list[tuple[int, str]], bool]:
+        lineage = column_lineage(database, uid, "x", depth)
+        return [(step.depth, step.key) for step in lineage.up if step.how != "rows"], lineage.cut
+
+    short, long = [(1, "d1"), (2, "d0"), (3, "in")], [(1, "d5"), (2, "d4"), (3, "d3"), (4, "d2"), (5, "d1")]
+    assert told(6) == told(5) == (short + long, False)
+    assert told(4) == (short + long[:4], True)
+    assert told(1)[1]
+    assert not column_lineage(database, found.datasets["d0"].uid, "x", 12).cut
+
+
 def test_only_tasks_for_which_something_is_another_are_traced_again(database: Database) -> None:
     body = orders_document()
     put(database, body)
@@ -114,8 +147,24 @@ def test_what_was_applied_before_is_traced_by_the_upgrade(database: Database) ->
     found = put(database, orders_document())
     before = lines(database, found, "features.orders", "mean_30d")
     back_to(database, "0007")
+    commits = []
+    event.listen(database.engine, "commit", commits.append)
+    assert upgrade(database)
+    assert len(commits) == 1, "who is killed in between leaves no tables without their rows"
+    assert lines(database, found, "features.orders", "mean_30d") == before
+
+
+def test_a_pipeline_that_nobody_could_apply_today_leaves_only_itself_out_of_the_upgrade(database: Database) -> None:
+    body, beside = orders_document(), chained("SELECT x FROM d0", 1)
+    found = put(database, {name: {**body.get(name, {}), **beside.get(name, {})} for name in {*body, *beside}})
+    before = lines(database, found, "features.orders", "mean_30d")
+    task = LAYOUTS["pipeline"].entries["tasks"].table
+    with database.write() as connection:
+        connection.execute(update(task).where(task.c.name == "o").values(parameters={"to": "out", "sql": "no query"}))
+    back_to(database, "0007")
     assert upgrade(database)
     assert lines(database, found, "features.orders", "mean_30d") == before
+    assert lines(database, found, "out", "x") == ([], [])
 
 
 def test_keys_and_rules_are_uses_of_a_column(database: Database) -> None:

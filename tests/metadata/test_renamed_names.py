@@ -95,7 +95,46 @@ def test_columns_that_are_told_by_the_last_word_of_a_key_follow_it(sql: str, ren
     assert with_new_tables(sql, {"silver.flights": "gold.trips"}) == renamed
 
 
-@given(st.sampled_from(QUERIES), st.lists(WORD, min_size=2, max_size=2))
+CAPTURED = [
+    (
+        "WITH clean AS (SELECT max(x) AS m FROM orders) SELECT orders.x FROM clean JOIN orders ON orders.x = m",
+        {"orders": "silver.clean"},
+        "WITH clean AS (SELECT max(x) AS m FROM silver.clean AS orders) SELECT orders.x FROM clean "
+        "JOIN silver.clean AS orders ON orders.x = m",
+    ),
+    (
+        "SELECT a.v FROM bronze.a WHERE a.v = (SELECT max(orders.x) FROM silver.`orders` WHERE orders.id = a.id)",
+        {"silver.orders": "silver.a"},
+        "SELECT a.v FROM bronze.a WHERE a.v = (SELECT max(orders.x) FROM silver.`a` AS `orders` "
+        "WHERE orders.id = a.id)",
+    ),
+    (
+        "SELECT o.x FROM orders o WHERE o.id IN (SELECT id FROM orders)",
+        {"orders": "o"},
+        "SELECT o.x FROM o o WHERE o.id IN (SELECT id FROM o AS orders)",
+    ),
+    ("SELECT x.v, y.v FROM a.x JOIN a.y", {"a.x": "b.z", "a.y": "c.z"}, "SELECT x.v, y.v FROM b.z AS x JOIN c.z AS y"),
+    ("SELECT clean.id FROM orders", {"orders": "clean"}, "SELECT clean.id FROM clean AS orders"),
+    ("SELECT orders.id FROM a.orders", {"a.orders": "b.orders"}, "SELECT orders.id FROM b.orders"),
+]
+
+
+@pytest.mark.parametrize(("sql", "keys", "renamed"), CAPTURED)
+def test_a_word_that_a_query_has_already_is_not_taken_for_a_dataset(
+    sql: str, keys: dict[str, str], renamed: str
+) -> None:
+    assert with_new_tables(sql, keys) == renamed
+
+
+def test_a_query_with_a_cte_of_the_new_key_is_left_as_it_is() -> None:
+    for sql in (
+        "WITH clean AS (SELECT 1 AS id) SELECT * FROM orders",
+        "WITH clean AS (SELECT 1 AS id) SELECT o.id FROM orders AS o",
+    ):
+        assert with_new_tables(sql, {"orders": "clean"}) == sql
+
+
+@given(st.sampled_from(QUERIES).filter(lambda sql: "WITH" not in sql), st.lists(WORD, min_size=2, max_size=2))
 def test_a_query_is_the_same_byte_for_byte_when_a_dataset_is_renamed_and_back(sql: str, words: list[str]) -> None:
     new = ".".join(f"zz{word}" for word in words)
     there = with_new_tables(sql, {"silver.flights": new})

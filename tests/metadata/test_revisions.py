@@ -26,9 +26,11 @@ from metadata.documents import dump, read, read_text
 from metadata.errors import PilothouseError
 from metadata.kinds import Blueprint
 from metadata.revision_log import GENESIS, Revision, edits_of, history_of, newest_revision, verify_chain
-from metadata.revisions import CheckError, apply, snapshot
+from metadata.revisions import CheckError, apply, go_back, snapshot
 from metadata.rows.history import list_revisions
+from metadata.rows.pages import list_definitions
 from metadata.settings import Settings
+from metadata.undoing import revert_to
 from tests.metadata.blueprints import orders, orders_document
 
 SETTINGS = Settings()
@@ -138,6 +140,44 @@ def test_used_by_and_references_say_where(database: Database) -> None:
         ("dataset", "silver.orders"),
         ("feature_set", "order_context"),
     ]
+
+
+def one_that_reads(key: str, sql: str) -> dict[str, Any]:
+    load = {"kind": "ingest", "from": {"connection": "in", "files": "*.csv"}, "to": key}
+    return {
+        "connections": {"in": {"kind": "files", "path": "in"}},
+        "datasets": {key: {}, "out": {"storage": {"mode": "overwrite"}}},
+        "pipelines": {"q": {"tasks": {"load": load, "t": {"kind": "transform", "to": "out", "sql": sql}}}},
+    }
+
+
+def test_references_are_to_what_has_a_key_now_when_it_changes_hands_and_the_text_stays(database: Database) -> None:
+    body = one_that_reads("raw", "SELECT * FROM raw")
+    put(database, Blueprint.model_validate(body))
+    body["datasets"] = {**body["datasets"], "raw_2023": {"was": "raw"}, "raw": {"description": "new"}}
+    put(database, Blueprint.model_validate(body), prune=True)
+    found = load_blueprint(database).datasets
+    assert [use.path for use in used_by(database, found["raw"].uid)] == ["tasks.load.to", "tasks.t.sql"]
+    assert used_by(database, found["raw_2023"].uid) == []
+    assert {row.key: row.used_by for row in list_definitions(database, "dataset").items} == {
+        "out": 1,
+        "raw": 1,
+        "raw_2023": 0,
+    }
+    del body["datasets"]["raw_2023"]
+    assert put(database, Blueprint.model_validate(body), prune=True), "nothing names it"
+    assert go_back(database, revert_to(database, 1), author="ada", settings=SETTINGS)
+
+
+def test_a_dataset_is_not_called_as_a_cte_of_a_query_that_reads_it(database: Database) -> None:
+    sql = "WITH clean AS (SELECT 1 AS id) SELECT * FROM orders"
+    put(database, Blueprint.model_validate(one_that_reads("orders", sql)))
+    renamed: dict[str, Any] = {"datasets": {"clean": {"was": "orders"}}}
+    with pytest.raises(PilothouseError, match="PH834 pipeline q tasks.t.sql.*dataset orders.*clean is the name of"):
+        put(database, Blueprint.model_validate(renamed))
+    body = one_that_reads("clean", sql.replace("clean", "cleaned").replace("orders", "clean"))
+    assert put(database, Blueprint.model_validate(renamed | {"pipelines": body["pipelines"]})), "its text was mended"
+    assert used_by(database, load_blueprint(database).datasets["clean"].uid)[-1].path == "tasks.t.sql"
 
 
 def test_lineage_and_dependencies_follow_the_plans(database: Database) -> None:

@@ -72,6 +72,24 @@ def test_definitions_are_found_by_words_of_all_that_is_written_in_them(database:
     assert len(search(database, "o", limit=3)) == 3
 
 
+def test_the_limit_is_of_definitions_each_by_the_first_of_its_words(database: Database) -> None:
+    wide = {f"cu{number:02}": "long" for number in range(60)}
+    body = {"wide": {"columns": wide}, "b": {"columns": {"customer": "string"}}, "cu.cut": {"description": "customs"}}
+    apply(database, Blueprint.model_validate({"datasets": body}), author="ada", settings=SETTINGS)
+    found = [(each.key, each.word) for each in search(database, "cu", limit=3)]
+    assert found == [("cu.cut", "cu"), ("wide", "cu00"), ("b", "customer")]
+    assert [each.key for each in search(database, "cu", limit=2)] == ["cu.cut", "wide"]
+    assert [each.key for each in search(database, "customs")] == ["cu.cut"]
+
+
+def test_words_are_found_whatever_their_case_in_every_language(database: Database) -> None:
+    body = {"a": {"description": "Übersicht der Kunden"}, "b": {}}
+    apply(database, Blueprint.model_validate({"datasets": body}), author="ada", settings=SETTINGS)
+    for typed in ("Übersicht", "übersicht", "ÜBERSICHT", '"Der KUNDEN"'):
+        assert [row.key for row in list_definitions(database, "dataset", typed).items] == ["a"]
+    assert [row.key for row in list_definitions(database, "dataset", "!Übersicht").items] == ["b"]
+
+
 def test_words_are_taken_apart_at_dots_and_underscores() -> None:
     said = words_in("Order_Id, silver.orders: größe > 10, order")
     assert said == ["order", "id", "silver", "orders", "größe", "10"]
@@ -83,6 +101,9 @@ def test_names_go_on_as_typed_and_the_nearest_is_told(database: Database) -> Non
     assert not names.has(database, "model", "silver.orders")
     assert names.begun(database, "silver.o", "dataset", 1) == ["silver.orders"]
     assert names.begun(database, "silver.*", "dataset") == ["silver.orders"]
+    assert names.begun(database, "SILVER.O") == ["silver.orders"]
+    assert names.begun(database, "", "pipeline") == ["orders"]
+    assert all(names.begun(database, f"silver.o{odd}") == [] for odd in ("\ud7ff", "\U0010ffff", "%", "_"))
     assert names.kinds_of(database, "orders") == ["pipeline"]
     with database.read() as connection:
         assert names.alike(connection, "silver.ordres", "dataset")[0] == ("dataset", "silver.orders")
