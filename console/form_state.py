@@ -11,6 +11,7 @@ from metadata.form_edits import add, move, put, put_kind, rename
 from metadata.forms import Line, Lines, Subject, examine, lines, text_of, with_findings
 from metadata.shapes import TAG, Entries, Part, definition_shape, shape_at
 from metadata.three_way import ABSENT
+from metadata.values import storable
 
 
 @dataclass
@@ -65,8 +66,11 @@ class FormState:
             self._future.clear()
 
     def say(self, line: Line, value: Any) -> None:
-        """Another value, while it is typed: nothing is remembered. An entry stays where it says nothing."""
-        value = None if value is ABSENT and line.own else value
+        """Another value, while it is typed: nothing is remembered. An entry stays where it says nothing.
+
+        What no document can hold is replaced.
+        """
+        value = None if value is ABSENT and line.own else _storable(value)
         around = shape_at(self.now.kind, self.now.body, line.path[:-1]) if line.path[1:] else None
         around = around or definition_shape(self.now.kind)
         if line.name == TAG and isinstance(around, Part) and around.kinds and value is not ABSENT:
@@ -87,7 +91,7 @@ class FormState:
 
     def add(self, line: Line, name: str) -> Path:
         """An entry more where a line stands; gives its path."""
-        around = self.map_of(line)
+        around, name = self.map_of(line), storable(name)
         assert around is not None  # noqa: S101 - the key is off elsewhere
         self.opened_parts.add((*around, name))
         self._change(add(self.now, around, name))
@@ -95,7 +99,7 @@ class FormState:
 
     def rename(self, line: Line, name: str) -> Path:
         """Another name for an entry; gives its path, which is the old one where that name is taken."""
-        before = self.now
+        before, name = self.now, storable(name)
         self._change(rename(self.now, line.path, name, self.original))
         if self.now is before:
             return line.path
@@ -136,3 +140,14 @@ class FormState:
             self.now = out.pop()
             return True
         return False
+
+
+def _storable(value: Any) -> Any:
+    """A value without what is no character: quotes can hold half of one, and no draft could be read that has it."""
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, list):
+        return [_storable(one) for one in value]
+    if isinstance(value, dict):
+        return {_storable(name): _storable(one) for name, one in value.items()}
+    return value

@@ -37,6 +37,7 @@ __all__ = [
     "cancel",
     "cancel_flow_run",
     "create_flow_run",
+    "demo_environment",
     "demo_files",
     "down",
     "ensure_up",
@@ -283,6 +284,13 @@ def forget_everything() -> None:
     from flows.demo import forget
 
     forget(settings())
+
+
+def demo_environment() -> dict[str, str]:
+    """That of a process which plays the demo beside the console, from whichever folder."""
+    from flows.services import process
+
+    return process.unmarked(settings().home)
 
 
 def demo_files() -> tuple[list[Path], list[Path]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import signal
 import sys
 from collections.abc import Iterator
 from datetime import datetime
@@ -16,6 +17,8 @@ from typing import Any
 
 MOST_MEMORY = 3 << 30
 """Bytes that it may take: reading the first rows of a table with rows of megabytes ends here, not the host."""
+MOST_SECONDS = 25
+"""After which it ends by itself, for who asked may be gone: that one waits some seconds less (`flows.tables`)."""
 MOST_TEXT = 4 << 20
 """Letters of an answer; rows beyond are left out."""
 LONGEST_CELL = 1_000
@@ -34,6 +37,7 @@ _ROWS_REMOVED = ("numDeletedRows", "numTargetRowsDeleted", "num_deleted_rows", "
 
 def main() -> None:
     """Answer what is asked."""
+    signal.alarm(MOST_SECONDS)
     resource.setrlimit(resource.RLIMIT_DATA, (MOST_MEMORY, MOST_MEMORY))
     request = json.load(sys.stdin)
     try:

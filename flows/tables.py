@@ -83,8 +83,6 @@ def _ask(
     if "://" not in url and URL_SIGNS.intersection(url):
         raise _only_spark(key, "its path holds one of # ? %")
     text = json.dumps({name: {"url": url, **values} for name, values in request.items()})
-    environment = process.environment(settings.home, "peek")
-    environment = {name: value for name, value in environment.items() if name not in process.MARKS}
     try:
         done = subprocess.run(
             process.module("flows.peek"),
@@ -93,7 +91,7 @@ def _ask(
             encoding="utf-8",
             errors="replace",
             timeout=SECONDS,
-            env=environment,
+            env=process.unmarked(settings.home),
             cwd=settings.home,
             start_new_session=True,
             check=False,

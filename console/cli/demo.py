@@ -22,7 +22,8 @@ from metadata.values import counted
 
 START_SECONDS = 1_800.0
 """Time for the services to start: a first one downloads jars, and a slow line is no failure."""
-PLAYER = ["-m", "console", "demo", "--no-console"]
+PLAYER = ["-P", "-m", "console", "demo", "--no-console"]
+"""Without the working folder on its path."""
 
 
 @click.command()
@@ -46,6 +47,7 @@ def demo(context: click.Context, no_console: bool, fresh: bool, yes: bool, month
     with log.open("ab") as output:
         player = subprocess.Popen(
             [sys.executable, *PLAYER, "--months", str(months)],
+            env=client.demo_environment(),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

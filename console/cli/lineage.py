@@ -30,6 +30,8 @@ def lineage(key: str, kind: str | None, depth: int, columns: bool, column: str |
     """What KEY comes from (←) and what comes of it (→)."""
     store = database()
     if columns or column is not None:
+        if kind not in (None, "dataset"):
+            raise click.UsageError("only datasets have columns: leave --kind out, or --columns and --column")
         _print_columns(store, find_node(store, key, "dataset"), column, depth, as_json)
         return
     node = find_node(store, key, kind)
@@ -50,7 +52,7 @@ def _print_columns(store: Database, node: Node, column: str | None, depth: int, 
     wanted = [name for name in known if column is None or name.lower() == column.lower()]
     if column is not None and not wanted:
         remedy = instead(column.lower(), known) if known else "run the pipeline that writes it, or declare its columns"
-        raise UsageError("PH850", f"dataset {node.key}", f"no column {column} is known of it", remedy)
+        raise UsageError("PH853", f"dataset {node.key}", f"no column {column} is known of it", remedy)
     uses = own_uses(load_blueprint(store).datasets[node.key])
     found = {name: column_lineage(store, node.uid, name, depth) for name in wanted}
     if as_json:

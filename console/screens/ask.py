@@ -19,11 +19,17 @@ class Ask(Modal[str]):
 
     CSS_PATH = "ask.tcss"
 
-    def __init__(self, question: Content | str, answers: Sequence[tuple[str, str]], note: Content | str = "") -> None:
-        """`answers` are (key, what it does); the question names the thing."""
+    def __init__(
+        self,
+        question: Content | str,
+        answers: Sequence[tuple[str, str]],
+        note: Content | str = "",
+        esc: str = "leave it",
+    ) -> None:
+        """`answers` are (key, what it does), `esc` is what that does; the question names the thing."""
         super().__init__()
         self._question = question if isinstance(question, Content) else styled(question, "strong")
-        self._answers = answers
+        self._answers = [*answers, ("esc", esc)]
         self._note = note
 
     def compose(self) -> ComposeResult:
@@ -32,7 +38,7 @@ class Ask(Modal[str]):
             yield Static(self._told())
 
     def _told(self) -> Content:
-        answers = [joined((f"{key:>5}  ", "key"), what) for key, what in [*self._answers, ("esc", "leave it")]]
+        answers = [joined((f"{key:>5}  ", "key"), what) for key, what in self._answers]
         note = [self._note, ""] if self._note else []
         return stacked([self._question, "", *note, *answers])
 

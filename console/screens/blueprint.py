@@ -237,8 +237,9 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
         return (name == "launch" and self._kind_here() != "pipeline") or super().hidden(name)
 
     def definition(self) -> DefinitionRow | None:
-        """The one under the cursor."""
-        return self.row.value if self.row else None
+        """The one under the cursor; none while rows of another kind stand there still."""
+        row: DefinitionRow | None = self.row.value if self.row else None
+        return row if row is not None and self.kind in (ALL, row.kind) else None
 
     @property
     def marks_of(self) -> str:

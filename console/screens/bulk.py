@@ -183,20 +183,21 @@ class Bulk(Making, BlueprintKeys, Marking):
             return
         database, owner = self.session.store.database, self.session.owner
 
+        def remove() -> str:
+            stage_removals(database, owner, going.uids, there.revision, there.kept)
+            return going.kind
+
         def answered(answer: str | None) -> None:
             if answer == "y":
-                self.act(
-                    "removed_many",
-                    f"the removal of {many(len(going.uids), going.kind)} is in the change set",
-                    lambda: stage_removals(database, owner, going.uids, there.revision, there.kept),
-                )
+                what = f"the removal of {many(len(going.uids), going.kind)} is in the change set"
+                self.act("removed_many", what, remove)
 
         question = f"Remove {many(len(going.uids), going.kind)}? They go when the change set is applied (P)."
         self.app.push_screen(Ask(question, STAGES, going.words), answered)
 
-    def got_removed_many(self, _value: object) -> None:
-        """They wait, and are marked no longer."""
-        self.let_go()
+    def got_removed_many(self, kind: str) -> None:
+        """They wait, and are marked no longer, whichever list is shown now."""
+        self.let_go(kind)
         self.got_made(None)
 
     def refused(self, job: str, fault: Fault) -> None:

@@ -187,8 +187,11 @@ class FormScreen(FormLines):
             if answer:
                 self._leave("nothing" if answer == "y" else "discard")
 
-        answers = [("y", "leave it; the text is kept, f and e go on with it"), ("d", "throw the changes away")]
-        self.app.push_screen(Ask("Leave the form? Nothing was applied.", answers), answered)
+        answers = [
+            ("y", "close it; the text is kept, f and e go on with it"),
+            ("d", "close it, and throw away what was changed in it"),
+        ]
+        self.app.push_screen(Ask("Leave the form? Nothing was applied.", answers, esc="go on with the form"), answered)
 
     def _leave(self, to: Literal["review", "editor", "nothing", "discard"]) -> None:
         if self.state.changed:

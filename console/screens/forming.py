@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from functools import partial
 from typing import ClassVar
 
 from textual.binding import BindingType
@@ -73,27 +74,34 @@ class Forming(Editing):
 
         def filled(how: Filled | None) -> None:
             if how is not None and self._draft is draft:
-                self._take(draft, how, again)
+                self._take(draft, how, again, state.source)
 
         from console.screens.form import FormScreen
 
-        self.app.push_screen(FormScreen(self.session, state, self._keep_text, text, said), filled)
+        self.app.push_screen(FormScreen(self.session, state, partial(self._keep_text, draft), text, said), filled)
 
-    def _keep_text(self, text: str) -> Fault | None:
-        """What is typed in the form is in the draft; that it cannot be written is no end of it."""
-        draft, self._text = self._draft, text
-        if draft is not None:
-            try:
-                drafts.write(draft.path, text)
-            except OSError as error:
-                return fault_of(error)
+    def _keep_text(self, draft: Draft, text: str) -> Fault | None:
+        """What is typed in the form is in its draft; that it cannot be written is no end of it."""
+        if self._draft is draft:
+            self._text = text
+        try:
+            drafts.write(draft.path, text)
+        except OSError as error:
+            return fault_of(error)
         return None
 
-    def _take(self, draft: Draft, how: Filled, again: bool) -> None:
-        """The form was left; one that was opened `again` differs from what is applied as it stands."""
+    def _take(self, draft: Draft, how: Filled, again: bool, opened: str) -> None:
+        """The form was left; one that was opened `again` differs from what is applied as it stands.
+
+        Where its changes are thrown away the text is what it was when it was `opened`, with earlier work in it.
+        """
         self._text = how.text
         untouched = not how.changed and not again
-        if how.to == "discard" or (how.to == "nothing" and untouched and not draft.original):
+        worked_on = opened not in (draft.original, empty_text(draft.kind, draft.key))
+        if how.to == "discard" and worked_on:
+            self._text = opened
+            self._keep(draft, "it is as it was opened")
+        elif how.to == "discard" or (how.to == "nothing" and untouched and not draft.original):
             self._discard(draft)
             self.say("left: nothing is kept" if how.changed else "left: nothing to apply", "quiet")
         elif how.to == "nothing":

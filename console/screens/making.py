@@ -25,6 +25,7 @@ from metadata.rows.staged import stage_removal, stage_rename
 class Making(Forming):
     """A screen whose cursor stands on definitions of one kind."""
 
+    KEPT = Forming.KEPT | {"free"}
     kind: str
     BINDINGS: ClassVar[list[BindingType]] = [
         key("n", "make", "new", help="a new definition of this kind, as a form"),
@@ -49,7 +50,7 @@ class Making(Forming):
         """What needs a definition."""
         if name in ("clone", "rename", "remove") and (not self.there or self.definition() is None):
             return "there is no definition under the cursor"
-        if name in ("make", "clone") and self.edits:
+        if name in ("make", "clone", "rename") and self.edits:
             return "the last edit is being checked"
         return super().unavailable(name)
 
@@ -120,12 +121,16 @@ class Making(Forming):
         if not re.match(KEY, name):
             self.say(f"{name!r} is no key: write lower-case letters, digits and _, joined by dots", "warn")
             return
-        self.session.store.read(self, "free", lambda database: (kind, name, then, has(database, kind, name)))
+        database = self.session.store.database
+        what = f"it is known whether {name} is taken; {self.tab_key} goes on with it"
+        self.act("free", what, lambda: (kind, name, then, has(database, kind, name)))
 
     def got_free(self, found: tuple[str, str, Callable[[], None], bool]) -> None:
-        """It was looked whether the key is free."""
+        """It was looked whether the key is free; an edit that was begun meanwhile goes first."""
         kind, name, then, taken = found
-        if taken:
+        if self.edits:
+            self.say("the last edit is being checked", "warn")
+        elif taken:
             self.say(f"there is a {_words(kind)} {name} already", "warn")
         else:
             then()

@@ -50,9 +50,9 @@ class Marking(SplitScreen):
         """Uid and key of what is marked in the list that is shown."""
         return self._marks.get(self.marks_of, {})
 
-    def let_go(self) -> None:
-        """Nothing is marked any more in the list that is shown."""
-        self._marks.pop(self.marks_of, None)
+    def let_go(self, which: str) -> None:
+        """Nothing is marked any more in the list of that name."""
+        self._marks.pop(which, None)
         self._draw_marks()
 
     def mark_only(self, marks: Mapping[str, str]) -> None:
@@ -93,7 +93,7 @@ class Marking(SplitScreen):
     def do_back(self) -> None:
         """Esc lets go of what is marked before it leads anywhere."""
         if self.marked and not self.has_class("right"):
-            self.let_go()
+            self.let_go(self.marks_of)
         else:
             super().do_back()
 

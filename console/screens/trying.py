@@ -172,6 +172,7 @@ class TryScreen(Modal[bool]):
         if self._place is None or self._part is None:
             return
         kind, name, _ = self._place
+        self.workers.cancel_node(self)
         self._came, self._first = None, 0
         self._waits = self._part.sort != "rule" and not self._spark_is_up()
         self._starting = self._starting and self._waits
@@ -179,15 +180,22 @@ class TryScreen(Modal[bool]):
             tried = functools.partial(client.try_rule, self._session.owner, name, self._text, self._runs)
             self._session.store.read(self, "tried", lambda _database: tried())
         elif not self._waits:
-            words = trying_apart.command(self._session.owner, kind, name, self._part.name)
-            self.run_worker(self._ask_spark(words), exclusive=True)
+            home, owner = self._session.settings.home, self._session.owner
+            start = trying_apart.start(home, owner, kind, name, self._part.name)
+            self.run_worker(self._ask_spark(start))
         self._draw()
 
-    async def _ask_spark(self, words: list[str]) -> None:
+    async def _ask_spark(self, start: trying_apart.Start) -> None:
         """Have a process of its own try; it is stopped when this is left, and Spark with it."""
         try:
             child = await asyncio.create_subprocess_exec(
-                *words, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, start_new_session=True
+                *start.argv,
+                env=start.env,
+                cwd=start.folder,
+                stdin=PIPE,
+                stdout=PIPE,
+                stderr=DEVNULL,
+                start_new_session=True,
             )
         except OSError as error:
             self._come(Fault(code="PH859", thing="trying", cause=str(error), remedy="try it again (t)"))

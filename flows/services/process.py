@@ -96,6 +96,11 @@ def module(name: str, *arguments: str) -> list[str]:
     return [sys.executable, "-P", "-m", name, *arguments]
 
 
+def unmarked(home: Path) -> dict[str, str]:
+    """`environment` of a process of ours that is no service, and none of `members`."""
+    return {variable: value for variable, value in environment(home, "").items() if variable not in MARKS}
+
+
 def spawn(
     argv: Sequence[str], env: Mapping[str, str], folder: Path, log: Path, pass_fds: tuple[int, ...] = ()
 ) -> subprocess.Popen[bytes]:

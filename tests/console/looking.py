@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from textual.app import App
 from textual.pilot import Pilot
 
 from console.app import PilothouseApp
 from console.screens.base import BaseScreen
+from console.store import Answered
 
 
 def seen(app: App[None]) -> str:
@@ -44,5 +46,20 @@ def reads_held_up(app: PilothouseApp) -> Iterator[None]:
     app.session.store.read(app, "gate", lambda _database: gate.wait())
     try:
         yield
+    finally:
+        gate.set()
+
+
+@contextmanager
+def held_up(app: PilothouseApp) -> Iterator[Callable[[], None]]:
+    """What is asked for is not begun until the function that is given is called."""
+    gate = threading.Event()
+
+    def told(value: Any, _fault: object) -> Answered:
+        return Answered("gate", value)
+
+    app.session.store.act(app, gate.wait, told)
+    try:
+        yield gate.set
     finally:
         gate.set()

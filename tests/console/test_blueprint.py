@@ -17,7 +17,7 @@ from metadata.documents import read
 from metadata.revisions import apply
 from metadata.settings import settings
 from tests.console import seed
-from tests.console.looking import screen_name, seen, until, until_seen
+from tests.console.looking import reads_held_up, screen_name, seen, until, until_seen
 
 MakeApp = Callable[[], PilothouseApp]
 
@@ -48,6 +48,20 @@ async def test_a_definition_is_found_by_its_kind_and_read(
         await until_seen(pilot, "all", "Blueprint ▸ definitions", "connection landing", "roc_auc")
         await pilot.press("slash", *"layer:gold storage:merge !/pred*", "enter")
         await until_seen(pilot, "1 of 1", "dataset features.flight_context")
+
+
+async def test_keys_do_nothing_to_rows_of_the_kind_before(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("3")
+        await until_seen(pilot, "Blueprint ▸ datasets", "bronze.flights", "7 of 7")
+        await pilot.press("escape", "j")
+        await until_seen(pilot, "Blueprint ▸ feature sets", "1 of 1")
+        with reads_held_up(app):
+            await pilot.press("k", "m", "d")
+            await until_seen(pilot, "Blueprint ▸ datasets", "there is no definition under the cursor")
+            assert "marked" not in seen(app)
+        await until_seen(pilot, "bronze.flights", "7 of 7")
 
 
 async def test_columns_and_history_are_panes(database: Database, make_app: MakeApp) -> None:

@@ -15,7 +15,7 @@ from metadata.revision_log import edits_of, newest_revision
 from metadata.revisions import apply
 from metadata.rows.staged import load_staged, stage_removal
 from metadata.settings import settings
-from tests.console.looking import seen, until, until_seen
+from tests.console.looking import held_up, seen, until, until_seen
 from tests.console.running import Commands
 
 MakeApp = Callable[[], PilothouseApp]
@@ -105,6 +105,25 @@ async def test_all_that_is_marked_is_removed_or_switched_after_one_question(
         await until_seen(pilot, "2 schedules switched on in the change set", "±3")
     assert not any(key in waiting(database).datasets for key in spare)
     assert "gold.delay_by_hour" in waiting(database).datasets
+
+
+async def test_a_late_removal_lets_go_of_its_own_marks(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.go(Place("blueprint", "schedule flights_monthly"))
+        await until_seen(pilot, "1–2 of 2")
+        await pilot.press("M", "d")
+        await until_seen(pilot, "Remove 2 schedules?")
+        with held_up(app):
+            await pilot.press("y")
+            app.go(Place("blueprint", "dataset bronze.flights"))
+            await until_seen(pilot, "1–7 of 7")
+            await pilot.press("m")
+            await until_seen(pilot, "1 marked")
+        await until_seen(pilot, "kept in the change set", "±2", "1 marked")
+        app.go(Place("blueprint", "schedule flights_monthly"))
+        await until_seen(pilot, "1–2 of 2")
+        assert "marked" not in seen(app)
 
 
 def test_set_changes_a_field_of_what_a_filter_matches_as_one_revision(database: Database, run: Commands) -> None:

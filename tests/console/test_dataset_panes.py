@@ -140,7 +140,9 @@ def test_the_command_line_says_the_same(lake: Path, database: Database, run: Com
     ]
     assert "← bronze.flights.origin  (clean)" in run("lineage", FLIGHTS, "--column", "ORIGIN").out
     unknown = run("lineage", FLIGHTS, "--column", "orign")
-    assert (unknown.code, "did you mean origin" in unknown.err) == (2, True)
+    assert (unknown.code, "did you mean origin" in unknown.err, "PH853" in unknown.err) == (2, True, True)
+    other = run("lineage", "late_arrival", "--columns", "--kind", "model")
+    assert (other.code, "only datasets have columns" in other.err) == (2, True)
 
 
 def test_versions_are_joined_with_their_batches(database: Database) -> None:

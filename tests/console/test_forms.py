@@ -10,15 +10,18 @@ from textual import events
 from textual.pilot import Pilot
 
 from console.app import PilothouseApp
+from console.form_state import FormState
 from console.places import Place
 from console.screens.form import FormScreen
 from console.widgets.rows import Rows
 from metadata.database import Database
 from metadata.definitions import load_blueprint
+from metadata.forms import Subject, subject_of
 from metadata.rows.forming import choices
 from metadata.rows.staged import load_staged, stage_removal, stage_rename
 from metadata.settings import settings
-from tests.console.looking import screen_name, seen, until, until_seen
+from metadata.typed import read
+from tests.console.looking import held_up, reads_held_up, screen_name, seen, until, until_seen
 
 MakeApp = Callable[[], PilothouseApp]
 KEY = "bronze.flights"
@@ -210,6 +213,19 @@ async def test_what_is_typed_is_kept_gone_on_with_and_applied(database: Database
         await until_seen(pilot, "e  go on with the text of")
         await pilot.press("e")
         await until_seen(pilot, "ops2")
+        await go_to(pilot, "columns", "flight")
+        await pilot.press("d")
+        await until_seen(pilot, "flight is taken out")
+        await pilot.press("escape")
+        await until_seen(pilot, "y  close it; the text is kept", "d  close it, and throw", "esc  go on with the form")
+        await pilot.press("d")
+        await until_seen(pilot, "it is as it was opened: nothing was applied; the text is kept")
+        kept = drafts()[0].read_text(encoding="utf-8")
+        assert "owner: ops2" in kept and "flight:" in kept
+        await pilot.press("f")
+        await until_seen(pilot, "e  go on with the text of")
+        await pilot.press("e")
+        await until_seen(pilot, "ops2")
         await pilot.press("ctrl+s")
         await until_seen(pilot, "owner: ops → ops2", "y apply")
         await pilot.press("e")
@@ -266,6 +282,42 @@ async def test_keys_that_come_in_one_burst_are_each_where_they_belong(database: 
         await until_seen(pilot, "type to narrow the list")
         burst(app, "s", "i", "enter", "ctrl+s")
         await until_seen(pilot, "owner: ops → ops2", "layer: bronze → silver")
+
+
+async def test_a_key_that_is_late_free_opens_no_form_over_another(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 24)) as pilot:
+        app.go(Place("blueprint", f"dataset {KEY}"))
+        await until_seen(pilot, KEY, "f form", "Flights as landed")
+        with reads_held_up(app), held_up(app):
+            await pilot.press("n")
+            await until_seen(pilot, "The key of the new dataset:")
+            await typed(pilot, "silver.late")
+            await pilot.press("enter", "f")
+            await until(pilot, lambda: isinstance(app.screen, FormScreen))
+            await go_to(pilot, "owner")
+            await pilot.press("enter")
+            await typed(pilot, "2")
+        await pilot.pause(0.5)
+        await pilot.press("enter")
+        await until_seen(pilot, f"dataset {KEY}", "ops2")
+        await pilot.press("ctrl+s")
+        await until_seen(pilot, "owner: ops → ops2", "s keep in the change set")
+        await pilot.press("s")
+        await until_seen(pilot, "kept in the change set")
+        assert screen_name(app) == "blueprint"
+    assert load_staged(database, getpass.getuser()).working.blueprint.datasets[KEY].owner == "ops2"
+
+
+def test_half_a_character_is_replaced_while_it_is_typed() -> None:
+    state = FormState.of(Subject("dataset", KEY, {}))
+    owner = next(line for line in state.lines().lines if line.name == "owner")
+    state.say(owner, read(owner.shape, r'"half \ud800"'))
+    assert state.now.body["owner"] == "half ?"
+    columns = next(line for line in state.lines().lines if line.name == "columns")
+    path = state.add(columns, "a\ud800")
+    assert state.rename(next(line for line in state.lines().lines if line.path == path), "b\udfff")[-1] == "b?"
+    assert subject_of(state.text).body["owner"] == "half ?"
 
 
 def burst(app: PilothouseApp, *keys: str) -> None:

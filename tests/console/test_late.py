@@ -6,10 +6,8 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import insert, select
@@ -18,7 +16,6 @@ from console import run_view
 from console.app import PilothouseApp
 from console.places import Place
 from console.screens import runs
-from console.store import Answered
 from console.widgets.rows import Row
 from metadata import tables
 from metadata.database import Database, next_change
@@ -27,24 +24,9 @@ from metadata.rows.pages import list_decisions
 from metadata.rows.runs import find_run, get_run
 from metadata.rows.task_runs import TaskRun
 from metadata.states import State
-from tests.console.looking import screen_name, seen, until, until_seen
+from tests.console.looking import held_up, screen_name, seen, until, until_seen
 
 MakeApp = Callable[[], PilothouseApp]
-
-
-@contextmanager
-def held_up(app: PilothouseApp) -> Iterator[Callable[[], None]]:
-    """What is asked for is not begun until the function that is given is called."""
-    gate = threading.Event()
-
-    def told(value: Any, _fault: object) -> Answered:
-        return Answered("gate", value)
-
-    app.session.store.act(app, gate.wait, told)
-    try:
-        yield gate.set
-    finally:
-        gate.set()
 
 
 def description(database: Database) -> str:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
+import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from console.app import PilothouseApp
 from console.author import user
@@ -11,6 +15,8 @@ from console.places import Place
 from console.screens.trying import TryScreen
 from console.trial_view import rows_lines, rule_lines
 from console.widgets.chrome import Service
+from flows import trying_apart
+from flows.trying_apart import RESULT, Start
 from metadata.database import Database
 from metadata.definitions import load_blueprint
 from metadata.kinds import Blueprint
@@ -57,7 +63,7 @@ async def test_a_rule_is_tried_on_the_past_as_it_is_edited_and_sql_when_spark_is
 
 
 async def test_what_spark_says_comes_from_a_process_of_its_own_which_leaving_ends(
-    database: Database, make_app: MakeApp
+    database: Database, make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = make_app()
     app.session.store.watch = lambda *_: None  # type: ignore[method-assign]  # services are as they are said to be here
@@ -76,6 +82,20 @@ async def test_what_spark_says_comes_from_a_process_of_its_own_which_leaving_end
         await pilot.press("escape")
         await until(pilot, lambda: not screen.is_attached and not isinstance(app.screen, TryScreen))
         assert "silver.flights" in seen(app)
+
+        said = json.dumps({"tried": RESULT.dump_python(RowsTried("x", 3, "of_another", True, (), (), ()), mode="json")})
+        late = f"import time; time.sleep(1); print({said!r})"
+        start = Start([sys.executable, "-c", late], os.environ, tmp_path)
+        monkeypatch.setattr(trying_apart, "start", lambda *_: start)
+        app.go(Place("blueprint", "pipeline flights"))
+        await until_seen(pilot, "flights", "3 of 3")
+        await pilot.press("t")
+        await until_seen(pilot, "1 of 3", "trying")
+        app.session.standing = replace(app.session.standing, services=())
+        await pilot.press("tab")
+        await until_seen(pilot, "2 of 3", "Spark is not up")
+        await pilot.pause(1.5)
+        assert "Spark is not up" in seen(app) and "of_another" not in seen(app)
 
 
 def test_rows_are_shown_with_as_many_columns_as_fit() -> None:

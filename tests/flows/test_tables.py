@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
+import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 
-from flows import tables
+from flows import peek, tables
 from flows.tables import table_rows, table_versions
 from metadata.errors import PilothouseError
 from metadata.settings import Settings
@@ -161,3 +163,10 @@ def test_a_look_that_takes_too_long_or_dies_ends_in_words(home: Settings, monkey
     monkeypatch.setattr(tables.process, "module", lambda _name: killed)
     fault = refused(home).fault
     assert (fault.code, "SIGKILL" in fault.cause) == ("PH852", True)
+
+
+def test_a_look_ends_although_who_asked_is_gone() -> None:
+    patient = "from flows import peek; peek.MOST_SECONDS = 1; peek.main()"
+    with subprocess.Popen([sys.executable, "-c", patient], stdin=subprocess.PIPE) as looks:
+        assert looks.wait(timeout=20) == -signal.SIGALRM
+    assert peek.MOST_SECONDS > tables.SECONDS

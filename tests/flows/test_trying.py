@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from flows import trying, trying_apart
+from flows import client, trying, trying_apart
+from flows.services import process
 from flows.trying import try_rows, try_rule
 from metadata.errors import Fault, PilothouseError, UsageError
 from metadata.kinds import Blueprint
@@ -125,6 +127,28 @@ def test_a_process_of_its_own_gives_what_came_of_it() -> None:
     for broken in (b"", b"Killed", b"{}", b"[1]"):
         ended = trying_apart.outcome(broken)
         assert isinstance(ended, Fault) and ended.code == "PH859"
+
+
+def test_a_process_of_its_own_runs_nothing_of_the_folder_it_starts_in(tmp_path: Path) -> None:
+    (tmp_path / "json.py").write_text("raise SystemExit('of the folder')\n", encoding="utf-8")
+    start = trying_apart.start(tmp_path, "ada", "dataset", "a", "")
+    done = subprocess.run(start.argv, env=start.env, cwd=start.folder, input=b"", capture_output=True, check=True)
+    fault = trying_apart.outcome(done.stdout)
+    assert isinstance(fault, Fault) and "of the folder" not in done.stderr.decode()
+    assert process.HOME_MARK not in start.env
+
+
+def test_a_process_of_its_own_says_what_nobody_foresaw(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("\nthe first line\nthe second")
+
+    monkeypatch.setattr(client, "try_rows", broken)
+    trying_apart.main(["ada", "feature_set", "trips", ""], "")
+    fault = trying_apart.outcome(capsys.readouterr().out.encode())
+    assert isinstance(fault, Fault)
+    assert (fault.code, fault.thing, fault.cause) == ("PH859", "feature set trips", "RuntimeError: the first line")
 
 
 @pytest.mark.slow
