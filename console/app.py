@@ -216,11 +216,11 @@ class PilothouseApp(App[None]):
 
     # What the user has done
 
-    def act(self, asker: Asker, job: str, what: str, action: Callable[[], Any]) -> None:
+    def act(self, asker: Asker, job: str, what: str, action: Callable[[], Any], *, reads_much: bool = False) -> None:
         """Have something done outside of the event loop: `asker.done` gets the answer, the screen in front the news."""
         deed = Deed(asker, job, what)
         self._deeds.begin(deed)
-        self.session.store.act(self, action, functools.partial(Done, deed))
+        self.session.store.act(self, action, functools.partial(Done, deed), reads_much=reads_much)
 
     def on_done(self, message: Done) -> None:
         """It was done, or met a fault."""

@@ -34,6 +34,8 @@ class Detail:
 
     uid: str
     text: str
+    coloured: tuple[Content, ...]
+    """Its lines."""
     to_edit: str
     """The text with the edits of the change set in it; empty when they remove it."""
     uids: dict[str, str]
@@ -57,9 +59,11 @@ def read_detail(database: Database, row: DefinitionRow, owner: str) -> Detail | 
         return None
     is_dataset = row.kind == "dataset"
     sources = [load_sources(database, [row.uid], of).get(row.uid) for of in (APPLIED, owner)]
+    text = with_comments(sources[0], row.kind, row.key, definition)
     return Detail(
         uid=row.uid,
-        text=with_comments(sources[0], row.kind, row.key, definition),
+        text=text,
+        coloured=tuple(yaml_lines(text)),
         to_edit=staged.text_of(row.uid, sources[1]),
         uids=next((uids_in(value) for _, _, value in staged.working.blueprint if value.uid == row.uid), {"": row.uid}),
         definition=definition,
@@ -79,7 +83,7 @@ def pane(name: str, detail: Detail) -> list[Content]:
 
 def _yaml(detail: Detail) -> list[Content]:
     waits = [] if detail.to_edit == detail.text else [styled("an edit of it waits: P shows it", "warn"), Content("")]
-    return [*waits, *yaml_lines(detail.text)]
+    return [*waits, *detail.coloured]
 
 
 def _uses(detail: Detail) -> list[Content]:

@@ -10,9 +10,10 @@ from metadata.bulk import Edited, Removal, edited, fields_of, found, removal, sa
 from metadata.checks import check
 from metadata.database import Database
 from metadata.errors import UsageError
-from metadata.kinds import SECTIONS
+from metadata.rows.forming import keys_of
+from metadata.rows.nearby import users_of
 from metadata.rows.sizes import sized_impact
-from metadata.rows.staged import Staged, changes_beside, load_staged
+from metadata.rows.staged import Staged, changes_beside, load_around, load_staged
 from metadata.settable import Settable
 from metadata.settings import Settings
 
@@ -33,8 +34,7 @@ class Offer:
 
 def offer(database: Database, owner: str, kind: str, uids: Collection[str]) -> Offer:
     """What can be changed on definitions of a kind, as the change set of `owner` has them."""
-    working = load_staged(database, owner).working.blueprint
-    there = found(working, kind, uids)
+    there = found(load_around(database, owner, *uids).working.blueprint, kind, uids)
     fields = fields_of(there.values())
     return Offer(
         kind,
@@ -42,7 +42,7 @@ def offer(database: Database, owner: str, kind: str, uids: Collection[str]) -> O
         len(there),
         fields,
         {each.path: said(there.values(), each.path) for each in fields},
-        {each.refers: tuple(getattr(working, SECTIONS[each.refers])) for each in fields if each.refers},
+        {each.refers: keys_of(database, each.refers, owner) for each in fields if each.refers},
     )
 
 
@@ -57,7 +57,7 @@ def review_edited(
 
 def review_removal(database: Database, owner: str, kind: str, uids: Collection[str]) -> tuple[Removal, Staged]:
     """Which definitions can go, beside the change set of `owner`."""
-    there = load_staged(database, owner)
+    there = load_around(database, owner, *uids, *users_of(database, uids))
     return removal(there.working.blueprint, kind, uids), there
 
 
@@ -66,7 +66,7 @@ def switched(database: Database, owner: str, kind: str, uids: Collection[str]) -
 
     Raises UsageError PH825 for what has no switch, and PH827 when none of them is there any more.
     """
-    there = load_staged(database, owner)
+    there = load_around(database, owner, *uids)
     values = found(there.working.blueprint, kind, uids).values()
     if not values:
         raise UsageError("PH827", kind, "what is to be switched is not there any more", "choose others")

@@ -100,6 +100,27 @@ def _branch(branch: Branch) -> Content:
 
 
 @dataclass(frozen=True)
+class Grid:
+    """Rows of a table as they are shown: measured once, where they are read."""
+
+    found: TableRows
+    texts: tuple[tuple[str | None, ...], ...]
+    """By column."""
+    sizes: tuple[int, ...]
+    """Cells of each column."""
+
+
+def grid(found: TableRows) -> Grid:
+    """Every cell as text, and how wide each column is."""
+    texts = tuple(tuple(shown(value, kind) for value in column) for column, kind in _by_column(found))
+    sizes = (
+        min(WIDEST, max([cell_len(plain(name)), 4, *(cell_len(text or "") for text in column)]))
+        for (name, _), column in zip(found.columns, texts, strict=True)
+    )
+    return Grid(found, texts, tuple(sizes))
+
+
+@dataclass(frozen=True)
 class Sheet:
     """Rows of a table with as many columns as there is room for, from one on."""
 
@@ -110,18 +131,11 @@ class Sheet:
     """The first column after those."""
 
 
-def sheet(found: TableRows, first: int, room: int) -> Sheet:
+def sheet(rows_of: Grid, first: int, room: int) -> Sheet:
     """Rows from column number `first` on, in `room` cells; at least one column."""
-    cells = [[shown(value, kind) for value in column] for column, kind in _by_column(found)]
-    sizes = [
-        min(WIDEST, max([cell_len(plain(name)), 4, *(cell_len(text or "") for text in texts)]))
-        for (name, _), texts in zip(found.columns, cells, strict=True)
-    ]
+    found, sizes = rows_of.found, rows_of.sizes
     first = max(0, min(first, len(sizes) - 1))
-    after, used = first + 1, sizes[first] if sizes else 0
-    while after < len(sizes) and used + GAP + sizes[after] <= room:
-        used += GAP + sizes[after]
-        after += 1
+    after = _after(sizes, first, room)
     columns = tuple(
         Column(plain(name), size, "right" if is_number(kind) else "left", prose=True)
         for (name, kind), size in zip(found.columns[first:after], sizes[first:after], strict=True)
@@ -129,12 +143,21 @@ def sheet(found: TableRows, first: int, room: int) -> Sheet:
     rows = [
         Row(
             row_key(at),
-            [styled("null", "quiet") if text is None else styled(text) for text in row[first:after]],
+            [styled("null", "quiet") if text is None else styled(text) for text in row],
             value=at,
         )
-        for at, row in enumerate(zip(*cells, strict=True))
+        for at, row in enumerate(zip(*rows_of.texts[first:after], strict=True))
     ]
     return Sheet(Section(columns, rows), first, after)
+
+
+def _after(sizes: Sequence[int], first: int, room: int) -> int:
+    """The first column that has no room beside those from `first` on."""
+    after, used = first + 1, sizes[first] if sizes else 0
+    while after < len(sizes) and used + GAP + sizes[after] <= room:
+        used += GAP + sizes[after]
+        after += 1
+    return after
 
 
 def row_key(at: int) -> str:
@@ -142,10 +165,10 @@ def row_key(at: int) -> str:
     return f"row {at}"
 
 
-def before(found: TableRows, first: int, room: int) -> int:
+def before(sizes: Sequence[int], first: int, room: int) -> int:
     """The column at which to begin, for the one before column number `first` to be the last that is shown."""
     at = max(0, first - 1)
-    while at > 0 and sheet(found, at - 1, room).after >= first:
+    while at > 0 and _after(sizes, at - 1, room) >= first:
         at -= 1
     return at
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from console.dataset_panes import Grid, grid
 from console.tables import VersionLine, version_lines
 from console.unforeseen import fault_of
 from metadata.database import Database
 from metadata.errors import Fault
 from metadata.rows.versions import writers_of
-
-if TYPE_CHECKING:
-    from flows.tables import TableRows
 
 ROWS, VERSIONS = "Rows", "Versions"
 MOST = 100
@@ -29,13 +26,13 @@ class Peek:
     version: int | None
 
 
-def look(peek: Peek, database: Database) -> TableRows | list[VersionLine] | Fault:
+def look(peek: Peek, database: Database) -> Grid | list[VersionLine] | Fault:
     """What is seen, or the fault that is met: it is told where the rows would be."""
     from flows import client
 
     try:
         if peek.pane == ROWS:
-            return client.table_rows(peek.key, peek.uid, MOST)
+            return grid(client.table_rows(peek.key, peek.uid, MOST))
         found = client.table_versions(peek.key, peek.uid, MOST)
         return version_lines(found, writers_of(database, peek.uid, [each.version for each in found]))
     except Exception as error:  # noqa: BLE001 - a table is the outside: whatever it holds is told, and nothing ends

@@ -197,9 +197,12 @@ class Store:
         answered = await waiting.answer
         return answered.value if isinstance(answered, Answered) else None
 
-    def act(self, who: MessagePump, action: Callable[[], Any], answer: Answer) -> None:
-        """Have something done that may take its time (launch, cancel, start services), apart from the reads."""
-        self._acts.submit(who, action, answer)
+    def act(self, who: MessagePump, action: Callable[[], Any], answer: Answer, *, reads_much: bool = False) -> None:
+        """Have something done that may take its time (launch, cancel, start services), apart from the reads.
+
+        What `reads_much` stands in the line of checks: a run is not cancelled the later for it.
+        """
+        (self._checks if reads_much else self._acts).submit(who, action, answer)
 
     def check(self, who: MessagePump, job: str, query: Callable[[Database], Any]) -> None:
         """Read much, for as long as it takes, apart from all else."""

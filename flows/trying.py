@@ -21,9 +21,10 @@ from metadata.kinds import SECTIONS, Blueprint, Dataset, DecisionRule, Definitio
 from metadata.rows.batches import state_of
 from metadata.rows.decisions import decisions_of_run
 from metadata.rows.outcomes import figures_of_run, runs_about
-from metadata.rows.staged import load_staged
+from metadata.rows.staged import load_nearby
 from metadata.rows.task_runs import tasks_of
 from metadata.settings import Settings
+from metadata.sql import table_keys
 from metadata.trying import Checked, Part, Past, RowsTried, RuleTried, cooled, part_of, refuse_unsafe, with_text
 from metadata.values import period, utc_now
 
@@ -114,7 +115,9 @@ def try_rows(
 
 
 def _find(database: Database, owner: str, kind: str, key: str, name: str, text: str) -> _Tried:
-    blueprint = load_staged(database, owner).working.blueprint
+    tables = table_keys(text) if kind == "pipeline" else ()
+    names = {(kind, key), *(("dataset", table) for table in tables)}
+    blueprint = load_nearby(database, owner, names).working.blueprint
     thing = f"{kind.replace('_', ' ')} {key}"
     definition = blueprint.get(kind, key)
     if definition is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from metadata.checks.rules import RULE_INPUTS, guard_names, rule_names
 from metadata.checks.view import View
 from metadata.completion import Names
-from metadata.field_marks import Written
+from metadata.field_marks import ColumnOf, Written
 from metadata.findings import Path
 from metadata.forms import Subject
 from metadata.kinds import Blueprint, DecisionRule, Pipeline
@@ -15,12 +15,23 @@ MOST_DERIVED = 300
 """Datasets whose columns are looked for in the SQL that makes them, where none are declared."""
 
 
+def named_at(subject: Subject, path: Path) -> tuple[str, str] | None:
+    """Kind and key of what the text at a path is about, where that is one definition; no key where none is said yet."""
+    written = _written(subject, path)
+    if isinstance(written, Written) and written.language == "cel":
+        return ("monitor", str(subject.body.get("after", ""))) if subject.kind == DecisionRule.KIND else None
+    return ("dataset", _dataset(subject, path, written.over)) if written and written.over is not None else None
+
+
+def is_query(subject: Subject, path: Path) -> bool:
+    """Whether the text at a path may name any dataset."""
+    written = _written(subject, path)
+    return isinstance(written, Written) and written.language == "sql" and written.over is None
+
+
 def names_for(subject: Subject, path: Path, blueprint: Blueprint) -> Names:
     """What the text at a path can name, beside the definitions of a blueprint; nothing where it is no such text."""
-    shape = shape_at(subject.kind, subject.body, path)
-    shape = shape.item if isinstance(shape, Words) else shape
-    written = (shape.written or shape.column_of) if isinstance(shape, Scalar) else None
-    view = View(blueprint)
+    written, view = _written(subject, path), View(blueprint)
     if written is None:
         return Names()
     if isinstance(written, Written) and written.language == "cel":
@@ -29,6 +40,12 @@ def names_for(subject: Subject, path: Path, blueprint: Blueprint) -> Names:
         return Names(datasets=_columns(view))
     dataset = _dataset(subject, path, written.over)
     return Names(datasets={dataset: _columns_of(subject, dataset, view)} if dataset else {})
+
+
+def _written(subject: Subject, path: Path) -> Written | ColumnOf | None:
+    shape = shape_at(subject.kind, subject.body, path)
+    shape = shape.item if isinstance(shape, Words) else shape
+    return (shape.written or shape.column_of) if isinstance(shape, Scalar) else None
 
 
 def _columns(view: View) -> dict[str, tuple[str, ...]]:

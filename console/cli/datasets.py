@@ -12,12 +12,12 @@ from console import tables
 from console.cli.access import database
 from console.cli.output import JSON_OPTION, moment, none_of, paged, plain, print_json, print_page, print_table
 from flows import client
-from metadata.definitions import load_blueprint
+from metadata.definitions import load_definition
 from metadata.documents import dump_one
 from metadata.errors import UsageError
-from metadata.findings import instead
 from metadata.kinds import Dataset
 from metadata.rows.batches import state_of
+from metadata.rows.names import instead_of_key
 from metadata.rows.pages import list_datasets
 from metadata.rows.versions import writers_of
 
@@ -116,10 +116,12 @@ def versions(key: str, limit: int, as_json: bool) -> None:
 
 
 def _dataset(key: str) -> Dataset:
-    datasets = load_blueprint(database()).datasets
-    if key not in datasets:
-        raise UsageError("PH591", f"dataset {key}", "there is no such dataset", instead(key, datasets))
-    return datasets[key]
+    store = database()
+    found = load_definition(store, "dataset", key)
+    if not isinstance(found, Dataset):
+        remedy = instead_of_key(store, "dataset", key)
+        raise UsageError("PH591", f"dataset {key}", "there is no such dataset", remedy)
+    return found
 
 
 def _as_cells(found: TableRows) -> list[list[object]]:

@@ -11,9 +11,10 @@ from console.cli.output import JSON_OPTION, plain, print_json
 from console.column_lineage import ARROWS, branches
 from metadata.column_uses import own_uses
 from metadata.database import Database
-from metadata.definitions import load_blueprint
+from metadata.definitions import load_definition
 from metadata.errors import UsageError
 from metadata.findings import instead
+from metadata.kinds import Dataset
 from metadata.rows.columns import column_lineage, columns_known
 from metadata.rows.lineage import Direction, Node, Step, find_node, neighbours
 from metadata.values import counted
@@ -53,7 +54,8 @@ def _print_columns(store: Database, node: Node, column: str | None, depth: int, 
     if column is not None and not wanted:
         remedy = instead(column.lower(), known) if known else "run the pipeline that writes it, or declare its columns"
         raise UsageError("PH853", f"dataset {node.key}", f"no column {column} is known of it", remedy)
-    uses = own_uses(load_blueprint(store).datasets[node.key])
+    dataset = load_definition(store, "dataset", node.key)
+    uses = own_uses(dataset) if isinstance(dataset, Dataset) else {}
     found = {name: column_lineage(store, node.uid, name, depth) for name in wanted}
     if as_json:
         told = [

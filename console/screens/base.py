@@ -239,12 +239,12 @@ class BaseScreen(Prompting):
         """Something else could not be read or done."""
         self.tell(fault, job)
 
-    def act(self, job: str, what: str, action: Callable[[], Any]) -> None:
+    def act(self, job: str, what: str, action: Callable[[], Any], *, reads_much: bool = False) -> None:
         """Have something done outside of the event loop; `got_<job>` gets what it gives.
 
-        `what` says what it is to whoever looks at another screen when it is done.
+        `what` says what it is to whoever looks at another screen when it is done. What `reads_much` holds up no other.
         """
-        cast("PilothouseApp", self.app).act(self, job, what, action)
+        cast("PilothouseApp", self.app).act(self, job, what, action, reads_much=reads_much)
 
     @property
     def in_front(self) -> bool:

@@ -67,7 +67,7 @@ class Bulk(Making, BlueprintKeys, Marking):
     def do_bulk(self) -> None:
         """`b`"""
         database, owner, kind, uids = self.session.store.database, self.session.owner, self.kind, tuple(self.marked)
-        self.act("offered", "what can be changed is known", lambda: offer(database, owner, kind, uids))
+        self.act("offered", "what can be changed is known", lambda: offer(database, owner, kind, uids), reads_much=True)
 
     def got_offered(self, found: Offer) -> None:
         """The fields are known: one is chosen."""
@@ -112,6 +112,7 @@ class Bulk(Making, BlueprintKeys, Marking):
             "changed_many",
             "what that changes is known",
             lambda: review_edited(database, settings, owner, found.kind, found.uids, field.path, value),
+            reads_much=True,
         )
 
     def got_changed_many(self, found: tuple[Edited, Review]) -> None:
@@ -136,6 +137,7 @@ class Bulk(Making, BlueprintKeys, Marking):
             "staged_many",
             f"{many(made.changed, made.kind)} are changed in the change set",
             lambda: stage(database, owner, made.document, base, review.seen),
+            reads_much=True,
         )
 
     def got_staged_many(self, changes: ChangeSet) -> None:
@@ -157,7 +159,7 @@ class Bulk(Making, BlueprintKeys, Marking):
             stage(database, owner, made.document, there.revision, there.kept)
             return made
 
-        self.act("switched", "it is switched in the change set", switch)
+        self.act("switched", "it is switched in the change set", switch, reads_much=True)
 
     def got_switched(self, made: Edited) -> None:
         """It waits."""
@@ -173,7 +175,12 @@ class Bulk(Making, BlueprintKeys, Marking):
             super().do_remove()
             return
         database, owner, kind, uids = self.session.store.database, self.session.owner, self.kind, tuple(self.marked)
-        self.act("removable", "what can be removed is known", lambda: review_removal(database, owner, kind, uids))
+        self.act(
+            "removable",
+            "what can be removed is known",
+            lambda: review_removal(database, owner, kind, uids),
+            reads_much=True,
+        )
 
     def got_removable(self, found: tuple[Removal, Staged]) -> None:
         """One question, which names how many go, and what stays because it is used."""
@@ -190,7 +197,7 @@ class Bulk(Making, BlueprintKeys, Marking):
         def answered(answer: str | None) -> None:
             if answer == "y":
                 what = f"the removal of {many(len(going.uids), going.kind)} is in the change set"
-                self.act("removed_many", what, remove)
+                self.act("removed_many", what, remove, reads_much=True)
 
         question = f"Remove {many(len(going.uids), going.kind)}? They go when the change set is applied (P)."
         self.app.push_screen(Ask(question, STAGES, going.words), answered)

@@ -27,7 +27,7 @@ from metadata.documents import key_of
 from metadata.rebasing import uids_in
 from metadata.revision_log import Revision
 from metadata.rows.sources import load_sources
-from metadata.rows.staged import Staged, apply_staged, decide, load_staged, rekey, unstage
+from metadata.rows.staged import Staged, apply_staged, decide, load_around, rekey, unstage
 from metadata.staging import Clash, Item
 from metadata.values import counted
 
@@ -268,7 +268,7 @@ class ChangesScreen(Forming, BlueprintKeys, Marking):
 
 
 def _edits(database: Database, owner: str) -> list[_Edit]:
-    found = load_staged(database, owner)
+    found = load_around(database, owner)
     sources = load_sources(database, [item.uid for item in found.items], owner)
     return [
         _Edit(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from textual import events
 from textual.binding import BindingType
@@ -29,9 +29,6 @@ from metadata.database import Database
 from metadata.errors import Fault
 from metadata.kinds import Dataset
 from metadata.rows.columns import ColumnLineage, column_lineage
-
-if TYPE_CHECKING:
-    from flows.tables import TableRows
 
 COLUMNS = "Columns"
 LISTS = (COLUMNS, ROWS, VERSIONS)
@@ -141,7 +138,8 @@ class DatasetPanes(SplitScreen):
             return "newest first; enter leads to the run", [panes.version_section(seen)]
         return self._rows(detail, seen)
 
-    def _rows(self, detail: Detail, found: TableRows) -> tuple[str, list[Section]]:
+    def _rows(self, detail: Detail, seen: panes.Grid) -> tuple[str, list[Section]]:
+        found = seen.found
         if not found.columns or not found.rows:
             return "", []
         if self._record is not None:
@@ -149,7 +147,7 @@ class DatasetPanes(SplitScreen):
             of = f"{'the first ' if found.more else ''}{len(found.rows)}"
             words = f"row {self._record + 1} of {of}, version {found.version}; esc goes back"
             return words, [panes.record(found, self._record)]
-        self._sheet = panes.sheet(found, self._first, self._room)
+        self._sheet = panes.sheet(seen, self._first, self._room)
         total = detail.state.rows if detail.state and detail.state.version == found.version else None
         return panes.rows_told(found, total, self._sheet), [self._sheet.section]
 
@@ -281,9 +279,10 @@ class DatasetPanes(SplitScreen):
         self._turn(-1)
 
     def _turn(self, by: int) -> None:
-        found = self._seen(self._detail) if self._detail is not None else None
-        if found is None or self._sheet is None:
+        seen = self._seen(self._detail) if self._detail is not None else None
+        if not isinstance(seen, panes.Grid) or self._sheet is None:
             return
+        found = seen.found
         if self._record is not None:
             self._record = max(0, min(len(found.rows) - 1, self._record + by))
         else:
@@ -291,7 +290,7 @@ class DatasetPanes(SplitScreen):
             if by > 0 and sheet.after >= len(found.columns):
                 self.say("these are the last columns", "quiet")
             self._first = (
-                panes.before(found, sheet.first, room)
+                panes.before(seen.sizes, sheet.first, room)
                 if by < 0
                 else sheet.after
                 if sheet.after < len(found.columns)
@@ -314,7 +313,7 @@ class DatasetPanes(SplitScreen):
         if row is None or self._detail is None:
             return ""
         if self._pane_name == ROWS and self._record is None:
-            found: TableRows = self._seen(self._detail)
+            found = self._seen(self._detail).found
             names = (name for name, _ in found.columns)
             return json.dumps(dict(zip(names, found.rows[row.value], strict=True)), ensure_ascii=False)
         if isinstance(row.value, Branch):
@@ -333,7 +332,7 @@ class DatasetPanes(SplitScreen):
         """What needs rows."""
         if name in ("onward", "backward"):
             seen = self._seen(self._detail) if self.there and self._detail is not None else None
-            if self._pane_name != ROWS or seen is None or isinstance(seen, Fault) or not seen.rows:
+            if self._pane_name != ROWS or not isinstance(seen, panes.Grid) or not seen.found.rows:
                 return "there are no rows here (the pane Rows of a dataset that was written)"
         return super().unavailable(name)
 

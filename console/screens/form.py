@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from time import perf_counter
 from typing import Literal
 
 from textual.app import ComposeResult
@@ -36,7 +37,9 @@ from metadata.values import counted
 PAUSE_SECONDS = 0.6
 """Time without a change after which it is checked."""
 SAVE_SECONDS = 0.2
-"""Time after which what is typed is in the draft."""
+"""Time after which what is typed is in the draft, where that is done in no time."""
+SAVE_SHARE = 0.05
+"""Of the time, at most, goes into writing the draft: a text of thousands of lines is written less often."""
 
 
 class FormScreen(FormLines):
@@ -58,6 +61,7 @@ class FormScreen(FormLines):
         self._checking = self._asking = False
         self._pause: Timer | None = None
         self._save: Timer | None = None
+        self._save_took = 0.0
 
     def compose(self) -> ComposeResult:
         """Where one is, lines, what the line is for, the field, keys."""
@@ -194,8 +198,6 @@ class FormScreen(FormLines):
         self.app.push_screen(Ask("Leave the form? Nothing was applied.", answers, esc="go on with the form"), answered)
 
     def _leave(self, to: Literal["review", "editor", "nothing", "discard"]) -> None:
-        if self.state.changed:
-            self._text = self.state.text
         self._write()
         self.dismiss(Filled(to, self._text, self.state.changed))
 
@@ -253,15 +255,16 @@ class FormScreen(FormLines):
     def _keep_soon(self) -> None:
         self._later()
         if self._save is None:
-            self._save = self.set_timer(SAVE_SECONDS, self._write)
+            self._save = self.set_timer(max(SAVE_SECONDS, self._save_took / SAVE_SHARE), self._write)
 
     def _write(self) -> None:
         """The text as it stands is in the draft."""
         if self._save is not None:
             self._save.stop()
-            self._save = None
+            self._save, began = None, perf_counter()
             self._text = self.state.text
             fault = self._keep(self._text)
+            self._save_took = perf_counter() - began
             if fault is not None and self.is_mounted and self.is_current:
                 self.say(f"the draft cannot be written: {fault.cause}; {fault.remedy}", "bad")
 
@@ -278,11 +281,10 @@ class FormScreen(FormLines):
         self._checking, self._checked = True, subject
         owner, prefixes = self._session.owner, self._session.settings.estimator_prefixes
 
-        def found() -> tuple[Subject, tuple[Finding, ...]]:
-            database: Database = self._session.store.database
+        def found(database: Database) -> tuple[Subject, tuple[Finding, ...]]:
             return subject, findings_in(database, owner, subject, prefixes)
 
-        self._session.store.act(self, found, partial(Answered, "checked"))
+        self._session.store.check(self, "checked", found)
 
     def on_answered(self, message: Answered) -> None:
         """What was asked for is there."""

@@ -31,7 +31,7 @@ from flows import client, trying_apart
 from metadata.database import Database
 from metadata.errors import Fault, UsageError
 from metadata.rows.pages import DefinitionRow
-from metadata.rows.staged import load_staged
+from metadata.rows.staged import load_around
 from metadata.staging import Place
 from metadata.trying import Part, RowsTried, RuleTried, parts_of, with_text
 
@@ -126,7 +126,7 @@ class TryScreen(Modal[bool]):
         owner, uid = self._session.owner, self._uid
 
         def find(database: Database) -> tuple[Place, bool]:
-            staged = load_staged(database, owner)
+            staged = load_around(database, owner, uid)
             if uid not in staged.places:
                 raise UsageError("PH857", "definition", "it is gone, or your change set removes it (P)", "leave it")
             return staged.places[uid], any(item.uid == uid for item in staged.items)

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from sqlalchemy import case, select
+from sqlalchemy import Connection, case, select
 
 from metadata.checks import check
 from metadata.completion import Names
 from metadata.database import Database
-from metadata.definitions import staged_item
+from metadata.definitions import LAYOUTS, definition, staged_item
 from metadata.findings import Finding, Path
-from metadata.form_names import names_for
+from metadata.form_names import MOST_DERIVED, is_query, named_at, names_for
 from metadata.forms import Subject, examine
 from metadata.kinds import SECTIONS, Blueprint
+from metadata.references import references
 from metadata.rows.catalog import list_definitions
-from metadata.rows.staged import load_staged
+from metadata.rows.staged import load_nearby
 
 MOST_CHOICES = 100
 
@@ -43,9 +44,32 @@ def choices(database: Database, kind: str, words: str, owner: str) -> tuple[Choi
     return (*(Choice(key, "in the change set", True) for key in new), *found)
 
 
+def keys_of(database: Database, kind: str, owner: str) -> tuple[str, ...]:
+    """All keys of a kind, as they will be once the change set of a user is applied."""
+    staged = _staged(database, kind, owner)
+    gone = {before for before, key in staged if before is not None and before != key}
+    keys = select(definition.c.key).where(definition.c.kind == kind).order_by(definition.c.position)
+    with database.read() as connection:
+        there = dict.fromkeys(key for key in connection.execute(keys).scalars() if key not in gone)
+    return tuple({**there, **dict.fromkeys(key for _, key in staged if key)})
+
+
 def names_in(database: Database, owner: str, subject: Subject, path: Path) -> Names:
     """What the text at a path of a form can name, the change set of a user included."""
-    return names_for(subject, path, _with(load_staged(database, owner).working.blueprint, subject))
+    about = named_at(subject, path)
+    wanted = {*_named(subject), *([about] if about is not None else [])}
+    declared: dict[str, tuple[str, ...]] = {}
+    if is_query(subject, path):
+        with database.read() as connection:
+            declared = _declared(connection)
+        lacking = [key for key, columns in declared.items() if not columns]
+        wanted |= {("dataset", key) for key in lacking[:MOST_DERIVED]}
+    found = load_nearby(database, owner, wanted)
+    blueprint = _with(found.working.blueprint, subject)
+    names = names_for(subject, path, blueprint)
+    gone = found.current.datasets.keys() - blueprint.datasets.keys()
+    others = {key: columns for key, columns in declared.items() if key not in gone}
+    return replace(names, datasets={**others, **names.datasets})
 
 
 def columns_in(database: Database, owner: str, subject: Subject, path: Path, words: str) -> tuple[Choice, ...]:
@@ -60,7 +84,7 @@ def findings_in(database: Database, owner: str, subject: Subject, prefixes: Iter
     """What is found about the definition of a form, beside the change set of a user; nothing while it makes none."""
     if examine(subject)[0] is None:
         return ()
-    blueprint = _with(load_staged(database, owner).working.blueprint, subject)
+    blueprint = _with(load_nearby(database, owner, _named(subject)).working.blueprint, subject)
     found = check(blueprint, estimator_prefixes=prefixes)
     return tuple(each for each in found if (each.kind, each.key) == (subject.kind, subject.key))
 
@@ -76,10 +100,28 @@ def _staged(database: Database, kind: str, owner: str) -> list[tuple[str | None,
     return [(None if row.new else row.key_before or row.key, None if row.removed else row.key) for row in rows]
 
 
+def _named(subject: Subject) -> set[tuple[str, str]]:
+    """Kind and key of the definition of a form, and of what it names, as far as it makes one."""
+    made, _ = examine(subject)
+    named = references(made) if made is not None else ()
+    return {(subject.kind, subject.key), *((kind, key) for _, kind, key in named)}
+
+
+def _declared(connection: Connection) -> dict[str, tuple[str, ...]]:
+    """Every dataset with the columns that it declares, in their order."""
+    column = LAYOUTS["dataset"].entries["columns"].table.c
+    uids = select(definition.c.uid, definition.c.key).where(definition.c.kind == "dataset")
+    keys = {row.uid: row.key for row in connection.execute(uids.order_by(definition.c.position))}
+    found: dict[str, list[str]] = {uid: [] for uid in keys}
+    for uid, name in connection.execute(select(column.dataset_uid, column.name).order_by(column.position)):
+        found[uid].append(name)
+    return {keys[uid]: tuple(names) for uid, names in found.items()}
+
+
 def _with(blueprint: Blueprint, subject: Subject) -> Blueprint:
     """A blueprint with the definition of a form in it, if it makes one."""
-    definition, _ = examine(subject)
+    made, _ = examine(subject)
     section = SECTIONS[subject.kind]
-    if definition is None:
+    if made is None:
         return blueprint
-    return blueprint.model_copy(update={section: {**getattr(blueprint, section), subject.key: definition}})
+    return blueprint.model_copy(update={section: {**getattr(blueprint, section), subject.key: made}})

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, collate, select
 
 from metadata.database import Database
 from metadata.definitions import LAYOUTS, definition
+from metadata.findings import instead
 from metadata.rows.search import begins, search_in
 from metadata.summary import words_in
 
@@ -18,6 +19,8 @@ ALIKE = 300
 """Names that are held against one that is not there."""
 BEGINNING = 3
 """Letters that the right name has in common with one that was mistyped, in one of its words."""
+MOST_NAMED = 13
+"""Names that are read to be told, where none is alike."""
 _C = definition.c
 
 
@@ -42,6 +45,13 @@ def begun(database: Database, beginning: str, kind: str | None = None, limit: in
         query = select(_C.key).where(_C.kind.in_([kind] if kind else LAYOUTS), begins(key, literally))
         query = query.order_by(key).limit(limit)
         return list(dict.fromkeys(connection.execute(query).scalars()))
+
+
+def instead_of_key(database: Database, kind: str, key: str) -> str:
+    """What to write instead of a key that no definition of a kind has, in words."""
+    with database.read() as connection:
+        near = [name for _, name in alike(connection, key, kind)]
+    return instead(key, near or begun(database, "", kind, MOST_NAMED))
 
 
 def alike(connection: Connection, typed: str, kind: str | None = None) -> list[tuple[str, str]]:

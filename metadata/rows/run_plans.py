@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from metadata.changes import FieldChange
 from metadata.database import Database
-from metadata.definitions import load_blueprint
+from metadata.definitions import read_blueprint
 from metadata.errors import UsageError
 from metadata.plan import Plan
 from metadata.plan_diff import PlanDifference, compare_bindings, compare_plans, plan_of_today
+from metadata.rows.nearby import nearby
 from metadata.rows.runs import Run, find_run, load_plan
 
 
@@ -39,7 +40,9 @@ def run_plan(database: Database, number: int) -> RunPlan:
     """The plan of a run, held against today's. Raises UsageError PH501 for no run, PH502 for no plan."""
     run = find_run(database, number)
     plan = load_plan(database, run.plan_hash)
-    today = plan_of_today(load_blueprint(database), plan)
+    with database.read() as connection:
+        blueprint = read_blueprint(connection, nearby(connection, {plan.pipeline_uid}))
+    today = plan_of_today(blueprint, plan)
     return RunPlan(run, plan, None if today is None else compare_plans(plan, today))
 
 

@@ -25,8 +25,10 @@ from metadata.documents import dump_one, read_text
 from metadata.edits import with_moved_tasks
 from metadata.errors import PilothouseError, UsageError
 from metadata.kinds import SECTIONS, Blueprint
+from metadata.references import references
 from metadata.revision_log import Revision, head
 from metadata.revisions import apply_exactly, diff_of, exactly, moved
+from metadata.rows.nearby import instead_of, nearby, uids_of
 from metadata.rows.sources import apply_comments, forget_comments, stage_comments
 from metadata.settings import Settings
 from metadata.staging import (
@@ -92,10 +94,23 @@ def load_staged(database: Database, owner: str) -> Staged:
         return _load(connection, owner)
 
 
-def load_around(database: Database, owner: str, uid: str) -> Staged:
-    """The same of one definition, and of what the edits are about: whatever else there is, it is not read."""
+def load_around(database: Database, owner: str, *uids: str) -> Staged:
+    """The same of some definitions, and of what the edits are about: whatever else there is, it is not read."""
     with database.read() as connection:
-        return _load(connection, owner, uid)
+        return _load(connection, owner, uids)
+
+
+def load_nearby(database: Database, owner: str, names: Collection[tuple[str, str]]) -> Staged:
+    """The same of what has these names (kind, key), and of all that has to do with it (`nearby`)."""
+    with database.read() as connection:
+        kept = _rows(connection, owner)
+        edited = (definition_of(item.kind, item.uid, item.after) for item in kept if item.after is not None)
+        named = {*names, *((kind, key) for value in edited if value for _, kind, key in references(value))}
+        there = uids_of(connection, named)
+        given = {(item.kind, item.key) for item in kept}
+        lacking = {name for name in names if name not in there and name not in given}
+        beside = {uid for kind, key in lacking for uid in instead_of(connection, kind, key)}
+        return _load(connection, owner, nearby(connection, {*there.values(), *_concerned(connection, kept)}) | beside)
 
 
 def changes_beside(database: Database, found: Staged, document: Blueprint) -> ChangeSet:
@@ -261,10 +276,10 @@ def changes_of_staged(database: Database, found: Staged) -> ChangeSet:
     return exactly(database, found.current, found.working.blueprint, found.working.written)
 
 
-def _load(connection: Connection, owner: str, uid: str | None = None) -> Staged:
-    """All of it, or what matters to one definition."""
+def _load(connection: Connection, owner: str, uids: Collection[str] | None = None) -> Staged:
+    """All of it, or what matters to some definitions."""
     kept = _rows(connection, owner)
-    only = None if uid is None else {uid, *_concerned(connection, kept)}
+    only = None if uids is None else {*uids, *_concerned(connection, kept)}
     number, current = head(connection), read_blueprint(connection, only)
     left = _not_applied_since(connection, kept)
     items = waiting(current, with_moved_tasks(current, _moved(connection, left, number)))

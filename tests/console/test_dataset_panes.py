@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import update
 
 from console.app import PilothouseApp
-from console.dataset_panes import before, record, rows_told, sheet
+from console.dataset_panes import before, grid, record, rows_told, sheet
 from console.places import Place
 from console.tables import shown, version_lines
 from console.text import plain
@@ -178,10 +178,10 @@ def test_turning_sideways_shows_every_column_once_and_leads_back(
     row = st.tuples(*[VALUES] * len(names))
     rows = data.draw(st.lists(row, min_size=1, max_size=3))
     found = TableRows(0, tuple(zip(names, kinds, strict=True)), tuple(rows), False)
-    shown_: list[str] = []
+    measured, shown_ = grid(found), list[str]()
     begins = [0]
     while True:
-        part = sheet(found, begins[-1], room)
+        part = sheet(measured, begins[-1], room)
         columns = part.section.columns
         assert len(columns) == 1 or sum(column.width for column in columns) + GAP * (len(columns) - 1) <= room
         assert all(len(each.cells) == len(columns) for each in part.section.rows)
@@ -192,7 +192,7 @@ def test_turning_sideways_shows_every_column_once_and_leads_back(
         begins.append(part.after)
     assert shown_ == [plain(name) for name in names]
     for at, begin in enumerate(begins[1:]):
-        assert sheet(found, before(found, begin, room), room).after >= begins[at + 1]
+        assert sheet(measured, before(measured.sizes, begin, room), room).after >= begins[at + 1]
     assert len(record(found, 0).rows) == len(names)
 
 
