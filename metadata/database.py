@@ -177,6 +177,10 @@ _SAID_BY_SERVER = {
         "another process keeps it locked",
         "end what holds it (pg_stat_activity shows it, idle in transaction), then try again; nothing was written",
     ),
+    "40P01": (
+        "this and another process waited for each other, and the server ended this one",
+        "try again; nothing was written",
+    ),
     "25P03": (
         "this process was silent for too long with a transaction open, and the server ended it",
         "try again; nothing was written",

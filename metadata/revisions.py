@@ -224,8 +224,9 @@ def _commit(
         plans = prepare(changes.blueprint, settings)
         traced = trace(database, changes.blueprint, plans)
         with audited(database) as (connection, book):
-            if _locked_head(connection) == base:
-                made = _write(connection, base, changes, plans, traced, signature)
+            change = next_change(connection)  # first: who waited for it finds what the one before has applied
+            if head(connection) == base:
+                made = _write(connection, (base + 1, change), changes, plans, traced, signature)
                 _enter(book, signature.author, made, changes.changes)
                 also(connection)
                 return made
@@ -235,11 +236,6 @@ def _commit(
 def _keep(connection: Connection, comments: Comments | None) -> None:
     if comments is not None:
         write_comments(connection, comments)
-
-
-def _locked_head(connection: Connection) -> int:
-    connection.execute(select(tables.counter.c.value).where(tables.counter.c.id == 1).with_for_update())
-    return head(connection)
 
 
 def moved(base: int, head: int) -> PilothouseError:
@@ -254,17 +250,18 @@ def moved(base: int, head: int) -> PilothouseError:
 
 def _write(
     connection: Connection,
-    base: int,
+    numbers: tuple[int, int],
     changes: ChangeSet,
     plans: Iterable[Plan],
     traced: Traced,
     signature: _Signature,
 ) -> Revision:
-    number, change = base + 1, next_change(connection)
+    """As a revision and a change of such `numbers`."""
+    number, change = numbers
     _write_definitions(connection, changes, number, change)
     _write_plans(connection, plans)
     write_traced(connection, traced)
-    previous = connection.execute(select(revision.c.hash).where(revision.c.number == base)).scalar() or GENESIS
+    previous = connection.execute(select(revision.c.hash).where(revision.c.number == number - 1)).scalar() or GENESIS
     items = [
         {
             "revision": number,

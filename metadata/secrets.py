@@ -13,11 +13,16 @@ import base64
 import binascii
 import math
 import re
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import itemgetter
 
+_AHEAD = 20_000
+"""Characters that a secret may have, a private key included, to be seen as a whole at the end of what is kept."""
+_LONGEST_NAME = 60
 SIGN = "•••"
 """Stands at both sides of what is said in the place of a secret."""
 
@@ -33,20 +38,28 @@ class Secret:
 
 @dataclass(frozen=True)
 class _Format:
-    """A published format. A text without the `hint` has none of it; the group `secret` is what is secret, else all."""
+    """A published format. A text without the `hint` has none of it; the group `secret` is what is secret, else all.
+
+    Where that group is empty it is none, and only passed over: so no part of a text is read more than a few times.
+    """
 
     kind: str
     hint: str
     pattern: str
 
 
+_TO_NEXT_RULE = r"(?:[^-]++|-(?!----))*+"
+"""Of a text in the armour of PEM: up to the next five dashes."""
+_PASSWORD = r"://[^\s/:@'\"]*+:{port}(?:(?P<secret>[^\s@'\"]++)@|[^\s@'\"]++)"
+_WEB = ("http", "https", "docker", "oci")
+"""Of these URLs a user has no slash in a password: a port stands there, and a path."""
 _FORMATS = (
     # PEM, RFC 7468; also within the JSON of a Google service account, where line ends are \n
     _Format(
         "private key",
         "PRIVATE KEY",
-        r"-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----(?:[\s\S]{0,20000}?-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----"
-        r"|[A-Za-z0-9+/=\s\\]*)",
+        r"-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----"
+        rf"(?:{_TO_NEXT_RULE}-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----|[A-Za-z0-9+/=\s\\]*)",
     ),
     # docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
     _Format("AWS access key", "A", r"(?<![A-Za-z0-9])(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}(?![A-Za-z0-9])"),
@@ -74,7 +87,7 @@ _FORMATS = (
     _Format("Stripe key", "whsec_", r"whsec_[A-Za-z0-9+/=]{20,}"),
     # platform.openai.com/docs/api-reference/authentication, docs.anthropic.com/en/api, huggingface.co/docs/hub
     _Format("Anthropic key", "sk-ant-", r"sk-ant-[\w-]{20,}"),
-    _Format("OpenAI key", "sk-", r"(?<![A-Za-z0-9])sk-(?=[\w-]*\d)(?=[\w-]*[A-Z])[\w-]{20,}"),
+    _Format("OpenAI key", "sk-", r"(?<![A-Za-z0-9])(?:(?P<secret>sk-(?=[\w-]*\d)(?=[\w-]*[A-Z])[\w-]{20,})|sk-[\w-]*)"),
     _Format("Hugging Face token", "hf_", r"(?<![A-Za-z0-9])hf_[A-Za-z0-9]{30,}"),
     # docs.npmjs.com/about-access-tokens, pypi.org/help/#apitoken (a macaroon that names the server)
     _Format("npm token", "npm_", r"npm_[A-Za-z0-9]{36,}"),
@@ -88,9 +101,18 @@ _FORMATS = (
     _Format("Docker token", "dckr_pat_", r"dckr_pat_[\w-]{20,}"),
     _Format("Grafana token", "glsa_", r"glsa_[A-Za-z0-9]{32}_[0-9a-f]{8}"),
     # RFC 7519
-    _Format("JSON web token", "eyJ", r"eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]*"),
-    # RFC 3986, section 3.2.1; a port with a path is no password
-    _Format("password in a URL", "://", r"[A-Za-z][A-Za-z0-9+.-]*://[^\s/:@'\"]*:(?P<secret>(?!\d+/)[^\s@'\"]+)@"),
+    _Format("JSON web token", "eyJ", r"(?P<secret>eyJ[\w-]{10,}+\.eyJ[\w-]{10,}+\.[\w-]*)|eyJ[\w-]*"),
+    # RFC 3986, section 3.2.1; whoever reads URLs of databases takes all before the @ for a password
+    _Format(
+        "password in a URL",
+        "://",
+        rf"(?<=[A-Za-z0-9+.-]){''.join(f'(?<!{name})' for name in _WEB)}{_PASSWORD.format(port='')}",
+    ),
+    _Format(
+        "password in a URL",
+        "://",
+        rf"(?:{'|'.join(f'(?<={name})' for name in _WEB)}){_PASSWORD.format(port='(?![0-9]+/)')}",
+    ),
     # RFC 6750, RFC 7617
     _Format(
         "authorization",
@@ -108,7 +130,7 @@ _STRONG = (
 )
 _WEAK = r"(?P<secretive>tokens?|secrets?|credentials?)|key|auth|signature"
 _NAMED = re.compile(
-    rf"(?P<owner>\.)?(?<![A-Za-z0-9])(?P<name>[\w-]{{0,60}}?(?:(?P<loose>{_LOOSE})|(?P<strong>{_STRONG})|{_WEAK}))"
+    rf"(?:(?P<loose>{_LOOSE})|(?P<strong>{_STRONG})|{_WEAK})"
     rf"['\"]?(?P<sign>\s*(?:=>|:=|=|:)\s*|\s+is\s+)(?:'(?P<single>[^'\n]*)'|\"(?P<double>[^\"\n]*)\"|(?P<value>[^\s\"',;&{{}}]+))",
     re.IGNORECASE,
 )
@@ -127,7 +149,7 @@ _WORD = re.compile(r"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_-]{32,128}={0,2}(?![A-Za-
 _PUBLIC = re.compile(r"(?:sha(?:1|256|384|512)[-:]|base64,|ssh-\w+ |ecdsa-[\w-]+ )$", re.IGNORECASE)
 """What stands before a hash, a picture or a public key."""
 _HASH = re.compile(r"sha(?:1|256|384|512)-", re.IGNORECASE)
-_CERTIFICATE = re.compile(r"-----BEGIN (?![A-Z ]*PRIVATE)[A-Z ]+-----[\s\S]*?-----END [A-Z ]+-----")
+_CERTIFICATE = re.compile(rf"-----BEGIN (?![A-Z ]*PRIVATE)[A-Z ]+-----{_TO_NEXT_RULE}-----END [A-Z ]+-----")
 _PLACE = re.compile(rf"{SIGN}([\w ]+){SIGN}")
 
 
@@ -150,10 +172,25 @@ def may_hold(text: str) -> bool:
 
 def redacted(text: str) -> str:
     """The text with the kind of each secret in its place; itself where there is none."""
-    found = find_secrets(text)
-    for one in reversed(found):
-        text = f"{text[: one.start]}{SIGN}{one.kind}{SIGN}{text[one.end :]}"
-    return text
+    return _without(text, find_secrets(text))
+
+
+def redacted_start(text: str, length: int) -> str:
+    """As `redacted`, no longer than `length`; a secret that goes on behind that is seen as a whole."""
+    seen = text[: length + _AHEAD]
+    found = [one for one in find_secrets(seen) if one.start < length]
+    end = max(length, found[-1].end if found else 0)
+    return _without(seen[:end], found)[:length]
+
+
+def _without(text: str, found: Sequence[Secret]) -> str:
+    if not found:
+        return text
+    parts, done = list[str](), 0
+    for one in found:
+        parts += [text[done : one.start], SIGN, one.kind, SIGN]
+        done = one.end
+    return "".join([*parts, text[done:]])
 
 
 def taken_out(text: str) -> str:
@@ -177,7 +214,7 @@ def _by_format(text: str) -> Iterator[Secret]:
         if each.hint in text:
             for match in re.finditer(each.pattern, text):
                 group = "secret" if "secret" in match.groupdict() else 0
-                if not _HOLLOW.fullmatch(match[group]):
+                if match[group] is not None and not _HOLLOW.fullmatch(match[group]):
                     yield Secret(each.kind, match.start(group), match.end(group))
 
 
@@ -199,11 +236,19 @@ def _is_value(match: re.Match[str], value: str, group: str) -> bool:
     if bare and _COLUMN.fullmatch(value) and not _is_random(value, 0.4):
         return False
     if match["loose"] and match["sign"].strip() == "=" and not (bare and match["sign"] != "="):
-        return len(value) >= 4 and not (bare and match["owner"])
+        return len(value) >= 4 and not (bare and _is_owned(match.string, match.start()))
     if match["loose"] or match["strong"]:
         return _is_mixed(value) and not _SNAKE.fullmatch(value)
     path = value[:1] in "/~." or value.count("/") > 2 or "://" in value
     return len(value) >= 16 and not path and (_is_random(value, 0.3) or bool(match["secretive"] and _is_lower(value)))
+
+
+def _is_owned(text: str, start: int) -> bool:
+    """Whether a name in which something starts there is a column of something, such as `u.db_password`."""
+    first = max(start - _LONGEST_NAME, 0)
+    while start > first and (text[start - 1].isalnum() or text[start - 1] in "_-"):
+        start -= 1
+    return text[start - 1 : start] == "."
 
 
 def _by_entropy(text: str) -> Iterator[Secret]:
@@ -219,7 +264,8 @@ def _by_entropy(text: str) -> Iterator[Secret]:
             continue
         if public is None:
             public = [found.span() for found in _CERTIFICATE.finditer(text)] if "-----BEGIN" in text else []
-        if not any(start <= match.start() < end for start, end in public):
+        before = bisect_right(public, match.start(), key=itemgetter(0))
+        if not before or match.start() >= public[before - 1][1]:
             yield Secret("key of high entropy", *match.span())
 
 

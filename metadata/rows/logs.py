@@ -10,7 +10,7 @@ from sqlalchemy import delete, insert, select
 
 from metadata import tables
 from metadata.database import Database
-from metadata.secrets import redacted
+from metadata.secrets import redacted_start
 from metadata.values import utc_now
 
 LONGEST = 4_000
@@ -38,21 +38,19 @@ def write_lines(database: Database, lines: Sequence[LogLine], cap: int) -> None:
         return
     table = tables.task_log
     run_id = lines[0].run_id
+    rows = [
+        {
+            "run_id": line.run_id,
+            "attempt": line.attempt,
+            "task_key": line.task_key,
+            "at": line.at,
+            "level": line.level,
+            "message": redacted_start(line.message, LONGEST),
+        }
+        for line in lines
+    ]
     with database.write() as connection:
-        connection.execute(
-            insert(table),
-            [
-                {
-                    "run_id": line.run_id,
-                    "attempt": line.attempt,
-                    "task_key": line.task_key,
-                    "at": line.at,
-                    "level": line.level,
-                    "message": redacted(line.message[:LONGEST]),
-                }
-                for line in lines
-            ],
-        )
+        connection.execute(insert(table), rows)
         oldest_kept = connection.execute(
             select(table.c.id).where(table.c.run_id == run_id).order_by(table.c.id.desc()).offset(cap - 1).limit(1)
         ).scalar()

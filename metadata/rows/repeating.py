@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, select
@@ -16,6 +18,7 @@ from metadata.errors import PilothouseError, UsageError
 from metadata.kinds import SECTIONS
 from metadata.plan import Plan
 from metadata.plan_diff import blueprint_of
+from metadata.revision_log import head, newest_revision
 from metadata.rows.runs import Run, create_run, get_run, load_plan
 from metadata.successors import refuse_second_reading
 
@@ -66,11 +69,38 @@ def repeat_run(database: Database, run_id: str, author: str) -> Run:
     It is a run like any other: what reads what is new reads what is new since, and nothing is taken in twice.
     Raises UsageError PH845 for what the plan needs and is not there any more, and where a task of today has read in
     place of one of the plan, PH846 for a plan that this program reads otherwise than the one that made it; nothing has
-    begun then.
+    begun then. What was looked at is looked at anew when another revision comes before the run is there.
     """
     past = get_run(database, run_id)
-    standing = standing_of(database, run_id)
+    while True:
+        base = newest_revision(database)
+        plan = _repeatable(database, past)
+        with suppress(_MovedError):
+            return create_run(
+                database,
+                plan,
+                revision=past.revision,
+                bindings=past.bindings,
+                as_of=past.as_of,
+                trigger="repeat",
+                author=author,
+                repeats=past.number,
+                first=partial(_refuse_another, base),
+            )
+
+
+class _MovedError(Exception):
+    """Another revision came."""
+
+
+def _refuse_another(base: int, connection: Connection) -> None:
+    if head(connection) != base:
+        raise _MovedError
+
+
+def _repeatable(database: Database, past: Run) -> Plan:
     thing = f"run {past.number}"
+    standing = standing_of(database, past.id)
     if standing.gone:
         cause = f"its plan needs what is not there any more: {', '.join(standing.gone)}"
         remedy = "bring it back (pilothouse blueprint revert, or u), or launch the pipeline as it is today"
@@ -78,16 +108,7 @@ def repeat_run(database: Database, run_id: str, author: str) -> Run:
     plan = _as_it_was(database, past)
     if standing.changed:
         _refuse_second_reading(database, plan, thing)
-    return create_run(
-        database,
-        plan,
-        revision=past.revision,
-        bindings=past.bindings,
-        as_of=past.as_of,
-        trigger="repeat",
-        author=author,
-        repeats=past.number,
-    )
+    return plan
 
 
 def _as_it_was(database: Database, past: Run) -> Plan:

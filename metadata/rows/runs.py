@@ -84,15 +84,19 @@ def create_run(
     schedule_uid: str | None = None,
     flow_run_id: str | None = None,
     repeats: int | None = None,
+    first: Callable[[Connection], None] | None = None,
 ) -> Run:
     """A new run, queued, with a row for each task. `repeats` is the number of the run that it is once more.
 
     A `flow_run_id`, by which a schedule fired it, that has a run already gives that run, whatever its attempt.
+    What `first` raises in the transaction, before anything is written, is raised, and there is no run.
     Raises UsageError PH840 for a binding that is a secret.
     """
     refuse_secret_values(f"run of {plan.pipeline}", bindings)
     with audited(database) as (connection, book):
         change = next_change(connection)  # first: who waited for it finds what the one before has adopted
+        if first is not None:
+            first(connection)
         if flow_run_id is not None:
             adopted = _run(connection, tables.run.c.scheduled_flow_run_id == flow_run_id)
             if adopted is not None:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from sqlalchemy import Connection, delete, insert, select
 
 from metadata.commented import Comments, alike, lines_in
-from metadata.database import Database
+from metadata.database import Database, next_change
 from metadata.definitions import definition, definition_source, revision_item
 from metadata.errors import PilothouseError
 from metadata.secrets import find_secrets, taken_out
@@ -43,6 +43,7 @@ def differing_beside(database: Database, owner: str, comments: Comments, uids: U
 def keep_comments(database: Database, comments: Comments) -> int:
     """Keep the comments of definitions that say what they said. How many have other ones now."""
     with database.write() as connection:
+        next_change(connection)  # first: two who keep the same ones wait for one another, and do not cross
         return write_comments(connection, comments)
 
 

@@ -11,8 +11,10 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -182,6 +184,27 @@ def test_a_row_that_another_keeps_is_waited_for_as_long_as_told(postgres_url: st
         assert "pg_stat_activity" in told.value.fault.remedy
         with database.write() as connection:
             next_change(connection)
+
+
+def test_two_who_wait_for_each_other_are_told_apart_from_one_who_keeps_a_lock(postgres_url: str) -> None:
+    def lock(connection: Connection, number: int) -> None:
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({number})"))
+
+    def cross(database: Database, met: threading.Barrier, one: int, other: int) -> str:
+        try:
+            with database.write() as connection:
+                lock(connection, one)
+                met.wait(10)
+                lock(connection, other)
+        except ServiceDownError as error:
+            return f"{error.fault.code} {error.fault.cause}: {error.fault.remedy}"
+        return ""
+
+    met = threading.Barrier(2)
+    with closing(Database(postgres_url)) as database, ThreadPoolExecutor(2) as threads:
+        told = sorted(threads.map(lambda pair: cross(database, met, *pair), [(1, 2), (2, 1)]))
+    cause = "this and another process waited for each other, and the server ended this one"
+    assert told == ["", f"PH301 {cause}: try again; nothing was written"]
 
 
 def test_a_process_that_stops_with_the_counter_in_its_hand_stops_nobody_else(postgres_url: str) -> None:

@@ -6,6 +6,8 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from metadata.database import Database
 from metadata.rows.logs import FORGOTTEN_AT_ONCE, LONGEST, LogLine, forget_lines, read_lines, write_lines
 from metadata.values import utc_now
@@ -38,6 +40,22 @@ def test_long_lines_are_cut_and_old_lines_forgotten(database: Database) -> None:
     assert len(read_lines(database, "r-1")[0].message) == LONGEST
     assert forget_lines(database, days=30) == 1
     assert read_lines(database, "r-1") == []
+
+
+@pytest.mark.parametrize("body", [1, 40, 250])
+@pytest.mark.parametrize("shown", [1, 20, 35])
+def test_a_secret_at_the_end_of_what_is_kept_is_seen_as_a_whole(database: Database, shown: int, body: int) -> None:
+    at, token, key = datetime(2024, 1, 1, tzinfo=UTC), f"ghp_{'a1B2c3D4e5' * 4}", f"{'a1B2c3D4e5+/x9Y8z7' * 3}\n" * body
+    pem = f"-----BEGIN RSA PRIVATE KEY-----\n{key}-----END RSA PRIVATE KEY-----"
+    for text in (
+        f"{'-' * (LONGEST - shown)}{token} end",
+        f"{pem}{'-' * (LONGEST - shown - 30)}{token}",
+        f"{'-' * 99}{pem}",
+    ):
+        write_lines(database, [LogLine("r-1", 1, "a", at, "INFO", text)], cap=10)
+        (*_, kept) = read_lines(database, "r-1")
+        assert len(kept.message) <= LONGEST
+        assert token[:4] not in kept.message and key[:8] not in kept.message
 
 
 def test_old_lines_go_slice_by_slice_until_none_is_old(database: Database) -> None:

@@ -32,6 +32,7 @@ from metadata.rows.pages import list_definitions
 from metadata.settings import Settings
 from metadata.undoing import revert_to
 from tests.metadata.blueprints import orders, orders_document
+from tests.metadata.meanwhile import written
 
 SETTINGS = Settings()
 FLIGHTS = Path(definitions.__file__).parent / "blueprints" / "flights.yaml"
@@ -300,3 +301,12 @@ def test_two_processes_that_apply_in_a_loop_lose_no_edit(database: Database) -> 
     assert [each.number for each in list_revisions(database).items] == list(range(2 * rounds, 0, -1))
     assert set(load_blueprint(database).datasets) == {f"{w}.d{n}" for w in ("left", "right") for n in range(rounds)}
     assert verify_chain(database) == 2 * rounds
+
+
+def test_whoever_applies_waits_for_the_counter_before_the_newest_revision_is_looked_at(database: Database) -> None:
+    """A lock on a row that is only read is none in SQL Server."""
+    with written(database) as said:
+        put(database, orders())
+    first, *_, head = said[:3]
+    assert first.startswith("UPDATE counter") and "revision" in head
+    assert not any("FOR UPDATE" in statement for statement in said)

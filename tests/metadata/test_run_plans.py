@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from metadata import tables
 from metadata.compiler import compile_plan
@@ -27,6 +28,7 @@ from metadata.states import State
 from metadata.undoing import undo_of
 from tests.metadata.audits import entries
 from tests.metadata.blueprints import orders_document
+from tests.metadata.meanwhile import before_writing
 from tests.metadata.rows import NOW, applied
 
 SETTINGS = Settings()
@@ -53,6 +55,11 @@ def launch(database: Database, **bindings: Any) -> Run:
     return create_run(
         database, plan, revision=1, bindings=bindings, as_of=NOW, trigger="schedule", author="ada", schedule_uid="s-1"
     )
+
+
+def last_number(database: Database) -> int:
+    with database.read() as connection:
+        return connection.execute(select(func.max(tables.run.c.number))).scalar_one()
 
 
 def told(difference: Any) -> list[tuple[str, str]]:
@@ -175,8 +182,7 @@ def test_what_a_plan_needs_and_is_gone_is_told_before_anything_starts(database: 
     with pytest.raises(UsageError, match=r"PH845 run 1: .*dataset bronze\.orders.*model returns"):
         repeat_run(database, past.id, "bob")
     assert "connection" not in standing_of(database, past.id).words
-    with database.read() as connection:
-        assert connection.execute(select(tables.run.c.number)).scalars().all() == [1]
+    assert last_number(database) == 1
     go_back(database, undo_of(database), author="bea", settings=SETTINGS)
     assert repeat_run(database, past.id, "bob").number == 2
 
@@ -195,6 +201,19 @@ def test_a_task_that_was_replaced_does_not_append_once_more_what_the_new_one_has
     put(database, Blueprint.model_validate(body))
     with pytest.raises(UsageError, match=r"PH845 run 1: pipeline orders tasks\.ingest was replaced since"):
         repeat_run(database, past.id, "bob")
+
+
+def test_what_another_takes_away_while_a_run_is_about_to_be_repeated_is_told(database: Database) -> None:
+    applied(database)
+    past = launch(database)
+    without = Blueprint.model_validate({"connections": orders_document()["connections"]})
+    with closing(Database(database.url)) as other, before_writing(database, lambda: put(other, without, prune=True)):
+        with pytest.raises(UsageError, match=r"PH845 run 1: .*dataset bronze\.orders"):
+            repeat_run(database, past.id, "bob")
+        assert last_number(database) == 1
+    go_back(database, undo_of(database), author="bea", settings=SETTINGS)
+    with before_writing(database, lambda: put(database, Blueprint.model_validate({"datasets": {"more": {}}}))):
+        assert repeat_run(database, past.id, "bob").number == 2
 
 
 @pytest.mark.parametrize("body", ['"pipeline":"others"', '"pipeline":7,"kind":"what"'], ids=["read anew", "unreadable"])

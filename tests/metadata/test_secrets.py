@@ -7,6 +7,7 @@ import hashlib
 import json
 import random
 import string
+import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -103,6 +104,36 @@ def test_a_secret_of_each_format_is_found_in_any_text_and_nothing_of_it_stays(
     left = redacted(text)
     assert taken_out(left) and not find_secrets(redacted(made)), left
     assert all(made[one.start : one.end] not in redacted(made) for one in find_secrets(made))
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ("postgresql://u:123/x@h/db", "123/x"),
+        ("mysql+pymysql://root:9/4-abc@host", "9/4-abc"),
+        ("redis://:7/pw@h", "7/pw"),
+        ("see http://h:8080/to?url=amqp://u:1/2@h", "1/2"),
+        ("https://ann:tulip@host:443/x", "tulip"),
+        ("http://localhost:4200/api@2", ""),
+        ("https://registry.example:443/@scope/package and docker://host:5000/image@sha256:12ab", ""),
+    ],
+)
+def test_a_password_in_a_url_may_begin_as_a_port_does(text: str, secret: str) -> None:
+    assert [text[one.start : one.end] for one in find_secrets(text)] == ([secret] if secret else [])
+
+
+HOSTILE = [
+    *("a", "a://b:", "http://a:1", "http://a:1/", "a://b:c@", "sk-", "sk--", "eyJ", "eyJaaaaaaaaaaa.", "_", "password "),
+    *("-----BEGIN PRIVATE KEY-----", "-----BEGIN RSA PRIVATE KEY-----\nabc-def\n", "-----BEGIN ", "Aa1", " "),
+    *("-----BEGIN CERT-----\nAa1Bb2Cc3Dd4Ee5Ff6Gg7Hh8Ii9Jj0Kk ", "Aa1Bb2Cc3Dd4Ee5Ff6Gg7Hh8Ii9Jj0Kk ", "password=a1b2c3d4 "),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("part", HOSTILE)
+def test_a_text_takes_a_time_in_proportion_to_its_length(part: str) -> None:
+    begun = time.process_time()
+    redacted(part * (200_000 // len(part)) + "://u key=")
+    assert time.process_time() - begun < 0.6
 
 
 def test_words_of_high_entropy_are_found_without_a_name() -> None:

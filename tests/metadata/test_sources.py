@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from metadata.commented import comments_of, dump_with_comments, with_comments
-from metadata.database import Database
+from metadata.database import Database, next_change
 from metadata.definitions import load_blueprint
 from metadata.documents import dump, dump_one, read_text
 from metadata.errors import PilothouseError
@@ -136,3 +138,16 @@ def test_a_comment_that_holds_a_credential_is_kept_nowhere(database: Database) -
     assert "hunter2" not in str(refused.value)
     assert newest_revision(database) == 0
     assert load_sources(database) == {}
+
+
+def test_who_keeps_comments_waits_for_whoever_writes(database: Database) -> None:
+    """For the counter, as all writers do: those who keep the same ones in another order would wait for each other."""
+    say(database, TEXT)
+    comments = comments_of(read_text(TEXT.replace("asks finance first", "asks nobody")))
+    with database.write() as connection, ThreadPoolExecutor(1) as thread:
+        next_change(connection)
+        waiting = thread.submit(keep_comments, database, comments)
+        with pytest.raises(TimeoutError):
+            waiting.result(0.3)
+        connection.commit()
+        assert waiting.result(10) == 1
