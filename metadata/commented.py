@@ -6,6 +6,7 @@ A kept text is a document of one definition. What the definition says is never t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from metadata.contents import same
 from metadata.documents import Document, dump_one, read_text, try_read
@@ -59,14 +60,18 @@ def with_comments(source: str | None, kind: str, key: str, value: Definition) ->
 
 
 def comments_kept(source: str, text: str) -> str:
-    """A text of one definition with the comments of another text of it; as it is where it cannot be read."""
+    """A text of one definition with the comments of another text of it, whether or not both make one.
+
+    It is as it is where one of them is no YAML.
+    """
     if "#" not in source:
         return text
     try:
         ((kind, key, value),) = read_text(text).blueprint
+        ((_, was, _),) = read_text(source).blueprint
+        return updated(source, _one(kind, key, value), keys={(kind, was): key} if was != key else None)
     except (PilothouseError, ValueError):
-        return text
-    return with_comments(source, kind, key, value)
+        return _noted(source, text)
 
 
 def dump_with_comments(blueprint: Blueprint, sources: Mapping[str, str]) -> str:
@@ -82,6 +87,24 @@ def dump_with_comments(blueprint: Blueprint, sources: Mapping[str, str]) -> str:
             apart = "\n" if section == "connections" or all("\n" not in body for body in bodies) else "\n\n"
             sections.append(f"{section}:\n{apart.join(bodies)}")
     return "\n\n".join(sections) + "\n"
+
+
+def _noted(source: str, text: str) -> str:
+    """A text of one entry with the comments of another, each at what is still there, or at what was around it."""
+    was, now = read_yaml(source, "it"), read_yaml(text, "it")
+    before, after = _entry_of(was.value), _entry_of(now.value)
+    if was.findings or now.findings or before is None or after is None or now.value is None:
+        return text
+
+    notes = read_tree(source.replace("\r\n", "\n")).notes.moved(lambda path: (*after, *path[2:])[: len(path)])
+    made = write_content(now.value, notes.fitted(now.value))
+    return made if same(read_yaml(made, "it").value, now.value) else text
+
+
+def _entry_of(content: Mapping[str, Any] | None) -> Path | None:
+    """The path to the one entry of a document."""
+    found = [(section, key) for section, each in (content or {}).items() if isinstance(each, dict) for key in each]
+    return found[0] if len(found) == 1 and len(content or {}) == 1 else None
 
 
 def _said(text: str) -> list[dict[Path, object]]:

@@ -11,6 +11,7 @@ from console.cli.output import plain, print_json
 from console.impact import NEEDS_CELLS, told, untold
 from metadata.changes import Change, ChangeSet, FieldChange
 from metadata.findings import Finding
+from metadata.line_diff import has_lines, line_diff
 from metadata.rows.sizes import sized_impact
 from metadata.yaml_writer import in_line, lines_of
 
@@ -82,7 +83,11 @@ def plain_change(change: Change) -> dict[str, object]:
 
 
 def field_lines(field: FieldChange) -> list[str]:
+    """A field that differs; a text of several lines line by line."""
     if field.action in ("added", "removed"):
         sign, value = ("+", field.after) if field.action == "added" else ("-", field.before)
         return [f"{sign} {plain(line)}" for line in lines_of(field.path, value)]
+    if has_lines(field):
+        lines = line_diff(in_line(field.before), in_line(field.after))
+        return [f"~ {plain(field.path)}:", *(f"    {each.sign} {plain(each.text)}" for each in lines)]
     return [f"~ {plain(field.path)}: {plain(in_line(field.before))} → {plain(in_line(field.after))}"]

@@ -7,6 +7,7 @@ import os
 import shlex
 import signal
 import subprocess
+from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -68,10 +69,18 @@ class Editing(SplitScreen):
             self._begin(kind, key, text, uids)
 
     def say_gone(self, kind: str, key: str) -> None:
-        """A definition is not there; of an edit of it the text may be."""
+        """A definition is not there; of an edit of it the text may be, and is offered then."""
         there = drafts.kept_of(self.session.settings, kind, key)
-        text = f"; the kept text of its edit is {_shown(there[0].path)}" if there else ""
-        self.say(f"there is no {kind.replace('_', ' ')} {key} in the blueprint{text}", "warn")
+        missing = f"there is no {kind.replace('_', ' ')} {key} in the blueprint"
+        if there and self.in_front and not self.edits:
+            self.offer_kept(there[0], missing)
+        else:
+            text = f"; the kept text of its edit is {shown(there[0].path)}" if there else ""
+            self.say(f"{missing}{text}", "warn")
+
+    @abstractmethod
+    def offer_kept(self, one: Kept, missing: str) -> None:
+        """Ask how to go on with a kept draft of what is `missing`."""
 
     def _offer(self, kind: str, key: str, text: str, uids: Mapping[str, str] | None, there: list[Kept]) -> None:
         """Ask whether to go on with a kept draft; each stays until it is applied or thrown away."""
@@ -80,17 +89,18 @@ class Editing(SplitScreen):
         answers = [(at, f"go on with the text of {ago(one.at, now)}") for at, one in zip(keys, there, strict=True)]
         question = f"An edit of {kind.replace('_', ' ')} {key} was not applied; its text is kept."
         thrown = "the kept text" if len(there) == 1 else f"all {len(there)} kept texts"
-        answers += [("n", "edit what is applied; the kept text stays"), ("d", f"throw {thrown} away, after asking")]
+        anew = "edit what is applied" if uids else "begin anew"
+        answers += [("n", f"{anew}; the kept text stays"), ("d", f"throw {thrown} away, after asking")]
 
         def answered(answer: str | None) -> None:
             if answer == "n":
                 self._begin(kind, key, text, uids)
             elif answer == "d":
-                self._ask_to_throw_away(there, f"{thrown} of {kind.replace('_', ' ')} {key}")
+                self.ask_to_throw_away(there, f"{thrown} of {kind.replace('_', ' ')} {key}")
             elif answer:
-                self._resume(there[keys.index(answer)])
+                self.go_on_with(there[keys.index(answer)])
 
-        self.app.push_screen(Ask(question, answers, styled(_shown(there[0].path), "quiet")), answered)
+        self.app.push_screen(Ask(question, answers, styled(shown(there[0].path), "quiet")), answered)
 
     def _begin(self, kind: str, key: str, text: str, uids: Mapping[str, str] | None) -> None:
         try:
@@ -101,7 +111,7 @@ class Editing(SplitScreen):
         self._text = text
         self.open_draft(self._draft, text)
 
-    def _resume(self, one: Kept) -> None:
+    def go_on_with(self, one: Kept) -> None:
         """Go on with a kept draft: it is reviewed even if nothing is added to it."""
         try:
             self._draft = drafts.resume(one)
@@ -114,7 +124,7 @@ class Editing(SplitScreen):
             self._text = None
             self.open_draft(self._draft, None)
 
-    def _ask_to_throw_away(self, there: list[Kept], what: str) -> None:
+    def ask_to_throw_away(self, there: list[Kept], what: str) -> None:
         def answered(answer: str | None) -> None:
             if answer == "y":
                 self._throw_away(there)
@@ -146,7 +156,7 @@ class Editing(SplitScreen):
             self._text = without_remarks(draft.path.read_text(encoding="utf-8"))
         except UnicodeDecodeError:
             cause, remedy = "it is no UTF-8", "save it as UTF-8"
-            self._fail(draft, Fault(code="PH804", thing=f"file {_shown(draft.path)}", cause=cause, remedy=remedy))
+            self._fail(draft, Fault(code="PH804", thing=f"file {shown(draft.path)}", cause=cause, remedy=remedy))
             return
         except OSError as error:
             self._fail(draft, fault_of(error))
@@ -175,7 +185,7 @@ class Editing(SplitScreen):
             return
         self._draft = None
         if drafts.release(draft):
-            self.say(f"{why}: nothing was applied; {_kept(draft.path)}", "warn")
+            self.say(f"{why}: nothing was applied; {_kept(draft)}", "warn")
         else:
             self.say(f"{why}: nothing to apply", "quiet")
 
@@ -184,14 +194,14 @@ class Editing(SplitScreen):
         try:
             drafts.write(draft.path, text)
         except OSError as error:
-            self._fail(draft, fault_of(error).model_copy(update={"thing": f"file {_shown(draft.path)}"}))
+            self._fail(draft, fault_of(error).model_copy(update={"thing": f"file {shown(draft.path)}"}))
             return False
         return True
 
     def _fail(self, draft: Draft, fault: Fault, job: str = "edited") -> None:
         """Tell a fault and edit the draft no longer; its file stays as it is, if anything was changed."""
         self._draft = None
-        kept = f"{fault.remedy}; {_kept(draft.path)}" if drafts.release(draft) else fault.remedy
+        kept = f"{fault.remedy}; {_kept(draft)}" if drafts.release(draft) else fault.remedy
         self.tell(fault.model_copy(update={"remedy": f"{kept}; nothing was applied"}), job)
 
     def _discard(self, draft: Draft) -> None:
@@ -294,13 +304,14 @@ class Editing(SplitScreen):
             super().refused(job, fault)
 
 
-def _shown(path: Path) -> str:
+def shown(path: Path) -> str:
     """A path as its owner types it."""
     return f"~/{path.relative_to(Path.home())}" if path.is_relative_to(Path.home()) else str(path)
 
 
-def _kept(path: Path) -> str:
-    return f"the text is kept, e goes on with it ({_shown(path)})"
+def _kept(draft: Draft) -> str:
+    goes_on = "e goes on with it" if draft.original else "1 Overview goes on with it"
+    return f"the text is kept, {goes_on} ({shown(draft.path)})"
 
 
 def _run_editor(app: App[object], path: Path) -> None:

@@ -191,8 +191,9 @@ class FormScreen(FormLines):
             if answer:
                 self._leave("nothing" if answer == "y" else "discard")
 
+        goes_on = "f and e go on with it" if self.state.original.body else "1 Overview goes on with it"
         answers = [
-            ("y", "close it; the text is kept, f and e go on with it"),
+            ("y", f"close it; the text is kept, {goes_on}"),
             ("d", "close it, and throw away what was changed in it"),
         ]
         self.app.push_screen(Ask("Leave the form? Nothing was applied.", answers, esc="go on with the form"), answered)

@@ -10,16 +10,19 @@ from typing import ClassVar
 from textual.binding import BindingType
 
 from console import drafts
-from console.drafts import Draft
+from console.drafts import Draft, Kept
 from console.edit import Review, without_remarks
 from console.form_state import FormState
-from console.screens.editing import Editing
+from console.screens.ask import Ask
+from console.screens.editing import Editing, shown
 from console.screens.form_lines import Filled
 from console.screens.keys import key
+from console.text import ago, styled
 from console.unforeseen import fault_of
 from metadata.errors import Fault, UsageError
 from metadata.forms import empty_text, subject_of
 from metadata.skeletons import skeleton
+from metadata.values import utc_now
 
 
 class Forming(Editing):
@@ -48,6 +51,24 @@ class Forming(Editing):
         """As `edit`, as a form."""
         self._by_form, self._state = True, None
         super().edit(kind, key, text, uids)
+
+    def offer_kept(self, one: Kept, missing: str) -> None:
+        """In the editor, or as a form; or it is thrown away."""
+        answers = [
+            ("f", f"go on with the text of {ago(one.at, utc_now())} as a form"),
+            ("e", "go on with it in $EDITOR"),
+            ("d", "throw it away, after asking"),
+        ]
+
+        def answered(answer: str | None) -> None:
+            if answer == "d":
+                self.ask_to_throw_away([one], f"the kept text of {one.kind.replace('_', ' ')} {one.key}")
+            elif answer:
+                self._by_form, self._state = answer == "f", None
+                self.go_on_with(one)
+
+        question = f"{missing[0].upper()}{missing[1:]}; the text of an edit of it is kept."
+        self.app.push_screen(Ask(question, answers, styled(shown(one.path), "quiet")), answered)
 
     def open_draft(self, draft: Draft, before: str | None, wrong: Review | None = None) -> None:
         """Edit the draft where it was begun to be edited."""

@@ -16,17 +16,21 @@ from console.edit import Review
 from console.impact import NEEDS_CELLS, told, untold
 from console.screens.check_page import CheckPage
 from console.screens.modal import Modal
-from console.text import joined, plain, stacked, styled
+from console.text import glyph, joined, plain, stacked, styled
 from console.widgets.lines import Lines
 from metadata.changes import Change, FieldChange
 from metadata.checks.catalogue import codes, page
 from metadata.findings import Finding
+from metadata.line_diff import has_lines, line_diff
 from metadata.rows.sizes import Sized
 from metadata.values import counted
 from metadata.yaml_writer import in_line, lines_of
 
+_OUTDATED, _SECRET = "PH303", "PH150"
 SIGNS = {"created": ("+", "good"), "changed": ("~", "active"), "renamed": ("→", "active"), "deleted": ("-", "bad")}
 NEEDS = {"backfill": "warn", "rebuilt": "active", "retrain": "warn"}
+_DIFF = {"-": ("bad", "quiet"), "+": ("good", ""), " ": ("quiet", "quiet"), "…": ("quiet", "quiet")}
+"""Tones of the sign, and of the line."""
 IMPACT_CELLS = 62
 """What lines of the impact have room in, in a terminal of 80."""
 
@@ -51,7 +55,10 @@ class ReviewScreen(Modal[str]):
         super().__init__()
         self._review, self._title = review, title
         self._answers = _answers(review, edits) if answers is None else list(answers)
+        self._findings = sorted(review.findings, key=lambda each: each.code != _OUTDATED)
+        """What others did to it meanwhile comes first, above the changes."""
         self._chosen = 0
+        self._waits = _waits(review) if edits and answers is None else ""
         self._heads: list[int] = []
         """The line at which each finding begins."""
 
@@ -75,6 +82,9 @@ class ReviewScreen(Modal[str]):
         elif pressed in [one for one, _ in self._answers]:
             event.stop()
             self.dismiss(pressed)
+        elif pressed == "y" and self._waits:
+            event.stop()
+            self.query_one("#answers", Static).update(self._offer("warn"))
 
     def action_go(self, step: int) -> None:
         """To the next finding that way if it is in view, else a line on."""
@@ -98,33 +108,46 @@ class ReviewScreen(Modal[str]):
     @property
     def _code(self) -> str:
         """Of the chosen finding, if there is a page of it."""
-        code = self._review.findings[self._chosen].code if self._review.findings else ""
+        code = self._findings[self._chosen].code if self._findings else ""
         return code if code in codes() else ""
 
     def _show(self) -> None:
         lines = [styled(f"{self._title[0].upper()}{self._title[1:]}", "strong"), Content("")] if self._title else []
-        lines += review_lines(self._review)
         self._heads = []
-        for number, finding in enumerate(self._review.findings):
+        above = [each for each in self._findings if each.code == _OUTDATED]
+        for finding in above:
+            self._heads.append(len(lines))
+            lines += [*_finding(finding, self._chosen == len(self._heads) - 1), Content("")]
+        lines += review_lines(self._review)
+        for finding in self._findings[len(above) :]:
             self._heads.append(len(lines) + 1)
-            lines += [Content(""), *_finding(finding, number == self._chosen)]
+            lines += [Content(""), *_finding(finding, self._chosen == len(self._heads) - 1)]
         self.query_one(Lines).show(lines)
         self.query_one("#answers", Static).update(self._offer())
 
-    def _offer(self) -> Content:
-        many = len(self._review.findings)
+    def _offer(self, tone: str = "quiet") -> Content:
+        many = len(self._findings)
         which = f" ({self._chosen + 1} of {many})" if many > 1 else ""
         explain = [("enter", f"explain {self._code}{which}")] if self._code else []
         lines = [explain, [*self._answers, ("esc", "leave")]]
         answers = [Content("  ").join(joined((f"{one} ", "key"), what) for one, what in line) for line in lines if line]
-        return stacked(answers)
+        return stacked([styled(self._waits, tone), *answers] if self._waits else answers)
 
 
 def _answers(review: Review, edits: bool) -> list[tuple[str, str]]:
     now = [] if review.errors or review.staged else [("y", "apply")]
     if not edits:
         return now
-    return [*now, *([("s", "keep in the change set")] if review.document else []), ("e", "edit again")]
+    can_wait = review.document and all(each.code != _SECRET for each in review.findings)
+    return [*now, *([("s", "keep in the change set")] if can_wait else []), ("e", "edit again")]
+
+
+def _waits(review: Review) -> str:
+    """Why it cannot be applied now, where nothing is wrong with it."""
+    count = 0 if review.errors else review.staged
+    both = "both" if count == 1 else "all of them"
+    waiting = f"{counted(count, 'edit')} {'waits' if count == 1 else 'wait'} in your change set"
+    return f"{waiting}: s, then P applies {both}" if count else ""
 
 
 def review_lines(review: Review) -> list[Content]:
@@ -182,15 +205,17 @@ def field_lines(fields: Sequence[FieldChange]) -> list[Content]:
         if each.action in ("added", "removed"):
             sign, value = (("+", "good"), each.after) if each.action == "added" else (("-", "bad"), each.before)
             lines += [joined((f"    {sign[0]} ", sign[1]), plain(line)) for line in lines_of(each.path, value)]
-        elif "\n" in str(each.before) or len(before) + len(after) > 80:
-            lines += [joined(("    ~ ", "active"), (each.path, "strong")), *_both(str(each.before), str(each.after))]
+        elif has_lines(each) or len(before) + len(after) > 80:
+            lines += [joined(("    ~ ", "active"), (each.path, "strong")), *_line_by_line(each)]
         else:
             lines.append(joined(("    ~ ", "active"), (each.path, "strong"), f": {before} → ", (after, "accent")))
     return lines
 
 
-def _both(before: str, after: str) -> list[Content]:
-    return [
-        *(joined(("        - ", "bad"), (line, "quiet")) for line in before.splitlines()),
-        *(joined(("        + ", "good"), line) for line in after.splitlines()),
-    ]
+def _line_by_line(change: FieldChange) -> list[Content]:
+    """What differs, with a little around it."""
+    lines = []
+    for each in line_diff(in_line(change.before), in_line(change.after)):
+        of_sign, of_line = _DIFF[each.sign]
+        lines.append(joined((f"        {glyph(each.sign)} ", of_sign), (each.text, of_line)))
+    return lines

@@ -15,7 +15,6 @@ import pytest
 from console import drafts as files
 from console.app import PilothouseApp
 from console.edit import Review, editor, review, with_remarks, without_remarks
-from console.places import Place
 from console.widgets.rows import Rows
 from metadata.database import Database
 from metadata.definitions import load_blueprint
@@ -29,7 +28,7 @@ from metadata.revisions import apply
 from metadata.rows.staged import load_staged, stage
 from metadata.settings import settings
 from tests.console.faults import fill, small_disk
-from tests.console.looking import until, until_seen
+from tests.console.looking import seen, until, until_seen
 from tests.console.pty_terminal import Terminal
 
 WIDE = (200, 30)
@@ -544,10 +543,10 @@ def test_an_edit_that_another_console_took_into_the_change_set_meanwhile_is_not_
     assert load_staged(database, "me").working.blueprint.datasets[KEY].owner == "another console"
 
 
-def keep(kind: str, key: str) -> Path:
+def keep(kind: str, key: str, text: str = "what it shall be", new: bool = False) -> Path:
     """A draft that somebody left."""
-    draft = files.begin(settings(), kind, key, "what it was")
-    files.write(draft.path, "what it shall be")
+    draft = files.begin(settings(), kind, key, "what it was", new)
+    files.write(draft.path, text)
     assert files.release(draft)
     return draft.path
 
@@ -569,10 +568,20 @@ async def test_a_kept_text_needs_a_person_on_the_first_screen_and_in_the_palette
         await until_seen(pilot, "kept edit of dataset silver.flights")
 
 
-async def test_a_kept_text_of_what_is_gone_is_found(database: Database, make_app: Callable[[], PilothouseApp]) -> None:
-    path = keep("dataset", "gone.away")
+async def test_a_kept_text_of_what_is_gone_is_gone_on_with(
+    database: Database, make_app: Callable[[], PilothouseApp]
+) -> None:
+    path = keep("dataset", "gone.away", "datasets:\n  gone.away: {layer: gold, owner: ada}\n", new=True)
     app = make_app()
-    async with app.run_test(size=(160, 48)) as pilot:
-        await until_seen(pilot, "ATTENTION 5")
-        app.go(Place("blueprint", "dataset gone.away"))
-        await until_seen(pilot, "there is no dataset gone.away in the blueprint; the kept text", path.name)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_seen(pilot, "ATTENTION 5", "gone.away")
+        await pilot.press("j", "j", "j", "j", "enter")
+        await until_seen(pilot, "There is no dataset gone.away in the blueprint", path.name, "e  go on with it")
+        assert "edit what is applied" not in seen(app)
+        await pilot.press("f")
+        await until_seen(pilot, "dataset gone.away", "ada")
+        await pilot.press("ctrl+s")
+        await until_seen(pilot, "created dataset gone.away", "s keep in the change set")
+        await pilot.press("s")
+        await until_seen(pilot, "kept in the change set")
+    assert drafts() == []

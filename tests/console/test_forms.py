@@ -16,8 +16,10 @@ from console.screens.form import FormScreen
 from console.widgets.rows import Rows
 from metadata.database import Database
 from metadata.definitions import load_blueprint
+from metadata.documents import dump_one
 from metadata.forms import Subject, subject_of
 from metadata.rows.forming import choices
+from metadata.rows.sources import keep_comments, load_sources
 from metadata.rows.staged import load_staged, stage_removal, stage_rename
 from metadata.settings import settings
 from metadata.typed import read
@@ -74,6 +76,16 @@ async def new_form(pilot: Pilot[None], kind: str, name: str) -> None:
     await pilot.press("enter")
     await until(pilot, lambda: isinstance(app.screen, FormScreen))
     await until_seen(pilot, name)
+
+
+async def open_form(pilot: Pilot[None]) -> None:
+    """The form of a definition that is there, or the question that comes before it."""
+    app = pilot.app
+    assert isinstance(app, PilothouseApp)
+    app.go(Place("blueprint", f"dataset {KEY}"))
+    await until_seen(pilot, KEY, "f form")
+    await pilot.press("f")
+    await until(pilot, lambda: screen_name(app) != "blueprint")
 
 
 async def staged(pilot: Pilot[None], *words: str) -> None:
@@ -236,6 +248,42 @@ async def test_what_is_typed_is_kept_gone_on_with_and_applied(database: Database
         await until_seen(pilot, "revision 3 is applied")
     assert load_blueprint(database).datasets[KEY].owner == "ops2"
     assert drafts() == []
+
+
+async def test_comments_outlive_a_value_that_is_wrong_and_a_console_that_ends(
+    database: Database, make_app: MakeApp
+) -> None:
+    text = dump_one("dataset", KEY, load_blueprint(database).datasets[KEY])
+    said = text.replace(f"  {KEY}:", f"  # ask ops first\n  {KEY}:  # raw")
+    assert keep_comments(database, {("dataset", KEY): said}) == 1
+    async with make_app().run_test(size=(80, 24)) as pilot:
+        await open_form(pilot)
+        await go_to(pilot, "columns", "flight")
+        await pilot.press("enter")
+        await go_to(pilot, "columns", "flight", "type")
+        await pilot.press("enter", "ctrl+u")
+        await typed(pilot, "doble")
+        await pilot.press("escape", "escape")
+        await until_seen(pilot, "Leave the form?")
+        await pilot.press("y")
+        await until_seen(pilot, "the text is kept")
+        assert "# ask ops first" in drafts()[0].read_text(encoding="utf-8")
+    async with make_app().run_test(size=(80, 24)) as pilot:
+        await open_form(pilot)
+        await until_seen(pilot, "e  go on with the text of")
+        await pilot.press("e")
+        await until_seen(pilot, "1 problem")
+        await go_to(pilot, "columns", "flight")
+        await pilot.press("enter")
+        await go_to(pilot, "columns", "flight", "type")
+        await pilot.press("enter", "ctrl+u")
+        await typed(pilot, "long")
+        await pilot.press("escape", "ctrl+s")
+        await until_seen(pilot, "int → long", "y apply")
+        await pilot.press("y")
+        await until_seen(pilot, "revision 3 is applied")
+    uid = load_blueprint(database).datasets[KEY].uid
+    assert f"  # ask ops first\n  {KEY}:  # raw" in load_sources(database, [uid])[uid]
 
 
 async def test_help_tells_the_keys_of_a_form_and_a_change_set_is_edited_as_one(

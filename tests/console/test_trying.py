@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from console.app import PilothouseApp
 from console.author import user
 from console.places import Place

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from metadata.commented import comments_of, lines_in, with_comments
-from metadata.documents import read_text
+from metadata.commented import comments_kept, comments_of, lines_in, with_comments
+from metadata.documents import dump_one, read_text
 from metadata.errors import PilothouseError
 from metadata.formatting import says
 from metadata.kinds import SECTIONS, Blueprint, Dataset
 from metadata.parts import Column
 from metadata.splicing import is_empty, updated
-from metadata.yaml_writer import plain, plain_content
+from metadata.yaml_writer import plain, plain_content, write_body
 from tests.metadata.blueprints import orders
 from tests.metadata.commenting import blueprints, commented_texts
 
@@ -149,3 +149,19 @@ def test_one_field_more_costs_no_comment(made: tuple[str, Blueprint], data: st.D
 def test_a_text_that_cannot_be_read_is_refused() -> None:
     with pytest.raises(PilothouseError, match="PH101"):
         updated("datasets: [", orders())
+
+
+@given(commented_texts())
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_comments_stay_while_a_definition_is_none_and_when_it_is_one_again(made: tuple[str, Blueprint]) -> None:
+    document = read_text(made[0])
+    for (kind, key), own in comments_of(document).items():
+        value = document.blueprint.get(kind, key)
+        if own is None or value is None:
+            continue
+        wrong = comments_kept(own, write_body(kind, key, {**plain(value), "no_field": [1]}))
+        assert "no_field: [1]" in wrong
+        mended = comments_kept(wrong, dump_one(kind, key, value))
+        assert sorted(lines_in(wrong)) == sorted(lines_in(mended)) == sorted(lines_in(own))
+        assert says(mended, read_text(own).blueprint)
+    assert comments_kept("a: 1 # said", "a: [") == "a: ["

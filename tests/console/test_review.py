@@ -1,0 +1,47 @@
+"""What a review shows first, what it offers, and why `y` is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from console.app import PilothouseApp
+from console.edit import Review
+from console.screens.review import ReviewScreen
+from metadata.changes import Change, ChangeSet, FieldChange
+from metadata.database import Database
+from metadata.findings import Finding
+from metadata.kinds import Blueprint
+from tests.console.looking import seen, until_seen
+
+OLD = "\n".join(f"column_{number}," for number in range(40))
+
+
+def reviewed(*findings: Finding, staged: int = 0) -> Review:
+    field = FieldChange("tasks.clean.sql", "changed", OLD, OLD.replace("column_20,", "column_20 + 1,"))
+    change = Change("changed", "pipeline", "flights", "uid", None, {}, {}, (field,))
+    changes = ChangeSet((change,), Blueprint(), Blueprint())
+    return Review(Blueprint(), 2, changes, findings, staged=staged)
+
+
+async def test_what_others_did_comes_first_and_sql_is_told_line_by_line(
+    database: Database, make_app: Callable[[], PilothouseApp]
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 44)) as pilot:
+        outdated = Finding("PH303", "warning", "pipeline", "flights", (), "it was changed meanwhile", "look at it")
+        other = Finding("PH110", "warning", "pipeline", "flights", (), "something else", "mend it")
+        app.push_screen(ReviewScreen(reviewed(other, outdated, staged=1)))
+        await until_seen(pilot, "+ column_20 + 1,", "… 18 lines", "… 17 lines", "1 edit waits in your change set")
+        shown = seen(app)
+        assert shown.index("PH303") < shown.index("~ changed") < shown.index("PH110")
+        assert "column_10" not in shown
+        assert "y apply" not in shown
+        await pilot.press("y")
+        await until_seen(pilot, "s, then P applies both")
+        assert isinstance(app.screen, ReviewScreen)
+        await pilot.press("escape")
+        secret = Finding("PH150", "error", "connection", "crm", ("url",), "it is a credential", "write env:NAME")
+        app.push_screen(ReviewScreen(reviewed(secret, staged=1)))
+        await until_seen(pilot, "PH150", "e edit again")
+        assert "s keep in the change set" not in seen(app)
+        assert "waits in your change set" not in seen(app)
