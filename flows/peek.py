@@ -25,12 +25,13 @@ LONGEST_CELL = 1_000
 BATCH = "_batch"
 
 _ROWS_ADDED = (
-    "numOutputRows",
     "numTargetRowsInserted",
-    "num_added_rows",
-    "num_output_rows",
     "num_target_rows_inserted",
+    "num_added_rows",
+    "numOutputRows",
+    "num_output_rows",
 )
+"""Of a merge first: its output are rows that it has only copied or updated, too."""
 _ROWS_CHANGED = ("numTargetRowsUpdated", "numUpdatedRows", "num_target_rows_updated", "num_updated_rows")
 _ROWS_REMOVED = ("numDeletedRows", "numTargetRowsDeleted", "num_deleted_rows", "num_target_rows_deleted")
 

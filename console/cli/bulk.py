@@ -12,11 +12,13 @@ from metadata.bulk import Edited, edited, many
 from metadata.changes import ChangeSet
 from metadata.checks import check
 from metadata.database import Database
+from metadata.errors import UsageError
 from metadata.findings import Finding
 from metadata.kinds import SECTIONS
 from metadata.revision_log import Revision
 from metadata.revisions import CheckError, apply, changes_of, snapshot
 from metadata.rows.catalog import matching
+from metadata.rows.filters import parse
 from metadata.rows.sizes import sized_impact
 from metadata.rows.staged import Staged, changes_beside, load_staged, stage
 from metadata.settings import settings
@@ -25,7 +27,7 @@ from metadata.settings import settings
 @click.command("set")
 @click.argument("change", metavar="FIELD=VALUE")
 @click.option("--kind", required=True, type=click.Choice(list(SECTIONS)), help="Which definitions.")
-@click.option("--filter", "words", default="", help="Which of them, such as 'owner:ops !tag:legacy'; else all.")
+@click.option("--filter", "words", help="Which of them, such as 'owner:ops !tag:legacy'; else all.")
 @click.option("--stage", "staging", is_flag=True, help="Into your change set (P in the console), not into a revision.")
 @click.option("--dry-run", is_flag=True, help="Only say what it would change; exits with 3 when that is anything.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -36,7 +38,7 @@ def set_field(
     context: click.Context,
     change: str,
     kind: str,
-    words: str,
+    words: str | None,
     staging: bool,
     dry_run: bool,
     yes: bool,
@@ -55,8 +57,10 @@ def set_field(
         raise click.UsageError("--json asks nothing: say --yes, --stage or --dry-run, too")
     if staging and note:
         raise click.UsageError("a note stands in the history: give it when the change set is applied, not to --stage")
+    if words is not None and not parse(words):
+        raise UsageError("PH306", "filter", "it is blank, and would match everything", "leave --filter out to mean all")
     store = database()
-    uids = matching(store, kind, words)
+    uids = matching(store, kind, words or "")
     there = load_staged(store, user()) if staging else None
     base, blueprint = (there.revision, there.working.blueprint) if there else snapshot(store)
     made = edited(blueprint, kind, tuple(uids), field.strip(), value)
@@ -95,7 +99,7 @@ def _keep(
         raise
 
 
-def _show(made: Edited, changes: ChangeSet, found: list[Finding], any_match: bool, words: str) -> None:
+def _show(made: Edited, changes: ChangeSet, found: list[Finding], any_match: bool, words: str | None) -> None:
     if not any_match:
         which = f" matches {words!r}" if words else " is there"
         click.echo(f"No {made.kind.replace('_', ' ')}{plain(which)}.")

@@ -35,7 +35,7 @@ def list_entries(database: Database, words: str = "", *, after: Cursor | None = 
     language = Language(
         {
             "who": exact_field(audit.c.actor),
-            "from": lambda value: origin(f"*{value}*"),
+            "from": lambda value: origin(value and f"*{value}*"),
             "deed": word_field(audit.c.deed, AUDIT_DEEDS),
             "kind": word_field(audit.c.kind, KINDS),
             "key": _of_key,

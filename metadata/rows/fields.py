@@ -38,11 +38,11 @@ def common_fields() -> dict[str, Matcher]:
     return {
         "kind": word_field(c.kind, LAYOUTS),
         "key": exact_field(c.key),
-        "owner": exact_field(c.owner),
+        "owner": exact_field(c.owner, empty=True),
         "tag": tag_field(c.tags),
         "revision": number_field(c.revision_changed),
         "used": number_field(c.users),
-        "about": exact_field(c.about),
+        "about": exact_field(c.about, empty=True),
         "uses": _uses,
         **fields_of_kinds(),
     }

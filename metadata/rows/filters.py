@@ -1,7 +1,7 @@
 """The one language of filters: `state:failed pipeline:flights,weather !tag:test rows:>1000 some words /bronze.*`.
 
 Words are joined by AND; the values of one word, separated by commas, by OR; `!` negates; quotes keep spaces together.
-`field:value` matches a field, `*` and `?` stand for any characters; a word that begins with `/` is a pattern for the
+`field:value` matches a field, `field:` what has none, `*` and `?` stand for any characters; a word that begins with `/` is a pattern for the
 key; any other word must occur in one of the texts. Everything becomes bound parameters of SQL.
 """
 
@@ -61,16 +61,22 @@ _WORD = re.compile(r"""(?P<negated>!?)(?:(?P<field>[A-Za-z_]+):)?(?P<rest>(?:"[^
 
 
 def parse(text: str) -> tuple[Term, ...]:
-    """The words of a filter. Nothing is refused here; unknown fields are, by `conditions`."""
+    """The words of a filter. Unknown fields are refused by `conditions`.
+
+    Raises UsageError PH306 for a word that would leave out nothing: a lone `!`, nothing in quotes, a quote without end.
+    """
+    if text.count('"') % 2:
+        raise UsageError("PH306", f"filter {text.strip()}", "a quote in it has no end", 'write "a b"')
     terms: list[Term] = []
     for match in _WORD.finditer(text.replace("\0", "")):
         rest, field = match["rest"], (match["field"] or "").lower()
-        values = tuple(each for each in _split(rest) if each)
-        if not values:
+        if not match[0]:
             continue
-        negated = bool(match["negated"])
+        values, negated = tuple(_split(rest)), bool(match["negated"])
         if field:
-            terms.append(Term("field", field, values, negated))
+            terms.append(Term("field", field, values or ("",), negated))
+        elif not rest.replace('"', ""):
+            raise UsageError("PH306", f"filter {match[0]}", "it says nothing", "write a word, or leave it out")
         elif rest.startswith("/") and len(rest) > 1:
             terms.append(Term("key", "", tuple(each.removeprefix("/") for each in values), negated))
         else:
@@ -98,9 +104,15 @@ def text_field(column: ColumnElement[Any]) -> Matcher:
     return lambda value: _like(present, value) if _is_pattern(value) else present == value
 
 
-def exact_field(column: ColumnElement[Any]) -> Matcher:
-    """As `text_field` for a column that is never NULL, so that its index is used."""
-    return lambda value: _like(column, value) if _is_pattern(value) else column == value
+def exact_field(column: ColumnElement[Any], *, empty: bool = False) -> Matcher:
+    """As `text_field` for a column that is never NULL, so that its index is used, nor `empty` unless that is said."""
+
+    def matcher(value: str) -> Condition:
+        if not value and not empty:
+            raise ValueError("a value after the colon")
+        return _like(column, value) if _is_pattern(value) else column == value
+
+    return matcher
 
 
 def word_field(column: ColumnElement[Any], words: Iterable[str]) -> Matcher:
@@ -156,9 +168,9 @@ def flag_field(condition: Condition) -> Matcher:
 
 
 def tag_field(column: ColumnElement[Any]) -> Matcher:
-    """One of the words of a JSON list."""
+    """One of the words of a JSON list; nothing for a list without words."""
     texts = func.coalesce(cast(column, types.Text), "")
-    return lambda value: _like(texts, f'*"{json.dumps(value)[1:-1]}"*')
+    return lambda value: _like(texts, f'*"{json.dumps(value)[1:-1]}"*') if value else not_(_like(texts, '*"*'))
 
 
 def _condition(term: Term, value: str, language: Language) -> Condition:

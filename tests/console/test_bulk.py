@@ -131,6 +131,9 @@ def test_set_changes_a_field_of_what_a_filter_matches_as_one_revision(database: 
     assert dry.code == 3
     assert dry.out.startswith("3 datasets: owner ops → data\n~ dataset bronze.flights\n    ~ owner: ops → data\n")
     assert newest_revision(database) == 2
+    for words_of_nothing in ("", " ", "!", '"', "key:"):
+        blank = run("blueprint", "set", "owner=data", "--kind", "dataset", "--filter", words_of_nothing, "--yes")
+        assert (blank.code, "PH306" in blank.err) == (1, True)
     refused = run("blueprint", "set", "cron=never", "--kind", "schedule", "--yes")
     assert (refused.code, refused.out) == (1, "")
     assert "error PH153" in refused.err

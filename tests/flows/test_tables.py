@@ -93,6 +93,16 @@ def test_versions_say_what_was_done_to_rows_and_by_which_engine(home: Settings) 
     assert [each.version for each in table_versions(home, "silver.x", "u", 1)] == [2]
 
 
+def test_a_merge_says_what_it_has_inserted_and_updated_and_not_what_it_has_copied(home: Settings) -> None:
+    path = table_of(home.data, "u")
+    write(path, {"x": [1, 2, 3], "y": [0, 0, 0]})
+    new = pa.table({"x": [3, 4, 5], "y": [1, 1, 1], "_batch": [1, 1, 1]})
+    merge = DeltaTable(str(path)).merge(new, "t.x = s.x", source_alias="s", target_alias="t")
+    merge.when_matched_update_all().when_not_matched_insert_all().execute()
+    newest = table_versions(home, "silver.x", "u", 1)[0]
+    assert (newest.operation, newest.added, newest.changed, newest.removed) == ("MERGE", 2, 1, 0)
+
+
 def test_columns_that_are_mapped_by_name_are_read(home: Settings) -> None:
     path = table_of(home.data, "u")
     write(path, {"physical": [7]})

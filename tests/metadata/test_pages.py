@@ -86,7 +86,6 @@ def runs(database: Database) -> Database:
         ("active:yes", [6]),
         ("active:no state:lost", [5]),
         ("tag:daily", []),
-        ("state:", [6, 5, 4, 3, 2, 1]),
         ("state:failed state:lost", []),
         ("'; DROP TABLE run; --", []),
     ],
@@ -108,6 +107,14 @@ def test_filters_leave_what_they_say(runs: Database, words: str, expected: list[
         ("state:Succeeded", "write succeeded"),
         ("state:42", "one of scheduled, "),
         ("colour:red", "there are"),
+        ('"', "no end"),
+        ('author:"bob', "no end"),
+        ('""', "says nothing"),
+        ('bob !"" x', "says nothing"),
+        ("!", "says nothing"),
+        ("author:", "a value after the colon"),
+        ("state:", "one of scheduled, "),
+        ("number:", "a number"),
     ],
 )
 def test_a_filter_that_cannot_be_meant_is_explained(runs: Database, words: str, expected: str) -> None:
@@ -125,6 +132,20 @@ def test_no_filter_breaks_the_query(runs: Database, words: str) -> None:
         assert error.fault.code == "PH306"
     else:
         assert set(found) <= set(range(1, 7))
+
+
+def test_a_field_without_a_value_finds_what_has_none(database: Database) -> None:
+    applied(database, Blueprint.model_validate(
+        {"datasets": {"a": {"owner": "ops", "tags": ["x"]}, "b": {"owner": "data"}, "c": {"tags": ["y"]}}}
+    ))  # fmt: skip
+
+    def found(words: str) -> str:
+        return "".join(row.key for row in list_definitions(database, "dataset", words).items)
+
+    assert (found("owner:"), found("!owner:"), found('owner:ops,""')) == ("c", "ab", "ac")
+    assert (found("tag:"), found("!tag:"), found("tag:,"), found(",")) == ("b", "ac", "b", "")
+    with pytest.raises(UsageError, match="PH306"):
+        found("uses:")
 
 
 def test_words_are_read_as_documented() -> None:
