@@ -12,12 +12,17 @@ from sqlalchemy.types import TypeEngine
 ID = String(36)
 KEY = String(255)
 WORD = String(32)
+SQL_SERVER_COLLATION = "Latin1_General_100_BIN2_UTF8"
+"""Of a metadata database in SQL Server: all letters, and each itself, as in the others."""
 SORTED = (
     String(64)
     .with_variant(String(64, collation="C"), "postgresql")
-    .with_variant(String(64, collation="Latin1_General_BIN2"), "mssql")
+    .with_variant(String(4 * 64, collation=SQL_SERVER_COLLATION), "mssql")
 )
-"""Text in the order of its characters, whatever the language of the database: an index finds what begins with some."""
+"""Text in the order of its characters, whatever the language of the database: an index finds what begins with some.
+
+SQL Server counts bytes, of which a letter has four at most.
+"""
 Serial = BigInteger().with_variant(Integer(), "sqlite")
 
 

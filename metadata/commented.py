@@ -59,6 +59,43 @@ def with_comments(source: str | None, kind: str, key: str, value: Definition) ->
         return dump_one(kind, key, value)
 
 
+def with_both(base: str, mine: str, theirs: str, kind: str, key: str, value: Definition) -> str | None:
+    """A document of one definition with the comments that either side has changed since a base, line by line.
+
+    Where both have said something, it stands below one another, theirs first. An empty text has none; None for none.
+    """
+    before, my, their = (_notes_on(text, kind, key, value) for text in (base, mine, theirs))
+    made = Notes()
+    for path in sorted(my.paths() | their.paths(), key=str):
+        sides = [
+            (each.above.get(path, []), each.foot.get(path, []), each.beside.get(path)) for each in (before, my, their)
+        ]
+        above, foot = (_lines_of_both(*lines) for lines in list(zip(*sides, strict=True))[:2])
+        beside = _lines_of_both(*([said] if said else [] for *_, said in sides))
+        if above:
+            made.above[path] = above
+        if foot:
+            made.foot[path] = foot
+        for said in beside:
+            made.put_beside(path, said)
+    content = plain_content(_one(kind, key, value))
+    section = SECTIONS[kind]
+    return write_content(content, made.fitted(content[section][key], (section, key))) if made else None
+
+
+def _notes_on(text: str, kind: str, key: str, value: Definition) -> Notes:
+    return read_tree(with_comments(text or None, kind, key, value)).notes
+
+
+def _lines_of_both(base: list[str], mine: list[str], theirs: list[str]) -> list[str]:
+    if mine in (base, theirs):
+        return theirs
+    return [
+        *(line for line in theirs if line in mine or line not in base),
+        *(line for line in mine if line not in theirs and line not in base),
+    ]
+
+
 def comments_kept(source: str, text: str) -> str:
     """A text of one definition with the comments of another text of it, whether or not both make one.
 

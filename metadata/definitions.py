@@ -66,7 +66,7 @@ search_word = Table(
     "search_word",
     metadata,
     Column("word", SORTED, primary_key=True),
-    Column("field", String(64), primary_key=True),
+    Column("field", SORTED, primary_key=True),
     Column("uid", ID, ForeignKey("definition.uid", ondelete="CASCADE"), primary_key=True),
     Index("ix_search_word_uid_word", "uid", "word"),
 )
@@ -139,8 +139,12 @@ definition_source = Table(
     Column("owner", KEY, primary_key=True),
     Column("uid", ID, primary_key=True),
     Column("text", Text, nullable=False),
+    Column("base", Text, nullable=False, server_default=""),
 )
-"""Texts with the comments of their authors: applied (no owner), or in the change set of a user (see rows.sources)."""
+"""Texts with the comments of their authors: applied (no owner), or in the change set of a user (see rows.sources).
+
+`base` is the text that was applied when that of a change set was taken into it.
+"""
 
 column_edge = Table(
     "column_lineage",

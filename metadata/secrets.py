@@ -50,7 +50,7 @@ class _Format:
 
 _TO_NEXT_RULE = r"(?:[^-]++|-(?!----))*+"
 """Of a text in the armour of PEM: up to the next five dashes."""
-_PASSWORD = r"://[^\s/:@'\"]*+:{port}(?:(?P<secret>[^\s@'\"]++)@|[^\s@'\"]++)"
+_IN_URL = r"://[^\s/:@'\"]*+:{port}(?:(?P<secret>[^\s@'\"]++)@|[^\s@'\"]++)"
 _WEB = ("http", "https", "docker", "oci")
 """Of these URLs a user has no slash in a password: a port stands there, and a path."""
 _FORMATS = (
@@ -106,12 +106,12 @@ _FORMATS = (
     _Format(
         "password in a URL",
         "://",
-        rf"(?<=[A-Za-z0-9+.-]){''.join(f'(?<!{name})' for name in _WEB)}{_PASSWORD.format(port='')}",
+        rf"(?<=[A-Za-z0-9+.-]){''.join(f'(?<!{name})' for name in _WEB)}{_IN_URL.format(port='')}",
     ),
     _Format(
         "password in a URL",
         "://",
-        rf"(?:{'|'.join(f'(?<={name})' for name in _WEB)}){_PASSWORD.format(port='(?![0-9]+/)')}",
+        rf"(?:{'|'.join(f'(?<={name})' for name in _WEB)}){_IN_URL.format(port='(?![0-9]+/)')}",
     ),
     # RFC 6750, RFC 7617
     _Format(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, String, column, inspect, select, table, text
 from sqlalchemy.engine import make_url
 
+from metadata.column_types import SQL_SERVER_COLLATION
 from metadata.database import Database, patience
 from metadata.errors import PilothouseError
 from metadata.values import utc_now
@@ -27,8 +28,6 @@ VERSION_TABLE = "pilothouse_version"
 """Where the version stands. Alembic's own name for it is what MLflow and Prefect use, who may share the database."""
 AUDITED = "0007"
 """The version from which on there is an audit."""
-SQL_SERVER_COLLATION = "Latin1_General_100_BIN2_UTF8"
-"""Of a metadata database in SQL Server: all letters, and each itself, as in the others."""
 TRACED = "0010"
 """The version from which on the lineage of columns is kept."""
 SEARCHED = "0008"

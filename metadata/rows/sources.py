@@ -6,13 +6,15 @@ They stand beside the definitions, in no revision and in no hash: what is remove
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, insert, select
 
-from metadata.commented import Comments, alike, lines_in
+from metadata.commented import Comments, alike, lines_in, with_both
 from metadata.database import Database, next_change
 from metadata.definitions import definition, definition_source, revision_item
 from metadata.errors import PilothouseError
+from metadata.kinds import Definition
 from metadata.secrets import find_secrets, taken_out
 
 APPLIED = ""
@@ -55,10 +57,18 @@ def write_comments(connection: Connection, comments: Comments) -> int:
 
 
 def stage_comments(connection: Connection, owner: str, comments: Comments, edits: Uids) -> None:
-    """Keep the comments of what a change set edits (uids) with it; of what it does not edit, they are applied."""
+    """Keep the comments of what a change set edits (uids) with it; of what it does not edit, they are applied.
+
+    Those that are as they were, or as they are applied, are none of its own.
+    """
     staged = {edits[name]: text for name, text in comments.items() if name in edits}
-    hidden = _load(connection, [uid for uid, text in staged.items() if text is None], {APPLIED})
-    _replace(connection, owner, {**staged, **dict.fromkeys(hidden, "")})
+    applied = _load(connection, list(staged), {APPLIED})
+    bases = applied | {uid: own.base for uid, own in _own(connection, owner).items()}
+    texts: dict[str, str | None] = {}
+    for uid, text in staged.items():
+        is_own = not alike(text, bases.get(uid) or None) and not alike(text, applied.get(uid))
+        texts[uid] = text or "" if is_own else None
+    _replace(connection, owner, texts, bases)
     write_comments(connection, {name: text for name, text in comments.items() if name not in edits})
 
 
@@ -78,15 +88,38 @@ def forget_comments(connection: Connection, owner: str, but: Collection[str]) ->
     _replace(connection, owner, dict.fromkeys(there - set(but)))
 
 
-def apply_comments(connection: Connection, owner: str) -> None:
-    """Make the texts of a change set those that are applied."""
-    _replace(connection, APPLIED, {uid: text or None for uid, text in _load(connection, None, {owner}, True).items()})
+def apply_comments(connection: Connection, owner: str, places: Mapping[str, tuple[str, str, Definition]]) -> None:
+    """Make the texts of a change set those that are applied; what others have said since stands with them.
+
+    `places` has kind, key and value of each definition by uid, as the change set leaves it.
+    """
+    own = _own(connection, owner)
+    applied = _load(connection, list(own), {APPLIED})
+    texts: dict[str, str | None] = {}
+    for uid, kept in own.items():
+        if alike(applied.get(uid), kept.base or None):
+            texts[uid] = kept.text or None
+        elif uid in places:
+            texts[uid] = with_both(kept.base, kept.text, applied.get(uid, ""), *places[uid])
+    _replace(connection, APPLIED, texts)
     connection.execute(delete(definition_source).where(definition_source.c.owner == owner))
 
 
-def _load(
-    connection: Connection, uids: list[str] | None, owners: Collection[str], empty: bool = False
-) -> dict[str, str]:
+@dataclass(frozen=True)
+class _Own:
+    """A text of a change set, and the one that was applied when it was taken into it; empty for none."""
+
+    text: str
+    base: str
+
+
+def _own(connection: Connection, owner: str) -> dict[str, _Own]:
+    table = definition_source.c
+    query = select(table.uid, table.text, table.base).where(table.owner == owner)
+    return {row.uid: _Own(row.text, row.base) for row in connection.execute(query)}
+
+
+def _load(connection: Connection, uids: list[str] | None, owners: Collection[str]) -> dict[str, str]:
     table = definition_source.c
     query = select(table.uid, table.text).where(table.owner.in_(owners)).order_by(table.owner)
     found: dict[str, str] = {}
@@ -94,7 +127,7 @@ def _load(
     for chunk in chunks:
         asked = query if chunk is None else query.where(table.uid.in_(chunk))
         found.update({row.uid: row.text for row in connection.execute(asked)})
-    return found if empty else {uid: text for uid, text in found.items() if text}
+    return {uid: text for uid, text in found.items() if text}
 
 
 def _uids_of(connection: Connection, comments: Comments) -> Uids:
@@ -116,7 +149,9 @@ def _changed(connection: Connection, comments: Comments, uids: Uids, owner: str 
     return {uid: text for uid, text in here.items() if not alike(text, there.get(uid))}
 
 
-def _replace(connection: Connection, owner: str, texts: Mapping[str, str | None]) -> None:
+def _replace(
+    connection: Connection, owner: str, texts: Mapping[str, str | None], bases: Mapping[str, str] | None = None
+) -> None:
     """Put texts in the place of those that are kept; None only takes them away.
 
     Raises PilothouseError PH150 for a comment that looks like a credential, which is not repeated.
@@ -128,6 +163,11 @@ def _replace(connection: Connection, owner: str, texts: Mapping[str, str | None]
     for start in range(0, len(uids), _CHUNK):
         chosen = table.c.uid.in_(uids[start : start + _CHUNK])
         connection.execute(delete(table).where(table.c.owner == owner, chosen))
-    rows = [{"owner": owner, "uid": uid, "text": text} for uid, text in texts.items() if text is not None]
+    known = bases or {}
+    rows = [
+        {"owner": owner, "uid": uid, "text": text, "base": known.get(uid, "")}
+        for uid, text in texts.items()
+        if text is not None
+    ]
     if rows:
         connection.execute(insert(table), rows)

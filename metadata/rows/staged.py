@@ -257,7 +257,7 @@ def apply_staged(
                 "look at what it changes once more, then apply again",
             )
         connection.execute(delete(staged_item).where(staged_item.c.owner == owner))
-        apply_comments(connection, owner)
+        apply_comments(connection, owner, found.places)
 
     return apply_exactly(
         database,

@@ -123,9 +123,9 @@ def test_a_password_in_a_url_may_begin_as_a_port_does(text: str, secret: str) ->
 
 
 HOSTILE = [
-    *("a", "a://b:", "http://a:1", "http://a:1/", "a://b:c@", "sk-", "sk--", "eyJ", "eyJaaaaaaaaaaa.", "_", "password "),
+    *("a", "a://b:", "http://a:1", "http://a:1/", "a://b:c@", "sk-", "sk--", "eyJ", "eyJaaaaaaaaaaa.", "_"),
     *("-----BEGIN PRIVATE KEY-----", "-----BEGIN RSA PRIVATE KEY-----\nabc-def\n", "-----BEGIN ", "Aa1", " "),
-    *("-----BEGIN CERT-----\nAa1Bb2Cc3Dd4Ee5Ff6Gg7Hh8Ii9Jj0Kk ", "Aa1Bb2Cc3Dd4Ee5Ff6Gg7Hh8Ii9Jj0Kk ", "password=a1b2c3d4 "),
+    *("-----BEGIN CERT-----\nAa1Bb2Cc3Dd4Ee5Ff6Gg7Hh8Ii9Jj0Kk ", "Aa1Bb2Cc3Dd4Ee5Ff6Gg7Hh8Ii9Jj0Kk ", "password "),
 ]  # fmt: skip
 
 

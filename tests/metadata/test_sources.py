@@ -151,3 +151,34 @@ def test_who_keeps_comments_waits_for_whoever_writes(database: Database) -> None
             waiting.result(0.3)
         connection.commit()
         assert waiting.result(10) == 1
+
+
+OURS = "datasets:\n  # first\n  x: {owner: ops}\n"
+
+
+def staged_and_theirs(database: Database, mine: str, theirs: str) -> str:
+    """What is applied in the end where one stages, and another applies before that is applied."""
+    say(database, OURS)
+    document = read_text(mine)
+    stage(database, "ann", document.blueprint, comments=comments_of(document))
+    say(database, theirs)
+    apply_staged(database, "ann", load_staged(database, "ann"), author="ann", settings=SETTINGS)
+    return shown(database, "x")
+
+
+def test_what_others_say_while_an_edit_waits_stays_when_it_is_applied(database: Database) -> None:
+    theirs = "datasets:\n  # first\n  # NEVER drop this table\n  x: {owner: ops, description: said}\n"
+    shown = staged_and_theirs(database, "datasets:\n  # first\n  x: {owner: data}\n", theirs)
+    assert "  # first\n  # NEVER drop this table\n  x:" in shown and "owner: data" in shown and "said" in shown
+
+
+def test_comments_that_two_have_changed_are_kept_of_both(database: Database) -> None:
+    mine = "datasets:\n  # mine\n  x:\n    owner: data  # asks me\n"
+    shown = staged_and_theirs(database, mine, "datasets:\n  # first\n  # theirs\n  x:\n    owner: ops  # asks them\n")
+    assert shown == "datasets:\n  # theirs\n  # mine\n  x:\n    # asks me\n    owner: data  # asks them\n"
+    assert load_sources(database, owner="ann") == load_sources(database)
+
+
+def test_a_comment_that_is_taken_away_stays_away_and_another_comes(database: Database) -> None:
+    mine, theirs = "datasets:\n  x: {owner: data}\n", "datasets:\n  # first\n  x:\n    owner: ops  # whose\n"
+    assert staged_and_theirs(database, mine, theirs) == "datasets:\n  x:\n    owner: data  # whose\n"

@@ -19,8 +19,10 @@ from sqlalchemy.schema import CreateTable
 from sqlalchemy.sql import ClauseElement
 
 from metadata import definitions
+from metadata.column_types import SQL_SERVER_COLLATION
 from metadata.database import Database
 from metadata.migrations import configuration
+from metadata.summary import LONGEST_FIELD, LONGEST_WORD
 from metadata.tables import batch, metadata, run
 from tests.conftest import WATCH
 from tests.sql_server import DIALECT, compiled, lacks
@@ -78,7 +80,7 @@ def size(table: Table, names: Iterator[str]) -> int:
     sizes = {"INTEGER": 4, "BIGINT": 8, "BOOLEAN": 1, "DATETIME": 8, "FLOAT": 8}
     total = 0
     for name in names:
-        kind = table.c[name].type
+        kind = table.c[name].type.dialect_impl(DIALECT)
         assert not isinstance(kind, Text | LargeBinary), f"{table.name}.{name} is no key: it may be of any length"
         total += kind.length if isinstance(kind, String) and kind.length else sizes.get(str(kind), 8)
     return total
@@ -92,6 +94,14 @@ def test_keys_fit_into_their_indexes(table: Table) -> None:
     for key in keys:
         assert size(table, (column.name for column in key.columns)) <= INDEX_KEY_BYTES, key
         assert len(str(key.name)) <= NAME_LETTERS
+
+
+def test_words_of_any_letters_fit_where_they_are_looked_for(migrations: str) -> None:
+    """A length there is one in bytes, of which a letter has up to four; a code page without them would lose letters."""
+    (table,) = re.findall(r"CREATE TABLE search_word \((.*?)\n\);", migrations, re.DOTALL)
+    lengths = dict(re.findall(r"(\w+) VARCHAR\((\d+)\) COLLATE", table))
+    assert lengths == {"word": str(4 * LONGEST_WORD), "field": str(4 * LONGEST_FIELD)}
+    assert set(re.findall(r"COLLATE (\w+)", migrations)) == {SQL_SERVER_COLLATION}
 
 
 def test_what_is_deleted_is_deleted_on_one_way() -> None:

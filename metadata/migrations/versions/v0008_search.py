@@ -17,16 +17,15 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("about", sa.Text(), server_default="", nullable=False))
         batch_op.add_column(sa.Column("text", sa.Text(), server_default="", nullable=False))
         batch_op.add_column(sa.Column("users", sa.Integer(), server_default="0", nullable=False))
+    sorted_text = (
+        sa.String(length=64)
+        .with_variant(sa.String(length=64, collation="C"), "postgresql")
+        .with_variant(sa.String(length=256, collation="Latin1_General_100_BIN2_UTF8"), "mssql")
+    )
     op.create_table(
         "search_word",
-        sa.Column(
-            "word",
-            sa.String(length=64)
-            .with_variant(sa.String(length=64, collation="C"), "postgresql")
-            .with_variant(sa.String(length=64, collation="Latin1_General_BIN2"), "mssql"),
-            nullable=False,
-        ),
-        sa.Column("field", sa.String(length=64), nullable=False),
+        sa.Column("word", sorted_text, nullable=False),
+        sa.Column("field", sorted_text, nullable=False),
         sa.Column("uid", sa.String(length=36), nullable=False),
         sa.ForeignKeyConstraint(
             ["uid"], ["definition.uid"], name=op.f("fk_search_word_uid"), ondelete="CASCADE"

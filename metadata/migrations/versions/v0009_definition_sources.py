@@ -18,5 +18,6 @@ def upgrade() -> None:
         sa.Column("owner", sa.String(length=255), nullable=False),
         sa.Column("uid", sa.String(length=36), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("base", sa.Text(), server_default="", nullable=False),
         sa.PrimaryKeyConstraint("owner", "uid", name=op.f("pk_definition_source")),
     )
