@@ -132,7 +132,12 @@ class ChangesScreen(Forming, BlueprintKeys, Marking):
         """`a`"""
         database, settings, owner = self.session.store.database, self.session.settings, self.session.owner
         self.say("checking …", "quiet")
-        self.act("reviewed_set", "the change set is checked", lambda: review_staged(database, settings, owner))
+        self.act(
+            "reviewed_set",
+            "the change set is checked",
+            lambda: review_staged(database, settings, owner),
+            reads_much=True,
+        )
 
     def got_reviewed_set(self, found: tuple[Staged, Review]) -> None:
         """What it changes is shown; then the note is asked for."""

@@ -177,7 +177,7 @@ class Editing(SplitScreen):
         database, settings, owner = self.session.store.database, self.session.settings, self.session.owner
         self.say("checking …", "quiet")
         what = f"the edit of {draft.kind.replace('_', ' ')} {draft.key} is checked; {self.tab_key} goes on with it"
-        self.act("reviewed", what, lambda: review(database, settings, draft, text, owner))
+        self.act("reviewed", what, lambda: review(database, settings, draft, text, owner), reads_much=True)
 
     def _keep(self, draft: Draft, why: str) -> None:
         """Say that nothing was applied, and where the text is if it differs from what there was."""

@@ -58,7 +58,8 @@ def held_up(app: PilothouseApp) -> Iterator[Callable[[], None]]:
     def told(value: Any, _fault: object) -> Answered:
         return Answered("gate", value)
 
-    app.session.store.act(app, gate.wait, told)
+    for reads_much in (False, True):
+        app.session.store.act(app, gate.wait, told, reads_much=reads_much)
     try:
         yield gate.set
     finally:

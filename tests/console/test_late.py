@@ -221,6 +221,16 @@ def lines() -> set[str]:
     return {one.name for one in threading.enumerate()} & {"reader", "actions", "looks", "glances"}
 
 
+async def test_what_reads_much_holds_up_no_action(database: Database, make_app: MakeApp) -> None:
+    app, gate, acted = make_app(), threading.Event(), threading.Event()
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: bool(seen(app)))
+        app.session.store.act(app, gate.wait, lambda value, _: Answered("gate", value), reads_much=True)
+        app.session.store.act(app, acted.set, lambda value, _: Answered("gate", value))
+        await until(pilot, acted.is_set)
+        gate.set()
+
+
 @pytest.mark.parametrize("painted", [True, False])
 async def test_the_threads_of_a_console_end_with_it_and_what_was_asked_for_is_done_first(
     database: Database, make_app: MakeApp, painted: bool
