@@ -192,7 +192,7 @@ def _fits_block(value: str) -> bool:
 
 
 def _printable(character: str) -> bool:
-    return character in "\n\t" or (character.isprintable() and ord(character) < 0x10000)
+    return character in "\n\t" or character.isprintable()
 
 
 def _flow(value: Any, exact: bool) -> str:

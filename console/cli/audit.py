@@ -15,7 +15,7 @@ from metadata.audit_check import verify as verify_database
 from metadata.audit_file import export as export_lines
 from metadata.audit_file import verify_lines
 from metadata.errors import UsageError
-from metadata.rows.audit_log import list_entries
+from metadata.rows.audit_log import changed_by, list_entries
 from metadata.settings import settings
 from metadata.values import counted
 
@@ -31,16 +31,18 @@ def audit() -> None:
 @JSON_OPTION
 def log(words: str, limit: int, after: int | None, as_json: bool) -> None:
     """What was done, newest first."""
+    page = list_entries(database(), words, after=after, limit=limit)
+    changed = {} if as_json else changed_by(database(), page.items)
     print_page(
         as_json,
-        list_entries(database(), words, after=after, limit=limit),
+        page,
         {
             "ENTRY": lambda row: row.number,
             "WHEN": lambda row: row.at,
             "WHO": lambda row: row.actor,
             "FROM": lambda row: row.origin,
             "DEED": lambda row: row.deed,
-            "WHAT": lambda row: row.what,
+            "WHAT": lambda row: " ".join(filter(None, (row.what, changed.get(row.number)))),
             "NOTE": lambda row: row.note,
         },
         none_of("entry", words, "Nothing was done yet."),

@@ -20,7 +20,7 @@ from metadata.audit import AUDIT_DEEDS, Entry
 from metadata.audit_check import Checked, doubts, verify
 from metadata.database import Database
 from metadata.errors import Fault
-from metadata.rows.audit_log import KINDS, list_entries
+from metadata.rows.audit_log import KINDS, changed_by, list_entries
 from metadata.values import counted, utc_now
 
 QUIET = frozenset({"decide", "begin"})
@@ -33,6 +33,8 @@ class _Read:
 
     paged: Paged[Entry]
     doubts: dict[int, str]
+    changed: dict[int, str]
+    """What entries changed that name no key, by their number."""
 
 
 class AuditScreen(LogScreen):
@@ -58,6 +60,7 @@ class AuditScreen(LogScreen):
         super().__init__(subject)
         self.filter = subject
         self._doubts: dict[int, str] = {}
+        self._changed: dict[int, str] = {}
         self._verdict: Content = styled("not verified yet: v", "quiet")
         self._verifies = False
         self._wanted = ""
@@ -73,13 +76,13 @@ class AuditScreen(LogScreen):
 
         def query(database: Database) -> _Read:
             paged = read(lambda words, after, limit: list_entries(database, words, after=after, limit=limit))
-            return _Read(paged, doubts(database, paged.page.items))
+            return _Read(paged, doubts(database, paged.page.items), changed_by(database, paged.page.items))
 
         return query
 
     def show(self, data: _Read) -> None:
         """The page; the entry that `verify` named is under the cursor."""
-        self._doubts = data.doubts
+        self._doubts, self._changed = data.doubts, data.changed
         self.take(data.paged)
         if data.paged.wanted and data.paged.wanted == self._wanted:
             self._wanted = ""
@@ -94,12 +97,19 @@ class AuditScreen(LogScreen):
         cells = (
             styled(f"{glyph('✗') if wrong else ''}{one.number}", tone),
             styled(one.deed, tone),
-            styled(_what(one), tone),
+            styled(self._what(one), tone),
             styled(one.note, "quiet"),
             styled(one.actor, "quiet"),
             styled(ago(one.at, utc_now()), "quiet"),
         )
         return Row(str(one.number), cells, _place(one), one)
+
+    def _what(self, one: Entry) -> str:
+        """What it speaks of; its kind is left out where the deed says it, and a revision of several tells which."""
+        if one.deed in ("begin", "restore"):
+            return one.what
+        changed = self._changed.get(one.number, "")
+        return f"{one.of} {changed}" if changed else one.what.removeprefix(f"{one.kind} ")
 
     def _entry(self) -> Entry | None:
         return self.row.value if self.row else None
@@ -121,6 +131,7 @@ class AuditScreen(LogScreen):
             joined(("when       ", "quiet"), instant(one.at)),
             joined(("from       ", "quiet"), plain(one.origin) or "not recorded"),
             joined(("deed       ", "quiet"), f"{one.deed} {plain(one.what)}"),
+            *([joined(("changed    ", "quiet"), plain(changed))] if (changed := self._changed.get(one.number)) else []),
             joined(("why        ", "quiet"), plain(one.note) or styled("no note", "quiet")),
             Content(""),
             state,
@@ -205,11 +216,6 @@ def _place(one: Entry) -> Place | None:
     if one.kind == "revision":
         return Place("history", f"number:{one.of}")
     return Place({"run": "run", "decision": "decisions"}[one.kind], str(one.of)) if one.kind in _WHERE else None
-
-
-def _what(one: Entry) -> str:
-    """What it speaks of; its kind is left out where the deed says it."""
-    return one.what if one.deed in ("begin", "restore") else one.what.removeprefix(f"{one.kind} ")
 
 
 _WHERE = {"revision": "what it changed, in the history", "run": "the run", "decision": "the decision"}

@@ -20,17 +20,21 @@ from console.screens.keys import key
 from console.screens.paging import Paging
 from console.screens.run_keys import launch
 from console.screens.trying import Trying
-from console.text import joined, number, styled
+from console.text import glyph, joined, number, styled
 from console.widgets.rows import Column, Row, Rows
 from metadata.database import Database
 from metadata.errors import Fault
 from metadata.kinds import SECTIONS
 from metadata.rows.fields import LAYERS, MODES
-from metadata.rows.pages import Cursor, DefinitionRow, Page, count_kinds, list_definitions, matching
+from metadata.rows.pages import Cursor, DefinitionRow, Page, count_kinds, list_definitions, matching, waiting_among
 
 ALL = ""
 SUGGESTED = ("kind:", "layer:", "storage:", "owner:", "tag:", "used:", "uses:", "about:", "column:", "task:")
 """Fields that a filter is completed with."""
+
+
+_Read = tuple[dict[str, int], str, Paged[DefinitionRow], frozenset[str]]
+"""How many there are of each kind, which one is open, a page of it, and the uids of those with a waiting edit."""
 
 
 class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
@@ -66,6 +70,8 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
         """The uid whose detail is shown, or is being read."""
         self._shown_rows: tuple[Page[DefinitionRow], str] = Page((), None, 0, False), ""
         """What is shown, and what is said when it is nothing."""
+        self._waiting: frozenset[str] = frozenset()
+        """Uids of those with an edit in the change set."""
         self._next = ("", "")
         """A key by name, and the uid for which it is done as soon as its detail is read."""
         self._aim(subject)
@@ -91,19 +97,21 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
 
     def read(self) -> Callable[[Database], Any]:
         """How many there are of each kind, and a page of the one that is open."""
-        kind, read = self.kind, self.reading(self._wanted)
+        kind, read, owner = self.kind, self.reading(self._wanted), self.session.owner
 
-        def query(database: Database) -> tuple[dict[str, int], str, Paged[DefinitionRow]]:
+        def query(database: Database) -> _Read:
             def page(words: str, after: Cursor | None, limit: int) -> Page[DefinitionRow]:
                 return list_definitions(database, kind or None, words, after=after, limit=limit)
 
-            return count_kinds(database), kind, read(page)
+            paged = read(page)
+            waiting = waiting_among(database, owner, [each.uid for each in paged.page.items])
+            return count_kinds(database), kind, paged, waiting
 
         return query
 
-    def show(self, data: tuple[dict[str, int], str, Paged[DefinitionRow]]) -> None:
+    def show(self, data: _Read) -> None:
         """Both lists."""
-        counts, kind, paged = data
+        counts, kind, paged, waiting = data
         if kind != self.kind:
             return
         page = self.take(paged)
@@ -117,7 +125,7 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
             if self.filter
             else f"No {name} yet: pilothouse blueprint apply FILE"
         )
-        self._shown_rows = page, empty
+        self._shown_rows, self._waiting = (page, empty), waiting
         self.draw_rows()
         self.landed(self.list, paged)
         self._known = ""
@@ -131,7 +139,7 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
         """The definitions, with the marks of those that have one."""
         page, empty = self._shown_rows
         marked = self.marked
-        rows = [_row(each, self.kind == ALL, each.uid in marked) for each in page.items]
+        rows = [_row(each, self.kind == ALL, each.uid in marked, each.uid in self._waiting) for each in page.items]
         self.list.show_rows(rows, empty=empty, more=page.next is not None)
 
     def on_rows_moved(self, message: Rows.Moved) -> None:
@@ -339,9 +347,10 @@ def _kind_row(kind: str, count: int, chosen: bool) -> Row:
     return Row(kind, (styled(name, "strong" if chosen else ""), number(count)))
 
 
-def _row(row: DefinitionRow, of_all: bool, marked: bool) -> Row:
+def _row(row: DefinitionRow, of_all: bool, marked: bool, waits: bool) -> Row:
     """Among all kinds its own is said before the key, which may be that of several."""
-    key = styled(row.key, "accent" if marked else "")
+    edited = (glyph(" ±"), "warn") if waits else ""
+    key = joined((row.key, "accent" if marked else ""), edited)
     name = joined((f"{row.kind.replace('_', ' ')} ", "quiet"), key) if of_all else key
     cells = (name, styled(row.about, "quiet"), styled(row.owner, "quiet"), number(row.used_by))
     return Row(f"{row.kind} {row.key}" if of_all else row.key, cells, value=row, marked=marked)

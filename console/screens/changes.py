@@ -15,6 +15,7 @@ from console.screens.blueprint_keys import BlueprintKeys
 from console.screens.clash import Decide, clash_lines, drops_mine
 from console.screens.forming import Forming
 from console.screens.keys import key
+from console.screens.making import wrong_key
 from console.screens.marking import Marking
 from console.screens.note import NoteScreen, ask_why
 from console.screens.review import SIGNS, ReviewScreen, change_lines
@@ -230,7 +231,7 @@ class ChangesScreen(Forming, BlueprintKeys, Marking):
                 self.act("decided", f"it is {name} now", lambda: rekey(database, owner, uid, name))
 
         question = f"Somebody else has taken the key of {_name(one.item)}. Another key:"
-        self.app.push_screen(NoteScreen(question, one.item.key), named)
+        self.app.push_screen(NoteScreen(question, one.item.key, wrong_key), named)
 
     def got_decided(self, _value: object) -> None:
         """Settled."""

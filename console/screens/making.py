@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import Callable
+from functools import partial
 from typing import ClassVar
 
 from textual.binding import BindingType
@@ -57,12 +58,8 @@ class Making(Forming):
     def do_make(self) -> None:
         """`n`"""
         kind = self.kind
-
-        def named(name: str | None) -> None:
-            if name:
-                self._if_free(kind, name, lambda: self.form(kind, name, empty_text(kind, name)))
-
-        self.app.push_screen(NoteScreen(f"The key of the new {_words(kind)}:"), named)
+        question = f"The key of the new {_words(kind)}:"
+        self._ask_key(kind, question, lambda name: self.form(kind, name, empty_text(kind, name)))
 
     def do_clone(self) -> None:
         """`c`"""
@@ -70,12 +67,8 @@ class Making(Forming):
         if row is None or self.waits("clone"):
             return
         key = key_of(text)
-
-        def named(name: str | None) -> None:
-            if name and name != key:
-                self._edit_new(row.kind, name, _like(text, name))
-
-        self.app.push_screen(NoteScreen(f"The key of the new {_words(row.kind)} like {key}:", key), named)
+        question = f"The key of the new {_words(row.kind)} like {key}:"
+        self._ask_key(row.kind, question, lambda name: self.edit(row.kind, name, _like(text, name)), key)
 
     def do_rename(self) -> None:
         """`R`"""
@@ -89,11 +82,7 @@ class Making(Forming):
                 "made", f"{key} is renamed in the change set", lambda: stage_rename(database, owner, row.uid, name)
             )
 
-        def named(name: str | None) -> None:
-            if name and name != key:
-                self._if_free(row.kind, name, lambda: rename(name))
-
-        self.app.push_screen(NoteScreen(f"The new key of {_words(row.kind)} {key}:", key), named)
+        self._ask_key(row.kind, f"The new key of {_words(row.kind)} {key}:", rename, key, key)
 
     def do_remove(self) -> None:
         """`d`"""
@@ -113,25 +102,31 @@ class Making(Forming):
         question = f"Remove {_words(row.kind)} {row.key}? It goes when the change set is applied (P)."
         self.app.push_screen(Ask(question, [("y", "into the change set")]), answered)
 
-    def _edit_new(self, kind: str, name: str, text: str) -> None:
-        self._if_free(kind, name, lambda: self.edit(kind, name, text))
+    def _ask_key(
+        self, kind: str, question: str, then: Callable[[str], None], typed: str = "", own: str = "", said: str = ""
+    ) -> None:
+        """Ask for a key, and go on with it where it is free; else ask again, `said` why. Its `own` changes nothing."""
 
-    def _if_free(self, kind: str, name: str, then: Callable[[], None]) -> None:
-        """Go on when something new can be called that; else why not is said."""
-        if not re.match(KEY, name):
-            self.say(f"{name!r} is no key: write lower-case letters, digits and _, joined by dots", "warn")
-            return
+        def named(name: str | None) -> None:
+            if name and name != own:
+                again = partial(self._ask_key, kind, question, then, name, own)
+                self._if_free(kind, name, lambda: then(name), again)
+
+        self.app.push_screen(NoteScreen(question, typed, wrong_key, said), named)
+
+    def _if_free(self, kind: str, name: str, then: Callable[[], None], again: Callable[[str], None]) -> None:
+        """Go on when something new can be called that; else ask again, with why not."""
         database = self.session.store.database
         what = f"it is known whether {name} is taken; {self.tab_key} goes on with it"
-        self.act("free", what, lambda: (kind, name, then, has(database, kind, name)))
+        self.act("free", what, lambda: (kind, name, then, again, has(database, kind, name)))
 
-    def got_free(self, found: tuple[str, str, Callable[[], None], bool]) -> None:
+    def got_free(self, found: tuple[str, str, Callable[[], None], Callable[[str], None], bool]) -> None:
         """It was looked whether the key is free; an edit that was begun meanwhile goes first."""
-        kind, name, then, taken = found
+        kind, name, then, again, taken = found
         if self.edits:
             self.say("the last edit is being checked", "warn")
         elif taken:
-            self.say(f"there is a {_words(kind)} {name} already", "warn")
+            again(f"there is a {_words(kind)} {name} already")
         else:
             then()
 
@@ -139,6 +134,13 @@ class Making(Forming):
         """It waits."""
         self.say("kept in the change set: P shows it, and applies it")
         self.reload()
+
+
+def wrong_key(name: str) -> str:
+    """Why something cannot be called that; nothing where it can, or nothing is typed."""
+    if not name or re.match(KEY, name):
+        return ""
+    return f"{name!r} is no key: write lower-case letters, digits and _, joined by dots"
 
 
 def _like(text: str, name: str) -> str:

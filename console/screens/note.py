@@ -27,9 +27,12 @@ class NoteScreen(Modal["str | None"]):
     CSS_PATH = "ask.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "back", priority=True)]
 
-    def __init__(self, question: str, value: str = "", wrong: Callable[[str], str] | None = None) -> None:
+    def __init__(
+        self, question: str, value: str = "", wrong: Callable[[str], str] | None = None, said: str = ""
+    ) -> None:
+        """`said` is why `value` was not taken before."""
         super().__init__()
-        self._question, self._value, self._wrong = question, value, wrong
+        self._question, self._value, self._wrong, self._said = question, value, wrong, said
 
     def compose(self) -> ComposeResult:
         """Question, line, keys."""
@@ -38,7 +41,8 @@ class NoteScreen(Modal["str | None"]):
         with Vertical(id="ask"):
             yield Static(styled(self._question, "strong"))
             yield line
-            yield Static(styled("enter go on   esc leave", "quiet"), id="told")
+            told = styled(self._said, "warn") if self._said else styled("enter go on   esc leave", "quiet")
+            yield Static(told, id="told")
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
         """Enter."""

@@ -98,6 +98,16 @@ class Prompt(Input):
         event.stop()
         self.post_message(self.Given(self.mark, self.value[len(self.mark) :].strip()))
 
+    def action_delete_left_all(self) -> None:
+        """ctrl+u: the mark stays."""
+        if self.value != self.mark:
+            super().action_delete_left_all()
+
+    def action_delete_left_word(self) -> None:
+        """ctrl+w, too."""
+        if self.value != self.mark:
+            super().action_delete_left_word()
+
     def action_leave(self) -> None:
         """Esc."""
         self.post_message(self.Left(self.mark))

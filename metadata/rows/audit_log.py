@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import RowMapping, and_, or_, select
+from collections.abc import Iterable
+
+from sqlalchemy import RowMapping, and_, func, or_, select
 
 from metadata.audit import AUDIT_DEEDS, Entry
 from metadata.database import Database
@@ -21,6 +23,7 @@ from metadata.rows.paging import Cursor, Page, page
 from metadata.tables import audit
 from metadata.values import utc_now
 
+_CHUNK = 500
 KINDS = ("revision", "run", "decision", "database")
 """What an entry can speak of."""
 
@@ -53,6 +56,24 @@ def list_entries(database: Database, words: str = "", *, after: Cursor | None = 
 
     with database.read() as connection:
         return page(connection, query, audit.c.number, make, after=after, limit=limit, newest_first=True)
+
+
+def changed_by(database: Database, entries: Iterable[Entry]) -> dict[int, str]:
+    """By their numbers what those entries changed that name no key: `dataset silver.flights and 2 more`."""
+    named = (each for each in entries if each.kind == "revision" and not each.key and each.deed != "begin")
+    by_revision = {each.of: each.number for each in named if each.of is not None}
+    numbers = sorted(by_revision)
+    item, found = revision_item.c, dict[int, str]()
+    counts = select(item.revision, func.count().label("items")).group_by(item.revision)
+    with database.read() as connection:
+        for start in range(0, len(numbers), _CHUNK):
+            some = item.revision.in_(numbers[start : start + _CHUNK])
+            many = {row.revision: row.items for row in connection.execute(counts.where(some))}
+            first = select(item.revision, item.kind, item.key).where(some, item.position == 0)
+            for row in connection.execute(first):
+                more = f" and {many[row.revision] - 1} more" if many[row.revision] > 1 else ""
+                found[by_revision[row.revision]] = f"{row.kind.replace('_', ' ')} {row.key}{more}"
+    return found
 
 
 def _of_key(value: str) -> Condition:

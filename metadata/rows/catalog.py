@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import RowMapping, func, select
 
 from metadata.database import Database
-from metadata.definitions import LAYOUTS, definition
+from metadata.definitions import LAYOUTS, definition, staged_item
 from metadata.rows.fields import fields_of_kinds, language
 from metadata.rows.filters import ONLY_FIELDS, conditions, parse
 from metadata.rows.paging import Cursor, Page, page, page_of_groups
@@ -70,6 +70,16 @@ def having_fields(database: Database, words: str, uids: Collection[str]) -> set[
             some = definition.c.uid.in_(every[start : start + _CHUNK])
             found.update(connection.execute(select(definition.c.uid).where(some, *wanted)).scalars())
     return found
+
+
+def waiting_among(database: Database, owner: str, uids: Collection[str]) -> frozenset[str]:
+    """Those of some definitions of which a user has an edit that is not applied."""
+    c, every, found = staged_item.c, sorted(uids), set[str]()
+    with database.read() as connection:
+        for start in range(0, len(every), _CHUNK):
+            query = select(c.uid).where(c.owner == owner, c.uid.in_(every[start : start + _CHUNK]))
+            found.update(connection.execute(query).scalars())
+    return frozenset(found)
 
 
 def matching(database: Database, kind: str, words: str = "") -> dict[str, str]:

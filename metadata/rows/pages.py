@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, exists, func
 from metadata import tables
 from metadata.database import Database
 from metadata.definitions import LAYOUTS, definition
-from metadata.rows.catalog import DefinitionRow, count_kinds, having_fields, list_definitions, matching
+from metadata.rows.catalog import DefinitionRow, count_kinds, having_fields, list_definitions, matching, waiting_among
 from metadata.rows.datasets import DatasetRow, list_datasets
 from metadata.rows.decisions import Decision, to_decision
 from metadata.rows.fields import language
@@ -55,6 +55,7 @@ __all__ = [
     "list_schedules",
     "list_versions",
     "matching",
+    "waiting_among",
 ]
 
 

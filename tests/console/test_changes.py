@@ -266,7 +266,7 @@ async def test_a_definition_is_renamed_and_removed_by_keys(database: Database, m
         await pilot.press("R")
         await until_seen(pilot, "The new key of dataset gold.delay_by_hour")
         await pilot.press("end", "2", "enter")
-        await until_seen(pilot, "kept in the change set", "±2")
+        await until_seen(pilot, "kept in the change set", "±2", "gold.delay_by_hour ±")
         working = load_staged(database, ME).working.blueprint
         assert "gold.delay_by_hour2" in working.datasets
         assert working.pipelines["flights"].tasks["summarise"].to == "gold.delay_by_hour2"  # type: ignore[attr-defined]
@@ -274,10 +274,9 @@ async def test_a_definition_is_renamed_and_removed_by_keys(database: Database, m
         await until_seen(pilot, "The new key of")
         await pilot.press("end", "!", "enter")
         await until_seen(pilot, "is no key: write lower-case letters")
-        await pilot.press("R")
-        await until_seen(pilot, "The new key of")
         await pilot.press("ctrl+u", *"silver.flights", "enter")
-        await until_seen(pilot, "there is a dataset silver.flights already")
+        await until_seen(pilot, "there is a dataset silver.flights already", "The new key of")
+        await pilot.press("escape")
         assert load_staged(database, ME).working.blueprint == working
         app.go(Place("blueprint", "schedule flights_monthly"))
         await until_seen(pilot, "cron: 0 6 2 * *")
@@ -331,6 +330,8 @@ def test_new_definitions_go_on_and_cloned_ones_begin_in_the_editor(database: Dat
         shown.send(*KEY, "enter")
         shown.until(f"there is a dataset {KEY} already")
         edits.does("true")
+        shown.send("escape")
+        shown.until("q quit")
         shown.send("c")
         shown.until("The key of the new dataset like bronze.flights")
         shown.send(*"_daily")

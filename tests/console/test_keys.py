@@ -16,6 +16,7 @@ from console.screens.decisions import DecisionsScreen
 from console.screens.models import ModelsScreen
 from console.screens.run import FIELDS, RunScreen
 from console.screens.runs import RunsScreen
+from console.widgets.prompt import Prompt
 from console.widgets.rows import Rows
 from metadata.database import Database
 from metadata.errors import UsageError
@@ -185,7 +186,10 @@ async def test_esc_while_a_filter_is_typed_leaves_the_one_that_was_there(databas
         await until_seen(pilot, "1–4 of 4")
         await pilot.press("escape")
         await until_seen(pilot, "Runs ▸ state:failed", "1–2 of 2")
-        await pilot.press("slash", "ctrl+u", "backspace")
+        await pilot.press("slash", "ctrl+u", "ctrl+u", "ctrl+w")
+        await until_seen(pilot, "1–17 of 17")
+        assert app.screen.query_one(Prompt).has_class("open")
+        await pilot.press("backspace")
         await until_seen(pilot, "1–17 of 17", "? keys")
 
 

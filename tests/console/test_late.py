@@ -16,6 +16,7 @@ from console import run_view
 from console.app import PilothouseApp
 from console.places import Place
 from console.screens import runs
+from console.store import Answered
 from console.widgets.rows import Row
 from metadata import tables
 from metadata.database import Database, next_change

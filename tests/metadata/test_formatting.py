@@ -11,6 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from metadata.documents import DocumentError, dump, read_text
 from metadata.formatting import formatted, says
 from metadata.kinds import Blueprint
+from metadata.yaml_notes import NONE
+from metadata.yaml_text import read_yaml
+from metadata.yaml_writer import write_content
 from tests.metadata.blueprints import orders
 from tests.metadata.commenting import blueprints, commented_texts
 
@@ -153,3 +156,11 @@ def test_what_cannot_be_read_is_refused() -> None:
     with pytest.raises(DocumentError, match="PH103"):
         formatted("datasets:\n  a: {}\n  a: {}\n")
     assert dump(orders())
+
+
+def test_what_can_be_seen_is_written_as_it_is() -> None:
+    content = {"datasets": {"gold.a": {"description": "fast 🚀 lane", "sql": "SELECT '🦄' -- 𝕏\nFROM x"}}}
+    text = write_content(content, NONE)
+    assert "🚀 lane" in text
+    assert "    sql: |-\n      SELECT '🦄' -- 𝕏\n" in text
+    assert read_yaml(text, "it").value == content
