@@ -8,7 +8,6 @@ import io
 import json
 import re
 import zlib
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -142,8 +141,11 @@ def _merged(looks: Sequence[Seen]) -> tuple[SeenColumn, ...]:
         full = [each for each, look in zip(columns, looks, strict=True) if each.empty < look.rows] or list(columns)
         types = {each.type for each in full}
         kind = types.pop() if len(types) == 1 else "double" if types <= set(wide) else "string"
-        empty, alone = sum(each.empty for each in columns), len(looks) == 1 and columns[0].unique
-        made.append(replace(columns[0], type=kind, empty=empty, unique=alone))
+        values = [value for each in columns for value in each.values]
+        some = [each for each, look in zip(columns, looks, strict=True) if look.rows]
+        unique = bool(some) and all(each.unique for each in some) and len(set(values)) == len(values)
+        empty = sum(each.empty for each in columns)
+        made.append(replace(columns[0], type=kind, empty=empty, unique=unique, values=()))
     return tuple(made)
 
 
@@ -188,8 +190,8 @@ def _csv(path: Path) -> Seen:
     texts = [[row[index].strip() for row in body] for index in range(len(header))]
     nulls = {each for values in texts for each in _nulls(values)}
     columns = [
-        _column(name, [value for value in values if value and value not in nulls], len(body))
-        for name, values in zip(table_names(header, f"file {path}", path.name), texts, strict=True)
+        replace(_column(name, [value for value in values if value and value not in nulls], len(body)), own=own.strip())
+        for own, name, values in zip(header, table_names(header, f"file {path}", path.name), texts, strict=True)
     ]
     kind: Literal["csv"] = "csv"
     return Seen(
@@ -205,7 +207,9 @@ def _nulls(values: list[str]) -> set[str]:
 
 
 def _column(name: str, values: list[str], rows: int) -> SeenColumn:
-    return SeenColumn(name, type_of(values), "", rows - len(values), bool(rows) and len(set(values)) == rows)
+    unique = bool(rows) and len(set(values)) == rows
+    kept = tuple(values) if unique else ()
+    return SeenColumn(name, type_of(values), "", rows - len(values), unique, values=kept)
 
 
 def _json(path: Path) -> Seen:
@@ -255,7 +259,9 @@ def _parquet(path: Path) -> Seen:
     names = table_names(schema.names, f"file {path}", path.name)
     rows = part.num_rows if part is not None else 0
     columns = tuple(
-        _arrow_column(name, kind.type, part.column(index).to_pylist() if part is not None else [])
+        replace(
+            _arrow_column(name, kind.type, part.column(index).to_pylist() if part is not None else []), own=kind.name
+        )
         for index, (name, kind) in enumerate(zip(names, schema, strict=True))
     )
     return Seen(path.name, columns, rows, rows == total, path.name, "parquet")
@@ -264,8 +270,10 @@ def _parquet(path: Path) -> Seen:
 def _arrow_column(name: str, kind: pa.DataType, values: list[Any]) -> SeenColumn:
     made = column_type(kind)
     full = [value for value in values if value is not None]
-    unique = bool(made) and bool(values) and len(Counter(map(str, full))) == len(values)
-    return SeenColumn(name, made, "" if made else str(kind)[:60], len(values) - len(full), unique)
+    texts = tuple(map(str, full))
+    unique = bool(made) and bool(values) and len(set(texts)) == len(values)
+    told = "" if made else str(kind)[:60]
+    return SeenColumn(name, made, told, len(values) - len(full), unique, values=texts if unique else ())
 
 
 def column_type(kind: pa.DataType) -> str:

@@ -15,6 +15,7 @@ from metadata.database import Database, place_of
 from metadata.database import installation as installation_of
 from metadata.definitions import revision
 from metadata.errors import PilothouseError
+from metadata.plan import text_hash
 from metadata.revision_log import DEEDS, GENESIS, verify_chain
 from metadata.rows.decisions import HELD_BATCHES
 from metadata.signet import Head, Key
@@ -22,6 +23,10 @@ from metadata.signet import Head, Key
 REMEDY = "find out who can write to the database; put a backup of before it back: pilothouse db restore FILE"
 READ_DECISION = (*DECIDED, *(name for name in RELEASED if name not in DECIDED), "waits")
 """Columns of a decision that the audit can tell of."""
+
+
+_PLANS = 50
+"""Read at a time: one may have megabytes."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +79,8 @@ def verify(database: Database) -> Checked:
 
     Raises PilothouseError PH360 (an entry was changed, put in or removed), PH361 (it is not signed with the key), PH362
     (entries that this home has seen are gone), PH363 (another key signed), PH364 (a revision or decision is not what
-    the audit tells), PH305 (the log of revisions, a definition), PH365 (the key or the head outside is of no use), and
-    PH842 (this home has seen the audit of another database here).
+    the audit tells, a plan not what its hash was made of), PH305 (the log of revisions, a definition), PH365 (the key
+    or the head outside is of no use), and PH842 (this home has seen the audit of another database here).
     """
     signet = database.signet
     installation = installation_of(database)
@@ -97,6 +102,7 @@ def verify(database: Database) -> Checked:
         rows = connection.execute(select(revision.c.number, revision.c.hash).order_by(revision.c.number))
         check_revisions(told, ((row.number, row.hash) for row in rows))
         decisions = check_decisions(told, decisions_of(connection))
+        check_plans(connection)
     revisions = verify_chain(database)
     if signet and head:
         with suppress(OSError):
@@ -200,6 +206,19 @@ def check_revisions(told: Told, revisions: Iterable[tuple[int, str]]) -> None:
     for number in sorted(there):
         if number > (before.of or 0) and number not in told.revisions:
             raise _not_told(f"revision {number}", "it was put in: the audit tells of none")
+
+
+def check_plans(connection: Connection) -> None:
+    """Hash every plan anew. Raises PilothouseError PH364 naming the first that is not what its hash was made of."""
+    c, last = tables.plan.c, ""
+    while some := connection.execute(select(c.hash, c.body).where(c.hash > last).order_by(c.hash).limit(_PLANS)).all():
+        for row in some:
+            if text_hash(row.body) != row.hash:
+                run = tables.run.c
+                numbers = connection.execute(select(run.number).where(run.plan_hash == row.hash).order_by(run.number))
+                of = ", ".join(map(str, numbers.scalars()))
+                raise _not_told(f"plan {row.hash[:8]}", f"it was changed since it was made; runs on it: {of or 'none'}")
+        last = some[-1].hash
 
 
 def check_decisions(told: Told, decisions: Iterable[Mapping[str, Any]]) -> int:

@@ -23,6 +23,7 @@ _INT = re.compile(r"[-+]?(0|[1-9][0-9]{0,18})")
 _DOUBLE = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?")
 _INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}.*")
 _MOST_CANDIDATES = 3
+_LONGEST_NAME = 60
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class SeenColumn:
     """Whether no two rows that were read share a value, and all have one."""
     own: str = ""
     """Its name at the source, where a table cannot have that."""
+    values: tuple[str, ...] = ()
+    """Of a column that is unique in one of several files: what it holds there."""
 
 
 @dataclass(frozen=True)
@@ -191,6 +194,8 @@ def _task(origin: Origin, seen: Seen, key: str, watermark: str | None) -> dict[s
 
 def _said(column: SeenColumn, seen: Seen) -> str:
     words = [column.told] if column.told else []
+    if column.own and column.own != column.name:
+        words.append(f"{column.own[:_LONGEST_NAME]!r} at the source")
     if column.empty and seen.rows:
         words.append(f"no value in {column.empty:,} of {seen.rows:,}")
     return "; ".join(words)

@@ -87,7 +87,7 @@ class Plan(BaseModel):
     @functools.cached_property
     def hash(self) -> str:
         """SHA-256 of the canonical text, in hex."""
-        return hashlib.sha256(self.canonical().encode()).hexdigest()
+        return text_hash(self.canonical())
 
     def task(self, key: str) -> PlanTask:
         """The task of that key. Raises KeyError."""
@@ -96,6 +96,11 @@ class Plan(BaseModel):
     @functools.cached_property
     def _by_key(self) -> dict[str, PlanTask]:
         return {task.key: task for task in self.tasks}
+
+
+def text_hash(canonical: str) -> str:
+    """The hash of the plan with that canonical text."""
+    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def canonical_json(value: Any) -> str:

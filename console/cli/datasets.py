@@ -24,6 +24,8 @@ from metadata.rows.versions import writers_of
 if TYPE_CHECKING:
     from flows.tables import TableRows
 
+_ASIDE = "quarantine."
+
 
 @click.group()
 def dataset() -> None:
@@ -118,10 +120,12 @@ def versions(key: str, limit: int, as_json: bool) -> None:
 def _dataset(key: str) -> Dataset:
     store = database()
     found = load_definition(store, "dataset", key)
-    if not isinstance(found, Dataset):
-        remedy = instead_of_key(store, "dataset", key)
-        raise UsageError("PH591", f"dataset {key}", "there is no such dataset", remedy)
-    return found
+    if isinstance(found, Dataset):
+        return found
+    if key.startswith(_ASIDE) and load_definition(store, "dataset", key.removeprefix(_ASIDE)) is not None:
+        remedy = f'ask for its rows: pilothouse query "SELECT * FROM {key}"'  # noqa: S608 - words to read
+        raise UsageError("PH591", f"dataset {key}", "it is no dataset: rows that failed a rule lie there", remedy)
+    raise UsageError("PH591", f"dataset {key}", "there is no such dataset", instead_of_key(store, "dataset", key))
 
 
 def _as_cells(found: TableRows) -> list[list[object]]:

@@ -37,7 +37,7 @@ def down() -> None:
             ran = _what_runs()
     client.down()
     with contextlib.suppress(PilothouseError):
-        _tell_what_became_of(ran)
+        tell_what_became_of(ran)
     click.echo("Everything is down.")
 
 
@@ -48,15 +48,20 @@ def _what_runs() -> list[str]:
     return [one.id for one in list_runs(database(), "state:running", limit=10).items]
 
 
-def _tell_what_became_of(ran: list[str]) -> None:
-    """Runs that were interrupted, each with the way on; one that came to its end while services stopped is not."""
+def tell_what_became_of(ran: list[str]) -> None:
+    """Runs that were interrupted, each with the way on, as the database has them; one that came to its end is not told.
+
+    One whose process was killed before may not be settled yet: it is, when services are up again.
+    """
     from console.cli.access import database
     from metadata.rows.runs import get_run
 
     for one in (get_run(database(), run_id) for run_id in ran):
-        if one.state not in (State.SUCCEEDED, State.FAILED):
-            again = f"go on with: pilothouse run again {one.number}"
-            click.echo(f"Run {one.number} of {plain(one.pipeline_key)} is interrupted; {again}")
+        run = f"Run {one.number} of {plain(one.pipeline_key)}"
+        if not one.state.final:
+            click.echo(f"{run} is still said to be {one.state}; it is settled when services are up: pilothouse up")
+        elif one.state not in (State.SUCCEEDED, State.FAILED):
+            click.echo(f"{run} is interrupted; go on with: pilothouse run again {one.number}")
 
 
 @click.command()

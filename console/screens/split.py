@@ -106,6 +106,13 @@ class SplitScreen(Halves):
         self.pane = (self.pane + by) % len(self.PANES)
         self.draw_detail()
 
+    def do_filter(self) -> None:
+        """`/` filters the list, wherever one stands."""
+        if self.FILTERS:
+            self.set_class(False, "right")
+            self.set_focus(self.query_one(self.LEFT))
+        super().do_filter()
+
     def do_back(self) -> None:
         """Esc goes from the right half to the list, then out."""
         if self.has_class("right"):

@@ -168,7 +168,8 @@ class Watch(threading.Thread):
 
     def _down(self, record: Record | None, reason: str, ends: int = 0) -> Record:
         """Write down that it is not there: since the first of so many `ends` in a row."""
-        base = record or Record(self._service.name, "starting", datetime.now(UTC))
+        newest = records.load(self._folder, self._service.name)  # it may have come up since it was started
+        base = newest or record or Record(self._service.name, "starting", datetime.now(UTC))
         since = base.since if base.ends else datetime.now(UTC)
         record = replace(base, state="down", detail=reason, since=since, ends=ends)
         records.try_save(self._folder, record)

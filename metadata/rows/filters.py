@@ -1,9 +1,9 @@
 """The one language of filters: `state:failed pipeline:flights,weather !tag:test rows:>1000 some words /bronze.*`.
 
 Words are joined by AND; the values of one word, separated by commas, by OR; `!` negates; quotes keep spaces together.
-`field:value` matches a field, `field:` what has none, `*` and `?` stand for any characters; a word that begins with
-`/` is a pattern for the
-key; any other word must occur in one of the texts. Everything becomes bound parameters of SQL.
+`field:value` matches a field, `field:` what has no value in it, `*` and `?` stand for any characters; a word that
+begins with `/` is a pattern for the key; any other word must occur in one of the texts. Everything becomes bound
+parameters of SQL.
 """
 
 from __future__ import annotations

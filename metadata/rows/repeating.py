@@ -11,7 +11,6 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, select
 
-from metadata import tables
 from metadata.database import Database
 from metadata.definitions import definition, load_blueprint, revision_item
 from metadata.errors import PilothouseError, UsageError
@@ -19,7 +18,7 @@ from metadata.kinds import SECTIONS
 from metadata.plan import Plan
 from metadata.plan_diff import blueprint_of
 from metadata.revision_log import head, newest_revision
-from metadata.rows.runs import Run, create_run, get_run, load_plan
+from metadata.rows.runs import Run, create_run, get_run, load_plan, plan_text
 from metadata.successors import refuse_second_reading
 
 NEEDED = ("connection", "dataset", "model")
@@ -48,13 +47,10 @@ class Standing:
 
 
 def standing_of(database: Database, run_id: str) -> Standing:
-    """Of the plan of a run. Raises UsageError PH501 for no run, PH502 for a plan that is not in this database."""
+    """Of the plan of a run. Raises UsageError PH501 for no run, PH502 for no plan in this database, PH846 as below."""
     run = get_run(database, run_id)
     with database.read() as connection:
-        body = connection.execute(select(tables.plan.c.body).where(tables.plan.c.hash == run.plan_hash)).scalar()
-        if body is None:
-            raise UsageError("PH502", f"plan of run {run.number}", "it is not in this database", "launch the pipeline")
-        held = list(_held(json.loads(body)))
+        held = list(_held(json.loads(plan_text(connection, run.plan_hash))))
         uids = [uid for _, _, uid in held]
         there = _among(connection, definition.c.uid, uids)
         later = revision_item.c.revision > (run.revision or 0)
@@ -68,8 +64,9 @@ def repeat_run(database: Database, run_id: str, author: str) -> Run:
 
     It is a run like any other: what reads what is new reads what is new since, and nothing is taken in twice.
     Raises UsageError PH845 for what the plan needs and is not there any more, and where a task of today has read in
-    place of one of the plan, PH846 for a plan that this program reads otherwise than the one that made it; nothing has
-    begun then. What was looked at is looked at anew when another revision comes before the run is there.
+    place of one of the plan, PH846 for a plan that this program reads otherwise than the one that made it, or that
+    somebody has changed; nothing has begun then. What was looked at is looked at anew when another revision comes
+    before the run is there.
     """
     past = get_run(database, run_id)
     while True:

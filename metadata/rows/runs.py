@@ -14,7 +14,7 @@ from metadata import tables
 from metadata.audit import Book, Subject, audited
 from metadata.database import Database, next_change
 from metadata.errors import Fault, UsageError
-from metadata.plan import Plan
+from metadata.plan import Plan, text_hash
 from metadata.rows.task_runs import insert_tasks, newest_tasks, settle_tasks, stored_fault
 from metadata.states import FINAL, State
 from metadata.storable import refuse_secret_values
@@ -64,12 +64,21 @@ def store_plan(connection: Connection, plan: Plan, revision: int | None) -> None
 
 
 def load_plan(database: Database, plan_hash: str) -> Plan:
-    """The plan of that hash. Raises UsageError PH502 when it is not there."""
+    """The plan of that hash. Raises UsageError PH502 when it is not there, PH846 when it was changed."""
     with database.read() as connection:
-        body = connection.execute(select(tables.plan.c.body).where(tables.plan.c.hash == plan_hash)).scalar()
+        return Plan.model_validate_json(plan_text(connection, plan_hash))
+
+
+def plan_text(connection: Connection, plan_hash: str) -> str:
+    """The text of the plan of that hash. Raises as `load_plan`."""
+    body = connection.execute(select(tables.plan.c.body).where(tables.plan.c.hash == plan_hash)).scalar()
+    thing = f"plan {plan_hash[:8]}"
     if body is None:
-        raise UsageError("PH502", f"plan {plan_hash[:8]}", "it is not in this database", "launch the pipeline again")
-    return Plan.model_validate_json(body)
+        raise UsageError("PH502", thing, "it is not in this database", "launch the pipeline again")
+    if text_hash(body) != plan_hash:
+        remedy = "launch the pipeline as it is today; pilothouse audit verify names what else was changed"
+        raise UsageError("PH846", thing, "it was changed in the database since it was made", remedy)
+    return str(body)
 
 
 def create_run(
@@ -202,9 +211,7 @@ def new_attempt(database: Database, run_id: str, mode: str, author: str) -> Run:
         if not again:
             raise UsageError("PH504", thing, "none of its tasks failed", "choose to run all of it again")
         attempt = run.attempt + 1
-        plan = Plan.model_validate_json(
-            connection.execute(select(tables.plan.c.body).where(tables.plan.c.hash == run.plan_hash)).scalar_one()
-        )
+        plan = Plan.model_validate_json(plan_text(connection, run.plan_hash))
         chosen = _with_downstream({task.task_key for task in again}, plan)
         insert_tasks(
             connection,

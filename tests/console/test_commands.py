@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import update
 
 from console.cli import demo
+from console.cli.services import tell_what_became_of
 from flows import client
 from metadata.database import Database
 from metadata.definitions import definition, load_blueprint
@@ -24,7 +25,9 @@ from metadata.errors import PilothouseError
 from metadata.kinds import Blueprint
 from metadata.rows.pages import list_decisions, list_runs
 from metadata.signet import Signet
+from metadata.states import State
 from metadata.values import utc_now
+from tests.console.running import Commands
 
 
 class Tty(io.StringIO):
@@ -388,3 +391,14 @@ def test_what_a_decision_holds_is_let_go_once(database: Database) -> None:
     assert pilothouse("decision", "release", let_go).returncode == 0
     assert [one["number"] for one in told("decision", "list") if one["waits"]] == waiting[1:]
     assert pilothouse("decision", "release", let_go).returncode == 2
+
+
+def test_down_says_of_a_run_what_the_database_says(
+    database: Database, run: Commands, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = {one.state: one for one in list_runs(database, "", limit=50).items}
+    running, cancelled = runs[State.RUNNING], runs[State.CANCELLED]
+    tell_what_became_of([running.id, cancelled.id, runs[State.SUCCEEDED].id])
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith(f"Run {running.number} of {running.pipeline_key} is still said to be running")
+    assert second.endswith(f"is interrupted; go on with: pilothouse run again {cancelled.number}")

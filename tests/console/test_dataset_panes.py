@@ -79,6 +79,11 @@ async def test_all_that_is_known_of_a_dataset_by_keys_alone(lake: Path, database
         await until_seen(pilot, "14 rows, version 13")
         await pilot.press("right")
         await until_seen(pilot, "run 12 flights ▸ clean", "foreign, delta-rs", "write")
+        await pilot.press("slash", *"silver", "enter")
+        await until_seen(pilot, "▸ silver", FLIGHTS)
+        await until(pilot, lambda: isinstance(app.focused, Rows) and app.focused.id == "list")
+        await pilot.press("escape", "tab")
+        await until(pilot, lambda: isinstance(app.focused, Rows) and app.focused.id == "table")
         assert all(len(line.rstrip()) <= 80 for line in seen(app).splitlines())
         await pilot.press("j", "enter")
         await until(pilot, lambda: screen_name(app) == "run")
@@ -129,6 +134,8 @@ def test_the_command_line_says_the_same(lake: Path, database: Database, run: Com
     assert "2013" in told.out
     assert "\x1b" not in told.out
     assert "13 rows, version 12" in told.err
+    aside = run("dataset", "rows", f"quarantine.{FLIGHTS}")
+    assert (aside.code, f'query "SELECT * FROM quarantine.{FLIGHTS}"' in aside.err) == (2, True)
     versions = run.told("dataset", "versions", FLIGHTS)
     assert [(each["version"], each["foreign"]) for each in versions[:2]] == [(13, True), (12, False)]
     assert versions[1]["batch"]["task"] == "clean"

@@ -70,6 +70,9 @@ def test_files_become_a_connection_datasets_and_tasks(tmp_path: Path) -> None:
     assert types["bronze.events"] == {}
     assert "what is an object, which cannot be declared" in text
     assert "JSON lines are not ingested" in text
+    assert "Order_ID: long  # 'Order ID' at the source" in text
+    assert "Key candidates, unique in what was read: Order_ID, Placed_At." in text
+    assert found.datasets["bronze.orders"].storage.mode == "append"
     assert "Amount: double  # no value in 2 of 4" in text
     assert "# Drafted from orders-*.csv: all 4 rows were read." in text
     assert "Key candidates, unique in what was read: id, at." in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -84,6 +85,11 @@ def test_a_service_that_cannot_start_says_why_and_how_often(watched: Watched) ->
     assert again is not None
     assert again.ends == 0
     assert again.since > record.since
+    os.kill(again.pid or 0, signal.SIGKILL)
+    until(lambda: (watched.record() or again).ends > 0, 60, "its end")
+    killed = watched.record()
+    assert killed is not None
+    assert killed.since > again.since
 
 
 def test_a_service_that_is_killed_says_by_what(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:

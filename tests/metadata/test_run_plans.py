@@ -8,15 +8,16 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, select, update
+from sqlalchemy import func, insert, select, update
 
 from metadata import tables
+from metadata.audit_check import verify
 from metadata.compiler import compile_plan
 from metadata.database import Database, next_change
 from metadata.definitions import load_blueprint
-from metadata.errors import UsageError
+from metadata.errors import PilothouseError, UsageError
 from metadata.kinds import Blueprint
-from metadata.plan import Plan
+from metadata.plan import Plan, text_hash
 from metadata.plan_diff import compare_plans
 from metadata.revisions import apply, go_back
 from metadata.rows.repeating import repeat_run, standing_of
@@ -216,13 +217,40 @@ def test_what_another_takes_away_while_a_run_is_about_to_be_repeated_is_told(dat
         assert repeat_run(database, past.id, "bob").number == 2
 
 
-@pytest.mark.parametrize("body", ['"pipeline":"others"', '"pipeline":7,"kind":"what"'], ids=["read anew", "unreadable"])
+@pytest.mark.parametrize(
+    "body", ['"pipeline": "orders"', '"pipeline":7,"kind":"what"'], ids=["read anew", "unreadable"]
+)
 def test_a_plan_that_is_read_otherwise_than_it_was_made_is_not_run(database: Database, body: str) -> None:
     applied(database)
     past = launch(database)
     with database.write() as connection:
         next_change(connection)
         text = connection.execute(select(tables.plan.c.body)).scalar_one()
-        connection.execute(update(tables.plan).values(body=text.replace('"pipeline":"orders"', body, 1)))
+        other = text.replace('"pipeline":"orders"', body, 1)
+        connection.execute(insert(tables.plan).values(
+            hash=text_hash(other), pipeline_uid=past.pipeline_uid, body=other, created_at=NOW
+        ))  # fmt: skip
+        connection.execute(update(tables.run).values(plan_hash=text_hash(other)))
     with pytest.raises(UsageError, match="PH846 run 1"):
         repeat_run(database, past.id, "bob")
+
+
+def test_a_plan_that_was_changed_in_the_database_is_neither_shown_nor_run(database: Database) -> None:
+    applied(database)
+    past = launch(database)
+    verify(database)
+    set_run_state(database, past.id, State.FAILED)
+    with database.write() as connection:
+        next_change(connection)
+        text = connection.execute(select(tables.plan.c.body)).scalar_one()
+        connection.execute(update(tables.plan).values(body=text.replace("SELECT", "SELECT DISTINCT", 1)))
+    for act in (
+        lambda: repeat_run(database, past.id, "bob"),
+        lambda: run_plan(database, past.number),
+        lambda: load_plan(database, past.plan_hash),
+        lambda: new_attempt(database, past.id, "failed", "bob"),
+    ):
+        with pytest.raises(UsageError, match=f"PH846 plan {past.plan_hash[:8]}: it was changed"):
+            act()
+    with pytest.raises(PilothouseError, match=f"PH364 plan {past.plan_hash[:8]}: it was changed .*runs on it: 1"):
+        verify(database)
