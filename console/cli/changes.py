@@ -17,19 +17,23 @@ from metadata.yaml_writer import in_line, lines_of
 
 WIDTH = 78
 """Cells of a line that is no text of somebody else's."""
+MOST_FINDINGS = 100
+"""More than that nobody reads: the first of them say what to mend."""
 _SIGNS = {"created": "+", "changed": "~", "renamed": "→", "deleted": "-"}
 
 
 def show_findings(found: Sequence[Finding], as_json: bool, err: bool = False) -> None:
-    """Each finding with its place, cause and remedy, or all of them as JSON."""
+    """The first findings with place, cause and remedy, errors before warnings, or all of them as JSON."""
     if as_json:
         print_json(list(found))
         return
-    for each in found:
+    for each in sorted(found, key=lambda each: each.severity != "error")[:MOST_FINDINGS]:
         place = f"{each.file}:{each.line}" if each.line else each.file or "blueprint"
         click.echo(f"{plain(place)}: {each.severity} {each.code} {plain(each.thing)}", err=err)
         click.echo(f"  cause  {plain(each.cause)}", err=err)
         click.echo(f"  next   {plain(each.remedy)}", err=err)
+    if len(found) > MOST_FINDINGS:
+        click.echo(f"and {len(found) - MOST_FINDINGS:,} more", err=True)
     if found:
         click.echo(f"(pilothouse explain {found[0].code} says more)", err=True)
     else:

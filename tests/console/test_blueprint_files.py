@@ -159,3 +159,12 @@ def test_a_draft_of_files_passes_the_check_and_a_secret_is_not_repeated(run: Com
     refused = run("blueprint", "draft", "postgresql://ada:hunter2@localhost/shop")
     assert (refused.code, "PH839" in refused.err, "hunter2" in refused.err) == (2, True, False)
     assert run("blueprint", "draft", landed, "--table", "x").code == 2
+
+
+def test_of_many_findings_the_first_are_shown_and_the_rest_is_counted(run: Commands, tmp_path: Path) -> None:
+    file = tmp_path / "many.yaml"
+    file.write_text("datasets:\n" + "".join(f"  d{number}: {{layer: brass}}\n" for number in range(130)))
+    said = run("blueprint", "check", str(file))
+    assert said.code == 1
+    assert (said.out + said.err).count("PH105") == 101  # that of the last line tells of its page
+    assert "and 30 more" in said.err
