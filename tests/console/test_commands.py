@@ -55,31 +55,31 @@ def told(*words: str | Path) -> Any:
     return json.loads(made.stdout)
 
 
-def test_exit_codes_tell_what_came_of_it(database: Database, tmp_path: Path) -> None:
+def test_exit_codes_tell_what_came_of_it(database: Database, tmp_path: Path, run: Commands) -> None:
     same, other, wrong = (tmp_path / f"{name}.yaml" for name in ("same", "other", "wrong"))
     same.write_text(dump(load_blueprint(database)), encoding="utf-8")
     other.write_text(same.read_text(encoding="utf-8").replace("one file a month", "a file a month"), encoding="utf-8")
     wrong.write_text("datasets:\n  a: {laier: bronze}\n", encoding="utf-8")
-    assert pilothouse("blueprint", "diff", same).returncode == 0
-    assert pilothouse("blueprint", "diff", other).returncode == 3
-    assert pilothouse("blueprint", "check", wrong).returncode == 1
-    assert pilothouse("blueprint", "apply", wrong).returncode == 1
-    unknown = pilothouse("run", "show", "4711")
-    assert (unknown.returncode, unknown.stdout) == (2, "")
-    assert "PH501 run 4711" in unknown.stderr
-    assert pilothouse("rnu").returncode == 2
-    assert pilothouse("status").returncode == 4
-    away = pilothouse("query", "SELECT 1")
-    assert (away.returncode, away.stdout) == (4, "")
-    assert away.stderr.startswith("PH410")
+    assert run("blueprint", "diff", same).code == 0
+    assert run("blueprint", "diff", other).code == 3
+    assert run("blueprint", "check", wrong).code == 1
+    assert run("blueprint", "apply", wrong).code == 1
+    unknown = run("run", "show", "4711")
+    assert (unknown.code, unknown.out) == (2, "")
+    assert "PH501 run 4711" in unknown.err
+    assert run("rnu").code == 2
+    assert run("status").code == 4
+    away = run("query", "SELECT 1")
+    assert (away.code, away.out) == (4, "")
+    assert away.err.startswith("PH410")
 
 
-def test_an_apply_that_is_refused_tells_of_no_impact(database: Database, tmp_path: Path) -> None:
+def test_an_apply_that_is_refused_tells_of_no_impact(database: Database, tmp_path: Path, run: Commands) -> None:
     text = dump(load_blueprint(database)).replace("cron: 0 6 2 * *", "cron: never")
     (tmp_path / "wrong.yaml").write_text(text, encoding="utf-8")
-    refused = pilothouse("blueprint", "apply", tmp_path / "wrong.yaml", "--yes")
-    assert (refused.returncode, refused.stdout) == (1, "")
-    assert "error PH153 schedule flights_monthly cron" in refused.stderr
+    refused = run("blueprint", "apply", tmp_path / "wrong.yaml", "--yes")
+    assert (refused.code, refused.out) == (1, "")
+    assert "error PH153 schedule flights_monthly cron" in refused.err
 
 
 def test_a_list_that_is_cut_says_so_and_goes_on(database: Database) -> None:
@@ -101,8 +101,10 @@ def test_a_list_that_is_cut_says_so_and_goes_on(database: Database) -> None:
 
 
 @pytest.mark.parametrize("thing", ["dataset list", "model list", "schedule list", "decision list", "blueprint log"])
-def test_a_filter_that_leaves_nothing_is_not_told_as_a_list_that_is_empty(database: Database, thing: str) -> None:
-    shown = pilothouse(*thing.split(), "--filter", "zzz").stdout
+def test_a_filter_that_leaves_nothing_is_not_told_as_a_list_that_is_empty(
+    database: Database, thing: str, run: Commands
+) -> None:
+    shown = run(*thing.split(), "--filter", "zzz").out
     assert shown.startswith("No ")
     assert "matches 'zzz'." in shown
 
@@ -117,17 +119,17 @@ def test_logs_of_a_task_that_is_not_there_are_refused(database: Database) -> Non
     assert all(line.split()[2] in ("EST", "EDT") for line in said)
 
 
-def test_a_task_that_is_added_is_shown_as_it_is_written(database: Database, tmp_path: Path) -> None:
+def test_a_task_that_is_added_is_shown_as_it_is_written(database: Database, tmp_path: Path, run: Commands) -> None:
     more = tmp_path / "more.yaml"
     task = "{kind: ingest, from: {connection: landing, files: 'x-*.csv'}, to: bronze.weather, after: [ingest_weather]}"
     pipeline = load_blueprint(database).pipelines["weather"]
     text = dump(Blueprint(pipelines={"weather": pipeline})).rstrip("\n") + f"\n      again: {task}\n"
     more.write_text(text, encoding="utf-8")
-    shown = pilothouse("blueprint", "diff", more).stdout
+    shown = run("blueprint", "diff", more).out
     assert "    + tasks.again:\n    +   kind: ingest\n    +   from: {connection: landing, files: x-*.csv}" in shown
     assert "'" not in shown
-    assert pilothouse("blueprint", "apply", more).returncode == 0
-    assert "+ tasks.again:\n    +   kind: ingest\n" in pilothouse("blueprint", "log", "3").stdout
+    assert run("blueprint", "apply", more).code == 0
+    assert "+ tasks.again:\n    +   kind: ingest\n" in run("blueprint", "log", "3").out
 
 
 def test_the_demo_opens_no_console_where_nothing_can_be_typed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,12 +141,12 @@ def test_the_demo_opens_no_console_where_nothing_can_be_typed(monkeypatch: pytes
     assert played == [2]
 
 
-def test_the_log_says_what_a_revision_did(database: Database) -> None:
-    listed = pilothouse("blueprint", "log")
-    assert [line.split()[0] for line in listed.stdout.splitlines()] == ["REVISION", "2", "1"]
-    assert pilothouse("blueprint", "log", "2").stdout.startswith("+ schedule ")
-    beyond = pilothouse("blueprint", "log", "9")
-    assert (beyond.returncode, beyond.stderr.splitlines()[0]) == (2, "PH333 revision 9")
+def test_the_log_says_what_a_revision_did(database: Database, run: Commands) -> None:
+    listed = run("blueprint", "log")
+    assert [line.split()[0] for line in listed.out.splitlines()] == ["REVISION", "2", "1"]
+    assert run("blueprint", "log", "2").out.startswith("+ schedule ")
+    beyond = run("blueprint", "log", "9")
+    assert (beyond.code, beyond.err.splitlines()[0]) == (2, "PH333 revision 9")
 
 
 def test_a_change_is_undone_done_again_and_reverted_after_a_yes(database: Database) -> None:
@@ -171,17 +173,19 @@ def test_a_change_is_undone_done_again_and_reverted_after_a_yes(database: Databa
     ]
 
 
-def test_two_revisions_are_compared_and_differences_are_told_by_the_exit_code(database: Database) -> None:
-    between = pilothouse("blueprint", "diff", "--from", "1", "--to", "2", "--json")
-    assert between.returncode == 3
-    changed = json.loads(between.stdout)
-    assert changed["changes"] == json.loads(pilothouse("blueprint", "log", "2", "--json").stdout)
+def test_two_revisions_are_compared_and_differences_are_told_by_the_exit_code(
+    database: Database, run: Commands
+) -> None:
+    between = run("blueprint", "diff", "--from", "1", "--to", "2", "--json")
+    assert between.code == 3
+    changed = json.loads(between.out)
+    assert changed["changes"] == json.loads(run("blueprint", "log", "2", "--json").out)
     assert (changed["impact"], changed["findings"]) == ([], [])
-    assert pilothouse("blueprint", "diff", "--from", "1").returncode == 3
-    same = pilothouse("blueprint", "diff", "--from", "2")
-    assert (same.returncode, same.stdout) == (0, "No differences.\n")
+    assert run("blueprint", "diff", "--from", "1").code == 3
+    same = run("blueprint", "diff", "--from", "2")
+    assert (same.code, same.out) == (0, "No differences.\n")
     for wrong in ([], ["--to", "2"], ["some.yaml", "--from", "1"], ["some.yaml", "--to", "1"], ["--from", "9"]):
-        assert pilothouse("blueprint", "diff", *wrong).returncode == 2
+        assert run("blueprint", "diff", *wrong).code == 2
 
 
 def with_sql(database: Database, folder: Path) -> Path:
@@ -193,12 +197,12 @@ def with_sql(database: Database, folder: Path) -> Path:
 
 
 def test_what_a_change_touches_is_told_with_what_it_needs_and_how_many_rows_that_is(
-    database: Database, tmp_path: Path
+    database: Database, tmp_path: Path, run: Commands
 ) -> None:
     document = with_sql(database, tmp_path)
-    shown = pilothouse("blueprint", "diff", document)
-    assert shown.returncode == 3, shown.stderr
-    touched, findings = shown.stdout.split("\nImpact")[1].split("\nFindings\n")
+    shown = run("blueprint", "diff", document)
+    assert shown.code == 3, shown.err
+    touched, findings = shown.out.split("\nImpact")[1].split("\nFindings\n")
     assert all(len(line) <= 80 for line in touched.splitlines())
     assert "warning PH134 pipeline weather tasks.ingest_weather\n  cause  " in findings
     day = utc_now() - timedelta(minutes=3)
@@ -210,7 +214,7 @@ def test_what_a_change_touches_is_told_with_what_it_needs_and_how_many_rows_that
     assert rebuilt in touched
     assert "\n  retrain   model late_arrival\n            about 64,310 rows, as of " in touched
     assert touched.endswith("\n  touched   schedule flights_monthly\n            it runs pipeline flights\n")
-    whole = json.loads(pilothouse("blueprint", "diff", document, "--json").stdout)
+    whole = json.loads(run("blueprint", "diff", document, "--json").out)
     assert set(whole) == {"changes", "impact", "findings"}
     backfill = whole["impact"][0]
     assert set(backfill) == {"kind", "key", "uid", "needs", "why", "rows", "written_at"}
@@ -238,18 +242,18 @@ def test_the_impact_is_told_before_anybody_is_asked_and_not_where_there_is_none(
     assert (nothing.returncode, json.loads(nothing.stdout)) == (0, {"changes": [], "impact": [], "findings": []})
 
 
-def test_a_definition_changed_by_hand_in_the_database_is_named(database: Database) -> None:
-    assert pilothouse("blueprint", "verify").stdout == "2 revisions, and the definitions are what they left.\n"
+def test_a_definition_changed_by_hand_in_the_database_is_named(database: Database, run: Commands) -> None:
+    assert run("blueprint", "verify").out == "2 revisions, and the definitions are what they left.\n"
     with database.write() as connection:
         connection.execute(update(definition).where(definition.c.key == "bronze.flights").values(owner="eve"))
-    found = pilothouse("blueprint", "verify")
-    assert found.returncode == 1
-    assert "PH305 dataset bronze.flights" in found.stderr
+    found = run("blueprint", "verify")
+    assert found.code == 1
+    assert "PH305 dataset bronze.flights" in found.err
 
 
-def test_an_empty_home_answers_with_what_to_do(empty_database: Database) -> None:
-    assert "pilothouse blueprint apply FILE" in pilothouse("blueprint", "log").stdout
-    assert pilothouse("run", "list").returncode == 0
+def test_an_empty_home_answers_with_what_to_do(empty_database: Database, run: Commands) -> None:
+    assert "pilothouse blueprint apply FILE" in run("blueprint", "log").out
+    assert run("run", "list").code == 0
 
 
 def test_a_log_is_one_array_and_each_line_an_object_where_it_is_followed(database: Database) -> None:
@@ -280,22 +284,22 @@ def test_a_terminal_that_knows_few_letters_gets_what_it_can_show(home: Path) -> 
     assert "database_url" in shown.stdout
 
 
-def test_hidden_files_and_folders_are_no_part_of_a_blueprint(database: Database, tmp_path: Path) -> None:
+def test_hidden_files_and_folders_are_no_part_of_a_blueprint(database: Database, tmp_path: Path, run: Commands) -> None:
     folder = tmp_path / ".kept" / "blueprint"
     for name in ("one.yaml", ".two.yaml", ".git/three.yaml"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text("datasets:\n  bronze.one: {}\n", encoding="utf-8")
-    changes = pilothouse("blueprint", "diff", folder, "--json")
-    assert changes.returncode == 3, changes.stderr
-    assert [change["key"] for change in json.loads(changes.stdout)["changes"]] == ["bronze.one"]
+    changes = run("blueprint", "diff", folder, "--json")
+    assert changes.code == 3, changes.err
+    assert [change["key"] for change in json.loads(changes.out)["changes"]] == ["bronze.one"]
 
 
-def test_the_names_of_a_foreign_document_drive_no_terminal(database: Database, tmp_path: Path) -> None:
+def test_the_names_of_a_foreign_document_drive_no_terminal(database: Database, tmp_path: Path, run: Commands) -> None:
     foreign, whole = tmp_path / "foreign.yaml", dump(load_blueprint(database))
     foreign.write_text(whole.replace("    columns:\n", '    columns:\n      "\\e[2Jone": long\n', 1), encoding="utf-8")
-    shown = pilothouse("blueprint", "diff", foreign)
-    assert "[2Jone" in shown.stdout, shown.stderr
-    assert "\x1b" not in shown.stdout
+    shown = run("blueprint", "diff", foreign)
+    assert "[2Jone" in shown.out, shown.err
+    assert "\x1b" not in shown.out
 
 
 def test_no_to_a_question_changes_nothing_and_is_told(database: Database, tmp_path: Path) -> None:
@@ -307,10 +311,10 @@ def test_no_to_a_question_changes_nothing_and_is_told(database: Database, tmp_pa
     assert load_blueprint(database) == before
 
 
-def test_lineage_of_what_is_not_there_names_what_is(database: Database) -> None:
-    unknown = pilothouse("lineage", "silver.flight")
-    assert unknown.returncode == 2
-    assert "did you mean silver.flights?" in unknown.stderr
+def test_lineage_of_what_is_not_there_names_what_is(database: Database, run: Commands) -> None:
+    unknown = run("lineage", "silver.flight")
+    assert unknown.code == 2
+    assert "did you mean silver.flights?" in unknown.err
 
 
 def test_what_is_given_by_url_and_is_not_there_is_down_also_while_nobody_looks_at_it(home: Path) -> None:
@@ -357,12 +361,12 @@ def test_no_action_leaves_the_database_open(database: Database, monkeypatch: pyt
     assert Watched.open == []
 
 
-def test_running_again_promises_what_incremental_tasks_do() -> None:
-    assert "No file, row or batch is taken in twice" in " ".join(pilothouse("run", "again", "--help").stdout.split())
+def test_running_again_promises_what_incremental_tasks_do(run: Commands) -> None:
+    assert "No file, row or batch is taken in twice" in " ".join(run("run", "again", "--help").out.split())
 
 
-def test_help_lists_every_exit_code() -> None:
-    shown = pilothouse("--help").stdout
+def test_help_lists_every_exit_code(run: Commands) -> None:
+    shown = run("--help").out
     assert all(code in shown for code in ("0 done", "1 failed", "2 wrong", "3 diff", "4 a service", "130 stopped"))
 
 
@@ -384,13 +388,13 @@ def test_starting_over_names_what_goes_and_spares_what_is_not_the_demos(database
     assert not (home / "metadata.db").exists()
 
 
-def test_what_a_decision_holds_is_let_go_once(database: Database) -> None:
-    waiting = [one["number"] for one in told("decision", "list") if one["waits"]]
+def test_what_a_decision_holds_is_let_go_once(database: Database, run: Commands) -> None:
+    waiting = [one["number"] for one in run.told("decision", "list") if one["waits"]]
     assert waiting
     let_go = str(waiting[0])
-    assert pilothouse("decision", "release", let_go).returncode == 0
-    assert [one["number"] for one in told("decision", "list") if one["waits"]] == waiting[1:]
-    assert pilothouse("decision", "release", let_go).returncode == 2
+    assert run("decision", "release", let_go).code == 0
+    assert [one["number"] for one in run.told("decision", "list") if one["waits"]] == waiting[1:]
+    assert run("decision", "release", let_go).code == 2
 
 
 def test_down_says_of_a_run_what_the_database_says(
