@@ -106,7 +106,7 @@ def test_a_batch_that_gets_a_number_again_and_is_refused_doubles_no_row(
     assert house.state("bronze.x").rows == 6
 
 
-@pytest.mark.parametrize("dies", [at_once, before_the_write, after_the_write])
+@pytest.mark.parametrize("dies", [at_once, after_the_write])
 def test_metadata_of_before_the_first_batch_take_a_table_that_is_merged_into_as_theirs(
     tmp_path: Path, spark: Any, monkeypatch: pytest.MonkeyPatch, dies: Callable[[pytest.MonkeyPatch], None]
 ) -> None:
