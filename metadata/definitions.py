@@ -39,6 +39,7 @@ from metadata.mapper import Layout, Rows, lay_out
 from metadata.references import references
 from metadata.tables import metadata
 from metadata.tasks import TaskSpec
+from metadata.values import in_chunks
 
 definition = Table(
     "definition",
@@ -273,9 +274,9 @@ def _rows_of(
 ) -> list[RowMapping]:
     if only is None:
         return list(connection.execute(select(table)).mappings())
-    uids, found = sorted(only), list[RowMapping]()
-    for start in range(0, len(uids), _CHUNK):
-        found += connection.execute(select(table).where(uid.in_(uids[start : start + _CHUNK]))).mappings()
+    found: list[RowMapping] = []
+    for some in in_chunks(sorted(only)):
+        found += connection.execute(select(table).where(uid.in_(some))).mappings()
     return found
 
 
@@ -308,8 +309,8 @@ def write_rows(connection: Connection, values: Iterable[tuple[str, Definition]])
             together[name].extend(rows)
     for kind, changed in uids.items():
         layout = LAYOUTS[kind]
-        for start in range(0, len(changed), _CHUNK):
-            connection.execute(delete(layout.table).where(layout.table.c.uid.in_(changed[start : start + _CHUNK])))
+        for some in in_chunks(changed):
+            connection.execute(delete(layout.table).where(layout.table.c.uid.in_(some)))
         for table in layout.tables():
             if together[table.name]:
                 connection.execute(insert(table), together[table.name])
@@ -335,8 +336,8 @@ def write_references(connection: Connection, values: Iterable[tuple[str, Definit
 
 def forget_references(connection: Connection, uids: Sequence[str]) -> None:
     """Remove what definitions refer to, so that they, or what they refer to, may be deleted."""
-    for start in range(0, len(uids), _CHUNK):
-        connection.execute(delete(reference).where(reference.c.from_uid.in_(uids[start : start + _CHUNK])))
+    for some in in_chunks(uids):
+        connection.execute(delete(reference).where(reference.c.from_uid.in_(some)))
 
 
 def count_staged(connection: Connection, owner: str) -> int:
@@ -353,9 +354,6 @@ def used_by(database: Database, uid: str, limit: int | None = None) -> list[Use]
 def references_of(database: Database, uid: str) -> list[Use]:
     """Definitions that the definition `uid` names, with the path at which it does, by kind and key."""
     return _uses(database, reference.c.from_uid == uid, reference.c.to_uid)
-
-
-_CHUNK = 500
 
 
 def _uses(database: Database, condition: Any, other: Any, limit: int | None = None) -> list[Use]:

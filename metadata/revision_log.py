@@ -15,11 +15,11 @@ from metadata.contents import content_hash, json_text
 from metadata.database import Database
 from metadata.definitions import read_blueprint, read_past, revision, revision_item
 from metadata.errors import PilothouseError, UsageError
+from metadata.values import in_chunks
 
 GENESIS = "0" * 64
 """What stands before the first revision in the chain."""
 
-_CHUNK = 500
 
 Deed = Literal["apply", "undo", "redo", "revert"]
 """How a revision came to be."""
@@ -91,8 +91,8 @@ def known_uids(connection: Connection, uids: Collection[str]) -> set[str]:
     """Those of definitions that some revision has changed, within a transaction."""
     item, wanted = revision_item.c, sorted(uids)
     found: set[str] = set()
-    for start in range(0, len(wanted), _CHUNK):
-        some = item.uid.in_(wanted[start : start + _CHUNK])
+    for chunk in in_chunks(wanted):
+        some = item.uid.in_(chunk)
         found.update(connection.execute(select(item.uid).where(some).distinct()).scalars())
     return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
@@ -12,8 +12,7 @@ from metadata.definitions import LAYOUTS, definition, from_rows, reference, sear
 from metadata.kinds import Definition
 from metadata.mapper import Rows
 from metadata.summary import about, text, words
-
-_CHUNK = 500
+from metadata.values import in_chunks
 
 
 def summary_of(key: str, value: Definition) -> dict[str, Any]:
@@ -27,7 +26,7 @@ def write_words(connection: Connection, values: Iterable[tuple[str, Definition]]
     for key, value in values:
         uids.append(value.uid)
         rows += [{"word": word, "field": field, "uid": value.uid} for word, field in words(key, value).items()]
-    for some in _chunks(uids):
+    for some in in_chunks(uids):
         connection.execute(delete(search_word).where(search_word.c.uid.in_(some)))
     if rows:
         connection.execute(insert(search_word), rows)
@@ -36,7 +35,7 @@ def write_words(connection: Connection, values: Iterable[tuple[str, Definition]]
 def named_by(connection: Connection, uids: Collection[str]) -> set[str]:
     """What definitions name."""
     found: set[str] = set()
-    for some in _chunks(sorted(uids)):
+    for some in in_chunks(sorted(uids)):
         found.update(connection.execute(select(reference.c.to_uid).where(reference.c.from_uid.in_(some))).scalars())
     return found
 
@@ -45,7 +44,7 @@ def count_users(connection: Connection, uids: Collection[str]) -> None:
     """Count anew how many definitions name each of these."""
     users = select(func.count(reference.c.from_uid.distinct())).where(reference.c.to_uid == definition.c.uid)
     counted = update(definition).values(users=users.correlate(definition).scalar_subquery())
-    for some in _chunks(sorted(uids)):
+    for some in in_chunks(sorted(uids)):
         connection.execute(counted.where(definition.c.uid.in_(some)))
 
 
@@ -70,7 +69,3 @@ def make_anew(connection: Connection) -> None:
             connection.execute(one.values(about=bindparam("about"), text=bindparam("text")), said)
         write_words(connection, values)
         count_users(connection, [row["uid"] for row in common])
-
-
-def _chunks(uids: Sequence[str]) -> Iterable[Sequence[str]]:
-    return (uids[start : start + _CHUNK] for start in range(0, len(uids), _CHUNK))

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import calendar
 import re
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
 
+T = TypeVar("T")
+
 _UNITS = {"s": 1, "min": 60, "h": 3_600, "d": 86_400, "week": 604_800}
 _SPELLED = {"sec": "s", "second": "s", "minute": "min", "m": "min", "hour": "h", "day": "d", "w": "week"}
+AT_ONCE = 500
+"""Values of one statement: the parameters that it may have are limited (2,100 in Azure SQL)."""
 _LONGEST = 36_500
 """Days."""
 _DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([a-z]+?)s?\s*$", re.IGNORECASE)
@@ -119,3 +124,8 @@ Share = Annotated[
 def utc_now() -> datetime:
     """The wall clock, aware, in UTC."""
     return datetime.now(UTC)
+
+
+def in_chunks(values: Sequence[T], size: int = AT_ONCE) -> Iterator[Sequence[T]]:
+    """The values in their order, at most `size` at once: what one statement can be given."""
+    return (values[start : start + size] for start in range(0, len(values), size))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
@@ -118,9 +119,9 @@ class DatasetPanes(SplitScreen):
         self.turn_half(True)
         self._unfold_wanted()
 
+    @abstractmethod
     def subject_key(self) -> str:
         """The key of what was asked for last."""
-        raise NotImplementedError
 
     def _list(self) -> tuple[str, list[Section]]:
         """Words and sections of the pane; no section where lines say why there is none."""

@@ -30,7 +30,7 @@ from metadata.rows.logs import forget_lines
 from metadata.rows.runs import Run, attach_flow_run, known_flow_runs, set_run_state, unsettled_runs
 from metadata.settings import settings
 from metadata.states import State
-from metadata.values import utc_now
+from metadata.values import in_chunks, utc_now
 
 BUSY_SECONDS, IDLE_SECONDS = 0.5, 1.0
 """Time between two looks while runs are unsettled, and while none is."""
@@ -158,8 +158,7 @@ class Projector:
 
     def _flow_runs(self, ids: list[str]) -> dict[str, dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {}
-        for begin in range(0, len(ids), PAGE):
-            page = ids[begin : begin + PAGE]
+        for page in in_chunks(ids, PAGE):
             answer = self._api.post("/flow_runs/filter", {"flow_runs": {"id": {"any_": page}}, "limit": PAGE})
             found.update({item["id"]: item for item in answer if item["state"] is not None})
         return found

@@ -21,9 +21,8 @@ from metadata.rows.filters import (
 )
 from metadata.rows.paging import Cursor, Page, page
 from metadata.tables import audit
-from metadata.values import utc_now
+from metadata.values import in_chunks, utc_now
 
-_CHUNK = 500
 KINDS = ("revision", "run", "decision", "database")
 """What an entry can speak of."""
 
@@ -66,8 +65,8 @@ def changed_by(database: Database, entries: Iterable[Entry]) -> dict[int, str]:
     item, found = revision_item.c, dict[int, str]()
     counts = select(item.revision, func.count().label("items")).group_by(item.revision)
     with database.read() as connection:
-        for start in range(0, len(numbers), _CHUNK):
-            some = item.revision.in_(numbers[start : start + _CHUNK])
+        for chunk in in_chunks(numbers):
+            some = item.revision.in_(chunk)
             many = {row.revision: row.items for row in connection.execute(counts.where(some))}
             first = select(item.revision, item.kind, item.key).where(some, item.position == 0)
             for row in connection.execute(first):

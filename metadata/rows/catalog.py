@@ -12,8 +12,8 @@ from metadata.definitions import LAYOUTS, definition, staged_item
 from metadata.rows.fields import fields_of_kinds, language
 from metadata.rows.filters import ONLY_FIELDS, conditions, parse
 from metadata.rows.paging import Cursor, Page, page, page_of_groups
+from metadata.values import in_chunks
 
-_CHUNK = 500
 _SCANNED = frozenset({"about", "used", "uses", "revision", *fields_of_kinds()})
 
 
@@ -64,20 +64,20 @@ def having_fields(database: Database, words: str, uids: Collection[str]) -> set[
     wanted = conditions(words, language(), ONLY_FIELDS)
     if not wanted:
         return None
-    every, found = sorted(uids), set[str]()
+    found: set[str] = set()
     with database.read() as connection:
-        for start in range(0, len(every), _CHUNK):
-            some = definition.c.uid.in_(every[start : start + _CHUNK])
+        for chunk in in_chunks(sorted(uids)):
+            some = definition.c.uid.in_(chunk)
             found.update(connection.execute(select(definition.c.uid).where(some, *wanted)).scalars())
     return found
 
 
 def waiting_among(database: Database, owner: str, uids: Collection[str]) -> frozenset[str]:
     """Those of some definitions of which a user has an edit that is not applied."""
-    c, every, found = staged_item.c, sorted(uids), set[str]()
+    c, found = staged_item.c, set[str]()
     with database.read() as connection:
-        for start in range(0, len(every), _CHUNK):
-            query = select(c.uid).where(c.owner == owner, c.uid.in_(every[start : start + _CHUNK]))
+        for some in in_chunks(sorted(uids)):
+            query = select(c.uid).where(c.owner == owner, c.uid.in_(some))
             found.update(connection.execute(query).scalars())
     return frozenset(found)
 

@@ -7,9 +7,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, insert, select
 from metadata import tables
 from metadata.database import Database
 from metadata.intents import Bounds, FileIdentity, Intent, Mark
-
-PATHS_AT_ONCE = 500
-"""Parameters that one statement may have are limited (32,766 in SQLite, 2,100 in Azure SQL)."""
+from metadata.values import in_chunks
 
 
 def known_files(database: Database, task_uid: str, dataset_uid: str) -> dict[str, FileIdentity]:
@@ -62,8 +60,8 @@ def _remember_files(connection: Connection, batch_id: str, dataset_uid: str, tas
     table = tables.ingested_file
     mine = and_(table.c.task_uid == task_uid, table.c.dataset_uid == dataset_uid)
     paths = [file.path for file in intent.files]
-    for begin in range(0, len(paths), PATHS_AT_ONCE):
-        connection.execute(delete(table).where(mine, table.c.path.in_(paths[begin : begin + PATHS_AT_ONCE])))
+    for some in in_chunks(paths):
+        connection.execute(delete(table).where(mine, table.c.path.in_(some)))
     rows = [
         {"task_uid": task_uid, "dataset_uid": dataset_uid, "batch_id": batch_id, **file.model_dump()}
         for file in intent.files

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, exists, or_, sel
 from metadata.database import Database
 from metadata.definitions import LAYOUTS, definition, reference
 from metadata.rows.names import MOST_NAMED, alike
+from metadata.values import in_chunks
 
 _CHUNK = 200
 
@@ -39,8 +40,7 @@ def uids_of(connection: Connection, names: Iterable[tuple[str, str]]) -> dict[tu
     """Those of (kind, key) that are there."""
     wanted, found = sorted(set(names)), dict[tuple[str, str], str]()
     columns = definition.c.kind, definition.c.key, definition.c.uid
-    for start in range(0, len(wanted), _CHUNK):
-        some = wanted[start : start + _CHUNK]
+    for some in in_chunks(wanted, _CHUNK):
         either = or_(*(and_(definition.c.kind == kind, definition.c.key == key) for kind, key in some))
         found |= {(kind, key): uid for kind, key, uid in connection.execute(select(*columns).where(either))}
     return found
@@ -92,7 +92,7 @@ def _chosen(connection: Connection, uids: Collection[str], which: ColumnElement[
 def _each(
     connection: Connection, query: Select[tuple[str]], column: ColumnElement[str], uids: Collection[str]
 ) -> set[str]:
-    wanted, found = sorted(uids), set[str]()
-    for start in range(0, len(wanted), _CHUNK):
-        found.update(connection.execute(query.where(column.in_(wanted[start : start + _CHUNK]))).scalars())
+    found: set[str] = set()
+    for some in in_chunks(sorted(uids), _CHUNK):
+        found.update(connection.execute(query.where(column.in_(some))).scalars())
     return found

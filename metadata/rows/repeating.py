@@ -20,10 +20,10 @@ from metadata.plan_diff import blueprint_of
 from metadata.revision_log import head, newest_revision
 from metadata.rows.runs import Run, create_run, get_run, load_plan, plan_text
 from metadata.successors import refuse_second_reading
+from metadata.values import in_chunks
 
 NEEDED = ("connection", "dataset", "model")
 """Kinds of definition that what is written and read belongs to: without one of them a plan has nowhere to go."""
-_CHUNK = 500
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def _among(
 ) -> set[str]:
     """Those of the uids that stand in a column."""
     found: set[str] = set()
-    for start in range(0, len(uids), _CHUNK):
-        wanted = column.in_(uids[start : start + _CHUNK])
+    for some in in_chunks(uids):
+        wanted = column.in_(some)
         found.update(connection.execute(select(column).where(wanted, *also).distinct()).scalars())
     return found

@@ -12,10 +12,7 @@ from metadata import tables
 from metadata.changes import ChangeSet
 from metadata.database import Database
 from metadata.impact import Touched, impact_of, urgency
-from metadata.values import counted
-
-AT_ONCE = 500
-"""Things that one statement asks for: the parameters that it may have are limited (2,100 in Azure SQL)."""
+from metadata.values import counted, in_chunks
 
 
 @dataclass(frozen=True)
@@ -56,8 +53,7 @@ def sizes_of(database: Database, uids: Sequence[str]) -> dict[str, Size]:
     state, version = tables.dataset_state, tables.model_version
     found: dict[str, Size] = {}
     with database.read() as connection:
-        for start in range(0, len(uids), AT_ONCE):
-            some = uids[start : start + AT_ONCE]
+        for some in in_chunks(uids):
             newest = (
                 select(version.c.model_uid, func.max(version.c.version).label("version"))
                 .where(version.c.model_uid.in_(some))

@@ -16,12 +16,12 @@ from metadata.definitions import definition, definition_source, revision_item
 from metadata.errors import PilothouseError
 from metadata.kinds import Definition
 from metadata.secrets import find_secrets, taken_out
+from metadata.values import in_chunks
 
 APPLIED = ""
 """Whose texts those are that everybody sees; others are of the change set of a user."""
 Uids = Mapping[tuple[str, str], str]
 """By kind and key."""
-_CHUNK = 500
 
 
 def load_sources(database: Database, uids: Iterable[str] | None = None, owner: str = APPLIED) -> dict[str, str]:
@@ -123,7 +123,7 @@ def _load(connection: Connection, uids: list[str] | None, owners: Collection[str
     table = definition_source.c
     query = select(table.uid, table.text).where(table.owner.in_(owners)).order_by(table.owner)
     found: dict[str, str] = {}
-    chunks = [None] if uids is None else [uids[start : start + _CHUNK] for start in range(0, len(uids), _CHUNK)]
+    chunks = [None] if uids is None else in_chunks(uids)
     for chunk in chunks:
         asked = query if chunk is None else query.where(table.uid.in_(chunk))
         found.update({row.uid: row.text for row in connection.execute(asked)})
@@ -134,9 +134,9 @@ def _uids_of(connection: Connection, comments: Comments) -> Uids:
     """The definitions that are applied under those names."""
     keys = sorted({key for _, key in comments})
     uids: dict[tuple[str, str], str] = {}
-    for start in range(0, len(keys), _CHUNK):
+    for some in in_chunks(keys):
         query = select(definition.c.uid, definition.c.kind, definition.c.key)
-        for row in connection.execute(query.where(definition.c.key.in_(keys[start : start + _CHUNK]))):
+        for row in connection.execute(query.where(definition.c.key.in_(some))):
             if (row.kind, row.key) in comments:
                 uids[row.kind, row.key] = row.uid
     return uids
@@ -160,8 +160,8 @@ def _replace(
         remedy = "take it out, and change the credential: it has been seen"
         raise PilothouseError("PH150", "comments", "one of them looks like a credential", remedy)
     table, uids = definition_source, list(texts)
-    for start in range(0, len(uids), _CHUNK):
-        chosen = table.c.uid.in_(uids[start : start + _CHUNK])
+    for some in in_chunks(uids):
+        chosen = table.c.uid.in_(some)
         connection.execute(delete(table).where(table.c.owner == owner, chosen))
     known = bases or {}
     rows = [

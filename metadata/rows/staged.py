@@ -48,6 +48,7 @@ from metadata.staging import (
 from metadata.storable import refuse_unstorable
 from metadata.successors import called_otherwise
 from metadata.task_bodies import tasks_in
+from metadata.values import in_chunks
 
 _CHUNK = 200
 _NAMES = tuple(field.name for field in fields(Item))
@@ -295,11 +296,10 @@ def _concerned(connection: Connection, kept: Sequence[Item]) -> set[str]:
         if item.after is not None and item.key != item.key_before
     ]
     tasks = sorted({uid for item in kept for body in (item.before, item.after) for uid in tasks_in(body)})
-    for start in range(0, len(keys), _CHUNK):
-        uids.update(connection.execute(select(definition.c.uid).where(or_(*keys[start : start + _CHUNK]))).scalars())
-    for start in range(0, len(tasks), _CHUNK):
-        some = task.c.uid.in_(tasks[start : start + _CHUNK])
-        uids.update(connection.execute(select(task.c.pipeline_uid).where(some)).scalars())
+    for some in in_chunks(keys, _CHUNK):
+        uids.update(connection.execute(select(definition.c.uid).where(or_(*some))).scalars())
+    for chunk in in_chunks(tasks, _CHUNK):
+        uids.update(connection.execute(select(task.c.pipeline_uid).where(task.c.uid.in_(chunk))).scalars())
     return uids
 
 
@@ -357,8 +357,8 @@ def _renamed_since(connection: Connection, revision: int) -> dict[tuple[str, str
         then.setdefault(uid, None if key is None else (kind, key))
     had = {uid: name for uid, name in then.items() if name is not None}
     now: dict[str, tuple[str, str]] = {}
-    for start in range(0, len(uids := sorted(had)), _CHUNK):
-        some = definition.c.uid.in_(uids[start : start + _CHUNK])
+    for chunk in in_chunks(sorted(had), _CHUNK):
+        some = definition.c.uid.in_(chunk)
         for uid, kind, key in connection.execute(
             select(definition.c.uid, definition.c.kind, definition.c.key).where(some)
         ):

@@ -21,9 +21,10 @@ from metadata.effects import EFFECTS, TASK_NOTHING
 from metadata.impact import Touched, impact_of
 from metadata.kinds import KIND_MODELS, SECTIONS, Blueprint
 from metadata.lineage import edges
-from metadata.rows.sizes import AT_ONCE, sized_impact, sizes_of
+from metadata.rows.sizes import sized_impact, sizes_of
 from metadata.sql_words import same_words
 from metadata.tasks import TaskSpec
+from metadata.values import AT_ONCE
 from tests.metadata.blueprints import definitions, orders, orders_document
 
 BEFORE = diff(Blueprint(), orders()).blueprint
