@@ -120,7 +120,7 @@ def _parameters(detail: RunDetail, task_key: str) -> list[Content]:
         ("by", f"{run.author}, {run.trigger}"),
         ("attempt", f"{run.attempt}" + (f" ({run.again})" if run.again else "")),
         ("revision", str(run.revision) if run.revision is not None else "–"),
-        ("plan", run.plan_hash[:12]),
+        ("plan", _plan(detail)),
         ("launched", instant(run.created_at)),
         ("started", instant(run.started_at)),
         ("ended", instant(run.ended_at)),
@@ -145,6 +145,11 @@ def _parameters(detail: RunDetail, task_key: str) -> list[Content]:
             ]
             lines += [joined((f"{name:<10}", "quiet"), plain(value)) for name, value in facts]
     return lines
+
+
+def _plan(detail: RunDetail) -> str:
+    fault = detail.plan_fault
+    return f"{detail.run.plan_hash[:12]}" + (f"  {fault.code} {fault.cause}" if fault else "")
 
 
 def _decisions(detail: RunDetail, _task_key: str) -> list[Content]:

@@ -40,6 +40,14 @@ DECIDED = (
 RELEASED = ("id", "released_by", "released_at")
 """Columns of a decision that say who let go what it held."""
 
+LAUNCHED = (
+    *("id", "number", "pipeline_uid", "pipeline_key", "plan_hash", "revision", "bindings", "as_of", "trigger"),
+    *("schedule_uid", "scheduled_flow_run_id", "created_at"),
+)
+"""Columns of a run that stay what they were when it was launched."""
+AGAIN = ("id", "attempt", "again")
+"""Columns of a run that say which attempt it is in."""
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -99,12 +107,12 @@ class Book:
         entry = Entry(
             newest.number + 1,
             utc_now().replace(microsecond=0),
-            storable(author)[:255],
-            storable(author.origin if isinstance(author, Author) else "")[:255],
+            one_line(author),
+            one_line(author.origin if isinstance(author, Author) else ""),
             deed,
             subject.kind,
             subject.uid,
-            storable(subject.key)[:255],
+            one_line(subject.key),
             subject.of,
             redacted(storable(note)),
             digest,
@@ -119,8 +127,8 @@ class Book:
         self._written = entry.head
 
     def begin(self) -> None:
-        """The first entries of an audit: the revisions and decisions of before it, by the newest of each."""
-        by, table, log = Author("pilothouse"), tables.decision, revision.c
+        """The first entries of an audit: the revisions, decisions and runs of before it, by the newest of each."""
+        by, table, run, log = Author("pilothouse"), tables.decision, tables.run, revision.c
         last = self._connection.execute(select(log.number, log.hash).order_by(log.number.desc()).limit(1)).first()
         number, digest = (last.number, last.hash) if last else (0, GENESIS)
         self._newest()  # which reads the uid
@@ -130,6 +138,9 @@ class Book:
         decided = self._connection.execute(select(func.max(table.c.number))).scalar()
         if decided:
             self.enter(by, "begin", Subject("decision", of=decided), note="the audit begins after it")
+        launched = self._connection.execute(select(func.max(run.c.number))).scalar()
+        if number or launched:
+            self.enter(by, "begin", Subject("run", of=launched or 0), note="the audit begins after it")
 
     def anchor(self, author: str, note: str) -> str:
         """Say that the database is an earlier one, and have the home take it for what it has seen. Gives the words."""
@@ -213,6 +224,11 @@ def anchor(database: Database, author: str, note: str = "") -> str:
     with audited(database) as (connection, book):
         next_change(connection)
         return book.anchor(author, note)
+
+
+def one_line(text: str) -> str:
+    """A name as an entry holds it."""
+    return storable(text)[:255]
 
 
 def entry_hash(entry: Entry) -> str:

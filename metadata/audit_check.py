@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Select, select
 
 from metadata import tables
 from metadata.audit import DECIDED, RELEASED, Entry, digest_of, entry_hash, seen_here
+from metadata.audit_runs import READ_RUN, REMEDY, check_runs, entries_on_runs, not_told
 from metadata.database import Database, place_of
 from metadata.database import installation as installation_of
 from metadata.definitions import revision
@@ -20,7 +23,6 @@ from metadata.revision_log import DEEDS, GENESIS, verify_chain
 from metadata.rows.decisions import HELD_BATCHES
 from metadata.signet import Head, Key
 
-REMEDY = "find out who can write to the database; put a backup of before it back: pilothouse db restore FILE"
 READ_DECISION = (*DECIDED, *(name for name in RELEASED if name not in DECIDED), "waits")
 """Columns of a decision that the audit can tell of."""
 
@@ -36,6 +38,7 @@ class Checked:
     entries: int
     revisions: int
     decisions: int
+    runs: int
     signer: str
     """The name of the key that signed; empty where nothing is signed."""
 
@@ -58,7 +61,16 @@ class Told:
     decisions: dict[str, _Word] = field(default_factory=dict)
     releases: dict[str, _Word] = field(default_factory=dict)
     before: dict[str, _Word] = field(default_factory=dict)
-    """The newest revision and decision of before the audit."""
+    """The newest revision, decision and run of before the audit."""
+    launched: int = 0
+    """The first run of whose launch they tell."""
+
+    @property
+    def older_runs(self) -> int:
+        """The newest run of before the audit; one that began on a database with a history may not say which."""
+        if "run" in self.before or not (self.before.get("revision") or _Word(0, 0, "")).of:
+            return self.before.get("run", _Word(0, 0, "")).of or 0
+        return self.launched - 1 if self.launched else sys.maxsize
 
     def hear(self, entry: Entry) -> None:
         """Take down what an entry says."""
@@ -72,15 +84,17 @@ class Told:
             self.decisions[entry.uid] = word
         elif entry.deed == "release":
             self.releases[entry.uid] = word
+        elif entry.deed == "launch":
+            self.launched = min(self.launched or sys.maxsize, entry.of or 0)
 
 
 def verify(database: Database) -> Checked:
     """Hold the audit against its hashes, its signatures and what this home has seen of it, and all else against it.
 
     Raises PilothouseError PH360 (an entry was changed, put in or removed), PH361 (it is not signed with the key), PH362
-    (entries that this home has seen are gone), PH363 (another key signed), PH364 (a revision or decision is not what
-    the audit tells, a plan not what its hash was made of), PH305 (the log of revisions, a definition), PH365 (the key
-    or the head outside is of no use), and PH842 (this home has seen the audit of another database here).
+    (entries that this home has seen are gone), PH363 (another key signed), PH364 (a revision, decision or run is not
+    what the audit tells, a plan not what its hash was made of), PH305 (the log of revisions, a definition), PH365 (the
+    key or the head outside is of no use), and PH842 (this home has seen the audit of another database here).
     """
     signet = database.signet
     installation = installation_of(database)
@@ -102,12 +116,13 @@ def verify(database: Database) -> Checked:
         rows = connection.execute(select(revision.c.number, revision.c.hash).order_by(revision.c.number))
         check_revisions(told, ((row.number, row.hash) for row in rows))
         decisions = check_decisions(told, decisions_of(connection))
-        check_plans(connection)
+        runs = check_runs(entries_on_runs(connection), runs_of(connection), told.older_runs)
+        check_plans(plans_of(connection), partial(_runs_on, connection))
     revisions = verify_chain(database)
     if signet and head:
         with suppress(OSError):
             signet.keep(installation, head, place)
-    return Checked(told.entries, revisions, decisions, key.name if key else "")
+    return Checked(told.entries, revisions, decisions, runs, key.name if key else "")
 
 
 def doubts(database: Database, entries: Iterable[Entry]) -> dict[int, str]:
@@ -150,6 +165,14 @@ def decisions_of(connection: Connection) -> Iterator[dict[str, Any]]:
     query = select(*(table.c[name] for name in READ_DECISION)).order_by(table.c.number)
     for row in _read(connection, query, "PH364", "decision"):
         yield {name: row[name] for name in READ_DECISION}
+
+
+def runs_of(connection: Connection) -> Iterator[dict[str, Any]]:
+    """The same of each run."""
+    table = tables.run
+    query = select(*(table.c[name] for name in READ_RUN)).order_by(table.c.number)
+    for row in _read(connection, query, "PH364", "run"):
+        yield {name: row[name] for name in READ_RUN}
 
 
 def _read(connection: Connection, query: Select[Any], code: str, thing: str) -> Iterator[RowMapping]:
@@ -200,25 +223,34 @@ def check_revisions(told: Told, revisions: Iterable[tuple[int, str]]) -> None:
     there = dict(revisions)
     for number, word in sorted({**({before.of or 0: before} if before.of else {}), **told.revisions}.items()):
         if number not in there:
-            raise _not_told(f"revision {number}", f"it was removed: entry {word.entry} of the audit tells of it")
+            raise not_told(f"revision {number}", f"it was removed: entry {word.entry} of the audit tells of it")
         if there[number] != word.digest:
-            raise _not_told(f"revision {number}", f"it is not the one of which entry {word.entry} of the audit tells")
+            raise not_told(f"revision {number}", f"it is not the one of which entry {word.entry} of the audit tells")
     for number in sorted(there):
         if number > (before.of or 0) and number not in told.revisions:
-            raise _not_told(f"revision {number}", "it was put in: the audit tells of none")
+            raise not_told(f"revision {number}", "it was put in: the audit tells of none")
 
 
-def check_plans(connection: Connection) -> None:
-    """Hash every plan anew. Raises PilothouseError PH364 naming the first that is not what its hash was made of."""
+def plans_of(connection: Connection) -> Iterator[tuple[str, str]]:
+    """Hash and text of every plan."""
     c, last = tables.plan.c, ""
     while some := connection.execute(select(c.hash, c.body).where(c.hash > last).order_by(c.hash).limit(_PLANS)).all():
-        for row in some:
-            if text_hash(row.body) != row.hash:
-                run = tables.run.c
-                numbers = connection.execute(select(run.number).where(run.plan_hash == row.hash).order_by(run.number))
-                of = ", ".join(map(str, numbers.scalars()))
-                raise _not_told(f"plan {row.hash[:8]}", f"it was changed since it was made; runs on it: {of or 'none'}")
+        yield from ((row.hash, row.body) for row in some)
         last = some[-1].hash
+
+
+def check_plans(plans: Iterable[tuple[str, str]], runs_on: Callable[[str], Iterable[int]]) -> None:
+    """Hash every plan anew. Raises PilothouseError PH364 naming the first that is not what its hash was made of."""
+    for plan_hash, body in plans:
+        if text_hash(body) != plan_hash:
+            of = ", ".join(map(str, runs_on(plan_hash))) or "none"
+            raise not_told(f"plan {plan_hash[:8]}", f"it was changed since it was made; runs on it: {of}")
+
+
+def _runs_on(connection: Connection, plan_hash: str) -> list[int]:
+    run = tables.run.c
+    query = select(run.number).where(run.plan_hash == plan_hash).order_by(run.number)
+    return list(connection.execute(query).scalars())
 
 
 def check_decisions(told: Told, decisions: Iterable[Mapping[str, Any]]) -> int:
@@ -229,24 +261,24 @@ def check_decisions(told: Told, decisions: Iterable[Mapping[str, Any]]) -> int:
         count += 1
         thing, uid, older = f"decision {row['number']}", row["id"], row["number"] <= before
         if uid in there:
-            raise _not_told(thing, "it is there twice")
+            raise not_told(thing, "it is there twice")
         there.add(uid)
         word, release = told.decisions.get(uid), told.releases.get(uid)
         if word is None and not older:
-            raise _not_told(thing, "it was put in: the audit tells of none")
+            raise not_told(thing, "it was put in: the audit tells of none")
         if word is not None and digest_of(row, DECIDED) != word.digest:
-            raise _not_told(thing, f"it is not what entry {word.entry} of the audit tells")
+            raise not_told(thing, f"it is not what entry {word.entry} of the audit tells")
         if release is not None and digest_of(row, RELEASED) != release.digest:
-            raise _not_told(thing, f"its release is not the one of which entry {release.entry} of the audit tells")
+            raise not_told(thing, f"its release is not the one of which entry {release.entry} of the audit tells")
         called = row["released_by"] is not None or row["released_at"] is not None
         if release is None and called and not older:
-            raise _not_told(thing, "it is called released, and the audit tells of no release")
+            raise not_told(thing, "it is called released, and the audit tells of no release")
         if word is not None and "waits" in row:
             holds.take(row, released=release is not None)
     holds.check()
     for uid, word in (told.releases | told.decisions).items():
         if uid not in there:
-            raise _not_told(f"decision {word.of}", f"it was removed: entry {word.entry} of the audit tells of it")
+            raise not_told(f"decision {word.of}", f"it was removed: entry {word.entry} of the audit tells of it")
     return count
 
 
@@ -270,7 +302,7 @@ class _Holds:
             if waits != (holds and attempt == self._attempts[which]):
                 told = "no hold that stands" if waits else "what it holds, and of no release"
                 state = "it is said to wait" if waits else "it waits no longer"
-                raise _not_told(f"decision {number}", f"{state}, and the audit tells of {told}")
+                raise not_told(f"decision {number}", f"{state}, and the audit tells of {told}")
 
 
 def _check_entry(entry: Entry, installation: str, key: Key | None) -> None:
@@ -300,7 +332,3 @@ def _changed(number: int, cause: str) -> PilothouseError:
 def _seen_otherwise(thing: str, cause: str) -> PilothouseError:
     remedy = f"{REMEDY}; where its server restored it, or lost power: pilothouse audit anchor"
     return PilothouseError("PH362", thing, cause, remedy)
-
-
-def _not_told(thing: str, cause: str) -> PilothouseError:
-    return PilothouseError("PH364", thing, cause, REMEDY)

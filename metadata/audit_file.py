@@ -13,18 +13,24 @@ from sqlalchemy import Connection, select
 from metadata.audit import Entry
 from metadata.audit_check import (
     Checked,
+    Told,
     check_decisions,
     check_entries,
+    check_plans,
     check_revisions,
     decisions_of,
     entries_of,
     head_of,
+    plans_of,
+    runs_of,
 )
+from metadata.audit_runs import check_runs, not_told
 from metadata.contents import json_text
 from metadata.database import Database
 from metadata.database import installation as installation_of
 from metadata.definitions import revision, revision_item
 from metadata.errors import PilothouseError, UsageError
+from metadata.plan import text_hash
 from metadata.revision_log import Revision, check_log, to_revision
 from metadata.signet import Head, Signet
 
@@ -33,7 +39,7 @@ _ITEM = ("uid", "kind", "key", "key_before", "before", "after")
 
 
 def export(database: Database) -> Iterator[str]:
-    """The lines: which database, each entry, revision and decision, and at the end the signed head."""
+    """The lines: which database, each entry, revision, run, plan and decision, and at the end the signed head."""
     yield json_text({"audit": FORMAT, "installation": installation_of(database)})
     with database.read() as connection:
         head = head_of(connection)
@@ -41,6 +47,10 @@ def export(database: Database) -> Iterator[str]:
             yield _line("entry", asdict(entry))
         for found, items in _log(connection):
             yield _line("revision", {**asdict(found), "items": items})
+        for run in runs_of(connection):
+            yield _line("run", run)
+        for plan_hash, body in plans_of(connection):
+            yield _line("plan", {"hash": plan_hash, "body": body})
         for row in decisions_of(connection):
             yield _line("decision", row)
         yield _line("head", asdict(head) if head else {})
@@ -70,6 +80,9 @@ class _Parts:
         self._entries: list[Entry] = []
         self._revisions: list[tuple[Revision, list[Any]]] = []
         self._decisions: list[Mapping[str, Any]] = []
+        self._runs: list[Mapping[str, Any]] = []
+        self._plans: set[str] = set()
+        self._forged: list[tuple[str, str]] = []
         self._head: Head | None = None
 
     def take(self, number: int, line: str) -> None:
@@ -94,7 +107,8 @@ class _Parts:
         told = check_entries(self._entries, self._head, self._installation, key, seen)
         check_revisions(told, ((one.number, one.hash) for one, _ in self._revisions))
         check_log(self._revisions)
-        return Checked(told.entries, len(self._revisions), check_decisions(told, self._decisions), key.name)
+        decisions, runs = check_decisions(told, self._decisions), self._check_runs(told)
+        return Checked(told.entries, len(self._revisions), decisions, runs, key.name)
 
     def refused(self, cause: str) -> PilothouseError:
         """What is said of a file that is no export."""
@@ -109,12 +123,40 @@ class _Parts:
             self._revisions.append(
                 (to_revision(said), [{name: each[name] for name in _ITEM} for each in said["items"]])
             )
+        elif word == "plan":
+            self._take_plan(said["hash"], said["body"])
+        elif word == "run":
+            self._runs.append(said)
         elif word == "decision":
             self._decisions.append(said)
         elif word == "head":
             self._ended, self._head = True, Head(**said) if said else None
         else:
             raise ValueError(word)
+
+    def _take_plan(self, plan_hash: str, body: str) -> None:
+        """A sound one is not kept: plans are large."""
+        if plan_hash in self._plans:
+            raise ValueError(plan_hash)
+        self._plans.add(plan_hash)
+        if text_hash(body) != plan_hash:
+            self._forged.append((plan_hash, body))
+
+    def _check_runs(self, told: Told) -> int:
+        """Runs and plans; an export of before these were in it has none of them, and no digest of a run."""
+        entries = [entry for entry in self._entries if entry.kind == "run" and entry.deed != "begin"]
+        if not self._runs and not any(entry.digest for entry in entries):
+            return 0
+        entries.sort(key=lambda entry: (entry.of or 0, entry.number))
+        count = check_runs(entries, self._runs, told.older_runs)
+        check_plans(self._forged, self._runs_on)
+        for run in self._runs:
+            if run["plan_hash"] is not None and run["plan_hash"] not in self._plans:
+                raise not_told(f"plan {run['plan_hash'][:8]}", f"it was removed; run {run['number']} is on it")
+        return count
+
+    def _runs_on(self, plan_hash: str) -> list[int]:
+        return [run["number"] for run in self._runs if run["plan_hash"] == plan_hash]
 
 
 def _log(connection: Connection) -> Iterator[tuple[Revision, list[dict[str, Any]]]]:
@@ -130,7 +172,7 @@ def _line(word: str, row: Mapping[str, Any]) -> str:
     return json_text({word: said})
 
 
-_INSTANTS = {"at", "applied_at", "as_of", "decided_at", "released_at"}
+_INSTANTS = {"at", "applied_at", "as_of", "created_at", "decided_at", "released_at"}
 
 
 def _read(name: str, value: Any) -> Any:

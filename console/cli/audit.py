@@ -55,8 +55,8 @@ def log(words: str, limit: int, after: int | None, as_json: bool) -> None:
 def verify(file: Path | None, as_json: bool) -> None:
     """Hold the audit against its hashes, its signatures and what this home has seen of it. Exits with 1 if they differ.
 
-    What was changed, put in or removed is named: an entry, a revision, a decision, a definition. Of a FILE that
-    `audit export` made, all but today's definitions; it needs the key that signed, and no database.
+    What was changed, put in or removed is named: an entry, a revision, a run or its plan, a decision, a definition. Of
+    a FILE that `audit export` made, all but today's definitions; it needs the key that signed, and no database.
     """
     if file is None:
         found = verify_database(database())
@@ -71,8 +71,8 @@ def verify(file: Path | None, as_json: bool) -> None:
         print_json(found)
         return
     click.echo(
-        f"{counted(found.entries, 'entry', 'entries')} of the audit, {counted(found.revisions, 'revision')} and "
-        f"{counted(found.decisions, 'decision')} are what was written."
+        f"{counted(found.entries, 'entry', 'entries')} of the audit, {counted(found.revisions, 'revision')}, "
+        f"{counted(found.runs, 'run')} and {counted(found.decisions, 'decision')} are what was written."
     )
     click.echo(f"Signed with key {found.signer}.")
 

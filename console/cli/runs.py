@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import click
 
@@ -30,7 +30,7 @@ from metadata.revision_log import newest_revision
 from metadata.rows.logs import LogLine, read_lines
 from metadata.rows.outcomes import figures_of_run
 from metadata.rows.pages import list_runs
-from metadata.rows.runs import Run, find_run, get_run
+from metadata.rows.runs import Run, find_run, get_run, plan_fault
 from metadata.rows.task_runs import TaskRun, tasks_of
 from metadata.states import State
 from metadata.values import counted
@@ -100,17 +100,28 @@ def list_(words: str, limit: int, after: int | None, as_json: bool) -> None:
 @click.argument("number", type=click.IntRange(1, 2**31 - 1))
 @click.option("--plan", "of_plan", is_flag=True, help="The plan that it executes, with every definition it needs.")
 @JSON_OPTION
-def show(number: int, of_plan: bool, as_json: bool) -> None:
-    """One run: its tasks, their states, rows and reasons; or its plan."""
+@click.pass_context
+def show(context: click.Context, number: int, of_plan: bool, as_json: bool) -> None:
+    """One run: its tasks, their states, rows and reasons; or its plan. Exits with 1 where that was changed since."""
     if of_plan:
         plans.show_plan(number, as_json)
         return
     store = database()
     found = find_run(store, number)
     tasks = tasks_of(store, found.id)
+    with store.read() as connection:
+        wrong = plan_fault(connection, found.plan_hash)
     if as_json:
-        print_json({"run": found, "tasks": tasks, "figures": figures_of_run(store, found.id)})
-        return
+        figures = figures_of_run(store, found.id)
+        print_json({"run": found, "tasks": tasks, "figures": figures, "plan_fault": wrong})
+    else:
+        _show(found, tasks)
+    if wrong is not None:
+        show_fault(wrong)
+        context.exit(1)
+
+
+def _show(found: Run, tasks: Sequence[TaskRun]) -> None:
     click.echo(
         f"run {found.number}  {found.pipeline_key}  {found.state}  attempt {found.attempt}  by {plain(found.author)}"
     )

@@ -166,8 +166,8 @@ class AuditScreen(LogScreen):
         signer = f", signed with key {found.signer}" if found.signer else ", not signed"
         self._told(styled(glyph(f"✓ {counted(found.entries, 'entry', 'entries')} verified"), "good"))
         self.say(
-            f"{counted(found.entries, 'entry', 'entries')}, {counted(found.revisions, 'revision')} and "
-            f"{counted(found.decisions, 'decision')} are what was written{signer}"
+            f"{counted(found.entries, 'entry', 'entries')}, {counted(found.revisions, 'revision')}, "
+            f"{counted(found.runs, 'run')} and {counted(found.decisions, 'decision')} are what was written{signer}"
         )
 
     def refused(self, job: str, fault: Fault) -> None:

@@ -258,7 +258,9 @@ class RunScreen(RunKeys, Halves):
         run = self._detail.run
         by = run.trigger if run.trigger == "schedule" else run.author
         attempt = f"attempt {run.attempt} · " if run.attempt > 1 else ""
-        return joined((f"{attempt}plan {run.plan_hash[:7]} · revision {run.revision} · by {by}", "quiet"))
+        plan = f"plan {run.plan_hash[:7]}{' was changed' if self._detail.plan_fault else ''}"
+        tone = "bad" if self._detail.plan_fault else "quiet"
+        return joined((attempt, "quiet"), (plan, tone), (f" · revision {run.revision} · by {by}", "quiet"))
 
     # Keys
 

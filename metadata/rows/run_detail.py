@@ -13,9 +13,10 @@ from sqlalchemy import Connection, and_, func, select
 
 from metadata import tables
 from metadata.database import Database
+from metadata.errors import Fault
 from metadata.parts import Parameter
 from metadata.rows.decisions import newest_decisions
-from metadata.rows.runs import Run, find_run
+from metadata.rows.runs import Run, find_run, plan_fault
 from metadata.rows.task_runs import TaskRun, newest_tasks
 from metadata.states import State
 
@@ -51,10 +52,12 @@ class RunFigure:
 class RunDetail:
     """One run: tasks in plan order, decisions, figures, usual seconds of the run and of each task (by task uid).
 
-    `tries_of`: how often those tasks are tried at most that are tried again now, by task uid.
+    `tries_of`: how often those tasks are tried at most that are tried again now, by task uid. `plan_fault`: what is
+    wrong with its plan.
     """
 
     run: Run
+    plan_fault: Fault | None
     tasks: tuple[TaskRun, ...]
     decisions: tuple[RunDecision, ...]
     figures: tuple[RunFigure, ...]
@@ -71,6 +74,7 @@ def run_detail(database: Database, number: int, figures: int = 500) -> RunDetail
         again = {task.task_uid for task in tasks if task.state == State.RETRYING}
         return RunDetail(
             run=run,
+            plan_fault=plan_fault(connection, run.plan_hash),
             tasks=tasks,
             decisions=_decisions(connection, run.id),
             figures=_figures(connection, run.id, figures),

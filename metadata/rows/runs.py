@@ -11,7 +11,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, RowMapping, func, insert, or_, select, update
 
 from metadata import tables
-from metadata.audit import Book, Subject, audited
+from metadata.audit import AGAIN, LAUNCHED, Book, Subject, audited, digest_of
 from metadata.database import Database, next_change
 from metadata.errors import Fault, UsageError
 from metadata.plan import Plan, text_hash
@@ -81,6 +81,15 @@ def plan_text(connection: Connection, plan_hash: str) -> str:
     return str(body)
 
 
+def plan_fault(connection: Connection, plan_hash: str) -> Fault | None:
+    """What is wrong with the plan of that hash: it is not there, or was changed."""
+    try:
+        plan_text(connection, plan_hash)
+    except UsageError as error:
+        return error.fault
+    return None
+
+
 def create_run(
     database: Database,
     plan: Plan,
@@ -138,7 +147,7 @@ def create_run(
         created = _run(connection, tables.run.c.id == run_id)
         assert created is not None  # noqa: S101 - it was inserted in this transaction
         once_more = f"; run {repeats} once more, on its plan {plan.hash[:7]}" if repeats else ""
-        _enter(book, author, "launch", created, f"{_asked(created)}{once_more}")
+        _enter(book, author, "launch", created, f"{_asked(created)}{once_more}", _digest(connection, run_id, LAUNCHED))
     return created
 
 
@@ -238,7 +247,8 @@ def new_attempt(database: Database, run_id: str, mode: str, author: str) -> Run:
                 changed=change,
             )
         )
-        _enter(book, author, "again", run, f"attempt {attempt}, {'what failed' if mode == 'failed' else 'all of it'}")
+        note = f"attempt {attempt}, {'what failed' if mode == 'failed' else 'all of it'}"
+        _enter(book, author, "again", run, note, _digest(connection, run_id, AGAIN))
         fresh = _run(connection, tables.run.c.id == run_id)
     return _there(fresh, run_id)
 
@@ -315,8 +325,16 @@ def request_cancel(database: Database, run_id: str, author: str) -> Run:
     return run
 
 
-def _enter(book: Book, author: str, deed: Literal["launch", "again", "cancel"], run: Run, note: str) -> None:
-    book.enter(author, deed, Subject("run", run.id, run.pipeline_key, run.number), note=note)
+def _enter(
+    book: Book, author: str, deed: Literal["launch", "again", "cancel"], run: Run, note: str, digest: str = ""
+) -> None:
+    book.enter(author, deed, Subject("run", run.id, run.pipeline_key, run.number), note=note, digest=digest)
+
+
+def _digest(connection: Connection, run_id: str, columns: tuple[str, ...]) -> str:
+    """Of what a run says, as it is read back."""
+    row = connection.execute(select(*(tables.run.c[name] for name in columns)).where(tables.run.c.id == run_id))
+    return digest_of(dict(row.mappings().one()), columns)
 
 
 def _asked(run: Run) -> str:

@@ -43,7 +43,7 @@ def test_it_says_who_from_where_what_and_why(operated: Database) -> None:
 def test_verify_exits_with_1_and_names_what_was_done_by_hand(operated: Database) -> None:
     fine = pilothouse("audit", "verify")
     assert (fine.returncode, fine.stderr) == (0, "")
-    assert fine.stdout.startswith("3 entries of the audit, 2 revisions and 0 decisions are what was written.\n")
+    assert fine.stdout.startswith("3 entries of the audit, 2 revisions, 0 runs and 0 decisions are what was written.\n")
     assert told("audit", "verify")["entries"] == 3
     assert {(path.name, path.stat().st_mode & 0o777) for path in settings().home.glob("audit.*")} == {
         ("audit.head", 0o600),

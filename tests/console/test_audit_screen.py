@@ -39,7 +39,7 @@ async def test_what_was_done_is_read_filtered_followed_and_verified(
         await until_seen(pilot, "not verified yet: v", "1–9 of 9, newest first", "decide", "2 drifted")
         await until_seen(pilot, "11 more")
         await pilot.press("v")
-        await until_seen(pilot, "✓ 9 entries verified", "5 revisions and 2 decisions are what was written")
+        await until_seen(pilot, "✓ 9 entries verified", "5 revisions, 1 run and 2 decisions are what was")
         await pilot.press("/", *"deed:launch", "enter")
         await until_seen(pilot, "audit ▸ deed:launch", "1 orders")
         await pilot.press("tab")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
+from sqlalchemy import update
 
 from console.app import PilothouseApp
 from console.cli import plans
 from console.places import Place
 from console.screens.ask import Ask
+from metadata import tables
 from metadata.database import Database
 from metadata.definitions import load_blueprint
 from metadata.kinds import Blueprint
@@ -101,3 +104,9 @@ def test_the_command_line_says_the_same(database: Database, run: Commands, capsy
     said = capsys.readouterr().out
     assert said.startswith("Run 18 is queued: run 13 once more, on its plan ")
     assert "(pilothouse run diff 13 says how)" in said
+    with database.write() as connection:
+        body = run.told("run", "show", "13")["plan_fault"]
+        connection.execute(update(tables.plan).values(body=tables.plan.c.body + " "))
+    forged = run("run", "show", "13")
+    assert (body, forged.code, "ingest_flights" in forged.out, "PH846 plan " in forged.err) == (None, 1, True, True)
+    assert json.loads(run("run", "show", "13", "--json").out)["plan_fault"]["code"] == "PH846"

@@ -336,9 +336,10 @@ def test_an_audit_begins_with_what_is_older_than_it(empty_database: Database, tm
     assert said(database, "number", "deed", "kind", "of", "digest") == [
         (1, "begin", "revision", 3, hashes[3]),
         (2, "begin", "decision", 2, ""),
+        (3, "begin", "run", 1, ""),
     ]
     found = verify(database)
-    assert (found.entries, found.revisions, found.decisions) == (2, 3, 2)
+    assert (found.entries, found.revisions, found.decisions, found.runs) == (3, 3, 2, 1)
     audits.decide(database, launch(database), "rule-3")
     assert verify(database).decisions == 3
     for number in (1, 3):
@@ -383,6 +384,8 @@ def test_what_a_server_restored_is_taken_when_somebody_says_so(audit: Database, 
     older_head = entries(audit)[-1].head
     launch(audit)
     with audit.write() as connection:
+        for table in (tables.task_run, tables.run):
+            connection.execute(table.delete())
         connection.execute(tables.audit.delete().where(tables.audit.c.number == 2))
         connection.execute(
             update(tables.audit_head).values(number=1, hash=older_head.hash, signature=older_head.signature)

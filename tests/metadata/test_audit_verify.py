@@ -18,18 +18,26 @@ from metadata import tables
 from metadata.audit import anchor, audited, entry_hash
 from metadata.audit_check import verify
 from metadata.audit_file import export, verify_lines
+from metadata.audit_runs import READ_RUN
 from metadata.column_types import Utc
 from metadata.database import Database, installation, next_change
 from metadata.definitions import revision, revision_item
 from metadata.errors import PilothouseError
 from metadata.revision_log import chain_hash, to_revision, verify_chain
 from metadata.rows.decisions import release
+from metadata.rows.runs import new_attempt, request_cancel, set_run_state
 from metadata.signet import Key, Signet
+from metadata.states import State
 from tests.metadata import rows
 from tests.metadata.audits import entries, launch, operate, signed, signet_in
 from tests.metadata.test_decisions import HOLD, decide, write
 
-FREE = {"revision": {"changed"}, "decision": {"changed"}}
+FREE = {
+    "revision": {"changed"},
+    "decision": {"changed"},
+    "run": {each.name for each in tables.run.c} - set(READ_RUN),
+    "plan": {each.name for each in tables.plan.c} - {"hash", "body"},
+}
 """Columns that change without a word in the audit."""
 NAMED = {
     "audit": r"PH36[0-3] audit entry {number}:",
@@ -37,6 +45,8 @@ NAMED = {
     "revision": r"PH(305|364) revision \d+:",
     "revision_item": r"PH305 revision \d+:",
     "decision": r"PH364 decision (\d+|after decision \d+):",
+    "run": r"PH364 run \d+:",
+    "plan": r"PH364 plan \w+: it was changed .*runs on it: 1",
 }
 
 
@@ -71,6 +81,8 @@ def changes(connection: Connection) -> list[tuple[Any, Any, str, dict[str, Any]]
             ("revision", revision),
             ("revision_item", revision_item),
             ("decision", tables.decision),
+            ("run", tables.run),
+            ("plan", tables.plan),
         )
         for row in connection.execute(select(table)).mappings()
         for column in table.c
@@ -95,7 +107,7 @@ def test_each_column_of_each_row_that_is_changed_is_found_and_named(audit: Datab
             with audit.write() as connection:
                 connection.execute(update(table).where(where[0]).values({column: forged[column.name]}))
         except PilothouseError as error:  # the database itself keeps a revision that has items
-            assert error.fault.code == "PH334" and "revision" in (table.name, column.name)
+            assert error.fault.code == "PH334", (table.name, column.name)
             continue
         said = found_by(lambda: verify(audit))
         assert re.match(NAMED[name].format(number=row.get("number")), said), (column, said)
@@ -225,6 +237,44 @@ def test_a_decision_that_is_put_in_and_one_that_is_called_released_are_named(aud
     assert found_by_verify(audit).startswith("PH364 decision 3: it was put in")
 
 
+def test_a_run_of_which_the_audit_tells_otherwise_is_named(audit: Database) -> None:
+    run, table = launch(audit), tables.run
+    set_run_state(audit, run.id, State.FAILED)
+    new_attempt(audit, run.id, "all", "cyd")
+    request_cancel(audit, run.id, "bob")
+    assert verify(audit).runs == 2
+    forged = {"author": "mallory", "attempt": 1, "again": "failed", "cancel_requested": False, "bindings": {"a": 1}}
+    for name, value in forged.items():
+        with audit.write() as connection:
+            was = connection.execute(select(table.c[name]).where(table.c.id == run.id)).scalar_one()
+            connection.execute(update(table).where(table.c.id == run.id).values({name: value}))
+        assert found_by_verify(audit).startswith("PH364 run 2: "), name
+        with audit.write() as connection:
+            connection.execute(update(table).where(table.c.id == run.id).values({name: was}))
+    number, put_in = rows.add_run(audit, run.pipeline_uid, run.pipeline_key, "succeeded", plan_hash=run.plan_hash)
+    assert found_by_verify(audit).startswith(f"PH364 run {number}: it was put in")
+    for gone in (put_in, run.id):
+        with audit.write() as connection:
+            connection.execute(delete(tables.task_run).where(tables.task_run.c.run_id == gone))
+            connection.execute(delete(table).where(table.c.id == gone))
+    assert found_by_verify(audit).startswith("PH364 run 2: it was removed: entry 7 of the audit tells of it")
+
+
+def test_runs_of_before_the_audit_are_known_by_the_newest_of_them(audit: Database, tmp_path: Path) -> None:
+    with audit.write() as connection:
+        for table in (tables.audit, tables.audit_head):
+            connection.execute(delete(table))
+    (tmp_path / "audit.head").unlink()
+    with audited(audit) as (connection, book):
+        next_change(connection)
+        book.begin()
+    assert [entry.what for entry in entries(audit)] == ["revision 3", "decision 2", "run 1"]
+    run = launch(audit)
+    verify(audit)
+    number, _ = rows.add_run(audit, run.pipeline_uid, run.pipeline_key, "succeeded", plan_hash=run.plan_hash)
+    assert found_by_verify(audit).startswith(f"PH364 run {number}: it was put in")
+
+
 def test_a_hold_that_was_ended_by_hand_is_named(audit: Database) -> None:
     write(audit, "r0", "published", write(audit, "r0", "pending"), task="publish")
     write(audit, "r1", "pending")
@@ -284,7 +334,9 @@ def test_a_row_that_nobody_could_have_written_is_named(audit: Database) -> None:
 def test_an_export_is_verified_without_the_database(audit: Database, tmp_path: Path) -> None:
     lines = list(export(audit))
     found = verify_lines(lines, signet_in(tmp_path), "x")
-    assert (found.entries, found.revisions, found.decisions) == (6, 3, 2)
+    assert (found.entries, found.revisions, found.decisions, found.runs) == (6, 3, 2, 1)
+    kept = [line for line in lines if not line.startswith('{"plan"')]
+    assert re.match(r"PH364 plan \w+: it was removed", found_by(lambda: verify_lines(kept, signet_in(tmp_path), "x")))
     launch(audit)
     assert verify_lines(lines, signet_in(tmp_path), "x") == found  # an older one is none the worse
     with pytest.raises(PilothouseError, match="PH363 audit entry 1"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from sqlalchemy import func, insert, select, update
 
 from metadata import tables
 from metadata.audit_check import verify
+from metadata.audit_file import export, verify_lines
 from metadata.compiler import compile_plan
 from metadata.database import Database, next_change
 from metadata.definitions import load_blueprint
@@ -21,13 +23,14 @@ from metadata.plan import Plan, text_hash
 from metadata.plan_diff import compare_plans
 from metadata.revisions import apply, go_back
 from metadata.rows.repeating import repeat_run, standing_of
+from metadata.rows.run_detail import run_detail
 from metadata.rows.run_plans import run_difference, run_plan
 from metadata.rows.runs import Run, create_run, load_plan, new_attempt, set_run_state
 from metadata.rows.task_runs import tasks_of
 from metadata.settings import Settings
 from metadata.states import State
 from metadata.undoing import undo_of
-from tests.metadata.audits import entries
+from tests.metadata.audits import entries, signed, signet_in
 from tests.metadata.blueprints import orders_document
 from tests.metadata.meanwhile import before_writing
 from tests.metadata.rows import NOW, applied
@@ -235,7 +238,8 @@ def test_a_plan_that_is_read_otherwise_than_it_was_made_is_not_run(database: Dat
         repeat_run(database, past.id, "bob")
 
 
-def test_a_plan_that_was_changed_in_the_database_is_neither_shown_nor_run(database: Database) -> None:
+def test_a_plan_that_was_changed_in_the_database_is_neither_shown_nor_run(database: Database, tmp_path: Path) -> None:
+    database = signed(database, tmp_path)
     applied(database)
     past = launch(database)
     verify(database)
@@ -252,5 +256,9 @@ def test_a_plan_that_was_changed_in_the_database_is_neither_shown_nor_run(databa
     ):
         with pytest.raises(UsageError, match=f"PH846 plan {past.plan_hash[:8]}: it was changed"):
             act()
+    fault = run_detail(database, past.number).plan_fault
+    assert fault is not None and fault.code == "PH846"
+    with pytest.raises(PilothouseError, match=f"PH364 plan {past.plan_hash[:8]}: it was changed .*runs on it: 1"):
+        verify_lines(export(database), signet_in(tmp_path), "x")
     with pytest.raises(PilothouseError, match=f"PH364 plan {past.plan_hash[:8]}: it was changed .*runs on it: 1"):
         verify(database)
