@@ -28,9 +28,10 @@ from metadata.storable import refuse_secret
 from metadata.values import storable, utc_now
 
 AuditDeed = Literal[
-    "begin", "apply", "undo", "redo", "revert", "launch", "cancel", "again", "decide", "release", "restore"
+    "begin", "apply", "undo", "redo", "revert", "comment", "launch", "cancel", "again", "decide", "release", "restore"
 ]
-"""What was done; `begin` says what is older than the audit, `restore` that the database is an earlier one."""
+"""What was done; `begin` says what is older than the audit, `restore` that the database is an earlier one, `comment`
+that the comments of a definition were changed by no revision of it."""
 AUDIT_DEEDS: tuple[AuditDeed, ...] = get_args(AuditDeed)
 DECIDED = (
     *("id", "number", "run_id", "attempt", "task_key", "rule_uid", "rule_key", "state", "reason", "expression"),

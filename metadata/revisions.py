@@ -47,6 +47,8 @@ from metadata.storable import refuse_unstorable
 from metadata.values import utc_now
 
 _ATTEMPTS = 50
+Also = Callable[[Connection, Book, ChangeSet], None]
+"""What is done in the transaction of a revision, beside it."""
 
 
 class CheckError(PilothouseError):
@@ -101,7 +103,7 @@ def apply(
         _Signature(author, note),
         settings,
         base_revision,
-        lambda connection: _keep(connection, comments),
+        partial(_keep, comments, author),
     )
 
 
@@ -134,7 +136,7 @@ def apply_exactly(
     note: str,
     settings: Settings,
     base_revision: int,
-    also: Callable[[Connection], None],
+    also: Also,
 ) -> Revision | None:
     """Make the blueprint what `make` makes of it, uids included, and do something else in the same transaction.
 
@@ -211,7 +213,7 @@ def _commit(
     signature: _Signature,
     settings: Settings,
     base_revision: int | None,
-    also: Callable[[Connection], None] = lambda _connection: None,
+    also: Also = lambda _connection, _book, _changes: None,
 ) -> Revision | None:
     refuse_note(signature.note, settings)
     for _ in range(_ATTEMPTS):
@@ -228,14 +230,14 @@ def _commit(
             if head(connection) == base:
                 made = _write(connection, (base + 1, change), changes, plans, traced, signature)
                 _enter(book, signature.author, made, changes.changes)
-                also(connection)
+                also(connection, book, changes)
                 return made
     raise moved(base, base + 1)
 
 
-def _keep(connection: Connection, comments: Comments | None) -> None:
+def _keep(comments: Comments | None, author: str, connection: Connection, book: Book, changes: ChangeSet) -> None:
     if comments is not None:
-        write_comments(connection, comments)
+        write_comments(connection, comments, book, author, {each.uid for each in changes.changes})
 
 
 def moved(base: int, head: int) -> PilothouseError:

@@ -137,7 +137,7 @@ def apply(context: click.Context, source: tuple[Path, ...], prune: bool, note: s
             base_revision=base,
             comments=comments,
         )
-        kept = 0 if made else keep_comments(store, comments)
+        kept = 0 if made else keep_comments(store, comments, author())
     except CheckError as error:
         located = [document.locations.locate(each, SECTIONS.get(each.kind, "")) for each in error.findings]
         show_findings(located, as_json=False, err=True)

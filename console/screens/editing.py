@@ -267,15 +267,16 @@ class Editing(SplitScreen):
 
     def _stage(self, found: Review, job: str = "staged") -> None:
         database, owner, document = self.session.store.database, self.session.owner, found.document
+        author = self.session.author
         if document is not None:
             self.act(
                 job,
                 "the edit is kept in the change set" if job == "staged" else "the comments are kept",
-                lambda: stage(database, owner, document, found.base, found.seen, found.comments),
+                lambda: stage(database, owner, document, found.base, found.seen, found.comments, author),
             )
 
     def got_commented(self, _changes: ChangeSet) -> None:
-        """Only its comments differed: they stand beside the definition, in no revision."""
+        """Only its comments differed: they stand beside the definition, in no revision, and in the audit."""
         if self._draft is not None:
             self._discard(self._draft)
         self.say("the comments are kept; nothing else differs, so there is no revision")

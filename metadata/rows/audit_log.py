@@ -23,7 +23,7 @@ from metadata.rows.paging import Cursor, Page, page
 from metadata.tables import audit
 from metadata.values import in_chunks, utc_now
 
-KINDS = ("revision", "run", "decision", "database")
+KINDS = ("revision", "definition", "run", "decision", "database")
 """What an entry can speak of."""
 
 

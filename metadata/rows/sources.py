@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, insert, select
 
+from metadata.audit import Book, Subject, audited
 from metadata.commented import Comments, alike, lines_in, with_both
 from metadata.database import Database, next_change
 from metadata.definitions import definition, definition_source, revision_item
@@ -20,6 +21,8 @@ from metadata.values import in_chunks
 
 APPLIED = ""
 """Whose texts those are that everybody sees; others are of the change set of a user."""
+_EACH = 200
+"""Of more definitions at once the audit has one entry."""
 Uids = Mapping[tuple[str, str], str]
 """By kind and key."""
 
@@ -42,21 +45,37 @@ def differing_beside(database: Database, owner: str, comments: Comments, uids: U
         return len(_changed(connection, comments, uids, owner))
 
 
-def keep_comments(database: Database, comments: Comments) -> int:
+def keep_comments(database: Database, comments: Comments, author: str) -> int:
     """Keep the comments of definitions that say what they said. How many have other ones now."""
-    with database.write() as connection:
+    with audited(database) as (connection, book):
         next_change(connection)  # first: two who keep the same ones wait for one another, and do not cross
-        return write_comments(connection, comments)
+        return write_comments(connection, comments, book, author)
 
 
-def write_comments(connection: Connection, comments: Comments) -> int:
-    """As `keep_comments`, within a transaction: those of what is there then."""
-    changed = _changed(connection, comments, _uids_of(connection, comments))
+def write_comments(
+    connection: Connection, comments: Comments, book: Book, author: str, told: Collection[str] = ()
+) -> int:
+    """As `keep_comments`, within a transaction: those of what is there then.
+
+    Of each there is an entry in the audit; but where that tells of the definition already (uids).
+    """
+    uids = _uids_of(connection, comments)
+    changed = _changed(connection, comments, uids)
+    before = _load(connection, list(changed), {APPLIED})
     _replace(connection, APPLIED, changed)
+    names = [(kind, key, uid) for (kind, key), uid in uids.items() if uid in changed and uid not in told]
+    if len(names) > _EACH:
+        book.enter(author, "comment", Subject("definition"), note=f"those of {len(names):,} definitions")
+        return len(changed)
+    for kind, key, uid in names:
+        note = f"{kind.replace('_', ' ')}: {_difference(before.get(uid), changed[uid])}"
+        book.enter(author, "comment", Subject("definition", uid, key), note=note)
     return len(changed)
 
 
-def stage_comments(connection: Connection, owner: str, comments: Comments, edits: Uids) -> None:
+def stage_comments(
+    connection: Connection, owner: str, comments: Comments, edits: Uids, book: Book, author: str
+) -> None:
     """Keep the comments of what a change set edits (uids) with it; of what it does not edit, they are applied.
 
     Those that are as they were, or as they are applied, are none of its own.
@@ -69,7 +88,8 @@ def stage_comments(connection: Connection, owner: str, comments: Comments, edits
         is_own = not alike(text, bases.get(uid) or None) and not alike(text, applied.get(uid))
         texts[uid] = text or "" if is_own else None
     _replace(connection, owner, texts, bases)
-    write_comments(connection, {name: text for name, text in comments.items() if name not in edits})
+    others = {name: text for name, text in comments.items() if name not in edits}
+    write_comments(connection, others, book, author)
 
 
 def former_keys(database: Database) -> dict[str, list[str]]:
@@ -103,6 +123,13 @@ def apply_comments(connection: Connection, owner: str, places: Mapping[str, tupl
             texts[uid] = with_both(kept.base, kept.text, applied.get(uid, ""), *places[uid])
     _replace(connection, APPLIED, texts)
     connection.execute(delete(definition_source).where(definition_source.c.owner == owner))
+
+
+def _difference(before: str | None, now: str | None) -> str:
+    """The comments that are there no more, and those that are new."""
+    was, said = (lines_in(text) if text else [] for text in (before, now))
+    gone, new = [line for line in was if line not in said], [line for line in said if line not in was]
+    return ", ".join([*(f"- {line}" for line in gone), *(f"+ {line}" for line in new)]) or "they stand elsewhere"
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, and_, delete, insert, or_, select
 
+from metadata.audit import Book, audited
 from metadata.changes import Change, ChangeSet, differences
 from metadata.checks.secrets import refuse_secrets
 from metadata.commented import Comments, with_comments
@@ -127,21 +128,23 @@ def stage(
     base_revision: int | None = None,
     seen: Sequence[Item] | None = None,
     comments: Comments | None = None,
+    author: str | None = None,
 ) -> ChangeSet:
     """Take what `document` changes into the change set of a user. What it changes, beside what was edited before.
 
+    The `author` (else the user) has said comments of what is not edited: they are applied.
     Raises PilothouseError PH303 when the newest revision is not `base_revision`, or the edits (`Staged.kept`) are not
     those `seen`, on which the document was looked at, PH309 for what cannot be kept, PH150 for a secret, and what
     `metadata.changes.diff` raises.
     """
-    with database.write() as connection:
+    with audited(database) as (connection, book):
         change = next_change(connection)
         there = _load(connection, owner)
         _refuse_unseen(there, base_revision, seen)
         changes = _stage(connection, owner, there, document, change)
         if comments is not None:
             edits = {(item.kind, item.key): item.uid for item in _rows(connection, owner) if item.after is not None}
-            stage_comments(connection, owner, comments, edits)
+            stage_comments(connection, owner, comments, edits, book, author or owner)
         return changes
 
 
@@ -249,7 +252,7 @@ def apply_staged(
             "decide which stands: yours or theirs",
         )
 
-    def emptied(connection: Connection) -> None:
+    def emptied(connection: Connection, _book: Book, _changes: ChangeSet) -> None:
         if _rows(connection, owner) != found.kept:
             raise PilothouseError(
                 "PH303",

@@ -255,7 +255,7 @@ async def test_comments_outlive_a_value_that_is_wrong_and_a_console_that_ends(
 ) -> None:
     text = dump_one("dataset", KEY, load_blueprint(database).datasets[KEY])
     said = text.replace(f"  {KEY}:", f"  # ask ops first\n  {KEY}:  # raw")
-    assert keep_comments(database, {("dataset", KEY): said}) == 1
+    assert keep_comments(database, {("dataset", KEY): said}, "ada") == 1
     async with make_app().run_test(size=(80, 24)) as pilot:
         await open_form(pilot)
         await go_to(pilot, "columns", "flight")

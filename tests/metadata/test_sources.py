@@ -14,6 +14,7 @@ from metadata.errors import PilothouseError
 from metadata.kinds import Blueprint, Dataset
 from metadata.revision_log import Revision, newest_revision, verify_chain
 from metadata.revisions import apply, go_back
+from metadata.rows.audit_log import list_entries
 from metadata.rows.sources import differing, keep_comments, load_sources
 from metadata.rows.staged import apply_staged, load_staged, stage, stage_rename, unstage
 from metadata.undoing import undo_of
@@ -44,7 +45,7 @@ def say(database: Database, text: str) -> Revision | None:
     comments = comments_of(document)
     made = apply(database, document.blueprint, author="ada", settings=SETTINGS, comments=comments)
     if made is None:
-        keep_comments(database, comments)
+        keep_comments(database, comments, "ada")
     return made
 
 
@@ -84,6 +85,9 @@ def test_comments_alone_make_no_revision_and_are_what_the_last_text_says(databas
     assert say(database, TEXT.replace("asks finance first", "asks nobody")) is None
     assert "# asks nobody" in shown(database)
     assert newest_revision(database) == 1
+    (entry,) = list_entries(database, "key:bronze.orders deed:comment").items
+    assert (entry.actor, entry.what) == ("ada", "definition bronze.orders")
+    assert entry.note == "dataset: - # asks finance first, + # asks nobody"
     assert say(database, dump(load_blueprint(database))) is None
     assert shown(database) == dump_one("dataset", "bronze.orders", load_blueprint(database).datasets["bronze.orders"])
 
@@ -146,7 +150,7 @@ def test_who_keeps_comments_waits_for_whoever_writes(database: Database) -> None
     comments = comments_of(read_text(TEXT.replace("asks finance first", "asks nobody")))
     with database.write() as connection, ThreadPoolExecutor(1) as thread:
         next_change(connection)
-        waiting = thread.submit(keep_comments, database, comments)
+        waiting = thread.submit(keep_comments, database, comments, "ada")
         with pytest.raises(TimeoutError):
             waiting.result(0.3)
         connection.commit()
