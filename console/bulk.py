@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 from console.edit import Review
 from metadata.bulk import Edited, Removal, edited, fields_of, found, removal, said
-from metadata.checks import check
 from metadata.database import Database
 from metadata.errors import UsageError
 from metadata.rows.forming import keys_of
 from metadata.rows.nearby import users_of
 from metadata.rows.sizes import sized_impact
-from metadata.rows.staged import Staged, changes_beside, load_around, load_staged
+from metadata.rows.staged import Staged, changes_beside, load_around, load_touched
 from metadata.settable import Settable
 from metadata.settings import Settings
 
@@ -50,7 +49,7 @@ def review_edited(
     database: Database, settings: Settings, owner: str, kind: str, uids: Collection[str], field: str, value: str
 ) -> tuple[Edited, Review]:
     """What another value of a field would do, beside the change set of `owner`. Raises what `edited` raises."""
-    there = load_staged(database, owner)
+    there = load_touched(database, owner, uids=uids)
     made = edited(there.working.blueprint, kind, uids, field, value)
     return made, _review(database, settings, there, made)
 
@@ -76,6 +75,6 @@ def switched(database: Database, owner: str, kind: str, uids: Collection[str]) -
 
 def _review(database: Database, settings: Settings, there: Staged, made: Edited) -> Review:
     changes = changes_beside(database, there, made.document)
-    findings = check(changes.blueprint, estimator_prefixes=settings.estimator_prefixes, removed=there.removed)
+    findings = there.findings(changes, settings.estimator_prefixes)
     impact = sized_impact(database, changes)
     return Review(made.document, there.revision, changes, tuple(findings), impact, len(there.items), tuple(there.kept))

@@ -25,7 +25,8 @@ from metadata.revision_log import WayBack
 from metadata.revisions import changes_back
 from metadata.rows.sizes import Sized, sized_impact
 from metadata.rows.sources import differing_beside
-from metadata.rows.staged import Staged, changes_beside, changes_of_staged, load_staged
+from metadata.rows.staged import Staged, changes_beside, changes_of_staged, load_touched
+from metadata.rows.touched import changes_only
 from metadata.settings import Settings
 from metadata.staging import Item
 
@@ -112,10 +113,13 @@ def review(database: Database, settings: Settings, draft: Draft, text: str, owne
     """Read and check what was made of a draft, beside the change set of `owner`, on the blueprint as it is now."""
     try:
         document = read_text(text, "draft")
-        there = load_staged(database, owner)
-        now, opened = there.working.blueprint, with_uids(_read(draft.original), draft.uids)
-        edited, clashes = rebased(opened, document.blueprint, now)
-        meanwhile = _meanwhile(draft, opened, now, clashes)
+        opened = with_uids(_read(draft.original), draft.uids)
+        there = load_touched(database, owner, document.blueprint, set(draft.uids.values()))
+        edited, clashes = rebased(opened, document.blueprint, there.working.blueprint)
+        if changes_only(there.working.blueprint, document.blueprint) > changes_only(there.working.blueprint, edited):
+            there = load_touched(database, owner, edited, set(draft.uids.values()))
+            edited, clashes = rebased(opened, document.blueprint, there.working.blueprint)
+        meanwhile = _meanwhile(draft, opened, there.working.blueprint, clashes)
         if any(each.severity == "error" for each in meanwhile):
             return Review(None, 0, None, tuple(meanwhile))
         changes = changes_beside(database, there, edited)
@@ -124,7 +128,7 @@ def review(database: Database, settings: Settings, draft: Draft, text: str, owne
     except PilothouseError as error:
         fault = error.fault
         return Review(None, 0, None, (Finding(fault.code, "error", "", fault.thing, (), fault.cause, fault.remedy),))
-    found = check(changes.blueprint, estimator_prefixes=settings.estimator_prefixes, removed=there.removed)
+    found = there.findings(changes, settings.estimator_prefixes)
     in_text = {(kind, key): was for (kind, key, _), (_, was, _) in zip(edited, document.blueprint, strict=True)}
     said = comments_of(document)
     comments = {(kind, key): said[kind, was] for (kind, key), was in in_text.items()}
@@ -146,9 +150,9 @@ def review_way(database: Database, settings: Settings, way: WayBack) -> tuple[Wa
 
 def review_staged(database: Database, settings: Settings, owner: str) -> tuple[Staged, Review]:
     """Check what applying a change set would do. Raises PilothouseError PH341, PH342."""
-    there = load_staged(database, owner)
+    there = load_touched(database, owner)
     changes = changes_of_staged(database, there)
-    found = check(changes.blueprint, estimator_prefixes=settings.estimator_prefixes, removed=there.removed)
+    found = there.findings(changes, settings.estimator_prefixes)
     return there, Review(None, there.revision, changes, tuple(found), sized_impact(database, changes))
 
 

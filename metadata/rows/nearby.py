@@ -33,7 +33,7 @@ def nearby(connection: Connection, uids: Collection[str]) -> set[str]:
 def users_of(database: Database, uids: Collection[str]) -> set[str]:
     """Definitions that name any of these."""
     with database.read() as connection:
-        return _each(connection, select(reference.c.from_uid).distinct(), reference.c.to_uid, uids)
+        return each_of(connection, select(reference.c.from_uid).distinct(), reference.c.to_uid, uids)
 
 
 def uids_of(connection: Connection, names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
@@ -55,13 +55,23 @@ def instead_of(connection: Connection, kind: str, key: str) -> set[str]:
     return set(connection.execute(first.limit(MOST_NAMED)).scalars())
 
 
+def each_of(
+    connection: Connection, query: Select[tuple[str]], column: ColumnElement[str], uids: Collection[str]
+) -> set[str]:
+    """What a query gives where a column has one of these."""
+    found: set[str] = set()
+    for some in in_chunks(sorted(uids), _CHUNK):
+        found.update(connection.execute(query.where(column.in_(some))).scalars())
+    return found
+
+
 def _with_named(connection: Connection, uids: Iterable[str], found: set[str]) -> set[str]:
     """`found` grows by these and all that they name, in turn; gives what is new in it."""
     new = waiting = set(uids) - found
     while waiting:
         found |= waiting
         named = select(reference.c.to_uid).distinct()
-        waiting = _each(connection, named, reference.c.from_uid, waiting) - found
+        waiting = each_of(connection, named, reference.c.from_uid, waiting) - found
         new = new | waiting
     return new
 
@@ -74,7 +84,7 @@ def _makers(connection: Connection, uids: Collection[str]) -> set[str]:
         .join(definition, definition.c.uid == reference.c.from_uid)
         .where(definition.c.kind == "pipeline", reference.c.path.not_like("%.sql"))
     )
-    return _each(connection, pipelines, reference.c.to_uid, uids)
+    return each_of(connection, pipelines, reference.c.to_uid, uids)
 
 
 _COLUMN = LAYOUTS["dataset"].entries["columns"].table
@@ -86,13 +96,4 @@ _MADE_UNSEEN = or_(
 
 
 def _chosen(connection: Connection, uids: Collection[str], which: ColumnElement[bool]) -> set[str]:
-    return _each(connection, select(definition.c.uid).where(which), definition.c.uid, uids)
-
-
-def _each(
-    connection: Connection, query: Select[tuple[str]], column: ColumnElement[str], uids: Collection[str]
-) -> set[str]:
-    found: set[str] = set()
-    for some in in_chunks(sorted(uids), _CHUNK):
-        found.update(connection.execute(query.where(column.in_(some))).scalars())
-    return found
+    return each_of(connection, select(definition.c.uid).where(which), definition.c.uid, uids)

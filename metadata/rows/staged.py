@@ -5,32 +5,34 @@ from __future__ import annotations
 import functools
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, Literal
+from typing import Literal
 
 from sqlalchemy import Connection, and_, delete, insert, or_, select
 
 from metadata.audit import Book, audited
 from metadata.changes import Change, ChangeSet, differences
+from metadata.checks import check
 from metadata.checks.secrets import refuse_secrets
 from metadata.commented import Comments, with_comments
-from metadata.contents import same
 from metadata.database import Database, next_change
 from metadata.definitions import (
     LAYOUTS,
     definition,
     read_blueprint,
-    revision_item,
     staged_item,
 )
 from metadata.documents import dump_one, read_text
 from metadata.edits import with_moved_tasks
 from metadata.errors import PilothouseError, UsageError
+from metadata.findings import Finding
 from metadata.kinds import SECTIONS, Blueprint
 from metadata.references import references
 from metadata.revision_log import Revision, head
 from metadata.revisions import apply_exactly, diff_of, exactly, moved
 from metadata.rows.nearby import instead_of, nearby, uids_of
+from metadata.rows.since import moved_since, not_applied_since
 from metadata.rows.sources import apply_comments, forget_comments, stage_comments
+from metadata.rows.touched import asked_for, changes_only, homes_in, needed_for, touched_by
 from metadata.settings import Settings
 from metadata.staging import (
     Clash,
@@ -40,15 +42,13 @@ from metadata.staging import (
     decided,
     definition_of,
     followed_by_others,
-    in_keys_of,
     places_of,
     rebase,
     staged,
     waiting,
 )
 from metadata.storable import refuse_unstorable
-from metadata.successors import called_otherwise
-from metadata.task_bodies import tasks_in
+from metadata.task_bodies import homes_of, tasks_in
 from metadata.values import in_chunks
 
 _CHUNK = 200
@@ -65,6 +65,8 @@ class Staged:
     """The edits as they are kept, in the keys of the revision at which each was made."""
     items: tuple[Item, ...]
     working: Working
+    touched: frozenset[str] = frozenset()
+    """What the edits can touch, where it was asked for: what is found wrong is told of this only."""
 
     @functools.cached_property
     def places(self) -> dict[str, Place]:
@@ -84,6 +86,13 @@ class Staged:
         """
         return with_comments(source, *self.places[uid]) if uid in self.places else ""
 
+    def findings(self, changes: ChangeSet, estimator_prefixes: Iterable[str] | None) -> list[Finding]:
+        """What is wrong with all that can be touched, once these changes are applied."""
+        found = check(changes.blueprint, estimator_prefixes=estimator_prefixes, removed=self.removed)
+        names = {(kind, key) for kind, key, value in changes.blueprint if value.uid in self.touched}
+        names |= {(each.kind, each.key) for each in changes.changes}
+        return [each for each in found if (each.kind, each.key) in names]
+
     @property
     def clashes(self) -> tuple[Clash, ...]:
         """What must be decided before it is applied."""
@@ -100,6 +109,29 @@ def load_around(database: Database, owner: str, *uids: str) -> Staged:
     """The same of some definitions, and of what the edits are about: whatever else there is, it is not read."""
     with database.read() as connection:
         return _load(connection, owner, uids)
+
+
+def load_touched(
+    database: Database, owner: str, document: Blueprint | None = None, uids: Collection[str] = ()
+) -> Staged:
+    """The same of all that the edits can touch, and a document with them, and of what it takes to check that.
+
+    Of definitions and tasks `uids` as well. All of the blueprint where a task or, in the document, a definition is new:
+    whatever was there before may be meant by it.
+    """
+    document = document or Blueprint()
+    with database.read() as connection:
+        kept = _rows(connection, owner)
+        after = (definition_of(item.kind, item.uid, item.after) for item in kept if item.after is not None)
+        edited = [*(value for value in after if value), *(value for _, _, value in document)]
+        names = uids_of(connection, ((kind, key) for kind, key, _ in document))
+        own = {*uids, *homes_in(connection, uids), *names.values(), *_concerned(connection, kept)}
+        touched = frozenset(touched_by(connection, own, edited))
+        given = {(item.kind, item.key) for item in kept}
+        found = _load(connection, owner, needed_for(connection, touched, edited, given))
+        if not changes_only(found.working.blueprint, document) or _has_new_tasks(found):
+            found = _load(connection, owner)
+        return replace(found, touched=touched)
 
 
 def load_nearby(database: Database, owner: str, names: Collection[tuple[str, str]]) -> Staged:
@@ -139,7 +171,9 @@ def stage(
     """
     with audited(database) as (connection, book):
         change = next_change(connection)
-        there = _load(connection, owner)
+        there = _load(connection, owner, asked_for(connection, document))
+        if not changes_only(there.working.blueprint, document):
+            there = _load(connection, owner)
         _refuse_unseen(there, base_revision, seen)
         changes = _stage(connection, owner, there, document, change)
         if comments is not None:
@@ -180,7 +214,7 @@ def stage_removals(
     """
     with database.write() as connection:
         change = next_change(connection)
-        there = _load(connection, owner)
+        there = _load(connection, owner, uids)
         _refuse_unseen(there, base_revision, seen)
         base = there.working.blueprint
         sections = {SECTIONS[_in_working(there, uid)[0]] for uid in uids}
@@ -197,7 +231,7 @@ def unstage(database: Database, owner: str, uids: Collection[str] | None = None)
         change = next_change(connection)
         kept: tuple[Item, ...] = ()
         if uids is not None:
-            there = _load(connection, owner)
+            there = _load(connection, owner, ())
             left = (item for item in there.items if item.uid not in uids)
             kept = followed_by_others(there.current, there.items, left)
         _save(connection, owner, kept, change)
@@ -210,7 +244,7 @@ def decide(database: Database, owner: str, uid: str, side: Literal["mine", "thei
     """
     with database.write() as connection:
         change = next_change(connection)
-        there = _load(connection, owner)
+        there = _load(connection, owner, ())
         if [clash for clash in there.clashes if clash.uid == uid] != list(shown):
             cause, remedy = "somebody else has changed it once more", "look at the clash as it is now, then decide"
             raise PilothouseError("PH303", "change set", cause, remedy)
@@ -225,7 +259,7 @@ def rekey(database: Database, owner: str, uid: str, key: str) -> None:
     """
     with database.write() as connection:
         change = next_change(connection)
-        there = _load(connection, owner)
+        there = _load(connection, owner, ())
         for item in there.items:
             value = definition_of(item.kind, item.uid, item.after) if item.uid == uid and item.after else None
             if value is not None:
@@ -285,9 +319,14 @@ def _load(connection: Connection, owner: str, uids: Collection[str] | None = Non
     kept = _rows(connection, owner)
     only = None if uids is None else {*uids, *_concerned(connection, kept)}
     number, current = head(connection), read_blueprint(connection, only)
-    left = _not_applied_since(connection, kept)
-    items = waiting(current, with_moved_tasks(current, _moved(connection, left, number)))
+    left = not_applied_since(connection, kept)
+    items = waiting(current, with_moved_tasks(current, moved_since(connection, left, number)))
     return Staged(number, current, kept, items, rebase(current, items))
+
+
+def _has_new_tasks(found: Staged) -> bool:
+    """Whether an edit makes a task."""
+    return not set(homes_of(found.working.blueprint)) <= set(homes_of(found.current))
 
 
 def _concerned(connection: Connection, kept: Sequence[Item]) -> set[str]:
@@ -341,51 +380,6 @@ def _in_working(there: Staged, uid: str) -> Place:
 def _rows(connection: Connection, owner: str) -> list[Item]:
     query = select(*(staged_item.c[name] for name in _NAMES)).where(staged_item.c.owner == owner)
     return [Item(**row) for row in connection.execute(query.order_by(staged_item.c.position)).mappings()]
-
-
-def _moved(connection: Connection, kept: list[Item], number: int) -> tuple[Item, ...]:
-    """The edits in the keys that things have now."""
-    since = {item.revision for item in kept if item.revision != number}
-    renamed = {revision: _renamed_since(connection, revision) for revision in since}
-    given = {(item.kind, item.key) for item in kept if item.after is not None and item.key != item.key_before}
-    return tuple(in_keys_of(item, renamed.get(item.revision, {}), number, given) for item in kept)
-
-
-def _renamed_since(connection: Connection, revision: int) -> dict[tuple[str, str], str]:
-    """By (kind, key) that what is there now had at a revision: its key now, where that is another."""
-    log = revision_item.c
-    query = select(log.uid, log.kind, log.key_before).where(log.revision > revision).order_by(log.revision)
-    then: dict[str, tuple[str, str] | None] = {}
-    for uid, kind, key in connection.execute(query):
-        then.setdefault(uid, None if key is None else (kind, key))
-    had = {uid: name for uid, name in then.items() if name is not None}
-    now: dict[str, tuple[str, str]] = {}
-    for chunk in in_chunks(sorted(had), _CHUNK):
-        some = definition.c.uid.in_(chunk)
-        for uid, kind, key in connection.execute(
-            select(definition.c.uid, definition.c.kind, definition.c.key).where(some)
-        ):
-            now[uid] = kind, key
-    return called_otherwise({uid: name for uid, name in had.items() if uid in now}, now)
-
-
-def _not_applied_since(connection: Connection, kept: list[Item]) -> list[Item]:
-    """The edits without those that others applied likewise since, whatever came of it then."""
-    log, oldest = revision_item.c, min((item.revision for item in kept), default=0)
-    query = select(log.uid, log.key, log.after, log.revision).where(
-        log.uid.in_([item.uid for item in kept]), log.revision > oldest
-    )
-    done: dict[str, list[tuple[int, str, dict[str, Any] | None]]] = {}
-    for uid, key, after, revision in connection.execute(query) if kept else ():
-        done.setdefault(uid, []).append((revision, key, after))
-    return [
-        item
-        for item in kept
-        if not any(
-            revision > item.revision and key == item.key and same(after, item.after)
-            for revision, key, after in done.get(item.uid, ())
-        )
-    ]
 
 
 def _save(connection: Connection, owner: str, items: Iterable[Item], change: int) -> None:

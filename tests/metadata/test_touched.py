@@ -1,0 +1,155 @@
+"""A change set is reviewed from what it touches: its changes, findings and impact are those of the whole blueprint."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from metadata.checks import check
+from metadata.contents import content
+from metadata.database import Database
+from metadata.definitions import load_blueprint
+from metadata.documents import read_text
+from metadata.errors import PilothouseError
+from metadata.kinds import SECTIONS, Blueprint
+from metadata.rows import staged
+from metadata.rows.sizes import sized_impact
+from metadata.rows.staged import changes_beside, changes_of_staged, load_touched, stage, stage_removal, stage_rename
+from tests.metadata.blueprints import orders
+from tests.metadata.change_sets import put
+from tests.metadata.test_checks import FLIGHTS, PROVOKED, changed
+
+PREFIXES = ("sklearn.",)
+CASES = 12
+OWNERS = ("data", "ops")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[Database]:
+    """A home with two blueprints, and others that have nothing to do with them."""
+    path = tmp_path_factory.mktemp("touched") / "metadata.db"
+    shutil.copy(sqlite_template, path)
+    database = Database(f"sqlite:///{path}")
+    put(database, orders())
+    put(database, read_text(FLIGHTS).blueprint)
+    put(database, Blueprint.model_validate({"datasets": {f"lonely.d{at}": {"owner": "ops"} for at in range(9)}}))
+    yield database
+    database.close()
+
+
+def edited(chosen: random.Random, blueprint: Blueprint) -> Blueprint:
+    """A document: what is wrong in some way, or other words of a definition that is there, or a new one."""
+    how = chosen.randrange(4)
+    if how == 0:
+        wrong = chosen.choice(PROVOKED)[1]
+        values = [each for each in changed(**wrong) if each[2] != orders().get(*each[:2])]
+    elif how == 1:
+        values = [("dataset", f"new.d{chosen.randrange(3)}", changed().datasets["bronze.orders"])]
+    else:
+        kind, key, value = chosen.choice(list(blueprint))
+        values = [(kind, key, value.model_copy(update={"owner": chosen.choice(OWNERS)}))]
+        columns: dict[str, Any] = getattr(value, "columns", {})
+        if how == 2 and columns:
+            less = dict(columns)
+            less.pop(chosen.choice(list(less)))
+            values = [(kind, key, value.model_copy(update={"columns": less}))]
+    sections: dict[str, dict[str, Any]] = {}
+    for kind, key, value in values:
+        sections.setdefault(SECTIONS[kind], {})[key] = content(value)
+    return Blueprint.model_validate(sections)
+
+
+def edit(database: Database, owner: str, chosen: random.Random) -> None:
+    """One edit into a change set, or none where it is refused."""
+    blueprint = load_touched(database, owner).working.blueprint if chosen.random() < 0.3 else load_blueprint(database)
+    every = [value.uid for _, _, value in blueprint] or [""]
+    how = chosen.random()
+    try:
+        if how < 0.1:
+            stage_removal(database, owner, chosen.choice(every))
+        elif how < 0.2:
+            stage_rename(database, owner, chosen.choice(every), f"called.k{chosen.randrange(99)}")
+        else:
+            stage(database, owner, edited(chosen, load_blueprint(database)))
+    except PilothouseError:
+        pass
+
+
+def told(act: Any) -> Any:
+    try:
+        return act()
+    except PilothouseError as error:
+        return str(error)
+
+
+def same_review(database: Database, owner: str, document: Blueprint | None, patch: pytest.MonkeyPatch) -> bool:
+    """Whether it was read from less than all; what is told of it is that of all of it."""
+
+    def changes_with(there: staged.Staged) -> Any:
+        if document is None:
+            return told(lambda: changes_of_staged(database, there))
+        return told(lambda: changes_beside(database, there, document))
+
+    found = load_touched(database, owner, document)
+    with patch.context() as all_of_it:
+        all_of_it.setattr(staged, "changes_only", lambda *_: False)
+        whole = load_touched(database, owner, document)
+    assert (found.kept, found.items, found.clashes, found.removed) == (
+        *(whole.kept, whole.items, whole.clashes, whole.removed),
+    )
+    mine, theirs = changes_with(found), changes_with(whole)
+    if isinstance(theirs, str):
+        assert mine == theirs
+        return False
+    if document is None or all(each.action == "changed" for each in theirs.changes):
+        assert mine.changes == theirs.changes
+        assert sized_impact(database, mine) == sized_impact(database, theirs)
+    assert [str(each) for each in found.findings(mine, PREFIXES)] == [
+        str(each) for each in whole.findings(theirs, PREFIXES)
+    ]
+    before = set(map(str, check(whole.current, estimator_prefixes=PREFIXES)))
+    after = set(map(str, check(theirs.blueprint, estimator_prefixes=PREFIXES, removed=whole.removed)))
+    assert after - set(map(str, whole.findings(theirs, PREFIXES))) <= before
+    return len(list(found.current)) < len(list(whole.current))
+
+
+def some_cases(home: Database, monkeypatch: pytest.MonkeyPatch, seeds: range) -> int:
+    """How many of them were read from less than all."""
+    fewer = 0
+    for seed in seeds:
+        chosen, owner = random.Random(seed), f"owner{seed}"
+        for _ in range(chosen.randint(0, 4)):
+            edit(home, owner, chosen)
+        document = edited(chosen, load_blueprint(home)) if chosen.random() < 0.5 else None
+        try:
+            fewer += same_review(home, owner, document, monkeypatch)
+        except AssertionError as error:
+            raise AssertionError(f"seed {seed}") from error
+    return fewer
+
+
+def test_what_a_change_set_touches_tells_as_much_as_all_of_it(home: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert some_cases(home, monkeypatch, range(CASES)) > 2
+
+
+def test_an_edit_is_taken_in_alike_from_less_than_all(home: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    for seed in range(CASES):
+        for owner in (f"less{seed}", f"more{seed}"):
+            with monkeypatch.context() as patch:
+                if owner.startswith("more"):
+                    patch.setattr(staged, "changes_only", lambda *_: False)
+                chosen = random.Random(seed)
+                for _ in range(3):
+                    told(lambda chosen=chosen, owner=owner: stage(home, owner, edited(chosen, load_blueprint(home))))
+        less, more = (load_touched(home, f"{word}{seed}").kept for word in ("less", "more"))
+        assert [(each.kind, each.key, each.before) for each in less] == [
+            (each.kind, each.key, each.before) for each in more
+        ], seed
+        assert [each.after for each in less if each.before and each.kind != "pipeline"] == [
+            each.after for each in more if each.before and each.kind != "pipeline"
+        ]
