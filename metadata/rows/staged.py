@@ -127,8 +127,7 @@ def load_touched(
         names = uids_of(connection, ((kind, key) for kind, key, _ in document))
         own = {*uids, *homes_in(connection, uids), *names.values(), *_concerned(connection, kept)}
         touched = frozenset(touched_by(connection, own, edited))
-        given = {(item.kind, item.key) for item in kept}
-        found = _load(connection, owner, needed_for(connection, touched, edited, given))
+        found = _load(connection, owner, needed_for(connection, touched, edited, kept))
         if not changes_only(found.working.blueprint, document) or _has_new_tasks(found):
             found = _load(connection, owner)
         return replace(found, touched=touched)

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from sqlalchemy import Connection, and_, select
 
 from metadata.definitions import LAYOUTS, definition, reference
+from metadata.edits import Item
 from metadata.kinds import Blueprint, DecisionRule, Definition, Pipeline
 from metadata.references import references
 from metadata.rows.nearby import each_of, instead_of, nearby, uids_of
@@ -52,15 +53,17 @@ def touched_by(connection: Connection, uids: Collection[str], edited: Sequence[D
 
 
 def needed_for(
-    connection: Connection, touched: Collection[str], edited: Iterable[Definition], given: Collection[tuple[str, str]]
+    connection: Connection, touched: Collection[str], edited: Iterable[Definition], items: Sequence[Item]
 ) -> set[str]:
-    """All that it takes to check what is touched: what it names, who makes that; `given` are keys that edits give.
+    """All that it takes to check what is touched: what it names, and who makes that; `items` are all edits.
 
-    Of a name that is not there, what may have been meant by it.
+    Of a name that is not there, or not any more, what may have been meant by it.
     """
     named = {(kind, key) for value in edited for _, kind, key in references(value)}
     there = uids_of(connection, named)
-    lacking = {name for name in named if name not in there and name not in given}
+    given = {(item.kind, item.key) for item in items if item.after is not None}
+    taken = {(item.kind, item.key_before) for item in items if item.key_before is not None}
+    lacking = {name for name in named - given if name not in there or name in taken}
     beside = {uid for kind, key in lacking for uid in instead_of(connection, kind, key)}
     return nearby(connection, {*touched, *there.values()}) | beside
 
