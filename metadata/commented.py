@@ -5,6 +5,7 @@ A kept text is a document of one definition. What the definition says is never t
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from metadata.errors import PilothouseError
 from metadata.findings import Path
 from metadata.formatting import says
 from metadata.kinds import KINDS, SECTIONS, Blueprint, Definition
-from metadata.splicing import updated
+from metadata.splicing import rekeyed, spliced, updated
 from metadata.yaml_notes import Notes
 from metadata.yaml_text import read_yaml
 from metadata.yaml_tree import Entry, Tree, read_tree
@@ -132,10 +133,26 @@ def _noted(source: str, text: str) -> str:
     before, after = _entry_of(was.value), _entry_of(now.value)
     if was.findings or now.findings or before is None or after is None or now.value is None:
         return text
-
+    made = _in_place(source.replace("\r\n", "\n"), before, after, now.value)
+    if made is not None:
+        return made
     notes = read_tree(source.replace("\r\n", "\n")).notes.moved(lambda path: (*after, *path[2:])[: len(path)])
     made = write_content(now.value, notes.fitted(now.value))
     return made if same(read_yaml(made, "it").value, now.value) else text
+
+
+def _in_place(source: str, before: Path, after: Path, wanted: dict[str, Any]) -> str | None:
+    """The text of one entry saying what is `wanted`, all else as it stands; None where it is too far from that."""
+    section, was, now = str(before[0]), str(before[1]), str(after[1])
+    if section != after[0] or section not in KINDS:
+        return None
+    try:
+        content = plain_content(read_text(source).blueprint)
+    except PilothouseError:
+        content = read_yaml(source, "it").value or {}
+    made = spliced(rekeyed(source, {(KINDS[section], was): now}), {section: {now: content[section][was]}}, wanted)
+    said = read_yaml(made, "it").value
+    return made if json.dumps(said, sort_keys=True) == json.dumps(wanted, sort_keys=True) else None
 
 
 def _entry_of(content: Mapping[str, Any] | None) -> Path | None:

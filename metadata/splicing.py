@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
+from operator import getitem
 from typing import Any
 
 from metadata.contents import same
@@ -12,10 +14,11 @@ from metadata.errors import PilothouseError
 from metadata.findings import Path
 from metadata.formatting import commented, says
 from metadata.kinds import KINDS, SECTIONS, Blueprint
+from metadata.yaml_edits import in_order, items_kept, new_names, staying, value_in_place
 from metadata.yaml_notes import NONE
 from metadata.yaml_text import read_yaml
 from metadata.yaml_tree import Entry, Tree, read_tree
-from metadata.yaml_writer import entry_lines, plain_content
+from metadata.yaml_writer import entry_lines, exact_at, in_form_of, plain_content, written, written_key
 
 NewKeys = Mapping[tuple[str, str], str]
 """By kind and the key in the text."""
@@ -34,17 +37,27 @@ def updated(
     `texts` are put in as these have them. Raises DocumentError for a text that cannot be read, and PilothouseError
     PH836 where it cannot be brought up to date.
     """
-    unix = _rekeyed(text.replace("\r\n", "\n"), keys) if keys else text.replace("\r\n", "\n")
+    unix = rekeyed(text.replace("\r\n", "\n"), keys) if keys else text.replace("\r\n", "\n")
     raw = read_yaml(unix, name)
     there = Blueprint() if _is_empty(raw.value) and not raw.findings else read_texts({name: unix}).blueprint
     tree, ordered = read_tree(unix), _in_order(wanted, there)
-    made = _Splice(tree, texts or {}).document(plain_content(there), plain_content(ordered))
-    if not _says(made, ordered):
+    for in_place in (True, False):
+        made = _Splice(tree, raw.value or {}, texts or {}, in_place).document(
+            plain_content(there), plain_content(ordered)
+        )
+        if _says(made, ordered):
+            break
+    else:
         made = commented(ordered, tree, raw.value or {})
         if not _says(made, ordered):
             cause, remedy = "what it is to say cannot be written into it", "pilothouse blueprint fmt it first"
             raise PilothouseError("PH836", f"file {name}", cause, remedy)
     return made.replace("\n", "\r\n") if "\r\n" in text else made
+
+
+def spliced(text: str, old: dict[str, Any], new: dict[str, Any]) -> str:
+    """A text that says the content `old`, saying `new`, whether or not that makes a blueprint. To be looked at."""
+    return _Splice(read_tree(text), read_yaml(text, "it").value or {}, {}, True).document(old, new)
 
 
 def is_empty(text: str) -> bool:
@@ -60,7 +73,7 @@ def _says(text: str, wanted: Blueprint) -> bool:
     return says(text, wanted) if any(True for _ in wanted) else is_empty(text)
 
 
-def _rekeyed(text: str, keys: NewKeys) -> str:
+def rekeyed(text: str, keys: NewKeys) -> str:
     """The text with other keys for its definitions."""
     entries = [entry for entry in read_tree(text).entries if len(entry.path) == 2]
     for entry in reversed(entries):
@@ -89,9 +102,12 @@ class _Piece:
 
 
 class _Splice:
-    def __init__(self, tree: Tree, texts: Texts) -> None:
+    def __init__(self, tree: Tree, raw: Any, texts: Texts, in_place: bool) -> None:
         self.tree = tree
+        self.raw = raw
         self.texts = texts
+        self.in_place = in_place
+        """Whether a value stays in the form that it has, rather than being written anew."""
 
     def document(self, old: dict[str, Any], new: dict[str, Any]) -> str:
         """The text of the plain content `new`, from the tree of a text that says `old`."""
@@ -106,7 +122,7 @@ class _Splice:
         for entry in tops:
             section, piece = str(entry.path[0]), pieces[entry.path]
             if section in old and section in new:
-                made[section] = _Piece(self._mapping(entry, piece, old[section], new[section]), piece.gap)
+                made[section] = _Piece(self._changed(entry, piece, old[section], new[section]), piece.gap)
             elif section in new:
                 made[section] = _Piece(self._section(section, new[section]), piece.gap)
             elif section not in old:
@@ -116,35 +132,84 @@ class _Splice:
                 made = _after_earlier(made, section, _Piece(self._section(section, new[section]), "\n"))
         return text[: self.tree.chunk_start(tops[0])] + _joined(list(made.values()), last) + text[end:]
 
-    def _mapping(self, entry: Entry, piece: _Piece, old: dict[str, Any], new: dict[str, Any]) -> str:
-        """The lines of an entry whose value is a mapping, which may be another one now."""
+    def _changed(self, entry: Entry, piece: _Piece, old: Any, new: Any) -> str:
+        """The lines of an entry that says `old`, saying `new`: in the form that it has, or else written anew."""
         if same(old, new) and not (len(entry.path) == 1 and any(entry.path[0] == each for each, _ in self.texts)):
             return piece.body
-        if entry.shape != "block" or not entry.is_mapping or not self._stand_on_own_lines(entry.children):
-            return self._anew(entry, old, new)
-        path, text = entry.path, self.tree.text
-        begin = self.tree.chunk_start(entry)
-        stop = begin + len(piece.body)
-        foot = self.tree.line_start(self.tree.foot[path]) if path in self.tree.foot else stop
+        raw = self._raw(entry.path)
+        before, after = (in_form_of(raw, old), in_form_of(raw, new)) if self.in_place else (old, new)
+        found = None
+        if entry.shape == "block" and after and self._stand_on_own_lines(entry):
+            if entry.is_mapping and isinstance(before, dict) and isinstance(after, dict):
+                return self._mapping(entry, piece, before, after)
+            if self.in_place and not entry.is_mapping and isinstance(after, list):
+                found = self._list(entry, piece, after)
+        elif self.in_place:
+            found = self._value(entry, piece, old, new)
+        return self._anew(entry, old, new) if found is None else found
+
+    def _mapping(self, entry: Entry, piece: _Piece, old: dict[str, Any], new: dict[str, Any]) -> str:
+        """The lines of a mapping that has lines of its own, with some of its entries, or other ones."""
+        path = entry.path
         between = "" if len(path) > 1 or path[0] == _DENSE else "\n"
-        pieces, last = self._pieces(entry.children, foot, between)
-        children = {str(child.path[-1]): child for child in entry.children}
+        pieces, last = self._pieces(entry.children, self._foot(entry, piece), between)
+        names = new_names(entry, old, new) if self.in_place else {}
+        before = {names.get(key, key): value for key, value in old.items()}
+        children = {names.get(str(child.path[-1]), str(child.path[-1])): child for child in entry.children}
+        order = staying if len(path) == 1 else in_order
         made: list[_Piece] = []
-        for key in _order(path, list(children), old, new):
-            kept = pieces.get((*path, key), _Piece("", between))
-            if key not in children or (*path, key) in self.texts:
-                lines = self._lines_of((*path, key), new[key])
-                made.append(_Piece(_lines(lines, entry.children[0].column), kept.gap))
-                continue
-            child = children[key]
-            if key not in new or (key in old and same(old[key], new[key])):
-                made.append(kept)
-            elif isinstance(new[key], dict) and isinstance(old.get(key), dict):
-                made.append(_Piece(self._mapping(child, kept, old[key], new[key]), kept.gap))
+        for key in order(list(children), before, new):
+            child = children.get(key)
+            kept = pieces[child.path] if child else _Piece("", between)
+            if child is None or (*path, key) in self.texts:
+                body = _lines(self._lines_of((*path, key), new[key]), entry.children[0].column)
             else:
-                made.append(_Piece(self._anew(child, old.get(key), new[key]), kept.gap))
+                body = self._changed(child, kept, before.get(key), new[key]) if key in new else kept.body
+                if key != child.path[-1]:
+                    begin = self.tree.chunk_start(child)
+                    body = body[: child.start - begin] + written_key(key) + body[child.key_end - begin :]
+            made.append(_Piece(body, kept.gap))
+        return self._around(entry, piece, _joined(made, last))
+
+    def _list(self, entry: Entry, piece: _Piece, new: list[Any]) -> str | None:
+        """The lines of a list that has a line for each item; None where one of them has another form."""
+        pieces, last = self._pieces(entry.children, self._foot(entry, piece), "")
+        raw = self._raw(entry.path)
+        made: list[_Piece] = []
+        for at, value in items_kept(raw, new):
+            child = entry.children[at or 0]
+            kept = pieces[child.path]
+            line = f"{' ' * child.column}- {written(value, exact_at(entry.path), within=True)}\n"
+            body = line if at is None else self._value(child, kept, raw[at], value)
+            if body is None:
+                return None
+            made.append(_Piece(body, kept.gap))
+        return self._around(entry, piece, _joined(made, last))
+
+    def _value(self, entry: Entry, piece: _Piece, old: Any, new: Any) -> str | None:
+        """The lines of an entry with another value in the form of the one that it has; None where that cannot be."""
+        made = value_in_place(self.tree.text, entry, self._raw(entry.path), old, new)
+        if made is None:
+            return None
+        begin, stop = self.tree.chunk_start(entry), entry.end - len(piece.body)
+        made = made[: len(made) - max(0, stop - begin)]  # the empty lines after a block stand in the gap
+        return piece.body[: entry.value_start - begin] + made + piece.body[entry.end - begin :]
+
+    def _raw(self, path: Path) -> Any:
+        """What is written at a path."""
+        return reduce(getitem, path, self.raw)
+
+    def _foot(self, entry: Entry, piece: _Piece) -> int:
+        """Where the last entry of a mapping or a list ends, and what is said below it begins."""
+        if entry.path in self.tree.foot:
+            return self.tree.line_start(self.tree.foot[entry.path])
+        return self.tree.chunk_start(entry) + len(piece.body)
+
+    def _around(self, entry: Entry, piece: _Piece, inner: str) -> str:
+        """The lines of an entry with other ones for those of its children."""
+        begin, text = self.tree.chunk_start(entry), self.tree.text
         head = text[begin : self.tree.chunk_start(entry.children[0])]
-        return head + _joined(made, last) + text[foot:stop]
+        return head + inner + text[self._foot(entry, piece) : begin + len(piece.body)]
 
     def _section(self, section: str, entries: dict[str, Any]) -> str:
         between = "" if section == _DENSE else "\n"
@@ -171,10 +236,10 @@ class _Splice:
         found[entries[-1].path].gap = max(gaps, key=gaps.count) if gaps else between
         return found, gap
 
-    def _stand_on_own_lines(self, entries: list[Entry]) -> bool:
-        text = self.tree.text
-        starts = [(self.tree.line_start(each.start), each.start) for each in entries]
-        return bool(entries) and all(not text[line:start].strip() for line, start in starts)
+    def _stand_on_own_lines(self, entry: Entry) -> bool:
+        text, lead = self.tree.text, "" if entry.is_mapping else "-"
+        starts = [(self.tree.line_start(each.start), each.start) for each in entry.children]
+        return bool(starts) and all(text[line:start].strip() == lead for line, start in starts)
 
     def _anew(self, entry: Entry, old: Any, new: Any) -> str:
         """An entry with its value written anew, and the comments on what is still there."""
@@ -185,23 +250,6 @@ class _Splice:
             return None if gone or place[:size] != path else place
 
         return _lines(entry_lines(path, new, self.tree.notes.moved(kept).fitted(new, path)), entry.column)
-
-
-def _order(path: Path, written: list[str], old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """The keys that stay, as they stand or in their new order, and the new ones after those that they follow."""
-    staying = [key for key in written if key in new or key not in old]
-    before, after = [key for key in old if key in new], [key for key in new if key in old]
-    if before != after:
-        moved = iter(after)
-        staying = [next(moved) if key in before else key for key in staying]
-    if len(path) == 1:
-        return [*staying, *(key for key in new if key not in old and key not in staying)]
-    earlier: str | None = None
-    for key in new:
-        if key not in staying:
-            staying.insert(staying.index(earlier) + 1 if earlier in staying else 0, key)
-        earlier = key
-    return staying
 
 
 def _is_in(value: Any, path: Path) -> bool:

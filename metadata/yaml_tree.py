@@ -30,6 +30,10 @@ class Entry:
     within_flow: bool
     end: int = 0
     key_end: int = 0
+    value_start: int = -1
+    """Where its value begins; -1 where there is none."""
+    style: str = ""
+    """The quote of a scalar, | or >; empty for a plain one."""
     shape: Literal["scalar", "block", "flow"] = "scalar"
     is_mapping: bool = False
     children: list[Entry] = field(default_factory=list)
@@ -93,14 +97,14 @@ class _Builder:
                 if not empty:
                     head = self.tree.text.find("\n", start, end) if event.style in ("|", ">") else -1
                     spans.append((start, end) if head < 0 else (head, end))
-                self._scalar(event.value, start, end, empty)
+                self._scalar(event.value, start, end, None if empty else event.style or "")
             elif name in ("MappingStartEvent", "SequenceStartEvent"):
                 self._open(name == "SequenceStartEvent", bool(event.flow_style), event.start_mark.index)
             elif name in ("MappingEndEvent", "SequenceEndEvent"):
                 self._close(event.end_mark.index)
         return spans
 
-    def _scalar(self, value: str, start: int, end: int, empty: bool) -> None:
+    def _scalar(self, value: str, start: int, end: int, style: str | None) -> None:
         frame = self.stack[-1] if self.stack else None
         if frame is None:
             return
@@ -109,15 +113,15 @@ class _Builder:
             frame.pending.end = frame.pending.key_end = end
             return
         entry = self._value(frame, start)
-        if not empty:
-            entry.end = end
+        if style is not None:
+            entry.value_start, entry.end, entry.style = start, end, style
 
     def _open(self, is_list: bool, flow: bool, start: int) -> None:
         if not self.stack:
             self.stack.append(_Frame((), is_list, flow, self.tree.top, None))
             return
         entry = self._value(self.stack[-1], start)
-        entry.shape, entry.is_mapping = "flow" if flow else "block", not is_list
+        entry.shape, entry.is_mapping, entry.value_start = "flow" if flow else "block", not is_list, start
         self.stack.append(_Frame(entry.path, is_list, flow, entry.children, entry))
 
     def _close(self, end: int) -> None:

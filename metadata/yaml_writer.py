@@ -26,10 +26,12 @@ _KEY = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
 _BREAKS = re.compile(r"[\r\x85\u2028\u2029\ufeff]")
 _LAST = ("after", "when", "retries", "retry_delay", "timeout", "sql")
 _FIRST = ("kind", "was", "description")
-_ENTRIES = {"columns", "quality", "features", "tasks", "parameters"}
-"""Fields whose entries stand on a line each, unless all of them are single words."""
+ENTRIES = {"columns", "quality", "features", "tasks", "parameters"}
+"""Fields whose entries have names that people give: a line each, unless all of them are single words."""
 _EXACT = {"params", "parameters"}
 """Fields in which a float and a whole number are two things."""
+_SHORT = ("type", "batches")
+"""What a value without a mapping around it stands for."""
 
 
 def write_blueprint(blueprint: Blueprint) -> str:
@@ -59,9 +61,20 @@ def write_content(content: Mapping[str, Any], notes: Notes) -> str:
 def entry_lines(path: Path, value: Any, notes: Notes) -> list[str]:
     """Lines of a plain value at a path of a document, without the indentation of its key."""
     level = len(path) - 1
-    exact = any(step in _EXACT for step in path[2:-1])
-    lines = _entry(str(path[-1]), value, level, exact, notes, path[:-1])
+    lines = _entry(str(path[-1]), value, level, exact_at(path[:-1]), notes, path[:-1])
     return [line[2 * level :] for line in lines]
+
+
+def exact_at(path: Path) -> bool:
+    """Whether a float and a whole number are two things below a path of a document."""
+    return any(step in _EXACT for step in path[2:])
+
+
+def in_form_of(raw: Any, value: Any) -> Any:
+    """A plain value in the long form that a text has for it: as a mapping, as a list, although it says the default."""
+    if isinstance(raw, dict) and not isinstance(value, dict):
+        return {} if value is None else {name: value for name in _SHORT if name in raw} or value
+    return raw if isinstance(raw, list) and value is None else value
 
 
 def write_body(kind: str, key: str, body: Any) -> str:
@@ -82,6 +95,11 @@ def lines_of(path: str, value: Any) -> list[str]:
             said = plain(read_spec(value)) if path.startswith("tasks.") else said
         value = said
     return [line[4:] for line in _entry(path, value, 2, False)]
+
+
+def written(value: Any, exact: bool, within: bool) -> str:
+    """A plain value on one line; `within` says that it is to stand in {…} or […], where more is quoted."""
+    return _flow(value, exact) if within or isinstance(value, dict | list) else _scalar(value, exact, _PLAIN)
 
 
 def in_line(value: Any) -> str:
@@ -126,9 +144,9 @@ def _entry(key: str, value: Any, level: int, exact: bool, notes: Notes = NONE, h
     """Lines of a key with its value, indented, with the comments on them; `home` is the path to what holds the key."""
     path = (*home, key)
     yield from _indented(notes.above.get(path, ()), level)
-    lead = "  " * level + f"{_key(key)}:"
+    lead = "  " * level + f"{written_key(key)}:"
     exact = exact or key in _EXACT
-    if isinstance(value, str) and ("\n" in value or key == "sql") and _fits_block(value):
+    if isinstance(value, str) and ("\n" in value or key == "sql") and fits_block(value):
         yield from _block(lead, value, level, notes, path)
         return
     short = _flow(value, exact)
@@ -172,7 +190,7 @@ def _wants_lines(key: str, value: Any, level: int) -> bool:
         return False
     if "sql" in value or any(isinstance(each, str) and "\n" in each for each in value.values()):
         return True
-    return level == 2 and key in _ENTRIES and any(isinstance(each, dict) for each in value.values())
+    return level == 2 and key in ENTRIES and any(isinstance(each, dict) for each in value.values())
 
 
 def _block(lead: str, value: str, level: int, notes: Notes, path: Path) -> Iterator[str]:
@@ -184,7 +202,7 @@ def _block(lead: str, value: str, level: int, notes: Notes, path: Path) -> Itera
         yield pad + line if line else ""
 
 
-def _fits_block(value: str) -> bool:
+def fits_block(value: str) -> bool:
     """Whether a block reads back as it was: not one that ends in empty lines, as those between entries join them."""
     if not value.strip() or value.endswith("\n\n") or _BREAKS.search(value):
         return False
@@ -197,15 +215,16 @@ def _printable(character: str) -> bool:
 
 def _flow(value: Any, exact: bool) -> str:
     if isinstance(value, dict):
-        inner = (f"{_key(str(key))}: {_flow(each, exact or key in _EXACT)}" for key, each in value.items())
+        inner = (f"{written_key(str(key))}: {_flow(each, exact or key in _EXACT)}" for key, each in value.items())
         return f"{{{', '.join(inner)}}}"
     if isinstance(value, list):
         return f"[{', '.join(_flow(each, exact) for each in value)}]"
     return _scalar(value, exact, _FLOW_PLAIN)
 
 
-def _key(key: str) -> str:
-    return key if _KEY.fullmatch(key) and plain_value(key) == key else _quoted(key)
+def written_key(key: str) -> str:
+    """A key as it stands in a text."""
+    return key if _KEY.fullmatch(key) and plain_value(key) == key else quoted(key)
 
 
 def _scalar(value: Any, exact: bool, allowed: re.Pattern[str]) -> str:
@@ -219,7 +238,7 @@ def _scalar(value: Any, exact: bool, allowed: re.Pattern[str]) -> str:
         return str(value)
     text = str(value)
     short = len(text) < WIDTH * 4 and allowed.fullmatch(text) and plain_value(text) == text
-    return text if short and all(_printable(each) for each in text) else _quoted(text)
+    return text if short and all(_printable(each) for each in text) else quoted(text)
 
 
 def _number(value: float, exact: bool) -> str:
@@ -232,14 +251,15 @@ def _number(value: float, exact: bool) -> str:
     return repr(value)
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """A text in double quotes, with escapes that YAML knows."""
     if text.isascii() and text.isprintable():
         return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return '"' + "".join(_escaped(character) for character in text) + '"'
+    return '"' + "".join(escaped(character) for character in text) + '"'
 
 
-def _escaped(character: str) -> str:
+def escaped(character: str) -> str:
+    """A character as it stands in double quotes."""
     if character in '"\\\n\t\r':
         return json.dumps(character)[1:-1]
     if _printable(character) and not _BREAKS.match(character):

@@ -67,7 +67,7 @@ def test_comments_are_applied_and_are_there_whatever_changes_the_rest(database: 
     put(database, Blueprint(datasets={"bronze.orders": Dataset(owner="bi", layer="bronze")}))
     assert shown(database) == (
         "datasets:\n  # Orders as they land.\n  bronze.orders:\n"
-        "      owner: bi  # asks finance first\n      layer: bronze\n"
+        "      owner: bi   # asks finance first\n      layer: bronze\n"
     )
     go_back(database, undo_of(database), author="ada", settings=SETTINGS)
     assert shown(database) == OWN

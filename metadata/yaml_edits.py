@@ -1,0 +1,126 @@
+"""A value of a YAML text written in the place of the one that is there: what of it stays, stays as it stands.
+
+For scalars, and for what stands within {…} or […]. What has lines of its own is spliced by `metadata.splicing`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from difflib import SequenceMatcher
+from itertools import pairwise
+from typing import Any
+
+from metadata.contents import json_text, same
+from metadata.yaml_scalars import respelled
+from metadata.yaml_tree import Entry
+from metadata.yaml_writer import ENTRIES, WIDTH, exact_at, in_form_of, written, written_key
+
+
+def value_in_place(text: str, entry: Entry, raw: Any, old: Any, new: Any) -> str | None:
+    """The source of the value of an entry, which says `old`, saying `new`; `raw` is what is written there.
+
+    None where that cannot be written in its form.
+    """
+    if entry.value_start < 0:
+        return None
+    source = text[entry.value_start : entry.end]
+    old, new = in_form_of(raw, old), in_form_of(raw, new)
+    if same(old, new):
+        return source
+    exact = exact_at(entry.path)
+    if entry.shape == "scalar" and not isinstance(new, dict | list):
+        return respelled(source, entry.style, raw, new, entry.within_flow, exact)
+    if entry.shape == "flow" and isinstance(new, dict if entry.is_mapping else list):
+        return _flow(text, entry, raw, old, new)
+    made = written(new, exact, entry.within_flow)
+    is_short = entry.within_flow or (entry.column + len(made) < WIDTH and "\\n" not in made)
+    return made if is_short and entry.shape != "block" and "\n" not in source and "#" not in source else None
+
+
+def in_order(there: list[str], old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """The keys that stay, as they stand or in their new order, and the new ones after those that they follow."""
+    made = [key for key in staying(there, old, new) if key in there]
+    earlier: str | None = None
+    for key in new:
+        if key not in made:
+            made.insert(made.index(earlier) + 1 if earlier in made else 0, key)
+        earlier = key
+    return made
+
+
+def staying(there: list[str], old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """The keys that stay, as they stand or in their new order, and the new ones last.
+
+    One that is there, and said neither before nor now, stays.
+    """
+    made = [key for key in there if key in new or key not in old]
+    before, after = [key for key in old if key in made], [key for key in new if key in old and key in made]
+    if before != after:
+        moved = iter(after)
+        made = [next(moved) if key in before else key for key in made]
+    return [*made, *(key for key in new if key not in made)]
+
+
+def new_names(entry: Entry, old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, str]:
+    """Entries under another name, in the same place, that say what they said: old name → new name."""
+    if entry.path[-1] not in ENTRIES or len(old) != len(new):
+        return {}
+    pairs = [(one, other) for one, other in zip(old, new, strict=True) if one not in new and other not in old]
+    return {one: other for one, other in pairs if same(_unnamed(old[one]), _unnamed(new[other]))}
+
+
+def _unnamed(value: Any) -> Any:
+    return {key: each for key, each in value.items() if key != "was"} if isinstance(value, dict) else value
+
+
+def _flow(text: str, entry: Entry, raw: Any, old: Any, new: Any) -> str | None:
+    """A mapping within {…}, or a list within […]."""
+    made = list(_mapped(text, entry, raw, old, new) if entry.is_mapping else _listed(text, entry, raw, new))
+    children, places = entry.children, [place for place, _ in made]
+    sources = [source for _, source in made if source is not None]
+    gaps = [text[one.end : other.start] for one, other in pairwise(children)]
+    rearranged = places != list(range(len(children)))
+    if len(sources) < len(made) or (rearranged and any("#" in gap for gap in gaps)):
+        return None
+    if not children:
+        return f"{text[entry.value_start]}{', '.join(sources)}{text[entry.end - 1]}"
+    usual = gaps[-1] if gaps else ", "
+    between = [usual if one is None or one == len(gaps) else gaps[one] for one in places[:-1]]
+    inner = "".join(source + gap for source, gap in zip(sources, [*between, ""], strict=True))
+    return text[entry.value_start : children[0].start] + inner + text[children[-1].end : entry.end]
+
+
+def _mapped(text: str, entry: Entry, raw: Any, old: Any, new: Any) -> Iterator[tuple[int | None, str | None]]:
+    """The pairs of a mapping: the place that each has there, and its source."""
+    names = new_names(entry, old, new)
+    before = {names.get(key, key): value for key, value in old.items()}
+    places = {names.get(str(child.path[-1]), str(child.path[-1])): at for at, child in enumerate(entry.children)}
+    for key in in_order(list(places), before, new):
+        if key not in places:
+            yield None, f"{written_key(key)}: {written(new[key], exact_at((*entry.path, key)), within=True)}"
+            continue
+        child = entry.children[places[key]]
+        was = str(child.path[-1])
+        value: str | None = text[child.value_start : child.end]
+        if key in new:
+            value = value_in_place(text, child, raw[was], before.get(key), new[key])
+        label = text[child.start : child.key_end] if key == was else written_key(key)
+        yield places[key], None if value is None else label + text[child.key_end : child.value_start] + value
+
+
+def _listed(text: str, entry: Entry, raw: list[Any], new: list[Any]) -> Iterator[tuple[int | None, str | None]]:
+    """The items of a list: the place that each has there, and its source."""
+    for at, value in items_kept(raw, new):
+        if at is None:
+            yield None, written(value, exact_at(entry.path), within=True)
+        else:
+            yield at, value_in_place(text, entry.children[at], raw[at], raw[at], value)
+
+
+def items_kept(old: list[Any], new: list[Any]) -> Iterator[tuple[int | None, Any]]:
+    """The new items of a list, each with the place of the one that it is, or stands for; None for one more."""
+    before, after = [json_text(each) for each in old], [json_text(each) for each in new]
+    for action, start, end, to, until in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        replaced = action == "equal" or until - to == end - start
+        for index in range(to, until):
+            yield (start + index - to if replaced else None), new[index]
