@@ -1,4 +1,4 @@
-"""Datasets of a query under other keys: their names, and columns that are told by them, token by token."""
+"""Datasets of a query under other keys: their names, and columns and hints that are told by them, token by token."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from metadata.sql import compile_query, parse_query, read
+from metadata.sql_hints import hints_of
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -49,10 +50,11 @@ def with_new_tables(sql: str, keys: Mapping[str, str]) -> str:
         else:
             told[token.start] = word
     for column in tree.find_all(exp.Column) if tree is not None and told else ():
-        source = _source(column)
-        name = told.get(source.parts[0].meta.get("start", -1)) if source is not None else None
-        if name is not None:
+        name = told.get(_source_place(column))
+        if name is not None and column.find_ancestor(exp.Hint) is None:
             edits += _of_word(sql, column.parts[0], name)
+    for hint, place in hints_of(sql, tree) if tree is not None else ():
+        edits += _of_hint(sql, hint, place, keys, told)
     renamed = sql
     for edit in sorted(set(edits), reverse=True):
         renamed = renamed[: edit.start] + edit.text + renamed[edit.end :]
@@ -88,25 +90,38 @@ def _of_table(sql: str, table: exp.Table, new: str) -> Iterator[_Edit]:
         yield _Edit(table.parts[0].meta["start"], table.parts[-1].meta["end"] + 1, new)
 
 
-def _of_word(sql: str, part: exp.Expr, word: str) -> Iterator[_Edit]:
-    start, end = part.meta["start"], part.meta["end"] + 1
+def _of_hint(sql: str, hint: exp.Hint, place: int, keys: Mapping[str, str], told: Mapping[int, str]) -> Iterator[_Edit]:
+    """What a hint says of tables, by the last words of their keys or in full; its words are told from `place`."""
+    from sqlglot import exp
+
+    for each in hint.find_all(exp.Table, exp.Column):
+        key = ".".join(part.name for part in each.parts).lower()
+        name = told.get(_source_place(each))
+        if name is not None:
+            yield from _of_word(sql, each.parts[0], name, place)
+        elif isinstance(each, exp.Table) and "." in key and key in keys:
+            yield _Edit(place + each.parts[0].meta["start"], place + each.parts[-1].meta["end"] + 1, keys[key])
+
+
+def _of_word(sql: str, part: exp.Expr, word: str, place: int = 0) -> Iterator[_Edit]:
+    start, end = place + part.meta["start"], place + part.meta["end"] + 1
     yield _Edit(start, end, f"`{word}`" if sql[start] == "`" else word)
 
 
-def _source(column: exp.Column) -> exp.Table | None:
-    """The table by whose name a column is told, of the query in which it stands, or of one around it."""
+def _source_place(named: exp.Column | exp.Table) -> int:
+    """Where the table stands whose name a column, or a table in a hint, begins with: in its query, or one around it."""
     from sqlglot import exp
 
-    if len(column.parts) < 2 or "start" not in column.parts[0].meta:
-        return None
-    name = column.parts[0].name.lower()
-    select = column.find_ancestor(exp.Select)
+    if (len(named.parts) == 1) == isinstance(named, exp.Column) or "start" not in named.parts[0].meta:
+        return -1
+    name = named.parts[0].name.lower()
+    select = named.find_ancestor(exp.Select)
     while select is not None:
         for each in (select.args.get("from_"), *(select.args.get("joins") or ()), *(select.args.get("laterals") or ())):
             if each is not None and each.this is not None and _name(each) == name:
-                return each.this if isinstance(each.this, exp.Table) else None
+                return int(each.this.parts[0].meta.get("start", -1)) if isinstance(each.this, exp.Table) else -1
         select = select.find_ancestor(exp.Select)
-    return None
+    return -1
 
 
 def _name(source: exp.Expr) -> str:

@@ -86,7 +86,7 @@ def _flow(text: str, entry: Entry, raw: Any, old: Any, new: Any) -> str | None:
         return f"{text[entry.value_start]}{', '.join(sources)}{text[entry.end - 1]}"
     usual = gaps[-1] if gaps else ", "
     between = [usual if one is None or one == len(gaps) else gaps[one] for one in places[:-1]]
-    inner = "".join(source + gap for source, gap in zip(sources, [*between, ""], strict=True))
+    inner = "".join(source + gap for source, gap in zip(sources, [*between, ""], strict=False))
     return text[entry.value_start : children[0].start] + inner + text[children[-1].end : entry.end]
 
 

@@ -75,6 +75,8 @@ QUERIES = [
     "WITH flights AS (SELECT flights.a FROM `silver` . `flights`) SELECT flights.a FROM flights",
     "SELECT w.a FROM w WHERE EXISTS (SELECT 1 FROM silver.flights WHERE flights.a = w.a AND flights.b.c > 1)",
     "SELECT flights.* FROM silver.flights LATERAL VIEW explode(flights.xs) t AS x ORDER BY flights.a",
+    "SELECT /*+ BROADCAST(w, flights), REBALANCE(3, flights.a), MERGE(silver.flights) */ (SELECT /*+ COALESCE(2) */ "
+    "max(a) FROM w) FROM silver.flights, w UNION SELECT /*+ MAPJOIN(flights) */ 1 FROM other.flights",
 ]
 
 
@@ -89,6 +91,11 @@ QUERIES = [
         (QUERIES[2], "WITH flights AS (SELECT trips.a FROM `gold` . `trips`) SELECT flights.a FROM flights"),
         (QUERIES[3], QUERIES[3].replace("silver.flights", "gold.trips").replace("flights.", "trips.")),
         (QUERIES[4], QUERIES[4].replace("silver.flights", "gold.trips").replace("flights.", "trips.")),
+        (
+            QUERIES[5],
+            "SELECT /*+ BROADCAST(w, trips), REBALANCE(3, trips.a), MERGE(gold.trips) */ (SELECT /*+ COALESCE(2) */ "
+            "max(a) FROM w) FROM gold.trips, w UNION SELECT /*+ MAPJOIN(flights) */ 1 FROM other.flights",
+        ),
     ],
 )
 def test_columns_that_are_told_by_the_last_word_of_a_key_follow_it(sql: str, renamed: str) -> None:
