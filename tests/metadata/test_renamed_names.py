@@ -76,7 +76,7 @@ QUERIES = [
     "SELECT w.a FROM w WHERE EXISTS (SELECT 1 FROM silver.flights WHERE flights.a = w.a AND flights.b.c > 1)",
     "SELECT flights.* FROM silver.flights LATERAL VIEW explode(flights.xs) t AS x ORDER BY flights.a",
     "SELECT /*+ BROADCAST(w, flights), REBALANCE(3, flights.a), MERGE(silver.flights) */ (SELECT /*+ COALESCE(2) */ "
-    "max(a) FROM w) FROM silver.flights, w UNION SELECT /*+ MAPJOIN(flights) */ 1 FROM other.flights",
+    "max(a) FROM w) FROM silver.flights, w UNION SELECT /*+ MAPJOIN(other) */ 1 FROM t.other",
 ]
 
 
@@ -94,7 +94,7 @@ QUERIES = [
         (
             QUERIES[5],
             "SELECT /*+ BROADCAST(w, trips), REBALANCE(3, trips.a), MERGE(gold.trips) */ (SELECT /*+ COALESCE(2) */ "
-            "max(a) FROM w) FROM gold.trips, w UNION SELECT /*+ MAPJOIN(flights) */ 1 FROM other.flights",
+            "max(a) FROM w) FROM gold.trips, w UNION SELECT /*+ MAPJOIN(other) */ 1 FROM t.other",
         ),
     ],
 )
