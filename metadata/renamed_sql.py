@@ -94,7 +94,8 @@ def _of_hint(sql: str, hint: exp.Hint, place: int, keys: Mapping[str, str], told
     """What a hint says of tables, by the last words of their keys or in full; its words are told from `place`."""
     from sqlglot import exp
 
-    for each in (*hint.find_all(exp.Table), *hint.find_all(exp.Column)):
+    named: list[exp.Table | exp.Column] = [*hint.find_all(exp.Table), *hint.find_all(exp.Column)]
+    for each in named:
         key = ".".join(part.name for part in each.parts).lower()
         name = told.get(_source_place(each))
         if name is not None:

@@ -17,7 +17,7 @@ from metadata.guard_names import definitions_named
 from metadata.kinds import SECTIONS, Blueprint, Definition
 from metadata.merging import merge_bodies
 from metadata.references import references, with_new_keys
-from metadata.rule_names import with_followed_holds
+from metadata.rule_names import new_holds, with_followed_holds
 from metadata.task_bodies import homes_of, tasks_in, with_former_uids, without
 from metadata.three_way import ABSENT, Conflict, merge
 
@@ -154,7 +154,8 @@ def followed_by_others(head: Blueprint, before: Sequence[Item], items: Iterable[
     now = {**{uid: (kind, key) for uid, (kind, key, _) in places.items()}, **_names(places, every)}
     keys = {name: now[uid][1] for uid, name in _names(places, before).items() if uid in now and now[uid] != name}
     renames = _new_keys(places, every, ())
-    return that_differ(head, (_following(item, keys, renames) for item in every) if keys else every)
+    followed = tuple(_following(item, keys, renames) for item in every) if keys else every
+    return that_differ(head, holding_as_now(rebase(head, before).blueprint, rebase(head, followed).blueprint, followed))
 
 
 def in_keys_of(item: Item, keys: NewKeys, revision: int, given: Collection[tuple[str, str]]) -> Item:
@@ -165,6 +166,15 @@ def in_keys_of(item: Item, keys: NewKeys, revision: int, given: Collection[tuple
     before = item.before and _renamed(item.kind, item.uid, item.before, keys)
     after = item.after and _renamed(item.kind, item.uid, item.after, mine)
     return replace(item, before=before, after=after, revision=revision)
+
+
+def holding_as_now(before: Blueprint, now: Blueprint, items: Iterable[Item]) -> Iterator[Item]:
+    """The edits, of which decisions hold the tasks that they held in the blueprint `before` by the keys of `now`."""
+    holds = new_holds(before, now)
+    for item in items:
+        there = item.after is not None and item.uid in holds
+        then = {**(item.after or {}).get("then", {}), "hold": holds.get(item.uid)}
+        yield replace(item, after={**(item.after or {}), "then": then}) if there else item
 
 
 def places_of(head: Blueprint) -> dict[str, Place]:

@@ -29,8 +29,8 @@ from metadata.kinds import SECTIONS, Blueprint
 from metadata.references import references
 from metadata.revision_log import Revision, head
 from metadata.revisions import apply_exactly, diff_of, exactly, moved
+from metadata.rows.edited_since import in_keys_of_now, in_tasks_of_now, not_applied_since
 from metadata.rows.nearby import instead_of, nearby, uids_of
-from metadata.rows.since import moved_since, not_applied_since
 from metadata.rows.sources import apply_comments, forget_comments, stage_comments
 from metadata.rows.touched import asked_for, changes_only, homes_in, needed_for, touched_by
 from metadata.settings import Settings
@@ -319,7 +319,8 @@ def _load(connection: Connection, owner: str, uids: Collection[str] | None = Non
     only = None if uids is None else {*uids, *_concerned(connection, kept)}
     number, current = head(connection), read_blueprint(connection, only)
     left = not_applied_since(connection, kept)
-    items = waiting(current, with_moved_tasks(current, moved_since(connection, left, number)))
+    items = waiting(current, with_moved_tasks(current, in_keys_of_now(connection, left, number)))
+    items = in_tasks_of_now(connection, left, current, items)
     return Staged(number, current, kept, items, rebase(current, items))
 
 

@@ -1,7 +1,8 @@
-"""Edits of a change set after what was applied since they began: in today's keys, without what is there already."""
+"""Edits of a change set after what others have applied since: what they name is called by the keys that it has now."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -9,14 +10,15 @@ from sqlalchemy import Connection, select
 from metadata.contents import same
 from metadata.definitions import definition, revision_item
 from metadata.edits import Item
-from metadata.staging import in_keys_of
+from metadata.kinds import Blueprint, DecisionRule, Pipeline
+from metadata.staging import definition_of, holding_as_now, in_keys_of, rebase
 from metadata.successors import called_otherwise
 from metadata.values import in_chunks
 
 _CHUNK = 200
 
 
-def moved_since(connection: Connection, kept: list[Item], number: int) -> tuple[Item, ...]:
+def in_keys_of_now(connection: Connection, kept: list[Item], number: int) -> tuple[Item, ...]:
     """The edits in the keys that things have now."""
     since = {item.revision for item in kept if item.revision != number}
     renamed = {revision: _renamed_since(connection, revision) for revision in since}
@@ -59,3 +61,29 @@ def not_applied_since(connection: Connection, kept: list[Item]) -> list[Item]:
             for revision, key, after in done.get(item.uid, ())
         )
     ]
+
+
+def in_tasks_of_now(
+    connection: Connection, kept: Sequence[Item], current: Blueprint, items: tuple[Item, ...]
+) -> tuple[Item, ...]:
+    """The edits, of which decisions hold tasks by the keys that others gave them since those `kept` began."""
+    began = {
+        item.uid: item.revision
+        for item in kept
+        if item.kind == DecisionRule.KIND and (item.after or {}).get("then", {}).get("hold")
+    }
+    log, working = revision_item.c, rebase(current, items).blueprint if began else current
+    for revision in sorted(set(began.values())):
+        query = select(log.uid, log.before).where(log.kind == Pipeline.KIND, log.revision > revision)
+        bodies: dict[str, Any] = {}
+        for uid, before in connection.execute(query.order_by(log.revision)):
+            bodies.setdefault(uid, before)
+        then = {
+            key: before
+            for key, value in working.pipelines.items()
+            if value.uid in bodies and (before := definition_of(Pipeline.KIND, value.uid, bodies[value.uid] or {}))
+        }
+        rules = {key: rule for key, rule in working.decisions.items() if began.get(rule.uid) == revision}
+        was = Blueprint().model_copy(update={"pipelines": then, "decisions": rules})
+        items = tuple(holding_as_now(was, working, items))
+    return items
