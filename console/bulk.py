@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from console.edit import Review
 from metadata.bulk import Edited, Removal, edited, fields_of, found, removal, said
+from metadata.checks.earlier import there_before
 from metadata.database import Database
 from metadata.errors import UsageError
 from metadata.rows.forming import keys_of
@@ -76,5 +77,6 @@ def switched(database: Database, owner: str, kind: str, uids: Collection[str]) -
 def _review(database: Database, settings: Settings, there: Staged, made: Edited) -> Review:
     changes = changes_beside(database, there, made.document)
     findings = there.findings(changes, settings.estimator_prefixes)
-    impact = sized_impact(database, changes)
-    return Review(made.document, there.revision, changes, tuple(findings), impact, len(there.items), tuple(there.kept))
+    before = there_before(changes, findings, estimator_prefixes=settings.estimator_prefixes, removed=there.removed)
+    impact, waiting, seen = sized_impact(database, changes), len(there.items), tuple(there.kept)
+    return Review(made.document, there.revision, changes, tuple(findings), impact, waiting, seen, earlier=before)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from console.drafts import Draft
 from metadata.changes import ChangeSet
 from metadata.checks import check
+from metadata.checks.earlier import there_before
 from metadata.commented import Comments, comments_of
 from metadata.database import Database
 from metadata.documents import DocumentError, read_text
@@ -57,6 +58,8 @@ class Review:
     """The texts with comments of what the document names."""
     other_comments: bool = False
     """Whether they are others than those that are kept."""
+    earlier: tuple[Finding, ...] = ()
+    """Those of the findings that were there before it."""
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -134,18 +137,22 @@ def review(database: Database, settings: Settings, draft: Draft, text: str, owne
     comments = {(kind, key): said[kind, was] for (kind, key), was in in_text.items()}
     uids = {(kind, key): uid for uid, (kind, key, _) in there.places.items() if (kind, key) in comments}
     other = bool(differing_beside(database, owner, comments, uids))
-    located = (_located(each, document.locations, in_text) for each in found)
+    located = tuple(_located(each, document.locations, in_text) for each in found)
+    earlier = there_before(changes, located, estimator_prefixes=settings.estimator_prefixes, removed=there.removed)
     impact = sized_impact(database, changes)
     waiting, seen = len(there.items), tuple(there.kept)
     found_all = (*meanwhile, *located)
-    return Review(edited, there.revision, changes, found_all, impact, waiting, seen, comments, other)
+    return Review(edited, there.revision, changes, found_all, impact, waiting, seen, comments, other, earlier)
 
 
 def review_way(database: Database, settings: Settings, way: WayBack) -> tuple[WayBack, Review]:
     """Check what going back would do to the blueprint as it is now. Raises PilothouseError PH341, PH342."""
     changes = changes_back(database, way)
-    found = check(changes.blueprint, estimator_prefixes=settings.estimator_prefixes) if changes else []
-    return way, Review(None, way.base, changes, tuple(found), sized_impact(database, changes) if changes else ())
+    if not changes:
+        return way, Review(None, way.base, changes, ())
+    found = check(changes.blueprint, estimator_prefixes=settings.estimator_prefixes)
+    before = there_before(changes, found, estimator_prefixes=settings.estimator_prefixes)
+    return way, Review(None, way.base, changes, tuple(found), sized_impact(database, changes), earlier=before)
 
 
 def review_staged(database: Database, settings: Settings, owner: str) -> tuple[Staged, Review]:
@@ -153,7 +160,8 @@ def review_staged(database: Database, settings: Settings, owner: str) -> tuple[S
     there = load_touched(database, owner)
     changes = changes_of_staged(database, there)
     found = there.findings(changes, settings.estimator_prefixes)
-    return there, Review(None, there.revision, changes, tuple(found), sized_impact(database, changes))
+    before = there_before(changes, found, estimator_prefixes=settings.estimator_prefixes)
+    return there, Review(None, there.revision, changes, tuple(found), sized_impact(database, changes), earlier=before)
 
 
 def _read(text: str) -> Blueprint:

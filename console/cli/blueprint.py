@@ -10,7 +10,7 @@ from console.author import author
 from console.cli import bulk, definitions, documents
 from console.cli.access import database
 from console.cli.blueprint_files import export, fmt, past
-from console.cli.changes import plain_change, refuse, show_change_set, show_changes, show_findings
+from console.cli.changes import plain_change, refuse, show_brought, show_change_set, show_changes, show_findings
 from console.cli.drafting import draft
 from console.cli.output import JSON_OPTION, ask, none_of, paged, print_json, print_page
 from metadata.changes import compare
@@ -100,9 +100,7 @@ def diff(
         print_json({"changes": plain_changes, "impact": touched, "findings": found})
     elif changes:
         show_change_set(changes)
-        if found:
-            click.echo("\nFindings")
-            show_findings(found, as_json=False)
+        show_brought(found, changes)
     elif comments:
         click.echo(f"No differences, but in the comments of {counted(comments, 'definition')}: apply keeps them.")
     else:

@@ -6,7 +6,7 @@ import click
 
 from console.author import author, user
 from console.cli.access import database
-from console.cli.changes import plain_change, refuse, show_change_set, show_findings
+from console.cli.changes import plain_change, refuse, show_brought, show_change_set
 from console.cli.output import JSON_OPTION, ask, plain, print_json
 from metadata.bulk import Edited, edited, many
 from metadata.changes import ChangeSet
@@ -108,9 +108,7 @@ def _show(made: Edited, changes: ChangeSet, found: list[Finding], any_match: boo
     else:
         click.echo(plain(made.words))
         show_change_set(changes)
-        if found:
-            click.echo("\nFindings")
-            show_findings(found, as_json=False)
+        show_brought(found, changes)
 
 
 def _print(

@@ -10,9 +10,12 @@ from console.cli.access import database
 from console.cli.output import plain, print_json
 from console.impact import NEEDS_CELLS, told, untold
 from metadata.changes import Change, ChangeSet, FieldChange
+from metadata.checks.earlier import there_before
 from metadata.findings import Finding
 from metadata.line_diff import has_lines, line_diff
 from metadata.rows.sizes import sized_impact
+from metadata.settings import settings
+from metadata.values import counted
 from metadata.yaml_writer import in_line, lines_of
 
 WIDTH = 78
@@ -38,6 +41,18 @@ def show_findings(found: Sequence[Finding], as_json: bool, err: bool = False) ->
         click.echo(f"(pilothouse explain {found[0].code} says more)", err=True)
     else:
         click.echo("Nothing is wrong.", err=err)
+
+
+def show_brought(found: Sequence[Finding], changes: ChangeSet) -> None:
+    """The findings that a change brings, and how many were there before it."""
+    earlier = there_before(changes, found, estimator_prefixes=settings().estimator_prefixes)
+    brought = [each for each in found if each not in earlier]
+    if found:
+        click.echo("\nFindings")
+    if brought:
+        show_findings(brought, as_json=False)
+    if earlier:
+        click.echo(f"{counted(len(earlier), 'finding')} more, there before it (--json has all).")
 
 
 def refuse(context: click.Context, found: Sequence[Finding]) -> None:

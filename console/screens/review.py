@@ -38,7 +38,8 @@ IMPACT_CELLS = 62
 class ReviewScreen(Modal[str]):
     """Gives `y` (apply), where there is a text `s` (into the change set) and `e` (edit again), or an empty text.
 
-    One finding is chosen, whose page `enter` opens. Going down chooses the next one as soon as it is in view.
+    One finding is chosen, whose page `enter` opens. Going down chooses the next one as soon as it is in view. What the
+    change brings comes first; what was there before is folded behind a count (`b`).
     """
 
     CSS_PATH = "review.tcss"
@@ -46,6 +47,7 @@ class ReviewScreen(Modal[str]):
         Binding("j,down", "go(1)", "down", show=False, priority=True),
         Binding("k,up", "go(-1)", "up", show=False, priority=True),
         Binding("enter", "explain", "explain", show=False),
+        Binding("b", "earlier", "those that were there before", show=False),
     ]
 
     def __init__(
@@ -55,8 +57,12 @@ class ReviewScreen(Modal[str]):
         super().__init__()
         self._review, self._title = review, title
         self._answers = _answers(review, edits) if answers is None else list(answers)
-        self._findings = sorted(review.findings, key=lambda each: each.code != _OUTDATED)
+        earlier = set(review.earlier)
+        brought = [each for each in review.findings if each not in earlier]
+        self._brought = sorted(brought, key=lambda each: each.code != _OUTDATED)
         """What others did to it meanwhile comes first, above the changes."""
+        self._earlier = [each for each in review.findings if each in earlier]
+        self._unfolded = False
         self._chosen = 0
         self._waits = _waits(review) if edits and answers is None else ""
         self._heads: list[int] = []
@@ -105,6 +111,20 @@ class ReviewScreen(Modal[str]):
         if code and self.app.screen is self:
             self.app.push_screen(CheckPage(page(code)))
 
+    def action_earlier(self) -> None:
+        """Show what was there before, or fold it again."""
+        if self._earlier:
+            self._unfolded = not self._unfolded
+            self._chosen = len(self._brought) if self._unfolded else 0
+            self._show()
+            if self._unfolded:
+                self.query_one(Lines).scroll_to(y=self._heads[self._chosen] - 2, animate=False)
+
+    @property
+    def _findings(self) -> list[Finding]:
+        """Those that are shown, in their order."""
+        return [*self._brought, *self._earlier] if self._unfolded else self._brought
+
     @property
     def _code(self) -> str:
         """Of the chosen finding, if there is a page of it."""
@@ -119,7 +139,9 @@ class ReviewScreen(Modal[str]):
             self._heads.append(len(lines))
             lines += [*_finding(finding, self._chosen == len(self._heads) - 1), Content("")]
         lines += review_lines(self._review)
-        for finding in self._findings[len(above) :]:
+        for place, finding in enumerate(self._findings[len(above) :], len(above)):
+            if place == len(self._brought):
+                lines += [Content(""), styled("Were there before", "strong")]
             self._heads.append(len(lines) + 1)
             lines += [Content(""), *_finding(finding, self._chosen == len(self._heads) - 1)]
         self.query_one(Lines).show(lines)
@@ -129,7 +151,8 @@ class ReviewScreen(Modal[str]):
         many = len(self._findings)
         which = f" ({self._chosen + 1} of {many})" if many > 1 else ""
         explain = [("enter", f"explain {self._code}{which}")] if self._code else []
-        lines = [explain, [*self._answers, ("esc", "leave")]]
+        fold = [("b", "fold" if self._unfolded else _count(self._earlier))] if self._earlier else []
+        lines = [[*explain, *fold], [*self._answers, ("esc", "leave")]]
         answers = [Content("  ").join(joined((f"{one} ", "key"), what) for one, what in line) for line in lines if line]
         return stacked([styled(self._waits, tone), *answers] if self._waits else answers)
 
@@ -142,8 +165,17 @@ def _answers(review: Review, edits: bool) -> list[tuple[str, str]]:
     return [*now, *([("s", "keep in the change set")] if can_wait else []), ("e", "edit again")]
 
 
+def _count(earlier: Sequence[Finding]) -> str:
+    """How many findings were there before: `7 that were there before (1 error)`."""
+    errors = sum(each.severity == "error" for each in earlier)
+    beside = f" ({counted(errors, 'error')})" if errors else ""
+    return f"{len(earlier):,} that {'was' if len(earlier) == 1 else 'were'} there before{beside}"
+
+
 def _waits(review: Review) -> str:
     """Why it cannot be applied now, where nothing is wrong with it."""
+    if review.errors and set(review.errors) <= set(review.earlier):
+        return f"not applied while {counted(len(review.errors), 'error')} stands that was there before (b)"
     count = 0 if review.errors else review.staged
     both = "both" if count == 1 else "all of them"
     waiting = f"{counted(count, 'edit')} {'waits' if count == 1 else 'wait'} in your change set"

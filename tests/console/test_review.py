@@ -7,7 +7,9 @@ from collections.abc import Callable
 from console.app import PilothouseApp
 from console.edit import Review
 from console.screens.review import ReviewScreen
-from metadata.changes import Change, ChangeSet, FieldChange
+from metadata.changes import Change, ChangeSet, FieldChange, compare
+from metadata.checks import check
+from metadata.checks.earlier import there_before
 from metadata.database import Database
 from metadata.findings import Finding
 from metadata.kinds import Blueprint
@@ -45,3 +47,31 @@ async def test_what_others_did_comes_first_and_sql_is_told_line_by_line(
         await until_seen(pilot, "PH150", "e edit again")
         assert "s keep in the change set" not in seen(app)
         assert "waits in your change set" not in seen(app)
+
+
+def reading(**sources: str) -> Blueprint:
+    """Pipelines, each of which reads a dataset."""
+    made = {
+        key: {"uid": key, "tasks": {"t": {"kind": "transform", "to": "out", "sql": f"SELECT id FROM {source}"}}}
+        for key, source in sources.items()
+    }
+    return Blueprint.model_validate({"datasets": {"out": {"uid": "out"}}, "pipelines": made})
+
+
+async def test_what_was_there_before_is_folded_behind_a_count(
+    database: Database, make_app: Callable[[], PilothouseApp]
+) -> None:
+    changes = compare(reading(p="bronze.gone"), reading(p="bronze.gone", q="bronze.lost"))
+    found = [each for each in check(changes.blueprint) if each.code == "PH110"]
+    earlier = there_before(changes, found)
+    assert [(each.key, each.path) for each in earlier] == [("p", ("tasks", "t", "sql"))]
+    review = Review(None, 1, changes, tuple(found), earlier=earlier)
+    app = make_app()
+    async with app.run_test(size=(100, 40)) as pilot:
+        app.push_screen(ReviewScreen(review))
+        await until_seen(pilot, "bronze.lost", "b 1 that was there before (1 error)")
+        assert "bronze.gone" not in seen(app)
+        await pilot.press("b")
+        await until_seen(pilot, "Were there before", "bronze.gone", "b fold")
+        await pilot.press("b")
+        await until_seen(pilot, "b 1 that was there before")

@@ -1,0 +1,39 @@
+"""Which findings were there before a change: those that it brings come first."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+from metadata.changes import ChangeSet
+from metadata.checks import check
+from metadata.findings import Finding, Path
+from metadata.kinds import Blueprint
+
+_Known = tuple[str, str, str, Path, str]
+
+
+def there_before(
+    changes: ChangeSet,
+    found: Sequence[Finding],
+    *,
+    estimator_prefixes: Iterable[str] | None = None,
+    removed: Collection[tuple[str, str]] = (),
+) -> tuple[Finding, ...]:
+    """Those of the findings after a change that the blueprint had before it, under whatever key.
+
+    An error in what the change is about is none of them: it is to be mended now. The rest is as for `check`.
+    """
+    changed = {(change.kind, change.key) for change in changes.changes}
+    asked = [each for each in found if each.severity != "error" or (each.kind, each.key) not in changed]
+    if not asked:
+        return ()
+    before = check(changes.before, estimator_prefixes=estimator_prefixes, removed=removed)
+    known = set(zip(_known(changes.before, before), (each.severity for each in before), strict=True))
+    names = zip(_known(changes.blueprint, asked), asked, strict=True)
+    return tuple(each for name, each in names if (name, each.severity) in known)
+
+
+def _known(blueprint: Blueprint, found: Iterable[Finding]) -> list[_Known]:
+    """What is the same of a finding when its definition has another key."""
+    uids = {(kind, key): value.uid for kind, key, value in blueprint}
+    return [(each.code, each.kind, uids.get((each.kind, each.key), each.key), each.path, each.cause) for each in found]
