@@ -86,7 +86,7 @@ def blockers_of(detail: RunDetail) -> dict[str, str]:
 
 
 def _cells(task: TaskRun, blocker: str, detail: RunDetail, now: datetime, axis: _Axis) -> Cells:
-    took = ((task.ended_at or now) - task.started_at).total_seconds() if task.started_at else None
+    took = (_seen_last(task, now) - task.started_at).total_seconds() if task.started_at else None
     usual = detail.usual_of.get(task.task_uid)
     slow = usual is not None and took is not None and took > max(usual * SLOW, usual + 2)
     said = styled(task.state_detail, "quiet") if task.state is State.SKIPPED else axis.bar(task, usual, slow)
@@ -132,6 +132,12 @@ def silent(task: TaskRun, now: datetime) -> bool:
     )
 
 
+def _seen_last(task: TaskRun, now: datetime) -> datetime:
+    """Until when a task is known to have gone on: of one that is silent, its last heartbeat."""
+    heartbeat = task.heartbeat_at if silent(task, now) else None
+    return task.ended_at or heartbeat or now
+
+
 class _Axis:
     """The time axis of a run: as long as it took, or as it is going to take."""
 
@@ -157,7 +163,7 @@ class _Axis:
         if task.started_at is None or task.started_at < self.start - timedelta(seconds=1):
             return Content("")
         begin = min(self._at(task.started_at), self.width - 1)
-        end = max(begin + 1, self._at(task.ended_at or self.now))
+        end = max(begin + 1, self._at(_seen_last(task, self.now)))
         lost = task.state in (State.FAILED, State.LOST) or silent(task, self.now)
         running = task.ended_at is None and not task.state.final and not lost
         tone = "bad" if lost else "warn" if slow else "active" if running else "quiet"
@@ -176,7 +182,7 @@ def reason(detail: RunDetail, task_key: str, now: datetime, services: Sequence[S
     """Why the thing under the cursor is as it is: a failure in its four parts, or the words of its state."""
     if task_key:
         task = next((one for one in detail.tasks if one.task_key == task_key), None)
-        return _reason_of_task(detail, task, now) if task is not None else None
+        return _reason_of_task(detail, task, now, services) if task is not None else None
     run = detail.run
     if run.fault is not None:
         return run.fault
@@ -193,12 +199,14 @@ def reason(detail: RunDetail, task_key: str, now: datetime, services: Sequence[S
     return joined((run.state_detail, "quiet")) if run.state_detail else None
 
 
-def _reason_of_task(detail: RunDetail, task: TaskRun, now: datetime) -> Content | Fault | None:
+def _reason_of_task(
+    detail: RunDetail, task: TaskRun, now: datetime, services: Sequence[Service]
+) -> Content | Fault | None:
     if task.fault is not None:
         return task.fault
     if silent(task, now) and task.heartbeat_at is not None:
         sign, passed = state_of(State.LOST), span((now - task.heartbeat_at).total_seconds())
-        return joined((f"{sign} no heartbeat for {passed}  ", sign.tone), "it is settled within a minute")
+        return joined((f"{sign} no heartbeat for {passed}  ", sign.tone), _settled_when(services))
     if task.state_detail:
         sign = state_of(task.state)
         return joined((f"{sign} {sign.word}  ", sign.tone), plain(task.state_detail))
@@ -212,6 +220,11 @@ def _reason_of_task(detail: RunDetail, task: TaskRun, now: datetime) -> Content 
     if task.tries > 1:
         return joined((f"{counted(task.tries, 'try', 'tries')}", "quiet"))
     return None
+
+
+def _settled_when(services: Sequence[Service]) -> str:
+    away = waits_for(services)
+    return f"it is settled when services are up ({START})" if away is not None else "it is settled within a minute"
 
 
 def _why_queued(run: Run, service: Service | None) -> Content:

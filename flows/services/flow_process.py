@@ -69,19 +69,25 @@ def noted(folder: Path, flow_run_id: UUID) -> Identity | None:
 
 def going_on(folder: Path) -> set[Identity]:
     """Processes of flow runs on this host, by what they noted, that live."""
-    return {identity for _, identity in _all_noted(folder) if identity is not None and identity.alive()}
+    return {identity for identity in all_noted(folder).values() if identity.alive()}
 
 
 def forget_ended(folder: Path) -> None:
     """Remove the notes of processes that have ended."""
-    for path, identity in _all_noted(folder):
+    for path in _notes(folder):
+        identity = _read(path)
         if identity is None or not identity.alive():
             path.unlink(missing_ok=True)
 
 
-def _all_noted(folder: Path) -> Iterator[tuple[Path, Identity | None]]:
-    for path in (folder / "flow-runs").glob("[!.]*"):
-        yield path, _read(path)
+def all_noted(folder: Path) -> dict[str, Identity]:
+    """Processes of flow runs on this host, by the flow run's id, whether they live or not."""
+    found = {path.name: _read(path) for path in _notes(folder)}
+    return {flow_run: identity for flow_run, identity in found.items() if identity is not None}
+
+
+def _notes(folder: Path) -> Iterator[Path]:
+    return (folder / "flow-runs").glob("[!.]*")
 
 
 def _read(path: Path) -> Identity | None:

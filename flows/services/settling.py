@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -39,23 +39,22 @@ def judge(run: Run, flow_run: Mapping[str, Any] | None, now: datetime, watched_s
     """
     if flow_run is None:
         alive = run.heartbeat_at is not None and now - run.heartbeat_at < SILENCE
-        return None if alive else _lost(run, "the orchestrator does not know it any more")
+        return None if alive else lost(run, "the orchestrator does not know it any more")
     kind, message = flow_run["state"]["type"], _one_line(flow_run["state"].get("message"))
     if kind == "CANCELLING":
         return _cancelling(run, message, _silence(run, flow_run, now, watched_since))
     if kind == "CANCELLED" or (kind in _ENDED and run.cancel_requested):
         return Verdict(State.CANCELLED, run.state_detail if run.cancel_requested else message)
     if kind == "CRASHED":
-        return _lost(run, message or "its process ended")
+        return lost(run, message or "its process ended")
     if kind == "FAILED":
         return Verdict(State.FAILED, message, _fault(run, message or "the flow failed before its first task"))
     if kind == "COMPLETED":
-        return _lost(run, "its flow ended without saying how")
+        return lost(run, "its flow ended without saying how")
     if run.cancel_requested:
         return None
     if _has_process(flow_run) and (silence := _silence(run, flow_run, now, watched_since)) >= SILENCE:
-        lost = _lost(run, _no_sign_of_life(silence))
-        return Verdict(lost.state, lost.detail, lost.fault, kill=True)
+        return replace(lost(run, _no_sign_of_life(silence)), kill=True)
     return None if kind == "RUNNING" else _waiting(kind, message, flow_run, now)
 
 
@@ -107,7 +106,8 @@ def _no_sign_of_life(silence: timedelta) -> str:
     return f"no sign of life for {int(silence.total_seconds())} s"
 
 
-def _lost(run: Run, cause: str) -> Verdict:
+def lost(run: Run, cause: str) -> Verdict:
+    """A run that has ended without saying how."""
     return Verdict(State.LOST, cause, _fault(run, cause))
 
 

@@ -128,14 +128,21 @@ def ensure_up(wait: bool = False, seconds: float = UP_SECONDS, say: Callable[[st
 
 
 def down() -> None:
-    """Stop the supervisor and every process of this home, orphans included; what runs is cancelled after 5 s."""
+    """Stop the supervisor and every process of this home, orphans included; what runs is cancelled after 5 s.
+
+    Runs that a killed worker has left behind are settled, too.
+    """
+    from flows.services import aftermath, flow_process
+
     values = settings()
+    executed = flow_process.going_on(values.state)
     record = _supervisor(values)
     if record is not None and (identity := record.identity) is not None:
         process.stop([identity], DOWN_SECONDS)
     process.stop(process.members(values.home), 5.0)
     for name in records.NAMES:
         records.file(values.state, name).unlink(missing_ok=True)
+    aftermath.settle(values, executed)
 
 
 def refuse_unless_down(thing: str) -> None:

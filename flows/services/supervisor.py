@@ -12,7 +12,7 @@ import threading
 from datetime import UTC, datetime
 from types import FrameType
 
-from flows.services import catalog, logs, process, records
+from flows.services import catalog, flow_process, logs, process, records
 from flows.services.given import Look, given
 from flows.services.process import Identity
 from flows.services.records import Record
@@ -20,6 +20,8 @@ from flows.services.watch import Watch
 from metadata.settings import Settings, settings
 
 ROTATE_SECONDS = 10.0
+ORPHAN_SECONDS = 3.0
+"""Time that a flow run gets to end which no worker waits for."""
 log = logging.getLogger("supervisor")
 
 
@@ -58,6 +60,8 @@ def _supervise(values: Settings) -> None:
     for watch in reversed(watches):
         watch.close()
         watch.join()
+        # The worker goes first. Where it was killed before, what it began ends before the services which that needs.
+        process.stop(flow_process.going_on(values.state), ORPHAN_SECONDS)
     process.stop(process.members(values.home), 1.0)
     for name in records.NAMES:
         records.file(values.state, name).unlink(missing_ok=True)

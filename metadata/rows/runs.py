@@ -15,7 +15,7 @@ from metadata.audit import AGAIN, LAUNCHED, Book, Subject, audited, digest_of
 from metadata.database import Database, next_change
 from metadata.errors import Fault, UsageError
 from metadata.plan import Plan, text_hash
-from metadata.rows.task_runs import insert_tasks, newest_tasks, settle_tasks, stored_fault
+from metadata.rows.task_runs import ended_about, insert_tasks, newest_tasks, settle_tasks, stored_fault
 from metadata.states import FINAL, State
 from metadata.storable import refuse_secret_values
 from metadata.values import utc_now
@@ -298,7 +298,8 @@ def set_run_state(
         if state == State.RUNNING and run.started_at is None:
             values["started_at"] = now
         if state.final:
-            values["ended_at"] = now
+            unseen = state in (State.LOST, State.CANCELLED)
+            values["ended_at"] = ended_about(now, run.heartbeat_at, run.started_at) if unseen else now
             settle_tasks(connection, run.id, run.attempt, state, detail, now, change)
         connection.execute(update(tables.run).where(tables.run.c.id == run_id).values(**values))
     return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, and_, exists, insert, select, update
@@ -170,6 +170,19 @@ def insert_tasks(
         connection.execute(insert(tables.task_run), rows)
 
 
+BEATS_MISSED = timedelta(seconds=12)
+"""Time without a sign of life in which two beats were due."""
+
+
+def ended_about(now: datetime, *signs: datetime | None) -> datetime:
+    """When somebody ended whose end nobody saw: now, or with the last sign of life where that is long ago.
+
+    The time in which nobody looked is none that was worked in.
+    """
+    last = max((sign for sign in signs if sign is not None), default=now)
+    return last if now - last > BEATS_MISSED else now
+
+
 _LEFT = {
     State.CANCELLED: (State.CANCELLED, State.CANCELLED),
     State.FAILED: (State.LOST, State.BLOCKED),
@@ -186,11 +199,13 @@ def settle_tasks(
     for task in newest_tasks(connection, run_id):
         if task.state.final or task.attempt != attempt:
             continue
-        left = begun if task.state in (State.RUNNING, State.RETRYING, State.CANCELLING) else waiting
+        had_begun = task.state in (State.RUNNING, State.RETRYING, State.CANCELLING)
+        left = begun if had_begun else waiting
+        ended = ended_about(now, task.heartbeat_at, task.started_at) if had_begun else now
         connection.execute(
             update(tables.task_run)
             .where(tables.task_run.c.id == task.id)
-            .values(state=left, state_detail=detail or f"the run {state}", ended_at=now, changed=change)
+            .values(state=left, state_detail=detail or f"the run {state}", ended_at=ended, changed=change)
         )
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import update
 from console import run_panes, run_view
 from console.app import PilothouseApp
 from console.places import Place
+from console.widgets.chrome import Service
 from metadata import tables
 from metadata.database import Database, next_change
 from metadata.errors import Fault
@@ -51,6 +52,14 @@ def test_a_task_without_a_heartbeat_is_lost_in_every_place(database: Database) -
     assert "╸" not in str(row.cells[4])
     reason = run_view.reason(detail, "predict", now)
     assert str(reason).startswith("? no heartbeat for 41 s")
+    change(
+        database, 14, "predict", heartbeat_at=utc_now() - timedelta(days=1), started_at=utc_now() - timedelta(days=1)
+    )
+    detail = run_detail(database, 14)
+    row = next(row for row in run_view.task_rows(detail, utc_now(), 40) if row.key == "predict")
+    assert str(row.cells[3]).startswith("0")
+    down = [Service("worker", "down", "not started")]
+    assert str(run_view.reason(detail, "predict", utc_now(), down)).endswith("when services are up (U)")
 
 
 @pytest.mark.parametrize(("tries", "told"), [(1, "(2/3)"), (2, "(3/3)"), (3, "(4)")])
