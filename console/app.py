@@ -230,6 +230,10 @@ class PilothouseApp(App[None]):
         elif news is not None:
             self._announce(news, message.answer.job)
 
+    def prepares(self, asker: Asker) -> bool:
+        """Whether something is looked at that opens a question on that screen."""
+        return self._deeds.prepares(asker)
+
     def seen(self, asker: Asker) -> None:
         """A screen is in front again: what waits for it is done there."""
         self._deeds.seen(asker)

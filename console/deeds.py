@@ -56,6 +56,10 @@ class Deeds:
         """What is not done yet, in words."""
         return [deed.what for deed in self._under_way]
 
+    def prepares(self, asker: Asker) -> bool:
+        """Whether something is under way that opens something on that screen."""
+        return any(deed.asker is asker and deed.job in asker.KEPT for deed in self._under_way)
+
     def begin(self, deed: Deed) -> None:
         """It was asked for."""
         self._under_way.append(deed)

@@ -24,6 +24,10 @@ SERVICES_AWAY = frozenset({"PH310", "PH311", "PH314", "PH316", "PH410", "PH411"}
 """Codes of faults that end when the services of the home are up."""
 DATABASE_AWAY = "PH301"
 """Code of a metadata database that does not answer: what could not be read is read again when it does."""
+AWAY = SERVICES_AWAY | {DATABASE_AWAY}
+"""Codes of faults that hold whatever is done, until what is away is back."""
+OVERTAKEN = "PH303"
+"""Code of what was looked at before somebody else changed it."""
 FILTER_REFUSED = "PH306"
 """Code of a filter that cannot be read."""
 START = "U"

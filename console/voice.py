@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from time import monotonic
 
 from textual.content import Content
 from textual.screen import Screen
@@ -14,10 +16,26 @@ from console.widgets.notice import Notice
 from metadata.errors import Fault
 
 FLASH_SECONDS = 6.0
+"""Time that words in passing stay, and that a fault stays at least."""
 RULE_CELLS = 6
 """Cells of a rule that its words cannot use."""
 WORDS = "words"
 """What the notice is about when it is no job."""
+
+
+@dataclass(frozen=True)
+class _Told:
+    """A fault with the keys that mend it; one told `again` is of what holds, any other of something that was done."""
+
+    fault: Fault
+    keys: str
+    again: bool
+    at: float
+
+    @property
+    def of_a_deed(self) -> bool:
+        """Whether the next deed makes it old; what is away is away whatever is done."""
+        return not self.again and self.fault.code not in mending.AWAY
 
 
 class Voice:
@@ -27,8 +45,8 @@ class Voice:
         self._screen = screen
         self._flash = 0
         self._words: Content | None = None
-        self._told: dict[str, tuple[Fault, str]] = {}
-        """Faults that hold, with the keys that mend them, by their jobs; the one that came last is shown."""
+        self._told: dict[str, _Told] = {}
+        """Faults that hold, by their jobs; the one that came last is shown."""
         self._closed: dict[str, Fault] = {}
         """Faults that hold and were closed."""
         self._waiting: dict[str, tuple[Fault, bool]] = {}
@@ -62,11 +80,11 @@ class Voice:
             return
         if again and self._closed.get(job) == fault:
             return
-        told = (fault, mending.keys_for(fault, labels, mending.AGAIN.get(job, "")))
+        keys = mending.keys_for(fault, labels, mending.AGAIN.get(job, ""))
         before = self._told.get(job) if again else self._told.pop(job, None)
-        if before != told:
+        if before is None or (before.fault, before.keys) != (fault, keys):
             self._words = None
-        self._told[job] = told
+        self._told[job] = _Told(fault, keys, again, monotonic())
         self._draw()
 
     def typed(self, labels: Mapping[str, str]) -> None:
@@ -83,18 +101,35 @@ class Voice:
             if self._told.pop(job, None):
                 self._draw()
 
+    def begin(self) -> None:
+        """Something new is done: what went wrong with what was done before is old."""
+        self._end(lambda told: told.of_a_deed)
+
+    def caught_up(self) -> None:
+        """What is shown was read anew: that it was overtaken holds no longer, once there was time to read it."""
+        before = monotonic() - FLASH_SECONDS
+        self._end(lambda told: told.fault.code == mending.OVERTAKEN and told.at < before)
+
+    def _end(self, over: Callable[[_Told], bool]) -> None:
+        jobs = [job for job, told in self._told.items() if over(told)]
+        if jobs:
+            self.well(*jobs)
+
     def hush(self) -> None:
         """What is shown was read; below it may be another fault that holds."""
         if self._words is None and self._told:
-            shown, _ = self._told[self.about]
-            for job in [job for job, (fault, _) in self._told.items() if fault == shown]:
-                self._closed[job], _ = self._told.pop(job)
+            shown = self._told[self.about].fault
+            for job in [job for job, told in self._told.items() if told.fault == shown]:
+                self._closed[job] = self._told.pop(job).fault
         self._words = None
         self._draw()
 
     def _draw(self) -> None:
-        said, keys = (self._words, "") if self._words is not None else self._told.get(self.about, (None, ""))
-        self._notice.show(said, keys)
+        told = self._told.get(self.about)
+        if self._words is not None or told is None:
+            self._notice.show(self._words)
+        else:
+            self._notice.show(told.fault, told.keys)
 
     @property
     def _rule(self) -> Rule:

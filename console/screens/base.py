@@ -19,8 +19,8 @@ from textual.content import Content
 from console import mending
 from console.paged import MOST
 from console.places import ROOMS, TABS, Place
+from console.screens.acting import Acting
 from console.screens.keys import key, own_bindings, shown_key
-from console.screens.prompting import Prompting
 from console.session import Session
 from console.store import Answered, Looked, Ticked, start_services
 from console.unforeseen import fault_of
@@ -36,11 +36,9 @@ if TYPE_CHECKING:
     from metadata.database import Database
 
 
-class BaseScreen(Prompting):
+class BaseScreen(Acting):
     """One place of the console."""
 
-    KEPT: ClassVar[frozenset[str]] = frozenset()
-    """Jobs whose answers open something: they wait until this screen is in front."""
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(str(at + 1), f"do('tab({tab})')", ROOMS[tab].title, show=False) for at, tab in enumerate(TABS)),
         key("slash", "filter", "filter", help="what is shown, by words; ? tells of those", opens_prompt=True),
@@ -211,6 +209,7 @@ class BaseScreen(Prompting):
             self.accepted(self._asked)
             if self.there and not self._broken:
                 self._voice.well("page")
+                self._voice.caught_up()
         if self._stale:
             self.reload()
 
@@ -238,18 +237,6 @@ class BaseScreen(Prompting):
     def refused(self, job: str, fault: Fault) -> None:
         """Something else could not be read or done."""
         self.tell(fault, job)
-
-    def act(self, job: str, what: str, action: Callable[[], Any], *, reads_much: bool = False) -> None:
-        """Have something done outside of the event loop; `got_<job>` gets what it gives.
-
-        `what` says what it is to whoever looks at another screen when it is done. What `reads_much` holds up no other.
-        """
-        cast("PilothouseApp", self.app).act(self, job, what, action, reads_much=reads_much)
-
-    @property
-    def in_front(self) -> bool:
-        """Whether this is the screen that is seen and gets the keys."""
-        return self.app.screen is self
 
     def on_looked(self, message: Looked) -> None:
         """The outside was looked at."""
@@ -296,7 +283,7 @@ class BaseScreen(Prompting):
             self._voice.hush()
             if name == "back":
                 return
-        reason = self.unavailable(name)
+        reason = self.unavailable(name) or self.asks_next(name)
         if reason:
             self.say(reason, "warn")
         elif name.startswith("tab("):

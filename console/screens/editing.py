@@ -145,7 +145,7 @@ class Editing(SplitScreen):
 
         What was `wrong` with it is shown again when nothing was mended.
         """
-        self._voice.well("edited")
+        self._voice.begin()
         fault: Fault | None = None
         try:
             _run_editor(self.app, draft.path)

@@ -75,7 +75,7 @@ class Forming(Editing):
         if not self._by_form:
             super().open_draft(draft, before, wrong)
             return
-        self._voice.well("edited")
+        self._voice.begin()
         try:
             text = without_remarks(draft.path.read_text(encoding="utf-8")) if self._text is None else self._text
             if self._state is None or self._state.text != text:

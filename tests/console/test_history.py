@@ -15,7 +15,7 @@ from metadata.kinds import Blueprint
 from metadata.revision_log import newest_revision
 from metadata.revisions import apply
 from metadata.settings import settings
-from tests.console.looking import screen_name, seen, until, until_seen
+from tests.console.looking import held_up, screen_name, seen, until, until_seen
 
 MakeApp = Callable[[], PilothouseApp]
 SIZES = pytest.mark.parametrize("size", [(80, 24), (160, 48)], ids=["80x24", "160x48"])
@@ -62,6 +62,26 @@ async def test_u_shows_what_is_taken_back_and_y_does_it_and_ctrl_r_does_it_again
         assert description(database) == "other words"
         await pilot.press("ctrl+r")
         await until_seen(pilot, "PH347", "nothing was undone since the last change")
+
+
+async def test_keys_while_something_is_checked_are_answered_and_open_no_second_question(
+    database: Database, make_app: MakeApp
+) -> None:
+    describe(database, "other words")
+    describe(database, "last words")
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.go(Place("history"))
+        await until_seen(pilot, "newest first")
+        with held_up(app) as go_on:
+            await pilot.press("j", "b", "u")
+            await until_seen(pilot, "still checking what was asked for last")
+            go_on()
+            await until_seen(pilot, "y apply")
+        await pilot.press("escape")
+        await until_seen(pilot, "left: nothing was changed")
+        await pilot.pause(0.5)
+        assert screen_name(app) == "history"
 
 
 @SIZES

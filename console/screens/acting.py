@@ -1,0 +1,49 @@
+"""What a screen has done outside of the event loop, and the one question at a time that comes of it."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from console.screens.prompting import Prompting
+from console.store import Answered
+
+if TYPE_CHECKING:
+    from console.app import PilothouseApp
+
+ASKING = frozenset({
+    "apply", "bulk", "clone", "decide", "edit", "form", "launch", "make", "redo", "remove", "rename", "revert",
+    "take_out", "try", "undo",
+})  # fmt: skip
+"""Keys that open a question, a form or an editor, at once or when something was looked at."""
+STILL_CHECKING = "still checking what was asked for last: it is shown next"
+
+
+class Acting(Prompting):
+    """A screen that acts."""
+
+    KEPT: ClassVar[frozenset[str]] = frozenset()
+    """Jobs whose answers open something: they wait until this screen is in front."""
+
+    @abstractmethod
+    def done(self, message: Answered) -> None:
+        """A query or an action came back."""
+
+    def act(self, job: str, what: str, action: Callable[[], Any], *, reads_much: bool = False) -> None:
+        """Have something done outside of the event loop; `got_<job>` gets what it gives.
+
+        `what` says what it is to whoever looks at another screen when it is done. What `reads_much` holds up no other.
+        """
+        self._voice.begin()
+        cast("PilothouseApp", self.app).act(self, job, what, action, reads_much=reads_much)
+
+    def asks_next(self, name: str) -> str:
+        """Why a key opens nothing now: what was asked for before opens something as soon as it is checked."""
+        waits = name in ASKING and cast("PilothouseApp", self.app).prepares(self)
+        return STILL_CHECKING if waits else ""
+
+    @property
+    def in_front(self) -> bool:
+        """Whether this is the screen that is seen and gets the keys."""
+        return self.app.screen is self
