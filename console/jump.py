@@ -16,18 +16,30 @@ RUN_NUMBER = re.compile(r"#?([0-9]{1,9})")
 WORDS = (*TABS, "audit", "changes", "history", "services", "quit")
 """What can be typed besides names."""
 KINDS = ("connection", "dataset", "feature_set", "model", "monitor", "decision", "pipeline", "schedule")
+_OF_KINDS = {word: kind for kind in KINDS for word in (f"{kind}s", kind)}
+_LEADS: dict[str, Place | str] = {
+    **{word: Place("blueprint", kind) for word, kind in _OF_KINDS.items()},
+    **dict.fromkeys(("tasks", "task"), Place("blueprint", "pipeline")),
+    **{screen: Place(screen) for screen in (*TABS, "audit", "changes", "history")},
+    "model": Place("models"),
+    "decision": Place("decisions"),
+    "run": Place("runs"),
+    "services": "services",
+    "quit": "quit",
+    "exit": "quit",
+    "q": "quit",
+}
+"""Where a word leads that is typed alone: to a screen, or to the definitions of a kind; tasks are in pipelines."""
 
 
 def find(typed: str) -> Place | str | None:
     """The place of what was typed, `quit` or `services`; None where only the database knows."""
     head, rest = _parts(typed)
-    if head in ("q", "quit", "exit"):
-        return "quit"
-    if head == "services":
-        return head
-    screens = [tab for tab in TABS if tab.startswith(head)]
-    if not rest and len(screens) == 1:
-        return Place(screens[0])
+    if not rest and head in _LEADS:
+        return _LEADS[head]
+    begun = _begun(head)
+    if not rest and len(begun) == 1 and begun[0] in TABS:  # of any other, a definition of that name goes first
+        return _LEADS[begun[0]]
     number = RUN_NUMBER.fullmatch(rest if head == "run" else "" if rest else head)
     if number is not None:
         return Place("run", str(int(number[1])))
@@ -41,6 +53,10 @@ def find_named(database: Database, typed: str) -> Place | str:
     from metadata.rows import names
 
     head, rest = _parts(typed)
+    words = _begun(head)
+    if rest and head not in KINDS:
+        word = words[0] if len(words) == 1 else head
+        head = _OF_KINDS.get(head) or _OF_KINDS.get(word, head)
     if head == "lineage":
         kinds = names.kinds_of(database, rest)
         return Place("lineage", f"{kinds[0]} {rest}") if kinds else f"nothing is named {rest!r}"
@@ -48,6 +64,10 @@ def find_named(database: Database, typed: str) -> Place | str:
         return definition_place(head, rest)
     if not rest and (kinds := names.kinds_of(database, head)):
         return definition_place(kinds[0], head)
+    if not rest and len(words) == 1:
+        return _LEADS[words[0]]
+    if not rest and words:
+        return f"{typed} is how several begin: {', '.join(words)}"
     begun = names.begun(database, rest, head) if rest else []
     if len(begun) == 1:
         return definition_place(head, begun[0])
@@ -77,6 +97,15 @@ def definition_place(kind: str, key: str) -> Place:
     return Place("blueprint", f"{kind} {key}")
 
 
+def _begun(head: str) -> list[str]:
+    """The words that begin so, one of each place that they lead to."""
+    found: dict[Place | str, str] = {}
+    for word, place in _LEADS.items():
+        if word.startswith(head):
+            found.setdefault(place, word)
+    return sorted(found.values())
+
+
 def _parts(typed: str) -> tuple[str, str]:
     words = typed.split(None, 1)
-    return words[0].lower(), words[1].strip() if len(words) > 1 else ""
+    return words[0].lower().replace("-", "_"), words[1].strip() if len(words) > 1 else ""

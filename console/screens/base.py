@@ -42,7 +42,7 @@ class BaseScreen(Acting):
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(str(at + 1), f"do('tab({tab})')", ROOMS[tab].title, show=False) for at, tab in enumerate(TABS)),
         key("slash", "filter", "filter", help="what is shown, by words; ? tells of those", opens_prompt=True),
-        key("colon", "jump", "jump", help="run 128, dataset silver.flights, models; tab completes", opens_prompt=True),
+        key("colon", "jump", "jump", help="run 128, dataset silver.flights, pipelines, sch", opens_prompt=True),
         key("question_mark", "help", "keys", help="the keys of this screen, and why one is off"),
         key("q", "quit", "quit", help="leave; runs go on"),
         key("escape", "back", "back", shown=False, help="back to where one came from"),

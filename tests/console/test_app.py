@@ -111,6 +111,38 @@ def test_a_number_is_that_of_a_run_however_it_is_written(typed: str) -> None:
     assert find(typed) == Place("run", "13")
 
 
+@pytest.mark.parametrize(
+    ("typed", "leads"),
+    [
+        ("pipelines", Place("blueprint", "pipeline")),
+        ("feature-sets", Place("blueprint", "feature_set")),
+        ("task", Place("blueprint", "pipeline")),
+        ("model", Place("models")),
+        ("dec", Place("decisions")),
+        ("run", Place("runs")),
+        ("runs state:failed", Place("runs", "state:failed")),
+        ("o", Place("overview")),
+    ],
+)
+def test_a_word_leads_to_the_screen_or_the_kind_of_that_name(typed: str, leads: Place) -> None:
+    assert find(typed) == leads
+
+
+async def test_a_beginning_leads_where_its_only_word_does_and_several_are_named(
+    database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("colon", *"pip", "enter")
+        await until_seen(pilot, "Blueprint ▸ pipelines", "backfill_2012")
+        await pilot.press("colon", *"d", "enter")
+        await until_seen(pilot, "d is how several begin: datasets, decisions")
+        await pilot.press("colon", *"sch", "enter")
+        await until_seen(pilot, "Blueprint ▸ schedules")
+        await pilot.press("colon", *"datasets silver.flights", "enter")
+        await until_seen(pilot, "Blueprint ▸ datasets", "silver.flights")
+
+
 @pytest.mark.parametrize("typed", ["run ²", "²", "run 99999999999999999999", "#99999999999999999999", "run ١٢"])
 async def test_what_is_no_number_of_a_run_leads_nowhere(database: Database, make_app: MakeApp, typed: str) -> None:
     assert find(typed) is None
