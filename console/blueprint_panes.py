@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from textual.content import Content
 
 from console.code import yaml_lines
+from console.drafts import Kept
 from console.screens.review import field_lines
-from console.text import instant, joined, plain, styled
+from console.text import ago, glyph, instant, joined, plain, styled
 from metadata.commented import with_comments
 from metadata.database import Database
 from metadata.definitions import Use, references_of, used_by
@@ -21,7 +22,7 @@ from metadata.rows.columns import columns_known, readers_of
 from metadata.rows.pages import DefinitionRow
 from metadata.rows.sources import APPLIED, load_sources
 from metadata.rows.staged import load_around
-from metadata.values import counted
+from metadata.values import counted, utc_now
 
 MOST_USES = 500
 """Users of a definition that are shown."""
@@ -49,6 +50,16 @@ class Detail:
     """Those of a dataset, as far as they are known."""
     readers: Mapping[str, int]
     """How many tasks read each, by lower-case name."""
+
+
+def kept_lines(kept: Iterable[Kept]) -> list[Content]:
+    """Which texts of a definition were edited and not applied, and the keys that go on with them."""
+    now = utc_now()
+    told = [
+        joined((glyph("✎ kept, not applied  "), "warn"), (f"{ago(one.at, now)}: ", "quiet"), plain(one.gist))
+        for one in kept
+    ]
+    return [*told, joined(("e", "key"), " goes on with it, ", ("f", "key"), " as a form"), Content("")]
 
 
 def read_detail(database: Database, row: DefinitionRow, owner: str) -> Detail | None:

@@ -47,6 +47,12 @@ class Kept:
     at: datetime
     uid: str = ""
     """Of the definition; empty for a new one, and when it is not known."""
+    gist: str = ""
+    """The first line in which it differs from what was opened: what tells it from another draft of the same key."""
+
+    def is_of(self, kind: str, key: str, uid: str = "") -> bool:
+        """Whether it is of that definition, whatever its key was then, or of what had its key then."""
+        return self.kind == kind and (self.key == key or bool(uid and self.uid == uid))
 
 
 @dataclass(frozen=True)
@@ -130,8 +136,7 @@ def kept(settings: Settings) -> list[Kept]:
 
 def kept_of(settings: Settings, kind: str, key: str, uid: str = "") -> list[Kept]:
     """Drafts of one definition, whatever its key was then, and of what had its key then; the newest first."""
-    of_kind = (each for each in kept(settings) if each.kind == kind)
-    return [each for each in of_kind if each.key == key or (uid and each.uid == uid)]
+    return [each for each in kept(settings) if each.is_of(kind, key, uid)]
 
 
 def resume(one: Kept) -> Draft | None:
@@ -158,15 +163,24 @@ def _kept(path: Path) -> Kept | None:
         with suppress(UnicodeDecodeError):  # it is kept as it is, and told of when it is opened
             clean(path)
         uids, original = _opened(path)
-        if path.read_bytes() == original and not any(_unsaved(path)):
+        text = path.read_bytes()
+        if text == original and not any(_unsaved(path)):
             _remove(path)
             return None
         at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-        return Kept(kind, rest.partition(COUNT)[0], path, at, uids.get("", ""))
+        return Kept(kind, rest.partition(COUNT)[0], path, at, uids.get("", ""), _gist(original, text))
     except (FileNotFoundError, PermissionError):
         return None
     finally:
         os.close(lock)
+
+
+def _gist(original: bytes, text: bytes) -> str:
+    before, after = (each.decode(errors="replace").splitlines() for each in (original, text))
+    for at, line in enumerate(after):
+        if at >= len(before) or line != before[at]:
+            return line.strip()
+    return f"without {before[len(after)].strip()}" if len(before) > len(after) else "typed, and not saved"
 
 
 def _claim(path: Path) -> int | None:

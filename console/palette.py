@@ -78,7 +78,7 @@ class ConsoleProvider(Provider):
         if not isinstance(screen, BaseScreen):
             return
         for each in self._kept:
-            help_ = f"{ago(each.at, utc_now())}, not applied; e goes on with it"
+            help_ = f"{ago(each.at, utc_now())}, not applied; e goes on with it: {plain(each.gist)}"
             yield (
                 f"kept edit of {each.kind} {each.key}",
                 help_,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from textual.binding import BindingType
@@ -10,8 +11,10 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.widget import Widget
 
-from console.blueprint_panes import PANES, Detail, read_detail
+from console import drafts
+from console.blueprint_panes import PANES, Detail, kept_lines, read_detail
 from console.blueprint_panes import pane as pane_of
+from console.drafts import Kept
 from console.paged import Paged
 from console.places import Place
 from console.screens.bulk import Bulk
@@ -21,6 +24,7 @@ from console.screens.paging import Paging
 from console.screens.run_keys import launch
 from console.screens.trying import Trying
 from console.text import glyph, joined, number, styled
+from console.widgets.chrome import Hint
 from console.widgets.rows import Column, Row, Rows
 from metadata.database import Database
 from metadata.errors import Fault
@@ -33,8 +37,9 @@ SUGGESTED = ("kind:", "layer:", "storage:", "owner:", "tag:", "used:", "uses:", 
 """Fields that a filter is completed with."""
 
 
-_Read = tuple[dict[str, int], str, Paged[DefinitionRow], frozenset[str]]
-"""How many there are of each kind, which one is open, a page of it, and the uids of those with a waiting edit."""
+_Read = tuple[dict[str, int], str, Paged[DefinitionRow], frozenset[str], Sequence[Kept]]
+"""How many there are of each kind, which one is open, a page of it, the uids of those with a waiting edit, and texts
+that were edited and not applied."""
 
 
 class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
@@ -72,6 +77,7 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
         """What is shown, and what is said when it is nothing."""
         self._waiting: frozenset[str] = frozenset()
         """Uids of those with an edit in the change set."""
+        self._kept: Sequence[Kept] = ()
         self._next = ("", "")
         """A key by name, and the uid for which it is done as soon as its detail is read."""
         self._aim(subject)
@@ -98,6 +104,7 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
     def read(self) -> Callable[[Database], Any]:
         """How many there are of each kind, and a page of the one that is open."""
         kind, read, owner = self.kind, self.reading(self._wanted), self.session.owner
+        settings = self.session.settings
 
         def query(database: Database) -> _Read:
             def page(words: str, after: Cursor | None, limit: int) -> Page[DefinitionRow]:
@@ -105,13 +112,13 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
 
             paged = read(page)
             waiting = waiting_among(database, owner, [each.uid for each in paged.page.items])
-            return count_kinds(database), kind, paged, waiting
+            return count_kinds(database), kind, paged, waiting, drafts.kept(settings)
 
         return query
 
     def show(self, data: _Read) -> None:
         """Both lists."""
-        counts, kind, paged, waiting = data
+        counts, kind, paged, waiting, kept = data
         if kind != self.kind:
             return
         page = self.take(paged)
@@ -125,7 +132,7 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
             if self.filter
             else f"No {name} yet: pilothouse blueprint apply FILE"
         )
-        self._shown_rows, self._waiting = (page, empty), waiting
+        self._shown_rows, self._waiting, self._kept = (page, empty), waiting, kept
         self.draw_rows()
         self.landed(self.list, paged)
         self._known = ""
@@ -138,8 +145,11 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
     def draw_rows(self) -> None:
         """The definitions, with the marks of those that have one."""
         page, empty = self._shown_rows
-        marked = self.marked
-        rows = [_row(each, self.kind == ALL, each.uid in marked, each.uid in self._waiting) for each in page.items]
+        marked, waiting = self.marked, self._waiting
+        rows = [
+            _row(each, self.kind == ALL, each.uid in marked, each.uid in waiting, bool(self._kept_of(each)))
+            for each in page.items
+        ]
         self.list.show_rows(rows, empty=empty, more=page.next is not None)
 
     def on_rows_moved(self, message: Rows.Moved) -> None:
@@ -214,7 +224,19 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
         """What a pane says of it."""
         if self._detail is None:
             return ()
-        return self.said(pane, self._detail) if pane in LISTS else pane_of(pane, self._detail)
+        said = self.said(pane, self._detail) if pane in LISTS else pane_of(pane, self._detail)
+        row = self.definition()
+        kept = self._kept_of(row) if row is not None and pane == PANES[0] else []
+        return [*kept_lines(kept), *said] if kept else said
+
+    def _kept_of(self, row: DefinitionRow) -> list[Kept]:
+        return [each for each in self._kept if each.is_of(row.kind, row.key, row.uid)]
+
+    def hints(self) -> list[Hint]:
+        """The key that goes on with a kept text says so."""
+        row = self.definition() if self.there else None
+        goes_on = row is not None and self._kept_of(row)
+        return [replace(one, label="go on") if goes_on and one.action == "edit" else one for one in super().hints()]
 
     def subject_key(self) -> str:
         """The key that one came for, else that under the cursor."""
@@ -347,10 +369,10 @@ def _kind_row(kind: str, count: int, chosen: bool) -> Row:
     return Row(kind, (styled(name, "strong" if chosen else ""), number(count)))
 
 
-def _row(row: DefinitionRow, of_all: bool, marked: bool, waits: bool) -> Row:
+def _row(row: DefinitionRow, of_all: bool, marked: bool, waits: bool, kept: bool) -> Row:
     """Among all kinds its own is said before the key, which may be that of several."""
     edited = (glyph(" ±"), "warn") if waits else ""
-    key = joined((row.key, "accent" if marked else ""), edited)
+    key = joined((row.key, "accent" if marked else ""), edited, (glyph(" ✎ kept"), "warn") if kept else "")
     name = joined((f"{row.kind.replace('_', ' ')} ", "quiet"), key) if of_all else key
     cells = (name, styled(row.about, "quiet"), styled(row.owner, "quiet"), number(row.used_by))
     return Row(f"{row.kind} {row.key}" if of_all else row.key, cells, value=row, marked=marked)

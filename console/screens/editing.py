@@ -19,7 +19,7 @@ from console.edit import Review, editor, review, with_remarks, without_remarks
 from console.screens.ask import Ask
 from console.screens.note import ask_why
 from console.screens.split import SplitScreen
-from console.text import ago, styled
+from console.text import ago, plain, shorten, styled
 from console.unforeseen import fault_of
 from metadata.changes import ChangeSet
 from metadata.errors import Fault, PilothouseError, UsageError
@@ -30,6 +30,8 @@ from metadata.values import utc_now
 
 MOST_OFFERED = 9
 """Kept drafts of one definition that are offered, each by its digit."""
+GIST_CELLS = 36
+"""Of the line that tells one of them from another."""
 
 
 class Editing(SplitScreen):
@@ -86,7 +88,10 @@ class Editing(SplitScreen):
         """Ask whether to go on with a kept draft; each stays until it is applied or thrown away."""
         now = utc_now()
         keys = ["e"] if len(there) == 1 else [str(at + 1) for at in range(len(there))]
-        answers = [(at, f"go on with the text of {ago(one.at, now)}") for at, one in zip(keys, there, strict=True)]
+        answers = [
+            (at, f"go on with the text of {ago(one.at, now)}: {shorten(plain(one.gist), GIST_CELLS)}")
+            for at, one in zip(keys, there, strict=True)
+        ]
         question = f"An edit of {kind.replace('_', ' ')} {key} was not applied; its text is kept."
         thrown = "the kept text" if len(there) == 1 else f"all {len(there)} kept texts"
         anew = "edit what is applied" if uids else "begin anew"
@@ -139,6 +144,7 @@ class Editing(SplitScreen):
             self.tell(fault_of(error), "edited")
         else:
             self.say("the kept text is thrown away", "quiet")
+            self.reload()
 
     def open_draft(self, draft: Draft, before: str | None, wrong: Review | None = None) -> None:
         """Edit the draft; what is left as it was `before`, or left with an error of the editor, changes nothing.
@@ -188,6 +194,7 @@ class Editing(SplitScreen):
             self.say(f"{why}: nothing was applied; {_kept(draft)}", "warn")
         else:
             self.say(f"{why}: nothing to apply", "quiet")
+        self.reload()
 
     def _put(self, draft: Draft, text: str) -> bool:
         """Write a text into the draft; where that fails it stays as the editor left it, and is edited no longer."""
@@ -203,6 +210,7 @@ class Editing(SplitScreen):
         self._draft = None
         kept = f"{fault.remedy}; {_kept(draft)}" if drafts.release(draft) else fault.remedy
         self.tell(fault.model_copy(update={"remedy": f"{kept}; nothing was applied"}), job)
+        self.reload()
 
     def _discard(self, draft: Draft) -> None:
         drafts.discard(draft)
@@ -222,6 +230,7 @@ class Editing(SplitScreen):
         elif found.changes is not None and not found.changes:
             self._discard(draft)
             self.say("nothing differs: nothing to apply", "quiet")
+            self.reload()
         else:
             self._show_review(draft, found)
 

@@ -15,6 +15,7 @@ import pytest
 from console import drafts as files
 from console.app import PilothouseApp
 from console.edit import Review, editor, review, with_remarks, without_remarks
+from console.places import Place
 from console.widgets.rows import Rows
 from metadata.database import Database
 from metadata.definitions import load_blueprint
@@ -562,10 +563,25 @@ async def test_a_kept_text_needs_a_person_on_the_first_screen_and_in_the_palette
         await pilot.press("j", "j", "j", "j", "enter")
         await until_seen(pilot, "Blueprint ▸ datasets", "7 of 7")
         await until(pilot, lambda: app.screen.query_one("#list", Rows).row.key == "silver.flights")
+        await until_seen(pilot, "silver.flights ✎ kept", "e go on")
         await pilot.press("e")
         await until_seen(pilot, "An edit of dataset silver.flights was not applied")
         await pilot.press("escape", "ctrl+p")
         await until_seen(pilot, "kept edit of dataset silver.flights")
+
+
+async def test_two_kept_texts_of_one_definition_are_told_apart_by_what_they_say(
+    database: Database, make_app: Callable[[], PilothouseApp]
+) -> None:
+    keep("dataset", "silver.flights", "owner: ada")
+    keep("dataset", "silver.flights", "owner: bob")
+    app = make_app()
+    async with app.run_test(size=(160, 48)) as pilot:
+        await until_seen(pilot, "ATTENTION 6", "owner: ada", "owner: bob")
+        app.go(Place("blueprint", "dataset silver.flights"))
+        await until_seen(pilot, "✎ kept, not applied", "owner: ada", "owner: bob", "e goes on with it, f as a form")
+        await pilot.press("e")
+        await until_seen(pilot, "1  go on with the text of", ": owner: bob", "2  go on with", ": owner: ada")
 
 
 async def test_a_kept_text_of_what_is_gone_is_gone_on_with(
