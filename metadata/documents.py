@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
 from typing import Any
@@ -16,6 +16,7 @@ from metadata.findings import Finding, Locations, Path, Place, instead
 from metadata.kinds import KEY, KINDS, SECTIONS, Blueprint, Definition
 from metadata.secrets import find_secrets, redacted
 from metadata.tasks import task_kinds
+from metadata.unread_rules import unread_rules
 from metadata.yaml_text import YamlText, fault, read_yaml
 from metadata.yaml_writer import write_blueprint
 
@@ -106,6 +107,7 @@ def _try_read(texts: Mapping[str, str]) -> tuple[Document | None, tuple[Finding,
     except ValidationError as error:
         tails = {path for each in read.values() for path in each.tails}
         findings += _of_validation(error, content, locations, tails)
+        findings += _of_rules(content, locations)
         return None, tuple(findings)
     _look_at_keys(content, locations, findings)
     return (None if findings else Document(blueprint, locations, texts)), tuple(findings)
@@ -230,6 +232,14 @@ def _of_validation(
         elif str(path[-1]).isidentifier():  # others were found before
             found.append(_cut(path, place))
     return list(dict.fromkeys(found))
+
+
+def _of_rules(content: Mapping[str, Any], locations: Locations) -> Iterator[Finding]:
+    """What would be found of rules only when the rest is mended."""
+    for section, entries in content.items():
+        for key, body in entries.items():
+            for each in unread_rules(KINDS[section], key, body):
+                yield locations.locate(each, section)
 
 
 def _look_at_keys(content: Mapping[str, Any], locations: Locations, findings: list[Finding]) -> None:

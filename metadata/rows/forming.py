@@ -18,6 +18,7 @@ from metadata.kinds import SECTIONS, Blueprint
 from metadata.references import references
 from metadata.rows.catalog import list_definitions
 from metadata.rows.staged import load_nearby
+from metadata.unread_rules import unread_rules
 
 MOST_CHOICES = 100
 
@@ -81,9 +82,9 @@ def columns_in(database: Database, owner: str, subject: Subject, path: Path, wor
 
 
 def findings_in(database: Database, owner: str, subject: Subject, prefixes: Iterable[str]) -> tuple[Finding, ...]:
-    """What is found about the definition of a form, beside the change set of a user; nothing while it makes none."""
+    """What is found about the definition of a form, beside the change set of a user; else its rules."""
     if examine(subject)[0] is None:
-        return ()
+        return tuple(unread_rules(subject.kind, subject.key, subject.body))
     blueprint = _with(load_nearby(database, owner, _named(subject)).working.blueprint, subject)
     found = check(blueprint, estimator_prefixes=prefixes)
     return tuple(each for each in found if (each.kind, each.key) == (subject.kind, subject.key))

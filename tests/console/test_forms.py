@@ -17,8 +17,8 @@ from console.widgets.rows import Rows
 from metadata.database import Database
 from metadata.definitions import load_blueprint
 from metadata.documents import dump_one
-from metadata.forms import Subject, subject_of
-from metadata.rows.forming import choices
+from metadata.forms import Subject, examine, subject_of, with_findings
+from metadata.rows.forming import choices, findings_in
 from metadata.rows.sources import keep_comments, load_sources
 from metadata.rows.staged import load_staged, stage_removal, stage_rename
 from metadata.settings import settings
@@ -301,6 +301,13 @@ async def test_help_tells_the_keys_of_a_form_and_a_change_set_is_edited_as_one(
         await until_seen(pilot, "form of a dataset", "ctrl+s", "see what changes", "only an entry has a name")
         await pilot.press("escape")
         await until_seen(pilot, "dataset bronze.landed")
+
+
+def test_what_is_wrong_with_a_rule_is_told_beside_a_field_of_a_wrong_shape(database: Database) -> None:
+    form = subject_of("decisions: {late: {after: nothing, when: 'psi >', cooldown: soon}}")
+    problems = {**with_findings(form, findings_in(database, "ada", form, ())), **examine(form)[1]}
+    assert problems["when",].startswith("PH170 ")
+    assert ("cooldown",) in problems
 
 
 def test_choices_are_what_there_will_be(database: Database) -> None:

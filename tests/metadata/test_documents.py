@@ -196,6 +196,22 @@ def test_an_error_names_line_cause_and_remedy(before: str, after: str, line_of: 
     assert matching[0].file == "f.yaml"
 
 
+def test_a_rule_that_cannot_be_read_is_told_beside_fields_of_a_wrong_shape() -> None:
+    text = """\
+decisions:
+  later:
+    after: drift
+    when: psi.temp >
+    cooldown: [x]
+pipelines:
+  p:
+    tasks:
+      t: {kind: train, model: m, when: "who.knows > 1", retries: many}
+"""
+    told = {(each.code, each.line) for each in found(text)}
+    assert {("PH170", 4), ("PH105", 5), ("PH170", 9), ("PH105", 9)} <= told
+
+
 def test_all_errors_come_at_once_in_the_order_of_their_lines() -> None:
     text = FLIGHTS.replace("layer:", "layr:").replace("retries: 2", "retries: x")
     lines = [finding.line for finding in found(text)]
