@@ -34,6 +34,8 @@ from metadata.rows.forming import Choice, choices, columns_in, findings_in, name
 from metadata.shapes import Scalar
 from metadata.values import counted
 
+DRAW_SECONDS = 0.1
+"""Time after which what is typed is shown in its line, too: fast typing draws the lines once for several letters."""
 PAUSE_SECONDS = 0.6
 """Time without a change after which it is checked."""
 SAVE_SECONDS = 0.2
@@ -61,6 +63,7 @@ class FormScreen(FormLines):
         self._checking = self._asking = False
         self._pause: Timer | None = None
         self._save: Timer | None = None
+        self._drawing: Timer | None = None
         self._save_took = 0.0
 
     def compose(self) -> ComposeResult:
@@ -229,7 +232,13 @@ class FormScreen(FormLines):
         """It says something else now."""
         if self._line is message.line:
             self.state.say(message.line, message.value)
-            self.changed(message.line.path)
+            self._keep_soon()
+            if self._drawing is None:
+                self._drawing = self.set_timer(DRAW_SECONDS, self._draw_typed)
+
+    def _draw_typed(self) -> None:
+        self._drawing = None
+        self.draw(self._line.path if self._line is not None else None)
 
     def on_field_editor_asked(self, message: FieldEditor.Asked) -> None:
         """Keys of definitions, or columns, to choose from."""

@@ -6,15 +6,20 @@ from typing import Any
 
 from textual import events
 from textual.message import Message
+from textual.timer import Timer
 from textual.widgets import TextArea
 from textual.widgets.text_area import TextAreaTheme
 
 from console.code import code_styles
+from console.code_rows import Coloured, carried, coloured
 from console.widgets.in_order import Deeds, taken
-from metadata.colouring import Language, spans
+from metadata.colouring import Language
 from metadata.completion import Completion, Names, complete
 
 INDENT = "  "
+LONG = 4_000
+"""Characters from which on all of a text is read only after a pause: a letter is seen at once."""
+PAUSE_SECONDS = 0.15
 _THEME = "code"
 
 
@@ -30,16 +35,26 @@ class CodeField(TextArea):
     """
 
     class Typed(Message):
-        """What stands there now, and what could stand at the cursor."""
+        """Something else stands there now."""
 
-        def __init__(self, text: str, candidates: tuple[str, ...]) -> None:
+    class Offered(Message):
+        """What could stand at the cursor."""
+
+        def __init__(self, candidates: tuple[str, ...]) -> None:
             super().__init__()
-            self.text, self.candidates = text, candidates
+            self.candidates = candidates
 
     def __init__(self, deeds: Deeds, *, id: str | None = None) -> None:  # noqa: A002
         """`deeds` are the keys that are not its own."""
         self.written: Language | None = None
-        self._deeds = {**dict.fromkeys(("tab", "ctrl+space", "ctrl+@"), self.complete), **deeds}
+        self._coloured: Coloured | None = None
+        self._pause: Timer | None = None
+        self._deeds = {
+            **dict.fromkeys(("tab", "ctrl+space", "ctrl+@"), self.complete),
+            "ctrl+home": lambda: self.move_cursor(self.document.start),
+            "ctrl+end": lambda: self.move_cursor(self.document.end),
+            **deeds,
+        }
         super().__init__(id=id, compact=True, highlight_cursor_line=False)
         self.names = Names()
         self.cursor_blink = False
@@ -54,7 +69,7 @@ class CodeField(TextArea):
 
     def open_on(self, text: str, language: Language | None) -> None:
         """Open it on a text."""
-        self.written, self.names, self._offer = language, Names(), None
+        self.written, self.names, self._offer, self._coloured = language, Names(), None, None
         self.load_text(text)
         self.move_cursor(self.document.end)
         self.screen.set_focus(self)
@@ -62,17 +77,24 @@ class CodeField(TextArea):
     def know(self, names: Names) -> None:
         """What the text can name."""
         self.names = names
-        self._tell()
+        self._tell_candidates()
 
     def on_text_area_changed(self, message: TextArea.Changed) -> None:
-        """Tell what stands there."""
+        """Tell that something else stands there."""
         message.stop()
-        self._tell()
+        self.post_message(self.Typed())
+        self._look_around()
 
     def on_text_area_selection_changed(self, message: TextArea.SelectionChanged) -> None:
         """Elsewhere something else can stand."""
         message.stop()
-        self._tell()
+        self._look_around()
+
+    def _look_around(self) -> None:
+        if self._is_long:
+            self._later()
+        else:
+            self._tell_candidates()
 
     async def _on_key(self, event: events.Key) -> None:
         taken(self, event, self._deeds)
@@ -91,15 +113,15 @@ class CodeField(TextArea):
         self.replace(found.candidates[number], self._place(found.start), self.cursor_location)
         self._offer = (self.text, number, found)
 
-    def _tell(self) -> None:
+    def _tell_candidates(self) -> None:
         offer = self._offer
         if offer is not None and offer[0] != self.text:
             self._offer = offer = None
         if offer is not None:
             at, all_ = offer[1], offer[2].candidates
-            self.post_message(self.Typed(self.text, (*all_[at:], *all_[:at])))
+            self.post_message(self.Offered((*all_[at:], *all_[:at])))
         else:
-            self.post_message(self.Typed(self.text, self._candidates().candidates))
+            self.post_message(self.Offered(self._candidates().candidates))
 
     def _candidates(self) -> Completion:
         if self.written is None:
@@ -119,23 +141,34 @@ class CodeField(TextArea):
 
     def _build_highlight_map(self) -> None:
         """Colours by words. Textual asks for them here, which is not its public interface; without, all is plain."""
+        if self.written is not None and self._coloured is not None and self._is_long:
+            self._show_colours(carried(self.written, self._coloured, self.document.lines))
+            self._later()
+        else:
+            self._colour()
+
+    def _colour(self) -> None:
+        self._show_colours(coloured(self.written, self.document.lines) if self.written is not None else None)
+
+    def _show_colours(self, found: Coloured | None) -> None:
         self._line_cache.clear()
         highlights: dict[int, list[Any]] = self._highlights
         highlights.clear()
-        if self.written is None:
-            return
-        starts = [0]
-        for line in self.document.lines:
-            starts.append(starts[-1] + len(line) + 1)
-        text = "\n".join(self.document.lines)
-        row = 0
-        for span in spans(self.written, text):
-            while starts[row + 1] <= span.start:
-                row += 1
-            at = row
-            while at < len(self.document.lines) and starts[at] < span.end:
-                line = self.document.lines[at]
-                first = len(line[: max(0, span.start - starts[at])].encode())
-                last = len(line[: span.end - starts[at]].encode())
-                highlights[at].append((first, last, span.role))
-                at += 1
+        self._coloured = found
+        if found is not None:
+            highlights.update(enumerate(found.rows))
+
+    @property
+    def _is_long(self) -> bool:
+        return sum(map(len, self.document.lines)) > LONG
+
+    def _later(self) -> None:
+        """What takes long is done after a pause."""
+        if self._pause is not None:
+            self._pause.stop()
+        self._pause = self.set_timer(PAUSE_SECONDS, self._paused)
+
+    def _paused(self) -> None:
+        self._colour()
+        self.refresh()
+        self._tell_candidates()

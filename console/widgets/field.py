@@ -205,10 +205,14 @@ class FieldEditor(Vertical):
         self._tell()
 
     def on_code_field_typed(self, message: CodeField.Typed) -> None:
-        """Another text, and what could stand at the cursor."""
+        """Another text."""
+        message.stop()
+        self._tell()
+
+    def on_code_field_offered(self, message: CodeField.Offered) -> None:
+        """What could stand at the cursor."""
         message.stop()
         self.query_one("#candidates", Static).update(_candidates(message.candidates))
-        self._tell()
 
     def _tell(self) -> None:
         if self._line is not None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from textual.content import Content
 
 from console.code import code_lines, yaml_lines
+from console.code_rows import carried, coloured
 from console.text import TONES, plain
 
 TEXT = """\
@@ -49,3 +50,12 @@ def test_any_text_stays_what_it_is(pieces: list[str]) -> None:
     text = "".join(pieces)
     assert [line.plain for line in yaml_lines(text)] == plain(text, lines=True).splitlines()
     assert "\n".join(line.plain for line in code_lines("sql", text)) == plain(text, lines=True)
+
+
+ROWS = st.lists(st.sampled_from(["SELECT a", "", "é.b = 1,", "FROM x", "  count(b) -- ends here", "'a'"]), max_size=6)
+
+
+@given(ROWS, ROWS)
+def test_rows_that_are_read_by_themselves_have_the_colours_of_the_whole(before: list[str], after: list[str]) -> None:
+    """Where nothing goes over rows."""
+    assert carried("sql", coloured("sql", before), after) == coloured("sql", after)

@@ -23,7 +23,7 @@ from metadata.rows.sources import keep_comments, load_sources
 from metadata.rows.staged import load_staged, stage_removal, stage_rename
 from metadata.settings import settings
 from metadata.typed import read
-from tests.console.looking import held_up, reads_held_up, screen_name, seen, until, until_seen
+from tests.console.looking import held_up, screen_name, seen, until, until_seen
 
 MakeApp = Callable[[], PilothouseApp]
 KEY = "bronze.flights"
@@ -339,29 +339,45 @@ async def test_keys_that_come_in_one_burst_are_each_where_they_belong(database: 
         await until_seen(pilot, "owner: ops → ops2", "layer: bronze → silver")
 
 
-async def test_a_key_that_is_late_free_opens_no_form_over_another(database: Database, make_app: MakeApp) -> None:
+async def test_while_it_is_looked_whether_a_key_is_free_no_other_form_is_opened(
+    database: Database, make_app: MakeApp
+) -> None:
     app = make_app()
     async with app.run_test(size=(120, 24)) as pilot:
         app.go(Place("blueprint", f"dataset {KEY}"))
         await until_seen(pilot, KEY, "f form", "Flights as landed")
-        with reads_held_up(app), held_up(app):
+        with held_up(app):
             await pilot.press("n")
             await until_seen(pilot, "The key of the new dataset:")
             await typed(pilot, "silver.late")
             await pilot.press("enter", "f")
-            await until(pilot, lambda: isinstance(app.screen, FormScreen))
-            await go_to(pilot, "owner")
-            await pilot.press("enter")
-            await typed(pilot, "2")
-        await pilot.pause(0.5)
-        await pilot.press("enter")
-        await until_seen(pilot, f"dataset {KEY}", "ops2")
-        await pilot.press("ctrl+s")
-        await until_seen(pilot, "owner: ops → ops2", "s keep in the change set")
-        await pilot.press("s")
-        await until_seen(pilot, "kept in the change set")
+            await until_seen(pilot, "still checking what was asked for last")
+            assert screen_name(app) == "blueprint"
+        await until(pilot, lambda: isinstance(app.screen, FormScreen))
+        await until_seen(pilot, "dataset silver.late")
+        await pilot.press("escape")
+        await until_seen(pilot, "left: nothing to apply")
         assert screen_name(app) == "blueprint"
-    assert load_staged(database, getpass.getuser()).working.blueprint.datasets[KEY].owner == "ops2"
+
+
+async def test_a_long_query_is_gone_through_to_its_ends_and_keeps_every_letter(
+    database: Database, make_app: MakeApp
+) -> None:
+    query = "\n".join(["SELECT", *(f"  coalesce(a.col_{at}, 0) AS c_{at}," for at in range(200)), "  1 AS x", "FROM y"])
+    form = Subject("pipeline", "p", {"tasks": {"t": {"kind": "transform", "to": "gold.x", "sql": query}}})
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_seen(pilot, "ATTENTION")
+        state = FormState.of(form)
+        state.opened_parts.add(("tasks", "t"))
+        app.push_screen(FormScreen(app.session, state, lambda _text: None, ""))
+        await until_seen(pilot, "pipeline p  form")
+        await go_to(pilot, "tasks", "t", "sql")
+        await pilot.press("enter")
+        await until_seen(pilot, "FROM y", "tab complete")
+        await pilot.press("ctrl+home", *"ab", "ctrl+end", *"cd", "ctrl+home", *"e", "escape")
+        await until_seen(pilot, "eabSELECT")
+        assert state.now.at(("tasks", "t", "sql")) == f"eab{query}cd"
 
 
 def test_half_a_character_is_replaced_while_it_is_typed() -> None:
