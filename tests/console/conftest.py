@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 os.environ.update({"COLORTERM": "truecolor", "LANG": "C.UTF-8", "TERM": "xterm-256color"})
 for name in ("NO_COLOR", "LC_ALL", "LC_CTYPE", "TMUX"):
@@ -14,7 +17,8 @@ for name in ("NO_COLOR", "LC_ALL", "LC_CTYPE", "TMUX"):
 
 from console.app import PilothouseApp  # noqa: E402 - signs and colours are chosen when it is imported
 from console.session import open_session  # noqa: E402
-from metadata.database import Database  # noqa: E402
+from metadata.database import Database, place_of  # noqa: E402
+from metadata.migrations import upgrade  # noqa: E402
 from metadata.settings import settings  # noqa: E402
 from metadata.values import utc_now  # noqa: E402
 from tests.console import seed  # noqa: E402
@@ -30,20 +34,61 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     settings.cache_clear()
 
 
-@pytest.fixture
-def empty_database(home: Path) -> Iterator[Database]:
-    """Tables with nothing in them."""
+@contextmanager
+def _made(folder: Path) -> Iterator[Database]:
+    """A database with all tables in the home `folder`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PILOTHOUSE_HOME", str(folder))
+        settings.cache_clear()
+        database = Database.of(settings())
+        upgrade(database)
+        yield database
+        database.close()
+    settings.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home to copy from, whose tables have nothing in them."""
+    folder = tmp_path_factory.mktemp("empty") / "home"
+    with _made(folder):
+        return folder
+
+
+@pytest.fixture(scope="session")
+def described_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home to copy from, which has the blueprint, and in which nothing has run."""
+    folder = tmp_path_factory.mktemp("described") / "home"
+    with _made(folder) as database:
+        seed.apply_blueprint(database)
+        return folder
+
+
+@contextmanager
+def _copied(template: Path, home: Path) -> Iterator[Database]:
+    """The database of a home that becomes a copy of another one."""
+    shutil.copytree(template, home, dirs_exist_ok=True)
     database = Database.of(settings())
-    seed.empty(database)
+    there = place_of(make_url(f"sqlite:///{template / 'metadata.db'}"))
+    heads = settings().signet.head_file
+    heads.write_text(heads.read_text().replace(there, place_of(database.engine.url)))
     yield database
     database.close()
 
 
 @pytest.fixture
-def database(empty_database: Database) -> Database:
+def empty_database(empty_home: Path, home: Path) -> Iterator[Database]:
+    """Tables with nothing in them."""
+    with _copied(empty_home, home) as database:
+        yield database
+
+
+@pytest.fixture
+def database(described_home: Path, home: Path) -> Iterator[Database]:
     """Some months of operation, up to now."""
-    seed.seed(empty_database, utc_now())
-    return empty_database
+    with _copied(described_home, home) as database:
+        seed.operate(database, utc_now())
+        yield database
 
 
 @pytest.fixture

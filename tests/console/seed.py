@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, insert, select, update
 
 from metadata import tables
 from metadata.compiler import compile_plan
@@ -17,7 +17,7 @@ from metadata.database import Database, next_change
 from metadata.definitions import load_blueprint
 from metadata.documents import read
 from metadata.kinds import Blueprint
-from metadata.migrations import upgrade
+from metadata.plan import Plan
 from metadata.reference import Distribution, ModelReference, Slice, bin_slice
 from metadata.revisions import apply
 from metadata.rows.models import ModelFeature
@@ -26,7 +26,7 @@ from metadata.settings import settings
 from metadata.states import BatchState, DecisionState, State
 
 NOW = datetime(2013, 12, 2, 12, 4, 10, tzinfo=UTC)
-"""The instant at which the seeded database is looked at, unless another one is given."""
+"""An instant at which a seeded database is looked at."""
 
 
 SECONDS = {
@@ -68,18 +68,12 @@ def uid(*names: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, "pilothouse:" + ":".join(names)))
 
 
-def empty(database: Database) -> None:
-    """All tables, nothing in them."""
-    upgrade(database)
-
-
-def apply_blueprint(database: Database) -> Blueprint:
-    """The blueprint beside this file, as two revisions; gives it with uids."""
+def apply_blueprint(database: Database) -> None:
+    """The blueprint beside this file, as two revisions."""
     document = read(Path(__file__).with_name("seed.yaml")).blueprint
     first = document.model_copy(update={"schedules": {}})
     apply(database, first, author="operator", note="first blueprint", settings=settings())
     apply(database, document, author="operator", note="schedules", settings=settings())
-    return load_blueprint(database)
 
 
 @dataclass
@@ -88,6 +82,17 @@ class _Writer:
     now: datetime
     blueprint: Blueprint
     number: int = 0
+    changes: int = 0
+    rows: dict[tuple[str, ...], list[dict[str, Any]]] = field(default_factory=dict)
+    """What is to be written, by table and columns."""
+    plans: dict[str, Plan] = field(default_factory=dict)
+
+    def plan(self, pipeline: str) -> Plan:
+        """The stored plan of a pipeline."""
+        if pipeline not in self.plans:
+            self.plans[pipeline] = compile_plan(self.blueprint, pipeline)
+            store_plan(self.connection, self.plans[pipeline], 2)
+        return self.plans[pipeline]
 
     def uid_of(self, kind: str, key: str) -> str:
         """The uid of a definition."""
@@ -96,11 +101,17 @@ class _Writer:
         return definition.uid
 
     def add(self, table: str, **values: Any) -> None:
-        """One row, with the next number of a change where the table has one."""
-        target = tables.metadata.tables[table]
-        if "changed" in target.c:
-            values["changed"] = next_change(self.connection)
-        self.connection.execute(insert(target), values)
+        """One row, with the next number of a change where the table has one. It is written by `flush`."""
+        if "changed" in tables.metadata.tables[table].c:
+            self.changes += 1
+            values["changed"] = self.changes
+        self.rows.setdefault((table, *values), []).append(values)
+
+    def flush(self) -> None:
+        """Write all rows, those of tables that were named first before the others."""
+        for (table, *_), rows in self.rows.items():
+            self.connection.execute(insert(tables.metadata.tables[table]), rows)
+        self.connection.execute(update(tables.counter).values(value=self.changes))
 
     def run(
         self,
@@ -118,8 +129,7 @@ class _Writer:
     ) -> str:
         """A run with its tasks and some log lines; what comes after `failing` is blocked, after `running` waits."""
         self.number += 1
-        run_id, made = uid("run", str(self.number)), compile_plan(self.blueprint, pipeline)
-        store_plan(self.connection, made, 2)
+        run_id, made = uid("run", str(self.number)), self.plan(pipeline)
         passed = timedelta(seconds=1)
         rows: list[dict[str, Any]] = []
         stopped: set[str] = set()
@@ -188,11 +198,12 @@ class _Writer:
                 )  # fmt: skip
 
 
-def seed(database: Database, now: datetime = NOW) -> None:
-    """Fill a database whose tables exist."""
-    blueprint = apply_blueprint(database)
+def operate(database: Database, now: datetime) -> None:
+    """Some months of operation, up to `now`, in a database that has the blueprint."""
+    blueprint = load_blueprint(database)
     with database.write() as connection:
-        writer = _Writer(connection, now, blueprint)
+        changes = connection.execute(select(tables.counter.c.value)).scalar_one()
+        writer = _Writer(connection, now, blueprint, changes=changes)
         _backfill(writer)
         months = [datetime(2013, month, 2, 6, tzinfo=UTC) for month in range(1, 13)]
         runs = []
@@ -219,6 +230,7 @@ def seed(database: Database, now: datetime = NOW) -> None:
         _data(writer, runs)
         _models(writer, runs, months)
         _decisions(writer, runs, months)
+        writer.flush()
 
 
 def _backfill(writer: _Writer) -> None:
@@ -246,7 +258,7 @@ def _data(writer: _Writer, runs: list[str]) -> None:
             "batch", id=uid("batch", key), dataset_uid=dataset, sequence=12, state=BatchState.WRITTEN,
             held=key == "predictions.late_arrival", run_id=runs[9], task_run_id=uid("task_run", "12", "clean"),
             task_key="clean", task_uid=writer.blueprint.pipelines["flights"].tasks["clean"].uid,
-            plan_hash=compile_plan(writer.blueprint, "flights").hash, as_of=writer.now - age,
+            plan_hash=writer.plan("flights").hash, as_of=writer.now - age,
             intent={}, rows_in=28_796, rows_out=28_765, rows_bad=31, quality={"has_aircraft": {"bad": 31}}, version=12,
             opened_at=writer.now - age, closed_at=writer.now - age,
         )  # fmt: skip
