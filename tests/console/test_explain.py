@@ -17,8 +17,8 @@ from metadata.document_schema import blueprint_schema
 from metadata.findings import Finding
 from metadata.kinds import SECTIONS, Blueprint
 from tests.console.looking import seen, until, until_seen
+from tests.console.running import Commands
 from tests.console.test_bursts import send, settled
-from tests.console.test_commands import pilothouse, told
 
 MakeApp = Callable[[], PilothouseApp]
 
@@ -32,37 +32,35 @@ def created(count: int) -> ChangeSet:
     return ChangeSet(changes, Blueprint(), Blueprint())
 
 
-def test_a_code_is_explained_in_words_and_as_json() -> None:
-    shown = pilothouse("explain", "ph131")
-    assert shown.returncode == 0
-    assert "PH131 Rows twice" in shown.stdout
-    assert page("PH131").remedy.split(".")[0] in " ".join(shown.stdout.split())
-    assert all(len(line) <= 80 for line in shown.stdout.splitlines())
-    assert all(line in shown.stdout.splitlines() for line in page("PH131").example)
-    said = told("explain", "131")
+def test_a_code_is_explained_in_words_and_as_json(run: Commands) -> None:
+    shown = run("explain", "ph131")
+    assert shown.code == 0
+    assert "PH131 Rows twice" in shown.out
+    assert page("PH131").remedy.split(".")[0] in " ".join(shown.out.split())
+    assert all(len(line) <= 80 for line in shown.out.splitlines())
+    assert all(line in shown.out.splitlines() for line in page("PH131").example)
+    said = run.told("explain", "131")
     assert (said["code"], said["right"]) == ("PH131", page("PH131").right)
 
 
-def test_a_code_of_a_failure_says_what_such_failures_are_about() -> None:
-    shown = pilothouse("explain", "ph216")
-    assert shown.returncode == 0
-    assert "PH216 A failure, not a check" in shown.stdout
-    assert "Codes from PH200 to PH299 are of reading, checking or storing rows in a run" in " ".join(
-        shown.stdout.split()
-    )
+def test_a_code_of_a_failure_says_what_such_failures_are_about(run: Commands) -> None:
+    shown = run("explain", "ph216")
+    assert shown.code == 0
+    assert "PH216 A failure, not a check" in shown.out
+    assert "Codes from PH200 to PH299 are of reading, checking or storing rows in a run" in " ".join(shown.out.split())
 
 
-def test_without_a_code_all_are_listed() -> None:
-    assert [each["code"] for each in told("explain")] == list(codes())
-    assert "PH173  Partners may miss each other" in pilothouse("explain").stdout
+def test_without_a_code_all_are_listed(run: Commands) -> None:
+    assert [each["code"] for each in run.told("explain")] == list(codes())
+    assert "PH173  Partners may miss each other" in run("explain").out
 
 
-def test_a_code_that_is_none_is_wrong_use_and_says_the_nearest() -> None:
-    refused = pilothouse("explain", "PH1311", "--json")
-    assert refused.returncode == 2
-    assert refused.stdout == ""
-    assert "PH353 check PH1311" in refused.stderr
-    assert "did you mean PH131?" in refused.stderr
+def test_a_code_that_is_none_is_wrong_use_and_says_the_nearest(run: Commands) -> None:
+    refused = run("explain", "PH1311", "--json")
+    assert refused.code == 2
+    assert refused.out == ""
+    assert "PH353 check PH1311" in refused.err
+    assert "did you mean PH131?" in refused.err
 
 
 async def opened(app: PilothouseApp, review: Review) -> list[object]:
@@ -141,28 +139,30 @@ async def test_what_has_no_page_offers_none(empty_database: Database, make_app: 
         assert "explain" not in seen(app)
 
 
-def test_a_place_of_a_document_is_explained_in_words_and_as_json() -> None:
-    shown = pilothouse("blueprint", "explain", "dataset.storage")
-    assert shown.returncode == 0
-    assert "mode  append, merge or overwrite; default append" in shown.stdout
-    assert "Columns that identify a row; needed to merge." in shown.stdout
-    assert all(len(line) <= 80 for line in pilothouse("blueprint", "explain", "pipeline.tasks").stdout.splitlines())
-    assert [each["name"] for each in told("blueprint", "explain")["kinds"]] == list(SECTIONS)
-    refused = pilothouse("blueprint", "explain", "dataset.storag")
-    assert (refused.returncode, refused.stdout) == (2, "")
-    assert "PH354 dataset.storag" in refused.stderr
+def test_a_place_of_a_document_is_explained_in_words_and_as_json(run: Commands) -> None:
+    shown = run("blueprint", "explain", "dataset.storage")
+    assert shown.code == 0
+    assert "mode  append, merge or overwrite; default append" in shown.out
+    assert "Columns that identify a row; needed to merge." in shown.out
+    assert all(len(line) <= 80 for line in run("blueprint", "explain", "pipeline.tasks").out.splitlines())
+    assert [each["name"] for each in run.told("blueprint", "explain")["kinds"]] == list(SECTIONS)
+    refused = run("blueprint", "explain", "dataset.storag")
+    assert (refused.code, refused.out) == (2, "")
+    assert "PH354 dataset.storag" in refused.err
 
 
-def test_the_schema_is_printed() -> None:
-    assert json.loads(pilothouse("blueprint", "schema").stdout) == blueprint_schema()
+def test_the_schema_is_printed(run: Commands) -> None:
+    assert json.loads(run("blueprint", "schema").out) == blueprint_schema()
 
 
-def test_a_start_is_written_once_and_passes_the_check_as_it_stands(empty_database: Database, tmp_path: Path) -> None:
+def test_a_start_is_written_once_and_passes_the_check_as_it_stands(
+    empty_database: Database, tmp_path: Path, run: Commands
+) -> None:
     first = tmp_path / "first.yaml"
-    made = pilothouse("blueprint", "init", first)
-    assert (made.returncode, made.stderr) == (0, "")
-    assert "pilothouse.schema.json" in made.stdout
-    assert told("blueprint", "check", first) == []
-    refused = pilothouse("blueprint", "init", first)
-    assert (refused.returncode, refused.stdout) == (2, "")
-    assert f"PH355 {first}" in refused.stderr
+    made = run("blueprint", "init", first)
+    assert (made.code, made.err) == (0, "")
+    assert "pilothouse.schema.json" in made.out
+    assert run.told("blueprint", "check", first) == []
+    refused = run("blueprint", "init", first)
+    assert (refused.code, refused.out) == (2, "")
+    assert f"PH355 {first}" in refused.err

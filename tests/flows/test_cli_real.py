@@ -1,4 +1,4 @@
-"""The command line as processes, on real services: what each command does, what it says as JSON, how it exits."""
+"""The command line on real services: what each command does, what it says as JSON, how it exits."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from metadata.revision_log import newest_revision
 from metadata.rows.runs import find_run
 from metadata.settings import settings
 from tests.console.pty_terminal import Terminal
+from tests.console.running import Commands
 from tests.flows import learning
 from tests.flows.homes import fresh_home, until
 from tests.flows.house import House
@@ -88,21 +89,17 @@ pipelines:
 """
 
 
-def pilothouse(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run a command in the home that the environment names."""
-    return subprocess.run([sys.executable, "-m", "console", *map(str, words)], capture_output=True, text=True)
-
-
-def said(*words: str | Path) -> str:
-    """What a command that succeeds says."""
-    made = pilothouse(*words)
+def pilothouse(*words: str | Path) -> str:
+    """What a command that succeeds says, as a process in the home that the environment names."""
+    made = subprocess.run([sys.executable, "-m", "console", *map(str, words)], capture_output=True, text=True)
     assert made.returncode == 0, made.stdout + made.stderr
     return made.stdout
 
 
-def told(*words: str | Path) -> Any:
-    """What a command that succeeds says as JSON: nothing else stands on its standard output."""
-    return json.loads(said(*words, "--json"))
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Commands:
+    """The command line in this process."""
+    return Commands(monkeypatch, capsys)
 
 
 @dataclass(frozen=True)
@@ -121,74 +118,75 @@ def operated(house: House, tmp_path_factory: pytest.TempPathFactory) -> Operated
     (documents / "trips.yaml").write_text(BLUEPRINT, encoding="utf-8")
     house.land("lines", "trips-1.csv", learning.trips(60).to_csv(index=False, date_format="%Y-%m-%dT%H:%M:%SZ"))
     number = newest_revision(house.database) + 1
-    applied = said("blueprint", "apply", documents, "--prune", "--yes", "--note", "first")
+    applied = pilothouse("blueprint", "apply", documents, "--prune", "--yes", "--note", "first")
     assert f"Revision {number} is applied." in applied
     as_of = learning.day(60).isoformat()
-    return Operated(house, told("run", "launch", "trips", "--as-of", as_of, "--wait"), documents)
+    launched = json.loads(pilothouse("run", "launch", "trips", "--as-of", as_of, "--wait", "--json"))
+    return Operated(house, launched, documents)
 
 
-def test_a_launch_that_is_waited_for_tells_the_run_and_its_tasks(operated: Operated) -> None:
+def test_a_launch_that_is_waited_for_tells_the_run_and_its_tasks(operated: Operated, run: Commands) -> None:
     number = str(operated.run["number"])
     assert (operated.run["state"], operated.run["pipeline_key"]) == ("succeeded", "trips")
-    assert number in [str(run["number"]) for run in told("run", "list", "--filter", "state:succeeded")]
-    shown = told("run", "show", number)
+    assert number in [str(one["number"]) for one in run.told("run", "list", "--filter", "state:succeeded")]
+    shown = run.told("run", "show", number)
     states = {task["task_key"]: task["state"] for task in shown["tasks"]}
     assert states["ingest"] == states["train"] == states["decide"] == "succeeded"
     assert {"rows", "roc_auc"} <= {figure["name"] for figure in shown["figures"]}
-    assert {line["task_key"] for line in told("run", "logs", number)} >= {"ingest", "train"}
-    assert {line["task_key"] for line in told("run", "logs", number, "--task", "train")} == {"train"}
-    assert "succeeded" in said("run", "show", number)
+    assert {line["task_key"] for line in run.told("run", "logs", number)} >= {"ingest", "train"}
+    assert {line["task_key"] for line in run.told("run", "logs", number, "--task", "train")} == {"train"}
+    assert "succeeded" in run.said("run", "show", number)
 
 
-def test_what_succeeded_is_neither_run_again_nor_cancelled(operated: Operated) -> None:
+def test_what_succeeded_is_neither_run_again_nor_cancelled(operated: Operated, run: Commands) -> None:
     number = str(operated.run["number"])
     for word, code in (("again", "PH504"), ("cancel", "PH505")):
-        refused = pilothouse("run", word, number)
-        assert (refused.returncode, refused.stderr.split()[0]) == (2, code)
+        refused = run("run", word, number)
+        assert (refused.code, refused.err.split()[0]) == (2, code)
 
 
-def test_a_run_is_cancelled(operated: Operated) -> None:
-    launched = told("run", "launch", "trips")
-    assert "is being cancelled" in said("run", "cancel", str(launched["number"]))
+def test_a_run_is_cancelled(operated: Operated, run: Commands) -> None:
+    launched = run.told("run", "launch", "trips")
+    assert "is being cancelled" in run.said("run", "cancel", str(launched["number"]))
     ended = operated.house.ended(find_run(operated.house.database, launched["number"]))
     assert ended.state == "cancelled"
 
 
-def test_datasets_and_their_rows(operated: Operated) -> None:
-    rows = {row["key"]: row["rows"] for row in told("dataset", "list")}
+def test_datasets_and_their_rows(operated: Operated, run: Commands) -> None:
+    rows = {row["key"]: row["rows"] for row in run.told("dataset", "list")}
     landed = len(learning.trips(60))
     assert rows["bronze.trips"] == landed
-    shown = told("dataset", "show", "bronze.trips")
+    shown = run.told("dataset", "show", "bronze.trips")
     assert (shown["state"]["rows"], shown["state"]["columns"]["delay"]) == (landed, "double")
-    assert told("query", "SELECT count(*) AS rows FROM bronze.trips") == [{"rows": landed}]
-    assert pilothouse("query", "DROP TABLE bronze.trips").returncode in (1, 2)
-    cut = pilothouse("query", "SELECT id FROM bronze.trips", "--limit", "1", "--json")
-    assert len(json.loads(cut.stdout)) == 1 and "the first 1" in cut.stderr
-    twice = pilothouse("query", "SELECT id AS a, id AS a FROM bronze.trips", "--json")
-    assert twice.returncode == 2 and "two columns are called a" in twice.stderr
+    assert run.told("query", "SELECT count(*) AS rows FROM bronze.trips") == [{"rows": landed}]
+    assert run("query", "DROP TABLE bronze.trips").code in (1, 2)
+    cut = run("query", "SELECT id FROM bronze.trips", "--limit", "1", "--json")
+    assert len(json.loads(cut.out)) == 1 and "the first 1" in cut.err
+    twice = run("query", "SELECT id AS a, id AS a FROM bronze.trips", "--json")
+    assert twice.code == 2 and "two columns are called a" in twice.err
 
 
-def test_models_lineage_and_schedules(operated: Operated) -> None:
-    (model,) = told("model", "list")
+def test_models_lineage_and_schedules(operated: Operated, run: Commands) -> None:
+    (model,) = run.told("model", "list")
     assert (model["key"], model["champion"], model["metric"]) == ("late", 1, "roc_auc")
-    shown = told("model", "show", "late")
+    shown = run.told("model", "show", "late")
     assert [version["version"] for version in shown["versions"]] == [1]
     assert "champion" in {change["alias"] for change in shown["aliases"]}
-    lineage = told("lineage", "features.trips")
+    lineage = run.told("lineage", "features.trips")
     assert {step["step"]["node"]["key"] for step in lineage["up"]} >= {"bronze.trips", "lines"}
     assert {step["step"]["node"]["key"] for step in lineage["down"]} >= {"late", "predictions.pending"}
-    (schedule,) = told("schedule", "list")
+    (schedule,) = run.told("schedule", "list")
     assert (schedule["pipeline"], schedule["cron"], schedule["enabled"]) == ("trips", "30 2 * * *", False)
 
 
-def test_services_settings_and_database(operated: Operated) -> None:
-    states = {service["name"]: service["state"] for service in told("status")}
+def test_services_settings_and_database(operated: Operated, run: Commands) -> None:
+    states = {service["name"]: service["state"] for service in run.told("status")}
     assert states == {
         "supervisor": "up", "prefect": "up", "spark": "external", "worker": "up", "projector": "up",
     }  # fmt: skip
-    assert told("config", "show")["spark_remote"]["origin"] == "environment"
-    assert "up to date" in said("db", "upgrade")
-    assert "Everything is up" in said("up")
+    assert run.told("config", "show")["spark_remote"]["origin"] == "environment"
+    assert "up to date" in run.said("db", "upgrade")
+    assert "Everything is up" in run.said("up")
 
 
 @pytest.mark.parametrize(
@@ -201,24 +199,26 @@ def test_a_run_that_fails_exits_with_1_says_why_and_runs_again(
 ) -> None:
     operated.house.apply(TROUBLE)
     operated.house.land(pipeline, "a.csv", text)
-    failed = pilothouse("run", "launch", pipeline, "--wait")
-    assert failed.returncode == 1
-    assert failed.stderr.startswith(code)
-    assert all(word in failed.stderr for word in ("cause", "next"))
+    failed = run("run", "launch", pipeline, "--wait")
+    assert failed.code == 1
+    assert failed.err.startswith(code)
+    assert all(word in failed.err for word in ("cause", "next"))
     operated.house.land(pipeline, "a.csv", "id,place\n1,Rome\n")
-    number = told("run", "list", "--filter", f"pipeline:{pipeline}")[0]["number"]
-    again = told("run", "again", str(number), "--wait")
+    number = run.told("run", "list", "--filter", f"pipeline:{pipeline}")[0]["number"]
+    again = run.told("run", "again", str(number), "--wait")
     assert (again["attempt"], again["state"]) == (2, "succeeded")
 
 
-def test_an_export_applied_again_changes_nothing_and_what_it_does_not_name_is_pruned(operated: Operated) -> None:
+def test_an_export_applied_again_changes_nothing_and_what_it_does_not_name_is_pruned(
+    operated: Operated, run: Commands
+) -> None:
     operated.house.apply(TROUBLE)
     exported = operated.documents / "all.yml"
-    exported.write_text(said("blueprint", "export"), encoding="utf-8")
-    assert "Nothing to change." in said("blueprint", "apply", exported, "--prune", "--yes")
-    pruned = said("blueprint", "apply", operated.documents / "trips.yaml", "--prune", "--yes")
+    exported.write_text(run.said("blueprint", "export"), encoding="utf-8")
+    assert "Nothing to change." in run.said("blueprint", "apply", exported, "--prune", "--yes")
+    pruned = run.said("blueprint", "apply", operated.documents / "trips.yaml", "--prune", "--yes")
     assert "- pipeline narrow" in pruned
-    assert "bronze.narrow" not in {row["key"] for row in told("dataset", "list")}
+    assert "bronze.narrow" not in {row["key"] for row in run.told("dataset", "list")}
     exported.unlink()
 
 
@@ -237,11 +237,11 @@ def alone(tmp_path: Path) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("alone")
-def test_a_run_that_waits_for_a_service_of_others_says_which_and_exits_with_4() -> None:
-    waits = pilothouse("run", "launch", "narrow", "--wait")
-    assert waits.returncode == 4, waits.stdout + waits.stderr
-    assert waits.stderr.splitlines()[-3].startswith("PH310 prefect at http://127.0.0.1:9/api")
-    assert [run["state"] for run in told("run", "list")] == ["queued"]
+def test_a_run_that_waits_for_a_service_of_others_says_which_and_exits_with_4(run: Commands) -> None:
+    waits = run("run", "launch", "narrow", "--wait")
+    assert waits.code == 4, waits.out + waits.err
+    assert waits.err.splitlines()[-3].startswith("PH310 prefect at http://127.0.0.1:9/api")
+    assert [one["state"] for one in run.told("run", "list")] == ["queued"]
 
 
 @pytest.mark.usefixtures("alone")
