@@ -9,11 +9,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import textual._wait
 from sqlalchemy import make_url
 
 os.environ.update({"COLORTERM": "truecolor", "LANG": "C.UTF-8", "TERM": "xterm-256color"})
 for name in ("NO_COLOR", "LC_ALL", "LC_CTYPE", "TMUX"):
     os.environ.pop(name, None)
+
+# After each key a pilot waits until nothing is done for so long, twice: together a frame of the screen.
+textual._wait.SLEEP_GRANULARITY = 0.01
+textual._wait.SLEEP_IDLE = 0.0005
 
 from console.app import PilothouseApp  # noqa: E402 - signs and colours are chosen when it is imported
 from console.session import open_session  # noqa: E402

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +15,9 @@ from console.app import PilothouseApp
 from console.screens.base import BaseScreen
 from console.store import Answered
 
+SOONEST, LATEST = 0.02, 0.1
+"""Seconds between two looks at the screen: most of what is waited for is there at once."""
+
 
 def seen(app: App[None]) -> str:
     """What stands on the screen, line by line."""
@@ -22,10 +26,12 @@ def seen(app: App[None]) -> str:
 
 async def until(pilot: Pilot[None], holds: Callable[[], bool], seconds: float = 30.0) -> None:
     """Wait until something holds; fails with the screen that was there instead."""
-    for _ in range(int(seconds / 0.05)):
-        await pilot.pause(0.05)
+    begun, pause = time.monotonic(), SOONEST
+    while time.monotonic() - begun < seconds:
+        await pilot.pause(pause)
         if holds():
             return
+        pause = min(pause * 1.5, LATEST)
     raise AssertionError("this never came to be on screen:\n" + seen(pilot.app))
 
 

@@ -195,7 +195,7 @@ def test_services_settings_and_database(operated: Operated, run: Commands) -> No
     ids=["missing column", "broken rule"],
 )
 def test_a_run_that_fails_exits_with_1_says_why_and_runs_again(
-    operated: Operated, pipeline: str, text: str, code: str
+    operated: Operated, run: Commands, pipeline: str, text: str, code: str
 ) -> None:
     operated.house.apply(TROUBLE)
     operated.house.land(pipeline, "a.csv", text)
