@@ -181,7 +181,7 @@ def _read(connection: Connection, query: Select[Any], code: str, thing: str) -> 
         for row in connection.execute(query).mappings():
             yield row
             number = row["number"]
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         what = f"the {thing} after {thing} {number}"
         raise PilothouseError(code, what, f"its row holds what was never written: {error}", REMEDY) from error
 

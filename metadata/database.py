@@ -149,9 +149,16 @@ def place_of(url: URL) -> str:
 
 
 def installation(database: Database) -> str:
-    """The uid of this metadata database, the same for everybody who works with it, and no other's."""
+    """The uid of this metadata database, the same for everybody who works with it, and no other's.
+
+    Raises PilothouseError PH305 where somebody has removed it.
+    """
     with database.read() as connection:
-        return str(connection.execute(select(tables.installation.c.uid)).scalar_one())
+        found = connection.execute(select(tables.installation.c.uid)).scalar()
+    if found is None:
+        remedy = "restore the metadata database from a backup: pilothouse db restore FILE"
+        raise PilothouseError("PH305", "uid of the metadata database", "it was removed", remedy)
+    return str(found)
 
 
 @contextmanager

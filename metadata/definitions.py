@@ -248,7 +248,7 @@ def read_blueprint(connection: Connection, only: Collection[str] | None = None) 
     common.sort(key=lambda row: int(row["position"]))
     kinds = {row["kind"] for row in common}
     rows: dict[str, dict[str, Rows]] = {}
-    for kind in kinds:
+    for kind in kinds & LAYOUTS.keys():
         of_kind: dict[str, Rows] = defaultdict(lambda: defaultdict(list))
         for table in LAYOUTS[kind].tables():
             link = table.primary_key.columns[0]
@@ -260,7 +260,7 @@ def read_blueprint(connection: Connection, only: Collection[str] | None = None) 
         kind = row["kind"]
         try:
             sections[SECTIONS[kind]][row["key"]] = from_rows(kind, dict(row), rows[kind][row["uid"]])
-        except ValueError as error:
+        except (ValueError, LookupError) as error:
             cause, remedy = (
                 "its rows hold what nobody could have applied",
                 "pilothouse audit verify says what else is so",

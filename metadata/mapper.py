@@ -60,8 +60,11 @@ class Layout:
         return rows
 
     def from_rows(self, rows: Mapping[str, Iterable[Mapping[str, Any]]], common: Row) -> BaseModel:
-        """The model that those rows came from. `common` holds fields that are kept elsewhere."""
-        own = next(iter(rows[self.table.name]))
+        """The model that those rows came from; `common` holds fields that are kept elsewhere.
+
+        Raises ValueError for rows that make none.
+        """
+        own, *_ = rows[self.table.name]
         values = {**common, **self._fields_of(own)}
         for name, child in self.parts.items():
             for row in rows.get(child.table.name, ()):
@@ -89,7 +92,8 @@ class Layout:
     def _model(self, row: Mapping[str, Any]) -> type[BaseModel]:
         if len(self.models) == 1:
             return self.models[0]
-        return next(model for model in self.models if model.model_fields["kind"].default == row["kind"])
+        model, *_ = (model for model in self.models if model.model_fields["kind"].default == row["kind"])
+        return model
 
 
 def lay_out(

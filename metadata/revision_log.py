@@ -118,8 +118,20 @@ def verify_chain(database: Database) -> int:
     with database.read() as connection:
         try:
             return _held_against_itself(connection)
-        except ValueError as error:
-            raise _broken("log of revisions", f"a row of it holds what was never written: {error}") from error
+        except (ValueError, TypeError) as error:
+            which = _unreadable(connection) or "log of revisions"
+            raise _broken(which, f"a row of it holds what was never written: {error}") from error
+
+
+def _unreadable(connection: Connection) -> str:
+    """The first revision that cannot be read, or whose changes cannot; empty where there is none."""
+    for number in connection.execute(select(revision.c.number).order_by(revision.c.number)).scalars().all():
+        try:
+            for table, key in ((revision, revision.c.number), (revision_item, revision_item.c.revision)):
+                connection.execute(select(table).where(key == number)).all()
+        except (ValueError, TypeError):
+            return f"revision {number}"
+    return ""
 
 
 def _held_against_itself(connection: Connection) -> int:

@@ -316,16 +316,39 @@ def test_a_definition_that_was_changed_by_hand_is_named(audit: Database) -> None
         assert re.match(r"PH305 dataset \S+:", found_by_verify(audit))
 
 
+@pytest.mark.parametrize(
+    ("done", "named"),
+    [
+        ("UPDATE definition SET kind = 'nonsense' WHERE kind = 'schedule'", r"PH305 (nonsense|schedule) \S+:"),
+        ("DELETE FROM schedule", r"PH305 schedule \S+:"),
+        ("UPDATE monitor_threshold SET kind = 'nonsense'", r"PH305 monitor \S+:"),
+    ],
+)
+def test_rows_that_make_no_definition_are_named(audit: Database, done: str, named: str) -> None:
+    with audit.write() as connection:
+        connection.execute(text(done))
+    assert re.match(named, found_by_verify(audit))
+
+
 def test_a_row_that_nobody_could_have_written_is_named(audit: Database) -> None:
     if not audit.url.startswith("sqlite"):
         pytest.skip("other databases keep to the types of columns")
+    with audit.write() as connection:
+        connection.execute(text("UPDATE decision SET decided_at = 5 WHERE number = 2"))
+    assert found_by_verify(audit).startswith("PH364 the decision after decision 1:")
     with audit.write() as connection:
         connection.execute(text("UPDATE audit SET at = 'yesterday' WHERE number = 4"))
     assert found_by_verify(audit).startswith("PH360 the audit entry after audit entry 3:")
     take_back(audit, 0)
     with audit.write() as connection:
         connection.execute(text("UPDATE revision_item SET after = '{' WHERE revision = 2"))
-    assert found_by(lambda: verify_chain(audit)).startswith("PH305 log of revisions:")
+    assert found_by(lambda: verify_chain(audit)).startswith("PH305 revision 2:")
+    with audit.write() as connection:
+        connection.execute(text("UPDATE revision SET applied_at = 'then' WHERE number = 1"))
+    assert found_by(lambda: verify_chain(audit)).startswith("PH305 revision 1:")
+    with audit.write() as connection:
+        connection.execute(text("DELETE FROM installation"))
+    assert found_by_verify(audit).startswith("PH305 uid of the metadata database:")
 
 
 # --- exports
