@@ -150,7 +150,7 @@ class FieldEditor(Vertical):
         self.hints = _LINE
         self._see("#line")
         field = self.query_one("#line", _OneLine)
-        self._first = shown(line.shape, line.value)
+        self._first = "" if line.own and line.value is None else shown(line.shape, line.value)
         options = line.shape.choices if isinstance(line.shape, Scalar) else ()
         field.suggester = SuggestFromList(options) if options else None
         field.placeholder = line.text if line.value is ABSENT else ""

@@ -17,6 +17,7 @@ from metadata.forms import Subject, examine
 from metadata.kinds import SECTIONS, Blueprint
 from metadata.references import references
 from metadata.rows.catalog import list_definitions
+from metadata.rows.filters import parse
 from metadata.rows.staged import load_nearby
 from metadata.unread_rules import unread_rules
 
@@ -34,11 +35,16 @@ class Choice:
 
 
 def choices(database: Database, kind: str, words: str, owner: str) -> tuple[Choice, ...]:
-    """Definitions of a kind that a filter wants, as they will be called once the change set of a user is applied."""
+    """Definitions of a kind that a filter wants, as they will be called once the change set of a user is applied.
+
+    Those whose key holds the words come first: `pend` means predictions.pending before all that append.
+    """
     staged = _staged(database, kind, owner)
     gone = {before for before, key in staged if before is not None and before != key}
-    page = list_definitions(database, kind, words, limit=MOST_CHOICES)
-    found = [Choice(row.key, row.about) for row in page.items if row.key not in gone]
+    filters = (_of_keys(words), words) if words.strip() else (words,)
+    pages = (list_definitions(database, kind, each, limit=MOST_CHOICES) for each in filters if each is not None)
+    rows = {row.key: row for page in pages for row in page.items}
+    found = [Choice(row.key, row.about) for row in rows.values() if row.key not in gone][:MOST_CHOICES]
     there = {one.key for one in found} | {before for before, _ in staged if before not in gone}
     wanted = words.lower().split()
     new = [key for _, key in staged if key and key not in there and all(word in key.lower() for word in wanted)]
@@ -88,6 +94,13 @@ def findings_in(database: Database, owner: str, subject: Subject, prefixes: Iter
     blueprint = _with(load_nearby(database, owner, _named(subject)).working.blueprint, subject)
     found = check(blueprint, estimator_prefixes=prefixes)
     return tuple(each for each in found if (each.kind, each.key) == (subject.kind, subject.key))
+
+
+def _of_keys(words: str) -> str | None:
+    """The filter that looks for the same words in keys alone; None for one that does not only look for words."""
+    terms = parse(words)
+    plain = all(term.kind == "text" and not term.negated for term in terms)
+    return " ".join(f'/"*{term.values[0]}*"' for term in terms) if plain else None
 
 
 def _staged(database: Database, kind: str, owner: str) -> list[tuple[str | None, str | None]]:
