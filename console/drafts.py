@@ -169,7 +169,7 @@ def _kept(path: Path) -> Kept | None:
             return None
         at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
         return Kept(kind, rest.partition(COUNT)[0], path, at, uids.get("", ""), _gist(original, text))
-    except (FileNotFoundError, PermissionError):
+    except OSError:  # it is gone, not ours, or no file
         return None
     finally:
         os.close(lock)

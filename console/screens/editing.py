@@ -165,6 +165,9 @@ class Editing(SplitScreen):
             self._fail(draft, Fault(code="PH804", thing=f"file {shown(draft.path)}", cause=cause, remedy=remedy))
             return
         except OSError as error:
+            if self._text is not None and not draft.path.exists():
+                with contextlib.suppress(OSError):  # then it was told already what is wrong there
+                    drafts.write(draft.path, self._text)
             self._fail(draft, fault_of(error))
             return
         if fault is not None:

@@ -257,6 +257,14 @@ def test_an_editor_that_fails_applies_nothing_and_keeps_the_text(database: Datab
     assert description(database) == "Flights as landed, one file a month."
 
 
+def test_an_editor_that_takes_the_text_away_leaves_what_it_was_before(database: Database, edits: Editor) -> None:
+    edits.does("if [ -e opened ]; then rm $1; else touch opened; sed -i 's/layer: bronze/layer: nowhere/' $1; fi")
+    with Terminal(size=WIDE, env=edits.environ) as shown:
+        open_editor(shown)
+        shown.until("✗ PH804", "No such file", "the text is kept, e goes on with it")
+    assert "layer: nowhere" in drafts()[0].read_text(encoding="utf-8")
+
+
 def test_an_unchanged_text_leaves_nothing_behind(database: Database, edits: Editor) -> None:
     edits.does("true")
     with Terminal(size=WIDE, env=edits.environ) as shown:
@@ -451,6 +459,11 @@ def test_a_kept_text_is_that_of_its_own_key_whatever_the_key(home: Path) -> None
 def test_a_draft_in_which_nothing_was_changed_is_cleared_away(home: Path) -> None:
     assert not files.release(files.begin(settings(), "dataset", "a", "text"))
     assert files.kept(settings()) == drafts() == []
+    draft = files.begin(settings(), "dataset", "a", "text")
+    draft.path.unlink()
+    draft.path.mkdir()
+    assert not files.release(draft)
+    assert files.kept(settings()) == []
 
 
 def test_what_an_editor_saved_when_its_terminal_went_away_is_the_text(home: Path) -> None:
