@@ -10,6 +10,7 @@ from console.author import author
 from console.cli.access import database
 from console.cli.blueprint import NOTE, YES
 from console.cli.output import JSON_OPTION, ask, none_of, paged, plain, print_json, print_page
+from console.cli.paths import PathType
 from metadata.audit import anchor as anchor_anew
 from metadata.audit_check import verify as verify_database
 from metadata.audit_file import export as export_lines
@@ -50,7 +51,7 @@ def log(words: str, limit: int, after: int | None, as_json: bool) -> None:
 
 
 @audit.command()
-@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.argument("file", required=False, type=PathType())
 @JSON_OPTION
 def verify(file: Path | None, as_json: bool) -> None:
     """Hold the audit against its hashes, its signatures and what this home has seen of it. Exits with 1 if they differ.

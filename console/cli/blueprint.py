@@ -13,6 +13,7 @@ from console.cli.blueprint_files import export, fmt, past
 from console.cli.changes import plain_change, refuse, show_brought, show_change_set, show_changes, show_findings
 from console.cli.drafting import draft
 from console.cli.output import JSON_OPTION, ask, none_of, paged, print_json, print_page
+from console.cli.paths import PathType
 from metadata.changes import compare
 from metadata.checks import check as check_blueprint
 from metadata.checks.secrets import secrets_of
@@ -30,7 +31,7 @@ from metadata.settings import settings
 from metadata.undoing import redo_of, revert_to, undo_of
 from metadata.values import counted
 
-SOURCES = click.argument("source", nargs=-1, required=True, type=click.Path(path_type=Path))
+SOURCES = click.argument("source", nargs=-1, required=True, type=PathType())
 REVISION = click.IntRange(1, 2**31 - 1)
 NOTE = click.option("-m", "--note", default="", help="Why, for the history.")
 YES = click.option("--yes", is_flag=True, help="Do not ask.")
@@ -67,7 +68,7 @@ def check(context: click.Context, source: tuple[Path, ...], as_json: bool) -> No
 
 
 @blueprint.command()
-@click.argument("source", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("source", nargs=-1, type=PathType())
 @PRUNE
 @click.option("--from", "since", type=REVISION, help="Compare revisions instead: from this one …")
 @click.option("--to", "until", type=REVISION, help="… to this one; without it, to the newest.")

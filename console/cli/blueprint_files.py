@@ -9,6 +9,7 @@ import click
 
 from console.cli.access import database
 from console.cli.output import plain
+from console.cli.paths import PathType
 from metadata.commented import dump_with_comments
 from metadata.definitions import load_blueprint
 from metadata.documents import DocumentError, read_files
@@ -25,7 +26,7 @@ REVISION = click.IntRange(1, 2**31 - 1)
 
 
 @click.command()
-@click.argument("source", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True))
+@click.argument("source", nargs=-1, required=True, type=PathType(allow_dash=True))
 @click.option("--check", is_flag=True, help="Change nothing; exit with 3 when a file is not in form.")
 @click.pass_context
 def fmt(context: click.Context, source: tuple[Path, ...], check: bool) -> None:
@@ -58,10 +59,8 @@ def fmt(context: click.Context, source: tuple[Path, ...], check: bool) -> None:
 @click.command()
 @click.argument("keys", nargs=-1)
 @click.option("--revision", type=REVISION, help="As it was at that revision, without comments.")
-@click.option("--to", "folder", type=click.Path(path_type=Path), help="Write a new folder: one file for each kind.")
-@click.option(
-    "--into", type=click.Path(path_type=Path, exists=True), help="Bring a file or a folder up to date in place."
-)
+@click.option("--to", "folder", type=PathType(), help="Write a new folder: one file for each kind.")
+@click.option("--into", type=PathType(exists=True), help="Bring a file or a folder up to date in place.")
 def export(keys: tuple[str, ...], revision: int | None, folder: Path | None, into: Path | None) -> None:
     """Print the blueprint as YAML: all of it, or the definitions of KEYS. Comments come along.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from console.cli.output import JSON_OPTION, plain, print_json
+from console.cli.paths import PathType
 from metadata.describe import Described, Field
 from metadata.describe import describe as describe_path
 from metadata.starting import begin, schema_text
@@ -34,7 +35,7 @@ def schema() -> None:
 
 
 @click.command()
-@click.argument("file", default="blueprint.yaml", type=click.Path(path_type=Path))
+@click.argument("file", default="blueprint.yaml", type=PathType())
 def init(file: Path) -> None:
     """Write a small commented document to FILE, and beside it the schema for editors. Nothing is overwritten."""
     beside = begin(file)

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
+from console.cli.paths import PathType
 from metadata.drafting import draft as drafted
 from metadata.settings import settings
 
 
 @click.command()
-@click.argument("source", nargs=-1, required=True)
+@click.argument("source", nargs=-1, required=True, type=PathType(as_text=True))
 @click.option("--table", "tables", multiple=True, metavar="NAME", help="A table of the database; may be repeated.")
 def draft(source: tuple[str, ...], tables: tuple[str, ...]) -> None:
     """Print a commented blueprint drafted from files (CSV, JSON lines, Parquet), folders, or a database.

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from console.cli.output import JSON_OPTION, plain, print_json, print_rows, print_table
+from console.cli.paths import PathType
 from flows import client
 from metadata.errors import PilothouseError
 from metadata.settings import origins
@@ -122,7 +123,7 @@ def upgrade() -> None:
 
 
 @db.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=PathType())
 def backup(file: Path) -> None:
     """Copy the embedded metadata database into the new FILE, whoever works with it."""
     from metadata.backups import keep
@@ -134,7 +135,7 @@ def backup(file: Path) -> None:
 
 
 @db.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=PathType())
 def restore(file: Path) -> None:
     """Put a backup in place of the embedded metadata database, and keep what was there. Services are to be down.
 

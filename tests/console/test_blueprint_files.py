@@ -141,6 +141,18 @@ def test_fmt_reads_standard_input_and_refuses_what_it_cannot_read(run: Commands,
     assert (tmp_path / "y").exists() is False
 
 
+def test_an_empty_name_is_never_the_folder_where_one_stands(
+    run: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "shop.yaml"
+    file.write_text(SHOP, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    for words in (["fmt"], ["apply", "--yes"], ["check"], ["diff"], ["draft"], ["export", "--into"]):
+        ended = run("blueprint", *words, "")
+        assert (ended.code, "it is empty: name a file or a folder" in ended.err) == (2, True), ended
+    assert file.read_text(encoding="utf-8") == SHOP
+
+
 def test_the_whole_seed_comes_back_from_a_folder(database: Database, run: Commands, tmp_path: Path) -> None:
     assert run("blueprint", "export", "--to", tmp_path / "all").code == 0
     assert plain_content(read(tmp_path / "all").blueprint) == plain_content(load_blueprint(database))
