@@ -127,10 +127,11 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
         kinds.show_rows([_kind_row(each, counts.get(each, 0), each == kind) for each in (ALL, *SECTIONS)])
         kinds.select(kind)
         name = _section(kind)
+        makes = "" if kind == ALL else "n makes one, or "
         empty = (
             f"Nothing matches {self.filter!r}. esc takes the filter back."
             if self.filter
-            else f"No {name} yet: pilothouse blueprint apply FILE"
+            else f"No {name} yet: {makes}pilothouse blueprint apply FILE"
         )
         self._shown_rows, self._waiting, self._kept = (page, empty), waiting, kept
         self.draw_rows()

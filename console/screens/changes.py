@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -9,6 +10,7 @@ from typing import Any, ClassVar, Literal
 from textual.binding import BindingType
 from textual.content import Content
 
+from console.code import yaml_lines
 from console.edit import Review, review_staged
 from console.screens.ask import Ask
 from console.screens.blueprint_keys import BlueprintKeys
@@ -108,11 +110,12 @@ class ChangesScreen(Forming, BlueprintKeys, Marking):
         return self.row.value if self.row else None
 
     def lines(self, pane: str) -> Sequence[Content]:
-        """What it changes, and where it clashes."""
+        """What it changes, and where it clashes; of what is new all that it says."""
         one = self._edit()
         if one is None:
             return ()
-        return [*clash_lines(one.clashes), *change_lines(one.change)]
+        new = one.text if one.change.action == "created" else ""
+        return [*clash_lines(one.clashes), *change_lines(one.change), *(_said(new) if new else ())]
 
     def unavailable(self, name: str) -> str:
         """What needs an edit, or a clash."""
@@ -297,6 +300,11 @@ def _row(one: _Edit, marked: bool) -> Row:
         value=one,
         marked=marked,
     )
+
+
+@functools.lru_cache(maxsize=8)
+def _said(text: str) -> tuple[Content, ...]:
+    return (Content(""), *yaml_lines(text))
 
 
 def _name(item: Item) -> str:

@@ -164,7 +164,7 @@ async def test_an_empty_blueprint_says_how_to_fill_it(empty_database: Database, 
     app = make_app()
     async with app.run_test(size=(120, 30)) as pilot:
         await pilot.press("3")
-        await until_seen(pilot, "No datasets yet: pilothouse blueprint apply FILE")
+        await until_seen(pilot, "No datasets yet: n makes one, or pilothouse blueprint apply FILE")
 
 
 def many(database: Database, folder: Path) -> None:

@@ -45,7 +45,7 @@ async def test_edits_that_wait_are_shown_taken_out_and_applied_with_a_note(
     database: Database, make_app: MakeApp, size: tuple[int, int]
 ) -> None:
     stage(database, ME, described(database, "other words"))
-    stage(database, ME, Blueprint.model_validate({"datasets": {"x.y": {}}}))
+    stage(database, ME, Blueprint.model_validate({"datasets": {"x.y": {"owner": "the new one"}}}))
     app = make_app()
     async with app.run_test(size=size) as pilot:
         await until_seen(pilot, "Blueprint ±2")
@@ -57,7 +57,9 @@ async def test_edits_that_wait_are_shown_taken_out_and_applied_with_a_note(
         await until_seen(pilot, "change set of", "2 edits", "dataset bronze.flights", "dataset x.y")
         await pilot.press("enter")
         await until_seen(pilot, "other words")
-        await pilot.press("escape", "G", "d")
+        await pilot.press("escape", "G", "enter")
+        await until_seen(pilot, "created dataset x.y", "owner: the new one")
+        await pilot.press("escape", "d")
         await until_seen(pilot, "Take the edit of dataset x.y out of the change set?")
         await pilot.press("y")
         await until_seen(pilot, "1 edit", "Blueprint ±1")
