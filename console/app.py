@@ -29,6 +29,7 @@ from console.palette import ConsoleProvider, Palette  # noqa: E402
 from console.places import TABS, Place  # noqa: E402
 from console.screens.base import BaseScreen  # noqa: E402
 from console.session import Session, open_session  # noqa: E402
+from console.sheet import Sheet  # noqa: E402
 from console.store import Answered, Glance, Looked, Ticked, start_services  # noqa: E402
 from console.text import UNICODE  # noqa: E402
 from console.widgets.chrome import AsciiScrollBar, Service, stand  # noqa: E402
@@ -73,6 +74,7 @@ class PilothouseApp(App[None]):
         """`start`: have the embedded services started when they are not up."""
         plain = terminal.few_colours(os.environ)
         super().__init__(ansi_color=plain)
+        self.stylesheet = Sheet(variables=self.get_css_variables())
         self.session = session
         self._start = start
         self._asked_at = utc_now()

@@ -145,18 +145,22 @@ class Glance:
     at: datetime
 
 
+LINES = ("actions", "looks", "glances", "surveys", "counts", "asks", "peeks", "checks")
+"""What is done beside the reads of screens, each in a line of its own."""
+
+
 class Store:
     """The metadata database as the console reads it.
 
-    Beside the reader it has a line for what it has others do, two that look what changed, one for what is asked while
-    one types, one that looks into tables, and one for what takes long.
+    Beside the reader it has a line for what it has others do, two that look what changed, one for the first screen, one
+    that counts, one for what is asked while one types, one that looks into tables, and one for what takes long.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._reads, self._acts = Line("reader"), Line("actions")
-        self._looks, self._glances, self._asks = Line("looks"), Line("glances"), Line("asks")
-        self._peeks, self._checks = Line("peeks"), Line("checks")
+        self._reads = Line("reader")
+        self._lines = {name: Line(name) for name in LINES}
+        self._opened = threading.Event()
 
     @functools.cached_property
     def database(self) -> Database:
@@ -167,17 +171,19 @@ class Store:
 
     def start(self, who: MessagePump, job: str, opening: Callable[[Database], Any]) -> None:
         """Begin to work; `opening` is done before any query. Called after the first paint."""
-        self._acts.start()
-        self._looks.start()
-        self._glances.start()
-        self._asks.start()
-        self._peeks.start()
-        self._checks.start()
-        self._reads.start((who, lambda: opening(self.database), functools.partial(Answered, job)))
+        for line in self._lines.values():
+            line.start()
+        self._reads.start((who, lambda: self._open(opening), functools.partial(Answered, job)))
+
+    def _open(self, opening: Callable[[Database], Any]) -> Any:
+        try:
+            return opening(self.database)
+        finally:
+            self._opened.set()
 
     def close(self, who: MessagePump) -> None:
         """End when all that was asked for is done, and its connections with the last read; waits for nothing."""
-        for line in (self._acts, self._looks, self._glances, self._asks, self._peeks, self._checks):
+        for line in self._lines.values():
             line.stop()
         self._reads.submit(who, self._disconnect, functools.partial(Answered, "closed"))
         self._reads.stop()
@@ -191,9 +197,12 @@ class Store:
         self._reads.submit(who, lambda: query(self.database), functools.partial(Answered, job))
 
     async def ask(self, query: Callable[[Database], Any]) -> Any:
-        """What a query gives, while one types; None when it meets a fault. Other reads do not wait for it."""
+        """What a query gives, while one types; None when it meets a fault. Other reads do not wait for it.
+
+        A query that nobody waits for any more when its turn comes is not run.
+        """
         waiting = _Waiting()
-        self._asks.submit(waiting, lambda: query(self.database), functools.partial(Answered, "asked"))
+        self._submit("asks", waiting, lambda: None if waiting.answer.done() else query(self.database), "asked")
         answered = await waiting.answer
         return answered.value if isinstance(answered, Answered) else None
 
@@ -202,23 +211,39 @@ class Store:
 
         What `reads_much` stands in the line of checks: a run is not cancelled the later for it.
         """
-        (self._checks if reads_much else self._acts).submit(who, action, answer)
+        self._lines["checks" if reads_much else "actions"].submit(who, action, answer)
+
+    def survey(self, who: MessagePump, job: str, query: Callable[[Database], Any]) -> None:
+        """Read the first screen, which is a little of everything; no other screen waits for it."""
+
+        def work() -> Any:
+            self._opened.wait()
+            return query(self.database)
+
+        self._submit("surveys", who, work, job)
+
+    def count(self, who: MessagePump, job: str, query: Callable[[Database], Any]) -> None:
+        """Count rows; the rows themselves do not wait for it."""
+        self._submit("counts", who, lambda: query(self.database), job)
 
     def check(self, who: MessagePump, job: str, query: Callable[[Database], Any]) -> None:
         """Read much, for as long as it takes, apart from all else."""
-        self._checks.submit(who, lambda: query(self.database), functools.partial(Answered, job))
+        self._submit("checks", who, lambda: query(self.database), job)
 
     def glance(self, who: MessagePump, job: str, query: Callable[[Database], Any]) -> None:
         """Look whether something changed; waits for no other query."""
-        self._glances.submit(who, lambda: query(self.database), functools.partial(Answered, job))
+        self._submit("glances", who, lambda: query(self.database), job)
 
     def peek(self, who: MessagePump, job: str, look: Callable[[Database], Any]) -> None:
         """Look into the table of a dataset, which may lie far away; holds up no query and no action."""
-        self._peeks.submit(who, lambda: look(self.database), functools.partial(Answered, job))
+        self._submit("peeks", who, lambda: look(self.database), job)
 
     def watch(self, who: MessagePump, job: str, look: Callable[[], Any]) -> None:
         """Look at the outside; waits for no action."""
-        self._looks.submit(who, look, functools.partial(Answered, job))
+        self._submit("looks", who, look, job)
+
+    def _submit(self, line: str, who: Told, work: Callable[[], Any], job: str) -> None:
+        self._lines[line].submit(who, work, functools.partial(Answered, job))
 
 
 def start_services() -> None:

@@ -17,7 +17,9 @@ from collections.abc import Callable, Mapping, MutableMapping
 LOOK_MILLISECONDS = 500
 GRACE_SECONDS = 3.0
 
-_OVER_SSH = {"TEXTUAL_ANIMATIONS": "none", "TEXTUAL_FPS": "15", "TEXTUAL_SMOOTH_SCROLL": "0"}
+_ALWAYS = {"TEXTUAL_ANIMATIONS": "none", "TEXTUAL_FPS": "120"}
+"""What a key has changed is painted at once, and what is read for it at the next frame: 8 ms later, not 16."""
+_OVER_SSH = {"TEXTUAL_ANIMATIONS": "none", "TEXTUAL_FPS": "30", "TEXTUAL_SMOOTH_SCROLL": "0"}
 _RICH_COLOURS = ("256color", "direct", "kitty", "alacritty", "ghostty", "foot", "wezterm")
 
 
@@ -28,7 +30,7 @@ def prepare(environ: MutableMapping[str, str] = os.environ) -> None:
     """
     for name in ("COLUMNS", "LINES"):
         environ.pop(name, None)
-    settings = _OVER_SSH if "SSH_CONNECTION" in environ else {"TEXTUAL_ANIMATIONS": "none"}
+    settings = _OVER_SSH if "SSH_CONNECTION" in environ else _ALWAYS
     for name, value in settings.items():
         environ.setdefault(name, value)
 

@@ -14,6 +14,7 @@ from console.paged import Paged
 from console.places import Place
 from console.screens.keys import key
 from console.screens.log_screen import LogScreen
+from console.screens.paging import Listed
 from console.text import ago, glyph, instant, joined, plain, styled
 from console.widgets.rows import Column, Row
 from metadata.audit import AUDIT_DEEDS, Entry
@@ -70,12 +71,16 @@ class AuditScreen(LogScreen):
         """To another filter."""
         self.set_filter(subject)
 
+    def listed(self) -> Listed:
+        """Entries."""
+        return list_entries
+
     def read(self) -> Callable[[Database], Any]:
         """A page of entries, each held against its hash and signature."""
         read = self.reading(self._wanted, "number")
 
         def query(database: Database) -> _Read:
-            paged = read(lambda words, after, limit: list_entries(database, words, after=after, limit=limit))
+            paged = read(database)
             return _Read(paged, doubts(database, paged.page.items), changed_by(database, paged.page.items))
 
         return query

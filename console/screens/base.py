@@ -17,10 +17,10 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 
 from console import mending
-from console.paged import MOST
 from console.places import ROOMS, TABS, Place
 from console.screens.acting import Acting
 from console.screens.keys import key, own_bindings, shown_key
+from console.screens.listing import Listing
 from console.session import Session
 from console.store import Answered, Looked, Ticked, start_services
 from console.unforeseen import fault_of
@@ -28,7 +28,6 @@ from console.voice import WORDS
 from console.widgets.chrome import Header, Hint, Keys, Rule, Tabs
 from console.widgets.notice import Notice
 from console.widgets.prompt import Prompt
-from console.widgets.rows import Rows
 from metadata.errors import Fault
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
     from metadata.database import Database
 
 
-class BaseScreen(Acting):
+class BaseScreen(Acting, Listing):
     """One place of the console."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -55,7 +54,7 @@ class BaseScreen(Acting):
     def __init__(self, subject: str = "") -> None:
         super().__init__()
         self.subject = subject
-        self._reading = self._stale = self._missed = self._broken = False
+        self._reading = self._stale = self._missed = self._broken = self._left = False
         self._asked = ""
         self.there = False
 
@@ -110,7 +109,7 @@ class BaseScreen(Acting):
 
     def copied(self) -> str:
         """What `y` copies: the name of the thing under the cursor."""
-        rows = self._focused_rows()
+        rows = self.focused_rows()
         return rows.row.key if rows is not None and rows.row is not None else self.subject
 
     def turn_to(self, subject: str) -> None:
@@ -144,11 +143,17 @@ class BaseScreen(Acting):
         self.reload()
         self.frame()
 
+    def on_screen_suspend(self) -> None:
+        """Another one is in front."""
+        self._left = True
+
     def on_screen_resume(self) -> None:
         """Seen again: what changed meanwhile is read."""
-        if self.there:
+        if self.there and self._left:
+            self._left = False
             self.reload()
             self.frame()
+        if self.there:
             cast("PilothouseApp", self.app).seen(self)
 
     def frame(self) -> None:
@@ -177,7 +182,11 @@ class BaseScreen(Acting):
             self._stale = True
             return
         self._reading, self._stale, self._asked = True, False, self.filter
-        self.session.store.read(self, "page", self.read())
+        self.fetch(self.read())
+
+    def fetch(self, query: Callable[[Database], Any]) -> None:
+        """Have the rows read."""
+        self.session.store.read(self, "page", query)
 
     def on_answered(self, message: Answered) -> None:
         """A query came back."""
@@ -203,9 +212,10 @@ class BaseScreen(Acting):
             self.failed(message.fault)
         else:
             self._broken = False
-            with self._told_of("page"):
-                self.show(message.value)
-                self.frame()
+            if self._asked == self.filter or not self._stale:  # else nobody wants to see it: another filter is typed
+                with self._told_of("page"):
+                    self.show(message.value)
+                    self.frame()
             self.accepted(self._asked)
             if self.there and not self._broken:
                 self._voice.well("page")
@@ -352,29 +362,7 @@ class BaseScreen(Acting):
         value = self.copied()
         self.say(cast("PilothouseApp", self.app).copy(value) if value else "nothing to copy here")
 
-    # The list
-
-    def _focused_rows(self) -> Rows | None:
-        return self.focused if isinstance(self.focused, Rows) else None
-
-    def on_rows_opened(self, message: Rows.Opened) -> None:
-        """Enter leads where the row says."""
-        if message.row is not None and message.row.place is not None:
-            self.go(message.row.place)
-
-    def on_rows_moved(self, message: Rows.Moved) -> None:
-        """Keys may be on or off for another row."""
-        self.query_one(Keys).show(self.hints())
-
-    def on_rows_more(self, message: Rows.More) -> None:
-        """A longer page, up to what a list holds."""
-        if self.page_size < MOST:
-            self.page_size = min(MOST, self.page_size + 100)
-            self.reload()
-
-    def on_rows_broken(self, message: Rows.Broken) -> None:
-        """One row that cannot be drawn does not end the console."""
-        self.tell(fault_of(message.error), "rows", again=True)
+    # The mouse
 
     def on_tabs_chosen(self, message: Tabs.Chosen) -> None:
         """A click on a tab."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -20,7 +21,7 @@ from console.places import Place
 from console.screens.bulk import Bulk
 from console.screens.dataset_panes import LISTS, DatasetPanes
 from console.screens.keys import key
-from console.screens.paging import Paging
+from console.screens.paging import Listed, Paging
 from console.screens.run_keys import launch
 from console.screens.trying import Trying
 from console.text import glyph, joined, number, styled
@@ -30,7 +31,7 @@ from metadata.database import Database
 from metadata.errors import Fault
 from metadata.kinds import SECTIONS
 from metadata.rows.fields import LAYERS, MODES
-from metadata.rows.pages import Cursor, DefinitionRow, Page, count_kinds, list_definitions, matching, waiting_among
+from metadata.rows.pages import DefinitionRow, Page, count_kinds, list_definitions, matching, waiting_among
 
 ALL = ""
 SUGGESTED = ("kind:", "layer:", "storage:", "owner:", "tag:", "used:", "uses:", "about:", "column:", "task:")
@@ -101,16 +102,17 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
             self.filter = ""
             self.reload()
 
+    def listed(self) -> Listed:
+        """Definitions of the kind that is open."""
+        return functools.partial(list_definitions, kind=self.kind or None)
+
     def read(self) -> Callable[[Database], Any]:
         """How many there are of each kind, and a page of the one that is open."""
         kind, read, owner = self.kind, self.reading(self._wanted), self.session.owner
         settings = self.session.settings
 
         def query(database: Database) -> _Read:
-            def page(words: str, after: Cursor | None, limit: int) -> Page[DefinitionRow]:
-                return list_definitions(database, kind or None, words, after=after, limit=limit)
-
-            paged = read(page)
+            paged = read(database)
             waiting = waiting_among(database, owner, [each.uid for each in paged.page.items])
             return count_kinds(database), kind, paged, waiting, drafts.kept(settings)
 

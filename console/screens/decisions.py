@@ -14,6 +14,7 @@ from console.paged import Paged
 from console.places import Place
 from console.screens.keys import key
 from console.screens.log_screen import LogScreen
+from console.screens.paging import Listed
 from console.screens.run_keys import LOG, ask_to_release
 from console.text import ago, as_of, figure, instant, joined, plain, state_content, state_of, styled
 from console.widgets.rows import Column, Row
@@ -74,14 +75,13 @@ class DecisionsScreen(LogScreen):
             self._wanted, self.filter = subject, ""
             self.reload()
 
+    def listed(self) -> Listed:
+        """Decisions."""
+        return list_decisions
+
     def read(self) -> Callable[[Database], Any]:
-        """A page of decisions, with the one that is wanted."""
-        read = self.reading(self._wanted, "number")
-
-        def query(database: Database) -> Paged[Decision]:
-            return read(lambda words, after, limit: list_decisions(database, words, after=after, limit=limit))
-
-        return query
+        """A page of decisions."""
+        return self.reading(self._wanted, "number")
 
     def show(self, data: Paged[Decision]) -> None:
         """The page."""

@@ -13,6 +13,7 @@ from console.paged import Paged
 from console.screens.blueprint_keys import BlueprintKeys
 from console.screens.keys import key
 from console.screens.log_screen import LogScreen
+from console.screens.paging import Listed
 from console.screens.review import change_lines
 from console.text import ago, instant, joined, plain, styled
 from console.widgets.rows import Column, Row
@@ -75,14 +76,13 @@ class HistoryScreen(LogScreen, BlueprintKeys):
         """To another filter."""
         self.set_filter(subject)
 
+    def listed(self) -> Listed:
+        """Revisions."""
+        return list_revisions
+
     def read(self) -> Callable[[Database], Any]:
         """A page of revisions."""
-        read = self.reading(field="number")
-
-        def query(database: Database) -> Paged[RevisionRow]:
-            return read(lambda words, after, limit: list_revisions(database, words, after=after, limit=limit))
-
-        return query
+        return self.reading(field="number")
 
     def show(self, data: Paged[RevisionRow]) -> None:
         """The page; what differs since may be another now."""

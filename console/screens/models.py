@@ -13,7 +13,7 @@ from textual.widget import Widget
 from console.paged import Paged
 from console.places import Place
 from console.screens.keys import key
-from console.screens.paging import Paging
+from console.screens.paging import Listed, Paging
 from console.screens.split import SplitScreen
 from console.text import ago, as_of, figure, glyph, instant, joined, number, plain, share, spark, styled
 from console.widgets.plot import MARKS, Level, Line, Plot, PlotView, mark
@@ -72,13 +72,17 @@ class ModelsScreen(SplitScreen, Paging):
             self._wanted, self.filter = subject, ""
             self.reload()
 
+    def listed(self) -> Listed:
+        """Models."""
+        return list_models
+
     def read(self) -> Callable[[Database], Any]:
         """The models, and the charts of one of them."""
         wanted = self._wanted or self._model
         read = self.reading(self._wanted)
 
         def query(database: Database) -> tuple[Paged[ModelRow], ModelCharts | None]:
-            paged = read(lambda words, after, limit: list_models(database, words, after=after, limit=limit))
+            paged = read(database)
             keys = [row.key for row in paged.page.items]
             chosen = wanted if wanted in keys else keys[0] if keys else ""
             return paged, model_charts(database, chosen) if chosen else None

@@ -67,6 +67,10 @@ class OverviewScreen(RunKeys):
         settings, words = self.session.settings, self.filter
         return lambda database: (words, narrow.matcher(words, elsewhere=True), *_read(database, settings, words))
 
+    def fetch(self, query: Callable[[Database], Any]) -> None:
+        """Apart from the rows of other screens."""
+        self.session.store.survey(self, "page", query)
+
     def show(self, data: tuple[str, Matches, Overview, list[Kept]]) -> None:
         """Four sections."""
         self._words, self._wanted, self._overview, self._kept = data

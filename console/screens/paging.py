@@ -1,9 +1,13 @@
-"""Lists of any length: a page grows as one nears its end, up to what a list holds; then the next takes its place."""
+"""Lists of any length: a page grows as one nears its end, up to what a list holds; then the next takes its place.
+
+Rows come first, and how many there are in all when they are counted.
+"""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from textual.content import Content
 
@@ -11,13 +15,22 @@ from console.paged import MOST, Paged, with_row
 from console.screens.base import BaseScreen
 from console.text import glyph, number, styled
 from console.widgets.rows import Rows
+from metadata.errors import Fault
 
 if TYPE_CHECKING:
+    from metadata.database import Database
     from metadata.rows.paging import Cursor, Page
 
 T = TypeVar("T")
-Read = Callable[[str, "Cursor | None", int], "Page[T]"]
-"""Reads the page of a filter that comes after a row, of at most so many rows."""
+
+
+class Listed(Protocol):
+    """A list of `metadata.rows`; without `limit` its rows are counted only."""
+
+    def __call__(
+        self, database: Database, *, words: str, after: Cursor | None = None, limit: int, counted: bool = True
+    ) -> Page[Any]:
+        """The page of a filter that comes after a row."""
 
 
 class Paging(BaseScreen):
@@ -37,11 +50,27 @@ class Paging(BaseScreen):
         """Where the pages before this one begin."""
         self._land = 0
         """To which end of the page the cursor goes when the page is there that is asked for."""
+        self._total: tuple[int, bool] | None = None
+        """How many rows the list has, and whether there are more, once they are counted."""
+        self._which = 0
+        """Which list that is: another filter makes another one."""
+        self._counting = False
 
-    def reading(self, wanted: str = "", field: str = "key") -> Callable[[Read[T]], Paged[T]]:
+    @abstractmethod
+    def listed(self) -> Listed:
+        """The list."""
+
+    def reading(self, wanted: str = "", field: str = "key") -> Callable[[Database], Paged[Any]]:
         """Reads the page that is to be shown now, or the one on which the row stands that is `wanted`."""
-        words, size, after = self.filter, self.page_size, self._after
-        return lambda read: with_row(lambda words, size: read(words, after, size), words, size, wanted, field, after)
+        words, size, after, listed = self.filter, self.page_size, self._after, self.listed()
+
+        def query(database: Database) -> Paged[Any]:
+            def read(words: str, size: int) -> Page[Any]:
+                return listed(database, words=words, after=after, limit=size, counted=False)
+
+            return with_row(read, words, size, wanted, field, after)
+
+        return query
 
     def take(self, paged: Paged[T]) -> Page[T]:
         """The page that was read; its filter and size are those of the screen, unless others are asked for since."""
@@ -51,7 +80,40 @@ class Paging(BaseScreen):
         self._page = paged.page
         if paged.after == self._after:
             self._begins = self._after, self._first
+        if paged.page.counted:
+            self._total = paged.page.total, paged.page.capped
+        else:
+            self._count()
         return paged.page
+
+    def _count(self) -> None:
+        """Have the rows counted, which takes longer than to read some; one count at a time, of what is shown."""
+        if self._counting:
+            return
+        self._counting, wanted, words, listed = True, self._which, self.filter, self.listed()
+
+        def query(database: Database) -> tuple[int, Page[Any] | None]:
+            return wanted, listed(database, words=words, limit=0) if wanted == self._which else None
+
+        self.session.store.count(self, "count", query)
+
+    def got_count(self, counted: tuple[int, Page[Any] | None]) -> None:
+        """They were counted, unless it is another list by now."""
+        self._counting = False
+        wanted, page = counted
+        if wanted != self._which:
+            if self._page is not None and not self._page.counted and not self._reading:
+                self._count()
+        elif page is not None:
+            self._total = page.total, page.capped
+            self.frame()
+
+    def refused(self, job: str, fault: Fault) -> None:
+        """Without a count there are rows."""
+        if job == "count":
+            self._counting = False
+        else:
+            super().refused(job, fault)
 
     def landed(self, rows: Rows, paged: Paged[Any]) -> None:
         """Its rows are shown, before any others: the cursor goes on where it left the page before."""
@@ -64,6 +126,7 @@ class Paging(BaseScreen):
         """Begin at the first row."""
         self._after, self._first, self._before, self._land = None, 0, [], 0
         self.page_size = 100
+        self._total, self._which = None, self._which + 1
 
     def set_filter(self, filter_: str) -> None:
         """Another filter has another first page."""
@@ -91,5 +154,7 @@ class Paging(BaseScreen):
         if page is None:
             return ""
         first = self._begins[1]
-        shown = f"{number(first + 1)}–{number(first + len(page.items))} of " if page.items else ""
-        return styled(glyph(f"{shown}{number(page.total)}{'+' if page.capped else ''}, {self.ORDER}"), "quiet")
+        last = first + len(page.items)
+        total, capped = self._total or (last + 1, True)
+        shown = f"{number(first + 1)}–{number(last)} of " if page.items else ""
+        return styled(glyph(f"{shown}{number(total)}{'+' if capped else ''}, {self.ORDER}"), "quiet")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
@@ -14,7 +15,7 @@ from console.chosen import Chosen
 from console.paged import Paged
 from console.places import Place
 from console.screens.keys import key
-from console.screens.paging import Paging
+from console.screens.paging import Listed, Paging
 from console.screens.run_keys import LOG, RunKeys
 from console.text import ago, as_of, glyph, joined, number, seconds, state_content, styled
 from console.widgets.rows import Column, Row, Rows
@@ -74,16 +75,13 @@ class RunsScreen(RunKeys, Paging):
         if subject:
             self.set_filter(subject)
 
+    def listed(self) -> Listed:
+        """Runs."""
+        return functools.partial(list_runs, among=SEARCHED)
+
     def read(self) -> Callable[[Database], Any]:
         """A page of runs."""
-        read = self.reading()
-
-        def query(database: Database) -> Paged[Run]:
-            return read(
-                lambda words, after, limit: list_runs(database, words, after=after, limit=limit, among=SEARCHED)
-            )
-
-        return query
+        return self.reading()
 
     def show(self, data: Paged[Run]) -> None:
         """The page."""

@@ -27,7 +27,9 @@ KINDS = ("revision", "definition", "run", "decision", "database")
 """What an entry can speak of."""
 
 
-def list_entries(database: Database, words: str = "", *, after: Cursor | None = None, limit: int = 50) -> Page[Entry]:
+def list_entries(
+    database: Database, words: str = "", *, after: Cursor | None = None, limit: int = 50, counted: bool = True
+) -> Page[Entry]:
     """Entries, newest first. Fields: who, from, deed, kind, key, of (number of a run, …), age, number (of the entry).
 
     `from` is found anywhere in where an entry comes from: `from:10.0.0.7`. `key` finds revisions, too, of what has or
@@ -54,7 +56,9 @@ def list_entries(database: Database, words: str = "", *, after: Cursor | None = 
         return Entry(**row)
 
     with database.read() as connection:
-        return page(connection, query, audit.c.number, make, after=after, limit=limit, newest_first=True)
+        return page(
+            connection, query, audit.c.number, make, after=after, limit=limit, counted=counted, newest_first=True
+        )
 
 
 def changed_by(database: Database, entries: Iterable[Entry]) -> dict[int, str]:

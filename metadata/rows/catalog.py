@@ -33,7 +33,13 @@ class DefinitionRow:
 
 
 def list_definitions(
-    database: Database, kind: str | None = None, words: str = "", *, after: Cursor | None = None, limit: int = 50
+    database: Database,
+    kind: str | None = None,
+    words: str = "",
+    *,
+    after: Cursor | None = None,
+    limit: int = 50,
+    counted: bool = True,
 ) -> Page[DefinitionRow]:
     """Definitions of a kind by key, or of all kinds by kind and key. Fields: see `metadata.rows.fields`."""
     c = definition.c
@@ -47,8 +53,8 @@ def list_definitions(
     place = func.coalesce(c.kind, "") if _scans(words) else c.kind
     with database.read() as connection:
         if kind is not None:
-            return page(connection, query.where(place == kind), c.key, make, after=after, limit=limit)
-        return page_of_groups(connection, query, (place, c.key), make, after=after, limit=limit)
+            return page(connection, query.where(place == kind), c.key, make, after=after, limit=limit, counted=counted)
+        return page_of_groups(connection, query, (place, c.key), make, after=after, limit=limit, counted=counted)
 
 
 def _scans(words: str) -> bool:

@@ -41,7 +41,7 @@ class RevisionRow(Revision):
 
 
 def list_revisions(
-    database: Database, words: str = "", *, after: Cursor | None = None, limit: int = 50
+    database: Database, words: str = "", *, after: Cursor | None = None, limit: int = 50, counted: bool = True
 ) -> Page[RevisionRow]:
     """Revisions, newest first. Fields: number, revision, author, deed, age, kind, key (of what was changed)."""
     item = revision_item.c
@@ -91,4 +91,6 @@ def list_revisions(
         return RevisionRow(**vars(found), items=row["items"], kind=row["kind"] or "", key=row["key"] or "")
 
     with database.read() as connection:
-        return page(connection, query, revision.c.number, make, after=after, limit=limit, newest_first=True)
+        return page(
+            connection, query, revision.c.number, make, after=after, limit=limit, counted=counted, newest_first=True
+        )

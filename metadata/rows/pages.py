@@ -113,7 +113,13 @@ class ScheduleRow:
 
 
 def list_runs(
-    database: Database, words: str = "", *, after: Cursor | None = None, limit: int = 50, among: int | None = None
+    database: Database,
+    words: str = "",
+    *,
+    after: Cursor | None = None,
+    limit: int = 50,
+    among: int | None = None,
+    counted: bool = True,
 ) -> Page[Run]:
     """Runs, newest first. Fields: state, active, pipeline, number, author, trigger, revision, age, tag.
 
@@ -145,11 +151,13 @@ def list_runs(
     if among is not None and any(term.kind == "text" for term in parse(words)):
         query = query.where(run.c.number > select(func.max(run.c.number) - among).scalar_subquery())
     with database.read() as connection:
-        return page(connection, query, run.c.number, to_run, after=after, limit=limit, newest_first=True)
+        return page(
+            connection, query, run.c.number, to_run, after=after, limit=limit, counted=counted, newest_first=True
+        )
 
 
 def list_decisions(
-    database: Database, words: str = "", *, after: Cursor | None = None, limit: int = 50
+    database: Database, words: str = "", *, after: Cursor | None = None, limit: int = 50, counted: bool = True
 ) -> Page[Decision]:
     """Decisions, newest first. Fields: state, waits, rule, number, age, pipeline, run."""
     decision, run = tables.decision, tables.run
@@ -170,10 +178,21 @@ def list_decisions(
     columns = [decision.c[name] for name in Decision.__dataclass_fields__]
     query = select(*columns).where(*conditions(words, spoken))
     with database.read() as connection:
-        return page(connection, query, decision.c.number, to_decision, after=after, limit=limit, newest_first=True)
+        return page(
+            connection,
+            query,
+            decision.c.number,
+            to_decision,
+            after=after,
+            limit=limit,
+            counted=counted,
+            newest_first=True,
+        )
 
 
-def list_models(database: Database, words: str = "", *, after: Cursor | None = None, limit: int = 50) -> Page[ModelRow]:
+def list_models(
+    database: Database, words: str = "", *, after: Cursor | None = None, limit: int = 50, counted: bool = True
+) -> Page[ModelRow]:
     """Models by key with who serves. Fields: value, champion, challenger, versions, age, and `metadata.rows.fields`."""
     model, version = LAYOUTS["model"].table, tables.model_version
     champion, challenger = _holder("champion"), _holder("challenger")
@@ -202,7 +221,9 @@ def list_models(database: Database, words: str = "", *, after: Cursor | None = N
         .where(definition.c.kind == "model", *conditions(words, language(own)))
     )
     with database.read() as connection:
-        return page(connection, query, definition.c.key, lambda row: ModelRow(**row), after=after, limit=limit)
+        return page(
+            connection, query, definition.c.key, lambda row: ModelRow(**row), after=after, limit=limit, counted=counted
+        )
 
 
 def list_versions(

@@ -1,0 +1,47 @@
+"""What happens in the list of a screen: a row is opened, the cursor moves, a longer page is wanted."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+from console.paged import MOST
+from console.screens.prompting import Prompting
+from console.unforeseen import fault_of
+from console.widgets.chrome import Hint, Keys
+from console.widgets.rows import Rows
+from metadata.errors import Fault
+
+
+class Listing(Prompting):
+    """A screen with lists."""
+
+    @abstractmethod
+    def hints(self) -> list[Hint]:
+        """The keys of this screen."""
+
+    @abstractmethod
+    def tell(self, fault: Fault, job: str, *, again: bool = False) -> None:
+        """Tell a fault."""
+
+    def focused_rows(self) -> Rows | None:
+        """The list that has the cursor."""
+        return self.focused if isinstance(self.focused, Rows) else None
+
+    def on_rows_opened(self, message: Rows.Opened) -> None:
+        """Enter leads where the row says."""
+        if message.row is not None and message.row.place is not None:
+            self.go(message.row.place)
+
+    def on_rows_moved(self, message: Rows.Moved) -> None:
+        """Keys may be on or off for another row."""
+        self.query_one(Keys).show(self.hints())
+
+    def on_rows_more(self, message: Rows.More) -> None:
+        """A longer page, up to what a list holds."""
+        if self.page_size < MOST:
+            self.page_size = min(MOST, self.page_size + 100)
+            self.reload()
+
+    def on_rows_broken(self, message: Rows.Broken) -> None:
+        """One row that cannot be drawn does not end the console."""
+        self.tell(fault_of(message.error), "rows", again=True)
