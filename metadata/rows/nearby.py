@@ -47,8 +47,8 @@ def uids_of(connection: Connection, names: Iterable[tuple[str, str]]) -> dict[tu
 
 
 def instead_of(connection: Connection, kind: str, key: str) -> set[str]:
-    """What may have been meant by a name that is not there: what is called alike, else the first of that kind."""
-    near = alike(connection, key, kind)
+    """What may have been meant by a name that is not there (any more): what is alike, else the first of its kind."""
+    near = [name for name in alike(connection, key, kind) if name != (kind, key)]
     if near:
         return set(uids_of(connection, near).values())
     first = select(definition.c.uid).where(definition.c.kind == kind).order_by(definition.c.position)

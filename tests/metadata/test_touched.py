@@ -25,7 +25,7 @@ from tests.metadata.change_sets import put
 from tests.metadata.test_checks import FLIGHTS, PROVOKED, changed
 
 PREFIXES = ("sklearn.",)
-CASES = 12
+CASES = 8
 OWNERS = ("data", "ops")
 
 
