@@ -7,13 +7,15 @@ from dataclasses import dataclass
 
 from console.edit import Review
 from metadata.bulk import Edited, Removal, edited, fields_of, found, removal, said
+from metadata.changes import ChangeSet
 from metadata.checks.earlier import there_before
 from metadata.database import Database
 from metadata.errors import UsageError
 from metadata.rows.forming import keys_of
 from metadata.rows.nearby import users_of
+from metadata.rows.reviewing import reviewed
 from metadata.rows.sizes import sized_impact
-from metadata.rows.staged import Staged, changes_beside, load_around, load_touched
+from metadata.rows.staged import Staged, changes_beside, load_around
 from metadata.settable import Settable
 from metadata.settings import Settings
 
@@ -50,9 +52,17 @@ def review_edited(
     database: Database, settings: Settings, owner: str, kind: str, uids: Collection[str], field: str, value: str
 ) -> tuple[Edited, Review]:
     """What another value of a field would do, beside the change set of `owner`. Raises what `edited` raises."""
-    there = load_touched(database, owner, uids=uids)
-    made = edited(there.working.blueprint, kind, uids, field, value)
-    return made, _review(database, settings, there, made)
+
+    def made(there: Staged) -> tuple[Edited, ChangeSet]:
+        what = edited(there.working.blueprint, kind, uids, field, value)
+        return what, changes_beside(database, there, what.document)
+
+    there, (what, changes) = reviewed(database, owner, made, uids=uids)
+    prefixes, removed = settings.estimator_prefixes, there.removed
+    findings = tuple(there.findings(changes, prefixes))
+    earlier = there_before(changes, findings, estimator_prefixes=prefixes, removed=removed)
+    impact, waiting, seen = sized_impact(database, changes), len(there.items), tuple(there.kept)
+    return what, Review(what.document, there.revision, changes, findings, impact, waiting, seen, earlier=earlier)
 
 
 def review_removal(database: Database, owner: str, kind: str, uids: Collection[str]) -> tuple[Removal, Staged]:
@@ -72,11 +82,3 @@ def switched(database: Database, owner: str, kind: str, uids: Collection[str]) -
         raise UsageError("PH827", kind, "what is to be switched is not there any more", "choose others")
     on = any(getattr(value, "enabled", False) for value in values)
     return edited(there.working.blueprint, kind, uids, "enabled", "false" if on else "true"), there
-
-
-def _review(database: Database, settings: Settings, there: Staged, made: Edited) -> Review:
-    changes = changes_beside(database, there, made.document)
-    findings = there.findings(changes, settings.estimator_prefixes)
-    before = there_before(changes, findings, estimator_prefixes=settings.estimator_prefixes, removed=there.removed)
-    impact, waiting, seen = sized_impact(database, changes), len(there.items), tuple(there.kept)
-    return Review(made.document, there.revision, changes, tuple(findings), impact, waiting, seen, earlier=before)

@@ -10,6 +10,7 @@ import shlex
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from console.drafts import Draft
 from metadata.changes import ChangeSet
@@ -24,10 +25,11 @@ from metadata.kinds import SECTIONS, Blueprint
 from metadata.rebasing import Clashes, Unsure, now_of, rebased, with_uids
 from metadata.revision_log import WayBack
 from metadata.revisions import changes_back
+from metadata.rows.reviewing import load_touched, reviewed
 from metadata.rows.sizes import Sized, sized_impact
 from metadata.rows.sources import differing_beside
-from metadata.rows.staged import Staged, changes_beside, changes_of_staged, load_touched
-from metadata.rows.touched import changes_only
+from metadata.rows.staged import Staged, changes_beside, changes_of_staged
+from metadata.rows.touched import is_local
 from metadata.settings import Settings
 from metadata.staging import Item
 
@@ -117,15 +119,20 @@ def review(database: Database, settings: Settings, draft: Draft, text: str, owne
     try:
         document = read_text(text, "draft")
         opened = with_uids(_read(draft.original), draft.uids)
-        there = load_touched(database, owner, document.blueprint, set(draft.uids.values()))
-        edited, clashes = rebased(opened, document.blueprint, there.working.blueprint)
-        if changes_only(there.working.blueprint, document.blueprint) > changes_only(there.working.blueprint, edited):
-            there = load_touched(database, owner, edited, set(draft.uids.values()))
+
+        def made(there: Staged) -> tuple[Blueprint, list[Finding], ChangeSet | None]:
             edited, clashes = rebased(opened, document.blueprint, there.working.blueprint)
-        meanwhile = _meanwhile(draft, opened, there.working.blueprint, clashes)
-        if any(each.severity == "error" for each in meanwhile):
+            meanwhile = _meanwhile(draft, opened, there.working.blueprint, clashes)
+            refused = any(each.severity == "error" for each in meanwhile)
+            return edited, meanwhile, None if refused else changes_beside(database, there, edited)
+
+        about = document.blueprint, set(draft.uids.values())
+        there, (edited, meanwhile, changes) = reviewed(database, owner, made, *about)
+        if is_local(document.blueprint) and not is_local(edited):  # others have given its tasks other keys
+            there = load_touched(database, owner, *about, whole=True)
+            edited, meanwhile, changes = made(there)
+        if changes is None:
             return Review(None, 0, None, tuple(meanwhile))
-        changes = changes_beside(database, there, edited)
     except DocumentError as error:
         return Review(None, 0, None, error.findings)
     except PilothouseError as error:
@@ -157,8 +164,7 @@ def review_way(database: Database, settings: Settings, way: WayBack) -> tuple[Wa
 
 def review_staged(database: Database, settings: Settings, owner: str) -> tuple[Staged, Review]:
     """Check what applying a change set would do. Raises PilothouseError PH341, PH342."""
-    there = load_touched(database, owner)
-    changes = changes_of_staged(database, there)
+    there, changes = reviewed(database, owner, partial(changes_of_staged, database))
     found = there.findings(changes, settings.estimator_prefixes)
     before = there_before(changes, found, estimator_prefixes=settings.estimator_prefixes)
     return there, Review(None, there.revision, changes, tuple(found), sized_impact(database, changes), earlier=before)

@@ -32,7 +32,7 @@ from metadata.revisions import apply_exactly, diff_of, exactly, moved
 from metadata.rows.edited_since import in_keys_of_now, in_tasks_of_now, not_applied_since
 from metadata.rows.nearby import instead_of, nearby, uids_of
 from metadata.rows.sources import apply_comments, forget_comments, stage_comments
-from metadata.rows.touched import asked_for, changes_only, homes_in, needed_for, touched_by
+from metadata.rows.touched import asked_for, surely
 from metadata.settings import Settings
 from metadata.staging import (
     Clash,
@@ -48,7 +48,7 @@ from metadata.staging import (
     waiting,
 )
 from metadata.storable import refuse_unstorable
-from metadata.task_bodies import homes_of, tasks_in
+from metadata.task_bodies import tasks_in
 from metadata.values import in_chunks
 
 _CHUNK = 200
@@ -102,48 +102,28 @@ class Staged:
 def load_staged(database: Database, owner: str) -> Staged:
     """The change set of a user, on the blueprint as it is now."""
     with database.read() as connection:
-        return _load(connection, owner)
+        return load_within(connection, owner)
 
 
 def load_around(database: Database, owner: str, *uids: str) -> Staged:
     """The same of some definitions, and of what the edits are about: whatever else there is, it is not read."""
     with database.read() as connection:
-        return _load(connection, owner, uids)
-
-
-def load_touched(
-    database: Database, owner: str, document: Blueprint | None = None, uids: Collection[str] = ()
-) -> Staged:
-    """The same of all that the edits can touch, and a document with them, and of what it takes to check that.
-
-    Of definitions and tasks `uids` as well. All of the blueprint where a task or, in the document, a definition is new:
-    whatever was there before may be meant by it.
-    """
-    document = document or Blueprint()
-    with database.read() as connection:
-        kept = _rows(connection, owner)
-        after = (definition_of(item.kind, item.uid, item.after) for item in kept if item.after is not None)
-        edited = [*(value for value in after if value), *(value for _, _, value in document)]
-        names = uids_of(connection, ((kind, key) for kind, key, _ in document))
-        own = {*uids, *homes_in(connection, uids), *names.values(), *_concerned(connection, kept)}
-        touched = frozenset(touched_by(connection, own, edited))
-        found = _load(connection, owner, needed_for(connection, touched, edited, kept))
-        if not changes_only(found.working.blueprint, document) or _has_new_tasks(found):
-            found = _load(connection, owner)
-        return replace(found, touched=touched)
+        return load_within(connection, owner, uids)
 
 
 def load_nearby(database: Database, owner: str, names: Collection[tuple[str, str]]) -> Staged:
     """The same of what has these names (kind, key), and of all that has to do with it (`nearby`)."""
     with database.read() as connection:
-        kept = _rows(connection, owner)
+        kept = edits_of(connection, owner)
         edited = (definition_of(item.kind, item.uid, item.after) for item in kept if item.after is not None)
         named = {*names, *((kind, key) for value in edited if value for _, kind, key in references(value))}
         there = uids_of(connection, named)
         given = {(item.kind, item.key) for item in kept}
         lacking = {name for name in names if name not in there and name not in given}
         beside = {uid for kind, key in lacking for uid in instead_of(connection, kind, key)}
-        return _load(connection, owner, nearby(connection, {*there.values(), *_concerned(connection, kept)}) | beside)
+        return load_within(
+            connection, owner, nearby(connection, {*there.values(), *concerned(connection, kept)}) | beside
+        )
 
 
 def changes_beside(database: Database, found: Staged, document: Blueprint) -> ChangeSet:
@@ -170,13 +150,9 @@ def stage(
     """
     with audited(database) as (connection, book):
         change = next_change(connection)
-        there = _load(connection, owner, asked_for(connection, document))
-        if not changes_only(there.working.blueprint, document):
-            there = _load(connection, owner)
-        _refuse_unseen(there, base_revision, seen)
-        changes = _stage(connection, owner, there, document, change)
+        changes = _stage(connection, owner, document, change, base_revision, seen)
         if comments is not None:
-            edits = {(item.kind, item.key): item.uid for item in _rows(connection, owner) if item.after is not None}
+            edits = {(item.kind, item.key): item.uid for item in edits_of(connection, owner) if item.after is not None}
             stage_comments(connection, owner, comments, edits, book, author or owner)
         return changes
 
@@ -189,10 +165,9 @@ def stage_rename(database: Database, owner: str, uid: str, key: str) -> ChangeSe
     """
     with database.write() as connection:
         change = next_change(connection)
-        there = _load(connection, owner)
-        kind, was, value = _in_working(there, uid)
+        kind, was, value = _in_working(load_within(connection, owner, (uid,)), uid)
         document = read_text(dump_one(kind, key, value.model_copy(update={"was": was}))).blueprint
-        return _stage(connection, owner, there, document, change)
+        return _stage(connection, owner, document, change)
 
 
 def stage_removal(database: Database, owner: str, uid: str) -> None:
@@ -213,7 +188,7 @@ def stage_removals(
     """
     with database.write() as connection:
         change = next_change(connection)
-        there = _load(connection, owner, uids)
+        there = load_within(connection, owner, uids)
         _refuse_unseen(there, base_revision, seen)
         base = there.working.blueprint
         sections = {SECTIONS[_in_working(there, uid)[0]] for uid in uids}
@@ -230,7 +205,7 @@ def unstage(database: Database, owner: str, uids: Collection[str] | None = None)
         change = next_change(connection)
         kept: tuple[Item, ...] = ()
         if uids is not None:
-            there = _load(connection, owner, ())
+            there = load_within(connection, owner, ())
             left = (item for item in there.items if item.uid not in uids)
             kept = followed_by_others(there.current, there.items, left)
         _save(connection, owner, kept, change)
@@ -243,7 +218,7 @@ def decide(database: Database, owner: str, uid: str, side: Literal["mine", "thei
     """
     with database.write() as connection:
         change = next_change(connection)
-        there = _load(connection, owner, ())
+        there = load_within(connection, owner, ())
         if [clash for clash in there.clashes if clash.uid == uid] != list(shown):
             cause, remedy = "somebody else has changed it once more", "look at the clash as it is now, then decide"
             raise PilothouseError("PH303", "change set", cause, remedy)
@@ -258,7 +233,7 @@ def rekey(database: Database, owner: str, uid: str, key: str) -> None:
     """
     with database.write() as connection:
         change = next_change(connection)
-        there = _load(connection, owner, ())
+        there = load_within(connection, owner, ())
         for item in there.items:
             value = definition_of(item.kind, item.uid, item.after) if item.uid == uid and item.after else None
             if value is not None:
@@ -286,7 +261,7 @@ def apply_staged(
         )
 
     def emptied(connection: Connection, _book: Book, _changes: ChangeSet) -> None:
-        if _rows(connection, owner) != found.kept:
+        if edits_of(connection, owner) != found.kept:
             raise PilothouseError(
                 "PH303",
                 "change set",
@@ -313,10 +288,10 @@ def changes_of_staged(database: Database, found: Staged) -> ChangeSet:
     return exactly(database, found.current, found.working.blueprint, found.working.written)
 
 
-def _load(connection: Connection, owner: str, uids: Collection[str] | None = None) -> Staged:
+def load_within(connection: Connection, owner: str, uids: Collection[str] | None = None) -> Staged:
     """All of it, or what matters to some definitions."""
-    kept = _rows(connection, owner)
-    only = None if uids is None else {*uids, *_concerned(connection, kept)}
+    kept = edits_of(connection, owner)
+    only = None if uids is None else {*uids, *concerned(connection, kept)}
     number, current = head(connection), read_blueprint(connection, only)
     left = not_applied_since(connection, kept)
     items = waiting(current, with_moved_tasks(current, in_keys_of_now(connection, left, number)))
@@ -324,12 +299,7 @@ def _load(connection: Connection, owner: str, uids: Collection[str] | None = Non
     return Staged(number, current, kept, items, rebase(current, items))
 
 
-def _has_new_tasks(found: Staged) -> bool:
-    """Whether an edit makes a task."""
-    return not set(homes_of(found.working.blueprint)) <= set(homes_of(found.current))
-
-
-def _concerned(connection: Connection, kept: Sequence[Item]) -> set[str]:
+def concerned(connection: Connection, kept: Sequence[Item]) -> set[str]:
     """What edits are of, what has the keys that they give, and the pipelines where their tasks are by now."""
     uids, task = {item.uid for item in kept}, LAYOUTS["pipeline"].entries["tasks"].table
     keys = [
@@ -345,7 +315,23 @@ def _concerned(connection: Connection, kept: Sequence[Item]) -> set[str]:
     return uids
 
 
-def _stage(connection: Connection, owner: str, there: Staged, document: Blueprint, change: int) -> ChangeSet:
+def _stage(
+    connection: Connection,
+    owner: str,
+    document: Blueprint,
+    change: int,
+    base_revision: int | None = None,
+    seen: Sequence[Item] | None = None,
+) -> ChangeSet:
+    def take(there: Staged) -> ChangeSet:
+        _refuse_unseen(there, base_revision, seen)
+        return _taken(connection, owner, there, document, change)
+
+    asked = asked_for(connection, document, edits_of(connection, owner))
+    return surely(lambda within: take(load_within(connection, owner, within)), asked)
+
+
+def _taken(connection: Connection, owner: str, there: Staged, document: Blueprint, change: int) -> ChangeSet:
     changes = diff_of(connection, there.working.blueprint, document)
     for each in changes.changes:
         value = changes.blueprint.get(each.kind, each.key)
@@ -377,7 +363,8 @@ def _in_working(there: Staged, uid: str) -> Place:
     return there.places[uid]
 
 
-def _rows(connection: Connection, owner: str) -> list[Item]:
+def edits_of(connection: Connection, owner: str) -> list[Item]:
+    """The edits of a user as they are kept."""
     query = select(*(staged_item.c[name] for name in _NAMES)).where(staged_item.c.owner == owner)
     return [Item(**row) for row in connection.execute(query.order_by(staged_item.c.position)).mappings()]
 

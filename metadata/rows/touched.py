@@ -5,35 +5,45 @@ By uid, from the rows alone: of a large blueprint no more is read than the edits
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import TypeVar
 
 from sqlalchemy import Connection, and_, select
 
-from metadata.definitions import LAYOUTS, definition, reference
+from metadata.definitions import LAYOUTS, definition, reference, revision_item
 from metadata.edits import Item
+from metadata.errors import PilothouseError
 from metadata.kinds import Blueprint, DecisionRule, Definition, Pipeline
 from metadata.references import references
 from metadata.rows.nearby import each_of, instead_of, nearby, uids_of
 from metadata.tables import lineage_edge
+from metadata.task_bodies import tasks_in
+from metadata.values import in_chunks
 
+T = TypeVar("T")
+W = TypeVar("W")
+_UNSURE = ("PH304", "PH341", "PH342")
+"""Codes of what is refused for a task that is, or was, elsewhere."""
 _MADE = ("dataset", "feature_set", "model", "monitor", "decision")
 """Kinds of what pipelines make, and of what is told of it."""
 
 
-def changes_only(blueprint: Blueprint, document: Blueprint) -> bool:
-    """Whether a document only changes what is there: no definition, and no task, is new in it or has another key.
+def surely(act: Callable[[W | None], T], within: W | None) -> T:
+    """What is done `within` some of the blueprint; where that is refused, in all of it (None).
 
-    What comes of such a one hangs on no other definition than those that it names.
+    Only there it is known of a task that is new whether another one that is there has done its work.
     """
-    for kind, key, value in document:
-        there = blueprint.get(kind, key)
-        if there is None or value.was is not None:
-            return False
-        if isinstance(value, Pipeline) and isinstance(there, Pipeline):
-            known = {name: task.kind for name, task in there.tasks.items()}
-            if any(task.was is not None or known.get(name) != task.kind for name, task in value.tasks.items()):
-                return False
-    return True
+    try:
+        return act(within)
+    except PilothouseError as error:
+        if within is None or error.fault.code not in _UNSURE:
+            raise
+    return act(None)
+
+
+def is_local(document: Blueprint) -> bool:
+    """Whether no task of a document says where it stood before: that may be in any pipeline, and held by any rule."""
+    return not any(task.was for _, _, value in document if isinstance(value, Pipeline) for task in value.tasks.values())
 
 
 def touched_by(connection: Connection, uids: Collection[str], edited: Sequence[Definition]) -> set[str]:
@@ -47,7 +57,7 @@ def touched_by(connection: Connection, uids: Collection[str], edited: Sequence[D
     new |= _made_by_decisions(connection, new)
     while new:
         found |= new
-        users = each_of(connection, select(reference.c.from_uid).distinct(), reference.c.to_uid, new)
+        users = each_of(connection, _USERS, reference.c.to_uid, new)
         new = (users | _made(connection, new)) - found
     return found
 
@@ -68,20 +78,65 @@ def needed_for(
     return nearby(connection, {*touched, *there.values()}) | beside
 
 
-def asked_for(connection: Connection, document: Blueprint) -> set[str]:
-    """What a document that `changes_only` is about, what it names, and who asks its decisions."""
-    names = {(kind, key) for kind, key, _ in document}
-    names |= {(of, name) for _, _, value in document for _, of, name in references(value)}
-    there = uids_of(connection, names)
+def asked_for(connection: Connection, document: Blueprint, items: Iterable[Item]) -> set[str] | None:
+    """What it takes to say what a document changes beside edits: what it names, by former keys as well, and who asks
+    its decisions; who names what it renames; what stood where it has something new, whatever that is now.
+
+    None where that may be anything.
+    """
+    if not is_local(document):
+        return None
+    former = {(kind, value.was) for kind, _, value in document if value.was is not None}
+    own = {(kind, key) for kind, key, _ in document} | former
+    named = own | {(of, name) for _, _, value in document for _, of, name in references(value)}
+    there = uids_of(connection, named) | {(item.kind, item.key): item.uid for item in items}
     decisions = [uid for (kind, _), uid in there.items() if kind == DecisionRule.KIND]
-    asking = each_of(connection, select(reference.c.from_uid).distinct(), reference.c.to_uid, decisions)
-    return {*there.values(), *asking}
+    asking = each_of(connection, _USERS, reference.c.to_uid, decisions)
+    renamed = [there[name] for name in former if name in there]
+    removed = _removed_as(connection, own)
+    found = {*there.values(), *asking, *_all_users(connection, renamed), *removed}
+    pipelines = [value for kind, _, value in document if kind == Pipeline.KIND]
+    if pipelines:
+        uids = {there[name] for name in own if name in there and name[0] == Pipeline.KIND} | removed
+        found |= homes_in(connection, _tasks_ever_in(connection, uids))
+    return found
 
 
 def homes_in(connection: Connection, tasks: Collection[str]) -> set[str]:
     """The pipelines in which these tasks (uids) stand."""
     task = LAYOUTS[Pipeline.KIND].entries["tasks"].table
     return each_of(connection, select(task.c.pipeline_uid).distinct(), task.c.uid, tasks)
+
+
+def _all_users(connection: Connection, uids: Collection[str]) -> set[str]:
+    """Who names these, and who names that, in turn."""
+    found, new = set[str](), set(uids)
+    while new:
+        found |= new
+        new = each_of(connection, _USERS, reference.c.to_uid, new) - found
+    return found
+
+
+def _removed_as(connection: Connection, names: Iterable[tuple[str, str]]) -> set[str]:
+    """What was removed under these names (kind, key), whatever has become of it."""
+    item, found = revision_item.c, set[str]()
+    for kind, key in names:
+        query = select(item.uid).where(item.kind == kind, item.key == key, item.after.is_(None))
+        found.update(connection.execute(query).scalars())
+    return found
+
+
+def _tasks_ever_in(connection: Connection, pipelines: Collection[str]) -> set[str]:
+    """Tasks (uids) that ever stood in these pipelines."""
+    item, found = revision_item.c, set[str]()
+    for some in in_chunks(sorted(pipelines)):
+        bodies = select(item.before).where(item.uid.in_(some), item.before.is_not(None))
+        for body in connection.execute(bodies).scalars():
+            found.update(tasks_in(body))
+    return found
+
+
+_USERS = select(reference.c.from_uid).distinct()
 
 
 def _made(connection: Connection, uids: Collection[str]) -> set[str]:
