@@ -148,8 +148,8 @@ def _parameters(detail: RunDetail, task_key: str) -> list[Content]:
 
 
 def _plan(detail: RunDetail) -> str:
-    fault = detail.plan_fault
-    return f"{detail.run.plan_hash[:12]}" + (f"  {fault.code} {fault.cause}" if fault else "")
+    short, fault = detail.run.plan_hash[:12], detail.plan_fault
+    return f"{short}  {fault.code} {fault.cause}" if fault else short
 
 
 def _decisions(detail: RunDetail, _task_key: str) -> list[Content]:

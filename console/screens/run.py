@@ -258,9 +258,9 @@ class RunScreen(RunKeys, Halves):
         run = self._detail.run
         by = run.trigger if run.trigger == "schedule" else run.author
         attempt = f"attempt {run.attempt} · " if run.attempt > 1 else ""
-        plan = f"plan {run.plan_hash[:7]}{' was changed' if self._detail.plan_fault else ''}"
-        tone = "bad" if self._detail.plan_fault else "quiet"
-        return joined((attempt, "quiet"), (plan, tone), (f" · revision {run.revision} · by {by}", "quiet"))
+        changed = (" was changed", "bad") if self._detail.plan_fault else ("", "")
+        plan, rest = f"{attempt}plan {run.plan_hash[:7]}", f" · revision {run.revision} · by {by}"
+        return joined((plan, "quiet"), changed, (rest, "quiet"))
 
     # Keys
 

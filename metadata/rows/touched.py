@@ -89,11 +89,13 @@ def asked_for(connection: Connection, document: Blueprint, items: Iterable[Item]
     former = {(kind, value.was) for kind, _, value in document if value.was is not None}
     own = {(kind, key) for kind, key, _ in document} | former
     named = own | {(of, name) for _, _, value in document for _, of, name in references(value)}
-    there = uids_of(connection, named) | {(item.kind, item.key): item.uid for item in items}
+    applied, edits = uids_of(connection, named), {(item.kind, item.key): item.uid for item in items}
+    there = applied | edits
     decisions = [uid for (kind, _), uid in there.items() if kind == DecisionRule.KIND]
     asking = each_of(connection, _USERS, reference.c.to_uid, decisions)
     renamed = [there[name] for name in former if name in there]
-    removed = _removed_as(connection, own)
+    new = {name for name in own if name not in applied or name in edits} | former
+    removed = _removed_as(connection, new) if new else set()
     found = {*there.values(), *asking, *_all_users(connection, renamed), *removed}
     pipelines = [value for kind, _, value in document if kind == Pipeline.KIND]
     if pipelines:
@@ -117,13 +119,11 @@ def _all_users(connection: Connection, uids: Collection[str]) -> set[str]:
     return found
 
 
-def _removed_as(connection: Connection, names: Iterable[tuple[str, str]]) -> set[str]:
+def _removed_as(connection: Connection, names: Collection[tuple[str, str]]) -> set[str]:
     """What was removed under these names (kind, key), whatever has become of it."""
-    item, found = revision_item.c, set[str]()
-    for kind, key in names:
-        query = select(item.uid).where(item.kind == kind, item.key == key, item.after.is_(None))
-        found.update(connection.execute(query).scalars())
-    return found
+    item = revision_item.c
+    rows = connection.execute(select(item.uid, item.kind, item.key).where(item.after.is_(None)))
+    return {row.uid for row in rows if (row.kind, row.key) in names}
 
 
 def _tasks_ever_in(connection: Connection, pipelines: Collection[str]) -> set[str]:
