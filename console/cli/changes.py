@@ -52,7 +52,8 @@ def show_brought(found: Sequence[Finding], changes: ChangeSet) -> None:
     if brought:
         show_findings(brought, as_json=False)
     if earlier:
-        click.echo(f"{counted(len(earlier), 'finding')} more, there before it (--json has all).")
+        was = "was" if len(earlier) == 1 else "were"
+        click.echo(f"{counted(len(earlier), 'finding')} {was} there before (--json tells all).")
 
 
 def refuse(context: click.Context, found: Sequence[Finding]) -> None:

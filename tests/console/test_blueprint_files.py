@@ -58,7 +58,7 @@ def test_a_file_goes_through_the_database_and_back(run: Commands, tmp_path: Path
     assert now.startswith("# The shop, by Ada.\n\ndatasets:\n")
     assert "    gold.revenue: {layer: gold}   # by month\n" in now
     assert "    gold.new:\n      # not yet\n      layer: gold\n" in now
-    assert "    # as they came\n    bronze.sales:\n      layer: bronze\n" in now
+    assert "    # as they came\n    bronze.sales: {layer: bronze, columns: {order_id: long}}\n" in now
     assert "bronze.orders" not in now
     assert run("blueprint", "diff", file).out == "No differences.\n"
 

@@ -46,8 +46,8 @@ async def test_the_review_shows_the_impact_after_the_changes_and_before_the_find
         assert shown.index("columns.distance.type: ") < shown.index("Impact")
         await pilot.press("G")
         await until_seen(pilot, "schedule flights_monthly", "it runs pipeline flights", "b 2 that were there before")
-        await pilot.press("b", "G")
-        await until_seen(pilot, "it runs pipeline flights", "Were there before", "warning PH134")
+        await pilot.press("b")
+        await until_seen(pilot, "Were there before", "warning PH134", "b fold")
 
 
 def test_a_review_of_words_alone_has_no_impact(database: Database) -> None:
