@@ -17,6 +17,11 @@ LARGEST = 10_000_000
 """Characters of one document."""
 DEEPEST = 40
 """Levels of nesting; a blueprint needs 8."""
+LONGEST_TAG = 60
+_CORE = "tag:yaml.org,2002:"
+_UNENDED, _NO_COLON = "unexpected end of stream", "could not find expected ':'"
+_NO_END = re.compile(r"did not find expected ',' or|did not find expected node content")
+"""What the parser says of {…} and […]."""
 
 _INT = re.compile(r"[-+]?[0-9]{1,300}")
 _RADIX = re.compile(r"0o[0-7]{1,20}|0x[0-9a-fA-F]{1,16}")
@@ -104,7 +109,7 @@ class _Builder:
                 self._close(name)
             elif name in ("MappingStartEvent", "SequenceStartEvent", "ScalarEvent"):
                 if event.tag is not None and not (name == "ScalarEvent" and event.tag == "!"):
-                    self._refuse(line, f"the tag {event.tag[:40]} is not read", "leave it out")
+                    self._refuse(line, f"the tag {_as_written(event.tag)} is not read", "leave it out")
                 self._open(name, event, line)
 
     def _open(self, name: str, event: Any, line: int) -> None:
@@ -179,15 +184,24 @@ class _Level:
             self.key = None
 
 
+def _as_written(tag: str) -> str:
+    """A tag as its author wrote it, the end of a long one left out."""
+    short = f"!!{tag.removeprefix(_CORE)}" if tag.startswith(_CORE) else tag
+    return short if len(short) <= LONGEST_TAG else f"{short[: LONGEST_TAG - 1]}…"
+
+
 def _malformed(error: Exception, text: str, file: str) -> Finding:
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    line = mark.line + 1 if mark is not None else 1
+    lines = text.split("\n")
+    line = _line_of(error, text, lines)
     problem = str(getattr(error, "problem", None) or error).splitlines()
     cause = f"it is no YAML: {problem[0] if problem else type(error).__name__}"[:200]
-    lines = text.split("\n")
-    here = lines[line - 1] if line <= len(lines) else ""
+    here = lines[line - 1]
     if "\t" in here[: len(here) - len(here.lstrip())]:
         remedy = "indent with spaces, not tabs"
+    elif _UNENDED in cause:
+        remedy = "close the quote that begins in it"
+    elif _NO_END.search(cause) and any(here.count(each[0]) != here.count(each[1]) for each in ("{}", "[]")):
+        remedy = "close what is opened in it, with } or ]"
     elif "{" in here and "," in here:
         remedy = "within {…} a text that holds a comma, a quote or a colon is to stand in quotes"
     elif ": " in here.partition(": ")[2]:
@@ -195,3 +209,27 @@ def _malformed(error: Exception, text: str, file: str) -> Finding:
     else:
         remedy = "mend the line, or the one above it"
     return fault("PH101", file, line, cause, remedy)
+
+
+def _line_of(error: Exception, text: str, lines: list[str]) -> int:
+    """The line to be mended: where something was begun that does not end, or the one after which something is missing.
+
+    The parser tells the place at which it noticed.
+    """
+    character = getattr(error, "character", None)
+    if character is not None:  # it is not allowed, and there is no mark
+        return text.count("\n", 0, max(0, text.find(chr(character)))) + 1
+    began, noticed = getattr(error, "context_mark", None), getattr(error, "problem_mark", None)
+    mark = noticed or began
+    if mark is None:
+        return 1
+    line: int = mark.line + 1
+    problem = str(getattr(error, "problem", ""))
+    if began is not None and (_UNENDED in problem or _NO_COLON in problem):
+        line = began.line + 1
+    elif began is not None and _NO_END.search(problem):
+        before = lines[mark.line][: mark.column] if mark.line < len(lines) else ""
+        line = line if re.search(r"[:,{[]", before) else max(began.line + 1, mark.line)
+    while line > 1 and (line > len(lines) or not lines[line - 1].strip()):
+        line -= 1
+    return line

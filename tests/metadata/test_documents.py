@@ -309,3 +309,26 @@ def test_what_is_no_path_is_said_so(path: str) -> None:
 
 def test_a_text_of_several_lines_is_read_itself() -> None:
     assert list(read("datasets:\n  a: {}\n").blueprint.datasets) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("datasets:\n  a: {layer: gold\n  b: {}\n", 2),
+        ("datasets:\n  a: {\n    layer: gold\n    owner: x }\n", 3),
+        ("datasets:\n  a: {\n    layer: gold,\n    owner: x tags: y }\n", 4),
+        ('datasets:\n  a:\n    owner: "x\n  b: {}\n', 3),
+        ("datasets: {}\nmodels\npipelines: {}\n", 2),
+        ("datasets:\n  a: [\n\n", 2),
+        ("datasets:\n  a:\n    owner: über\x01y\n", 3),
+        ("datasets:\n  a:\n    owner: x: y\n", 3),
+    ],
+)
+def test_what_is_no_yaml_is_told_at_the_line_that_is_to_be_mended(text: str, line: int) -> None:
+    (only,) = try_read({"x": text})[1]
+    assert (only.code, only.line) == ("PH101", line)
+
+
+def test_a_tag_is_told_as_it_was_written() -> None:
+    (only,) = try_read({"x": "datasets: !!python/object/apply:os.system [x]\n"})[1]
+    assert only.cause == "the tag !!python/object/apply:os.system is not read"
