@@ -1,47 +1,35 @@
-"""What codes of failures are about. They have no pages, as checks have: each says its cause and what to do itself."""
+"""What codes of failures mean, a line each (`failures.md`). Checks have pages: `metadata.checks.catalogue`."""
 
 from __future__ import annotations
 
+import functools
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import resources
 
-_AREAS = {
-    "2": "reading, checking or storing rows in a run: sources, parameters, columns, quality rules, batches",
-    "3": "the metadata: its database and backups, revisions, change sets, the audit, filters and settings",
-    "4": "what computes and keeps: Java, Spark, Delta tables, MLflow",
-    "5": "runs as such: launching, bindings, repeating and cancelling them, and asking for one",
-    "6": "models: features, training, scoring, and their versions in the registry",
-    "7": "monitors and decisions",
-    "8": "the console and the command line: editors, files and terminals",
-}
-"""By the first digit."""
-_CODE = re.compile(r"(?:PH)?(?P<digits>[2-8]\d\d)", re.IGNORECASE)
+_LINE = re.compile(r"(PH\d{3}) (.+) → (.+)")
+_CODE = re.compile(r"(?:PH)?(\d{3})", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Area:
-    """What is known of a code that is no check's."""
+class Failure:
+    """What a code means, wherever it is met, and how that is mended."""
 
     code: str
-    about: str
-
-    @property
-    def title(self) -> str:
-        """What the code is, in a few words."""
-        return "A failure, not a check"
-
-    @property
-    def meaning(self) -> str:
-        """Where such codes come from, and where to read the rest."""
-        first = self.code[:3]
-        return (
-            f"Codes from {first}00 to {first}99 are of {self.about}. Such a failure has no page: it says itself what "
-            "it happened to, its cause, and what to do next, in the console where it is told, with D for all of it, "
-            "and of a run by pilothouse run show NUMBER."
-        )
+    meaning: str
+    remedy: str
 
 
-def area_of(word: str) -> Area | None:
-    """The area of a code as people write it (`PH216`, `ph216`, `216`); None for what is no code of a failure."""
+@functools.cache
+def failures() -> Mapping[str, Failure]:
+    """Every code that a failure has, in order."""
+    text = (resources.files("metadata") / "failures.md").read_text(encoding="utf-8")
+    found = (_LINE.fullmatch(line) for line in text.splitlines())
+    return {match[1]: Failure(*match.groups()) for match in found if match}
+
+
+def failure_of(word: str) -> Failure | None:
+    """The failure of a code as people write it (`PH216`, `ph216`, `216`); None for what is no such code."""
     match = _CODE.fullmatch(word)
-    return Area(f"PH{match['digits']}", _AREAS[match["digits"][0]]) if match else None
+    return failures().get(f"PH{match[1]}") if match else None

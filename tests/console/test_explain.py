@@ -14,6 +14,7 @@ from metadata.changes import Change, ChangeSet
 from metadata.checks.catalogue import codes, page
 from metadata.database import Database
 from metadata.document_schema import blueprint_schema
+from metadata.failures import failures
 from metadata.findings import Finding
 from metadata.kinds import SECTIONS, Blueprint
 from tests.console.looking import seen, until, until_seen
@@ -43,15 +44,17 @@ def test_a_code_is_explained_in_words_and_as_json(run: Commands) -> None:
     assert (said["code"], said["right"]) == ("PH131", page("PH131").right)
 
 
-def test_a_code_of_a_failure_says_what_such_failures_are_about(run: Commands) -> None:
+def test_a_code_of_a_failure_says_what_it_means_and_how_it_is_mended(run: Commands) -> None:
     shown = run("explain", "ph216")
     assert shown.code == 0
-    assert "PH216 A failure, not a check" in shown.out
-    assert "Codes from PH200 to PH299 are of reading, checking or storing rows in a run" in " ".join(shown.out.split())
+    assert "PH216 Several rows of one batch have the same key" in shown.out
+    assert "To mend it\nLet the query give one row a key" in shown.out
+    assert all(len(line) <= 80 for line in shown.out.splitlines())
+    assert run.told("explain", "PH410")["remedy"] == "it is started again by itself; else pilothouse up."
 
 
 def test_without_a_code_all_are_listed(run: Commands) -> None:
-    assert [each["code"] for each in run.told("explain")] == list(codes())
+    assert [each["code"] for each in run.told("explain")] == sorted([*codes(), *failures()])
     assert "PH173  Partners may miss each other" in run("explain").out
 
 
@@ -59,7 +62,7 @@ def test_a_code_that_is_none_is_wrong_use_and_says_the_nearest(run: Commands) ->
     refused = run("explain", "PH1311", "--json")
     assert refused.code == 2
     assert refused.out == ""
-    assert "PH353 check PH1311" in refused.err
+    assert "PH353 code PH1311" in refused.err
     assert "did you mean PH131?" in refused.err
 
 
