@@ -19,6 +19,7 @@ from textual import events  # noqa: E402 - textual reads the environment when it
 from textual.app import App  # noqa: E402
 from textual.binding import Binding, BindingType  # noqa: E402
 from textual.command import Provider  # noqa: E402
+from textual.geometry import Size  # noqa: E402
 from textual.message import Message  # noqa: E402
 from textual.screen import Screen  # noqa: E402
 from textual.scrollbar import ScrollBar  # noqa: E402
@@ -28,6 +29,7 @@ from console.deeds import Asker, Deed, Deeds, Done  # noqa: E402
 from console.palette import ConsoleProvider, Palette  # noqa: E402
 from console.places import TABS, Place  # noqa: E402
 from console.screens.base import BaseScreen  # noqa: E402
+from console.screens.too_small import TooSmall, too_small  # noqa: E402
 from console.session import Session, open_session  # noqa: E402
 from console.sheet import Sheet  # noqa: E402
 from console.store import Answered, Glance, Looked, Ticked, start_services  # noqa: E402
@@ -93,8 +95,21 @@ class PilothouseApp(App[None]):
     def on_mount(self) -> None:
         """Paint, then look around, then start what is not up."""
         self.go(Place("overview"))
+        self.call_after_refresh(lambda: self._fit(self.size))
         self.call_after_refresh(self.call_after_refresh, self._read)
         self.set_timer(PAINT_SECONDS, self._read)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """There may be room, or none any more."""
+        if self.current_mode in TABS:
+            self._fit(event.size)
+
+    def _fit(self, size: Size) -> None:
+        """Where there is no room for a screen it is said, and all stays as it is."""
+        if too_small(size) and not isinstance(self.screen, TooSmall):
+            self.push_screen(TooSmall())
+        elif not too_small(size) and isinstance(self.screen, TooSmall):
+            self.pop_screen()
 
     def on_unmount(self) -> None:
         """The threads end with the app, what they have to do first."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from time import perf_counter
-from typing import Literal
+from typing import ClassVar, Literal
 
 from textual.app import ComposeResult
 from textual.content import Content
@@ -48,6 +48,7 @@ class FormScreen(FormLines):
     """Gives how it was left. `keep` is given each text, to be written where it is not lost; it gives what failed."""
 
     CSS_PATH = "form.tcss"
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-short"), (20, "-tall")]  # type: ignore[misc]
 
     def __init__(
         self, session: Session, state: FormState, keep: Callable[[str], Fault | None], text: str, said: str = ""

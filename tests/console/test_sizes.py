@@ -1,0 +1,51 @@
+"""The smallest terminal: what is said below it, and that there is room for all that is needed in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from console.app import PilothouseApp
+from console.form_state import FormState
+from console.places import Place
+from console.screens.form import FormScreen
+from console.screens.too_small import LEAST
+from metadata.database import Database
+from metadata.forms import subject_of
+from tests.console.looking import screen_name, seen, until, until_seen
+
+MakeApp = Callable[[], PilothouseApp]
+RULE = "decisions: {late: {description: What it is for, after: drift, when: 'psi.temp >', cooldown: soon}}"
+
+
+async def test_a_form_with_an_open_rule_has_room_in_the_smallest_terminal_and_below_it_that_is_said(
+    database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(LEAST.width, LEAST.height)) as pilot:
+        await until_seen(pilot, "ATTENTION", "q quit")
+        form = FormState.of(subject_of(RULE))
+        app.push_screen(FormScreen(app.session, form, lambda _text: None, ""))
+        await until_seen(pilot, "decision late  form", "PH170")
+        await pilot.press("j", "j", "enter")
+        await until_seen(pilot, "psi.temp >", "esc done", "ctrl+s review")
+        await pilot.press("1")
+        await pilot.resize_terminal(LEAST.width - 1, LEAST.height)
+        await until_seen(pilot, "needs at least 50x14, this is 49x14")
+        assert "psi.temp" not in seen(app)
+        await pilot.press("2")
+        await pilot.resize_terminal(LEAST.width, LEAST.height)
+        await until_seen(pilot, "psi.temp >1")
+        await pilot.press("3", "escape")
+        await until(pilot, lambda: form.now.at(("when",)) == "psi.temp >13")
+
+
+async def test_a_console_that_is_opened_in_too_small_a_terminal_comes_when_there_is_room(
+    database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 9)) as pilot:
+        await until_seen(pilot, "needs at least 50x14, this is 80x9")
+        await pilot.resize_terminal(80, 24)
+        await until_seen(pilot, "ATTENTION 4")
+        app.go(Place("runs"))
+        await until(pilot, lambda: screen_name(app) == "runs")
