@@ -38,6 +38,7 @@ _KEYS = (
     key("J", "down", "down", shown=False, help="the entry further down; their order means something"),
     key("K", "up", "up", shown=False, help="the entry further up"),
     key("ctrl+r", "redo", "redo", shown=False, help="do again what was taken back"),
+    key("slash", "filter", "filter", shown=False, help="of lists; a form is gone through by tab"),
     key("question_mark", "help", "keys", help="the keys of this form, and why one is off"),
     key("escape", "back", "leave", help="close the field; leave the form, its text is kept"),
 )
@@ -107,6 +108,8 @@ class FormLines(Modal[Filled]):
 
     def unavailable(self, name: str) -> str:
         line = self.cursor
+        if name == "filter":
+            return "a form is not filtered: tab goes to what is wrong, . shows all fields"
         if name in ("open", "take_out", "rename", "up", "down", "add", "cycle") and line is None:
             return "there is no field"
         if line is None:

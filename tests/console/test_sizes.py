@@ -26,6 +26,8 @@ async def test_a_form_with_an_open_rule_has_room_in_the_smallest_terminal_and_be
         form = FormState.of(subject_of(RULE))
         app.push_screen(FormScreen(app.session, form, lambda _text: None, ""))
         await until_seen(pilot, "decision late  form", "PH170")
+        await pilot.press("slash")
+        await until_seen(pilot, "a form is not filtered")
         await pilot.press("j", "j", "enter")
         await until_seen(pilot, "psi.temp >", "esc done", "ctrl+s review")
         await pilot.press("1")
