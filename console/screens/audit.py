@@ -43,7 +43,7 @@ class AuditScreen(LogScreen):
 
     WHAT = "entry"
     EMPTY = "Nothing was done yet. Whatever changes the blueprint, a run or a decision stands here."
-    FILTER_HELP = "who:anna deed:cancel kind:run key:silver.flights from:10.0.0.7 of:12 age:<7d words !not"
+    FILTER_HELP = "who:anna deed:cancel kind:run key:silver.flights from:10.0.0.7 of:12 note:urgent age:<7d words"
     COLUMNS = (
         Column("#", 5, "right"),
         Column("DEED", 7),

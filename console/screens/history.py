@@ -49,7 +49,7 @@ class HistoryScreen(LogScreen, BlueprintKeys):
 
     WHAT = "revision"
     EMPTY = "No revision yet: pilothouse blueprint apply FILE"
-    FILTER_HELP = "key:silver.* kind:dataset author:ada deed:undo age:<7d number:>12 words !not"
+    FILTER_HELP = "key:silver.* kind:dataset author:ada deed:undo note:urgent age:<7d number:>12 words"
     COLUMNS = (
         Column("#", 5, "right"),
         Column("WHAT"),

@@ -17,6 +17,7 @@ from metadata.rows.filters import (
     exact_field,
     number_field,
     text_field,
+    within_field,
     word_field,
 )
 from metadata.rows.paging import Cursor, Page, page
@@ -30,10 +31,11 @@ KINDS = ("revision", "definition", "run", "decision", "database")
 def list_entries(
     database: Database, words: str = "", *, after: Cursor | None = None, limit: int = 50, counted: bool = True
 ) -> Page[Entry]:
-    """Entries, newest first. Fields: who, from, deed, kind, key, of (number of a run, …), age, number (of the entry).
+    """Entries, newest first.
 
-    `from` is found anywhere in where an entry comes from: `from:10.0.0.7`. `key` finds revisions, too, of what has or
-    had that key, whatever it was called then.
+    Fields: who, from, deed, kind, key, of (number of a run, …), note, age, number (of the entry). `from` is found
+    anywhere in where an entry comes from (`from:10.0.0.7`), `note` in why it was done. `key` finds revisions, too, of
+    what has or had that key, whatever it was called then.
     """
     origin = exact_field(audit.c.origin)
     language = Language(
@@ -44,6 +46,7 @@ def list_entries(
             "kind": word_field(audit.c.kind, KINDS),
             "key": _of_key,
             "of": number_field(audit.c.of),
+            "note": within_field(audit.c.note),
             "age": age_field(audit.c.at, utc_now()),
             "number": number_field(audit.c.number),
         },

@@ -116,6 +116,11 @@ def exact_field(column: ColumnElement[Any], *, empty: bool = False) -> Matcher:
     return matcher
 
 
+def within_field(column: ColumnElement[Any]) -> Matcher:
+    """The value anywhere in a column that is never NULL; without a value, what holds no text."""
+    return lambda value: _like(column, f"*{value}*") if value else column == ""
+
+
 def word_field(column: ColumnElement[Any], words: Iterable[str]) -> Matcher:
     """As `exact_field` for a column that holds one of some words; another word is refused, with the nearest."""
     known, matches = [str(word) for word in words], exact_field(column)

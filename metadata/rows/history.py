@@ -19,6 +19,7 @@ from metadata.rows.filters import (
     exact_field,
     number_field,
     text_field,
+    within_field,
     word_field,
 )
 from metadata.rows.paging import Cursor, Page, page
@@ -43,7 +44,7 @@ class RevisionRow(Revision):
 def list_revisions(
     database: Database, words: str = "", *, after: Cursor | None = None, limit: int = 50, counted: bool = True
 ) -> Page[RevisionRow]:
-    """Revisions, newest first. Fields: number, revision, author, deed, age, kind, key (of what was changed)."""
+    """Revisions, newest first. Fields: number, revision, author, deed, note, age, kind, key (of what was changed)."""
     item = revision_item.c
     of_it = item.revision == revision.c.number
 
@@ -64,6 +65,7 @@ def list_revisions(
             "revision": number_field(revision.c.number),
             "author": exact_field(revision.c.author),
             "deed": word_field(revision.c.deed, DEEDS),
+            "note": within_field(revision.c.note),
             "age": age_field(revision.c.applied_at, utc_now()),
             "kind": touched(word_field(item.kind, SECTIONS)),
             "key": touched(named),
