@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -16,8 +17,20 @@ from console.text import twinned
 
 MOST = 5_000
 """Lines kept; older ones go first."""
+NARROWEST = 10
+_BEFORE_WORDS = re.compile(r" *(?:[-+~±!] +)?")
+"""An indent, and the sign of a change or of an entry."""
 AT_ONCE = 500
 """Lines that are wrapped at once where the end is looked at; older ones when one goes there."""
+
+
+def wrapped(line: Content, width: int) -> list[Content]:
+    """A line at a width; what goes on below begins where its words do, behind their indent and sign."""
+    begin = len(line.plain) - len(_BEFORE_WORDS.sub("", line.plain, 1))
+    if not begin or begin > width // 2 or line.cell_length <= width:
+        return line.wrap(width)
+    first, *more = line[begin:].wrap(width - begin)
+    return [Content("").join([line[:begin], first]), *(part.pad_left(begin) for part in more)]
 
 
 class Lines(ScrollView, can_focus=True):
@@ -84,7 +97,7 @@ class Lines(ScrollView, can_focus=True):
     def _parts(self, line: Content) -> list[Content]:
         known = self._wrapped.get(id(line))
         if known is None or known[0] is not line:
-            parts = twinned(line).wrap(max(10, self._width - 2)) if line else [line]
+            parts = wrapped(twinned(line), max(NARROWEST, self._width - 2)) if line else [line]
             known = self._wrapped[id(line)] = (line, parts)
         return known[1]
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from textual.app import App, ComposeResult
 from textual.content import Content
 
+from console.text import styled
 from console.widgets import lines as module
-from console.widgets.lines import Lines
+from console.widgets.lines import Lines, wrapped
 
 
 class Counted(Content):
@@ -98,3 +101,20 @@ async def test_of_a_long_log_the_end_is_wrapped_first_and_the_rest_when_one_goes
         lines.add([Counted("one more")])
         await pilot.pause()
         assert "line 0" in lines.render_line(0).text
+
+
+def test_what_goes_on_below_begins_where_the_words_of_a_line_do() -> None:
+    line = Content("    + description: ").append(styled("words that need more than one line", "accent"))
+    parts = wrapped(line, 30)
+    assert [part.plain for part in parts] == ["    + description: words that", "      need more than one line"]
+    assert [part.plain for part in wrapped(Content("no indent is kept as it was"), 14)] == [
+        "no indent is",
+        "kept as it was",
+    ]
+
+
+@given(st.text("ab -+~\u4e16", max_size=60), st.integers(10, 40))
+def test_wrapping_loses_no_word_and_is_never_wider(text: str, width: int) -> None:
+    parts = wrapped(Content(text), width)
+    assert "".join("".join(part.plain for part in parts).split()) == "".join(text.split())
+    assert all(part.cell_length <= max(width, 10) for part in parts)
