@@ -251,6 +251,10 @@ class PilothouseApp(App[None]):
         """Whether something is looked at that opens a question on that screen."""
         return self._deeds.prepares(asker)
 
+    def drop(self, asker: Asker) -> list[str]:
+        """Have none of that opened; gives the jobs."""
+        return self._deeds.drop(asker)
+
     def seen(self, asker: Asker) -> None:
         """A screen is in front again: what waits for it is done there."""
         self._deeds.seen(asker)

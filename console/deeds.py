@@ -50,15 +50,26 @@ class Deeds:
         self._in_front, self._is_open = in_front, is_open
         self._under_way: list[Deed] = []
         self._kept: list[Done] = []
+        self._dropped: list[Deed] = []
 
     @property
     def under_way(self) -> list[str]:
         """What is not done yet, in words."""
-        return [deed.what for deed in self._under_way]
+        return [deed.what for deed in self._under_way if deed not in self._dropped]
 
     def prepares(self, asker: Asker) -> bool:
         """Whether something is under way that opens something on that screen."""
-        return any(deed.asker is asker and deed.job in asker.KEPT for deed in self._under_way)
+        return bool(self._preparing(asker))
+
+    def _preparing(self, asker: Asker) -> list[Deed]:
+        asked = (deed for deed in self._under_way if deed.asker is asker and deed.job in asker.KEPT)
+        return [deed for deed in asked if deed not in self._dropped]
+
+    def drop(self, asker: Asker) -> list[str]:
+        """Open nothing of what is under way; gives the jobs whose answers are not wanted any more."""
+        dropped = self._preparing(asker)
+        self._dropped += dropped
+        return [deed.job for deed in dropped]
 
     def begin(self, deed: Deed) -> None:
         """It was asked for."""
@@ -68,6 +79,9 @@ class Deeds:
         """It was answered. Gives what is to be said on the screen in front when that is another one."""
         deed, answer = done.deed, done.answer
         self._under_way.remove(deed)
+        if deed in self._dropped:
+            self._dropped.remove(deed)
+            return None
         if self._in_front(deed.asker):
             deed.asker.done(answer)
             return None

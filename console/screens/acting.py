@@ -17,7 +17,7 @@ ASKING = frozenset({
     "take_out", "try", "undo",
 })  # fmt: skip
 """Keys that open a question, a form or an editor, at once or when something was looked at."""
-STILL_CHECKING = "still checking what was asked for last: it is shown next"
+STILL_CHECKING = "still checking what was asked for last; esc drops it"
 
 
 class Acting(Prompting):
@@ -42,6 +42,17 @@ class Acting(Prompting):
         """Why a key opens nothing now: what was asked for before opens something as soon as it is checked."""
         waits = name in ASKING and cast("PilothouseApp", self.app).prepares(self)
         return STILL_CHECKING if waits else ""
+
+    def drop(self) -> bool:
+        """Drop what is checked, if something is."""
+        jobs = cast("PilothouseApp", self.app).drop(self)
+        for job in jobs:
+            self.dropped(job)
+        return bool(jobs)
+
+    def dropped(self, job: str) -> None:
+        """A check that would have opened something is not waited for any more."""
+        self.say("left: nothing was changed", "quiet")
 
     @property
     def in_front(self) -> bool:

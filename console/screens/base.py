@@ -293,6 +293,8 @@ class BaseScreen(Acting, Listing):
             self._voice.hush()
             if name == "back":
                 return
+        if name == "back" and self.drop():
+            return
         reason = self.unavailable(name) or self.asks_next(name)
         if reason:
             self.say(reason, "warn")

@@ -95,8 +95,10 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
             yield Rows(self.COLUMNS, id="list")
 
     def turn_to(self, subject: str) -> None:
-        """To one definition."""
+        """To one definition, or to those of a kind; from the kinds the cursor goes to their list."""
         if subject:
+            if self.there and self.focused is self.query_one("#kinds", Rows):
+                self.list.focus()
             self._aim(subject)
             self.first_page()
             self.filter = ""

@@ -57,7 +57,12 @@ class BlueprintKeys(BaseScreen):
     def _look_at(self, find: Callable[[Database], WayBack]) -> None:
         database, settings = self.session.store.database, self.session.settings
         self.say("looking what that changes …", "quiet")
-        self.act("way", "what going back changes is known", lambda: review_way(database, settings, find(database)))
+        self.act(
+            "way",
+            "what going back changes is known",
+            lambda: review_way(database, settings, find(database)),
+            reads_much=True,
+        )
 
     def got_way(self, found: tuple[WayBack, Review]) -> None:
         """What it changes is shown; one key does it."""

@@ -308,6 +308,13 @@ class Editing(SplitScreen):
         self.say(f"revision {revision.number} is applied" if revision else "nothing to apply")
         self.reload()
 
+    def dropped(self, job: str) -> None:
+        """The text whose check is dropped is kept."""
+        if job == "reviewed" and self._draft is not None:
+            self._keep(self._draft, "left")
+        else:
+            super().dropped(job)
+
     def refused(self, job: str, fault: Fault) -> None:
         """Not checked, or not applied: the text stays."""
         if job in ("reviewed", "applied", "staged", "commented") and self._draft is not None:

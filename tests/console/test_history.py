@@ -75,11 +75,15 @@ async def test_keys_while_something_is_checked_are_answered_and_open_no_second_q
         await until_seen(pilot, "newest first")
         with held_up(app) as go_on:
             await pilot.press("j", "b", "u")
-            await until_seen(pilot, "still checking what was asked for last")
+            await until_seen(pilot, "still checking what was asked for last; esc drops it")
             go_on()
             await until_seen(pilot, "y apply")
         await pilot.press("escape")
         await until_seen(pilot, "left: nothing was changed")
+        with held_up(app):
+            await pilot.press("u", "escape")
+            await until_seen(pilot, "left: nothing was changed")
+            assert not app.prepares(app.screen)
         await pilot.pause(0.5)
         assert screen_name(app) == "history"
 
