@@ -247,8 +247,8 @@ class PilothouseApp(App[None]):
         elif news is not None:
             self._announce(news, message.answer.job)
 
-    def prepares(self, asker: Asker) -> bool:
-        """Whether something is looked at that opens a question on that screen."""
+    def prepares(self, asker: Asker) -> float | None:
+        """For how many seconds something has been looked at that opens a question on that screen; None: nothing is."""
         return self._deeds.prepares(asker)
 
     def drop(self, asker: Asker) -> list[str]:

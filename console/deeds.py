@@ -7,7 +7,8 @@ would open something waits until the screen that asked is seen again.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any, ClassVar, Protocol
 
 from textual.message import Message
@@ -33,6 +34,7 @@ class Deed:
     asker: Asker
     job: str
     what: str
+    begun: float = field(default_factory=monotonic)
 
 
 class Done(Message, bubble=False):
@@ -57,9 +59,9 @@ class Deeds:
         """What is not done yet, in words."""
         return [deed.what for deed in self._under_way if deed not in self._dropped]
 
-    def prepares(self, asker: Asker) -> bool:
-        """Whether something is under way that opens something on that screen."""
-        return bool(self._preparing(asker))
+    def prepares(self, asker: Asker) -> float | None:
+        """Seconds for which something has been under way that opens something on that screen; None: nothing is."""
+        return next((monotonic() - deed.begun for deed in self._preparing(asker)), None)
 
     def _preparing(self, asker: Asker) -> list[Deed]:
         asked = (deed for deed in self._under_way if deed.asker is asker and deed.job in asker.KEPT)

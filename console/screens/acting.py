@@ -17,6 +17,8 @@ ASKING = frozenset({
     "take_out", "try", "undo",
 })  # fmt: skip
 """Keys that open a question, a form or an editor, at once or when something was looked at."""
+LONG_SECONDS = 3.0
+"""Time after which one who waits for a check is told how long that has been."""
 STILL_CHECKING = "still checking what was asked for last; esc drops it"
 
 
@@ -40,8 +42,18 @@ class Acting(Prompting):
 
     def asks_next(self, name: str) -> str:
         """Why a key opens nothing now: what was asked for before opens something as soon as it is checked."""
-        waits = name in ASKING and cast("PilothouseApp", self.app).prepares(self)
+        waits = name in ASKING and self._checks_for is not None
         return STILL_CHECKING if waits else ""
+
+    @property
+    def _checks_for(self) -> float | None:
+        return cast("PilothouseApp", self.app).prepares(self)
+
+    def say_checking(self) -> None:
+        """Once a second: that something is checked still, when that takes long."""
+        taken = self._checks_for
+        if taken is not None and taken > LONG_SECONDS:
+            self.say(f"checking for {taken:.0f} s … esc drops it", "quiet")
 
     def drop(self) -> bool:
         """Drop what is checked, if something is."""

@@ -194,6 +194,8 @@ class BaseScreen(Acting, Listing):
 
     def done(self, message: Answered) -> None:
         """A query or an action came back."""
+        if message.job in self.KEPT:
+            self.say("")
         if message.job == "page":
             self._paged(message)
         elif message.fault is not None:
@@ -264,6 +266,8 @@ class BaseScreen(Acting, Listing):
 
     def on_ticked(self, _message: Ticked) -> None:
         """A second has passed; times do not go on where nothing is known of what goes on."""
+        if self.there:
+            self.say_checking()
         if self.there and not self._broken and not self.session.standing.stale:
             with self._told_of("page"):
                 self.tick()

@@ -8,6 +8,7 @@ import pytest
 
 from console.app import PilothouseApp
 from console.places import Place
+from console.screens import acting
 from metadata.changes import differences
 from metadata.database import Database
 from metadata.definitions import load_blueprint
@@ -65,7 +66,7 @@ async def test_u_shows_what_is_taken_back_and_y_does_it_and_ctrl_r_does_it_again
 
 
 async def test_keys_while_something_is_checked_are_answered_and_open_no_second_question(
-    database: Database, make_app: MakeApp
+    database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     describe(database, "other words")
     describe(database, "last words")
@@ -83,7 +84,13 @@ async def test_keys_while_something_is_checked_are_answered_and_open_no_second_q
         with held_up(app):
             await pilot.press("u", "escape")
             await until_seen(pilot, "left: nothing was changed")
-            assert not app.prepares(app.screen)
+            assert app.prepares(app.screen) is None
+            monkeypatch.setattr(acting, "LONG_SECONDS", 0.5)
+            await pilot.press("u")
+            await until_seen(pilot, "checking for 1 s … esc drops it")
+        await until_seen(pilot, "y apply")
+        assert "checking" not in seen(app)
+        await pilot.press("escape")
         await pilot.pause(0.5)
         assert screen_name(app) == "history"
 
