@@ -29,6 +29,8 @@ COUNT = "~"
 """Before the number of a further draft of a definition: no key holds it."""
 _UIDS = "#! uids "
 """Begins the line above what a text was; a draft of before has none."""
+_REMARK = "#!"
+"""Begins a line of ours in a text."""
 _UNSAVED = (".{name}.sw?", "#{name}#")
 """Where vim and emacs keep what was typed and not saved; they offer it when the file is opened again."""
 _RESCUED = "{name}.save*"
@@ -176,7 +178,10 @@ def _kept(path: Path) -> Kept | None:
 
 
 def _gist(original: bytes, text: bytes) -> str:
-    before, after = (each.decode(errors="replace").splitlines() for each in (original, text))
+    before, after = (
+        [line for line in each.decode(errors="replace").splitlines() if not line.lstrip().startswith(_REMARK)]
+        for each in (original, text)
+    )
     for at, line in enumerate(after):
         if at >= len(before) or line != before[at]:
             return line.strip()

@@ -586,7 +586,7 @@ async def test_a_kept_text_needs_a_person_on_the_first_screen_and_in_the_palette
 async def test_two_kept_texts_of_one_definition_are_told_apart_by_what_they_say(
     database: Database, make_app: Callable[[], PilothouseApp]
 ) -> None:
-    keep("dataset", "silver.flights", "owner: ada")
+    keep("dataset", "silver.flights", "  #! PH101 a remark of ours\nowner: ada")
     keep("dataset", "silver.flights", "owner: bob")
     app = make_app()
     async with app.run_test(size=(160, 48)) as pilot:
