@@ -247,9 +247,13 @@ class PilothouseApp(App[None]):
         elif news is not None:
             self._announce(news, message.answer.job)
 
-    def prepares(self, asker: Asker) -> float | None:
-        """For how many seconds something has been looked at that opens a question on that screen; None: nothing is."""
+    def prepares(self, asker: Asker) -> bool:
+        """Whether something is looked at that opens a question on that screen."""
         return self._deeds.prepares(asker)
+
+    def oldest_deed(self, asker: Asker) -> Deed | None:
+        """What that screen has waited for longest."""
+        return self._deeds.oldest(asker)
 
     def drop(self, asker: Asker) -> list[str]:
         """Have none of that opened; gives the jobs."""

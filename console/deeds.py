@@ -59,9 +59,13 @@ class Deeds:
         """What is not done yet, in words."""
         return [deed.what for deed in self._under_way if deed not in self._dropped]
 
-    def prepares(self, asker: Asker) -> float | None:
-        """Seconds for which something has been under way that opens something on that screen; None: nothing is."""
-        return next((monotonic() - deed.begun for deed in self._preparing(asker)), None)
+    def prepares(self, asker: Asker) -> bool:
+        """Whether something is under way that opens something on that screen."""
+        return bool(self._preparing(asker))
+
+    def oldest(self, asker: Asker) -> Deed | None:
+        """What that screen has waited for longest."""
+        return next((deed for deed in self._under_way if deed.asker is asker and deed not in self._dropped), None)
 
     def _preparing(self, asker: Asker) -> list[Deed]:
         asked = (deed for deed in self._under_way if deed.asker is asker and deed.job in asker.KEPT)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
+from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from console.screens.prompting import Prompting
 from console.store import Answered
+from console.text import glyph
 
 if TYPE_CHECKING:
     from console.app import PilothouseApp
@@ -18,7 +20,7 @@ ASKING = frozenset({
 })  # fmt: skip
 """Keys that open a question, a form or an editor, at once or when something was looked at."""
 LONG_SECONDS = 3.0
-"""Time after which one who waits for a check is told how long that has been."""
+"""Time after which one who waits is told how long that has been."""
 STILL_CHECKING = "still checking what was asked for last; esc drops it"
 
 
@@ -42,18 +44,19 @@ class Acting(Prompting):
 
     def asks_next(self, name: str) -> str:
         """Why a key opens nothing now: what was asked for before opens something as soon as it is checked."""
-        waits = name in ASKING and self._checks_for is not None
+        waits = name in ASKING and cast("PilothouseApp", self.app).prepares(self)
         return STILL_CHECKING if waits else ""
 
-    @property
-    def _checks_for(self) -> float | None:
-        return cast("PilothouseApp", self.app).prepares(self)
-
-    def say_checking(self) -> None:
-        """Once a second: that something is checked still, when that takes long."""
-        taken = self._checks_for
-        if taken is not None and taken > LONG_SECONDS:
-            self.say(f"checking for {taken:.0f} s … esc drops it", "quiet")
+    def say_under_way(self) -> None:
+        """Once a second: what is under way, and since when, where that takes long."""
+        deed = cast("PilothouseApp", self.app).oldest_deed(self)
+        taken = monotonic() - deed.begun if deed is not None else 0.0
+        if deed is not None and taken > LONG_SECONDS:
+            asks = deed.job in self.KEPT
+            words = (
+                f"checking for {taken:.0f} s … esc drops it" if asks else f"under way for {taken:.0f} s: {deed.what}"
+            )
+            self.say(glyph(words), "quiet")
 
     def drop(self) -> bool:
         """Drop what is checked, if something is."""

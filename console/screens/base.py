@@ -267,7 +267,7 @@ class BaseScreen(Acting, Listing):
     def on_ticked(self, _message: Ticked) -> None:
         """A second has passed; times do not go on where nothing is known of what goes on."""
         if self.there:
-            self.say_checking()
+            self.say_under_way()
         if self.there and not self._broken and not self.session.standing.stale:
             with self._told_of("page"):
                 self.tick()

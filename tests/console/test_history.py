@@ -84,7 +84,7 @@ async def test_keys_while_something_is_checked_are_answered_and_open_no_second_q
         with held_up(app):
             await pilot.press("u", "escape")
             await until_seen(pilot, "left: nothing was changed")
-            assert app.prepares(app.screen) is None
+            assert not app.prepares(app.screen)
             monkeypatch.setattr(acting, "LONG_SECONDS", 0.5)
             await pilot.press("u")
             await until_seen(pilot, "checking for 1 s … esc drops it")
