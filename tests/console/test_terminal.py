@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -38,7 +37,7 @@ def test_no_color_emits_none_and_no_utf8_means_ascii(database: Database) -> None
         ways: list[tuple[tuple[str, ...], str]] = [
             (("j", "enter"), "Runs > flights > #13"), (("?",), "Keys"), (("escape", "o"), "Log"),
             (("escape", "2"), "1-17 of 17"), (("x",), "cancel it"), (("escape", "3"), "7 of 7"), (("enter",), "YAML"),
-            (("escape", "4"), "comes from"), (("5",), "late_arrival"), (("enter", "right"), "Drift"),
+            (("escape", "4"), "comes from"), (("5",), "64,310"), (("enter", "right"), "Drift"),
             (("6",), "newest first"), (("enter",), "What it saw"), (("ctrl+p",), "the log of the run"),
             (("escape", ":pipeline flights\r", "l"), "launch flights"), (("tab", "x", "enter"), "PH509"),
             (("escape", "escape", ":services\r"), "services of this home"), (("escape", "/stat:x\r"), "PH306"),
@@ -72,13 +71,11 @@ def test_nothing_is_written_while_nothing_changes(database: Database) -> None:
         ):
             for key in keys:
                 shown.send(key)
-                shown.read(1)
+                shown.read(0.3)
             shown.until(opened)
-            shown.read(1.5)
+            shown.read(1)
             before = len(shown.raw)
-            wait_until = time.monotonic() + 3
-            while time.monotonic() < wait_until:
-                shown.read(0.5)
+            shown.read(2.2)  # two looks for what is new
             assert len(shown.raw) - before < 100, opened
 
 

@@ -74,7 +74,7 @@ def until(condition: Callable[[], Any], seconds: float, what: str = "") -> Any:
     while not (found := condition()):
         if time.monotonic() > deadline:
             pytest.fail(f"not within {seconds} s: {what or condition} {client.status()}")
-        time.sleep(0.05)
+        time.sleep(0.1)
     return found
 
 

@@ -63,7 +63,7 @@ def due(house: House) -> datetime:
     """When a pipeline runs by its schedule, which the last test sees to: a minute that the other tests fill."""
     house.apply(SHOP.format(name="nightly"))
     house.land("nightly", "1.csv", "id,shop,amount\n1,north,10\n")
-    found = (datetime.now(UTC) + timedelta(seconds=90)).replace(second=0, microsecond=0)
+    found = (datetime.now(UTC) + timedelta(seconds=75)).replace(second=0, microsecond=0)
     house.apply(f'schedules: {{soon: {{pipeline: nightly, cron: "{found:%-M %-H * * *}", timezone: UTC}}}}')
     return found
 

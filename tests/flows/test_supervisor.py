@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -29,6 +30,14 @@ EMBEDDED = (records.PREFECT, records.PROJECTOR, records.WORKER)
 ALL = (records.SUPERVISOR, *EMBEDDED)
 RECOVERY_SECONDS = 120
 """More than the 30 s that an idle host needs: a busy one must not fail the test."""
+
+IMPATIENT = """
+from flows.services import catalog, supervisor, watch
+
+watch.MISSES, catalog.PrefectServer.probe_seconds = 2, 0.2
+supervisor.main()
+"""
+"""A supervisor that looks sooner at a server that does not answer, and less often, before it starts another one."""
 
 
 def test_restarts_wait_longer_each_time_up_to_a_limit() -> None:
@@ -73,9 +82,13 @@ def test_who_calls_while_the_server_restarts_waits_and_does_not_fail(home: Path)
 
 
 @pytest.mark.slow
-def test_a_service_that_hangs_is_started_again(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_service_that_hangs_is_started_again(home: Path) -> None:
     up(*ALL)
     before = identity_of(records.PREFECT)
+    _kill(identity_of(records.SUPERVISOR))
+    env = process.environment(settings().home, records.SUPERVISOR)
+    process.spawn([sys.executable, "-P", "-c", IMPATIENT], env, home, home / "impatient.log")
+    up(*ALL)
     os.kill(before.pid, signal.SIGSTOP)
     until(lambda: identity_of(records.PREFECT) != before, RECOVERY_SECONDS, "another server")
     up(*ALL, seconds=RECOVERY_SECONDS)

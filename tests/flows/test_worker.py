@@ -58,6 +58,7 @@ def test_no_more_runs_than_the_limit_side_by_side(probe: Probe) -> None:
     deadline = time.monotonic() + 60
     while any(probe.state(flow_run) not in FINAL for flow_run in flow_runs):
         assert time.monotonic() < deadline
+        time.sleep(0.1)
         most = max(most, [probe.state(flow_run) for flow_run in flow_runs].count("RUNNING"))
     assert most == 3
     assert {probe.state(flow_run) for flow_run in flow_runs} == {"COMPLETED"}
