@@ -81,10 +81,13 @@ class BlueprintKeys(BaseScreen):
         def answered(answer: str | None) -> None:
             if answer == "y":
                 ask_why(self, noted)
-            else:
-                noted(None)
+                return
+            noted(None)
+            if answer == "f" and screen.chosen is not None:
+                self.go(Place("blueprint", f"{screen.chosen.kind} {screen.chosen.key}"))
 
-        self.app.push_screen(ReviewScreen(review, way.words, edits=False), answered)
+        screen = ReviewScreen(review, way.words, edits=False)
+        self.app.push_screen(screen, answered)
 
     def _go_back(self, way: WayBack, note: str) -> None:
         database, settings, author = self.session.store.database, self.session.settings, self.session.author

@@ -12,6 +12,7 @@ from textual.content import Content
 
 from console.code import yaml_lines
 from console.edit import Review, review_staged
+from console.places import Place
 from console.screens.ask import Ask
 from console.screens.blueprint_keys import BlueprintKeys
 from console.screens.clash import Decide, clash_lines, drops_mine
@@ -27,6 +28,7 @@ from metadata.changes import Change, recorded
 from metadata.contents import same
 from metadata.database import Database
 from metadata.documents import key_of
+from metadata.findings import Finding
 from metadata.rebasing import uids_in
 from metadata.revision_log import Revision
 from metadata.rows.sources import load_sources
@@ -158,11 +160,24 @@ class ChangesScreen(Forming, BlueprintKeys, Marking):
         def answered(answer: str | None) -> None:
             if answer == "y":
                 ask_why(self, noted, note=self._note, always=True)
-            else:
-                self.say("left: the change set stays", "quiet")
+                return
+            self.say("left: the change set stays", "quiet")
+            if answer == "f" and screen.chosen is not None:
+                self._go_to(screen.chosen)
 
         title = f"apply the change set: {counted(count, 'definition')}"
-        self.app.push_screen(ReviewScreen(review, title, edits=False), answered)
+        own = [(one.item.kind, one.item.key) for one in self._edits if one.text]
+        screen = ReviewScreen(review, title, edits=False, open_at=own)
+        self.app.push_screen(screen, answered)
+
+    def _go_to(self, finding: Finding) -> None:
+        """To the field that it names, where that is edited here, else to the definition."""
+        for one in self._edits:
+            if one.text and (one.item.kind, one.item.key) == (finding.kind, finding.key):
+                self.list.select(one.item.uid)
+                self.form(one.item.kind, key_of(one.text), one.text, one.uids, finding.path)
+                return
+        self.go(Place("blueprint", f"{finding.kind} {finding.key}"))
 
     def _apply_set(self, staged: Staged, note: str) -> None:
         database, settings, session = self.session.store.database, self.session.settings, self.session

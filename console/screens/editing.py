@@ -16,6 +16,7 @@ from textual.app import App, SuspendNotSupported
 from console import drafts
 from console.drafts import Draft, Kept
 from console.edit import Review, editor, review, with_remarks, without_remarks
+from console.places import Place
 from console.screens.ask import Ask
 from console.screens.note import ask_why
 from console.screens.split import SplitScreen
@@ -23,6 +24,7 @@ from console.text import ago, plain, shorten, styled
 from console.unforeseen import fault_of
 from metadata.changes import ChangeSet
 from metadata.errors import Fault, PilothouseError, UsageError
+from metadata.findings import Path as FieldPath
 from metadata.revision_log import Revision
 from metadata.revisions import apply
 from metadata.rows.staged import stage
@@ -247,7 +249,13 @@ class Editing(SplitScreen):
                 self._apply(found, note)
 
         def answered(answer: str | None) -> None:
-            if answer == "e":
+            if answer == "f" and screen.chosen is not None:
+                if (screen.chosen.kind, screen.chosen.key) in own:
+                    self.open_at(draft, found, screen.chosen.path)
+                else:
+                    self._keep(draft, "left")
+                    self.go(Place("blueprint", f"{screen.chosen.kind} {screen.chosen.key}"))
+            elif answer == "e":
                 if self._put(draft, with_remarks(self._text or "", found.errors)):
                     self.open_draft(draft, self._text if found.errors else None, found if found.errors else None)
             elif answer == "y":
@@ -257,7 +265,13 @@ class Editing(SplitScreen):
             else:
                 self._keep(draft, "left")
 
-        self.app.push_screen(ReviewScreen(found), answered)
+        own = [(kind, key) for kind, key, _ in found.document] if found.document is not None else []
+        screen = ReviewScreen(found, open_at=own)
+        self.app.push_screen(screen, answered)
+
+    @abstractmethod
+    def open_at(self, draft: Draft, found: Review, path: FieldPath) -> None:
+        """Edit it on where a finding of its review says."""
 
     def _apply(self, found: Review, note: str) -> None:
         database, settings, author = self.session.store.database, self.session.settings, self.session.author

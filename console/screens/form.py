@@ -51,12 +51,18 @@ class FormScreen(FormLines):
     VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-short"), (20, "-tall")]  # type: ignore[misc]
 
     def __init__(
-        self, session: Session, state: FormState, keep: Callable[[str], Fault | None], text: str, said: str = ""
+        self,
+        session: Session,
+        state: FormState,
+        keep: Callable[[str], Fault | None],
+        text: str,
+        said: str = "",
+        at: Path = (),
     ) -> None:
-        """`text` is what it was opened as; `said` is told when it opens."""
+        """`text` is what it was opened as; it opens with what is `said`, on the line nearest to `at`."""
         super().__init__(state)
         self._session, self._keep = session, keep
-        self._text, self._said = text, said
+        self._text, self._said, self._at = text, said, at
         self._before: Subject | None = None
         """What it was before the field that is open was."""
         self._line: Line | None = None
@@ -81,10 +87,20 @@ class FormScreen(FormLines):
         """Show it."""
         self.draw()
         self.set_focus(self.lines_shown)
-        if self._said:
+        if self._at:
+            self._go_to(self._at)
+        elif self._said:
             self.do_problem()
+        if self._said:
             self.say(self._said, "warn")
         self._later()
+
+    def _go_to(self, path: Path) -> None:
+        """To the line of a path, or the nearest around it, with all opened that it stands in."""
+        around = [path[:length] for length in range(len(path), 0, -1)]
+        self.state.opened_parts.update(around[1:])
+        there = {line.path for line in self.state.lines().lines}
+        self.draw(next((each for each in around if each in there), None))
 
     def on_unmount(self) -> None:
         """What was typed is in the draft."""

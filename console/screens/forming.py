@@ -20,6 +20,7 @@ from console.screens.keys import key
 from console.text import ago, styled
 from console.unforeseen import fault_of
 from metadata.errors import Fault, UsageError
+from metadata.findings import Path
 from metadata.forms import empty_text, subject_of
 from metadata.skeletons import skeleton
 from metadata.values import utc_now
@@ -37,6 +38,8 @@ class Forming(Editing):
         self._by_form = False
         self._state: FormState | None = None
         """The form of the draft, which is gone on with after the review."""
+        self._wanted_at: Path = ()
+        """Where in the form the cursor is to be."""
 
     @abstractmethod
     def do_form(self) -> None:
@@ -47,9 +50,9 @@ class Forming(Editing):
         self._by_form = False
         super().edit(kind, key, text, uids)
 
-    def form(self, kind: str, key: str, text: str, uids: Mapping[str, str] | None = None) -> None:
-        """As `edit`, as a form."""
-        self._by_form, self._state = True, None
+    def form(self, kind: str, key: str, text: str, uids: Mapping[str, str] | None = None, at: Path = ()) -> None:
+        """As `edit`, as a form, with the cursor where a path leads."""
+        self._by_form, self._state, self._wanted_at = True, None, at
         super().edit(kind, key, text, uids)
 
     def offer_kept(self, one: Kept, missing: str) -> None:
@@ -69,6 +72,11 @@ class Forming(Editing):
 
         question = f"{missing[0].upper()}{missing[1:]}; the text of an edit of it is kept."
         self.app.push_screen(Ask(question, answers, styled(shown(one.path), "quiet")), answered)
+
+    def open_at(self, draft: Draft, found: Review, path: Path) -> None:
+        """As a form, whatever it was edited as."""
+        self._by_form, self._wanted_at = True, path
+        self.open_draft(draft, self._text if found.errors else None, found if found.errors else None)
 
     def open_draft(self, draft: Draft, before: str | None, wrong: Review | None = None) -> None:
         """Edit the draft where it was begun to be edited."""
@@ -99,7 +107,9 @@ class Forming(Editing):
 
         from console.screens.form import FormScreen
 
-        self.app.push_screen(FormScreen(self.session, state, partial(self._keep_text, draft), text, said), filled)
+        keep, at = partial(self._keep_text, draft), self._wanted_at
+        self._wanted_at = ()
+        self.app.push_screen(FormScreen(self.session, state, keep, text, said, at), filled)
 
     def _keep_text(self, draft: Draft, text: str) -> Fault | None:
         """What is typed in the form is in its draft; that it cannot be written is no end of it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import ClassVar
 
 from textual import events
@@ -39,7 +39,8 @@ class ReviewScreen(Modal[str]):
     """Gives `y` (apply), where there is a text `s` (into the change set) and `e` (edit again), or an empty text.
 
     One finding is chosen, whose page `enter` opens. Going down chooses the next one as soon as it is in view. What the
-    change brings comes first; what was there before is folded behind a count (`b`).
+    change brings comes first; what was there before is folded behind a count (`b`). `f` is given to go to what the
+    finding names, which is `chosen`.
     """
 
     CSS_PATH = "review.tcss"
@@ -51,11 +52,21 @@ class ReviewScreen(Modal[str]):
     ]
 
     def __init__(
-        self, review: Review, title: str = "", *, edits: bool = True, answers: Sequence[tuple[str, str]] | None = None
+        self,
+        review: Review,
+        title: str = "",
+        *,
+        edits: bool = True,
+        answers: Sequence[tuple[str, str]] | None = None,
+        open_at: Collection[tuple[str, str]] = (),
     ) -> None:
-        """`answers` (key, what it does) stand instead of those that go with an edit, or with what is applied."""
+        """`answers` (key, what it does) stand instead of those that go with an edit, or with what is applied.
+
+        `open_at` are definitions, by kind and key, that can be edited at the field that a finding names.
+        """
         super().__init__()
         self._review, self._title = review, title
+        self._has_own_answers, self._open_at = answers is not None, frozenset(open_at)
         self._answers = _answers(review, edits) if answers is None else list(answers)
         earlier = set(review.earlier)
         brought = [each for each in review.findings if each not in earlier]
@@ -88,6 +99,9 @@ class ReviewScreen(Modal[str]):
         elif pressed in [one for one, _ in self._answers]:
             event.stop()
             self.dismiss(pressed)
+        elif pressed == "f" and self._goes:
+            event.stop()
+            self.dismiss("f")
         elif pressed == "y" and self._waits:
             event.stop()
             self.query_one("#answers", Static).update(self._offer("warn"))
@@ -126,6 +140,21 @@ class ReviewScreen(Modal[str]):
         return [*self._brought, *self._earlier] if self._unfolded else self._brought
 
     @property
+    def chosen(self) -> Finding | None:
+        """The finding that is chosen."""
+        return self._findings[self._chosen] if self._findings else None
+
+    @property
+    def _goes(self) -> str:
+        """Where `f` goes; empty where it goes nowhere: a definition that is not applied is in no list."""
+        one, changes = self.chosen, self._review.changes
+        if self._has_own_answers or one is None or not one.kind:
+            return ""
+        if (one.kind, one.key) in self._open_at:
+            return "its field"
+        return "what it names" if changes and changes.before.get(one.kind, one.key) else ""
+
+    @property
     def _code(self) -> str:
         """Of the chosen finding, if there is a page of it."""
         code = self._findings[self._chosen].code if self._findings else ""
@@ -151,6 +180,7 @@ class ReviewScreen(Modal[str]):
         many = len(self._findings)
         which = f" ({self._chosen + 1} of {many})" if many > 1 else ""
         explain = [("enter", f"explain {self._code}{which}")] if self._code else []
+        explain += [("f", f"go to {self._goes}")] if self._goes else []
         fold = [("b", "fold" if self._unfolded else _count(self._earlier))] if self._earlier else []
         lines = [[*explain, *fold], [*self._answers, ("esc", "leave")]]
         answers = [Content("  ").join(joined((f"{one} ", "key"), what) for one, what in line) for line in lines if line]

@@ -12,10 +12,12 @@ import pytest
 from console.app import PilothouseApp
 from console.drafts import kept
 from console.places import Place
+from console.screens.form import FormScreen
 from console.widgets.rows import Rows
 from metadata.database import Database
 from metadata.definitions import load_blueprint
 from metadata.kinds import Blueprint
+from metadata.parts import QualityRule
 from metadata.revision_log import edits_of, newest_revision
 from metadata.revisions import apply
 from metadata.rows.staged import load_staged, stage, stage_removal, stage_rename
@@ -71,6 +73,33 @@ async def test_edits_that_wait_are_shown_taken_out_and_applied_with_a_note(
         await until_seen(pilot, "revision 3 is applied", "Nothing waits.")
     assert description(database) == "other words"
     assert edits_of(database, 3)[0].revision.note == "because"
+
+
+async def test_f_goes_to_the_field_that_a_finding_names_or_to_the_definition(
+    database: Database, make_app: MakeApp
+) -> None:
+    document = described(database, "other words")
+    odd = document.datasets[KEY].model_copy(update={"quality": {"odd": QualityRule(expect="nope > 1")}})
+    stage(database, ME, Blueprint(datasets={KEY: odd}))
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.go(Place("changes"))
+        await until_seen(pilot, "1 edit")
+        await pilot.press("a")
+        await until_seen(pilot, "Apply the change set")
+        for wanted in ("f go to its field", "f go to what it names"):
+            while wanted not in seen(app):
+                await pilot.press("j")
+            await pilot.press("f")
+            if wanted == "f go to its field":
+                await until(pilot, lambda: isinstance(app.screen, FormScreen))
+                await until_seen(pilot, "PH124", "expect  A Spark SQL predicate")
+                await pilot.press("escape")
+                await until_seen(pilot, "left: nothing to apply")
+                await pilot.press("a")
+                await until_seen(pilot, "Apply the change set")
+        await until_seen(pilot, "Blueprint ▸ pipelines")
+    assert newest_revision(database) == 2
 
 
 async def test_esc_leaves_each_step_and_nothing_is_applied(database: Database, make_app: MakeApp) -> None:
