@@ -89,8 +89,8 @@ def cycled(line: Line) -> tuple[str, ...]:
 
 
 def chosen_from(line: Line) -> Scalar | None:
-    """What a line is chosen from: the keys of definitions, columns, or fixed words; None where it is typed."""
+    """What a line is chosen from: the keys of definitions or tasks, columns, or fixed words; None where it is typed."""
     shape = line.shape.item if isinstance(line.shape, Words) else line.shape
     if not isinstance(shape, Scalar) or line.what != "field":
         return None
-    return shape if shape.refers or shape.column_of or (shape.choices and shape.closed) else None
+    return shape if shape.refers or shape.column_of or shape.is_task or (shape.choices and shape.closed) else None

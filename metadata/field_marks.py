@@ -40,6 +40,11 @@ class ColumnOf:
     over: str
 
 
+@dataclass(frozen=True)
+class TaskOf:
+    """Marks a text field as the key of a task: of the same pipeline, or of any where it stands in no task."""
+
+
 ConnectionKey = Annotated[str, Refers("connection")]
 DatasetKey = Annotated[str, Refers("dataset")]
 FeatureSetKey = Annotated[str, Refers("feature_set")]
@@ -54,3 +59,4 @@ OwnExpression = Annotated[str, Written("sql", over="")]
 SourceExpression = Annotated[str, Written("sql", over="from")]
 OwnColumn = Annotated[str, ColumnOf("")]
 SourceColumn = Annotated[str, ColumnOf("from")]
+TaskKey = Annotated[str, TaskOf()]

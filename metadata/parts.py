@@ -18,6 +18,7 @@ from metadata.field_marks import (
     OwnExpression,
     SourceColumn,
     SourceExpression,
+    TaskKey,
 )
 from metadata.tagged import Tagged
 from metadata.values import Duration, Share
@@ -163,7 +164,7 @@ class Actions(Part):
 
     retrain: ModelKey | None = Field(None, description="Model: train a challenger, compare, promote or refuse.")
     promote: ModelKey | None = Field(None, description="Model whose challenger becomes champion.")
-    hold: str | None = Field(None, description="Task that waits: what it has not read is held until released.")
+    hold: TaskKey | None = Field(None, description="Task that waits: what it has not read is held until released.")
     alert: Literal["info", "warning", "critical"] | None = Field(
         None, description="Stands under ATTENTION until the rule is quiet; info is for the log."
     )

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, WithJsonSchema
 
-from metadata.field_marks import ColumnOf, Refers, Written
+from metadata.field_marks import ColumnOf, Refers, TaskOf, Written
 from metadata.findings import Path
 from metadata.kinds import KIND_MODELS, Definition
 from metadata.tasks import TaskSpec, task_kinds
@@ -37,8 +37,8 @@ _EVERYWHERE = {*Definition.model_fields, *TaskSpec.model_fields} - {TAG}
 class Scalar:
     """One value, read as a `type`. It can only be one of the `choices` where these are `closed`.
 
-    It may be the key of a definition of the kind that it `refers` to, the name of a column, or a text that is `written`
-    in a language.
+    It may be the key of a definition of the kind that it `refers` to, or that of a task, the name of a column, or a
+    text that is `written` in a language.
     """
 
     type: Type
@@ -47,6 +47,7 @@ class Scalar:
     refers: str = ""
     written: Written | None = None
     column_of: ColumnOf | None = None
+    is_task: bool = False
     said: str = ""
     """What is expected, where the type alone does not say it."""
 
@@ -57,6 +58,8 @@ class Scalar:
             return f"key of a {self.refers.replace('_', ' ')}"
         if self.column_of is not None:
             return "name of a column"
+        if self.is_task:
+            return "key of a task"
         if self.written is not None:
             return "CEL" if self.written.language == "cel" else "Spark SQL"
         options = "" if self.type == "flag" else ", ".join(self.choices)
@@ -296,6 +299,7 @@ def _scalar(type_: Type, notes: tuple[Any, ...]) -> Scalar:
         refers=next((note.kind for note in notes if isinstance(note, Refers)), ""),
         written=next((note for note in notes if isinstance(note, Written)), None),
         column_of=next((note for note in notes if isinstance(note, ColumnOf)), None),
+        is_task=any(isinstance(note, TaskOf) for note in notes),
         said=said,
     )
 

@@ -16,7 +16,7 @@ from textual.timer import Timer
 from textual.widgets import Static
 
 from console.form_state import FormState
-from console.form_view import about, row_key, section
+from console.form_view import about, chosen_from, row_key, section
 from console.screens.ask import Ask
 from console.screens.form_lines import Filled, FormLines, LineRows
 from console.screens.keys import own_bindings, shown_key
@@ -30,7 +30,7 @@ from metadata.database import Database
 from metadata.errors import Fault
 from metadata.findings import Finding, Path
 from metadata.forms import REQUIRED, Line, Subject, examine
-from metadata.rows.forming import Choice, choices, columns_in, findings_in, names_in
+from metadata.rows.forming import Choice, choices, columns_in, findings_in, names_in, tasks_in
 from metadata.shapes import Scalar
 from metadata.values import counted
 
@@ -258,17 +258,20 @@ class FormScreen(FormLines):
         self.draw(self._line.path if self._line is not None else None)
 
     def on_field_editor_asked(self, message: FieldEditor.Asked) -> None:
-        """Keys of definitions, or columns, to choose from."""
+        """Keys of definitions or tasks, or columns, to choose from."""
         if self._asking:
             return
         self._asking = True
         line, kind, words, owner, subject = (
             message.line, message.kind, message.words, self._session.owner, self.state.now,
         )  # fmt: skip
+        choice = chosen_from(line)
 
         def found(database: Database) -> tuple[Line, str, tuple[Choice, ...]]:
             if kind:
                 return line, words, choices(database, kind, words, owner)
+            if choice is not None and choice.is_task:
+                return line, words, tasks_in(database, subject, line.path, words)
             return line, words, columns_in(database, owner, subject, line.path, words)
 
         self._session.store.read(self, "choices", found)

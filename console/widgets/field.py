@@ -60,7 +60,7 @@ class FieldEditor(Vertical):
             self.line, self.value = line, value
 
     class Asked(Message):
-        """Keys of definitions of a kind are wanted, or columns (of no kind), by words."""
+        """Keys of definitions of a kind are wanted, or columns or tasks (of no kind), by words."""
 
         def __init__(self, line: Line, kind: str, words: str) -> None:
             super().__init__()
@@ -134,7 +134,7 @@ class FieldEditor(Vertical):
             return True
         if self._line is not line or chooser.words != words:
             return False
-        kind = choice.refers.replace("_", " ") or "column"
+        kind = choice.refers.replace("_", " ") or ("task" if choice.is_task else "column")
         chooser.show(words, [(one.key, one.about) for one in choices], f"No {kind} is known that is called so.")
         return True
 

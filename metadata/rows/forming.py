@@ -14,10 +14,10 @@ from metadata.definitions import LAYOUTS, definition, staged_item
 from metadata.findings import Finding, Path
 from metadata.form_names import MOST_DERIVED, is_query, named_at, names_for
 from metadata.forms import Subject, examine
-from metadata.kinds import SECTIONS, Blueprint
+from metadata.kinds import SECTIONS, Blueprint, Pipeline
 from metadata.references import references
 from metadata.rows.catalog import list_definitions
-from metadata.rows.filters import parse
+from metadata.rows.filters import parse, text_field
 from metadata.rows.staged import load_nearby
 from metadata.unread_rules import unread_rules
 
@@ -85,6 +85,21 @@ def columns_in(database: Database, owner: str, subject: Subject, path: Path, wor
     names = names_in(database, owner, subject, path).datasets
     found = [Choice(column, key) for key, columns in names.items() for column in columns]
     return tuple(one for one in found if all(word in one.key.lower() for word in wanted))
+
+
+def tasks_in(database: Database, subject: Subject, path: Path, words: str) -> tuple[Choice, ...]:
+    """Tasks that can be named at the path of a form: the others of its pipeline, else those of every pipeline."""
+    wanted = words.lower().split()
+    if subject.kind == Pipeline.KIND:
+        tasks = subject.body.get("tasks")
+        others = [str(key) for key in tasks if key != path[1]] if isinstance(tasks, dict) else []
+        return tuple(Choice(key, "") for key in others if all(word in key.lower() for word in wanted))
+    task = LAYOUTS[Pipeline.KIND].entries["tasks"].table.c
+    query = select(task.name, task.kind, definition.c.key).join(definition, definition.c.uid == task.pipeline_uid)
+    query = query.where(*(text_field(task.name)(f"*{word}*") for word in wanted))
+    with database.read() as connection:
+        rows = connection.execute(query.order_by(task.name, definition.c.key).limit(MOST_CHOICES)).all()
+    return tuple(Choice(row.name, f"{row.kind} of {row.key}") for row in rows)
 
 
 def findings_in(database: Database, owner: str, subject: Subject, prefixes: Iterable[str]) -> tuple[Finding, ...]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from metadata.field_marks import Rule
+from metadata.field_marks import Rule, TaskKey
 from metadata.tagged import Tagged
 from metadata.values import Duration
 
@@ -67,7 +67,7 @@ class TaskSpec(Tagged):
         None, description="Former key of this task (pipeline/task where it moved): its watermarks stay."
     )
     description: str = Field("", description="What it is for, in a sentence.")
-    after: tuple[str, ...] = Field((), description="Tasks to wait for, beyond what the data says.")
+    after: tuple[TaskKey, ...] = Field((), description="Tasks to wait for, beyond what the data says.")
     when: Rule | None = Field(None, description="CEL guard; when it says no the task is skipped.")
     retries: int = Field(0, ge=0, le=20, description="Tries after the first one.")
     retry_delay: Duration = Field("5 s", description="Wait before another try.")

@@ -18,7 +18,7 @@ from metadata.database import Database
 from metadata.definitions import load_blueprint
 from metadata.documents import dump_one
 from metadata.forms import Subject, examine, subject_of, with_findings
-from metadata.rows.forming import choices, findings_in
+from metadata.rows.forming import choices, findings_in, tasks_in
 from metadata.rows.sources import keep_comments, load_sources
 from metadata.rows.staged import load_staged, stage_removal, stage_rename
 from metadata.settings import settings
@@ -324,6 +324,18 @@ def test_choices_are_what_there_will_be(database: Database) -> None:
     unused = next(key for kind, key, value in blueprint if kind == "schedule")
     stage_removal(database, owner, blueprint.schedules[unused].uid)
     assert unused not in {one.key for one in choices(database, "schedule", "", owner)}
+
+
+def test_tasks_are_chosen_from_those_of_the_pipeline_or_of_all(database: Database) -> None:
+    pipeline = Subject("pipeline", "flights", {"tasks": {"clean": {"kind": "transform"}, "decide": {}, "publish": {}}})
+    after = ("tasks", "publish", "after")
+    assert [one.key for one in tasks_in(database, pipeline, after, "")] == ["clean", "decide"]
+    assert [one.key for one in tasks_in(database, pipeline, after, "de")] == ["decide"]
+    offered = tasks_in(database, Subject("decision", "held", {}), ("then", "hold"), "ingest wea")
+    assert [(one.key, one.about) for one in offered] == [
+        ("ingest_weather", "ingest of flights"),
+        ("ingest_weather", "ingest of weather"),
+    ]
 
 
 async def test_keys_that_come_in_one_burst_are_each_where_they_belong(database: Database, make_app: MakeApp) -> None:
