@@ -286,6 +286,24 @@ async def test_comments_outlive_a_value_that_is_wrong_and_a_console_that_ends(
     assert f"  # ask ops first\n  {KEY}:  # raw" in load_sources(database, [uid])[uid]
 
 
+async def test_a_new_entry_opens_empty_whatever_may_stand_in_it(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.go(Place("blueprint", "model late_arrival"))
+        await until_seen(pilot, "late_arrival", "f form")
+        await pilot.press("f")
+        await until(pilot, lambda: isinstance(app.screen, FormScreen))
+        await go_to(pilot, "estimator", "params")
+        await pilot.press("n")
+        await until_seen(pilot, "The name of the new entry of params:")
+        await typed(pilot, "verbose")
+        await pilot.press("enter")
+        await until_seen(pilot, "any value")
+        await typed(pilot, "3")
+        await pilot.press("enter")
+        await until(pilot, lambda: bool(drafts()) and "verbose: 3" in drafts()[0].read_text(encoding="utf-8"))
+
+
 async def test_help_tells_the_keys_of_a_form_and_a_change_set_is_edited_as_one(
     database: Database, make_app: MakeApp
 ) -> None:
