@@ -86,8 +86,8 @@ run = Table(
     Column("ended_at", Utc),
     Column("heartbeat_at", Utc),
     Column("changed", BigInteger, nullable=False, index=True),
-    Index("ix_run_pipeline_number", "pipeline_uid", "number"),
-    Index("ix_run_state_number", "state", "number"),
+    Index("ix_run_pipeline_uid_number_state", "pipeline_uid", "number", "state"),
+    Index("ix_run_state_number_pipeline_uid", "state", "number", "pipeline_uid"),
     Index("ix_run_pipeline_uid_state_number", "pipeline_uid", "state", "number"),
     Index("ix_run_pipeline_key_number", "pipeline_key", "number"),
     Index("ix_run_schedule_uid_number", "schedule_uid", "number"),
@@ -179,7 +179,7 @@ dataset_state = Table(
     Column("as_of", Utc),
     Column("written_at", Utc),
     Column("changed", BigInteger, nullable=False, index=True),
-    Index("ix_dataset_state_written_at", "written_at"),
+    Index("ix_dataset_state_written_at_dataset_uid", "written_at", "dataset_uid"),
 )
 
 watermark = Table(

@@ -12,7 +12,6 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, exists, func
 from metadata import tables
 from metadata.definitions import LAYOUTS, definition
 from metadata.rows.datasets import stale_datasets
-from metadata.rows.decisions import Decision, to_decision
 from metadata.rows.fields import language
 from metadata.rows.filters import ONLY_FIELDS, Condition, conditions
 from metadata.rows.runs import Run, to_run
@@ -105,8 +104,8 @@ def _of_run(run: Run, count: int) -> Attention:
 def _decisions(connection: Connection, wanted: Wanted) -> Iterator[Attention]:
     """What is held, and rules whose newest decision raised an alert or could not be made."""
     decision = tables.decision
-    columns = [decision.c[name] for name in Decision.__dataclass_fields__]
-    waits = select(*(decision.c[name] for name in _Ruled.__annotations__)).where(decision.c.waits)
+    told = [decision.c[name] for name in _Ruled.__annotations__]
+    waits = select(*told).where(decision.c.waits)
     if wanted:
         waits = waits.where(exists().where(definition.c.uid == decision.c.rule_uid, *wanted))
     for held in connection.execute(waits.order_by(decision.c.number.desc())).all():
@@ -123,15 +122,15 @@ def _decisions(connection: Connection, wanted: Wanted) -> Iterator[Attention]:
     )
     numbers = select(newest.correlate(definition).scalar_subquery()).where(definition.c.kind == "decision", *wanted)
     latest = connection.execute(
-        select(*columns)
+        select(*told, decision.c.state, decision.c.actions, decision.c.released_at)
         .where(
             decision.c.number.in_(numbers),
             decision.c.state.in_((DecisionState.FIRED, DecisionState.UNDECIDED)),
             ~decision.c.waits,
         )
         .order_by(decision.c.number.desc())
-    ).mappings()
-    for each in map(to_decision, latest):
+    ).all()
+    for each in latest:
         if each.state == DecisionState.UNDECIDED:
             yield _of_decision(each, "undecided", "enter", "see why")
         elif each.actions.get("alert") in ALERTS and each.released_at is None:
@@ -158,7 +157,7 @@ class _Ruled(Protocol):
     decided_at: datetime
 
 
-def _of_decision(decision: Decision | _Ruled, what: What, key: str, remedy: Remedy) -> Attention:
+def _of_decision(decision: _Ruled, what: What, key: str, remedy: Remedy) -> Attention:
     return Attention(
         what=what,
         thing=decision.rule_key,

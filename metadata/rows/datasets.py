@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -53,20 +54,20 @@ def list_datasets(
 def freshness(connection: Connection, words: str, now: datetime, limit: int) -> Page[DatasetRow]:
     """Datasets that were written: those that should be newer before all else, then what is newest."""
     dataset, state = LAYOUTS["dataset"].table, tables.dataset_state
-    stale, wanted = stale_datasets(connection, now), conditions(words, language())
+    bounds, wanted = _bounds(connection, now), conditions(words, language())
+    stale, written = _stale(bounds, now), state.c.written_at.is_not(None)
     of_it = and_(definition.c.uid == state.c.dataset_uid, dataset.c.uid == state.c.dataset_uid)
     uids: list[str] = []
-    for part in (stale, not_(stale)):  # each from the newest on, by the index of the state alone
+    for by_state, part in ((_earliest(bounds, now), stale), (written, not_(stale))):
         there = exists().where(of_it, part, *wanted).correlate(state)
-        newest = select(state.c.dataset_uid).where(state.c.written_at.is_not(None), there)
+        newest = select(state.c.dataset_uid).where(by_state, there)  # from there on, by the index of the state alone
         ordered = newest.order_by(state.c.written_at.desc(), state.c.dataset_key).limit(limit - len(uids))
         uids += connection.execute(ordered).scalars()
-    written = select(state.c.dataset_uid).where(
-        state.c.written_at.is_not(None), exists().where(of_it, *wanted).correlate(state)
-    )
+    known = exists().where(of_it, *wanted) if wanted else exists().where(dataset.c.uid == state.c.dataset_uid)
     found = connection.execute(_query("", stale, now).where(definition.c.uid.in_(uids))).mappings()
     rows = {row["uid"]: _make(row, now) for row in found}
-    return Page(tuple(rows[uid] for uid in uids if uid in rows), None, *count(connection, written))
+    total, capped = count(connection, select(state.c.dataset_uid).where(written, known.correlate(state)))
+    return Page(tuple(rows[uid] for uid in uids if uid in rows), None, total, capped)
 
 
 def _query(words: str, stale: Condition, now: datetime) -> Select[Any]:
@@ -98,12 +99,26 @@ def _make(row: RowMapping, now: datetime) -> DatasetRow:
 
 def stale_datasets(connection: Connection, now: datetime) -> Condition:
     """Whether a row of `dataset`, joined with its `dataset_state`, was written longer ago than its `fresh_within`."""
-    within, written_at = LAYOUTS["dataset"].table.c.fresh_within, tables.dataset_state.c.written_at
+    return _stale(_bounds(connection, now), now)
+
+
+def _bounds(connection: Connection, now: datetime) -> dict[str, datetime]:
+    """Of each span within which something should be fresh, the instant since which it should be written."""
+    within = LAYOUTS["dataset"].table.c.fresh_within
     spans = connection.execute(select(within).where(within.is_not(None)).distinct()).scalars()
-    bounds = {span: period(span).before(now) for span in spans}
+    return {span: period(span).before(now) for span in spans}
+
+
+def _stale(bounds: Mapping[str, datetime], now: datetime) -> Condition:
+    within, written_at = LAYOUTS["dataset"].table.c.fresh_within, tables.dataset_state.c.written_at
     overdue = or_(false(), *(and_(within == span, written_at < bound) for span, bound in bounds.items()))
-    earliest = written_at < max(bounds.values(), default=now)  # what an index can be asked for
-    return and_(within.is_not(None), written_at.is_not(None), earliest, overdue)
+    return and_(within.is_not(None), _earliest(bounds, now), overdue)
+
+
+def _earliest(bounds: Mapping[str, datetime], now: datetime) -> Condition:
+    """What an index can be asked for: nothing that was written later is stale."""
+    written_at = tables.dataset_state.c.written_at
+    return and_(written_at.is_not(None), written_at < max(bounds.values(), default=now))
 
 
 def is_stale(fresh_within: str | None, written_at: datetime | None, now: datetime) -> bool:

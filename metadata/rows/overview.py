@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -17,16 +17,16 @@ from metadata.rows.datasets import DatasetRow, freshness
 from metadata.rows.fields import language
 from metadata.rows.filters import conditions
 from metadata.rows.firing import next_fire
-from metadata.rows.pages import ModelRow, list_models
+from metadata.rows.health import ModelHealth, health
+from metadata.rows.pages import list_models
 from metadata.rows.paging import Page, count
-from metadata.rows.run_detail import usual_seconds
+from metadata.rows.run_detail import usual_of_pipelines
 from metadata.rows.runs import Run, to_run
 from metadata.rows.task_runs import newest_tasks
 from metadata.states import State
 from metadata.values import utc_now
 
 LAST_RUNS = 12
-DRIFT_WINDOWS = 12
 FEW = 1_000
 """Pipelines whose newest runs are looked for one by one."""
 RECENT = 20_000
@@ -67,15 +67,6 @@ class PipelineRow:
 
 
 @dataclass(frozen=True)
-class ModelHealth:
-    """A model, what it measured last on mature rows, and its worst feature PSI window by window (oldest first)."""
-
-    model: ModelRow
-    measured: float | None
-    drift: tuple[float, ...]
-
-
-@dataclass(frozen=True)
 class Overview:
     """All of the first screen; of what the filter leaves, the first page."""
 
@@ -97,8 +88,8 @@ def overview(database: Database, words: str = "", *, now: datetime | None = None
         datasets = freshness(connection, words, now, limit)
     models = list_models(database, words, limit=limit)
     with database.read() as connection:
-        health = tuple(_health(connection, model) for model in models.items)
-    return Overview(tuple(needed), pipelines, datasets, Page(health, models.next, models.total, models.capped))
+        healthy = health(connection, models.items)
+    return Overview(tuple(needed), pipelines, datasets, Page(healthy, models.next, models.total, models.capped))
 
 
 def _pipelines(connection: Connection, words: str, now: datetime, limit: int) -> Page[PipelineRow]:
@@ -110,8 +101,7 @@ def _pipelines(connection: Connection, words: str, now: datetime, limit: int) ->
     if found is None:
         found = _all_by_newest(connection, matching, limit)
     fires = _next_fires(connection, [key for _, key in found], now)
-    rows = tuple(_pipeline(connection, uid, key, fires.get(key)) for uid, key in found)
-    return Page(rows, None, total, capped)
+    return Page(tuple(_rows(connection, found, fires)), None, total, capped)
 
 
 def _all_by_newest(connection: Connection, matching: Select[Any], limit: int) -> list[tuple[str, str]]:
@@ -139,27 +129,51 @@ def _newest_first(connection: Connection, matching: Select[Any], limit: int) -> 
     return found if len(found) == limit else None
 
 
-def _pipeline(connection: Connection, uid: str, key: str, next_at: datetime | None) -> PipelineRow:
-    run = tables.run
-    mine = select(run).where(run.c.pipeline_uid == uid).order_by(run.c.number.desc())
-    last = connection.execute(mine.with_only_columns(run.c.number, run.c.state).limit(LAST_RUNS)).all()
-    found = connection.execute(mine.limit(1)).mappings().first() if last else None
-    newest = to_run(found) if found else None
-    row = PipelineRow(
-        uid=uid,
-        key=key,
-        last=tuple(RunMark(number, State(state)) for number, state in reversed(last)),
-        newest=newest,
-        progress=None,
-        took=None,
-        usual=None,
-        next_at=next_at,
+def _rows(
+    connection: Connection, found: Sequence[tuple[str, str]], fires: Mapping[str, datetime]
+) -> Iterator[PipelineRow]:
+    """How some pipelines do; each is asked for its last runs by the index."""
+    uids = [uid for uid, _ in found]
+    last = _last_runs(connection, uids)
+    newest = _runs_of(connection, [marks[-1].number for marks in last.values()])
+    usual = usual_of_pipelines(connection, uids)
+    for uid, key in found:
+        run = newest.get(uid)
+        going = run is not None and not run.state.final
+        yield PipelineRow(
+            uid=uid,
+            key=key,
+            last=last.get(uid, ()),
+            newest=run,
+            progress=_progress(connection, run) if run is not None and going else None,
+            took=(run.ended_at - run.started_at).total_seconds() if run and run.ended_at and run.started_at else None,
+            usual=usual.get(uid),
+            next_at=fires.get(key),
+        )
+
+
+def _last_runs(connection: Connection, uids: Sequence[str]) -> dict[str, tuple[RunMark, ...]]:
+    run, later, own = tables.run, tables.run.alias("later"), definition.c.uid
+    oldest = (
+        select(later.c.number)
+        .where(later.c.pipeline_uid == own)
+        .order_by(later.c.number.desc())
+        .limit(1)
+        .offset(LAST_RUNS - 1)
+        .correlate(definition)
     )
-    if newest is None:
-        return row
-    took = (newest.ended_at - newest.started_at).total_seconds() if newest.ended_at and newest.started_at else None
-    usual = usual_seconds(connection, uid, newest.number + (1 if newest.state.final else 0))
-    return replace(row, took=took, usual=usual, progress=None if newest.state.final else _progress(connection, newest))
+    recent = run.c.number >= func.coalesce(oldest.scalar_subquery(), 0)
+    query = select(own, run.c.number, run.c.state).where(own.in_(uids), run.c.pipeline_uid == own, recent)
+    marks: dict[str, list[RunMark]] = {}
+    for uid, number, state in connection.execute(query.order_by(own, run.c.number)):
+        marks.setdefault(uid, []).append(RunMark(number, State(state)))
+    return {uid: tuple(each) for uid, each in marks.items()}
+
+
+def _runs_of(connection: Connection, numbers: Sequence[int]) -> dict[str, Run]:
+    """Runs by their pipeline."""
+    rows = connection.execute(select(tables.run).where(tables.run.c.number.in_(numbers))).mappings()
+    return {row["pipeline_uid"]: to_run(row) for row in rows}
 
 
 def _progress(connection: Connection, run: Run) -> Progress:
@@ -187,36 +201,3 @@ def _next_fires(connection: Connection, pipelines: Sequence[str], now: datetime)
         if instant is not None:
             fires[row.pipeline] = min(instant, fires.get(row.pipeline, instant))
     return fires
-
-
-def _health(connection: Connection, model: ModelRow) -> ModelHealth:
-    monitor, outcome = LAYOUTS["monitor"].table, tables.outcome
-    uids = connection.execute(select(monitor.c.uid).where(monitor.c.model == model.key)).scalars().all()
-    newest = (
-        select(func.max(outcome.c.id))
-        .where(outcome.c.subject_uid.in_(uids), outcome.c.name == "psi")
-        .group_by(outcome.c.subject_uid, outcome.c.window_end, outcome.c.slice)
-    )
-    drift = connection.execute(
-        select(outcome.c.window_end, func.max(outcome.c.value).label("worst"))
-        .where(outcome.c.id.in_(newest), outcome.c.value.is_not(None))
-        .group_by(outcome.c.window_end)
-        .order_by(outcome.c.window_end.desc())
-        .limit(DRIFT_WINDOWS)
-    ).all()
-    measured = connection.execute(
-        select(outcome.c.value, outcome.c.window_end)
-        .where(
-            outcome.c.subject_uid.in_(uids),
-            outcome.c.name == model.metric,
-            outcome.c.slice == f"version:{model.champion}",
-            outcome.c.value.is_not(None),
-        )
-        .order_by(outcome.c.window_end.desc(), outcome.c.id.desc())
-        .limit(1)
-    ).first()
-    return ModelHealth(
-        model=model,
-        measured=measured.value if measured else None,
-        drift=tuple(float(row.worst) for row in reversed(drift)),
-    )
