@@ -60,6 +60,7 @@ definition = Table(
     Column("users", Integer, nullable=False, server_default="0"),
     UniqueConstraint("kind", "key"),
     Index("ix_definition_kind_position", "kind", "position"),
+    Index("ix_definition_key", "key"),
 )
 """`about`, `text` and `users` (how many name it) only repeat what stands elsewhere, for lists of any length."""
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import RowMapping, func, select
+from sqlalchemy import ColumnElement, RowMapping, func, select
 
 from metadata.database import Database
 from metadata.definitions import LAYOUTS, definition, staged_item
 from metadata.rows.fields import fields_of_kinds, language
-from metadata.rows.filters import ONLY_FIELDS, conditions, parse
+from metadata.rows.filters import ONLY_FIELDS, InOrderOfRows, conditions, parse
 from metadata.rows.paging import Cursor, Page, page, page_of_groups
 from metadata.values import in_chunks
 
-_SCANNED = frozenset({"about", "used", "uses", "revision", *fields_of_kinds()})
+_ELSEWHERE = frozenset({"uses", *fields_of_kinds()})
+_SCANNED = frozenset({"about", "used", "revision"})
 
 
 @dataclass(frozen=True)
@@ -50,19 +51,24 @@ def list_definitions(
         values = {name: row[name] for name in DefinitionRow.__dataclass_fields__}
         return DefinitionRow(**{**values, "tags": tuple(row["tags"])})
 
-    place = func.coalesce(c.kind, "") if _scans(words) else c.kind
+    place = _place(words)
     with database.read() as connection:
         if kind is not None:
             return page(connection, query.where(place == kind), c.key, make, after=after, limit=limit, counted=counted)
         return page_of_groups(connection, query, (place, c.key), make, after=after, limit=limit, counted=counted)
 
 
-def _scans(words: str) -> bool:
-    """Whether a filter is better looked for in the order in which rows are kept than in that of an index.
+def _place(words: str) -> ColumnElement[str]:
+    """The kind, in a way that lets a database look in the order in which rows are kept where that is better.
 
-    Few rows may hold words, and each that the index leads to is read by itself: that takes four times as long.
+    Few rows may hold words, and each that an index leads to is read by itself: in SQLite that takes four times as long.
+    What stands in another table is looked up once for all; nobody's statistics say how far from the first key it is.
     """
-    return any(term.kind == "text" or term.field in _SCANNED for term in parse(words))
+    kind, terms = definition.c.kind, parse(words)
+    if any(term.field in _ELSEWHERE for term in terms):
+        return func.coalesce(kind, "")
+    scans = any(term.kind == "text" or term.field in _SCANNED for term in terms)
+    return InOrderOfRows(kind) if scans else kind
 
 
 def having_fields(database: Database, words: str, uids: Collection[str]) -> set[str] | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, exists, func, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, case, exists, func, select
 
 from metadata import tables
 from metadata.database import Database
@@ -36,6 +36,9 @@ from metadata.rows.paging import Cursor, Page, page
 from metadata.rows.runs import Run, to_run
 from metadata.states import DecisionState, State
 from metadata.values import utc_now
+
+FEW = 50
+"""Pipelines whose runs are looked for one by one."""
 
 __all__ = [
     "Cursor",
@@ -126,12 +129,18 @@ def list_runs(
     Words are looked for in all of them, or `among` so many of the newest: no index helps, and they may be a million.
     """
     run = tables.run
+    with database.read() as connection:
+        query = select(run).where(*conditions(words, _of_runs(connection)))
+        if among is not None and any(term.kind == "text" for term in parse(words)):
+            query = query.where(run.c.number > select(func.max(run.c.number) - among).scalar_subquery())
+        return page(
+            connection, query, run.c.number, to_run, after=after, limit=limit, counted=counted, newest_first=True
+        )
 
-    def tagged(value: str) -> ColumnElement[bool]:
-        pipelines = select(definition.c.uid).where(definition.c.kind == "pipeline")
-        return run.c.pipeline_uid.in_(pipelines.where(tag_field(definition.c.tags)(value)))
 
-    spoken = Language(
+def _of_runs(connection: Connection) -> Language:
+    run = tables.run
+    return Language(
         {
             "state": word_field(run.c.state, State),
             "active": flag_field(run.c.state.in_([state for state in State if not state.final])),
@@ -142,18 +151,24 @@ def list_runs(
             "trigger": exact_field(run.c.trigger),
             "revision": number_field(run.c.revision),
             "age": age_field(run.c.created_at, utc_now()),
-            "tag": tagged,
+            "tag": lambda value: _tagged(connection, value),
         },
         run.c.pipeline_key,
         (run.c.pipeline_key, run.c.state, run.c.author, run.c.trigger, run.c.state_detail),
     )
-    query = select(run).where(*conditions(words, spoken))
-    if among is not None and any(term.kind == "text" for term in parse(words)):
-        query = query.where(run.c.number > select(func.max(run.c.number) - among).scalar_subquery())
-    with database.read() as connection:
-        return page(
-            connection, query, run.c.number, to_run, after=after, limit=limit, counted=counted, newest_first=True
-        )
+
+
+def _tagged(connection: Connection, value: str) -> ColumnElement[bool]:
+    """Runs of pipelines with that tag: of few by the index of each, of many by a look at the pipeline of each run.
+
+    A database that chooses by itself reads every run of many, to sort them.
+    """
+    run, c = tables.run, definition.c
+    matching = select(c.uid).where(c.kind == "pipeline", tag_field(c.tags)(value))
+    uids = connection.execute(matching.limit(FEW + 1)).scalars().all()
+    if len(uids) <= FEW:
+        return run.c.pipeline_uid.in_(uids)
+    return case((matching.where(c.uid == run.c.pipeline_uid).correlate(run).exists(), 1), else_=0) == 1
 
 
 def list_decisions(

@@ -1,4 +1,4 @@
-"""Indexes that answer by themselves what the first screen asks of runs and of datasets."""
+"""Indexes that answer by themselves what the first screen asks of runs and of datasets; keys without a kind."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Indexes that answer by themselves what the first screen asks of runs and of datasets."""
+    """Indexes that answer by themselves what the first screen asks of runs and of datasets; keys without a kind."""
     with op.batch_alter_table("run", schema=None) as batch_op:
         batch_op.drop_index("ix_run_pipeline_number")
         batch_op.drop_index("ix_run_state_number")
@@ -20,3 +20,5 @@ def upgrade() -> None:
     with op.batch_alter_table("dataset_state", schema=None) as batch_op:
         batch_op.drop_index("ix_dataset_state_written_at")
         batch_op.create_index("ix_dataset_state_written_at_dataset_uid", ["written_at", "dataset_uid"], unique=False)
+    with op.batch_alter_table("definition", schema=None) as batch_op:
+        batch_op.create_index("ix_definition_key", ["key"], unique=False)
