@@ -211,6 +211,8 @@ class PilothouseApp(App[None]):
             self._announce(fault, "started")
 
     def _glanced(self, seen: Glance) -> None:
+        if self._answered_at is None:
+            self.session.store.check(self, "loaded", lambda _database: places.load())
         self._opened, self._answered_at = True, seen.at
         self._stand(database="up", running=seen.running, waiting=seen.waiting, staged=seen.staged)
         self._tell(Looked(job="database"))

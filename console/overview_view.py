@@ -42,7 +42,8 @@ from metadata.states import State
 if TYPE_CHECKING:
     from console.drafts import Kept
     from metadata.rows.attention import Attention
-    from metadata.rows.overview import ModelHealth, Overview, PipelineRow
+    from metadata.rows.health import ModelHealth
+    from metadata.rows.overview import Overview, PipelineRow
     from metadata.rows.pages import DatasetRow, ModelRow, Page
 
 MOST_NEEDED = 50

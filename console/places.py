@@ -55,6 +55,12 @@ def make(place: Place) -> BaseScreen:
     return screen
 
 
+def load() -> None:
+    """Import what draws every screen, so that the first key that leads to one does not wait for it."""
+    for room in ROOMS.values():
+        import_module(room.module)
+
+
 @dataclass(frozen=True)
 class Visit:
     """A place that was visited, and the tab in which it was opened: what lies below a tab belongs to it."""

@@ -26,7 +26,7 @@ from console.screens.run_keys import launch
 from console.screens.trying import Trying
 from console.text import glyph, joined, number, styled
 from console.widgets.chrome import Hint
-from console.widgets.rows import Column, Row, Rows
+from console.widgets.rows import Cells, Column, Lazy, Row, Rows
 from metadata.database import Database
 from metadata.errors import Fault
 from metadata.kinds import SECTIONS
@@ -376,8 +376,12 @@ def _kind_row(kind: str, count: int, chosen: bool) -> Row:
 
 def _row(row: DefinitionRow, of_all: bool, marked: bool, waits: bool, kept: bool) -> Row:
     """Among all kinds its own is said before the key, which may be that of several."""
+    key = f"{row.kind} {row.key}" if of_all else row.key
+    return Row(key, Lazy(lambda: _cells(row, of_all, marked, waits, kept)), value=row, marked=marked)
+
+
+def _cells(row: DefinitionRow, of_all: bool, marked: bool, waits: bool, kept: bool) -> Cells:
     edited = (glyph(" ±"), "warn") if waits else ""
     key = joined((row.key, "accent" if marked else ""), edited, (glyph(" ✎ kept"), "warn") if kept else "")
     name = joined((f"{row.kind.replace('_', ' ')} ", "quiet"), key) if of_all else key
-    cells = (name, styled(row.about, "quiet"), styled(row.owner, "quiet"), number(row.used_by))
-    return Row(f"{row.kind} {row.key}" if of_all else row.key, cells, value=row, marked=marked)
+    return name, styled(row.about, "quiet"), styled(row.owner, "quiet"), number(row.used_by)

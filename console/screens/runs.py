@@ -18,7 +18,7 @@ from console.screens.keys import key
 from console.screens.paging import Listed, Paging
 from console.screens.run_keys import LOG, RunKeys
 from console.text import ago, as_of, glyph, joined, number, seconds, state_content, styled
-from console.widgets.rows import Column, Row, Rows
+from console.widgets.rows import Cells, Column, Lazy, Row, Rows
 from metadata.database import Database
 from metadata.rows.pages import list_runs
 from metadata.rows.runs import Run
@@ -173,20 +173,19 @@ class RunsScreen(RunKeys, Paging):
 
 def run_row(run: Run, now: datetime, marked: bool = False) -> Row:
     """A run as a row of the list."""
+    return Row(run.id, Lazy(lambda: _cells(run, now, marked)), Place("run", str(run.number)), run)
+
+
+def _cells(run: Run, now: datetime, marked: bool) -> Cells:
     took = ((run.ended_at or now) - run.started_at).total_seconds() if run.started_at else None
     reason = f"{run.fault.thing}: {run.fault.cause}" if run.fault else run.state_detail
-    return Row(
-        run.id,
-        (
-            styled(f"{'*' if marked else ''}#{run.number}", "accent" if marked else ""),
-            styled(run.pipeline_key, "strong"),
-            as_of(run.as_of),
-            state_content(run.state),
-            seconds(took),
-            styled(ago(run.started_at or run.created_at, now), "quiet"),
-            styled(run.trigger, "quiet"),
-            styled(reason, "quiet"),
-        ),
-        Place("run", str(run.number)),
-        run,
+    return (
+        styled(f"{'*' if marked else ''}#{run.number}", "accent" if marked else ""),
+        styled(run.pipeline_key, "strong"),
+        as_of(run.as_of),
+        state_content(run.state),
+        seconds(took),
+        styled(ago(run.started_at or run.created_at, now), "quiet"),
+        styled(run.trigger, "quiet"),
+        styled(reason, "quiet"),
     )
