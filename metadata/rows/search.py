@@ -60,7 +60,7 @@ def _query(wanted: Sequence[str], kind: str | None, by_key: bool) -> Select[tupl
     query = query.where(begins(word.word, first), *([definition.c.kind == kind] if kind else []))
     for each in others:
         query = query.where(exists().where(beside.c.uid == word.uid, begins(beside.c.word, each)))
-    return query.order_by(word.word, word.field, word.uid)
+    return query.order_by(word.word, word.field)
 
 
 def begins(column: ColumnElement[str], word: str) -> ColumnElement[bool]:

@@ -64,6 +64,24 @@ async def test_keys_do_nothing_to_rows_of_the_kind_before(database: Database, ma
         await until_seen(pilot, "bronze.flights", "7 of 7")
 
 
+async def test_rows_are_shown_before_they_are_counted(database: Database, make_app: MakeApp) -> None:
+    app, gate = make_app(), threading.Event()
+    async with app.run_test(size=(120, 24)) as pilot:
+        await pilot.press("3")
+        await until_seen(pilot, "1–7 of 7")
+        app.session.store.count(app, "gate", lambda _database: gate.wait())
+        try:
+            app.screen.first_page()  # type: ignore[attr-defined]
+            app.screen.page_size = 3  # type: ignore[attr-defined]
+            app.screen.reload()  # type: ignore[attr-defined]
+            await until_seen(pilot, "1–3 of 4+", "bronze.flights")
+            await pilot.press("slash", *"layer:bronze")
+            await until_seen(pilot, "datasets ▸ layer:bronze")
+        finally:
+            gate.set()
+        await until(pilot, lambda: "+" not in seen(app).splitlines()[2])
+
+
 async def test_columns_and_history_are_panes(database: Database, make_app: MakeApp) -> None:
     app = make_app()
     async with app.run_test(size=(160, 48)) as pilot:

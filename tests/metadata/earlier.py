@@ -11,6 +11,7 @@ BROUGHT: dict[str, tuple[str, ...]] = {
     "0011": (
         *("INDEX ix_run_pipeline_uid_number_state", "INDEX ix_run_state_number_pipeline_uid"),
         *("INDEX ix_dataset_state_written_at_dataset_uid", "INDEX ix_definition_key"),
+        "INDEX ix_revision_item_revision_position",
         "CREATE INDEX ix_run_pipeline_number ON run (pipeline_uid, number)",
         "CREATE INDEX ix_run_state_number ON run (state, number)",
         "CREATE INDEX ix_dataset_state_written_at ON dataset_state (written_at)",

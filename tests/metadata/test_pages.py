@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from metadata.database import Database
 from metadata.errors import UsageError
 from metadata.kinds import Blueprint
-from metadata.rows import paging
+from metadata.rows import pages, paging
 from metadata.rows.filters import Term, parse
 from metadata.rows.firing import next_fire
 from metadata.rows.pages import (
@@ -26,7 +26,7 @@ from metadata.rows.pages import (
     list_versions,
 )
 from metadata.states import State
-from tests.metadata.blueprints import orders
+from tests.metadata.blueprints import orders, orders_document
 from tests.metadata.rows import (
     NOW,
     add_alias,
@@ -92,6 +92,30 @@ def runs(database: Database) -> Database:
 )
 def test_filters_leave_what_they_say(runs: Database, words: str, expected: list[int]) -> None:
     assert numbers(runs, words) == expected
+
+
+@pytest.mark.parametrize("few", [0, 50])
+def test_runs_are_found_by_the_tags_of_few_and_of_many_pipelines(
+    database: Database, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "FEW", few)
+    document = orders_document()
+    document["pipelines"]["orders"]["tags"] = ["nightly"]
+    uid = applied(database, Blueprint.model_validate(document)).pipelines["orders"].uid
+    for pipeline in (uid, "other", uid):
+        add_run(database, pipeline, "orders", "succeeded")
+    assert numbers(database, "tag:nightly") == [3, 1]
+    assert numbers(database, "!tag:nightly") == [2]
+    assert numbers(database, "tag:nosuch") == []
+
+
+@pytest.mark.parametrize("words", ["", "state:succeeded", "orders", "nosuchword"])
+def test_rows_and_their_number_can_be_asked_for_apart(runs: Database, words: str) -> None:
+    whole = list_runs(runs, words, limit=1)
+    rows, counted = list_runs(runs, words, limit=1, counted=False), list_runs(runs, words, limit=0)
+    assert (rows.items, rows.next) == (whole.items, whole.next)
+    assert rows.counted is (whole.next is None)
+    assert (counted.items, counted.total, counted.capped) == ((), whole.total, whole.capped)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Indexes that answer by themselves what the first screen asks of runs and of datasets; keys without a kind."""
+"""Indexes that answer by themselves what is asked most."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Indexes that answer by themselves what the first screen asks of runs and of datasets; keys without a kind."""
+    """Indexes that answer by themselves what is asked most."""
     with op.batch_alter_table("run", schema=None) as batch_op:
         batch_op.drop_index("ix_run_pipeline_number")
         batch_op.drop_index("ix_run_state_number")
@@ -22,3 +22,5 @@ def upgrade() -> None:
         batch_op.create_index("ix_dataset_state_written_at_dataset_uid", ["written_at", "dataset_uid"], unique=False)
     with op.batch_alter_table("definition", schema=None) as batch_op:
         batch_op.create_index("ix_definition_key", ["key"], unique=False)
+    with op.batch_alter_table("revision_item", schema=None) as batch_op:
+        batch_op.create_index("ix_revision_item_revision_position", ["revision", "position"], unique=False)
