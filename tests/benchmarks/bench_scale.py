@@ -3,9 +3,10 @@ memory the console needs, beside a small home.
 
 Run: python -m tests.benchmarks.bench_scale [--definitions 100000] [--runs 1000000] [--times 20] [--postgres]
 
-The home is made anew (a minute and a half), and removed afterwards. Queries are timed in this process, keys on a real
-terminal: from the key until what it leads to stands on the screen. `--postgres` times the queries on a throw-away
-server. On a machine that does other things, the processor's time of a query tells more than the clock: both are shown.
+The home is made anew (a minute and a half), and removed afterwards. Queries are timed in this process, rows apart from
+their number as the screens read them, keys on a real terminal: from the key until what it leads to stands on the
+screen. `--postgres` times the queries on a throw-away server. On a machine that does other things, the processor's time
+of a query tells more than the clock: both are shown.
 """
 
 from __future__ import annotations
@@ -56,16 +57,19 @@ def queries(database: Database) -> Iterator[tuple[str, Query]]:
         for words in DEFINITIONS:
             yield (
                 f"{kind or 'all kinds'} {words}",
-                lambda kind=kind, words=words: list_definitions(database, kind, words, limit=100),
+                lambda kind=kind, words=words: list_definitions(database, kind, words, limit=100, counted=False),
             )
+    for words in DEFINITIONS:
+        yield f"count of {words}", lambda words=words: list_definitions(database, None, words, limit=0)
     yield "a late page", lambda: list_definitions(database, None, "", after="pipeline build.s", limit=500)
     yield "counts of kinds", lambda: count_kinds(database)
     for words in RUNS:
-        yield f"runs {words}", lambda words=words: list_runs(database, words, limit=100, among=AMONG)
+        yield f"runs {words}", lambda words=words: list_runs(database, words, limit=100, among=AMONG, counted=False)
+        yield f"count of runs {words}", lambda words=words: list_runs(database, words, limit=0, among=AMONG)
     for words in ("", "owner:ops value:>0.6", "late_02"):
-        yield f"models {words}", lambda words=words: list_models(database, words, limit=100)
+        yield f"models {words}", lambda words=words: list_models(database, words, limit=100, counted=False)
     for words in ("", "state:fired", "nosuchword"):
-        yield f"decisions {words}", lambda words=words: list_decisions(database, words, limit=100)
+        yield f"decisions {words}", lambda words=words: list_decisions(database, words, limit=100, counted=False)
     for text in ("orders", "ord", "apac silver", "region_code", "nosuchword"):
         yield f"search {text}", lambda text=text: search(database, text)
     row = list_definitions(database, "dataset", f"key:{HOT}").items[0]
