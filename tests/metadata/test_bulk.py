@@ -194,7 +194,9 @@ def test_many_are_removed_or_none(database: Database) -> None:
 
 
 def test_what_a_filter_matches_is_found_on_every_page(database: Database) -> None:
-    there = put(database, datasets(**{f"d{number}": {"owner": "odd" if number % 2 else "even"} for number in range(120)}))
+    there = put(
+        database, datasets(**{f"d{number}": {"owner": "odd" if number % 2 else "even"} for number in range(120)})
+    )
     assert len(list_definitions(database, "dataset", "owner:odd").items) == 50
     assert matching(database, "dataset", "owner:odd") == {
         there.datasets[f"d{number}"].uid: f"d{number}" for number in range(1, 120, 2)
