@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import timedelta
@@ -16,7 +17,7 @@ from sqlalchemy import JSON, Connection, and_, delete, insert, select, text, upd
 
 from metadata import tables
 from metadata.audit import anchor, audited, entry_hash
-from metadata.audit_check import verify
+from metadata.audit_check import Told, verify
 from metadata.audit_file import export, verify_lines
 from metadata.audit_runs import READ_RUN
 from metadata.column_types import Utc
@@ -273,6 +274,20 @@ def test_runs_of_before_the_audit_are_known_by_the_newest_of_them(audit: Databas
     verify(audit)
     number, _ = rows.add_run(audit, run.pipeline_uid, run.pipeline_key, "succeeded", plan_hash=run.plan_hash)
     assert found_by_verify(audit).startswith(f"PH364 run {number}: it was put in")
+
+
+def test_an_audit_that_begins_without_a_word_of_runs_takes_those_before_its_first_launch_for_older(
+    audit: Database,
+) -> None:
+    launched = next(each for each in entries(audit) if each.deed == "launch")
+    begun = replace(launched, deed="begin", kind="revision", of=3)
+    told, older = Told(), list[int]()
+    for entry in (begun, replace(launched, of=7), launched, replace(begun, kind="run", of=5)):
+        told.hear(entry)
+        older.append(told.older_runs)
+    assert older == [sys.maxsize, 6, 0, 5]
+    (fresh := Told()).hear(replace(begun, of=0))
+    assert fresh.older_runs == 0
 
 
 def test_a_hold_that_was_ended_by_hand_is_named(audit: Database) -> None:
