@@ -35,6 +35,7 @@ _SUFFIXES: dict[str, Literal["csv", "json", "parquet"]] = {
     ".jsonl": "json",
     ".ndjson": "json",
     ".jsonl.gz": "json",
+    ".ndjson.gz": "json",
     ".parquet": "parquet",
 }
 _NUMBERED = re.compile(r"[-_.]?\d[\d\-_.T]*$")
@@ -237,7 +238,8 @@ def _json_column(name: str, values: list[Any], rows: int) -> SeenColumn:
     full = [value for value in values if value is not None]
     kinds = {type(value) for value in full}
     if kinds & {dict, list}:
-        return SeenColumn(name, "", "an object" if dict in kinds else "a list", rows - len(full))
+        what = "an object" if dict in kinds else "a list"
+        return SeenColumn(name, "string", f"{what}, as its JSON text", rows - len(full))
     texts = [json.dumps(value) if isinstance(value, bool) else str(value) for value in full]
     made = _column(name, texts, rows)
     if str in kinds and made.type not in ("date", "timestamp"):

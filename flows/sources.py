@@ -44,7 +44,7 @@ def read_csv(
     expected = tuple(dataset.columns) or tuple(known)
     for name, path in files.items():
         header = csv_header(path, connection, thing, () if connection.header else expected)
-        _check_columns(thing, name, header, dataset, known)
+        check_columns(thing, name, header, dataset, known)
         groups.setdefault(header, []).append(path)
     frames = [_csv_group(spark, header, paths, connection) for header, paths in groups.items()]
     frame = _union(frames)
@@ -71,18 +71,18 @@ def csv_header(path: Path, connection: FilesConnection, thing: str, names: tuple
     `""`. There it is refused. With more columns it is no row, and passed over.
     """
     try:
-        start, has_quotes = _checked_text(path, thing)
+        start, has_quotes = checked_text(path, thing)
         first = next(filter(None, csv.reader(io.StringIO(start, newline=""), delimiter=connection.delimiter)), None)
         if first is None:
-            raise _unreadable(thing, path, "is empty: it has not even a header")
+            raise unreadable(thing, path, "is empty: it has not even a header")
         if has_quotes or len(first) == 1:
             _check_lines(path, connection, thing, alone=len(first) == 1)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise _unreadable(thing, path, "is no whole gzip file", str(error)) from None
+        raise unreadable(thing, path, "is no whole gzip file", str(error)) from None
     if connection.header:
         return table_names(first, thing, path.name)
     if names and len(names) != len(first):
-        raise _unreadable(
+        raise unreadable(
             thing,
             path,
             f"has {counted(len(first), 'column')}, where {len(names)} {'is' if len(names) == 1 else 'are'} declared",
@@ -126,8 +126,8 @@ def read_parquet(
         try:
             schema = parquet.read_schema(path)
         except (ArrowException, OSError) as error:
-            raise _unreadable(thing, path, "is no Parquet file", str(error)) from None
-        _check_columns(thing, name, table_names(schema.names, thing, path.name), dataset, known)
+            raise unreadable(thing, path, "is no Parquet file", str(error)) from None
+        check_columns(thing, name, table_names(schema.names, thing, path.name), dataset, known)
         shape = schema.remove_metadata().to_string(show_field_metadata=False)
         groups.setdefault(shape, []).append(path)
         nanoseconds[shape] = frozenset(
@@ -137,7 +137,7 @@ def read_parquet(
     return _union(frames if dataset.columns or known or len(frames) == 1 else _widened(frames))
 
 
-def _check_columns(thing: str, where: str, header: tuple[str, ...], dataset: Dataset, known: Mapping[str, str]) -> None:
+def check_columns(thing: str, where: str, header: tuple[str, ...], dataset: Dataset, known: Mapping[str, str]) -> None:
     """Every declared (or frozen) column is in the file, and no other unless the dataset evolves."""
     wanted = dict.fromkeys(dataset.columns) or dict.fromkeys(known)
     if not wanted:
@@ -173,15 +173,17 @@ def _csv_group(
             encoding="UTF-8",
         )
     )
-    marks = [literal(text) for text in connection.nulls if text != ""]
-    empty = "" in connection.nulls
     selected = []
     for column, name in zip(columns, header, strict=True):
-        value = f"nullif({column}, '')" if empty else f"coalesce({column}, '')"
-        if marks:
-            value = f"CASE WHEN {column} IN ({', '.join(marks)}) THEN NULL ELSE {value} END"
-        selected.append(f"{value} AS {quoted(name)}")
-    return raw.selectExpr(*selected, CORRUPT, *_origin())
+        value = column if "" in connection.nulls else f"coalesce({column}, '')"
+        selected.append(f"{without_nulls(value, connection)} AS {quoted(name)}")
+    return raw.selectExpr(*selected, CORRUPT, *origin_columns())
+
+
+def without_nulls(value: str, connection: FilesConnection) -> str:
+    """A text as Spark SQL, NULL where it is one of those that mean no value."""
+    marks = ", ".join(literal(text) for text in connection.nulls)
+    return f"CASE WHEN {value} IN ({marks}) THEN NULL ELSE {value} END" if marks else value
 
 
 def _parquet_group(spark: SparkSession, paths: list[Path], thing: str, nanoseconds: frozenset[str]) -> DataFrame:
@@ -194,11 +196,11 @@ def _parquet_group(spark: SparkSession, paths: list[Path], thing: str, nanosecon
         else f"{quoted(old)} AS {quoted(new)}"
         for old, new in zip(raw.columns, names, strict=True)
     ]
-    return raw.selectExpr(*renamed, *_origin())
+    return raw.selectExpr(*renamed, *origin_columns())
 
 
-def _origin() -> list[str]:
-    """File of each row, and an order in which the file that changed last wins."""
+def origin_columns() -> list[str]:
+    """As Spark SQL the file of each row, and an order in which the file that changed last wins."""
     return [
         f"_metadata.file_path AS {SOURCE}",
         f"struct(_metadata.file_modification_time AS changed, _metadata.file_path AS path) AS {ORDER}",
@@ -241,25 +243,25 @@ def _union(frames: list[DataFrame]) -> DataFrame:
     return whole
 
 
-def _open(path: Path) -> IO[bytes] | gzip.GzipFile:
+def open_file(path: Path) -> IO[bytes] | gzip.GzipFile:
     return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
 
 
-def _checked_text(path: Path, thing: str) -> tuple[str, bool]:
+def checked_text(path: Path, thing: str) -> tuple[str, bool]:
     """The beginning of a file, and whether a quote is anywhere in it. Raises PH235 for what is not UTF-8."""
     decoder = codecs.getincrementaldecoder("utf-8-sig")()
     start, has_quotes, lines, before = "", False, 1, 0
-    with _open(path) as stream:
+    with open_file(path) as stream:
         while True:
             block = stream.read(BLOCK_BYTES)
             if not before and block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-                raise _unreadable(thing, path, "is written in UTF-16; CSV files must be in UTF-8")
+                raise unreadable(thing, path, "is written in UTF-16; text files must be in UTF-8")
             try:
                 text = decoder.decode(block, final=not block)
             except UnicodeDecodeError as error:
                 odd = before + len(block) - len(error.object) + error.start
                 line = lines + error.object.count(b"\n", 0, error.start)
-                raise _unreadable(thing, path, f"is not UTF-8: byte {odd} in line {line} cannot be read") from None
+                raise unreadable(thing, path, f"is not UTF-8: byte {odd} in line {line} cannot be read") from None
             if not block:
                 return start, has_quotes
             start = text if not before else start
@@ -273,21 +275,21 @@ def _check_lines(path: Path, connection: FilesConnection, thing: str, alone: boo
     its value, without a word from Spark; and in a file whose one column is `alone` for an empty line.
     """
     first, headed = 1, not connection.header
-    with io.TextIOWrapper(_open(path), encoding="utf-8-sig", newline="") as lines:
+    with io.TextIOWrapper(open_file(path), encoding="utf-8-sig", newline="") as lines:
         reader = csv.reader(lines, delimiter=connection.delimiter, strict=True)
         try:
             for row in reader:
                 if alone and headed and not row:
                     what = f'has an empty line {first}, a row or none in one column: "" is a row without a value'
-                    raise _unreadable(thing, path, what)
+                    raise unreadable(thing, path, what)
                 first, headed = reader.line_num + 1, headed or bool(row)
         except csv.Error as error:
             closed = f"closed in line {reader.line_num}, where text goes on"
             what = "never closed" if "unexpected end" in str(error) else closed
-            raise _unreadable(thing, path, f"has a quote in line {first} that is {what}", str(error)) from None
+            raise unreadable(thing, path, f"has a quote in line {first} that is {what}", str(error)) from None
 
 
-def _unreadable(thing: str, path: Path, what: str, detail: str = "") -> PilothouseError:
+def unreadable(thing: str, path: Path, what: str, detail: str = "") -> PilothouseError:
     return PilothouseError(
         "PH235", thing, f"{path.name} {what}", "mend or remove the file, then run it again (r)", detail=detail
     )

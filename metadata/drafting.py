@@ -12,6 +12,7 @@ from datetime import date, datetime
 from typing import Any, Literal
 
 from metadata.findings import Path
+from metadata.tasks.ingest import Source
 from metadata.yaml_notes import Notes
 from metadata.yaml_writer import write_content
 
@@ -95,8 +96,7 @@ def draft(origins: Sequence[tuple[Origin, Sequence[Seen]]]) -> str:
             key = _free(f"bronze.{slug(seen.name)}", keys)
             keys.add(key)
             watermark = _dataset(made, key, seen)
-            if seen.format != "json":
-                tasks[f"ingest_{key.removeprefix('bronze.')}"] = _task(origin, seen, key, watermark)
+            tasks[f"ingest_{key.removeprefix('bronze.')}"] = _task(origin, seen, key, watermark)
     if tasks:
         pipeline = slug(origins[0][0].key)
         made.content["pipelines"][pipeline] = {"description": "Reads what is new at the sources.", "tasks": tasks}
@@ -149,8 +149,6 @@ def _dataset(made: _Draft, key: str, seen: Seen) -> str | None:
             if said := _said(column, seen):
                 made.notes.beside[(*path, "columns", column.name)] = f"# {said}"
     watermark = _storage(made, path, body, seen)
-    if seen.format == "json":
-        lines.append("JSON lines are not ingested: write them as Parquet, then add a task that reads that.")
     made.content["datasets"][key] = body
     made.say(path, [*lines, *seen.remarks])
     return watermark
@@ -187,7 +185,7 @@ def _task(origin: Origin, seen: Seen, key: str, watermark: str | None) -> dict[s
             source["watermark"] = {"column": column.own or column.name, "lookback": lookback}
     else:
         source["files"] = seen.source
-        if not seen.source.lower().endswith((".csv", ".parquet")):
+        if Source(connection=origin.key, files=seen.source).format_of_files != seen.format:
             source["format"] = seen.format
     return {"kind": "ingest", "from": source, "to": key}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING, cast
 
-from flows import databases, folders, sources
+from flows import databases, folders, json_lines, sources
 from flows.batches import reading_path, target_of, write_batches
 from flows.context import Outcome, TaskContext
 from metadata.errors import PilothouseError
@@ -51,9 +51,18 @@ def build(context: TaskContext, intent: Intent) -> DataFrame:
     reading = reading_path(context)
     shutil.rmtree(reading.parent, ignore_errors=True)
     files = {file.path: folder.set_aside(file, reading) for file in intent.files}
-    if _format(context, source) == "parquet":
+    kind = source.format_of_files
+    if kind is None:
+        raise PilothouseError(
+            "PH236",
+            f"task {context.task.key}",
+            f"the pattern {source.files!r} does not say what the files are",
+            "add format: csv, json or parquet (e)",
+        )
+    if kind == "parquet":
         return sources.read_parquet(context.spark, folder.thing, files, target.dataset, known)
-    return sources.read_csv(context.spark, folder.thing, files, connection, target.dataset, known)
+    read = json_lines.read_json if kind == "json" else sources.read_csv
+    return read(context.spark, folder.thing, files, connection, target.dataset, known)
 
 
 def _source(context: TaskContext) -> tuple[Source, FilesConnection | SqlConnection]:
@@ -96,19 +105,3 @@ def _tell_changed(context: TaskContext, paths: list[str]) -> None:
         context.log.warning("%s was read before and has other content now: it is read again as a whole%s", path, twice)
     if (more := len(paths) - NAMED) > 0:
         context.log.warning("%d more files were read before and are read again%s", more, twice)
-
-
-def _format(context: TaskContext, source: Source) -> str:
-    if source.format is not None:
-        return source.format
-    pattern = str(source.files).lower()
-    if pattern.endswith((".parquet", ".pq")):
-        return "parquet"
-    if pattern.endswith((".csv", ".csv.gz", ".tsv", ".txt")):
-        return "csv"
-    raise PilothouseError(
-        "PH236",
-        f"task {context.task.key}",
-        f"the pattern {source.files!r} does not say what the files are",
-        "add format: csv or format: parquet (e)",
-    )

@@ -36,9 +36,9 @@ def check_paths(view: View) -> Iterator[Finding]:
         if _leads_out(source.files) or "://" in source.files:
             cause = f"{source.files!r} leads out of its folder"
             yield view.of_task("PH151", task, ("from", "files"), cause, "write a pattern of names, such as a-*.csv")
-        if source.format is None and not source.files.lower().endswith((".csv", ".parquet")):
+        if source.format_of_files is None:
             cause = f"{source.files!r} does not tell what kind of file it is"
-            yield view.of_task("PH152", task, ("from", "files"), cause, "add format: csv or parquet")
+            yield view.of_task("PH152", task, ("from", "files"), cause, "add format: csv, json or parquet")
 
 
 def _leads_out(path: str) -> bool:

@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from metadata.kinds import Blueprint, Dataset
 
 
+Format = Literal["csv", "json", "parquet"]
+_ENDINGS: dict[str, Format] = {
+    **dict.fromkeys((".csv", ".tsv", ".txt"), "csv"),
+    **dict.fromkeys((".json", ".jsonl", ".ndjson"), "json"),
+    **dict.fromkeys((".parquet", ".pq"), "parquet"),
+}
+
+
 class SourceWatermark(BaseModel):
     """How an incremental read goes on from where it stopped."""
 
@@ -32,10 +40,16 @@ class Source(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     connection: ConnectionKey = Field(description="Connection that is read.")
-    files: str | None = Field(None, description="Pattern of file names, such as orders-*.csv or *.parquet.")
-    format: Literal["csv", "parquet"] | None = Field(None, description="Unset: told by the ending of the pattern.")
+    files: str | None = Field(None, description="Pattern of file names, such as orders-*.csv, *.jsonl or *.parquet.")
+    format: Format | None = Field(None, description="json: an object a line. Unset: told by the ending of the pattern.")
     table: str | None = Field(None, description="Table of a database connection, schema.table.")
     watermark: SourceWatermark | None = Field(None, description="Unset: the whole table each time.")
+
+    @property
+    def format_of_files(self) -> Format | None:
+        """What its files are, said or told by the ending of the pattern; None where neither tells."""
+        pattern = str(self.files).lower().removesuffix(".gz")
+        return self.format or next((kind for ending, kind in _ENDINGS.items() if pattern.endswith(ending)), None)
 
     @model_validator(mode="after")
     def _one_of(self) -> Source:

@@ -67,9 +67,8 @@ def test_files_become_a_connection_datasets_and_tasks(tmp_path: Path) -> None:
     }  # fmt: skip
     assert types["bronze.people"] == {"name": "string", "born": "date"}
     assert types["bronze.prices"] == {"id": "int", "price": "decimal(9,2)", "at": "timestamp"}
-    assert types["bronze.events"] == {}
-    assert "what is an object, which cannot be declared" in text
-    assert "JSON lines are not ingested" in text
+    assert types["bronze.events"] == {"id": "long", "what": "string"}
+    assert "what: string  # an object, as its JSON text; no value in 1 of 2" in text
     assert "Order_ID: long  # 'Order ID' at the source" in text
     assert "Key candidates, unique in what was read: Order_ID, Placed_At." in text
     assert found.datasets["bronze.orders"].storage.mode == "append"
@@ -79,7 +78,7 @@ def test_files_become_a_connection_datasets_and_tasks(tmp_path: Path) -> None:
     tasks = next(iter(found.pipelines.values())).tasks
     assert {name: task.source.files for name, task in tasks.items()} == {  # type: ignore[attr-defined]
         "ingest_log": "log.csv.gz", "ingest_orders": "orders-*.csv", "ingest_people": "people.csv",
-        "ingest_prices": "prices.parquet",
+        "ingest_prices": "prices.parquet", "ingest_events": "events.jsonl",
     }  # fmt: skip
 
 

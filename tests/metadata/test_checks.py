@@ -144,7 +144,7 @@ PROVOKED: list[tuple[str, dict[str, Any], str, str]] = [
     ("PH151", {"connections/landing/path": "file:///etc"}, "no object store", "there are"),
     ("PH151", {"connections/landing/path": "s3a://b/../c"}, "leads out", "below the data root"),
     ("PH151", {f"{TASKS}/ingest/from/files": "../*.csv"}, "leads out of its folder", "pattern of names"),
-    ("PH152", {f"{TASKS}/ingest/from/files": "orders-*"}, "what kind of file", "csv or parquet"),
+    ("PH152", {f"{TASKS}/ingest/from/files": "orders-*"}, "what kind of file", "csv, json or parquet"),
     ("PH153", {"schedules/orders_daily/cron": "0 6 * *"}, "has 4 fields", "0 6 2 * *"),
     ("PH153", {"schedules/orders_daily/cron": "0 66 * * *"}, "is no cron", "0 6 2 * *"),
     ("PH153", {"schedules/orders_daily/cron": "0 6 31 2 *"}, "'0 6 31 2 *'", "0 6 2 * *"),
