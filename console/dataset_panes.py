@@ -13,7 +13,7 @@ from console.column_lineage import Branch, branches
 from console.places import Place
 from console.tables import VersionLine, is_number, shown, told
 from console.text import ago, glyph, joined, number, plain, shorten, styled
-from console.widgets.cells import GAP, Column
+from console.widgets.cells import GAP, Column, fitting
 from console.widgets.rows import Row, Section
 from metadata.kinds import Dataset
 from metadata.rows.batches import DatasetState
@@ -135,7 +135,7 @@ def sheet(rows_of: Grid, first: int, room: int) -> Sheet:
     """Rows from column number `first` on, in `room` cells; at least one column."""
     found, sizes = rows_of.found, rows_of.sizes
     first = max(0, min(first, len(sizes) - 1))
-    after = _after(sizes, first, room)
+    after = fitting(sizes, first, room)
     columns = tuple(
         Column(plain(name), size, "right" if is_number(kind) else "left", prose=True)
         for (name, kind), size in zip(found.columns[first:after], sizes[first:after], strict=True)
@@ -151,15 +151,6 @@ def sheet(rows_of: Grid, first: int, room: int) -> Sheet:
     return Sheet(Section(columns, rows), first, after)
 
 
-def _after(sizes: Sequence[int], first: int, room: int) -> int:
-    """The first column that has no room beside those from `first` on."""
-    after, used = first + 1, sizes[first] if sizes else 0
-    while after < len(sizes) and used + GAP + sizes[after] <= room:
-        used += GAP + sizes[after]
-        after += 1
-    return after
-
-
 def row_key(at: int) -> str:
     """The key of a row of data, by its place."""
     return f"row {at}"
@@ -168,7 +159,7 @@ def row_key(at: int) -> str:
 def before(sizes: Sequence[int], first: int, room: int) -> int:
     """The column at which to begin, for the one before column number `first` to be the last that is shown."""
     at = max(0, first - 1)
-    while at > 0 and _after(sizes, at - 1, room) >= first:
+    while at > 0 and fitting(sizes, at - 1, room) >= first:
         at -= 1
     return at
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len
 from textual.content import Content
 
 from console.code import code_lines
 from console.text import as_of, glyph, joined, number, plain, share, shorten, state_content, styled
+from console.widgets.cells import GAP, fitted, fitting
 from metadata.colouring import Language
 from metadata.states import DecisionState
 from metadata.trying import Part, Past, RowsTried, RuleTried
@@ -65,25 +67,13 @@ def rows_lines(tried: RowsTried, width: int, first: int) -> list[Content]:
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str | None]], width: int, first: int) -> list[Content]:
-    cells = [[plain("" if value is None else value) for value in row] for row in rows]
-    wide = [max(len(plain(name)), *(len(row[at]) for row in cells)) for at, name in enumerate(columns)]
-    shown: list[int] = []
-    room = width
-    for at in range(min(first, len(columns) - 1), len(columns)):
-        room -= min(wide[at], CELL) + 2
-        if room < 0 and shown:
-            break
-        shown.append(at)
-    head = joined(*((shorten(plain(columns[at]), CELL).ljust(min(wide[at], CELL) + 2), "head") for at in shown))
-    lines = [joined(head), *(_row(rows[at], cells[at], shown, wide) for at in range(len(rows)))]
+    texts = [plain(name) for name in columns]
+    cells = [[styled("NULL", "quiet") if value is None else styled(value) for value in row] for row in rows]
+    sizes = [min(CELL, max(cell_len(text), *(row[at].cell_length for row in cells))) for at, text in enumerate(texts)]
+    first = min(first, len(columns) - 1)
+    shown = range(first, fitting(sizes, first, width))
+    gap = Content(" " * GAP)
+    head = gap.join(fitted(styled(texts[at], "head"), sizes[at]) for at in shown)
+    lines = [head, *(gap.join(fitted(row[at], sizes[at]) for at in shown) for row in cells)]
     hidden = len(columns) - len(shown)
     return lines + ([styled(f"{hidden} more columns: h l", "quiet")] if hidden else [])
-
-
-def _row(row: Sequence[str | None], cells: Sequence[str], shown: Sequence[int], wide: Sequence[int]) -> Content:
-    parts = []
-    for at in shown:
-        room = min(wide[at], CELL)
-        text, tone = ("NULL"[:room], "quiet") if row[at] is None else (shorten(cells[at], room), "")
-        parts.append((text.ljust(room + 2), tone))
-    return joined(*parts)

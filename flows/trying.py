@@ -6,7 +6,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -189,7 +189,8 @@ class _Rows:
             for name, count, share in zip(rules, bad, shares, strict=True)
         )
         first = flagged.where("size(_reasons) > 0").selectExpr("array_join(_reasons, ', ')", *map(quoted, columns))
-        return self._tried_rows(key, read, SAMPLE, checked, ("breaks", *columns), first)
+        tried = self._tried_rows(key, read, SAMPLE, checked, ("breaks", *columns), first)
+        return replace(tried, aside=self._aside(dataset))
 
     def features(self, key: str, definition: FeatureSet) -> RowsTried:
         """Each feature of the first rows of the source."""
@@ -240,11 +241,26 @@ class _Rows:
         rows = tuple(_texts(tuple(row)) for row in first.limit(SHOWN).collect())
         return RowsTried(self._tried.thing, read, key, read < most, checked, columns, rows)
 
+    def _aside(self, dataset: Dataset) -> int:
+        """How many rows of a dataset are in quarantine."""
+        from flows import engine
+        from flows.batches import quarantine_path
+
+        path = quarantine_path(self._settings, dataset)
+        version = engine.table_version(self._spark, path)
+        if version is None:
+            return 0
+        return int(self._select(f"SELECT count(*) FROM {engine.relation(path, version)}").collect()[0][0])  # noqa: S608
+
+    @property
+    def _spark(self) -> SparkSession:
+        assert self._session is not None  # noqa: S101 - rows are read within `bounded`
+        return self._session
+
     def _select(self, sql: str) -> DataFrame:
         from flows import engine
 
-        assert self._session is not None  # noqa: S101 - rows are read within `bounded`
-        return engine.select(self._session, sql)
+        return engine.select(self._spark, sql)
 
     def _relation(self, key: str) -> str:
         """The table of a dataset as its last batch left it. Raises UsageError PH858."""

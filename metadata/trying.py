@@ -140,10 +140,15 @@ class RowsTried:
     columns: tuple[str, ...]
     rows: tuple[tuple[str | None, ...], ...]
 
+    aside: int | None = None
+    """Rows that lie in the quarantine of the dataset now; None where that was not asked."""
+
     @property
     def told(self) -> str:
-        """What was read, in a sentence."""
-        return f"{'' if self.whole else 'the first '}{counted(self.read, 'row')} of {self.source}"
+        """What was read, and what lies in quarantine, in a sentence."""
+        read = f"{'' if self.whole else 'the first '}{counted(self.read, 'row')} of {self.source}"
+        lie = "lies" if self.aside == 1 else "lie"
+        return read if self.aside is None else f"{read}; {counted(self.aside, 'row')} {lie} in quarantine now"
 
 
 def cooled(past: Sequence[Past], cooldown: Period | None) -> tuple[Past, ...]:

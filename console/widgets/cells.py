@@ -46,6 +46,15 @@ def widths(columns: Sequence[Column], total: int) -> list[int]:
     return found
 
 
+def fitting(sizes: Sequence[int], first: int, room: int) -> int:
+    """The first column that has no room beside those from `first` on: at least one of them is shown."""
+    after, used = first + 1, sizes[first] if sizes else 0
+    while after < len(sizes) and used + GAP + sizes[after] <= room:
+        used += GAP + sizes[after]
+        after += 1
+    return after
+
+
 def cut(content: Content, width: int) -> Content:
     """Content of at most `width` cells, its end cut off with a mark."""
     if content.cell_length <= width:

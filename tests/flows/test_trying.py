@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from flows import client, trying, trying_apart
+from flows.batches import quarantine_path
 from flows.services import process
 from flows.trying import try_rows, try_rule
 from metadata.errors import Fault, PilothouseError, UsageError
@@ -175,7 +176,7 @@ def test_sql_is_tried_on_real_rows(tmp_path: Path, spark: Any, monkeypatch: pyte
 
     rules = tried("dataset", "bronze.trips")
     cold = int((~(trips["temp"] > 0)).sum())
-    assert (rules.read, rules.told) == (200, "200 rows of bronze.trips")
+    assert (rules.read, rules.told) == (200, "200 rows of bronze.trips; 0 rows lie in quarantine now")
     assert [(each.name, each.rows, each.share) for each in rules.checked] == [
         ("mild", cold, cold / 200),
         ("one", 0, 0.0),
@@ -183,7 +184,10 @@ def test_sql_is_tried_on_real_rows(tmp_path: Path, spark: Any, monkeypatch: pyte
     assert rules.checked[0].says == "such a batch would be refused (more than 1 %)"
     assert rules.columns == ("breaks", "id", "at", "line", "temp", "delay")
     assert len(rules.rows) == 20 and {row[0] for row in rules.rows} == {"mild"}
-    assert tried("dataset", "bronze.trips", text="id IS NOT NULL").rows == ()
+    aside = quarantine_path(house.settings, house.plan.datasets["bronze.trips"])
+    spark.range(3).selectExpr("id", "id AS _batch").write.format("delta").save(aside)
+    again = tried("dataset", "bronze.trips", text="id IS NOT NULL")
+    assert (again.rows, again.aside) == ((), 3)
 
     features = tried("feature_set", "trips")
     assert features.columns == ("id", "at", *learning.FEATURES)
