@@ -5,12 +5,14 @@ Textual takes the texts of a palette for markup; names and authors come from dat
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, cast
 
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider, SearchIcon
 from textual.content import Content
 from textual.message import Message
+from textual.screen import Screen
 from textual.types import IgnoreReturnCallbackType
 from textual.widgets import Input, OptionList
 
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 IN_KEY, IN_TEXT = 0.6, 0.3
 """Where definitions stand among the actions, whose scores are up to about 1."""
+AT_ONCE = 0.2
+"""Seconds that actions wait for definitions, to be shown together."""
 
 
 class ConsoleProvider(Provider):
@@ -48,30 +52,21 @@ class ConsoleProvider(Provider):
             yield DiscoveryHit(styled(name), command, plain(name), _told(help_))
 
     async def search(self, query: str) -> Hits:
-        """What matches."""
-        matcher = self.matcher(query)
-        for name, help_, command in self._commands():
-            score = matcher.match(name)
-            if score > 0:
-                shown = styled(name) if "[" in name else matcher.highlight(name)
-                yield Hit(score, shown, command, plain(name), _told(help_))
-        if isinstance(self.screen, BaseScreen):
-            async for hit in self._named(self.screen, query):
-                yield hit
-
-    async def _named(self, screen: BaseScreen, query: str) -> Hits:
-        """A run by its number; definitions by words of their keys, then by words of what is written in them."""
-        place = jump.find(query) if query.strip() else None
-        if isinstance(place, Place) and place.screen == "run":
-            name = f"run {place.subject}"
-            yield Hit(1.0, styled(name), _going(screen, place), name, _told("one run, by its number"))
-        found: Sequence[Found] = await screen.session.store.ask(lambda database: _search(database, query)) or ()
-        for at, one in enumerate(found):
-            name, inside = f"{one.kind.replace('_', ' ')} {one.key}", one.field != "key"
-            where = joined((f"{one.field}: ", "quiet"), (one.word, "strong")) if inside else Content("")
-            score = (IN_TEXT if inside else IN_KEY) - at / 1_000
-            place = jump.definition_place(one.kind, one.key)
-            yield Hit(score, styled(name), _going(screen, place), plain(name), cast("str", where))
+        """What matches, at once where the database answers at once: textual looks for an end ten times a second."""
+        screen, matcher = self.screen, self.matcher(query)
+        asked = asyncio.ensure_future(_found(screen, query))
+        try:
+            await asyncio.wait({asked}, timeout=AT_ONCE)
+            for name, help_, command in self._commands():
+                score = matcher.match(name)
+                if score > 0:
+                    shown = styled(name) if "[" in name else matcher.highlight(name)
+                    yield Hit(score, shown, command, plain(name), _told(help_))
+            if isinstance(screen, BaseScreen):
+                for hit in _named(screen, query, await asked):
+                    yield hit
+        finally:
+            asked.cancel()
 
     def _commands(self) -> Iterator[tuple[str, str, IgnoreReturnCallbackType]]:
         screen = self.screen
@@ -128,6 +123,26 @@ class Palette(CommandPalette):
         if self.app.screen is not self:
             event.stop()
             event.prevent_default()
+
+
+async def _found(screen: Screen[object], query: str) -> Sequence[Found]:
+    if not isinstance(screen, BaseScreen):
+        return ()
+    return await screen.session.store.ask(lambda database: _search(database, query)) or ()
+
+
+def _named(screen: BaseScreen, query: str, found: Sequence[Found]) -> Iterator[Hit]:
+    """A run by its number; definitions by words of their keys, then by words of what is written in them."""
+    place = jump.find(query) if query.strip() else None
+    if isinstance(place, Place) and place.screen == "run":
+        name = f"run {place.subject}"
+        yield Hit(1.0, styled(name), _going(screen, place), name, _told("one run, by its number"))
+    for at, one in enumerate(found):
+        name, inside = f"{one.kind.replace('_', ' ')} {one.key}", one.field != "key"
+        where = joined((f"{one.field}: ", "quiet"), (one.word, "strong")) if inside else Content("")
+        score = (IN_TEXT if inside else IN_KEY) - at / 1_000
+        place = jump.definition_place(one.kind, one.key)
+        yield Hit(score, styled(name), _going(screen, place), plain(name), cast("str", where))
 
 
 def _search(database: Database, query: str) -> list[Found]:

@@ -232,6 +232,33 @@ async def test_what_reads_much_holds_up_no_action(database: Database, make_app: 
         gate.set()
 
 
+async def test_no_screen_waits_for_the_first_one(database: Database, make_app: MakeApp) -> None:
+    app, gate = make_app(), threading.Event()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until_seen(pilot, "ATTENTION 4")
+        app.session.store.survey(app, "gate", lambda _database: gate.wait())
+        await pilot.press("2")
+        await until_seen(pilot, "newest first")
+        gate.set()
+
+
+async def test_what_nobody_waits_for_any_more_is_not_asked(database: Database, make_app: MakeApp) -> None:
+    app, gate = make_app(), threading.Event()
+    ran: list[int] = []
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: bool(seen(app)))
+        ask = app.session.store.ask
+        first = asyncio.ensure_future(ask(lambda _database: gate.wait()))
+        second = asyncio.ensure_future(ask(lambda _database: ran.append(2)))
+        await asyncio.sleep(0)
+        second.cancel()
+        await asyncio.sleep(0)
+        gate.set()
+        await first
+        await ask(lambda _database: ran.append(3))
+        assert ran == [3]
+
+
 @pytest.mark.parametrize("painted", [True, False])
 async def test_the_threads_of_a_console_end_with_it_and_what_was_asked_for_is_done_first(
     database: Database, make_app: MakeApp, painted: bool
