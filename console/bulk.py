@@ -74,11 +74,11 @@ def review_removal(database: Database, owner: str, kind: str, uids: Collection[s
 def switched(database: Database, owner: str, kind: str, uids: Collection[str]) -> tuple[Edited, Staged]:
     """Definitions switched off where one of them is on, else on.
 
-    Raises UsageError PH825 for what has no switch, and PH827 when none of them is there any more.
+    Raises UsageError PH827 when none of them is there any more.
     """
     there = load_around(database, owner, *uids)
     values = found(there.working.blueprint, kind, uids).values()
     if not values:
         raise UsageError("PH827", kind, "what is to be switched is not there any more", "choose others")
-    on = any(getattr(value, "enabled", False) for value in values)
+    on = any(value.enabled for value in values)
     return edited(there.working.blueprint, kind, uids, "enabled", "false" if on else "true"), there

@@ -34,6 +34,7 @@ from console.text import (
     spark,
     state_of,
     styled,
+    switched,
 )
 from console.widgets.chrome import Service
 from console.widgets.rows import Column, Row, Section
@@ -224,7 +225,7 @@ def _pipeline(one: PipelineRow, now: datetime) -> list[Row]:
         Row(
             f"pipeline {one.key}",
             (
-                styled(one.key, "strong"),
+                switched(one.key, one.enabled, "strong"),
                 marks,
                 _last(one, now),
                 styled(seconds(took), "warn" if slow else ""),
@@ -278,7 +279,7 @@ def _dataset(one: DatasetRow, now: datetime) -> Row:
     return Row(
         f"dataset {one.key}",
         (
-            one.key,
+            switched(one.key, one.enabled),
             number(one.rows),
             styled(age + (" !" if one.stale else ""), "warn" if one.stale else "quiet"),
             styled(note, "warn"),
@@ -295,7 +296,7 @@ def _model(one: ModelHealth) -> Row:
     return Row(
         f"model {model.key}",
         (
-            joined(model.key, (version, "accent")),
+            joined(switched(model.key, model.enabled), (version, "accent" if model.enabled else "quiet")),
             _metric(model) if model.champion else
             styled("no champion yet" if model.versions else "not trained yet", "quiet"),
             styled(figure(one.measured) if one.measured is not None else glyph("–"), ""),

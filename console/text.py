@@ -16,7 +16,7 @@ from textual.content import Content, Span
 
 from console import terminal
 from metadata.errors import Fault
-from metadata.states import State
+from metadata.states import OFF, State
 from metadata.values import local, utc_now
 
 LABEL_CELLS = 9
@@ -135,6 +135,11 @@ def joined(*parts: Content | str | tuple[object, str]) -> Content:
         part if isinstance(part, Content) else styled(*part) if isinstance(part, tuple) else styled(part)
         for part in parts
     )
+
+
+def switched(name: str, on: bool, tone: str = "") -> Content:
+    """The name of a definition; one that is off is quiet, and says so."""
+    return styled(name, tone) if on else styled(f"{name} {OFF}", "quiet")
 
 
 def stacked(lines: Iterable[Content | str]) -> Content:

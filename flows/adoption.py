@@ -17,7 +17,8 @@ from metadata.values import utc_now
 def adopt_scheduled(database: Database, flow_run_id: str, schedule_uid: str, due: datetime | None) -> Run:
     """The run of a flow run that a schedule created, on the plan of today's blueprint; `as_of` is when it was due.
 
-    Raises UsageError PH508 when the schedule or its pipeline is gone, PH509 for a parameter that does not fit.
+    Raises UsageError PH508 when the schedule or its pipeline is gone, PH521 when that is off, PH509 for a
+    parameter that does not fit.
     """
     revision, blueprint = snapshot(database)
     schedule = next((item for item in blueprint.schedules.values() if item.uid == schedule_uid), None)

@@ -156,7 +156,7 @@ def launch(pipeline: str, bindings: Mapping[str, Any], as_of: datetime | None, a
     """A new run of a pipeline as the blueprint says today; it speaks for `as_of`, else for now.
 
     The row is there before the flow run; what the orchestrator cannot take now, the projector hands on later.
-    Raises `UsageError` (PH520 no such pipeline, PH509 a wrong parameter).
+    Raises `UsageError` (PH520 no such pipeline, PH521 it is off, PH509 a wrong parameter).
     """
     from metadata.bindings import bind
     from metadata.compiler import compile_plan
@@ -188,7 +188,7 @@ def again(run_id: str, mode: str, author: str) -> Run:
 
     Tasks that read what is new read what is new since: nothing is taken in twice.
 
-    Raises `UsageError` (PH503 it still goes on, PH504 nothing failed).
+    Raises `UsageError` (PH503 it still goes on, PH504 nothing failed, PH521 its pipeline is off).
     """
     from metadata.rows.runs import new_attempt
 
@@ -201,7 +201,8 @@ def again(run_id: str, mode: str, author: str) -> Run:
 def repeat(run_id: str, author: str) -> Run:
     """A new run on the plan of a past one, with its bindings and for its instant, whatever the blueprint says today.
 
-    Raises `UsageError` (PH845 what the plan needs is not there any more, PH846 its plan is not read as it was made).
+    Raises `UsageError` (PH845 what the plan needs is not there any more, PH846 its plan is not read as it was made,
+    PH521 its pipeline is off).
     """
     from metadata.rows.repeating import repeat_run
 

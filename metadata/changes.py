@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -16,6 +17,7 @@ from metadata.references import with_new_keys
 from metadata.rule_names import refuse_stale_names, with_followed_holds
 from metadata.successors import refuse_another_source, refuse_second_reading, tasks_of
 
+_SWITCH = re.compile(r"(?:(?P<part>(?:tasks|quality)\..+)\.)?enabled")
 Action = Literal["created", "changed", "renamed", "deleted"]
 Identify = Callable[[Blueprint, Blueprint, Blueprint], Blueprint]
 """Takes the current blueprint, the document and what came of both; gives the last with other uids of what is new."""
@@ -29,6 +31,15 @@ class FieldChange:
     action: Literal["added", "removed", "changed", "renamed", "reordered"]
     before: Any
     after: Any
+
+    @property
+    def switch(self) -> str:
+        """`disabled`, `tasks.clean: enabled`: what it does where it switches something; empty where it does not."""
+        found = _SWITCH.fullmatch(self.path)
+        if found is None or self.action not in ("added", "removed", "changed"):
+            return ""
+        word = "disabled" if self.after is False else "enabled"
+        return f"{found['part']}: {word}" if found["part"] else word
 
 
 @dataclass(frozen=True)

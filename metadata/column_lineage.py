@@ -15,6 +15,7 @@ from metadata.contents import json_text
 from metadata.database import Database
 from metadata.definitions import column_edge, read_blueprint, traced_task
 from metadata.errors import PilothouseError
+from metadata.in_force import in_force
 from metadata.kinds import Blueprint, Model
 from metadata.plan import Plan, PlanTask
 from metadata.sql_sources import Known
@@ -24,6 +25,9 @@ RULES = 1
 """Number of the rules by which columns are followed: with another one every task is traced anew."""
 LONGEST = 255
 """Letters of a column that is told of."""
+
+_NO_MATTER = {"enabled"}
+"""Fields on which no column hangs: what is off has none."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +63,10 @@ def trace_all(connection: Connection) -> None:
         view = View(read_blueprint(connection))
     except (PilothouseError, ValueError):
         return
-    for key in view.blueprint.pipelines:
+    left = in_force(view.blueprint)
+    for key in left.pipelines:
         with suppress(PilothouseError):
-            write_traced(connection, _traced({}, view, [compile_plan(view.blueprint, key)]))
+            write_traced(connection, _traced({}, view, [compile_plan(left, key)]))
 
 
 def trace(database: Database, blueprint: Blueprint, plans: Iterable[Plan]) -> Traced:
@@ -121,7 +126,13 @@ def write_traced(connection: Connection, traced: Traced) -> None:
 
 def _digest(plan: Plan, task: PlanTask, view: View) -> str:
     """A hash of all that a task's columns hang on."""
-    said = [RULES, plan.pipeline_uid, task.key, task.spec.model_dump_json(), *map(list, _around(task, view))]
+    said = [
+        RULES,
+        plan.pipeline_uid,
+        task.key,
+        task.spec.model_dump_json(exclude=_NO_MATTER),
+        *map(list, _around(task, view)),
+    ]
     return hashlib.sha256(json_text(said).encode()).hexdigest()
 
 
@@ -135,9 +146,9 @@ def _around(task: PlanTask, view: View) -> Iterator[tuple[str, ...]]:
             yield (*ref, uid, *_told(view.known(ref.key)))
         elif isinstance(definition, Model):
             sets = (blueprint.feature_sets[name] for name in definition.features if name in blueprint.feature_sets)
-            yield (*ref, uid, definition.predicts.label, *(each.model_dump_json() for each in sets))
+            yield (*ref, uid, definition.predicts.label, *(each.model_dump_json(exclude=_NO_MATTER) for each in sets))
         elif definition is not None:
-            yield (*ref, uid, definition.model_dump_json() if ref.kind == "feature_set" else "")
+            yield (*ref, uid, definition.model_dump_json(exclude=_NO_MATTER) if ref.kind == "feature_set" else "")
 
 
 def _told(known: Known | None) -> tuple[str, ...]:

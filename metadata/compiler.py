@@ -3,41 +3,63 @@
 from __future__ import annotations
 
 import uuid
-from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 
-from metadata.errors import PilothouseError
+from metadata.errors import PilothouseError, UsageError
 from metadata.graph import CycleError, ordered
+from metadata.in_force import in_force
 from metadata.kinds import SECTIONS, Blueprint, Definition
 from metadata.plan import Plan, PlanTask
 from metadata.references import references
 from metadata.sql import compile_query
-from metadata.tasks import Ports, Read, Ref, TaskSpec
+from metadata.tasks import Read, Ref
+from metadata.wiring import Wiring, wire
 
 _PLAN_KINDS = ("connection", "dataset", "feature_set", "model", "monitor", "decision")
 
 
-@dataclass(frozen=True)
-class Wiring:
-    """The tasks of a pipeline, written and generated, and what each waits for."""
-
-    specs: Mapping[str, TaskSpec]
-    ports: Mapping[str, Ports]
-    upstream: Mapping[str, Collection[str]]
-    generated: Mapping[str, str]
-    """Task that each generated task came from."""
-    clashes: tuple[tuple[str, str], ...]
-    """Generated keys that were there already, with the task that generates them."""
-
-
 def compile_plan(blueprint: Blueprint, pipeline_key: str) -> Plan:
-    """The plan of a pipeline: its tasks in order with every definition that they need, and no other.
+    """The plan of a pipeline: its tasks in order with every definition that they need, and no other; nothing is off.
 
     A task that reads a dataset comes after those of the same pipeline that write it; `after` adds what the data does
     not say. Raises PilothouseError: PH141 no such pipeline, PH142 tasks wait for each other, PH143 a definition that
-    is not there, PH144 two tasks of one key, PH140 SQL that is refused.
+    is not there, PH144 two tasks of one key, PH140 SQL that is refused; UsageError PH521 for a pipeline that is off,
+    or all tasks of which are.
     """
+    pipeline = blueprint.pipelines.get(pipeline_key)
+    less = in_force(blueprint)
+    if pipeline is not None and pipeline_key not in less.pipelines:
+        raise pipeline_off(pipeline_key, "all of its tasks are off" if pipeline.enabled else "it is off")
+    return compile_whole(less, pipeline_key)
+
+
+def drawn_plans(blueprint: Blueprint, plans: Iterable[Plan]) -> list[Plan]:
+    """What is drawn of a blueprint whose pipelines are compiled to `plans`: these, with what of them is off.
+
+    What is off and does not fit together is not drawn.
+    """
+    left, by_key = in_force(blueprint), {plan.pipeline: plan for plan in plans}
+    drawn: list[Plan] = []
+    for key, pipeline in blueprint.pipelines.items():
+        plan = by_key.get(key)
+        if plan is None or left.pipelines[key] is not pipeline:
+            with suppress(PilothouseError):
+                plan = compile_whole(blueprint, key)
+        drawn += [plan] if plan is not None else []
+    return drawn
+
+
+def pipeline_off(key: str, cause: str = "it is off") -> UsageError:
+    """PH521: a pipeline that is not to be run."""
+    remedy = (
+        f"enable it: space on it under 3, or pilothouse blueprint set enabled=true --kind pipeline --filter key:{key}"
+    )
+    return UsageError("PH521", f"pipeline {key}", cause, remedy)
+
+
+def compile_whole(blueprint: Blueprint, pipeline_key: str) -> Plan:
+    """As `compile_plan`, of all that is there, whether it is off or not."""
     pipeline = blueprint.pipelines.get(pipeline_key)
     if pipeline is None:
         raise PilothouseError("PH141", f"pipeline {pipeline_key}", "there is no such pipeline", "name another")
@@ -69,45 +91,6 @@ def compile_plan(blueprint: Blueprint, pipeline_key: str) -> Plan:
         },
         **{SECTIONS[kind]: {ref.key: each for ref, each in needed.items() if ref.kind == kind} for kind in _PLAN_KINDS},
     )
-
-
-def wire(blueprint: Blueprint, pipeline_key: str) -> Wiring:
-    """What the tasks of a pipeline wait for. References to nothing are left as they are, for checks to report."""
-    pipeline = blueprint.pipelines[pipeline_key]
-    specs: dict[str, TaskSpec] = dict(pipeline.tasks)
-    generated: dict[str, str] = {}
-    clashes: list[tuple[str, str]] = []
-    for key, spec in pipeline.tasks.items():
-        for new, added in spec.expand(key, blueprint).items():
-            if new in specs:
-                clashes.append((new, key))
-                continue
-            specs[new] = added
-            generated[new] = key
-    ports = {key: spec.ports(blueprint) for key, spec in specs.items()}
-    writers: dict[Ref, list[str]] = defaultdict(list)
-    for key in pipeline.tasks:
-        for ref in ports[key].outputs:
-            writers[ref].append(key)
-    upstream: dict[str, dict[str, None]] = {}
-    for key, spec in specs.items():
-        waits = dict.fromkeys(spec.after)
-        for ref in ports[key].inputs:
-            waits.update(dict.fromkeys(writer for writer in writers[ref] if writer != key))
-        upstream[key] = waits
-    for key, held in _holds(blueprint, pipeline.tasks):
-        if held in upstream and held != key:
-            upstream[held][key] = None
-    return Wiring(specs, ports, upstream, generated, tuple(clashes))
-
-
-def _holds(blueprint: Blueprint, tasks: Mapping[str, TaskSpec]) -> Iterator[tuple[str, str]]:
-    """Tasks with the tasks whose input their rules may hold: those must not start before the rules were asked."""
-    for key, spec in tasks.items():
-        for name in getattr(spec, "decisions", ()):
-            rule = blueprint.decisions.get(name)
-            if rule and rule.then.hold:
-                yield key, rule.then.hold
 
 
 def _plan_task(key: str, wiring: Wiring, position: Mapping[str, int], pipeline: str) -> PlanTask:

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     ColumnElement,
     Connection,
@@ -29,6 +30,7 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    true,
 )
 
 from metadata.column_types import ID, KEY, SORTED, WORD, Serial, Utc
@@ -58,9 +60,11 @@ definition = Table(
     Column("about", Text, nullable=False, server_default=""),
     Column("text", Text, nullable=False, server_default=""),
     Column("users", Integer, nullable=False, server_default="0"),
+    Column("enabled", Boolean, nullable=False, server_default=true()),
     UniqueConstraint("kind", "key"),
     Index("ix_definition_kind_position", "kind", "position"),
     Index("ix_definition_key", "key"),
+    Index("ix_definition_enabled", "enabled", "kind", "key"),
 )
 """`about`, `text` and `users` (how many name it) only repeat what stands elsewhere, for lists of any length."""
 
@@ -176,7 +180,7 @@ traced_task = Table(
 )
 """Tasks whose rows in `column_lineage` are there, with a hash of all that these hang on."""
 
-_COMMON = ("description", "owner", "tags")
+_COMMON = ("description", "owner", "tags", "enabled")
 _NAMES: dict[str, dict[str, str]] = {
     "dataset": {"columns": "dataset_column", "storage": "storage_rule", "quality": "quality_rule"},
     "feature_set": {"features": "feature"},

@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from metadata.compiler import wire
 from metadata.kinds import Blueprint
 from metadata.lineage import by_definition
 from metadata.tasks import Ref, TaskSpec
+from metadata.wiring import wire
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,7 +25,8 @@ class Effect(Enum):
     MEANING = "as ROWS, and predictions that are there answer another question"
 
 
-_COMMON = {"description": Effect.NOTHING, "owner": Effect.NOTHING, "tags": Effect.NOTHING}
+_COMMON = dict.fromkeys(("description", "owner", "tags", "enabled"), Effect.NOTHING)
+"""What is switched off or on gives no longer, or again: that is no matter of a field."""
 
 EFFECTS: dict[str, dict[str, Effect]] = {
     "connection": _COMMON
@@ -53,6 +54,7 @@ EFFECTS: dict[str, dict[str, Effect]] = {
         "quality.*.unique": Effect.UNMERGED,
         "quality.*.otherwise": Effect.UNMERGED,
         "quality.*.at_most": Effect.NOTHING,
+        "quality.*.enabled": Effect.NOTHING,
         "fresh_within": Effect.NOTHING,
     },
     "feature_set": _COMMON
@@ -108,7 +110,6 @@ EFFECTS: dict[str, dict[str, Effect]] = {
         "cron": Effect.NOTHING,
         "timezone": Effect.NOTHING,
         "overlap": Effect.NOTHING,
-        "enabled": Effect.NOTHING,
         "parameters": Effect.NOTHING,
     },
 }
@@ -120,7 +121,7 @@ In what order entries stand means nothing here. The tasks of a pipeline are told
 _SQL = frozenset({"quality.*.expect", "features.*.expr", "predicts.label"})
 """Fields that hold SQL: spaces and comments in it mean nothing."""
 
-TASK_NOTHING = frozenset({"uid", "was", "description", "after", "when", "retries", "retry_delay", "timeout"})
+TASK_NOTHING = frozenset({"uid", "was", "description", "after", "when", "retries", "retry_delay", "timeout", "enabled"})
 """Fields of any task that change no row of what it writes. Every other one, of whatever task kind, is as ROWS."""
 
 

@@ -18,10 +18,11 @@ from metadata.checks.view import View
 from metadata.column_readers import readers
 from metadata.downstream import Downstream, Passage
 from metadata.effects import Effect, effects, task_fields
+from metadata.in_force import in_force
 from metadata.kinds import Blueprint, Definition, Pipeline
 from metadata.references import with_new_keys
 from metadata.sql import parameters_of
-from metadata.successors import called_otherwise, names_of
+from metadata.successors import called_otherwise, names_of, tasks_of
 from metadata.tasks import Ref, TaskSpec
 
 Needs = Literal["backfill", "rebuilt", "retrain"]
@@ -126,6 +127,15 @@ class _Spread:
                 self.come(_Reach(ref, depth, reach.root, through))
 
 
+class _Sides(NamedTuple):
+    """A blueprint before and after a change, as it is written, and what of it is on."""
+
+    before: Blueprint
+    after: Blueprint
+    then: Blueprint
+    now: Blueprint
+
+
 class _Was(NamedTuple):
     """A task as it was, the pipeline that it stood in (none: that is gone), and its outputs by today's keys."""
 
@@ -154,16 +164,18 @@ def impact_of(changes: ChangeSet) -> tuple[Touched, ...]:
 def impact(before: Blueprint, changes: Iterable[Change], after: Blueprint) -> tuple[Touched, ...]:
     """What `changes` touch that is in `after`: first what needs most, then in the order in which they come to it.
 
-    What is changed itself is among it only if it needs something; what is new has nothing yet, and never is.
+    What is changed itself is among it only if it needs something; what is new has nothing yet, and never is. What is
+    switched off gives nothing any more, and what is switched on gives it again.
     """
     changes = tuple(changes)
-    spread = _Spread(Downstream.of(after), View(before))
-    _begin(spread, before, changes, after)
+    sides = _Sides(before, after, in_force(before), in_force(after))
+    spread = _Spread(Downstream.of(sides.now), View(sides.then))
+    _begin(spread, sides, changes)
     spread.run()
     returns = {Ref(each.kind, each.key): each.returns for each in changes if each.action == "created"}
     found = [
         each
-        for each in (*_things(spread, after), *_runs(spread, after))
+        for each in (*_things(spread, sides), *_runs(spread, after))
         if returns.get(Ref(each.kind, each.key), True) and (each.needs or Ref(each.kind, each.key) not in returns)
     ]
     return tuple(sorted(found, key=urgency))
@@ -174,11 +186,11 @@ def urgency(touched: Touched) -> int:
     return _MOST_FIRST.index(touched.needs)
 
 
-def _things(spread: _Spread, after: Blueprint) -> Iterator[Touched]:
+def _things(spread: _Spread, sides: _Sides) -> Iterator[Touched]:
     for ref in dict.fromkeys((*spread.settled, *spread.layouts)):
-        definition, reach = after.get(*ref), spread.settled.get(ref)
-        needs = _needs(spread, ref, after)
-        if definition is not None and (needs or (reach and not reach.own)):
+        definition, reach = sides.after.get(*ref), spread.settled.get(ref)
+        needs = _needs(spread, ref, sides.now)
+        if definition is not None and definition.enabled and (needs or (reach and not reach.own)):
             why = spread.layouts.get(ref) or (reach.why if reach else "")
             yield Touched(ref.kind, ref.key, definition.uid, needs, why)
 
@@ -214,28 +226,34 @@ def _runs(spread: _Spread, after: Blueprint) -> Iterator[Touched]:
             yield Touched("schedule", key, schedule.uid, None, f"it runs pipeline {schedule.pipeline}")
 
 
-def _begin(spread: _Spread, before: Blueprint, changes: Iterable[Change], after: Blueprint) -> None:
-    keys = called_otherwise(names_of(before), names_of(after))
+def _begin(spread: _Spread, sides: _Sides, changes: Iterable[Change]) -> None:
+    keys = called_otherwise(names_of(sides.before), names_of(sides.after))
     was: dict[str, _Was] = {}
     now: set[str] = set()
-    for ref, old_key in _suspects(changes, keys, after):
-        old, new = before.get(ref.kind, old_key), after.get(*ref)
+    for ref, old_key in (*_suspects(changes, keys, sides.now), *_switched(sides)):
+        old, new = sides.then.get(ref.kind, old_key), sides.now.get(*ref)
         same = old is not None and new is not None and old.uid == new.uid
         if old is not None and new is not None and same:
-            _begin_with(spread, ref, with_new_keys(old, keys) if keys and ref.kind != "pipeline" else old, new, after)
+            called = with_new_keys(old, keys) if keys and ref.kind != "pipeline" else old
+            _begin_with(spread, ref, called, new, sides.now)
         if isinstance(old, Pipeline):
             for key, task in old.tasks.items():
-                gives = tuple(Ref(kind, keys.get((kind, name), name)) for kind, name in task.ports(before).outputs)
-                was[task.uid] = _Was(ref.key if same else "", f"task {old_key}/{key}", task, gives)
+                gives = tuple(Ref(kind, keys.get((kind, name), name)) for kind, name in task.ports(sides.then).outputs)
+                written = sides.after.get(*ref)
+                stays = ref.key if written is not None and written.uid == old.uid else ""
+                was[task.uid] = _Was(stays, f"task {old_key}/{key}", task, gives)
         if isinstance(new, Pipeline):
             now |= {task.uid for task in new.tasks.values()}
+    _begin_with_rules(spread, sides)
+    off = {task.uid for _, _, task in tasks_of(sides.after)} if sides.after is not sides.now else frozenset()
     for passage in (each for tasks in spread.flow.tasks.values() for each in tasks):
         if passage.spec.uid in now:
             _begin_with_task(spread, passage, was.pop(passage.spec.uid, None), keys)
-    for gone in was.values():
+    for uid, gone in was.items():
         spread.pipelines.add(gone.pipeline)
+        name = f"{gone.name} is off, and" if uid in off else gone.name
         for ref in gone.gives:
-            spread.come(_Reach(ref, _Depth.LATER, f"{gone.name} gives {ref.key} no longer", named=True))
+            spread.come(_Reach(ref, _Depth.LATER, f"{name} gives {ref.key} no longer", named=True))
 
 
 def _suspects(changes: Iterable[Change], keys: Mapping[_Name, str], after: Blueprint) -> Iterator[tuple[Ref, str]]:
@@ -248,6 +266,29 @@ def _suspects(changes: Iterable[Change], keys: Mapping[_Name, str], after: Bluep
     if any(after.get(*name) for name in keys):
         known = {ref for ref, _ in changed}
         yield from ((Ref(kind, key), key) for kind, key, _ in after if Ref(kind, key) not in known)
+
+
+def _switched(sides: _Sides) -> Iterator[tuple[Ref, str]]:
+    """Pipelines that do other tasks because something is switched on or off, which may stand elsewhere."""
+    if sides.after is sides.now and sides.before is sides.then:
+        return
+    then = {pipeline.uid: (key, pipeline) for key, pipeline in sides.then.pipelines.items()}
+    for key, pipeline in sides.after.pipelines.items():
+        old_key, old = then.get(pipeline.uid, ("", None))
+        new = sides.now.pipelines.get(key)
+        if (old and old.tasks.keys()) != (new and new.tasks.keys()):
+            yield Ref("pipeline", key), old_key
+
+
+def _begin_with_rules(spread: _Spread, sides: _Sides) -> None:
+    """Rules that are asked no longer, or again, for their monitor is switched."""
+    was = {monitor.uid: monitor.enabled for monitor in sides.before.monitors.values()}
+    for key, rule in sides.after.decisions.items():
+        monitor = sides.after.monitors.get(rule.after)
+        if rule.enabled and monitor is not None and was.get(monitor.uid, monitor.enabled) != monitor.enabled:
+            word = "on" if monitor.enabled else "off"
+            ref = Ref("decision", key)
+            spread.come(_Reach(ref, _Depth.LATER, f"monitor {rule.after} is {word}", named=True))
 
 
 def _begin_with(spread: _Spread, ref: Ref, old: Definition, new: Definition, after: Blueprint) -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
+    PrivateAttr,
     SerializeAsAny,
+    SerializerFunctionWrapHandler,
     field_validator,
+    model_serializer,
 )
 
 from metadata.field_marks import (
@@ -62,6 +65,7 @@ class Definition(Part):
     description: str = Field("", description="What it is for, in a sentence.")
     owner: str = Field("", description="Who answers for it.")
     tags: tuple[str, ...] = Field((), description="Words to filter by.")
+    enabled: bool = Field(True, description="Whether it counts; what is off stays with its history, and is left out.")
 
 
 class FilesConnection(Tagged, Definition):
@@ -185,8 +189,13 @@ class Schedule(Definition):
     cron: str = Field(description="Five fields: minute, hour, day of month, month, day of week.")
     timezone: str = Field("UTC", description="Time zone of cron.")
     overlap: Literal["queue", "skip"] = Field("queue", description="What happens while the earlier run still goes on.")
-    enabled: bool = Field(True, description="Whether it fires.")
     parameters: dict[str, str | int | float | bool] = Field({}, description="Values of the pipeline's parameters.")
+
+    @model_serializer(mode="wrap")
+    def _in_order(self, said: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """`enabled` stands where it stood when only schedules had it: what is kept of old ones reads the same."""
+        body: dict[str, Any] = said(self)
+        return {name: body[name] for name in sorted(body, key=("enabled", "parameters").__contains__)}
 
 
 def _keys(entries: dict[str, Any]) -> dict[str, Any]:
@@ -210,6 +219,7 @@ class Blueprint(Part):
     decisions: Annotated[dict[str, DecisionRule], Keyed] = Field({})
     pipelines: Annotated[dict[str, Pipeline], Keyed] = Field({})
     schedules: Annotated[dict[str, Schedule], Keyed] = Field({})
+    _materialised_before: dict[str, str] = PrivateAttr(default_factory=dict)
 
     def __iter__(self) -> Iterator[tuple[str, str, Definition]]:  # type: ignore[override]
         """Every definition as (kind, key, definition), kinds in the order of `SECTIONS`."""
@@ -219,17 +229,37 @@ class Blueprint(Part):
 
     @functools.cached_property
     def materialised(self) -> dict[str, str]:
-        """Dataset in which each feature set is materialised by a features task of any pipeline."""
-        found: dict[str, str] = {}
+        """Dataset in which each feature set is materialised by a features task of any pipeline.
+
+        Where one that is off has done so, it is found still, unless another does it now.
+        """
+        found: dict[bool, dict[str, str]] = {False: {}, True: {}}
         for pipeline in self.pipelines.values():
             for spec in pipeline.tasks.values():
                 if spec.kind == "features":
-                    found[str(getattr(spec, "feature_set", ""))] = str(getattr(spec, "to", ""))
-        return found
+                    into = found[pipeline.enabled and spec.enabled]
+                    into[str(getattr(spec, "feature_set", ""))] = str(getattr(spec, "to", ""))
+        return self._materialised_before | found[False] | found[True]
+
+    @functools.cached_property
+    def all_on(self) -> bool:
+        """Whether every definition, task and quality rule is enabled."""
+        return (
+            all(definition.enabled for _, _, definition in self)
+            and all(task.enabled for pipeline in self.pipelines.values() for task in pipeline.tasks.values())
+            and all(rule.enabled for dataset in self.datasets.values() for rule in dataset.quality.values())
+        )
+
+    def narrowed(self, sections: Mapping[str, Mapping[str, Definition]]) -> Blueprint:
+        """With less in it, and all that was known of where feature sets are materialised."""
+        less = self.model_copy(update=sections)
+        less._materialised_before = self.materialised
+        return less
 
     def __copy__(self) -> Blueprint:
         copied = super().__copy__()
-        copied.__dict__.pop("materialised", None)
+        for name in ("materialised", "all_on"):
+            copied.__dict__.pop(name, None)
         return copied
 
     def get(self, kind: str, key: str) -> Definition | None:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from metadata.changes import Change, FieldChange, differences
-from metadata.compiler import compile_plan
+from metadata.compiler import compile_plan, compile_whole
 from metadata.contents import same
+from metadata.in_force import in_force
 from metadata.kinds import SECTIONS, Blueprint, Pipeline
 from metadata.plan import Plan
 
@@ -39,10 +40,15 @@ def blueprint_of(plan: Plan) -> Blueprint:
 
 
 def plan_of_today(blueprint: Blueprint, plan: Plan) -> Plan | None:
-    """What the pipeline of a plan, told by its uid, is compiled to now; None when it is not there any more."""
+    """What the pipeline of a plan, told by its uid, is compiled to now; None when it is not there any more.
+
+    What is off of a pipeline that is not to be run is in it.
+    """
     keys = (key for key, pipeline in blueprint.pipelines.items() if pipeline.uid == plan.pipeline_uid)
     key = next(keys, None)
-    return None if key is None else compile_plan(blueprint, key)
+    if key is None:
+        return None
+    return (compile_plan if key in in_force(blueprint).pipelines else compile_whole)(blueprint, key)
 
 
 def compare_plans(before: Plan, after: Plan) -> PlanDifference:

@@ -15,7 +15,7 @@ from metadata.changes import Change, ChangeSet, diff, exact
 from metadata.checks import check
 from metadata.column_lineage import Traced, trace, write_traced
 from metadata.commented import Comments
-from metadata.compiler import compile_plan
+from metadata.compiler import compile_plan, drawn_plans
 from metadata.contents import content_hash
 from metadata.database import Database, next_change
 from metadata.definitions import (
@@ -32,6 +32,7 @@ from metadata.definitions import (
 from metadata.errors import PilothouseError
 from metadata.findings import Finding
 from metadata.former import Former
+from metadata.in_force import in_force
 from metadata.kinds import Blueprint, Definition
 from metadata.lineage import edges
 from metadata.notes import refuse_note
@@ -167,14 +168,18 @@ def changes_back(database: Database, way: WayBack) -> ChangeSet:
 
 
 def prepare(blueprint: Blueprint, settings: Settings) -> list[Plan]:
-    """Check a whole blueprint and compile its pipelines. Raises CheckError for findings that are errors, and PH309."""
+    """Check a whole blueprint and compile the pipelines that are on.
+
+    Raises CheckError for findings that are errors, and PH309.
+    """
     for kind, key, value in blueprint:
         refuse_unstorable(kind, key, value)
     found = check(blueprint, estimator_prefixes=settings.estimator_prefixes)
     errors = [finding for finding in found if finding.severity == "error"]
     if errors:
         raise CheckError(errors)
-    return [compile_plan(blueprint, key) for key in blueprint.pipelines]
+    left = in_force(blueprint)
+    return [compile_plan(left, key) for key in left.pipelines]
 
 
 def snapshot(database: Database) -> tuple[int, Blueprint]:
@@ -224,11 +229,11 @@ def _commit(
         if not changes:
             return None
         plans = prepare(changes.blueprint, settings)
-        traced = trace(database, changes.blueprint, plans)
+        traced, drawn = trace(database, changes.blueprint, plans), drawn_plans(changes.blueprint, plans)
         with audited(database) as (connection, book):
             change = next_change(connection)  # first: who waited for it finds what the one before has applied
             if head(connection) == base:
-                made = _write(connection, (base + 1, change), changes, plans, traced, signature)
+                made = _write(connection, (base + 1, change), changes, drawn, traced, signature)
                 _enter(book, signature.author, made, changes.changes)
                 also(connection, book, changes)
                 return made
@@ -342,6 +347,7 @@ def _common(each: Change, value: Definition, number: int, change: int) -> dict[s
         "description": value.description,
         "owner": value.owner,
         "tags": list(value.tags),
+        "enabled": value.enabled,
         "hash": content_hash(value),
         "revision_changed": number,
         "changed": change,
@@ -350,7 +356,7 @@ def _common(each: Change, value: Definition, number: int, change: int) -> dict[s
 
 
 def _write_plans(connection: Connection, plans: Iterable[Plan]) -> None:
-    """Lineage and dependencies of pipelines whose plan is another one now."""
+    """Lineage and dependencies of pipelines whose plan is another one now, as they are drawn."""
     edge = tables.lineage_edge
     known = {
         row.pipeline_uid: row.plan_hash

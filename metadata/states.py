@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+OFF = "(off)"
+"""What is said beside what is not enabled."""
+
 
 class State(StrEnum):
     """State of a run or of a task run."""

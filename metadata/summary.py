@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from metadata.kinds import Dataset, DecisionRule, Definition, FeatureSet, Model, Monitor, Pipeline, Schedule
+from metadata.states import OFF
 from metadata.values import counted
 
 LONGEST_WORD = 64
@@ -22,7 +23,12 @@ _FIRST = ("owner", "tags", "description")
 
 
 def about(value: Definition) -> str:
-    """What is particular to its kind: `silver merge`, `3 tasks`, the metric of a model."""
+    """What is particular to its kind: `silver merge`, `3 tasks`, the metric of a model; and that it is off."""
+    said = _about(value)
+    return said if value.enabled else f"{said} {OFF}".lstrip()
+
+
+def _about(value: Definition) -> str:
     match value:
         case Dataset():
             return " ".join(word for word in (value.layer, value.storage.mode) if word)
@@ -37,7 +43,7 @@ def about(value: Definition) -> str:
         case Pipeline():
             return counted(len(value.tasks), "task")
         case Schedule():
-            return value.cron if value.enabled else f"{value.cron} (off)"
+            return value.cron
     return str(getattr(value, "kind", ""))
 
 

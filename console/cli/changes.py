@@ -104,6 +104,8 @@ def plain_change(change: Change) -> dict[str, object]:
 
 def field_lines(field: FieldChange) -> list[str]:
     """A field that differs; a text of several lines line by line."""
+    if field.switch:
+        return [f"~ {plain(field.switch)}"]
     if field.action in ("added", "removed"):
         sign, value = ("+", field.after) if field.action == "added" else ("-", field.before)
         return [f"{sign} {plain(line)}" for line in lines_of(field.path, value)]

@@ -17,6 +17,7 @@ from metadata.findings import instead
 from metadata.kinds import Dataset
 from metadata.rows.columns import column_lineage, columns_known
 from metadata.rows.lineage import Direction, Node, Step, find_node, neighbours
+from metadata.states import OFF
 from metadata.values import counted
 
 
@@ -44,7 +45,7 @@ def lineage(key: str, kind: str | None, depth: int, columns: bool, column: str |
     click.echo(_line(node))
     for direction, arrow in ARROWS.items():
         for at, step in found[direction]:
-            via = ", ".join(each.task for each in step.via)
+            via = ", ".join(f"{each.task} {OFF}" if each.off else each.task for each in step.via)
             click.echo(f"{'  ' * at}{arrow} {_line(step.node)}{f'  ({plain(via)})' if via else ''}")
 
 
@@ -90,4 +91,5 @@ def _walk(store: Database, start: Node, direction: Direction, depth: int) -> Ite
 def _line(node: Node) -> str:
     rows = counted(node.rows, "row") if node.rows is not None else ""
     words = " · ".join(word for word in (rows, plain(node.label)) if word)
-    return f"{node.kind.replace('_', ' ')} {plain(node.key)}  {words}".rstrip()
+    key = f"{plain(node.key)} {OFF}" if node.off else plain(node.key)
+    return f"{node.kind.replace('_', ' ')} {key}  {words}".rstrip()

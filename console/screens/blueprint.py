@@ -24,7 +24,7 @@ from console.screens.keys import key
 from console.screens.paging import Listed, Paging
 from console.screens.run_keys import launch
 from console.screens.trying import Trying
-from console.text import glyph, joined, number, styled
+from console.text import glyph, joined, number, styled, switched
 from console.widgets.chrome import Hint
 from console.widgets.rows import Cells, Column, Lazy, Row, Rows
 from metadata.database import Database
@@ -32,9 +32,22 @@ from metadata.errors import Fault
 from metadata.kinds import SECTIONS
 from metadata.rows.fields import LAYERS, MODES
 from metadata.rows.pages import DefinitionRow, Page, count_kinds, list_definitions, matching, waiting_among
+from metadata.states import OFF
 
 ALL = ""
-SUGGESTED = ("kind:", "layer:", "storage:", "owner:", "tag:", "used:", "uses:", "about:", "column:", "task:")
+SUGGESTED = (
+    "kind:",
+    "layer:",
+    "storage:",
+    "owner:",
+    "tag:",
+    "enabled:",
+    "used:",
+    "uses:",
+    "about:",
+    "column:",
+    "task:",
+)
 """Fields that a filter is completed with."""
 
 
@@ -261,6 +274,8 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
             return "the last edit is being checked"
         if name == "launch" and self._kind_here() != "pipeline":
             return "only a pipeline can be launched"
+        if name == "launch" and row is not None and not row.enabled:
+            return "it is off: space enables it, P applies that"
         if name == "make" and self.kind == ALL:
             return "choose a kind first, at the left"
         if name == "lineage" and self._kind_here() == "schedule":
@@ -375,13 +390,15 @@ def _kind_row(kind: str, count: int, chosen: bool) -> Row:
 
 
 def _row(row: DefinitionRow, of_all: bool, marked: bool, waits: bool, kept: bool) -> Row:
-    """Among all kinds its own is said before the key, which may be that of several."""
+    """Among all kinds its own is said before the key, which may be that of several. What is off says so by the key."""
     key = f"{row.kind} {row.key}" if of_all else row.key
     return Row(key, Lazy(lambda: _cells(row, of_all, marked, waits, kept)), value=row, marked=marked)
 
 
 def _cells(row: DefinitionRow, of_all: bool, marked: bool, waits: bool, kept: bool) -> Cells:
     edited = (glyph(" ±"), "warn") if waits else ""
-    key = joined((row.key, "accent" if marked else ""), edited, (glyph(" ✎ kept"), "warn") if kept else "")
+    key = joined(
+        switched(row.key, row.enabled, "accent" if marked else ""), edited, (glyph(" ✎ kept"), "warn") if kept else ""
+    )
     name = joined((f"{row.kind.replace('_', ' ')} ", "quiet"), key) if of_all else key
-    return name, styled(row.about, "quiet"), styled(row.owner, "quiet"), number(row.used_by)
+    return name, styled(row.about.removesuffix(OFF), "quiet"), styled(row.owner, "quiet"), number(row.used_by)

@@ -20,7 +20,6 @@ from console.screens.review import ReviewScreen
 from metadata.bulk import Edited, Removal, many
 from metadata.changes import ChangeSet
 from metadata.errors import Fault
-from metadata.kinds import KIND_MODELS
 from metadata.rows.staged import Staged, stage, stage_removals
 from metadata.settable import Settable
 
@@ -42,25 +41,18 @@ class Bulk(Making, BlueprintKeys, Marking):
         """The field that is changed, and what was typed for it."""
 
     def unavailable(self, name: str) -> str:
-        """What needs marks, or what can be switched."""
+        """What needs marks, or a definition."""
         if name in ("mark", "mark_all", "bulk", "switch") and not self.kind:
             return "what is marked is of one kind: open that first"
         if name == "bulk" and not self.marked:
             return "nothing is marked: m marks a row, M all that the filter matches"
-        if name == "switch" and not self._switches:
-            return f"a {self.kind.replace('_', ' ')} has no enabled: to switch"
         if name == "switch" and not (self.there and (self.marked or self.definition())):
             return "there is no definition under the cursor"
         return "" if name == "remove" and self.marked else super().unavailable(name)
 
     def hidden(self, name: str) -> bool:
-        """What makes no sense without marks, or for this kind."""
-        return (name == "bulk" and not self.marked) or (name == "switch" and not self._switches) or super().hidden(name)
-
-    @property
-    def _switches(self) -> bool:
-        """Whether definitions of this kind can be disabled."""
-        return bool(self.kind) and all("enabled" in model.model_fields for model in KIND_MODELS[self.kind])
+        """What makes no sense without marks."""
+        return (name == "bulk" and not self.marked) or super().hidden(name)
 
     # A field of all of them
 

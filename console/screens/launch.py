@@ -83,7 +83,7 @@ class LaunchScreen(Modal[int]):
             self._say(message.fault)
         elif message.job == "pipelines":
             rows = [Row(name, (name,)) for name in message.value]
-            empty = "There is no pipeline yet. Apply a blueprint first: pilothouse blueprint apply FILE"
+            empty = "There is no pipeline to launch: pilothouse blueprint apply FILE makes one, space (3) enables it."
             chooser = self.query_one("#pipelines", Rows)
             chooser.show_rows(rows, empty=empty)
             chooser.select(self._pipeline)

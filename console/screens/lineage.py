@@ -25,6 +25,7 @@ from metadata.errors import Fault, UsageError
 from metadata.kinds import Pipeline
 from metadata.rows.lineage import Direction, Node, Step, find_node, neighbours
 from metadata.rows.pages import having_fields, list_definitions
+from metadata.states import OFF
 from metadata.values import utc_now
 
 OPEN_LEVELS = 2
@@ -165,10 +166,13 @@ class LineageScreen(BaseScreen):
                 (f"{glyph(ARROWS[path[0]])} ", "active"),  # type: ignore[index]
                 (_kind(step.node), "quiet"),
             )
-            name = shorten(step.node.key, max(SHORTEST, room - before.cell_length))
-            words = joined(before, name)
+            mark = f" {OFF}" if step.off else ""
+            name = shorten(step.node.key, max(SHORTEST, room - before.cell_length - len(mark)))
+            words = joined(before, name, mark)
             if via and room - words.cell_length > SHORTEST:  # else its mark would take the end of the name
                 words = joined(words, (f"  {via}", "quiet"))
+            if step.off:
+                words = styled(words.plain, "quiet")
             yield Row("/".join(here), _cells(step.node, step.node.label, words), value=(step.node, here))
             if here in self._open and not again:
                 yield from self._below(here)
@@ -270,6 +274,7 @@ def _kind(node: Node) -> str:
 
 
 def _cells(node: Node, label: str, words: Content) -> tuple[Content | str, ...]:
+    label = _state(node, label)
     warns = "warn" if node.warns else "quiet"
     return (
         words,
@@ -279,10 +284,14 @@ def _cells(node: Node, label: str, words: Content) -> tuple[Content | str, ...]:
     )
 
 
+def _state(node: Node, label: str) -> str:
+    return f"{OFF[1:-1]}, {label}".removesuffix(", ") if node.off else label
+
+
 def _narrow_state(row: Row) -> Content:
     """What is said where there is no column for ages: the age too, when there is room; else of a model less."""
     node: Node = row.value[0]
-    label, age = plain(node.label), ago(node.at, utc_now()) if node.at else ""
+    label, age = plain(_state(node, node.label)), ago(node.at, utc_now()) if node.at else ""
     both = ", ".join(part for part in (label, age) if part)
     room = STATE_CELLS - 2 * node.warns
     words = both if len(both) <= room else label if len(label) <= room else label.replace(" champion", "")

@@ -15,7 +15,7 @@ from console.places import Place
 from console.screens.keys import key
 from console.screens.paging import Listed, Paging
 from console.screens.split import SplitScreen
-from console.text import ago, as_of, figure, glyph, instant, joined, number, plain, share, spark, styled
+from console.text import ago, as_of, figure, glyph, instant, joined, number, plain, share, spark, styled, switched
 from console.widgets.plot import MARKS, Level, Line, Plot, PlotView, mark
 from console.widgets.rows import Column, Row, Section
 from metadata.database import Database
@@ -116,7 +116,7 @@ class ModelsScreen(SplitScreen, Paging):
     def _model_row(self, row: ModelRow) -> Row:
         chosen = self._charts is not None and row.key == self._charts.key
         cells = (
-            styled(row.key, "strong" if chosen else ""),
+            switched(row.key, row.enabled, "strong" if chosen else ""),
             f"v{row.champion}" if row.champion else glyph("–"),
             styled(row.metric, "quiet"),
             figure(row.metric_value),

@@ -264,7 +264,9 @@ def field_lines(fields: Sequence[FieldChange]) -> list[Content]:
     lines = []
     for each in fields:
         before, after = (plain(in_line(value)) for value in (each.before, each.after))
-        if each.action in ("added", "removed"):
+        if each.switch:
+            lines.append(joined(("    ~ ", "active"), (each.switch, "strong")))
+        elif each.action in ("added", "removed"):
             sign, value = (("+", "good"), each.after) if each.action == "added" else (("-", "bad"), each.before)
             lines += [joined((f"    {sign[0]} ", sign[1]), plain(line)) for line in lines_of(each.path, value)]
         elif has_lines(each) or len(before) + len(after) > 80:

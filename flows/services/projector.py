@@ -23,6 +23,7 @@ from flows.services.settling import is_quiet, judge
 from metadata.database import Database, next_change
 from metadata.definitions import load_blueprint
 from metadata.errors import PilothouseError, ServiceDownError
+from metadata.in_force import in_force
 from metadata.kinds import Blueprint
 from metadata.migrations import ensure
 from metadata.revision_log import newest_revision
@@ -196,7 +197,8 @@ class Projector:
 
 
 def schedules_of(blueprint: Blueprint) -> list[ScheduleSpec]:
-    """What Prefect must know of the blueprint's schedules."""
+    """What Prefect must know of the blueprint's schedules; none fires for a pipeline that is off."""
+    on = in_force(blueprint).schedules
     return [
         ScheduleSpec(
             uid=schedule.uid,
@@ -205,7 +207,7 @@ def schedules_of(blueprint: Blueprint) -> list[ScheduleSpec]:
             cron=schedule.cron,
             timezone=schedule.timezone,
             overlap=schedule.overlap,
-            enabled=schedule.enabled,
+            enabled=key in on,
         )
         for key, schedule in blueprint.schedules.items()
     ]

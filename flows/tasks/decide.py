@@ -6,7 +6,6 @@ from typing import cast
 
 from flows.champions import champion_seen
 from flows.context import Figure, Outcome, TaskContext
-from metadata.errors import PilothouseError
 from metadata.judging import judged
 from metadata.kinds import DecisionRule
 from metadata.rows.decisions import Ruling, record
@@ -65,21 +64,12 @@ def _rule_on(context: TaskContext, key: str, rule: DecisionRule) -> Ruling:
 
 
 def _held(context: TaskContext, key: str, rule: DecisionRule) -> Reader | None:
-    """The task that is to wait, and what of it waits: what it reads as new, else all that can.
-
-    Raises PilothouseError PH710.
-    """
-    if rule.then.hold is None:
+    """The task that is to wait, and what of it waits: what it reads as new, else all that can; None: it is off."""
+    task = next((task for task in context.plan.tasks if task.key == rule.then.hold), None)
+    if task is None:
+        if rule.then.hold is not None:
+            context.log.warning("decision rule %s holds nothing: task %s is off", key, rule.then.hold)
         return None
-    try:
-        task = context.plan.task(rule.then.hold)
-    except KeyError:
-        raise PilothouseError(
-            "PH710",
-            f"decision rule {key}",
-            f"it holds task {rule.then.hold}, which this pipeline does not have",
-            "name a task of the pipeline in the blueprint (e)",
-        ) from None
     inputs = [ref for ref in task.inputs if ref.kind == "dataset"]
     new = tuple(_uid(context, ref) for ref in inputs if task.reads.get(ref.key, Read()).batches == "new")
     if new:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 
-from metadata.checks import datasets, learning, naming, outside, pipelines, queries, rules, secrets
+from metadata.checks import datasets, learning, naming, off, outside, pipelines, queries, rules, secrets
 from metadata.checks.view import View
 from metadata.findings import Finding, Locations
+from metadata.in_force import in_force
 from metadata.kinds import SECTIONS, Blueprint
 
 __all__ = ["Finding", "check"]
 
-_ALL: tuple[Callable[[View], Iterator[Finding]], ...] = (
+_Check = Callable[[View], Iterator[Finding]]
+_OF_ALL: tuple[_Check, ...] = (
     naming.check_references,
-    naming.check_connections,
     naming.check_renames,
     naming.check_keys,
     naming.check_columns,
@@ -22,6 +23,10 @@ _ALL: tuple[Callable[[View], Iterator[Finding]], ...] = (
     outside.check_schedules,
     outside.check_parameters,
     datasets.check_types,
+)
+"""What has to be right of a definition that is off, too."""
+_OF_WHAT_IS_ON: tuple[_Check, ...] = (
+    naming.check_connections,
     datasets.check_storage,
     datasets.check_quality,
     queries.check_queries,
@@ -36,6 +41,9 @@ _ALL: tuple[Callable[[View], Iterator[Finding]], ...] = (
     learning.check_monitors,
     rules.check_decisions,
     rules.check_guards,
+    off.check_needs,
+    off.check_last_written,
+    off.check_not_asked,
 )
 
 
@@ -51,8 +59,11 @@ def check(
     `estimator_prefixes` are those of the settings; None leaves estimators unchecked. `removed` (kind, key) is what
     the change set under examination removes: where that is missed, it is said.
     """
-    view = View(blueprint, None if estimator_prefixes is None else tuple(estimator_prefixes), removed)
-    found = list(dict.fromkeys(finding for examine in _ALL for finding in examine(view)))
+    whole = View(blueprint, None if estimator_prefixes is None else tuple(estimator_prefixes), removed)
+    left = in_force(blueprint)
+    view = whole if left is blueprint else View(left, whole.estimator_prefixes, removed, whole)
+    examined = [(whole, each) for each in _OF_ALL] + [(view, each) for each in _OF_WHAT_IS_ON]
+    found = list(dict.fromkeys(finding for of, examine in examined for finding in examine(of)))
     if locations is not None:
         found = [locations.locate(each, SECTIONS[each.kind]) if each.kind else each for each in found]
     order = {(kind, key): place for place, (kind, key, _) in enumerate(blueprint)}

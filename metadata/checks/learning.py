@@ -8,7 +8,7 @@ from datetime import timedelta
 from metadata.checks.datasets import expression, named_columns
 from metadata.checks.view import View
 from metadata.findings import Finding, instead
-from metadata.kinds import FeatureSet, Model
+from metadata.kinds import FeatureSet, Model, Monitor
 from metadata.parts import Feature
 from metadata.sql import parse_expression
 from metadata.tasks import Ref
@@ -136,8 +136,7 @@ def _predictions(view: View, key: str) -> Iterator[Finding]:
     monitor = view.blueprint.monitors[key]
     if monitor.predictions not in view.blueprint.datasets or monitor.model not in view.blueprint.models:
         return
-    writers = view.writers.get(Ref("dataset", monitor.predictions), ())
-    if not any(task.spec.kind == "infer" and getattr(task.spec, "model", "") == monitor.model for task in writers):
+    if not any(_predicts(each, monitor) for each in (view, view.written)):
         mine = [
             str(getattr(task.spec, "to", ""))
             for task in view.of_kind("infer")
@@ -146,3 +145,9 @@ def _predictions(view: View, key: str) -> Iterator[Finding]:
         cause = f"no infer task writes predictions of {monitor.model} to {monitor.predictions}"
         remedy = f"name {mine[0]}" if mine else f"add a task: {{kind: infer, model: {monitor.model}, to: …}}"
         yield view.finding("PH164", ("monitor", key), ("predictions",), cause, remedy)
+
+
+def _predicts(view: View, monitor: Monitor) -> bool:
+    """Whether a task writes predictions of the model where its monitor looks for them."""
+    writers = view.writers.get(Ref("dataset", monitor.predictions), ())
+    return any(task.spec.kind == "infer" and getattr(task.spec, "model", "") == monitor.model for task in writers)

@@ -24,10 +24,10 @@ def check_references(view: View) -> Iterator[Finding]:
                 cause, remedy = f"there is no {wanted.replace('_', ' ')} {name}", instead(name, known)
                 if (wanted, name) in view.removed:
                     cause, remedy = f"{cause} any more: your change set removes it", "name another, or keep it (P, d)"
-                yield view.finding("PH110", (kind, key), _steps(path, definition), cause, remedy)
+                yield view.finding("PH110", (kind, key), steps_of(path, definition), cause, remedy)
 
 
-def _steps(path: str, value: Any) -> tuple[str, ...]:
+def steps_of(path: str, value: Any) -> tuple[str, ...]:
     """A dotted path as steps; keys of the definition may hold dots themselves."""
     words, steps = path.split("."), list[str]()
     while words:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from metadata.checks.datasets import appends
+from metadata.checks.off import off_by, off_writers
 from metadata.checks.view import Task, View
 from metadata.findings import Finding, instead
 from metadata.graph import CycleError, ordered
@@ -41,7 +42,8 @@ def check_inputs(view: View) -> Iterator[Finding]:
         for ref in ports.inputs:
             if ref.kind != "dataset" or view.blueprint.get(*ref) is None:
                 continue
-            if not any((each.pipeline, each.key) != (task.pipeline, task.key) for each in view.writers.get(ref, ())):
+            written = any(each[:2] != task[:2] for each in view.writers.get(ref, ()))
+            if not written and not off_writers(view, task, ref):
                 cause = f"it reads {ref.key}, which no other task writes: it can never run"
                 yield view.of_task("PH113", task, (), cause, f"let a task write {ref.key}, or leave this one out")
         read = {ref.key for ref in ports.inputs if ref.kind == "dataset"}
@@ -175,8 +177,9 @@ def check_reach(view: View) -> Iterator[Finding]:
             asked.setdefault(name, []).append(task)
     for key, rule in view.blueprint.decisions.items():
         if key not in asked:
-            cause = "no decide task asks it"
-            yield view.finding("PH168", ("decision", key), (), cause, "add it to a task of kind decide", "warning")
+            ask = [task for task in view.written.of_kind("decide") if key in getattr(task.spec, "decisions", ())]
+            cause, remedy = _unless_off(view, ask, "asks", "no decide task asks it", "add it to a task of kind decide")
+            yield view.finding("PH168", ("decision", key), (), cause, remedy, "warning")
         for task in asked.get(key, ()):
             measured = [each.pipeline for each in view.writers.get(Ref("monitor", rule.after), ())]
             if task.pipeline not in measured and rule.after in view.blueprint.monitors:
@@ -186,5 +189,15 @@ def check_reach(view: View) -> Iterator[Finding]:
                 )
     for key in view.blueprint.monitors:
         if Ref("monitor", key) not in view.writers:
-            cause = "no monitor task measures it"
-            yield view.finding("PH168", ("monitor", key), (), cause, "add a task of kind monitor", "warning")
+            measure = view.written.writers.get(Ref("monitor", key), ())
+            said = "no monitor task measures it", "add a task of kind monitor"
+            cause, remedy = _unless_off(view, measure, "measures", *said)
+            yield view.finding("PH168", ("monitor", key), (), cause, remedy, "warning")
+
+
+def _unless_off(view: View, tasks: Iterable[Task], does: str, cause: str, remedy: str) -> tuple[str, str]:
+    """Cause and remedy; where a task that does it is off, those of that."""
+    off = view.off(tasks)
+    if not off:
+        return cause, remedy
+    return f"task {off[0].pipeline}/{off[0].key}, which {does} it, is off", f"enable {off_by(view, off[0])}"

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 
 from metadata.cel import Rule, RuleError, show
 from metadata.checks.learning import METRICS
+from metadata.checks.off import off_by
 from metadata.checks.view import Task, View
 from metadata.findings import Finding, instead
 from metadata.kinds import DecisionRule
@@ -63,10 +64,17 @@ def _actions(view: View, key: str, rule: DecisionRule) -> Iterator[Finding]:
         if model is None or model not in view.blueprint.models:
             continue
         for pipeline in {task.pipeline: None for task in asking}:
-            trains = any(
-                task.pipeline == pipeline and getattr(task.spec, "model", "") == model for task in view.of_kind("train")
-            )
-            if not trains:
+            train = [
+                task
+                for task in view.written.of_kind("train")
+                if task.pipeline == pipeline and getattr(task.spec, "model", "") == model
+            ]
+            off = view.off(train)
+            if train and len(off) == len(train):
+                cause = f"task {off[0].key}, which trains {model}, is off"
+                remedy = f"enable {off_by(view, off[0])}, or disable this rule too, unless that is meant"
+                yield view.finding("PH174", where, ("then", name), cause, remedy, "warning")
+            if not train:
                 cause = f"no task of pipeline {pipeline} trains {model}"
                 remedy = f"add a task: {{kind: train, model: {model}}}"
                 yield view.finding("PH165", where, ("then", name), cause, remedy)
@@ -89,6 +97,11 @@ def _asked(view: View, task: Task) -> list[DecisionRule]:
 def _hold(view: View, key: str, held: str, asking: Task) -> Iterator[Finding]:
     tasks = view.blueprint.pipelines[asking.pipeline].tasks
     where, path = ("decision", key), ("then", "hold")
+    written = view.written.blueprint.pipelines[asking.pipeline].tasks
+    if held not in tasks and held in written:
+        cause = f"task {held}, which it holds, is off: it holds nothing"
+        yield view.finding("PH174", where, path, cause, f"enable {held}, or leave `hold` out", "warning")
+        return
     if held not in tasks:
         cause = f"pipeline {asking.pipeline} has no task {held} to hold"
         yield view.finding("PH166", where, path, cause, instead(held, tasks))
@@ -113,7 +126,8 @@ def _stuck(view: View, pipeline: str, held: TaskSpec, inputs: Collection[Ref]) -
 def _can_wait(view: View, ref: Ref, pipeline: str | None) -> bool:
     """As `can_wait`, of the writers in one pipeline or in all; what is not defined is reported by another check."""
     dataset = view.blueprint.datasets.get(ref.key)
-    writers = [task.spec for task in view.writers.get(ref, ()) if pipeline in (None, task.pipeline)]
+    wrote = view.writers.get(ref, []) or view.written.writers.get(ref, [])
+    writers = [task.spec for task in wrote if pipeline in (None, task.pipeline)]
     return dataset is None or can_wait(dataset, writers)
 
 
@@ -141,6 +155,11 @@ def check_guards(view: View) -> Iterator[Finding]:
         names = guard_names(view, task.pipeline, task.key)
         for path in rule.paths:
             if len(path) > 1 and path[1] not in names[path[0]]:
+                if path[1] in guard_names(view.written, task.pipeline, task.key)[path[0]]:
+                    cause = f"{show(path)} is never known: {path[1]} is off"
+                    remedy = f"enable {path[1]}, leave it out of the guard, or disable this task too"
+                    yield view.of_task("PH175", task, ("when",), cause, remedy)
+                    continue
                 cause = f"{show(path)} is nothing that this pipeline has"
                 code = "PH122" if path[0] == "params" else "PH171"
                 yield view.of_task(code, task, ("when",), cause, instead(path[1], names[path[0]]))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import functools
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from metadata.compiler import Wiring, wire
 from metadata.findings import Finding, Path, Severity
 from metadata.kinds import Blueprint
 from metadata.sql_columns import columns_of
@@ -17,6 +16,7 @@ from metadata.tasks import Ref, TaskSpec
 from metadata.tasks.features import Features
 from metadata.tasks.infer import PREDICTION_COLUMNS, Infer
 from metadata.tasks.transform import Transform
+from metadata.wiring import Wiring, wire
 
 
 class Task(NamedTuple):
@@ -40,6 +40,8 @@ class View:
     estimator_prefixes: tuple[str, ...] | None = None
     removed: Collection[tuple[str, str]] = ()
     """Kind and key of what the author's own change set removes."""
+    whole: View | None = None
+    """As it is written, where something of it is off: then `blueprint` is what is left."""
     _columns: dict[str, Known | None] = field(default_factory=dict)
 
     def finding(
@@ -89,6 +91,19 @@ class View:
                 found[ref].append(task)
         return found
 
+    @property
+    def written(self) -> View:
+        """The blueprint as it is written, what is off included."""
+        return self.whole or self
+
+    def off(self, tasks: Iterable[Task]) -> list[Task]:
+        """Those of some written tasks that are left out."""
+        return [task for task in tasks if self.whole and task[:2] not in self._left]
+
+    @functools.cached_property
+    def _left(self) -> frozenset[tuple[str, str]]:
+        return frozenset(task[:2] for task in self.tasks)
+
     def of_kind(self, kind: str) -> Iterator[Task]:
         """Every written task of a kind."""
         return (task for task in self.tasks if task.spec.kind == kind)
@@ -116,6 +131,8 @@ class View:
         if dataset.columns:
             return Known(tuple(dataset.columns), closed)
         writers = self.writers.get(Ref("dataset", key), [])
+        if not writers and self.whole is not None:
+            return self.whole.known(key)
         columns = self._given_by(writers[0].spec) if len(writers) == 1 else None
         return None if columns is None else Known(columns, closed and not isinstance(writers[0].spec, Infer))
 

@@ -59,7 +59,7 @@ def attention(connection: Connection, now: datetime, words: str = "") -> list[At
 
 
 def _runs(connection: Connection, wanted: Wanted) -> Iterator[Attention]:
-    """The newest failed or lost run of each pipeline, when no success came after it."""
+    """The newest failed or lost run of each pipeline that is on, when no success came after it."""
     run, later = tables.run, tables.run.alias("later")
     mends = (State.FAILED, State.LOST, State.SUCCEEDED)
     newest = not_(
@@ -67,7 +67,7 @@ def _runs(connection: Connection, wanted: Wanted) -> Iterator[Attention]:
             later.c.pipeline_uid == run.c.pipeline_uid, later.c.state.in_(mends), later.c.number > run.c.number
         )
     )
-    known = exists().where(definition.c.uid == run.c.pipeline_uid, *wanted)
+    known = exists().where(definition.c.uid == run.c.pipeline_uid, definition.c.enabled, *wanted)
     other = tables.run.alias("other")
     own = other.c.pipeline_uid == run.c.pipeline_uid
     success = select(func.coalesce(func.max(other.c.number), 0)).where(own, other.c.state == State.SUCCEEDED)
@@ -102,7 +102,7 @@ def _of_run(run: Run, count: int) -> Attention:
 
 
 def _decisions(connection: Connection, wanted: Wanted) -> Iterator[Attention]:
-    """What is held, and rules whose newest decision raised an alert or could not be made."""
+    """What is held, and rules that are on whose newest decision raised an alert or could not be made."""
     decision = tables.decision
     told = [decision.c[name] for name in _Ruled.__annotations__]
     waits = select(*told).where(decision.c.waits)
@@ -120,7 +120,9 @@ def _decisions(connection: Connection, wanted: Wanted) -> Iterator[Attention]:
         .order_by(decision.c.number.desc())
         .limit(1)
     )
-    numbers = select(newest.correlate(definition).scalar_subquery()).where(definition.c.kind == "decision", *wanted)
+    numbers = select(newest.correlate(definition).scalar_subquery()).where(
+        definition.c.kind == "decision", definition.c.enabled, *wanted
+    )
     latest = connection.execute(
         select(*told, decision.c.state, decision.c.actions, decision.c.released_at)
         .where(

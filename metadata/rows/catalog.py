@@ -30,6 +30,7 @@ class DefinitionRow:
     owner: str
     tags: tuple[str, ...]
     revision_changed: int
+    enabled: bool
     used_by: int
 
 
@@ -44,7 +45,8 @@ def list_definitions(
 ) -> Page[DefinitionRow]:
     """Definitions of a kind by key, or of all kinds by kind and key. Fields: see `metadata.rows.fields`."""
     c = definition.c
-    columns = [c[name] for name in ("uid", "kind", "key", "about", "description", "owner", "tags", "revision_changed")]
+    names = ("uid", "kind", "key", "about", "description", "owner", "tags", "revision_changed", "enabled")
+    columns = [c[name] for name in names]
     query = select(*columns, c.users.label("used_by")).where(*conditions(words, language()))
 
     def make(row: RowMapping) -> DefinitionRow:

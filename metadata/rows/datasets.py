@@ -33,6 +33,7 @@ class DatasetRow:
     written_at: datetime | None
     fresh_within: str | None
     stale: bool
+    enabled: bool
     used_by: int
 
 
@@ -80,7 +81,7 @@ def _query(words: str, stale: Condition, now: datetime) -> Select[Any]:
     }
     return (
         select(
-            *(definition.c[name] for name in ("uid", "key", "owner")),
+            *(definition.c[name] for name in ("uid", "key", "owner", "enabled")),
             *(dataset.c[name] for name in ("layer", "fresh_within")),
             storage.c.mode,
             *(state.c[name] for name in ("rows", "version", "as_of", "written_at")),
@@ -94,11 +95,11 @@ def _query(words: str, stale: Condition, now: datetime) -> Select[Any]:
 
 
 def _make(row: RowMapping, now: datetime) -> DatasetRow:
-    return DatasetRow(**row, stale=is_stale(row["fresh_within"], row["written_at"], now))
+    return DatasetRow(**row, stale=row["enabled"] and is_stale(row["fresh_within"], row["written_at"], now))
 
 
 def stale_datasets(connection: Connection, now: datetime) -> Condition:
-    """Whether a row of `dataset`, joined with its `dataset_state`, was written longer ago than its `fresh_within`."""
+    """Whether a `dataset` that is on, with its `dataset_state`, was written longer ago than its `fresh_within`."""
     return _stale(_bounds(connection, now), now)
 
 
@@ -112,7 +113,9 @@ def _bounds(connection: Connection, now: datetime) -> dict[str, datetime]:
 def _stale(bounds: Mapping[str, datetime], now: datetime) -> Condition:
     within, written_at = LAYOUTS["dataset"].table.c.fresh_within, tables.dataset_state.c.written_at
     overdue = or_(false(), *(and_(within == span, written_at < bound) for span, bound in bounds.items()))
-    return and_(within.is_not(None), _earliest(bounds, now), overdue)
+    off = definition.alias("off")
+    is_off = exists().where(off.c.uid == LAYOUTS["dataset"].table.c.uid, not_(off.c.enabled))
+    return and_(within.is_not(None), _earliest(bounds, now), overdue, not_(is_off))
 
 
 def _earliest(bounds: Mapping[str, datetime], now: datetime) -> Condition:

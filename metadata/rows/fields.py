@@ -40,6 +40,7 @@ def common_fields() -> dict[str, Matcher]:
         "key": exact_field(c.key),
         "owner": exact_field(c.owner, empty=True),
         "tag": tag_field(c.tags),
+        "enabled": flag_field(c.enabled),
         "revision": number_field(c.revision_changed),
         "used": number_field(c.users),
         "about": exact_field(c.about, empty=True),
@@ -72,7 +73,6 @@ def fields_of_kinds() -> dict[str, Matcher]:
         "after": _having(rule.c.uid, exact_field(rule.c.after)),
         "pipeline": _having(schedule.c.uid, exact_field(schedule.c.pipeline)),
         "overlap": _having(schedule.c.uid, text_field(schedule.c.overlap)),
-        "enabled": _having(schedule.c.uid, flag_field(schedule.c.enabled)),
     }
 
 

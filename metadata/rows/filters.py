@@ -163,12 +163,12 @@ def age_field(column: ColumnElement[Any], now: datetime) -> Matcher:
 
 
 def flag_field(condition: Condition) -> Matcher:
-    """`yes` or `no`."""
+    """`yes` or `no`, which documents write as `true` and `false`."""
 
     def matcher(value: str) -> Condition:
-        if value.lower() not in ("yes", "no"):
+        if value.lower() not in ("yes", "no", "true", "false"):
             raise ValueError("yes or no")
-        return condition if value.lower() == "yes" else not_(condition)
+        return condition if value.lower() in ("yes", "true") else not_(condition)
 
     return matcher
 

@@ -38,6 +38,7 @@ class Node:
     rows: int | None
     at: datetime | None
     warns: bool
+    off: bool
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Via:
 
     pipeline: str
     task: str
+    off: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,11 @@ class Step:
     node: Node
     via: tuple[Via, ...]
     more: bool
+
+    @property
+    def off(self) -> bool:
+        """Whether nothing goes that way now: it is off, or all tasks are that lead there."""
+        return self.node.off or (bool(self.via) and all(each.off for each in self.via))
 
 
 def find_node(database: Database, key: str, kind: str | None = None, *, now: datetime | None = None) -> Node:
@@ -79,17 +86,26 @@ def neighbours(database: Database, uid: str, direction: Direction, *, now: datet
     """What `uid` comes from (`up`) or what comes of it (`down`), by kind and key."""
     edge = tables.lineage_edge
     here, there = (edge.c.to_uid, edge.c.from_uid) if direction == "up" else (edge.c.from_uid, edge.c.to_uid)
-    pipeline = definition.alias("pipeline")
+    pipeline, task = definition.alias("pipeline"), LAYOUTS["pipeline"].entries["tasks"].table
+    of_edge = and_(task.c.pipeline_uid == edge.c.pipeline_uid, task.c.uid == edge.c.task_uid)
     with database.read() as connection:
         rows = connection.execute(
-            select(there.label("uid"), edge.c.task_key, pipeline.c.key.label("pipeline"))
+            select(
+                there.label("uid"),
+                edge.c.task_key,
+                pipeline.c.key.label("pipeline"),
+                pipeline.c.enabled.label("pipeline_enabled"),
+                task.c.enabled,
+            )
             .join(pipeline, pipeline.c.uid == edge.c.pipeline_uid)
+            .outerjoin(task, of_edge)
             .where(here == uid, there != uid)
             .order_by(pipeline.c.key, edge.c.task_key)
         ).all()
         via: dict[str, dict[Via, None]] = defaultdict(dict)
         for row in rows:
-            via[row.uid].update({Via(row.pipeline, row.task_key): None} if row.task_key else {})
+            off = not row.pipeline_enabled or row.enabled is False
+            via[row.uid].update({Via(row.pipeline, row.task_key, off): None} if row.task_key else {})
         nodes = _nodes(connection, list(via), now or utc_now())
         further = set(connection.execute(select(here).where(here.in_(list(via)), there != here)).scalars())
     steps = [Step(nodes[other], tuple(via[other]), other in further) for other in via if other in nodes]
@@ -98,7 +114,7 @@ def neighbours(database: Database, uid: str, direction: Direction, *, now: datet
 
 def _nodes(connection: Connection, uids: Sequence[str], now: datetime) -> dict[str, Node]:
     rows = connection.execute(
-        select(definition.c.uid, definition.c.kind, definition.c.key).where(definition.c.uid.in_(uids))
+        select(*(definition.c[name] for name in ("uid", "kind", "key", "enabled"))).where(definition.c.uid.in_(uids))
     ).all()
     by_kind: dict[str, list[str]] = defaultdict(list)
     for row in rows:
@@ -110,7 +126,8 @@ def _nodes(connection: Connection, uids: Sequence[str], now: datetime) -> dict[s
     found = {}
     for row in rows:
         words = said.get(row.uid, blank)
-        found[row.uid] = Node(row.kind, row.uid, row.key, words.label, words.rows, words.at, words.warns)
+        warns = words.warns and row.enabled
+        found[row.uid] = Node(row.kind, row.uid, row.key, words.label, words.rows, words.at, warns, not row.enabled)
     return found
 
 

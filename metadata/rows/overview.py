@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -64,6 +64,7 @@ class PipelineRow:
     took: float | None
     usual: float | None
     next_at: datetime | None
+    enabled: bool
 
 
 @dataclass(frozen=True)
@@ -100,8 +101,10 @@ def _pipelines(connection: Connection, words: str, now: datetime, limit: int) ->
     found = _newest_first(connection, matching, limit) if total > FEW else None
     if found is None:
         found = _all_by_newest(connection, matching, limit)
-    fires = _next_fires(connection, [key for _, key in found], now)
-    return Page(tuple(_rows(connection, found, fires)), None, total, capped)
+    switches = connection.execute(select(c.uid, c.enabled).where(c.uid.in_([uid for uid, _ in found])))
+    off = {uid for uid, enabled in switches if not enabled}
+    fires = _next_fires(connection, [key for uid, key in found if uid not in off], now)
+    return Page(tuple(_rows(connection, found, fires, off)), None, total, capped)
 
 
 def _all_by_newest(connection: Connection, matching: Select[Any], limit: int) -> list[tuple[str, str]]:
@@ -130,7 +133,7 @@ def _newest_first(connection: Connection, matching: Select[Any], limit: int) -> 
 
 
 def _rows(
-    connection: Connection, found: Sequence[tuple[str, str]], fires: Mapping[str, datetime]
+    connection: Connection, found: Sequence[tuple[str, str]], fires: Mapping[str, datetime], off: Collection[str]
 ) -> Iterator[PipelineRow]:
     """How some pipelines do; each is asked for its last runs by the index."""
     uids = [uid for uid, _ in found]
@@ -149,6 +152,7 @@ def _rows(
             took=(run.ended_at - run.started_at).total_seconds() if run and run.ended_at and run.started_at else None,
             usual=usual.get(uid),
             next_at=fires.get(key),
+            enabled=uid not in off,
         )
 
 
@@ -191,13 +195,13 @@ def _next_fires(connection: Connection, pipelines: Sequence[str], now: datetime)
     """When each of these pipelines is launched next by any of its enabled schedules."""
     schedule = LAYOUTS["schedule"].table
     rows = connection.execute(
-        select(schedule.c.pipeline, schedule.c.cron, schedule.c.timezone).where(
-            schedule.c.pipeline.in_(pipelines), schedule.c.enabled
-        )
+        select(schedule.c.pipeline, schedule.c.cron, schedule.c.timezone, definition.c.enabled)
+        .join(definition, definition.c.uid == schedule.c.uid)
+        .where(schedule.c.pipeline.in_(pipelines))
     )
     fires: dict[str, datetime] = {}
     for row in rows:
-        instant = next_fire(row.cron, row.timezone, now)
+        instant = next_fire(row.cron, row.timezone, now) if row.enabled else None
         if instant is not None:
             fires[row.pipeline] = min(instant, fires.get(row.pipeline, instant))
     return fires

@@ -69,6 +69,7 @@ class ModelRow:
     uid: str
     key: str
     owner: str
+    enabled: bool
     metric: str
     champion: int | None
     challenger: int | None
@@ -225,7 +226,7 @@ def list_models(
     }
     query = (
         select(
-            *(definition.c[name] for name in ("uid", "key", "owner")),
+            *(definition.c[name] for name in ("uid", "key", "owner", "enabled")),
             model.c.metric,
             champion.label("champion"),
             challenger.label("challenger"),
@@ -281,27 +282,31 @@ def list_schedules(
     newest = (
         select(func.max(run.c.number)).where(run.c.schedule_uid == definition.c.uid).correlate(definition)
     ).scalar_subquery()
-    last = run.alias("last")
+    last, pipeline = run.alias("last"), definition.alias("of_pipeline")
     own = {"state": word_field(func.coalesce(last.c.state, ""), State)}
     query = (
         select(
-            *(definition.c[name] for name in ("uid", "key")),
-            *(schedule.c[name] for name in ("pipeline", "cron", "timezone", "overlap", "enabled")),
+            *(definition.c[name] for name in ("uid", "key", "enabled")),
+            *(schedule.c[name] for name in ("pipeline", "cron", "timezone", "overlap")),
+            pipeline.c.enabled.label("pipeline_enabled"),
             last.c.number.label("last_run"),
             last.c.state.label("last_state"),
             last.c.created_at.label("last_at"),
         )
         .select_from(
-            definition.join(schedule, schedule.c.uid == definition.c.uid).outerjoin(last, last.c.number == newest)
+            definition.join(schedule, schedule.c.uid == definition.c.uid)
+            .outerjoin(pipeline, and_(pipeline.c.kind == "pipeline", pipeline.c.key == schedule.c.pipeline))
+            .outerjoin(last, last.c.number == newest)
         )
         .where(definition.c.kind == "schedule", *conditions(words, language(own)))
     )
     moment = now or utc_now()
 
     def make(row: RowMapping) -> ScheduleRow:
-        fires = next_fire(row["cron"], row["timezone"], moment) if row["enabled"] else None
-        state = State(row["last_state"]) if row["last_state"] else None
-        return ScheduleRow(**{**row, "last_state": state}, next_at=fires)
+        on = row["enabled"] and row["pipeline_enabled"]
+        values = {name: row[name] for name in row if name in ScheduleRow.__dataclass_fields__}
+        values["last_state"] = State(row["last_state"]) if row["last_state"] else None
+        return ScheduleRow(**values, next_at=next_fire(row["cron"], row["timezone"], moment) if on else None)
 
     with database.read() as connection:
         return page(connection, query, definition.c.key, make, after=after, limit=limit)

@@ -199,7 +199,10 @@ class LaunchForm:
 
 
 def launch_form(database: Database, pipeline_key: str) -> LaunchForm:
-    """The form of a pipeline, from today's definition. Raises UsageError PH512 when there is no such pipeline."""
+    """The form of a pipeline, from today's definition. Raises UsageError PH512 when there is no such pipeline, PH521
+    when it is off.
+    """
+    from metadata.compiler import pipeline_off
     from metadata.definitions import load_definition
     from metadata.errors import UsageError
     from metadata.kinds import Pipeline
@@ -207,6 +210,8 @@ def launch_form(database: Database, pipeline_key: str) -> LaunchForm:
     pipeline = load_definition(database, "pipeline", pipeline_key)
     if not isinstance(pipeline, Pipeline):
         raise UsageError("PH512", f"pipeline {pipeline_key}", "it is not in the blueprint", "see the blueprint (3)")
+    if not pipeline.enabled:
+        raise pipeline_off(pipeline_key)
     run = tables.run
     with database.read() as connection:
         last = connection.execute(
@@ -219,7 +224,7 @@ def launch_form(database: Database, pipeline_key: str) -> LaunchForm:
 
 
 def pipelines(database: Database) -> list[str]:
-    """Keys of pipelines of the blueprint, those that ran last first; no more than a list holds."""
+    """Keys of pipelines of the blueprint that are on, those that ran last first; no more than a list holds."""
     run = tables.run
     recent = run.c.number > select(func.max(run.c.number) - RECENT).scalar_subquery()
     number = func.max(run.c.number).label("number")
@@ -229,7 +234,7 @@ def pipelines(database: Database) -> list[str]:
             connection.execute(
                 select(definition.c.key)
                 .outerjoin(newest, newest.c.pipeline_uid == definition.c.uid)
-                .where(definition.c.kind == "pipeline")
+                .where(definition.c.kind == "pipeline", definition.c.enabled)
                 .order_by(func.coalesce(newest.c.number, 0).desc(), definition.c.key)
                 .limit(MOST)
             ).scalars()

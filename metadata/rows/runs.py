@@ -15,6 +15,7 @@ from metadata.audit import AGAIN, LAUNCHED, Book, Subject, audited, digest_of
 from metadata.database import Database, next_change
 from metadata.errors import Fault, UsageError
 from metadata.plan import Plan, text_hash
+from metadata.rows.switched import refuse_off
 from metadata.rows.task_runs import ended_about, insert_tasks, newest_tasks, settle_tasks, stored_fault
 from metadata.states import FINAL, State
 from metadata.storable import refuse_secret_values
@@ -108,7 +109,7 @@ def create_run(
 
     A `flow_run_id`, by which a schedule fired it, that has a run already gives that run, whatever its attempt.
     What `first` raises in the transaction, before anything is written, is raised, and there is no run.
-    Raises UsageError PH840 for a binding that is a secret.
+    Raises UsageError PH840 for a binding that is a secret, and PH521 for a pipeline that is off.
     """
     refuse_secret_values(f"run of {plan.pipeline}", bindings)
     with audited(database) as (connection, book):
@@ -119,6 +120,7 @@ def create_run(
             adopted = _run(connection, tables.run.c.scheduled_flow_run_id == flow_run_id)
             if adopted is not None:
                 return adopted
+        refuse_off(connection, plan.pipeline_uid)
         store_plan(connection, plan, revision)
         number = connection.execute(select(func.coalesce(func.max(tables.run.c.number), 0))).scalar_one() + 1
         run_id = str(uuid.uuid4())
@@ -207,7 +209,8 @@ def unsettled_runs(database: Database, unreadable: Callable[[str, ValueError], N
 def new_attempt(database: Database, run_id: str, mode: str, author: str) -> Run:
     """Run again: `failed` keeps what succeeded or was skipped, `all` does everything anew.
 
-    Raises UsageError PH503 while the run still goes on, PH504 when there is nothing to do again.
+    Raises UsageError PH503 while the run still goes on, PH504 when there is nothing to do again, PH521 when its
+    pipeline is off.
     """
     with audited(database) as (connection, book):
         change = next_change(connection)  # first: who waited for it reads what the one before has written
@@ -215,6 +218,7 @@ def new_attempt(database: Database, run_id: str, mode: str, author: str) -> Run:
         thing = f"run {run.number}"
         if not run.state.final:
             raise UsageError("PH503", thing, f"it is still {run.state}", "cancel it first (x), or wait for its end")
+        refuse_off(connection, run.pipeline_uid)
         done = {State.SUCCEEDED, State.SKIPPED} if mode == "failed" else set()
         again = [task for task in newest_tasks(connection, run_id) if task.state not in done]
         if not again:

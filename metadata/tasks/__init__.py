@@ -7,7 +7,7 @@ import functools
 import importlib
 import pkgutil
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -72,6 +72,7 @@ class TaskSpec(Tagged):
     retries: int = Field(0, ge=0, le=20, description="Tries after the first one.")
     retry_delay: Duration = Field("5 s", description="Wait before another try.")
     timeout: Duration | None = Field(None, description="How long one try may take.")
+    enabled: bool = Field(True, description="Whether it is run; what waits for one that is off waits for what it did.")
 
     @abstractmethod
     def ports(self, blueprint: Blueprint) -> Ports:
@@ -90,6 +91,11 @@ class TaskSpec(Tagged):
         """Whether each of its runs gives all rows of the dataset that it writes, and not only what is new."""
         del dataset
         return False
+
+    def without(self, off: Collection[Ref]) -> TaskSpec | None:
+        """What is left to do without definitions that are only looked at, and are off; None where nothing is."""
+        del off
+        return self
 
     def expand(self, key: str, blueprint: Blueprint) -> dict[str, TaskSpec]:
         """Guarded tasks that the compiler adds after this one (what a decision may do), by key."""

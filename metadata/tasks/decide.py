@@ -32,6 +32,13 @@ class Decide(TaskSpec):
             outputs=tuple(Ref("decision", key) for key in self.decisions),
         )
 
+    def without(self, off: Collection[Ref]) -> Decide | None:
+        """It asks the other rules."""
+        left = tuple(key for key in self.decisions if Ref("decision", key) not in off)
+        if left == self.decisions:
+            return self
+        return self.model_copy(update={"decisions": left}) if left else None
+
     def expand(self, key: str, blueprint: Blueprint) -> dict[str, TaskSpec]:
         """`retrain M` → `compare M` → `promote M` for each model that a rule may retrain or promote."""
         retrain: dict[str, list[str]] = {}

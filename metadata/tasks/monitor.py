@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
@@ -27,3 +28,7 @@ class MonitorTask(TaskSpec):
         if definition:
             inputs = (Ref("dataset", definition.predictions), *model_inputs(definition.model, blueprint))
         return Ports(inputs=inputs, outputs=(Ref("monitor", self.monitor),))
+
+    def without(self, off: Collection[Ref]) -> MonitorTask | None:
+        """Nothing is left without its monitor."""
+        return None if Ref("monitor", self.monitor) in off else self

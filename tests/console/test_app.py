@@ -298,7 +298,7 @@ async def test_empty_screens_name_the_key(empty_database: Database, make_app: Ma
         await pilot.press("2")
         await until_seen(pilot, "No runs yet. l launches a pipeline")
         await pilot.press("l")
-        await until_seen(pilot, "There is no pipeline yet", "esc leave")
+        await until_seen(pilot, "There is no pipeline to launch", "esc leave")
         assert "enter choose" not in seen(app)
         await pilot.press("escape", "5")
         await until_seen(pilot, "No models yet", "─ Models ─")

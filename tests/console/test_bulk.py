@@ -48,7 +48,7 @@ async def test_fields_are_changed_on_all_that_is_marked_and_taken_out_again(
         await until_seen(pilot, "3 marked; esc lets go of them")
 
         await pilot.press("b")
-        await until_seen(pilot, "Change a field on 3 datasets", "storage.mode", "fresh_within")
+        await until_seen(pilot, "Change a field on 3 datasets", "storage.mode", "enabled")
         await pilot.press(*"fresh", "enter")
         await until_seen(pilot, "fresh_within of 3 datasets", "Age at which it is called stale.")
         await pilot.press("ctrl+u", *"2 fortnights", "enter")

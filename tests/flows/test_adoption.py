@@ -12,8 +12,10 @@ from sqlalchemy import Engine, event
 
 from flows import client
 from flows.adoption import adopt_scheduled
+from flows.services.projector import schedules_of
 from metadata.database import Database
 from metadata.definitions import load_blueprint
+from metadata.errors import UsageError
 from metadata.kinds import Blueprint
 from metadata.migrations import ensure
 from metadata.revisions import apply
@@ -48,6 +50,20 @@ def launched(_database: Database, _schedule: str) -> Run:
 
 def adopted(database: Database, schedule: str) -> Run:
     return adopt_scheduled(database, "f-1", schedule, datetime(2024, 3, 1, 6, tzinfo=UTC))
+
+
+def test_a_pipeline_that_is_off_is_not_begun_and_its_schedules_do_not_fire(database: Database) -> None:
+    assert [each.enabled for each in schedules_of(load_blueprint(database))] == [True]
+    said = document("SELECT 1 AS a")
+    off = said.pipelines["orders"].model_copy(update={"enabled": False})
+    apply(database, said.model_copy(update={"pipelines": {"orders": off}}), author="ada", settings=settings())
+    blueprint = load_blueprint(database)
+    assert [each.enabled for each in schedules_of(blueprint)] == [False]
+    for begin in (launched, adopted):
+        with pytest.raises(UsageError, match="PH521 pipeline orders"):
+            begin(database, blueprint.schedules["nightly"].uid)
+    apply(database, said, author="ada", settings=settings())
+    assert [each.enabled for each in schedules_of(load_blueprint(database))] == [True]
 
 
 @pytest.mark.parametrize("begin", [launched, adopted])

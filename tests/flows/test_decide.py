@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from flows.context import Outcome
-from metadata.errors import PilothouseError
 from metadata.rows.decisions import Decision, decisions_of_run, release
 from metadata.rows.reading import NOBODYS, new_inputs, visible_batches
 from metadata.rows.runs import Run, new_attempt, set_run_state
@@ -196,13 +195,15 @@ def test_a_quiet_hold_holds_nothing(world: Watched) -> None:
     assert pending(world) == (mine,)
 
 
-def test_a_task_that_is_not_there_cannot_be_held(tmp_path: Path) -> None:
+def test_a_task_that_is_off_is_not_held(tmp_path: Path) -> None:
     world = Watched(tmp_path, None)
-    world.define(**sections(decisions={"broken": {**BROKEN, "then": {"hold": "elsewhere"}}}))
+    told = sections(decisions={"broken": {**BROKEN, "then": {"hold": "publish"}}})
+    told["pipelines"]["flow"]["tasks"]["publish"]["enabled"] = False
+    world.define(**told)
     run = world.start(as_of=day(1))
     world.say(run, world.measured("null_rate", 0.4, "x"))
-    with pytest.raises(PilothouseError, match=r"PH710.*elsewhere"):
-        world.execute(run, "decide")
+    fired = decide(world, run)["broken"]
+    assert (fired.state, fired.waits) == (DecisionState.FIRED, False)
 
 
 def test_each_rule_leaves_a_figure(world: Watched) -> None:

@@ -104,6 +104,16 @@ def test_a_failure_has_four_parts_blocks_what_waits_and_failed_only_goes_on_from
     kept = house.tasks(again)
     assert (kept["ingest"].attempt, kept["count"].attempt, kept["clean"].attempt) == (1, 1, 2)
 
+    off = SHOP.format(name="returns").replace("otherwise: fail", "otherwise: fail, enabled: false")
+    house.apply(off.replace("to: gold.returns_count", "to: gold.returns_count\n        enabled: false"))
+    run = house.ended(house.launch("returns"))
+    assert (run.state, set(house.states(run))) == (State.SUCCEEDED, {"ingest", "clean", "total"})
+    assert sorted(house.ask("SELECT shop, total FROM gold.returns")) == [("north", 10.0), ("south", -5.0)]
+    house.apply(off.replace("  returns:\n    tasks", "  returns:\n    enabled: false\n    tasks"))
+    for ask in (lambda: house.launch("returns"), lambda: client.again(failed.id, "failed", "test")):
+        with pytest.raises(UsageError, match=r"PH521 pipeline returns: it is off"):
+            ask()
+
 
 def test_rows_that_were_set_aside_can_be_asked_for(house: House) -> None:
     house.apply("""

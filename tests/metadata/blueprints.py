@@ -128,7 +128,7 @@ _PLAIN = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_WORD, inner, max_size=3),
     max_leaves=6,
 )
-_COMMON = {"description": _TEXT, "owner": _TEXT, "tags": st.lists(_TEXT, max_size=3)}
+_COMMON = {"description": _TEXT, "owner": _TEXT, "tags": st.lists(_TEXT, max_size=3), "enabled": st.booleans()}
 
 
 def _some(required: dict[str, SearchStrategy[Any]], **optional: SearchStrategy[Any]) -> SearchStrategy[dict[str, Any]]:
@@ -144,9 +144,9 @@ _FILES = _some(
 )
 _SQL = _some({"kind": st.just("sql"), "url": _TEXT}, **_COMMON)
 _COLUMN = _some({"type": st.sampled_from(["int", "decimal(9,2)", "timestamp"])}, unit=_TEXT, description=_TEXT)
-_RULE = _some({"expect": _TEXT}, otherwise=st.sampled_from(["warn", "drop"]), at_most=_SHARE) | _some(
-    {"unique": st.lists(_WORD, min_size=1, max_size=2)}
-)
+_RULE = _some(
+    {"expect": _TEXT}, otherwise=st.sampled_from(["warn", "drop"]), at_most=_SHARE, enabled=st.booleans()
+) | _some({"unique": st.lists(_WORD, min_size=1, max_size=2)})
 _DATASET = _some(
     {},
     layer=st.sampled_from(["bronze", "silver", "gold", None]),
@@ -189,6 +189,7 @@ _DECISION = _some(
     **_COMMON,
 )
 _AFTER = {"after": _WORDS, "retries": st.integers(0, 20), "timeout": _DURATION, "when": _TEXT, "description": _TEXT}
+_AFTER |= {"enabled": st.booleans()}
 _READS = st.dictionaries(_WORD, st.sampled_from(["all", "new", {"batches": "new", "again": 2}]), max_size=2)
 _TASK = st.one_of(
     _some(
@@ -221,7 +222,6 @@ _PIPELINE = _some(
 _SCHEDULE = _some(
     {"pipeline": _WORD, "cron": st.just("0 6 * * *")},
     overlap=st.sampled_from(["queue", "skip"]),
-    enabled=st.booleans(),
     parameters=st.dictionaries(_WORD, _TEXT | st.integers(-9, 9) | st.booleans() | _NUMBER, max_size=3),
     **_COMMON,
 )

@@ -8,6 +8,10 @@ from metadata.database import Database
 from metadata.migrations import VERSION_TABLE
 
 BROUGHT: dict[str, tuple[str, ...]] = {
+    "0012": (
+        *("INDEX ix_definition_enabled", "COLUMN enabled", "COLUMN enabled OF task", "COLUMN enabled OF quality_rule"),
+        "ALTER TABLE schedule ADD enabled BOOLEAN NOT NULL DEFAULT TRUE",
+    ),
     "0011": (
         *("INDEX ix_run_pipeline_uid_number_state", "INDEX ix_run_state_number_pipeline_uid"),
         *("INDEX ix_dataset_state_written_at_dataset_uid", "INDEX ix_definition_key"),
@@ -24,7 +28,7 @@ BROUGHT: dict[str, tuple[str, ...]] = {
     ),
     "0007": ("TABLE audit", "TABLE audit_head"),
 }
-"""By version, newest first; columns are those of `definition`, and what it took away is made again."""
+"""By version, newest first, what is to go and what it took away; columns are of `definition` unless it says so."""
 
 
 def back_to(database: Database, version: str) -> None:
@@ -32,6 +36,12 @@ def back_to(database: Database, version: str) -> None:
     with database.write() as connection:
         for later, things in BROUGHT.items():
             for thing in things if later > version else ():
-                how = "ALTER TABLE definition DROP " if thing.startswith("COLUMN") else "DROP "
-                connection.execute(text(thing if thing.startswith("CREATE") else how + thing))
+                connection.execute(text(_statement(thing)))
         connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '{version}'"))
+
+
+def _statement(thing: str) -> str:
+    if thing.startswith(("ALTER", "CREATE")):
+        return thing
+    what, _, table = thing.partition(" OF ")
+    return f"ALTER TABLE {table or 'definition'} DROP {what}" if what.startswith("COLUMN") else f"DROP {what}"

@@ -43,16 +43,16 @@ def with_uids(**said: dict[str, Any]) -> Blueprint:
 def test_fields_are_those_of_the_kind_and_its_parts_that_one_value_can_be_given_to() -> None:
     by_path = {each.path: each for each in settable(KIND_MODELS["dataset"])}
     assert list(by_path) == [
-        *("description", "owner", "tags", "layer", "storage.mode", "storage.keys", "storage.partition_by"),
-        *("schema_drift", "fresh_within"),
+        *("description", "owner", "tags", "enabled", "layer", "storage.mode", "storage.keys"),
+        *("storage.partition_by", "schema_drift", "fresh_within"),
     ]
     assert by_path["layer"].choices == ("bronze", "silver", "gold")
     assert (by_path["layer"].optional, by_path["tags"].many, by_path["owner"].choices) == (True, True, ())
     schedule = {each.path: each for each in settable(KIND_MODELS["schedule"])}
     assert (schedule["enabled"].choices, schedule["pipeline"].refers) == (("true", "false"), "pipeline")
     assert {"predicts.from", "estimator.class", "trained_on.test"} <= set(fields("model"))
-    assert fields("connection") == ["description", "owner", "tags"], "files and databases share no others"
-    assert all({"description", "owner", "tags"} <= set(fields(kind)) for kind in KINDS)
+    assert fields("connection") == ["description", "owner", "tags", "enabled"], "files and databases share no others"
+    assert all({"description", "owner", "tags", "enabled"} <= set(fields(kind)) for kind in KINDS)
     assert not any({"uid", "was", "kind", "columns", "tasks", "parameters"} & set(fields(kind)) for kind in KINDS)
 
 

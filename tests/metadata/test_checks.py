@@ -191,6 +191,18 @@ PROVOKED: list[tuple[str, dict[str, Any], str, str]] = [
     ("PH171", {f"{TASKS}/train/when": 'decisions["retrian"]'}, "decisions.retrian", "retrain?"),
     ("PH171", {f"{TASKS}/train/when": "tasks.claen.rows > 0"}, "tasks.claen", "clean?"),
     ("PH171", {f"{TASKS}/train/when": "'claen' in tasks"}, "tasks.claen", "clean?"),
+    ("PH168", {f"{TASKS}/watch/enabled": False}, "task orders/watch, which measures it, is off", "enable task watch"),
+    ("PH168", {f"{TASKS}/decide/enabled": False}, "task orders/decide, which asks it, is off", "enable task decide"),
+    ("PH174", {f"{TASKS}/ingest/enabled": False}, "reads bronze.orders as task ingest wrote", "enable task ingest"),
+    ("PH174", {f"{TASKS}/features/enabled": False}, "reads features.orders as task features", "enable task features"),
+    ("PH174", {f"{TASKS}/train/enabled": False}, "train, which trains returns, is off", "this rule too"),
+    ("PH174", {"monitors/returns_watch/enabled": False}, "it is not asked", "enable returns_watch"),
+    ("PH174", {"decisions/retrain/then": {"hold": "clean"}, f"{TASKS}/clean/enabled": False}, "nothing", "`hold` out"),
+    ("PH175", {"connections/landing/enabled": False}, "needs connection landing, which is off", "this task too"),
+    ("PH175", {"datasets/silver.orders/enabled": False}, "needs dataset silver.orders", "disable this feature set"),
+    ("PH175", {"models/returns/enabled": False}, "needs model returns", "disable this decision"),
+    ("PH175", {f"{TASKS}/train/when": "decisions['retrain']", "decisions/retrain/enabled": False}, "is off", "guard"),
+    ("PH175", {f"{TASKS}/train/when": "tasks.clean.rows > 0", f"{TASKS}/clean/enabled": False}, "clean is off", "too"),
 ]  # fmt: skip
 
 
@@ -322,3 +334,24 @@ def test_any_blueprint_is_answered(named: dict[str, tuple[str, Definition]]) -> 
     assert all(finding.code in codes() and finding.cause and finding.remedy for finding in findings)
     severities = [finding.severity for finding in findings]
     assert severities == sorted(severities)
+
+
+@pytest.mark.parametrize(
+    "off",
+    [
+        {f"{TASKS}/clean/sql": "SELECT nothing FROM nowhere WHERE (", f"{TASKS}/clean/enabled": False},
+        {f"{TASKS}/decide/enabled": False, "decisions/retrain/when": "perf <", "decisions/retrain/enabled": False},
+        {"pipelines/orders/enabled": False, f"{TASKS}/ingest/after": ["clean"]},
+        {"schedules/orders_daily/enabled": False},
+        {"monitors/returns_watch/enabled": False, "monitors/returns_watch/watch": {}},
+    ],
+)
+def test_what_is_off_is_in_nobodys_way(off: dict[str, Any]) -> None:
+    assert [str(each) for each in found(**off) if each.severity == "error"] == []
+
+
+def test_names_and_secrets_are_looked_at_whether_it_is_off_or_not() -> None:
+    off = found(**{f"{TASKS}/clean/to": "silver.order", f"{TASKS}/clean/enabled": False})
+    assert "PH110" in {each.code for each in off}
+    pasted = {"description": "ask with password=hunter2222", "enabled": False}
+    assert "PH150" in {each.code for each in found(**{"datasets/mine": pasted})}

@@ -15,7 +15,7 @@ from sqlalchemy import event, insert
 
 from metadata import tables
 from metadata.changes import ChangeSet, compare, diff
-from metadata.compiler import compile_plan
+from metadata.compiler import compile_whole
 from metadata.database import Database
 from metadata.effects import EFFECTS, TASK_NOTHING
 from metadata.impact import Touched, impact_of
@@ -85,7 +85,7 @@ def test_the_table_tells_of_every_field_of_every_kind(kind: str) -> None:
     [
         ("datasets silver.orders columns amount", {"type", "unit", "description"}),
         ("datasets silver.orders storage", {"mode", "keys", "partition_by"}),
-        ("datasets bronze.orders quality has_id", {"expect", "unique", "otherwise", "at_most"}),
+        ("datasets bronze.orders quality has_id", {"expect", "unique", "otherwise", "at_most", "enabled"}),
         ("feature_sets order_context features amount", {"expr", "default", "by", "over", "known_after"}),
         ("models returns predicts", {"label", "from", "kind", "known_after"}),
         ("models returns estimator", {"class", "params", "seed"}),
@@ -324,7 +324,7 @@ def test_descriptions_owners_and_tags_of_anything_touch_nothing(words: dict[tupl
 def downstream(blueprint: Blueprint, starts: set[str]) -> set[str]:
     """Uids that the lineage of the plans leads to, with the pipelines that write those, and their schedules."""
     steps = [
-        (edge.from_uid, edge.to_uid) for key in blueprint.pipelines for edge in edges(compile_plan(blueprint, key))
+        (edge.from_uid, edge.to_uid) for key in blueprint.pipelines for edge in edges(compile_whole(blueprint, key))
     ]
     pipelines = {pipeline.uid: pipeline for pipeline in blueprint.pipelines.values()}
     found, frontier = set(starts), set(starts)

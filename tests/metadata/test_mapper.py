@@ -27,7 +27,8 @@ from tests.metadata.blueprints import definitions, orders
 
 
 def common(value: Definition) -> dict[str, Any]:
-    return {"uid": value.uid, "description": value.description, "owner": value.owner, "tags": list(value.tags)}
+    said = {"uid": value.uid, "description": value.description, "owner": value.owner, "tags": list(value.tags)}
+    return said | {"enabled": value.enabled}
 
 
 @given(definitions())
@@ -66,14 +67,24 @@ def test_the_tables_that_people_look_for_are_there() -> None:
 def test_every_field_of_every_kind_is_kept_somewhere() -> None:
     for kind, models in KIND_MODELS.items():
         layout = LAYOUTS[kind]
-        kept = {*layout.columns, *layout.parts, *layout.entries, "uid", "was", "description", "owner", "tags"}
+        kept = {
+            *layout.columns,
+            *layout.parts,
+            *layout.entries,
+            "uid",
+            "was",
+            "description",
+            "owner",
+            "tags",
+            "enabled",
+        }
         assert kept == {name for model in models for name in model.model_fields}
 
 
 def test_a_new_task_kind_needs_no_new_column() -> None:
     columns = set(LAYOUTS["pipeline"].entries["tasks"].table.c.keys())
     special = {name for kind in task_kinds().values() for name in kind.model_fields} - {"uid", "description"}
-    assert columns & special == {"kind", "after", "when", "retries", "retry_delay", "timeout"}
+    assert columns & special == {"kind", "after", "when", "retries", "retry_delay", "timeout", "enabled"}
 
 
 def test_a_reference_to_nothing_is_refused_by_the_database(database: Database) -> None:

@@ -57,6 +57,8 @@ def test_migrations_make_the_tables_that_the_program_works_with(migrations: str)
         there[name] = {column: kind.rstrip(",") for column, kind in columns if column != "CONSTRAINT"}
     for name, column, kind in re.findall(r"ALTER TABLE (\S+) ADD (\S+) (\S+)", migrations):
         there[name][column] = kind
+    for name, column in re.findall(r"ALTER TABLE (\S+) DROP COLUMN (\S+);", migrations):
+        del there[name][column]
     for table in TABLES:
         made = str(CreateTable(table).compile(dialect=DIALECT))
         (name,) = re.findall(r"CREATE TABLE (\S+) \(", made)

@@ -1,0 +1,185 @@
+"""What is off: it stays, and all that is compiled, drawn and launched is as if it were not there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from metadata.changes import diff
+from metadata.compiler import compile_plan, compile_whole
+from metadata.contents import content
+from metadata.database import Database
+from metadata.definitions import load_blueprint
+from metadata.errors import UsageError
+from metadata.impact import impact_of
+from metadata.in_force import in_force
+from metadata.kinds import Blueprint, Schedule
+from metadata.plan import Plan
+from metadata.plan_diff import PlanDifference
+from metadata.revisions import apply
+from metadata.rows.lineage import neighbours
+from metadata.rows.overview import overview
+from metadata.rows.pages import list_definitions, list_schedules
+from metadata.rows.repeating import repeat_run
+from metadata.rows.run_plans import run_plan
+from metadata.rows.runs import create_run, new_attempt, set_run_state
+from metadata.settings import Settings
+from metadata.states import State
+from tests.metadata.blueprints import orders_document
+from tests.metadata.rows import NOW
+from tests.metadata.test_compiler import pipeline, transform
+
+REMOVED = object()
+TASK = "pipelines orders tasks"
+WATCH, RULE = "monitors returns_watch", "decisions retrain"
+GONE = {f"{TASK} watch": REMOVED, f"{TASK} decide": REMOVED, WATCH: REMOVED, RULE: REMOVED}
+
+
+def document(edits: dict[str, Any]) -> Blueprint:
+    """The orders with values by path, steps apart by spaces."""
+    body = orders_document()
+    for path, value in edits.items():
+        *steps, last = path.split(" ")
+        place: dict[str, Any] = body
+        for step in steps:
+            place = place[step]
+        if value is REMOVED:
+            del place[last]
+        else:
+            place[last] = value
+    return Blueprint.model_validate(body)
+
+
+@pytest.mark.parametrize(
+    ("off", "removed"),
+    [
+        ([f"{TASK} decide"], {f"{TASK} decide": REMOVED}),
+        ([f"{TASK} watch", f"{TASK} decide"], {f"{TASK} watch": REMOVED, f"{TASK} decide": REMOVED}),
+        ([WATCH], GONE),
+        ([WATCH, RULE], GONE),
+        ([RULE], {f"{TASK} decide": REMOVED, RULE: REMOVED}),
+        (["datasets bronze.orders quality has_id"], {"datasets bronze.orders quality has_id": REMOVED}),
+        (["schedules orders_daily"], {"schedules orders_daily": REMOVED}),
+        (["connections crm"], {"connections crm": REMOVED}),
+    ],
+)
+def test_a_plan_is_as_if_what_is_off_were_not_there(off: list[str], removed: dict[str, Any]) -> None:
+    without, on = compile_plan(document(removed), "orders"), compile_plan(document({}), "orders")
+    assert compile_plan(document({f"{path} enabled": False for path in off}), "orders").hash == without.hash
+    assert compile_plan(document({f"{path} enabled": True for path in off}), "orders").hash == on.hash
+
+
+def _shape(plan: Plan) -> list[Any]:
+    """Tasks in order with what each waits for; `after` says a part of that, in any order."""
+    return [(task.key, task.upstream, task.inputs, task.spec.model_copy(update={"after": ()})) for task in plan.tasks]
+
+
+@given(
+    st.lists(st.tuples(st.sets(st.integers(0, 7)), st.sets(st.integers(0, 7)), st.booleans()), min_size=1, max_size=8)
+)
+def test_whoever_waits_for_a_task_that_is_off_waits_for_what_that_waits_for(
+    tasks: list[tuple[set[int], set[int], bool]],
+) -> None:
+    """Each task reads some earlier ones, comes after some, and is on or off."""
+    reads = {n: {each for each in one if each < n} for n, (one, _, _) in enumerate(tasks)}
+    after = {n: {each for each in two if each < n} for n, (_, two, _) in enumerate(tasks)}
+    on = {n for n, (_, _, enabled) in enumerate(tasks) if enabled}
+
+    def nearest(waits: set[int]) -> set[int]:
+        through = (nearest(reads[each] | after[each]) for each in waits - on)
+        return (waits & on).union(*through)
+
+    def task(number: int, waits: set[int], **more: Any) -> dict[str, Any]:
+        inputs = (f"d{each}" for each in sorted(reads[number]))
+        return transform(f"d{number}", *inputs, after=[f"t{each}" for each in sorted(waits)], **more)
+
+    body = {f"t{n}": task(n, after[n], enabled=n in on) for n in reads}
+    whole = pipeline(body)
+    if not on:
+        with pytest.raises(UsageError, match="PH521.*all of its tasks are off"):
+            compile_plan(whole, "p")
+        return
+    left = {f"t{n}": task(n, nearest(after[n])) for n in on}
+    by_hand = whole.model_copy(update={"pipelines": pipeline(left).pipelines})
+    assert _shape(compile_plan(whole, "p")) == _shape(compile_plan(by_hand, "p"))
+    assert {each.key for each in compile_whole(whole, "p").tasks} == set(body)
+    assert in_force(whole).all_on
+
+
+def test_what_was_materialised_is_found_where_it_was_unless_another_task_does_it_now() -> None:
+    off = document({f"{TASK} features enabled": False})
+    assert compile_plan(off, "orders").materialised == {"order_context": "features.orders"}
+    other = {"kind": "features", "set": "order_context", "to": "predictions.returns"}
+    moved = document({f"{TASK} features enabled": False, f"{TASK} earlier": other})
+    assert moved.materialised == {"order_context": "predictions.returns"}
+
+
+def test_what_is_kept_of_schedules_that_were_off_before_reads_the_same() -> None:
+    said = Schedule(pipeline="p", cron="0 6 * * *", overlap="skip", enabled=False, parameters={"a": 1}, owner="ops")
+    assert list(content(said)) == ["owner", "pipeline", "cron", "overlap", "enabled", "parameters"]
+
+
+def why(edits: dict[str, Any], before: Blueprint) -> dict[str, str]:
+    return {each.key: each.why for each in impact_of(diff(before, document(edits)))}
+
+
+def test_impact_says_what_stops_and_what_goes_on_again() -> None:
+    on = diff(Blueprint(), document({})).blueprint
+    off = why({f"{TASK} clean enabled": False}, on)
+    assert off["silver.orders"] == "task orders/clean is off, and gives silver.orders no longer"
+    assert {"features.orders", "returns", "predictions.returns", "orders_daily"} <= off.keys()
+    whole = why({"pipelines orders enabled": False}, on)
+    assert whole["orders_daily"] == "it runs pipeline orders"
+    assert whole["bronze.orders"] == "task orders/ingest is off, and gives bronze.orders no longer"
+    assert why({f"{WATCH} enabled": False}, on)["retrain"] == "monitor returns_watch is off"
+    again = why({}, diff(on, document({f"{TASK} clean enabled": False})).blueprint)
+    assert again["silver.orders"] == "task orders/clean gives silver.orders now"
+    (unasked,) = impact_of(diff(on, document({"datasets bronze.orders quality has_id enabled": False})))[:1]
+    assert (unasked.key, unasked.needs) == ("bronze.orders", "backfill")
+
+
+def put(database: Database, edits: dict[str, Any]) -> Blueprint:
+    apply(database, document(edits), author="ann", settings=Settings())
+    return load_blueprint(database)
+
+
+def test_a_pipeline_that_is_off_is_not_run_by_whichever_way_it_is_asked_for(database: Database) -> None:
+    on = put(database, {})
+    plan = compile_plan(on, "orders")
+
+    def run() -> Any:
+        return create_run(database, plan, revision=1, bindings={}, as_of=NOW, trigger="manual", author="ann")
+
+    failed = run()
+    set_run_state(database, failed.id, State.FAILED)
+    assert (list_schedules(database).items[0].next_at, len(overview(database).attention)) != (None, 0)
+    off = put(database, {"pipelines orders enabled": False})
+    for ask in (
+        run,
+        lambda: new_attempt(database, failed.id, "failed", "ann"),
+        lambda: repeat_run(database, failed.id, "ann"),
+        lambda: compile_plan(off, "orders"),
+    ):
+        with pytest.raises(UsageError, match=r"PH521 pipeline orders: it is off.*enabled=true --kind pipeline"):
+            ask()
+    (row,) = overview(database).pipelines.items
+    assert (row.enabled, row.next_at, list_schedules(database).items[0].next_at) == (False, None, None)
+    assert overview(database).attention == ()
+    assert run_plan(database, failed.number).since == PlanDifference((), ())
+    assert compile_plan(put(database, {}), "orders").hash == plan.hash
+    assert run().plan_hash == plan.hash
+
+
+def test_what_is_off_is_found_and_drawn_as_that(database: Database) -> None:
+    put(database, {f"{TASK} clean enabled": False, f"{WATCH} enabled": False})
+    blueprint = load_blueprint(database)
+    (row,) = list_definitions(database, words="enabled:false").items
+    assert (row.key, row.enabled, row.about) == ("returns_watch", False, "returns (off)")
+    assert len(list_definitions(database, words="!enabled:no").items) == len(list(blueprint)) - 1
+    steps = neighbours(database, blueprint.datasets["bronze.orders"].uid, "down")
+    assert [(step.node.key, step.off, step.node.off) for step in steps] == [("silver.orders", True, False)]
+    steps = neighbours(database, blueprint.models["returns"].uid, "down")
+    assert {step.node.key: step.off for step in steps} == {"predictions.returns": False, "returns_watch": True}
