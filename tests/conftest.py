@@ -5,6 +5,7 @@ A loaded host can miss a limit.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -56,6 +57,21 @@ def _home(item: pytest.Item) -> int:
     return max((place for place, home in enumerate(SHARED_HOMES, 1) if home in names), default=0)
 
 
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder to copy from that is made by who needs it first, side by side (`-n 2`) for all processes."""
+    root = factory.getbasetemp()
+    root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+    folder, draft = root / name, root / f"{name}.draft"
+    with (root / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            shutil.rmtree(draft, ignore_errors=True)
+            draft.mkdir()
+            make(draft)
+            draft.rename(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def jars(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of downloaded Delta jars: PILOTHOUSE_TEST_IVY, which outlives the tests, else one of this test session."""
@@ -63,15 +79,17 @@ def jars(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Path(kept) if kept else tmp_path_factory.mktemp("jars")
 
 
-@pytest.fixture(scope="session")
-def new_home(tmp_path_factory: pytest.TempPathFactory) -> NewHome:
-    """Makes folders for homes in which Prefect's database is there already: to make one takes 5 s at a first start."""
-    folder = tmp_path_factory.mktemp("prefect-database")
-    database = folder / "prefect.db"
-    url = f"sqlite+aiosqlite:///{database}"
+def _make_prefect_database(folder: Path) -> None:
+    url = f"sqlite+aiosqlite:///{folder / 'prefect.db'}"
     variables = {"PREFECT_HOME": str(folder), "PREFECT_SERVER_DATABASE_CONNECTION_URL": url, "DO_NOT_TRACK": "1"}
     upgrade = [str(Path(sys.executable).with_name("prefect")), "server", "database", "upgrade", "-y"]
     subprocess.run(upgrade, env={**os.environ, **variables}, check=True, capture_output=True)
+
+
+@pytest.fixture(scope="session")
+def new_home(tmp_path_factory: pytest.TempPathFactory) -> NewHome:
+    """Makes folders for homes in which Prefect's database is there already: to make one takes 5 s at a first start."""
+    database = made_once(tmp_path_factory, "prefect-database", _make_prefect_database) / "prefect.db"
 
     def make(name: str) -> Path:
         home = tmp_path_factory.mktemp(name)

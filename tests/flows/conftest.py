@@ -20,7 +20,7 @@ from flows.java import Java
 from flows.services import deployments
 from flows.services.prefect_api import PrefectApi
 from metadata.settings import Settings
-from tests.conftest import NewHome
+from tests.conftest import NewHome, made_once
 from tests.flows import learning
 from tests.flows.homes import at_home, start_prefect, take_down
 from tests.flows.house import House, open_house
@@ -92,19 +92,21 @@ def spark(spark_server: SparkAddress) -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated, empty MLflow store to copy from (making one takes 4 s)."""
-    settings = Settings(home=tmp_path_factory.mktemp("registry"))
-    registry.prepare(settings)
-    return settings.home / "mlflow.db"
+    folder = made_once(tmp_path_factory, "registry", lambda folder: registry.prepare(Settings(home=folder)))
+    return folder / "mlflow.db"
 
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory, spark: Any, store: Path) -> Path:
     """A home in which 60 days of trips have their features, to copy from (tests.flows.learning)."""
-    home = tmp_path_factory.mktemp("world")
-    house = learning.open_house(home, spark, store)
-    learning.land(house, "trips-1.csv", learning.trips(60))
-    house.run("ingest", "features", as_of=learning.day(60))
-    return home
+
+    def make(home: Path) -> None:
+        house = learning.open_house(home, spark, store)
+        learning.land(house, "trips-1.csv", learning.trips(60))
+        house.run("ingest", "features", as_of=learning.day(60))
+        house.database.close()
+
+    return made_once(tmp_path_factory, "world", make)
 
 
 @pytest.fixture(scope="session")
