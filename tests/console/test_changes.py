@@ -265,14 +265,20 @@ async def test_a_screen_that_is_left_while_its_edit_is_checked_lets_go_of_the_te
         with held_up(app):
             await pilot.press("e")
             await until_seen(pilot, "checking …")
-            await pilot.press("escape")
-            await until(pilot, lambda: screen_name(app) != "changes")
+            app.go(Place("overview"))
+            await until(pilot, lambda: screen_name(app) == "overview")
             await until(pilot, lambda: len(kept(settings())) == 1)
         await until_seen(pilot, "is checked")
         app.go(Place("changes"))
         await until_seen(pilot, "1 edit")
         await pilot.press("e")
         await until_seen(pilot, "An edit of dataset bronze.flights was not applied", "e  go on with the text of")
+        with held_up(app):
+            await pilot.press("e")
+            await until_seen(pilot, "checking …")
+            await pilot.press("escape")
+            await until_seen(pilot, "left: nothing was applied; the text is kept")
+            assert screen_name(app) == "changes" and len(kept(settings())) == 1
     assert "a file every month" in kept(settings())[0].path.read_text(encoding="utf-8")
 
 
