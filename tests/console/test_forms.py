@@ -18,9 +18,9 @@ from metadata.database import Database
 from metadata.definitions import load_blueprint
 from metadata.documents import dump_one
 from metadata.forms import Subject, examine, subject_of, with_findings
-from metadata.rows.forming import choices, findings_in, tasks_in
+from metadata.rows.forming import findings_in
 from metadata.rows.sources import keep_comments, load_sources
-from metadata.rows.staged import load_staged, stage_removal, stage_rename
+from metadata.rows.staged import load_staged, stage_rename
 from metadata.settings import settings
 from metadata.typed import read
 from tests.console.looking import held_up, screen_name, seen, until, until_seen
@@ -326,34 +326,6 @@ def test_what_is_wrong_with_a_rule_is_told_beside_a_field_of_a_wrong_shape(datab
     problems = {**with_findings(form, findings_in(database, "ada", form, ())), **examine(form)[1]}
     assert problems["when",].startswith("PH170 ")
     assert ("cooldown",) in problems
-
-
-def test_choices_are_what_there_will_be(database: Database) -> None:
-    owner = getpass.getuser()
-    blueprint = load_blueprint(database)
-    before = {one.key for one in choices(database, "dataset", "", owner)}
-    stage_rename(database, owner, blueprint.datasets[KEY].uid, "bronze.landed")
-    there = {one.key for one in choices(database, "dataset", "", owner)}
-    assert there == before - {KEY} | {"bronze.landed"}
-    assert choices(database, "dataset", "landed", owner)[0].key == "bronze.landed"
-    assert [one.key for one in choices(database, "dataset", "", "somebody else")] == sorted(before)
-    found = [(one.key, one.about) for one in choices(database, "dataset", "pend", owner)]
-    assert found[0][0] == "predictions.pending" and ("bronze.weather", "bronze append") in found[1:]
-    unused = next(key for kind, key, value in blueprint if kind == "schedule")
-    stage_removal(database, owner, blueprint.schedules[unused].uid)
-    assert unused not in {one.key for one in choices(database, "schedule", "", owner)}
-
-
-def test_tasks_are_chosen_from_those_of_the_pipeline_or_of_all(database: Database) -> None:
-    pipeline = Subject("pipeline", "flights", {"tasks": {"clean": {"kind": "transform"}, "decide": {}, "publish": {}}})
-    after = ("tasks", "publish", "after")
-    assert [one.key for one in tasks_in(database, pipeline, after, "")] == ["clean", "decide"]
-    assert [one.key for one in tasks_in(database, pipeline, after, "de")] == ["decide"]
-    offered = tasks_in(database, Subject("decision", "held", {}), ("then", "hold"), "ingest wea")
-    assert [(one.key, one.about) for one in offered] == [
-        ("ingest_weather", "ingest of flights"),
-        ("ingest_weather", "ingest of weather"),
-    ]
 
 
 async def test_keys_that_come_in_one_burst_are_each_where_they_belong(database: Database, make_app: MakeApp) -> None:
