@@ -51,9 +51,9 @@ class Paging(BaseScreen):
         self._land = 0
         """To which end of the page the cursor goes when the page is there that is asked for."""
         self._total: tuple[int, bool] | None = None
-        """How many rows the list has, and whether there are more, once they are counted."""
-        self._which = 0
-        """Which list that is: another filter makes another one."""
+        """How many rows the list has that is shown, and whether there are more, once they are counted."""
+        self._which = self._counted = 0
+        """Which list is asked for, for another filter makes another one; and of which `_total` is."""
         self._counting = False
 
     @abstractmethod
@@ -74,15 +74,18 @@ class Paging(BaseScreen):
 
     def take(self, paged: Paged[T]) -> Page[T]:
         """The page that was read; its filter and size are those of the screen, unless others are asked for since."""
-        if self.filter == self._asked:
+        asked = self.filter == self._asked
+        if asked:
             self.filter, self.page_size = paged.words, max(self.page_size, paged.size)
             self._asked = self.filter
         self._page = paged.page
         if paged.after == self._after:
             self._begins = self._after, self._first
         if paged.page.counted:
-            self._total = paged.page.total, paged.page.capped
-        else:
+            self._counted, self._total = self._which, (paged.page.total, paged.page.capped)
+        elif asked:
+            if self._counted != self._which:
+                self._counted, self._total = self._which, None
             self._count()
         return paged.page
 
@@ -126,7 +129,7 @@ class Paging(BaseScreen):
         """Begin at the first row."""
         self._after, self._first, self._before, self._land = None, 0, [], 0
         self.page_size = 100
-        self._total, self._which = None, self._which + 1
+        self._which += 1
 
     def set_filter(self, filter_: str) -> None:
         """Another filter has another first page."""
