@@ -35,19 +35,8 @@ from metadata.rows.pages import DefinitionRow, Page, count_kinds, list_definitio
 from metadata.states import OFF
 
 ALL = ""
-SUGGESTED = (
-    "kind:",
-    "layer:",
-    "storage:",
-    "owner:",
-    "tag:",
-    "enabled:",
-    "used:",
-    "uses:",
-    "about:",
-    "column:",
-    "task:",
-)
+_FIELDS = ("kind", "layer", "storage", "owner", "tag", "enabled", "used", "uses", "about", "column", "task")
+SUGGESTED = tuple(f"{field}:" for field in _FIELDS)
 """Fields that a filter is completed with."""
 
 
