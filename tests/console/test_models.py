@@ -14,7 +14,7 @@ from sqlalchemy import update
 from console import dataset_panes
 from console.app import PilothouseApp
 from console.places import Place
-from console.screens import base, models, paging
+from console.screens import listing, models, paging
 from console.widgets.plot import Level, Line, Plot, PlotView
 from console.widgets.rows import Rows
 from metadata import tables
@@ -243,7 +243,7 @@ async def test_the_right_half_and_the_keys_speak_of_the_model_under_the_cursor_h
 async def test_the_list_of_models_grows_and_goes_on_beyond_what_it_holds(
     empty_database: Database, make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (base, paging):
+    for module in (listing, paging):
         monkeypatch.setattr(module, "MOST", 150)
     apply_many(empty_database, tmp_path, 160)
     app = make_app()
