@@ -8,8 +8,9 @@ from typing import TypeVar
 
 from metadata.database import Database
 from metadata.kinds import Blueprint
+from metadata.rows.concerned import concerned
 from metadata.rows.nearby import uids_of
-from metadata.rows.staged import Staged, concerned, edits_of, load_within
+from metadata.rows.staged import Staged, edits_of, load_within
 from metadata.rows.touched import asked_for, homes_in, needed_for, surely, touched_by
 from metadata.staging import definition_of
 

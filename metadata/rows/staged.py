@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Literal
 
-from sqlalchemy import Connection, and_, delete, insert, or_, select
+from sqlalchemy import Connection, delete, insert, select
 
 from metadata.audit import Book, audited
 from metadata.changes import Change, ChangeSet, differences
@@ -15,12 +15,7 @@ from metadata.checks import check
 from metadata.checks.secrets import refuse_secrets
 from metadata.commented import Comments, with_comments
 from metadata.database import Database, next_change
-from metadata.definitions import (
-    LAYOUTS,
-    definition,
-    read_blueprint,
-    staged_item,
-)
+from metadata.definitions import read_blueprint, staged_item
 from metadata.documents import dump_one, read_text
 from metadata.edits import with_moved_tasks
 from metadata.errors import PilothouseError, UsageError
@@ -29,6 +24,7 @@ from metadata.kinds import SECTIONS, Blueprint
 from metadata.references import references
 from metadata.revision_log import Revision, head
 from metadata.revisions import apply_exactly, diff_of, exactly, moved
+from metadata.rows.concerned import concerned
 from metadata.rows.edited_since import in_keys_of_now, in_tasks_of_now, not_applied_since
 from metadata.rows.nearby import instead_of, nearby, uids_of
 from metadata.rows.sources import apply_comments, forget_comments, stage_comments
@@ -48,10 +44,7 @@ from metadata.staging import (
     waiting,
 )
 from metadata.storable import refuse_unstorable
-from metadata.task_bodies import tasks_in
-from metadata.values import in_chunks
 
-_CHUNK = 200
 _NAMES = tuple(field.name for field in fields(Item))
 
 
@@ -297,22 +290,6 @@ def load_within(connection: Connection, owner: str, uids: Collection[str] | None
     items = waiting(current, with_moved_tasks(current, in_keys_of_now(connection, left, number)))
     items = in_tasks_of_now(connection, left, current, items)
     return Staged(number, current, kept, items, rebase(current, items))
-
-
-def concerned(connection: Connection, kept: Sequence[Item]) -> set[str]:
-    """What edits are of, what has the keys that they give, and the pipelines where their tasks are by now."""
-    uids, task = {item.uid for item in kept}, LAYOUTS["pipeline"].entries["tasks"].table
-    keys = [
-        and_(definition.c.kind == item.kind, definition.c.key == item.key)
-        for item in kept
-        if item.after is not None and item.key != item.key_before
-    ]
-    tasks = sorted({uid for item in kept for body in (item.before, item.after) for uid in tasks_in(body)})
-    for some in in_chunks(keys, _CHUNK):
-        uids.update(connection.execute(select(definition.c.uid).where(or_(*some))).scalars())
-    for chunk in in_chunks(tasks, _CHUNK):
-        uids.update(connection.execute(select(task.c.pipeline_uid).where(task.c.uid.in_(chunk))).scalars())
-    return uids
 
 
 def _stage(

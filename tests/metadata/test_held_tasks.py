@@ -8,10 +8,20 @@ from typing import Any
 import pytest
 
 from metadata.changes import diff
+from metadata.contents import content
 from metadata.database import Database
 from metadata.definitions import load_blueprint
 from metadata.kinds import Blueprint
-from metadata.rows.staged import load_staged, stage, unstage
+from metadata.rows.staged import (
+    decide,
+    load_around,
+    load_staged,
+    rekey,
+    stage,
+    stage_removals,
+    stage_rename,
+    unstage,
+)
 from tests.metadata.blueprints import orders_document
 from tests.metadata.change_sets import put
 
@@ -71,3 +81,44 @@ def test_a_document_means_the_same_when_it_is_applied_again(database: Database) 
     after = put(database, both)
     assert after.decisions["warn"].then.hold == "hand_over"
     assert not diff(after, both)
+
+
+def lone(owner: str) -> Blueprint:
+    return Blueprint.model_validate({"datasets": {"lone": {"owner": owner}}})
+
+
+def settled(database: Database, owner: str, uid: str) -> None:
+    shown = [clash for clash in load_staged(database, owner).clashes if clash.uid == uid]
+    assert shown
+    decide(database, owner, uid, "mine", shown)
+
+
+def switched_off(database: Database, owner: str, uid: str) -> None:
+    rule = load_around(database, owner, uid).working.blueprint.decisions["warn"]
+    off = {"decisions": {"warn": {**content(rule), "enabled": False}}}
+    stage(database, owner, Blueprint.model_validate(off))
+
+
+ELSEWHERE: dict[str, Callable[[Database, str, str], object]] = {
+    "unstage": lambda d, owner, uid: unstage(d, owner, [uid]),
+    "removal": lambda d, owner, uid: stage_removals(d, owner, [uid]),
+    "rename": lambda d, owner, uid: stage_rename(d, owner, uid, "alone"),
+    "decide": settled,
+    "rekey": lambda d, owner, uid: rekey(d, owner, uid, "alone"),
+    "switched": switched_off,
+}
+
+
+def test_it_is_held_whatever_else_is_edited_after_others_renamed_it(database: Database) -> None:
+    began(database)
+    uid = put(database, lone("ops")).datasets["lone"].uid
+    for owner in ELSEWHERE:
+        stage(database, owner, document(HOLD))
+        stage(database, owner, lone("ada"))
+    put(database, RENAMED)
+    put(database, lone("bob"))
+    for owner, act in ELSEWHERE.items():
+        assert load_around(database, owner).items == load_staged(database, owner).items
+        act(database, owner, uid)
+        for found in (load_around(database, owner), load_staged(database, owner)):
+            assert found.working.blueprint.decisions["warn"].then.hold == "hand_over", owner
