@@ -8,7 +8,9 @@ from typing import TypeVar
 
 from metadata.database import Database
 from metadata.kinds import Blueprint
+from metadata.revision_log import head
 from metadata.rows.concerned import concerned
+from metadata.rows.edited_since import in_keys_of_now, not_applied_since
 from metadata.rows.nearby import uids_of
 from metadata.rows.staged import Staged, edits_of, load_within
 from metadata.rows.touched import asked_for, homes_in, needed_for, surely, touched_by
@@ -48,7 +50,8 @@ def load_touched(
     document = document or Blueprint()
     with database.read() as connection:
         kept = edits_of(connection, owner)
-        after = (definition_of(item.kind, item.uid, item.after) for item in kept if item.after is not None)
+        items = in_keys_of_now(connection, not_applied_since(connection, kept), head(connection))
+        after = (definition_of(item.kind, item.uid, item.after) for item in items if item.after is not None)
         edited = [*(value for value in after if value), *(value for _, _, value in document)]
         names = uids_of(
             connection, ((kind, name) for kind, key, value in document for name in (key, value.was) if name)
@@ -56,5 +59,5 @@ def load_touched(
         own = {*uids, *homes_in(connection, uids), *names.values(), *concerned(connection, kept)}
         touched = frozenset(touched_by(connection, own, edited))
         asked = None if whole else asked_for(connection, document, kept)
-        within = None if asked is None else asked | needed_for(connection, touched, edited, kept)
+        within = None if asked is None else asked | needed_for(connection, touched, edited, items)
         return replace(load_within(connection, owner, within), touched=touched)

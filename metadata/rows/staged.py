@@ -108,7 +108,8 @@ def load_nearby(database: Database, owner: str, names: Collection[tuple[str, str
     """The same of what has these names (kind, key), and of all that has to do with it (`nearby`)."""
     with database.read() as connection:
         kept = edits_of(connection, owner)
-        edited = (definition_of(item.kind, item.uid, item.after) for item in kept if item.after is not None)
+        items = in_keys_of_now(connection, not_applied_since(connection, kept), head(connection))
+        edited = (definition_of(item.kind, item.uid, item.after) for item in items if item.after is not None)
         named = {*names, *((kind, key) for value in edited if value for _, kind, key in references(value))}
         there = uids_of(connection, named)
         given = {(item.kind, item.key) for item in kept}

@@ -22,7 +22,15 @@ from metadata.kinds import SECTIONS, Blueprint
 from metadata.rows import staged
 from metadata.rows.reviewing import load_touched, reviewed
 from metadata.rows.sizes import sized_impact
-from metadata.rows.staged import Staged, changes_beside, changes_of_staged, stage, stage_removal, stage_rename
+from metadata.rows.staged import (
+    Staged,
+    changes_beside,
+    changes_of_staged,
+    load_nearby,
+    stage,
+    stage_removal,
+    stage_rename,
+)
 from tests.metadata.blueprints import orders
 from tests.metadata.change_sets import put
 from tests.metadata.test_checks import FLIGHTS, PROVOKED, changed
@@ -163,3 +171,33 @@ def taken_alike(home: Database, patch: pytest.MonkeyPatch, seed: int) -> None:
 def test_an_edit_is_taken_in_alike_from_less_than_all(home: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     for seed in range(CASES):
         taken_alike(home, monkeypatch, seed)
+
+
+def test_what_an_edit_names_newly_is_read_by_the_key_that_others_gave_it_since(home: Database) -> None:
+    columns = {"columns": {"id": "long"}}
+
+    def put_datasets(**datasets: dict[str, Any]) -> None:
+        put(home, Blueprint.model_validate({"datasets": {f"since.{key}": each for key, each in datasets.items()}}))
+
+    def load(to: str) -> dict[str, Any]:
+        return {"kind": "ingest", "from": {"connection": "since", "files": f"{to}-*.csv"}, "to": f"since.{to}"}
+
+    def task(to: str, source: str) -> dict[str, Any]:
+        return {"kind": "transform", "to": f"since.{to}", "sql": f"SELECT id FROM since.{source}"}
+
+    def pipelines(**tasks: dict[str, Any]) -> Blueprint:
+        return Blueprint.model_validate({"pipelines": {key: {"tasks": each} for key, each in tasks.items()}})
+
+    put_datasets(bought=columns, total={**columns, "storage": {"mode": "overwrite"}}, source=columns)
+    put(home, Blueprint.model_validate({"connections": {"since": {"kind": "files", "path": "since"}}}))
+    loads = {"first": load("bought"), "second": load("source")}
+    put(home, pipelines(since_load=loads, since_later={"sum": task("total", "bought")}))
+    stage(home, "eve", pipelines(since_mine={"more": task("bought", "source")}))
+    put_datasets(purchases={**columns, "was": "since.bought"})
+    mine = [("pipeline", "since_mine")]
+    for _ in range(2):
+        assert same_review(home, "eve", None)
+        found = reviewed(home, "eve", lambda there: changes_of_staged(home, there))
+        assert ("pipeline", "since_later") in {(each.kind, each.key) for each in sized_impact(home, found[1])}
+        assert "since.purchases" in load_nearby(home, "eve", mine).current.datasets
+        put_datasets(bought={"columns": {"other": "string"}})  # the former key is that of something else by now
