@@ -101,12 +101,21 @@ def _of_hint(sql: str, hint: exp.Hint, place: int, keys: Mapping[str, str], told
         if name is not None:
             yield from _of_word(sql, each.parts[0], name, place)
         elif isinstance(each, exp.Table) and "." in key and key in keys:
-            yield _Edit(place + each.parts[0].meta["start"], place + each.parts[-1].meta["end"] + 1, keys[key])
+            yield from _in_full(sql, each, key, keys[key], place)
+
+
+def _in_full(sql: str, table: exp.Table, key: str, new: str, place: int) -> Iterator[_Edit]:
+    """As `_of_word`, of all the words of a key."""
+    start, end = place + table.parts[0].meta["start"], place + table.parts[-1].meta["end"] + 1
+    if "".join(sql[start:end].replace("`", "").split()).lower() == key:
+        yield _Edit(start, end, new)
 
 
 def _of_word(sql: str, part: exp.Expr, word: str, place: int = 0) -> Iterator[_Edit]:
+    """Nothing where the text has something else in its place."""
     start, end = place + part.meta["start"], place + part.meta["end"] + 1
-    yield _Edit(start, end, f"`{word}`" if sql[start] == "`" else word)
+    if sql[start:end].strip("`").lower() == part.name.lower():
+        yield _Edit(start, end, f"`{word}`" if sql[start] == "`" else word)
 
 
 def _source_place(named: exp.Column | exp.Table) -> int:

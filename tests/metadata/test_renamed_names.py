@@ -141,6 +141,20 @@ def test_a_query_with_a_cte_of_the_new_key_is_left_as_it_is() -> None:
         assert with_new_tables(sql, {"orders": "clean"}) == sql
 
 
+@pytest.mark.parametrize(
+    "beside",
+    [
+        "SELECT /*+ COALESCE(2) */ 1",
+        "SELECT /*+ COALESCE(2) */ 'the total of all carriers of the year'",
+        "SELECT /*+ COALESCE(2) */ 1 UNION SELECT (SELECT /*+ COALESCE(2) */ 2)",
+    ],
+)
+def test_a_hint_whose_place_is_not_known_changes_nothing_else(beside: str) -> None:
+    sql = "SELECT /*+ MERGE(w), BROADCAST(flights, silver.flights) */ flights.a FROM silver.flights, w UNION ALL "
+    renamed = sql.replace("flights.a FROM silver.flights", "trips.a FROM gold.trips")
+    assert with_new_tables(sql + beside, {"silver.flights": "gold.trips"}) == renamed + beside
+
+
 @given(st.sampled_from(QUERIES).filter(lambda sql: "WITH" not in sql), st.lists(WORD, min_size=2, max_size=2))
 def test_a_query_is_the_same_byte_for_byte_when_a_dataset_is_renamed_and_back(sql: str, words: list[str]) -> None:
     new = ".".join(f"zz{word}" for word in words)
