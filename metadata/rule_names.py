@@ -71,12 +71,15 @@ def new_holds(before: Blueprint, now: Blueprint) -> dict[str, str]:
 
 
 def _renamed(current: Blueprint, merged: Blueprint) -> _Renamed:
-    before = {task.uid: key for pipeline in current.pipelines.values() for key, task in pipeline.tasks.items()}
+    """Tasks that stay in their pipeline; to a rule that is asked there, one that moves in is another one."""
+    before = {
+        (pipeline.uid, task.uid): key for pipeline in current.pipelines.values() for key, task in pipeline.tasks.items()
+    }
     return {
-        _Task(pipeline, before[task.uid]): key
+        _Task(pipeline, was): key
         for pipeline, definition in merged.pipelines.items()
         for key, task in definition.tasks.items()
-        if before.get(task.uid, key) != key
+        if (was := before.get((definition.uid, task.uid), key)) != key
     }
 
 

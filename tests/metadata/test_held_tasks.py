@@ -83,6 +83,20 @@ def test_a_document_means_the_same_when_it_is_applied_again(database: Database) 
     assert not diff(after, both)
 
 
+def test_a_rule_does_not_turn_to_a_task_that_moves_in_from_another_pipeline(database: Database) -> None:
+    began(database)
+    put(database, document(HOLD))
+    kept, moving = ({"kind": "transform", "to": to, "sql": "SELECT order_id FROM out"} for to in ("kept", "moving"))
+    stored = {"columns": {"order_id": "long"}, "storage": {"mode": "overwrite"}}
+    second = {"second": {"tasks": {"publish": moving, "keep": kept}}}
+    put(database, Blueprint.model_validate({"datasets": {"kept": stored, "moving": stored}, "pipelines": second}))
+    tasks = content(document(publish="publish").pipelines["orders"])["tasks"]
+    first = {"orders": {"tasks": {**tasks, "archive": {**moving, "was": "second/publish"}}}}
+    after = put(database, Blueprint.model_validate({"pipelines": {**first, "second": {"tasks": {"keep": kept}}}}))
+    assert {"publish", "archive"} < after.pipelines["orders"].tasks.keys()
+    assert after.decisions["warn"].then.hold == "publish"
+
+
 def lone(owner: str) -> Blueprint:
     return Blueprint.model_validate({"datasets": {"lone": {"owner": owner}}})
 
