@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, select
+from sqlalchemy import Connection, RowMapping, Table, select
 
 from metadata import tables
 from metadata.audit import DECIDED, RELEASED, Entry, digest_of, entry_hash, seen_here
+from metadata.audit_rows import in_order
 from metadata.audit_runs import READ_RUN, REMEDY, check_runs, entries_on_runs, not_told
 from metadata.database import Database, place_of
 from metadata.database import installation as installation_of
@@ -155,30 +156,26 @@ def head_of(connection: Connection) -> Head | None:
 
 def entries_of(connection: Connection) -> Iterator[Entry]:
     """All entries, oldest first. Raises PilothouseError PH360 for one that nobody could have written."""
-    for row in _read(connection, select(tables.audit).order_by(tables.audit.c.number), "PH360", "audit entry"):
+    for row in _read(connection, tables.audit, [each.name for each in tables.audit.c], "PH360", "audit entry"):
         yield Entry(**row)
 
 
 def decisions_of(connection: Connection) -> Iterator[dict[str, Any]]:
     """What the audit can tell of each decision, oldest first. Raises PilothouseError PH364 as `entries_of`."""
-    table = tables.decision
-    query = select(*(table.c[name] for name in READ_DECISION)).order_by(table.c.number)
-    for row in _read(connection, query, "PH364", "decision"):
+    for row in _read(connection, tables.decision, READ_DECISION, "PH364", "decision"):
         yield {name: row[name] for name in READ_DECISION}
 
 
 def runs_of(connection: Connection) -> Iterator[dict[str, Any]]:
     """The same of each run."""
-    table = tables.run
-    query = select(*(table.c[name] for name in READ_RUN)).order_by(table.c.number)
-    for row in _read(connection, query, "PH364", "run"):
+    for row in _read(connection, tables.run, READ_RUN, "PH364", "run"):
         yield {name: row[name] for name in READ_RUN}
 
 
-def _read(connection: Connection, query: Select[Any], code: str, thing: str) -> Iterator[RowMapping]:
-    number = 0
+def _read(connection: Connection, table: Table, names: Iterable[str], code: str, thing: str) -> Iterator[RowMapping]:
+    number, query = 0, select(*(table.c[name] for name in names)).order_by(table.c.number)
     try:
-        for row in connection.execute(query).mappings():
+        for row in in_order(connection, query, table.c.number):
             yield row
             number = row["number"]
     except (ValueError, TypeError) as error:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 
 from metadata import tables
 from metadata.audit import AGAIN, LAUNCHED, Entry, digest_of, one_line
+from metadata.audit_rows import in_order
 from metadata.errors import PilothouseError
 
 REMEDY = "find out who can write to the database; put a backup of before it back: pilothouse db restore FILE"
@@ -21,7 +22,7 @@ def entries_on_runs(connection: Connection) -> Iterator[Entry]:
     """What was done to runs, by the number of each and in its order."""
     c = tables.audit.c
     query = select(tables.audit).where(c.kind == "run", c.deed != "begin").order_by(c.of, c.number)
-    yield from (Entry(**row) for row in connection.execute(query).mappings())
+    yield from (Entry(**row) for row in in_order(connection, query, c.of))
 
 
 def check_runs(entries: Iterable[Entry], runs: Iterable[Mapping[str, Any]], older: int) -> int:

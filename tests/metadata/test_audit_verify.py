@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import JSON, Connection, and_, delete, insert, select, text, update
+from sqlalchemy import JSON, Connection, and_, delete, event, insert, select, text, update
 
-from metadata import tables
+from metadata import audit_rows, tables
 from metadata.audit import anchor, audited, entry_hash
 from metadata.audit_check import Told, verify
 from metadata.audit_file import export, verify_lines
@@ -132,6 +132,26 @@ def test_each_row_that_is_removed_is_found_and_named(audit: Database, name: str)
         with audit.write() as connection:
             connection.execute(insert(table).values(row))
     verify(audit)
+
+
+def test_nothing_is_left_open_while_another_statement_is_executed(
+    audit: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQL Server has one result at a time; here a cursor that is closed gives no row, and says so."""
+    monkeypatch.setattr(audit_rows, "_ROWS", 2)
+    for _ in range(4):
+        request_cancel(audit, launch(audit).id, "bob")
+    cursors: list[Any] = []
+
+    @event.listens_for(audit.engine, "before_cursor_execute")
+    def executed(_connection: Connection, cursor: Any, *_more: Any) -> None:
+        for each in cursors:
+            with pytest.raises(audit.engine.dialect.loaded_dbapi.Error):
+                each.fetchone()
+        cursors[:] = [cursor]
+
+    found = verify(audit)
+    assert (found.entries, found.runs) == (len(entries(audit)), 5)
 
 
 def found_by_verify(audit: Database) -> str:
