@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from metadata.checks.naming import steps_of
 from metadata.checks.view import Task, View
 from metadata.findings import Finding
+from metadata.kinds import Dataset, FeatureSet
 from metadata.references import references
 from metadata.tasks import Ref
 
@@ -15,14 +16,28 @@ _MADE = ("dataset", "model")
 
 
 def check_needs(view: View) -> Iterator[Finding]:
-    """What is on names nothing that is off."""
+    """What is on names nothing that is off, and no feature set of which the rows are."""
     for kind, key, definition in view.blueprint if view.whole else ():
+        part = "this task" if kind == "pipeline" else f"this {kind.replace('_', ' ')}"
         for path, wanted, name in references(definition):
+            stored = view.blueprint.materialised.get(name, "") if wanted == FeatureSet.KIND else ""
             if view.blueprint.get(wanted, name) is None and view.written.blueprint.get(wanted, name) is not None:
-                cause = f"it needs {wanted.replace('_', ' ')} {name}, which is off"
-                part = "this task" if kind == "pipeline" else f"this {kind.replace('_', ' ')}"
-                remedy = f"enable {name}, or disable {part} too"
-                yield view.finding("PH175", (kind, key), steps_of(path, definition), cause, remedy)
+                cause, off = f"it needs {wanted.replace('_', ' ')} {name}, which is off", name
+            elif _is_left_off(view, stored):
+                cause, off = (
+                    f"it needs dataset {stored}, which is off: feature set {name} is materialised there",
+                    stored,
+                )
+            else:
+                continue
+            remedy = f"enable {off}, or disable {part} too"
+            yield view.finding("PH175", (kind, key), steps_of(path, definition), cause, remedy)
+
+
+def _is_left_off(view: View, dataset: str) -> bool:
+    """Whether a dataset is off, and so is each task that writes it: else that is told of."""
+    is_off = dataset in view.written.blueprint.datasets and dataset not in view.blueprint.datasets
+    return is_off and not view.writers.get(Ref(Dataset.KIND, dataset))
 
 
 def check_last_written(view: View) -> Iterator[Finding]:

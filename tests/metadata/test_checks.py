@@ -200,6 +200,12 @@ PROVOKED: list[tuple[str, dict[str, Any], str, str]] = [
     ("PH174", {"decisions/retrain/then": {"hold": "clean"}, f"{TASKS}/clean/enabled": False}, "nothing", "`hold` out"),
     ("PH175", {"connections/landing/enabled": False}, "needs connection landing, which is off", "this task too"),
     ("PH175", {"datasets/silver.orders/enabled": False}, "needs dataset silver.orders", "disable this feature set"),
+    (
+        "PH175",
+        {"datasets/features.orders/enabled": False, f"{TASKS}/features/enabled": False},
+        "dataset features.orders, which is off: feature set order_context is",
+        "enable features.orders, or disable this model too",
+    ),
     ("PH175", {"models/returns/enabled": False}, "needs model returns", "disable this decision"),
     ("PH175", {f"{TASKS}/train/when": "decisions['retrain']", "decisions/retrain/enabled": False}, "is off", "guard"),
     ("PH175", {f"{TASKS}/train/when": "tasks.clean.rows > 0", f"{TASKS}/clean/enabled": False}, "clean is off", "too"),
