@@ -11,9 +11,7 @@ from metadata.edits import Item
 from metadata.kinds import DecisionRule, Pipeline
 from metadata.rows.nearby import each_of
 from metadata.task_bodies import tasks_in
-from metadata.values import in_chunks
-
-_CHUNK = 200
+from metadata.values import AT_ONCE, in_chunks
 
 
 def concerned(connection: Connection, kept: Sequence[Item]) -> set[str]:
@@ -29,8 +27,8 @@ def concerned(connection: Connection, kept: Sequence[Item]) -> set[str]:
     ]
     tasks = sorted({uid for item in kept for body in (item.before, item.after) for uid in tasks_in(body)})
     uids |= each_of(connection, select(reference.c.from_uid).distinct(), reference.c.to_uid, decisions)
-    for some in in_chunks(keys, _CHUNK):
+    for some in in_chunks(keys, AT_ONCE // 2):
         uids.update(connection.execute(select(definition.c.uid).where(or_(*some))).scalars())
-    for chunk in in_chunks(tasks, _CHUNK):
+    for chunk in in_chunks(tasks):
         uids.update(connection.execute(select(task.c.pipeline_uid).where(task.c.uid.in_(chunk))).scalars())
     return uids

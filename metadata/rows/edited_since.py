@@ -15,8 +15,6 @@ from metadata.staging import definition_of, holding_as_now, in_keys_of, rebase
 from metadata.successors import called_otherwise
 from metadata.values import in_chunks
 
-_CHUNK = 200
-
 
 def in_keys_of_now(connection: Connection, kept: list[Item], number: int) -> tuple[Item, ...]:
     """The edits in the keys that things have now."""
@@ -35,7 +33,7 @@ def _renamed_since(connection: Connection, revision: int) -> dict[tuple[str, str
         then.setdefault(uid, None if key is None else (kind, key))
     had = {uid: name for uid, name in then.items() if name is not None}
     now: dict[str, tuple[str, str]] = {}
-    for chunk in in_chunks(sorted(had), _CHUNK):
+    for chunk in in_chunks(sorted(had)):
         some = definition.c.uid.in_(chunk)
         for uid, kind, key in connection.execute(
             select(definition.c.uid, definition.c.kind, definition.c.key).where(some)

@@ -9,9 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, exists, or_, sel
 from metadata.database import Database
 from metadata.definitions import LAYOUTS, definition, reference
 from metadata.rows.names import MOST_NAMED, alike
-from metadata.values import in_chunks
-
-_CHUNK = 200
+from metadata.values import AT_ONCE, in_chunks
 
 
 def nearby(connection: Connection, uids: Collection[str]) -> set[str]:
@@ -40,7 +38,7 @@ def uids_of(connection: Connection, names: Iterable[tuple[str, str]]) -> dict[tu
     """Those of (kind, key) that are there."""
     wanted, found = sorted(set(names)), dict[tuple[str, str], str]()
     columns = definition.c.kind, definition.c.key, definition.c.uid
-    for some in in_chunks(wanted, _CHUNK):
+    for some in in_chunks(wanted, AT_ONCE // 2):
         either = or_(*(and_(definition.c.kind == kind, definition.c.key == key) for kind, key in some))
         found |= {(kind, key): uid for kind, key, uid in connection.execute(select(*columns).where(either))}
     return found
@@ -60,7 +58,7 @@ def each_of(
 ) -> set[str]:
     """What a query gives where a column has one of these."""
     found: set[str] = set()
-    for some in in_chunks(sorted(uids), _CHUNK):
+    for some in in_chunks(sorted(uids)):
         found.update(connection.execute(query.where(column.in_(some))).scalars())
     return found
 
