@@ -18,7 +18,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import delete, inspect, select, text
+from sqlalchemy import delete, event, inspect, select, text
 
 from metadata import definitions, migrations, tables
 from metadata.compiler import compile_plan
@@ -39,6 +39,18 @@ def test_migrations_make_exactly_the_tables_that_the_program_works_with(empty_da
     with empty_database.read() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "version_table": VERSION_TABLE})
         assert compare_metadata(context, definitions.definition.metadata) == []
+
+
+def test_no_sqlite_is_asked_for_what_only_newer_ones_know(empty_database: Database) -> None:
+    if not empty_database.url.startswith("sqlite"):
+        pytest.skip("DROP COLUMN came to SQLite in 3.35")
+    said: list[str] = []
+    event.listen(empty_database.engine, "before_cursor_execute", lambda _one, _two, sql, *_rest: said.append(sql))
+    assert upgrade(empty_database)
+    assert not [sql for sql in said if "DROP COLUMN" in sql]
+    with empty_database.read() as connection:
+        (link,) = inspect(connection).get_foreign_keys("schedule")
+        assert (link["referred_table"], link["options"]) == ("definition", {"ondelete": "CASCADE"})
 
 
 def test_a_new_database_starts_to_count_at_zero(empty_database: Database) -> None:

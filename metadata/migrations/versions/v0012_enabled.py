@@ -20,6 +20,7 @@ def upgrade() -> None:
     schedule = sa.table("schedule", sa.column("uid"), sa.column("enabled", sa.Boolean()))
     off = sa.select(schedule.c.uid).where(sa.not_(schedule.c.enabled))
     op.execute(sa.update(definition).where(definition.c.uid.in_(off)).values(enabled=sa.false()))
-    op.drop_column("schedule", "enabled")
+    with op.batch_alter_table("schedule", schema=None) as batch_op:  # DROP COLUMN is of SQLite 3.35
+        batch_op.drop_column("enabled")
     with op.batch_alter_table("definition", schema=None) as batch_op:
         batch_op.create_index("ix_definition_enabled", ["enabled", "kind", "key"], unique=False)
