@@ -45,12 +45,11 @@ def _renamed_since(connection: Connection, revision: int) -> dict[tuple[str, str
 def not_applied_since(connection: Connection, kept: list[Item]) -> list[Item]:
     """The edits without those that others applied likewise since, whatever came of it then."""
     log, oldest = revision_item.c, min((item.revision for item in kept), default=0)
-    query = select(log.uid, log.key, log.after, log.revision).where(
-        log.uid.in_([item.uid for item in kept]), log.revision > oldest
-    )
     done: dict[str, list[tuple[int, str, dict[str, Any] | None]]] = {}
-    for uid, key, after, revision in connection.execute(query) if kept else ():
-        done.setdefault(uid, []).append((revision, key, after))
+    for some in in_chunks([item.uid for item in kept]):
+        query = select(log.uid, log.key, log.after, log.revision).where(log.uid.in_(some), log.revision > oldest)
+        for uid, key, after, revision in connection.execute(query):
+            done.setdefault(uid, []).append((revision, key, after))
     return [
         item
         for item in kept

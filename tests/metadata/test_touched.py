@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from metadata.changes import Change, ChangeSet, recorded
 from metadata.checks import check
@@ -16,10 +17,12 @@ from metadata.contents import content
 from metadata.database import Database
 from metadata.definitions import load_blueprint
 from metadata.documents import read_text
+from metadata.edits import Item
 from metadata.errors import PilothouseError
 from metadata.findings import Finding
 from metadata.kinds import SECTIONS, Blueprint
 from metadata.rows import staged
+from metadata.rows.edited_since import not_applied_since
 from metadata.rows.reviewing import load_touched, reviewed
 from metadata.rows.sizes import sized_impact
 from metadata.rows.staged import (
@@ -31,8 +34,9 @@ from metadata.rows.staged import (
     stage_removal,
     stage_rename,
 )
+from metadata.values import AT_ONCE
 from tests.metadata.blueprints import orders
-from tests.metadata.change_sets import put
+from tests.metadata.change_sets import datasets, put
 from tests.metadata.test_checks import FLIGHTS, PROVOKED, changed
 
 PREFIXES = ("sklearn.",)
@@ -201,3 +205,25 @@ def test_what_an_edit_names_newly_is_read_by_the_key_that_others_gave_it_since(h
         assert ("pipeline", "since_later") in {(each.kind, each.key) for each in sized_impact(home, found[1])}
         assert "since.purchases" in load_nearby(home, "eve", mine).current.datasets
         put_datasets(bought={"columns": {"other": "string"}})  # the former key is that of something else by now
+
+
+def test_what_others_have_applied_likewise_is_asked_for_in_statements_of_a_bounded_length(database: Database) -> None:
+    many = AT_ONCE + 1
+    uids = {
+        key: value.uid
+        for key, value in put(database, datasets(**{f"d{at}": "old" for at in range(many)})).datasets.items()
+    }
+    put(database, datasets(d0="new", **{f"d{many - 1}": "new"}))
+    kept = [
+        Item(uid, "dataset", key, key, {"description": "old"}, {"description": "new"}, 1) for key, uid in uids.items()
+    ]
+    asked: list[int] = []
+
+    def note(_connection: Any, _cursor: Any, _sql: str, parameters: Sequence[Any], *_rest: Any) -> None:
+        asked.append(len(parameters))
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    with database.read() as connection:
+        left = not_applied_since(connection, kept)
+    assert [item.key for item in left] == [f"d{at}" for at in range(1, many - 1)]
+    assert max(asked) <= AT_ONCE + 1
