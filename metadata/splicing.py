@@ -246,19 +246,29 @@ class _Splice:
         path, size = entry.path, len(entry.path)
 
         def kept(place: Path) -> Path | None:
-            gone = _is_in(old, place[size:]) and not _is_in(new, place[size:])
-            return None if gone or place[:size] != path else place
+            found = _followed(old, new, place[size:]) if place[:size] == path else None
+            return None if found is None else (*path, *found)
 
         return _lines(entry_lines(path, new, self.tree.notes.moved(kept).fitted(new, path)), entry.column)
 
 
-def _is_in(value: Any, path: Path) -> bool:
-    for step in path:
-        inside = value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
-        if step not in inside:
-            return False
-        value = value[step]
-    return True
+def _followed(old: Any, new: Any, path: Path) -> Path | None:
+    """Where what stands at a path of `old` stands in `new`; None where it is gone. What `old` does not say stays."""
+    if not path:
+        return ()
+    step, place = path[0], path[0]
+    if isinstance(old, dict) and step in old:
+        if not isinstance(new, dict) or step not in new:
+            return None
+    elif isinstance(old, list) and step in range(len(old)):
+        places = {at: to for to, (at, _) in enumerate(items_kept(old, new))} if isinstance(new, list) else {}
+        if step not in places:
+            return None
+        place = places[step]
+    else:
+        return path
+    below = _followed(old[step], new[place], path[1:])
+    return None if below is None else (place, *below)
 
 
 def _after_earlier(made: dict[str, _Piece], section: str, piece: _Piece) -> dict[str, _Piece]:

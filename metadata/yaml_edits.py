@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from difflib import SequenceMatcher
-from itertools import pairwise
 from typing import Any
 
 from metadata.contents import json_text, same
@@ -78,16 +77,19 @@ def _flow(text: str, entry: Entry, raw: Any, old: Any, new: Any) -> str | None:
     made = list(_mapped(text, entry, raw, old, new) if entry.is_mapping else _listed(text, entry, raw, new))
     children, places = entry.children, [place for place, _ in made]
     sources = [source for _, source in made if source is not None]
-    gaps = [text[one.end : other.start] for one, other in pairwise(children)]
-    rearranged = places != list(range(len(children)))
-    if len(sources) < len(made) or (rearranged and any("#" in gap for gap in gaps)):
+    ends = [entry.value_start, *(child.end for child in children)]
+    around = [
+        text[end:start] for end, start in zip(ends, [*(child.start for child in children), entry.end], strict=True)
+    ]
+    gaps, rearranged = around[1:-1], places != list(range(len(children)))
+    if len(sources) < len(made) or (rearranged and any("#" in each for each in around)):
         return None
     if not children:
         return f"{text[entry.value_start]}{', '.join(sources)}{text[entry.end - 1]}"
     usual = gaps[-1] if gaps else ", "
     between = [usual if one is None or one == len(gaps) else gaps[one] for one in places[:-1]]
     inner = "".join(source + gap for source, gap in zip(sources, [*between, ""], strict=False))
-    return text[entry.value_start : children[0].start] + inner + text[children[-1].end : entry.end]
+    return around[0] + inner + around[-1]
 
 
 def _mapped(text: str, entry: Entry, raw: Any, old: Any, new: Any) -> Iterator[tuple[int | None, str | None]]:

@@ -99,6 +99,44 @@ def test_a_column_more_keeps_the_comment_on_all_of_them_and_a_new_order_is_one()
     assert made.index("sum:   # up") < made.index("load: {kind: ingest, from")
 
 
+WORDS = st.sampled_from(["one", "two", "three", "four", "five"])
+
+
+@given(
+    st.lists(WORDS, unique=True, min_size=1),
+    st.sets(WORDS),
+    st.sets(WORDS),
+    st.sampled_from(["list", "flow list", "flow mapping"]),
+    st.booleans(),
+)
+@settings(max_examples=60, deadline=None)
+def test_a_comment_on_an_item_stays_with_it_whatever_comes_and_goes_beside_it(
+    words: list[str], spoken: set[str], some: set[str], form: str, more: bool
+) -> None:
+    """What is written in the forms in which it can be, some of it with its own name as a comment, and then some of it
+    gone, or some before it.
+    """
+    left = [word for word in words if word in some] or words[-1:]
+    before, after = (left, words) if more else (words, left)
+    close = "]" if form == "flow list" else "}"
+    lines = [
+        f"      {'- ' if form == 'list' else ''}{word}{': long' if close == '}' and form != 'list' else ''}"
+        f"{',' if form != 'list' and word != before[-1] else ''}{f'  # {word}' if word in spoken else ''}\n"
+        for word in before
+    ]
+    field = "columns" if form == "flow mapping" else "tags"
+    opens = {"list": "", "flow list": " [", "flow mapping": " {"}[form]
+    ends = "" if form == "list" else f"    {close}\n"
+    text = f"datasets:\n  a:\n    {field}:{opens}\n{''.join(lines)}{ends}    owner: ops\n"
+    value: object = {word: Column(type="long") for word in after} if field == "columns" else tuple(after)
+    there = read_text(text).blueprint
+    wanted = {"a": there.datasets["a"].model_copy(update={field: value})}
+    made = updated(text, there.model_copy(update={"datasets": wanted}))
+    said = [line.strip(" -,").split("#") for line in made.splitlines() if "#" in line]
+    assert [comment.strip() for _, comment in said] == [word for word in after if word in spoken and word in before]
+    assert all(entry.strip(" ,").removesuffix(": long") == comment.strip() for entry, comment in said)
+
+
 def test_another_key_keeps_all_else() -> None:
     found = there()
     datasets = {"bronze.sales" if key == "bronze.orders" else key: value for key, value in found.datasets.items()}
