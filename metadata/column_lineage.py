@@ -15,7 +15,6 @@ from metadata.contents import json_text
 from metadata.database import Database
 from metadata.definitions import column_edge, read_blueprint, traced_task
 from metadata.errors import PilothouseError
-from metadata.in_force import in_force
 from metadata.kinds import Blueprint, Model
 from metadata.plan import Plan, PlanTask
 from metadata.sql_sources import Known
@@ -60,20 +59,19 @@ def trace_all(connection: Connection) -> None:
     """
     connection.execute(select(counter.c.value).where(counter.c.id == 1).with_for_update())
     try:
-        view = View(read_blueprint(connection))
+        view = View.of(read_blueprint(connection))
     except (PilothouseError, ValueError):
         return
-    left = in_force(view.blueprint)
-    for key in left.pipelines:
+    for key in view.blueprint.pipelines:
         with suppress(PilothouseError):
-            write_traced(connection, _traced({}, view, [compile_plan(left, key)]))
+            write_traced(connection, _traced({}, view, [compile_plan(view.blueprint, key)]))
 
 
 def trace(database: Database, blueprint: Blueprint, plans: Iterable[Plan]) -> Traced:
     """Follow the columns of every task for which something is another since it was traced last."""
     with database.read() as connection:
         known = _known(connection)
-    return _traced(known, View(blueprint), plans)
+    return _traced(known, View.of(blueprint), plans)
 
 
 def _known(connection: Connection) -> dict[str, str]:
@@ -98,7 +96,7 @@ def _traced(known: Mapping[str, str], view: View, plans: Iterable[Plan]) -> Trac
 
 def edges_of(pipeline_uid: str, task: PlanTask, view: View) -> Iterator[ColumnEdge]:
     """What a task does with columns; what leads from or to nothing that is there is left out."""
-    blueprint = view.blueprint
+    blueprint = view.written.blueprint
     for flow in dict.fromkeys(task.spec.columns(blueprint, view.known)):
         source, target = blueprint.get(*flow.source), blueprint.get(*flow.target)
         if source is None or target is None or max(len(flow.column), len(flow.into)) > LONGEST:
@@ -138,7 +136,7 @@ def _digest(plan: Plan, task: PlanTask, view: View) -> str:
 
 def _around(task: PlanTask, view: View) -> Iterator[tuple[str, ...]]:
     """What a task takes and gives, as far as its columns hang on it."""
-    blueprint = view.blueprint
+    blueprint = view.written.blueprint
     for ref in (*task.inputs, *task.outputs):
         definition = blueprint.get(*ref)
         uid = definition.uid if definition is not None else ""

@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from metadata.checks import datasets, learning, naming, off, outside, pipelines, queries, rules, secrets
 from metadata.checks.view import View
 from metadata.findings import Finding, Locations
-from metadata.in_force import in_force
 from metadata.kinds import SECTIONS, Blueprint
 
 __all__ = ["Finding", "check"]
@@ -59,10 +58,8 @@ def check(
     `estimator_prefixes` are those of the settings; None leaves estimators unchecked. `removed` (kind, key) is what
     the change set under examination removes: where that is missed, it is said.
     """
-    whole = View(blueprint, None if estimator_prefixes is None else tuple(estimator_prefixes), removed)
-    left = in_force(blueprint)
-    view = whole if left is blueprint else View(left, whole.estimator_prefixes, removed, whole)
-    examined = [(whole, each) for each in _OF_ALL] + [(view, each) for each in _OF_WHAT_IS_ON]
+    view = View.of(blueprint, None if estimator_prefixes is None else tuple(estimator_prefixes), removed)
+    examined = [(view.written, each) for each in _OF_ALL] + [(view, each) for each in _OF_WHAT_IS_ON]
     found = list(dict.fromkeys(finding for of, examine in examined for finding in examine(of)))
     if locations is not None:
         found = [locations.locate(each, SECTIONS[each.kind]) if each.kind else each for each in found]

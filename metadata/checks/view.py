@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from metadata.findings import Finding, Path, Severity
+from metadata.in_force import in_force
 from metadata.kinds import Blueprint
 from metadata.sql_columns import columns_of
 from metadata.sql_sources import Known
@@ -43,6 +44,17 @@ class View:
     whole: View | None = None
     """As it is written, where something of it is off: then `blueprint` is what is left."""
     _columns: dict[str, Known | None] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        blueprint: Blueprint,
+        estimator_prefixes: tuple[str, ...] | None = None,
+        removed: Collection[tuple[str, str]] = (),
+    ) -> View:
+        """What of a blueprint is on, and all of it behind that."""
+        whole, left = cls(blueprint, estimator_prefixes, removed), in_force(blueprint)
+        return whole if left is blueprint else cls(left, estimator_prefixes, removed, whole)
 
     def finding(
         self,

@@ -86,6 +86,26 @@ def test_columns_that_nobody_declared_are_followed_by_name(database: Database) -
     assert "1 b.x copied widen" not in lines(database, found, "a", "x")[1]  # it was written, and has no such column
 
 
+def test_a_writer_that_is_off_costs_the_columns_of_the_other_nothing(database: Database) -> None:
+    body = chained("SELECT * FROM d1", 2)
+    tasks = body["pipelines"]["p"]["tasks"]
+    old = {"kind": "transform", "to": "d1", "sql": "SELECT x, x AS z FROM d0", "enabled": False, "after": ["t1"]}
+
+    def known() -> tuple[str, ...]:
+        return columns_known(database, put(database, body).datasets["out"].uid)
+
+    assert known() == ("x",)
+    tasks["old"] = old
+    assert known() == ("x",)
+    back_to(database, "0009")
+    assert upgrade(database)
+    assert known() == ("x",)
+    tasks |= {"t1": tasks["t1"] | {"enabled": False}, "old": old | {"enabled": True, "after": []}}
+    assert known() == ("x", "z")
+    tasks["old"] = old | {"after": []}
+    assert known() == (), "of two that are off nobody knows which wrote it last"
+
+
 def chained(last: str, tasks: int) -> dict[str, Any]:
     """`d0`, `d1` … one out of the other, and `out`, whose query is `last`."""
     load = {"kind": "ingest", "from": {"connection": "in", "files": "*.csv"}, "to": "d0"}
