@@ -212,7 +212,7 @@ def _needs(spread: _Spread, ref: Ref, after: Blueprint) -> Needs | None:
 
 
 def _runs(spread: _Spread, after: Blueprint) -> Iterator[Touched]:
-    """Pipelines that do something else now, and the schedules that run them."""
+    """Pipelines that do something else now, and the schedules that are on and run them."""
     touched: dict[str, str] = {}
     for pipeline, tasks in spread.flow.tasks.items():
         for task in tasks:
@@ -222,7 +222,7 @@ def _runs(spread: _Spread, after: Blueprint) -> Iterator[Touched]:
         if key not in spread.pipelines:
             yield Touched("pipeline", key, after.pipelines[key].uid, None, why)
     for key, schedule in after.schedules.items():
-        if schedule.pipeline in touched or schedule.pipeline in spread.pipelines:
+        if schedule.enabled and (schedule.pipeline in touched or schedule.pipeline in spread.pipelines):
             yield Touched("schedule", key, schedule.uid, None, f"it runs pipeline {schedule.pipeline}")
 
 

@@ -15,6 +15,7 @@ from metadata.rows.datasets import stale_datasets
 from metadata.rows.fields import language
 from metadata.rows.filters import ONLY_FIELDS, Condition, conditions
 from metadata.rows.runs import Run, to_run
+from metadata.rows.switched import asked
 from metadata.states import DecisionState, State
 
 Wanted = Sequence[Condition]
@@ -102,7 +103,7 @@ def _of_run(run: Run, count: int) -> Attention:
 
 
 def _decisions(connection: Connection, wanted: Wanted) -> Iterator[Attention]:
-    """What is held, and rules that are on whose newest decision raised an alert or could not be made."""
+    """What is held, and rules that are asked whose newest decision raised an alert or could not be made."""
     decision = tables.decision
     told = [decision.c[name] for name in _Ruled.__annotations__]
     waits = select(*told).where(decision.c.waits)
@@ -121,7 +122,7 @@ def _decisions(connection: Connection, wanted: Wanted) -> Iterator[Attention]:
         .limit(1)
     )
     numbers = select(newest.correlate(definition).scalar_subquery()).where(
-        definition.c.kind == "decision", definition.c.enabled, *wanted
+        definition.c.kind == "decision", definition.c.enabled, asked(), *wanted
     )
     latest = connection.execute(
         select(*told, decision.c.state, decision.c.actions, decision.c.released_at)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, exists, not_, select
 
 from metadata.compiler import pipeline_off
-from metadata.definitions import definition
+from metadata.definitions import LAYOUTS, definition
 
 
 def refuse_off(connection: Connection, pipeline_uid: str) -> None:
@@ -14,3 +14,15 @@ def refuse_off(connection: Connection, pipeline_uid: str) -> None:
     found = connection.execute(select(c.key, c.enabled).where(c.uid == pipeline_uid)).first()
     if found is not None and not found.enabled:
         raise pipeline_off(found.key)
+
+
+def asked() -> ColumnElement[bool]:
+    """Whether the monitor of the rule in `definition` is not off: else nobody asks that rule."""
+    rule, monitor = LAYOUTS["decision"].table, definition.alias("its_monitor")
+    off = exists().where(
+        rule.c.uid == definition.c.uid,
+        monitor.c.kind == "monitor",
+        monitor.c.key == rule.c.after,
+        not_(monitor.c.enabled),
+    )
+    return not_(off.correlate(definition))

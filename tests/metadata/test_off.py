@@ -29,7 +29,7 @@ from metadata.rows.runs import create_run, new_attempt, set_run_state
 from metadata.settings import Settings
 from metadata.states import State
 from tests.metadata.blueprints import orders_document
-from tests.metadata.rows import NOW
+from tests.metadata.rows import NOW, add_decision
 from tests.metadata.test_compiler import pipeline, transform
 
 REMOVED = object()
@@ -137,6 +137,10 @@ def test_impact_says_what_stops_and_what_goes_on_again() -> None:
     assert why({f"{WATCH} enabled": False}, on)["retrain"] == "monitor returns_watch is off"
     again = why({}, diff(on, document({f"{TASK} clean enabled": False})).blueprint)
     assert again["silver.orders"] == "task orders/clean gives silver.orders now"
+    off_duty = {"schedules orders_daily enabled": False}
+    assert "orders_daily" not in why(
+        {f"{TASK} clean enabled": False} | off_duty, diff(on, document(off_duty)).blueprint
+    )
     (unasked,) = impact_of(diff(on, document({"datasets bronze.orders quality has_id enabled": False})))[:1]
     assert (unasked.key, unasked.needs) == ("bronze.orders", "backfill")
 
@@ -183,3 +187,13 @@ def test_what_is_off_is_found_and_drawn_as_that(database: Database) -> None:
     assert [(step.node.key, step.off, step.node.off) for step in steps] == [("silver.orders", True, False)]
     steps = neighbours(database, blueprint.models["returns"].uid, "down")
     assert {step.node.key: step.off for step in steps} == {"predictions.returns": False, "returns_watch": True}
+
+
+def test_a_rule_that_is_asked_no_longer_needs_nobody(database: Database) -> None:
+    rule = put(database, {}).decisions["retrain"]
+    add_decision(database, rule.uid, "retrain", "fired", actions={"alert": "critical"})
+    assert [item.thing for item in overview(database).attention] == ["retrain"]
+    put(database, {f"{WATCH} enabled": False})
+    assert overview(database).attention == ()
+    put(database, {})
+    assert [item.thing for item in overview(database).attention] == ["retrain"]
