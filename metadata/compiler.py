@@ -30,7 +30,7 @@ def compile_plan(blueprint: Blueprint, pipeline_key: str) -> Plan:
     pipeline = blueprint.pipelines.get(pipeline_key)
     less = in_force(blueprint)
     if pipeline is not None and pipeline_key not in less.pipelines:
-        raise pipeline_off(pipeline_key, "all of its tasks are off" if pipeline.enabled else "it is off")
+        raise pipeline_off(pipeline_key, but_for_tasks=pipeline.enabled)
     return compile_whole(less, pipeline_key)
 
 
@@ -50,11 +50,14 @@ def drawn_plans(blueprint: Blueprint, plans: Iterable[Plan]) -> list[Plan]:
     return drawn
 
 
-def pipeline_off(key: str, cause: str = "it is off") -> UsageError:
-    """PH521: a pipeline that is not to be run."""
-    remedy = (
-        f"enable it: space on it under 3, or pilothouse blueprint set enabled=true --kind pipeline --filter key:{key}"
+def pipeline_off(key: str, *, but_for_tasks: bool = False) -> UsageError:
+    """PH521: a pipeline that is not to be run; it may be on itself, `but_for_tasks`."""
+    cause, remedy = (
+        "it is off",
+        f"enable it: space on it under 3, or pilothouse blueprint set enabled=true --kind pipeline --filter key:{key}",
     )
+    if but_for_tasks:
+        cause, remedy = "all of its tasks are off", "enable one of its tasks, or the monitor of one: e on it under 3"
     return UsageError("PH521", f"pipeline {key}", cause, remedy)
 
 

@@ -15,7 +15,7 @@ from metadata.rows.datasets import stale_datasets
 from metadata.rows.fields import language
 from metadata.rows.filters import ONLY_FIELDS, Condition, conditions
 from metadata.rows.runs import Run, to_run
-from metadata.rows.switched import asked
+from metadata.rows.switched import asked, runs
 from metadata.states import DecisionState, State
 
 Wanted = Sequence[Condition]
@@ -68,7 +68,7 @@ def _runs(connection: Connection, wanted: Wanted) -> Iterator[Attention]:
             later.c.pipeline_uid == run.c.pipeline_uid, later.c.state.in_(mends), later.c.number > run.c.number
         )
     )
-    known = exists().where(definition.c.uid == run.c.pipeline_uid, definition.c.enabled, *wanted)
+    known = exists().where(definition.c.uid == run.c.pipeline_uid, runs(definition), *wanted)
     other = tables.run.alias("other")
     own = other.c.pipeline_uid == run.c.pipeline_uid
     success = select(func.coalesce(func.max(other.c.number), 0)).where(own, other.c.state == State.SUCCEEDED)

@@ -22,6 +22,7 @@ from metadata.rows.pages import list_models
 from metadata.rows.paging import Page, count
 from metadata.rows.run_detail import usual_of_pipelines
 from metadata.rows.runs import Run, to_run
+from metadata.rows.switched import runs
 from metadata.rows.task_runs import newest_tasks
 from metadata.states import State
 from metadata.values import utc_now
@@ -101,8 +102,8 @@ def _pipelines(connection: Connection, words: str, now: datetime, limit: int) ->
     found = _newest_first(connection, matching, limit) if total > FEW else None
     if found is None:
         found = _all_by_newest(connection, matching, limit)
-    switches = connection.execute(select(c.uid, c.enabled).where(c.uid.in_([uid for uid, _ in found])))
-    off = {uid for uid, enabled in switches if not enabled}
+    uids = [uid for uid, _ in found]
+    off = set(connection.execute(select(c.uid).where(c.uid.in_(uids), not_(runs(definition)))).scalars())
     fires = _next_fires(connection, [key for uid, key in found if uid not in off], now)
     return Page(tuple(_rows(connection, found, fires, off)), None, total, capped)
 

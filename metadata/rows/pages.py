@@ -34,6 +34,7 @@ from metadata.rows.filters import (
 from metadata.rows.firing import next_fire
 from metadata.rows.paging import Cursor, Page, page
 from metadata.rows.runs import Run, to_run
+from metadata.rows.switched import runs
 from metadata.states import DecisionState, State
 from metadata.values import utc_now
 
@@ -283,19 +284,20 @@ def list_schedules(
         select(func.max(run.c.number)).where(run.c.schedule_uid == definition.c.uid).correlate(definition)
     ).scalar_subquery()
     last, pipeline = run.alias("last"), definition.alias("of_pipeline")
+    of_it = and_(pipeline.c.kind == "pipeline", pipeline.c.key == schedule.c.pipeline)
     own = {"state": word_field(func.coalesce(last.c.state, ""), State)}
     query = (
         select(
             *(definition.c[name] for name in ("uid", "key", "enabled")),
             *(schedule.c[name] for name in ("pipeline", "cron", "timezone", "overlap")),
-            pipeline.c.enabled.label("pipeline_enabled"),
+            pipeline.c.uid.label("runs"),
             last.c.number.label("last_run"),
             last.c.state.label("last_state"),
             last.c.created_at.label("last_at"),
         )
         .select_from(
             definition.join(schedule, schedule.c.uid == definition.c.uid)
-            .outerjoin(pipeline, and_(pipeline.c.kind == "pipeline", pipeline.c.key == schedule.c.pipeline))
+            .outerjoin(pipeline, and_(of_it, runs(pipeline)))
             .outerjoin(last, last.c.number == newest)
         )
         .where(definition.c.kind == "schedule", *conditions(words, language(own)))
@@ -303,7 +305,7 @@ def list_schedules(
     moment = now or utc_now()
 
     def make(row: RowMapping) -> ScheduleRow:
-        on = row["enabled"] and row["pipeline_enabled"]
+        on = row["enabled"] and row["runs"] is not None
         values = {name: row[name] for name in row if name in ScheduleRow.__dataclass_fields__}
         values["last_state"] = State(row["last_state"]) if row["last_state"] else None
         return ScheduleRow(**values, next_at=next_fire(row["cron"], row["timezone"], moment) if on else None)

@@ -18,6 +18,7 @@ from metadata.errors import Fault
 from metadata.parts import Parameter
 from metadata.rows.decisions import newest_decisions
 from metadata.rows.runs import Run, find_run, plan_fault
+from metadata.rows.switched import runs
 from metadata.rows.task_runs import TaskRun, newest_tasks
 from metadata.states import State
 
@@ -210,8 +211,8 @@ def launch_form(database: Database, pipeline_key: str) -> LaunchForm:
     pipeline = load_definition(database, "pipeline", pipeline_key)
     if not isinstance(pipeline, Pipeline):
         raise UsageError("PH512", f"pipeline {pipeline_key}", "it is not in the blueprint", "see the blueprint (3)")
-    if not pipeline.enabled:
-        raise pipeline_off(pipeline_key)
+    if not (pipeline.enabled and any(task.enabled for task in pipeline.tasks.values())):
+        raise pipeline_off(pipeline_key, but_for_tasks=pipeline.enabled)
     run = tables.run
     with database.read() as connection:
         last = connection.execute(
@@ -224,7 +225,7 @@ def launch_form(database: Database, pipeline_key: str) -> LaunchForm:
 
 
 def pipelines(database: Database) -> list[str]:
-    """Keys of pipelines of the blueprint that are on, those that ran last first; no more than a list holds."""
+    """Keys of pipelines that can be run as they are switched, those that ran last first; no more than a list holds."""
     run = tables.run
     recent = run.c.number > select(func.max(run.c.number) - RECENT).scalar_subquery()
     number = func.max(run.c.number).label("number")
@@ -234,7 +235,7 @@ def pipelines(database: Database) -> list[str]:
             connection.execute(
                 select(definition.c.key)
                 .outerjoin(newest, newest.c.pipeline_uid == definition.c.uid)
-                .where(definition.c.kind == "pipeline", definition.c.enabled)
+                .where(definition.c.kind == "pipeline", runs(definition))
                 .order_by(func.coalesce(newest.c.number, 0).desc(), definition.c.key)
                 .limit(MOST)
             ).scalars()

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Connection, exists, not_, select
+from sqlalchemy import ColumnElement, Connection, FromClause, and_, exists, not_, select
 
 from metadata.compiler import pipeline_off
 from metadata.definitions import LAYOUTS, definition
 
 
 def refuse_off(connection: Connection, pipeline_uid: str) -> None:
-    """Raises UsageError PH521 for a pipeline that is off, within a transaction."""
+    """Raises UsageError PH521 for a pipeline that is off, or all tasks of which are, within a transaction."""
     c = definition.c
-    found = connection.execute(select(c.key, c.enabled).where(c.uid == pipeline_uid)).first()
-    if found is not None and not found.enabled:
-        raise pipeline_off(found.key)
+    query = select(c.key, c.enabled).where(c.uid == pipeline_uid, not_(runs(definition)))
+    found = connection.execute(query).first()
+    if found is not None:
+        raise pipeline_off(found.key, but_for_tasks=found.enabled)
+
+
+def runs(pipeline: FromClause) -> ColumnElement[bool]:
+    """Whether the pipeline in `definition`, or an alias of that, is on and has a task that is."""
+    task = LAYOUTS["pipeline"].entries["tasks"].table
+    some = exists().where(task.c.pipeline_uid == pipeline.c.uid, task.c.enabled)
+    return and_(pipeline.c.enabled, some.correlate(pipeline))
 
 
 def asked() -> ColumnElement[bool]:

@@ -24,6 +24,7 @@ from metadata.rows.lineage import neighbours
 from metadata.rows.overview import overview
 from metadata.rows.pages import list_definitions, list_schedules
 from metadata.rows.repeating import repeat_run
+from metadata.rows.run_detail import launch_form, pipelines
 from metadata.rows.run_plans import run_plan
 from metadata.rows.runs import create_run, new_attempt, set_run_state
 from metadata.settings import Settings
@@ -187,6 +188,30 @@ def test_what_is_off_is_found_and_drawn_as_that(database: Database) -> None:
     assert [(step.node.key, step.off, step.node.off) for step in steps] == [("silver.orders", True, False)]
     steps = neighbours(database, blueprint.models["returns"].uid, "down")
     assert {step.node.key: step.off for step in steps} == {"predictions.returns": False, "returns_watch": True}
+
+
+def test_a_pipeline_of_which_all_tasks_are_off_is_off(database: Database) -> None:
+    on = put(database, {})
+    plan = compile_plan(on, "orders")
+    failed = create_run(database, plan, revision=1, bindings={}, as_of=NOW, trigger="manual", author="ann")
+    set_run_state(database, failed.id, State.FAILED)
+    tasks = list(on.pipelines["orders"].tasks)
+    put(database, {f"{TASK} {key} enabled": False for key in tasks[1:]})
+    assert (list_schedules(database).items[0].next_at, len(overview(database).attention)) != (None, 0)
+    assert pipelines(database) == ["orders"]
+    off = put(database, {f"{TASK} {key} enabled": False for key in tasks})
+    for ask in (
+        lambda: create_run(database, plan, revision=3, bindings={}, as_of=NOW, trigger="manual", author="ann"),
+        lambda: new_attempt(database, failed.id, "failed", "ann"),
+        lambda: repeat_run(database, failed.id, "ann"),
+        lambda: launch_form(database, "orders"),
+        lambda: compile_plan(off, "orders"),
+    ):
+        with pytest.raises(UsageError, match=r"PH521 pipeline orders: all of its tasks are off.*enable one of its"):
+            ask()
+    (row,) = overview(database).pipelines.items
+    assert (row.enabled, row.next_at, list_schedules(database).items[0].next_at) == (False, None, None)
+    assert (overview(database).attention, pipelines(database)) == ((), [])
 
 
 def test_a_rule_that_is_asked_no_longer_needs_nobody(database: Database) -> None:
