@@ -39,12 +39,26 @@ def test_each_object_is_a_row_by_its_keys(house: Warehouse) -> None:
     assert house.run().rows_out == 3
     assert house.rows("bronze.x", columns="id, CAST(m AS STRING), ok, note, more") == [
         (1, "123456789012345678.10", True, "a\nb", None),
-        (2, None, None, None, '{"x":[1,"ü"]}'),
+        (2, None, None, None, '{"x": [1, "ü"]}'),
         (3, "10.00", None, None, "[]"),
     ]
     assert house.run().skipped == "nothing new at landing: 2 files read before"
     house.land("c.jsonl.gz", gzip.compress(b"\n"))
     assert house.run().rows_out == 0
+
+
+def test_a_text_holds_what_is_written_whatever_it_is(house: Warehouse) -> None:
+    ingest(house, "*.jsonl", columns={"id": "long", "v": "string"})
+    written = (
+        *("1.10", "1E3", "1e400", "-0", "9" * 42, "7" * 5_000, f"0.{'123456789' * 5}", "true"),
+        *('{ "z": 1.50, "a": [1e2 ,"\\u00fc"]}', '{"z": 1, "big": 1234567890123456789012345678901234567890123}'),
+        "[" * 500 + "]" * 500,
+    )
+    texts = {'"\\ud83d\\ude00 \\u0000"': "😀 \0", "null": None}
+    lines = (f'{{"id": {number}, "v": {value} }}\n' for number, value in enumerate((*written, *texts)))
+    house.land("a.jsonl", "".join(lines))
+    house.run()
+    assert [row[1] for row in house.rows("bronze.x")] == [*written, *texts.values()]
 
 
 def test_types_are_frozen_and_a_text_stays_one(house: Warehouse) -> None:
@@ -57,10 +71,17 @@ def test_types_are_frozen_and_a_text_stays_one(house: Warehouse) -> None:
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        (b'{"id": 1}\n{"id": 2\n[3]\n', r"PH214 .*2 lines are no JSON object .*such as '\{\"id\": 2' \(a.ndjson\)"),
+        (
+            b'{"id": 1}\n{"id": 2\n[3]\n',
+            r"PH214 .*2 lines are no JSON object .*such as '\{\"id\": 2' \(a.ndjson, line 2\)",
+        ),
         (b'{"id": 1, "id": 2}\n', "PH214 .*1 line is no JSON object with each key once"),
         (b'{"id": 1} x\n', "PH214 .*1 line is"),
         (b'{"id": NaN}\n', "PH214 .*1 line is"),
+        (b'{"id": 1}{"id": 2}\n', "PH214 .*1 line is"),
+        (b'{"id": 1}\n\x0c\n', r"PH214 .*1 line is .*'\\x0c' \(a.ndjson, line 2\)"),
+        (b'{"id": 1}\n\xc2\xa0\n', r"PH214 .*1 line is .*\(a.ndjson, line 2\)"),
+        (b'{"id": 1, "\\ud83d": 1}\n', r"PH214 .*\(a.ndjson, line 1: half a pair of surrogates is no character\)"),
         (b'{"id": "x"}\n', "PH214 .*column id: 1 value is no long, such as 'x'"),
         (b'{"no": 1}\n', "PH210 .*column id is missing in a.ndjson"),
         (b'{"id": 1, "more": 2}\n', "PH211 .*more in a.ndjson"),
