@@ -38,8 +38,7 @@ def judge(run: Run, flow_run: Mapping[str, Any] | None, now: datetime, watched_s
     after a host has slept, who looks may wake before who beats.
     """
     if flow_run is None:
-        alive = run.heartbeat_at is not None and now - run.heartbeat_at < SILENCE
-        return None if alive else lost(run, "the orchestrator does not know it any more")
+        return None if beats(run, now) else lost(run, "the orchestrator does not know it any more")
     kind, message = flow_run["state"]["type"], _one_line(flow_run["state"].get("message"))
     if kind == "CANCELLING":
         return _cancelling(run, message, _silence(run, flow_run, now, watched_since))
@@ -56,6 +55,11 @@ def judge(run: Run, flow_run: Mapping[str, Any] | None, now: datetime, watched_s
     if _has_process(flow_run) and (silence := _silence(run, flow_run, now, watched_since)) >= SILENCE:
         return replace(lost(run, _no_sign_of_life(silence)), kill=True)
     return None if kind == "RUNNING" else _waiting(kind, message, flow_run, now)
+
+
+def beats(run: Run, now: datetime) -> bool:
+    """Whether the last heartbeat of a run is so young that it goes on."""
+    return run.heartbeat_at is not None and now - run.heartbeat_at < SILENCE
 
 
 def is_quiet(run: Run, flow_run: Mapping[str, Any] | None, now: datetime, watched_since: datetime) -> bool:

@@ -83,6 +83,27 @@ def test_what_down_itself_has_ended_is_cancelled_and_a_paused_run_needs_no_proce
     assert runs.get_run(database, paused.id).state == State.WAITING
 
 
+def test_a_run_that_beats_goes_on_wherever_it_is(database: Database) -> None:
+    run = _executed(database, 1, GONE)
+    with database.write() as connection:
+        connection.execute(update(tables.run).where(tables.run.c.id == run.id).values(heartbeat_at=utc_now()))
+    client.down()
+    assert runs.get_run(database, run.id).state == State.RUNNING
+    aftermath.settle(settings(), {GONE})
+    assert runs.get_run(database, run.id).state == State.CANCELLED
+
+
+def test_with_a_database_url_that_is_none_down_is_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with at_home(tmp_path):
+        folder = settings().state / "flow-runs"
+        folder.mkdir(parents=True)
+        (folder / "f-1").write_text(str(GONE), encoding="utf-8")
+        monkeypatch.setenv("PILOTHOUSE_DATABASE_URL", "nonsense")
+        settings.cache_clear()
+        client.down()
+        assert flow_process.all_noted(settings().state) == {"f-1": GONE}
+
+
 def test_without_a_database_down_is_down(tmp_path: Path) -> None:
     with at_home(tmp_path):
         folder = settings().state / "flow-runs"
