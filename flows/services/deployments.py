@@ -23,6 +23,8 @@ FLOW, ENTRYPOINT = "run_pipeline", "flows.run_pipeline.run_pipeline"
 LAUNCH = "launch"
 PREFIX = "schedule-"
 PAGE = 200
+REFUSED = "PH521 pipeline "
+"""In what Prefect says of a flow run whose pipeline was off."""
 BEAT_EVERY = timedelta(seconds=30)
 """How often a worker tells Prefect that it is there."""
 
@@ -181,13 +183,15 @@ def dead_scheduled_runs(
 ) -> Iterator[dict[str, tuple[str, datetime]]]:
     """Flow runs of schedules that ended after `since`, failed or crashed, by pages, and what was due first comes first.
 
-    A page is: id → the schedule's uid, and when it was due.
+    A page is: id → the schedule's uid, and when it was due. What was refused because its pipeline was off is no such
+    run: nobody wants it once the pipeline is on.
     """
     asked = {"state": {"type": {"any_": ["FAILED", "CRASHED"]}}, "end_time": {"after_": since.isoformat()}}
     for page in _scheduled(api, asked, ours):
         yield {
             run["id"]: (run["parameters"].get("schedule", ""), datetime.fromisoformat(run["expected_start_time"]))
             for run in page
+            if REFUSED not in (run["state"]["message"] or "")
         }
 
 

@@ -21,6 +21,7 @@ from flows.services.prefect_api import PrefectApi
 from flows.services.projector import Projector
 from flows.services.settling import Verdict
 from metadata import migrations, tables
+from metadata.compiler import pipeline_off
 from metadata.database import Database, waiting_at_most
 from metadata.definitions import definition, load_blueprint
 from metadata.errors import PilothouseError, ServiceDownError
@@ -427,6 +428,27 @@ def test_scheduled_runs_that_died_while_the_database_was_away_get_a_row_each_old
     monkeypatch.setattr(module, "DEAD_EVERY", timedelta(0))
     fresh.round()
     assert len([run for run in list_runs(database).items if run.pipeline_key == "hourly"]) == len(night)
+
+
+def test_what_was_refused_while_its_pipeline_was_off_is_no_run_when_it_is_on(
+    projector: Projector, database: Database, api: PrefectApi
+) -> None:
+    document = {
+        "datasets": {"gold.day": {"storage": {"mode": "overwrite"}}},
+        "pipelines": {"weekly": {"tasks": {"a": {"kind": "transform", "to": "gold.day", "sql": "SELECT 1 AS a"}}}},
+        "schedules": {"late": {"pipeline": "weekly", "cron": "0 5 * * 1"}},
+    }
+    apply(database, Blueprint.model_validate(document), author="ada", settings=settings())
+    projector.round()
+    schedule = load_blueprint(database).schedules["late"].uid
+    deployment = api.get(f"/deployments/name/{FLOW}/{PREFIX}{schedule}")
+    off = pipeline_off("weekly")
+    for error in (str(off), f"Flow run encountered an exception: UsageError: {off}"):
+        flow_run = api.post(f"/deployments/{deployment['id']}/create_flow_run", {})["id"]
+        state = {"type": "FAILED", "message": error}
+        api.post(f"/flow_runs/{flow_run}/set_state", {"state": state, "force": True})
+    Projector(database, api).round()
+    assert not [run for run in list_runs(database).items if run.pipeline_key == "weekly"]
 
 
 def test_log_lines_go_when_the_settings_no_longer_keep_them(projector: Projector, database: Database) -> None:
