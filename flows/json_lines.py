@@ -34,7 +34,7 @@ _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 @dataclass
 class _Lines:
-    """What the lines of all files hold."""
+    """What the lines of a file hold."""
 
     rows: int = 0
     keys: dict[str, None] = field(default_factory=dict)
@@ -44,6 +44,19 @@ class _Lines:
     """Lines that are no objects."""
     example: str = ""
     """The first of those, with its file and number."""
+
+
+@dataclass
+class _Group:
+    """Files in which each column is spelled alike."""
+
+    keys: dict[str, str] = field(default_factory=dict)
+    """By column in lower case."""
+    paths: list[Path] = field(default_factory=list)
+
+    def takes(self, keys: Mapping[str, str]) -> bool:
+        """Whether a file of these keys belongs here."""
+        return all(self.keys.get(column, key) == key for column, key in keys.items())
 
 
 def read_json(
@@ -57,53 +70,79 @@ def read_json(
     """The rows of JSON lines (also .gz), all columns as text unless nothing is declared or frozen yet.
 
     Values stay as they are written: numbers with all their digits, lists and objects as their JSON text. A key that a
-    line lacks is no value, as null is; one that no line has is a missing column. Each file is looked through before
-    Spark reads it, in one thread, some 10 MB a second: Spark says nothing of a key that is there twice, nor of what
-    follows an object in its line. Raises PilothouseError: PH210 and PH211 for a missing or an extra column, PH214 for
-    lines that are no objects, PH235 for a file that is no readable text.
+    line or a whole file lacks is no value, as null is; only a file that has none of the columns is refused. Each file
+    is looked through before Spark reads it, in one thread, some 10 MB a second: Spark says nothing of a key that is
+    there twice, nor of what follows an object in its line. Raises PilothouseError: PH210 and PH211 for missing or
+    extra columns, PH212 for two keys that are one column, PH214 for lines that are no objects, PH235 for a file that
+    is no readable text, or rows that do not say what the columns are.
     """
-    found = _Lines()
-    for name, path in files.items():
-        _look(found, thing, name, path)
-    if found.wrong:
-        what = f"{counted(found.wrong, 'line is', 'lines are')} no JSON object with each key once, such as"
-        raise PilothouseError("PH214", thing, f"{what} {found.example}", "mend the file and run it again (r)")
-    where = ", ".join(files)
-    names = dict(zip(table_names(found.keys, thing, where), found.keys, strict=True))
+    looked = {name: _look(thing, name, path) for name, path in files.items()}
+    _refuse_wrong(thing, looked.values())
     expected = tuple(dataset.columns) or tuple(known)
-    if found.rows:
-        check_columns(thing, where, tuple(names), dataset, known)
-    elif not expected:
+    names = {name.lower(): name for name in expected}
+    texts: set[str] = set()
+    groups: list[_Group] = []
+    for file, lines in looked.items():
+        columns = table_names(lines.keys, thing, file)
+        if lines.rows:
+            check_columns(thing, file, _filled(columns, expected), dataset, known)
+        keys = {column.lower(): key for column, key in zip(columns, lines.keys, strict=True)}
+        for column in columns:
+            names.setdefault(column.lower(), column)
+        texts |= {column for column, key in keys.items() if key in lines.texts}
+        group = next((one for one in groups if one.takes(keys)), None)
+        if group is None:
+            groups.append(group := _Group())
+        group.keys.update(keys)
+        group.paths.append(files[file])
+    if not names:
+        where = next(iter(files)) if len(files) == 1 else f"{next(iter(files))} and {len(files) - 1} more"
         remedy = "land rows and run it again (r), or declare the columns (e) and launch it anew (l)"
         raise PilothouseError("PH235", thing, f"{where}: nothing says what the columns are", remedy)
-    else:
-        names = {name: name for name in expected}
-    frame = _rows(spark, names, files.values(), connection)
+    frame = _rows(spark, names, groups[0], connection)
+    for group in groups[1:]:
+        frame = frame.unionAll(_rows(spark, names, group, connection))
     if expected:
         return frame
-    kinds = infer_text(frame, list(names))
-    kept = {name: "string" for name, key in names.items() if key in found.texts and kinds[name] in _OF_NO_TEXT}
+    kinds = infer_text(frame, list(names.values()))
+    kept = {names[column]: "string" for column in texts if kinds[names[column]] in _OF_NO_TEXT}
     cast = (f"CAST({quoted(name)} AS {kept.get(name, kind)}) AS {quoted(name)}" for name, kind in kinds.items())
     return frame.selectExpr(*cast, SOURCE, ORDER)
 
 
-def _rows(
-    spark: SparkSession, names: Mapping[str, str], paths: Iterable[Path], connection: FilesConnection
-) -> DataFrame:
+def _filled(columns: tuple[str, ...], expected: tuple[str, ...]) -> tuple[str, ...]:
+    """The columns of a file and those that it lacks, unless it has none of them."""
+    there = {column.lower() for column in columns}
+    absent = [name for name in expected if name.lower() not in there]
+    return columns if len(absent) == len(expected) else (*columns, *absent)
+
+
+def _rows(spark: SparkSession, names: Mapping[str, str], group: _Group, connection: FilesConnection) -> DataFrame:
+    """The rows of a group of files, all columns as text; `names` are those of the table, by column in lower case."""
     from pyspark.sql.types import StringType, StructField, StructType
 
     # not from_json, nor a variant: they make a double of numbers
-    schema = StructType([StructField(key, StringType()) for key in names.values()])
-    raw = spark.read.schema(schema).options(mode="FAILFAST", **_NO_LIMITS).json([str(path) for path in paths])
-    columns = [f"c{index}" for index in range(len(names))]
+    schema = StructType([StructField(key, StringType()) for key in group.keys.values()])
+    raw = spark.read.schema(schema).options(mode="FAILFAST", **_NO_LIMITS).json([str(path) for path in group.paths])
+    read = {column: f"c{index}" for index, column in enumerate(group.keys)}
     values = (
-        f"{without_nulls(column, connection)} AS {quoted(name)}" for column, name in zip(columns, names, strict=True)
+        f"{without_nulls(read[column], connection) if column in read else 'CAST(NULL AS STRING)'} AS {quoted(name)}"
+        for column, name in names.items()
     )
-    return raw.selectExpr("*", *origin_columns()).toDF(*columns, SOURCE, ORDER).selectExpr(*values, SOURCE, ORDER)
+    return raw.selectExpr("*", *origin_columns()).toDF(*read.values(), SOURCE, ORDER).selectExpr(*values, SOURCE, ORDER)
 
 
-def _look(found: _Lines, thing: str, name: str, path: Path) -> None:
-    """Note what the lines of a file hold. Raises PilothouseError PH235."""
+def _refuse_wrong(thing: str, looked: Iterable[_Lines]) -> None:
+    wrong = [lines for lines in looked if lines.wrong]
+    if wrong:
+        count = sum(lines.wrong for lines in wrong)
+        what = f"{counted(count, 'line is', 'lines are')} no JSON object with each key once, such as"
+        raise PilothouseError("PH214", thing, f"{what} {wrong[0].example}", "mend the file and run it again (r)")
+
+
+def _look(thing: str, name: str, path: Path) -> _Lines:
+    """What the lines of a file hold. Raises PilothouseError PH235."""
+    found = _Lines()
     try:
         checked_text(path, thing)
         with io.TextIOWrapper(open_file(path), encoding="utf-8-sig") as lines:
@@ -112,6 +151,7 @@ def _look(found: _Lines, thing: str, name: str, path: Path) -> None:
                     _note(found, text, f"{name}, line {number}")
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise unreadable(thing, path, "is no whole gzip file", str(error)) from None
+    return found
 
 
 def _note(found: _Lines, line: str, where: str) -> None:

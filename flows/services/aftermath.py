@@ -50,7 +50,8 @@ def _settle(
     left = [
         run
         for run in unsettled_runs(database, lambda _id, _error: None)
-        if run.flow_run_id in ended
+        if run.flow_run_id is not None
+        and run.flow_run_id in ended
         and run.state not in NO_PROCESS
         and (ended[run.flow_run_id] in taken_down or not beats(run, now))
     ]

@@ -68,6 +68,27 @@ def test_types_are_frozen_and_a_text_stays_one(house: Warehouse) -> None:
     assert house.state("bronze.x").columns == {"n": "long", "code": "string", "x_y": "double", "day": "date"}
 
 
+def test_a_key_may_be_absent_and_files_that_land_together_are_taken_as_those_that_land_alone(house: Warehouse) -> None:
+    ingest(house, "*.jsonl")
+    house.land("a.jsonl", "{}\n{}\n")
+    with pytest.raises(PilothouseError, match=r"PH235 .*a.jsonl: nothing says what the columns are"):
+        house.run()
+    house.land("a.jsonl", '{"id": 1, "err": "x"}\n{"id": 2}\n')
+    house.run()
+    house.land("b.jsonl", '{"ID": 3}\n')
+    house.run()
+    house.land("c.jsonl", '{"Err": "y", "id": 4}\n')
+    house.land("d.jsonl", '{"ID": 5, "err": "z"}\n')
+    house.land("e.jsonl", '{"ID": 6}\n')
+    house.land("f.jsonl", "\n")
+    house.run()
+    assert house.rows("bronze.x") == [(1, "x"), (2, None), (3, None), (4, "y"), (5, "z"), (6, None)]
+    house.land("g.jsonl", '{"ID": 7}\n')
+    house.land("h.jsonl", '{"ID": 8, "new": 1}\n')
+    with pytest.raises(PilothouseError, match=r"PH211 .*column new in h.jsonl was"):
+        house.run()
+
+
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
