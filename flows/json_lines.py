@@ -129,7 +129,8 @@ def _rows(spark: SparkSession, names: Mapping[str, str], group: _Group, connecti
         f"{without_nulls(read[column], connection) if column in read else 'CAST(NULL AS STRING)'} AS {quoted(name)}"
         for column, name in names.items()
     )
-    return raw.selectExpr("*", *origin_columns()).toDF(*read.values(), SOURCE, ORDER).selectExpr(*values, SOURCE, ORDER)
+    whole = raw.select("*", raw.metadataColumn("_metadata"))  # a key may be called so, too
+    return whole.toDF(*read.values(), "_metadata").selectExpr(*values, *origin_columns())
 
 
 def _refuse_wrong(thing: str, looked: Iterable[_Lines]) -> None:
