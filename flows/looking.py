@@ -9,6 +9,7 @@ import json
 import re
 import zlib
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -32,8 +33,10 @@ _SUFFIXES: dict[str, Literal["csv", "json", "parquet"]] = {
     ".csv": "csv",
     ".tsv": "csv",
     ".csv.gz": "csv",
+    ".json": "json",
     ".jsonl": "json",
     ".ndjson": "json",
+    ".json.gz": "json",
     ".jsonl.gz": "json",
     ".ndjson.gz": "json",
     ".parquet": "parquet",
@@ -79,8 +82,18 @@ def _all(paths: Iterable[Path]) -> list[Path]:
 
 
 def _is_data(path: Path, root: Path) -> bool:
-    names = path.relative_to(root).parts
-    return any(path.name.lower().endswith(each) for each in _SUFFIXES) and not any(n[0] in "._" for n in names)
+    names, name = path.relative_to(root).parts, path.name.lower()
+    if any(each[0] in "._" for each in names) or not any(name.endswith(each) for each in _SUFFIXES):
+        return False
+    return not name.endswith((".json", ".json.gz")) or _begins_with_an_object(path)
+
+
+def _begins_with_an_object(path: Path) -> bool:
+    """Whether the first line of a file is an object: what is called .json is more often a document than lines."""
+    with suppress(PilothouseError, ValueError, RecursionError):
+        first = next(filter(str.strip, _start(path)[0].split("\n")), "")
+        return isinstance(json.loads(first), dict)
+    return False
 
 
 def _suffix(path: Path) -> str:

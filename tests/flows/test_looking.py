@@ -82,6 +82,21 @@ def test_files_become_a_connection_datasets_and_tasks(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_all_endings_that_an_ingest_takes_for_json_lines_are_known(tmp_path: Path) -> None:
+    for name in ("a.json", "b.jsonl", "c.ndjson"):
+        (tmp_path / name).write_text('{"id": 1}\n', encoding="utf-8")
+        (tmp_path / f"{name}.gz").write_bytes(gzip.compress(b'{"id": 1}\n'))
+    document = tmp_path / "package.json"
+    document.write_text('{\n  "id": 1\n}\n', encoding="utf-8")
+    found = sound(draft(look_at_files([tmp_path], None)))
+    tasks = next(iter(found.pipelines.values())).tasks.values()
+    assert [(task.source.files, task.source.format_of_files) for task in tasks] == [  # type: ignore[attr-defined]
+        (f"{name}{packed}", "json") for name in ("a.json", "b.jsonl", "c.ndjson") for packed in ("", ".gz")
+    ]
+    with pytest.raises(PilothouseError, match="PH838 .*package.json: line 1 is no JSON"):
+        look_at_files([document], None)
+
+
 def test_a_long_file_is_not_read_to_its_end(tmp_path: Path) -> None:
     file = tmp_path / "long.csv"
     with file.open("w", encoding="utf-8") as out:
