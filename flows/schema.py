@@ -264,6 +264,8 @@ def _cast(name: str, have: str, wanted: str) -> Cast:
         elif wanted.startswith("decimal"):
             scale = int(wanted.rstrip(")").partition(",")[2])
             plain = f"CASE WHEN NOT {column} RLIKE '^[-+ 0-9]*[.][0-9]{{{scale}}}[0-9]*[1-9]0* *$' THEN {plain} END"
+        elif wanted in ("float", "double"):
+            plain = f"CASE WHEN abs({plain}) < double('Infinity') OR NOT {column} RLIKE '[0-9]' THEN {plain} END"
         value = f"coalesce({plain}, CASE WHEN {column} IS NOT NULL THEN CAST({_raise()} AS {wanted}) END)"
         return Cast(name, wanted, value, f"({column} IS NOT NULL AND {plain} IS NULL)")
     kept = f"(try_cast({plain} AS {have}) <=> {column})"
@@ -273,15 +275,15 @@ def _cast(name: str, have: str, wanted: str) -> Cast:
 
 def infer_text(frame: DataFrame, columns: list[str]) -> dict[str, str]:
     """Types that all values of text columns fit, in one pass; what is only NULL, or has leading zeros, stays text, and
-    so do numbers with more digits than a long, or than the 17 of a double, can hold.
+    so do numbers beyond a double, or with more digits than a long, or than the 17 of a double, can hold.
 
     Tried in this order: long, double, boolean (true and false), date, timestamp.
     """
     digits = "regexp_replace(regexp_replace({c}, '[eE].*$', ''), '^[-+]?[0.]*|[.]', '')"
     tests = {
         "long": "{c} RLIKE '^-?[0-9]{{1,19}}$' AND try_cast({c} AS BIGINT) IS NOT NULL AND NOT {c} RLIKE '^-?0[0-9]'",
-        "double": "try_cast({c} AS DOUBLE) IS NOT NULL AND {c} RLIKE '^[-+0-9.eE]+$' AND NOT {c} RLIKE '^-?0[0-9]' "
-        f"AND length({digits}) <= 17",
+        "double": "abs(try_cast({c} AS DOUBLE)) < double('Infinity') AND {c} RLIKE '^[-+0-9.eE]+$' "
+        f"AND NOT {{c}} RLIKE '^-?0[0-9]' AND length({digits}) <= 17",
         "boolean": "lower({c}) IN ('true', 'false')",
         "date": "{c} RLIKE '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}$' AND try_cast({c} AS DATE) IS NOT NULL",
         "timestamp": "{c} RLIKE '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]' AND try_cast({c} AS TIMESTAMP) IS NOT NULL",

@@ -63,9 +63,15 @@ def test_a_text_holds_what_is_written_whatever_it_is(house: Warehouse) -> None:
 
 def test_types_are_frozen_and_a_text_stays_one(house: Warehouse) -> None:
     ingest(house, "*.json")
-    house.land("a.json", '{"n": 1, "code": "12", "x y": 1.5}\n{"n": 2, "day": "2024-02-29"}\n')
+    house.land("a.json", '{"n": 1, "code": "12", "x y": 1.5, "far": 1e400}\n{"n": 2, "day": "2024-02-29"}\n')
     house.run()
-    assert house.state("bronze.x").columns == {"n": "long", "code": "string", "x_y": "double", "day": "date"}
+    assert house.state("bronze.x").columns == {
+        "n": "long",
+        "code": "string",
+        "x_y": "double",
+        "far": "string",
+        "day": "date",
+    }
 
 
 def test_a_key_may_be_absent_and_files_that_land_together_are_taken_as_those_that_land_alone(house: Warehouse) -> None:
@@ -104,13 +110,14 @@ def test_a_key_may_be_absent_and_files_that_land_together_are_taken_as_those_tha
         (b'{"id": 1}\n\xc2\xa0\n', r"PH214 .*1 line is .*\(a.ndjson, line 2\)"),
         (b'{"id": 1, "\\ud83d": 1}\n', r"PH214 .*\(a.ndjson, line 1: half a pair of surrogates is no character\)"),
         (b'{"id": "x"}\n', "PH214 .*column id: 1 value is no long, such as 'x'"),
-        (b'{"no": 1}\n', "PH210 .*column id is missing in a.ndjson"),
+        (b'{"no": 1}\n', "PH210 .*columns id, x are missing in a.ndjson"),
         (b'{"id": 1, "more": 2}\n', "PH211 .*more in a.ndjson"),
+        (b'{"x": -1e400, "id": 1}\n', r"PH214 .*column x: 1 value is no double, such as '-1e400' \(a.ndjson\)"),
         (b'{"id": "\xff"}\n', "PH235 .*a.ndjson is not UTF-8"),
     ],
 )
 def test_what_is_no_row_is_told_and_nothing_is_written(house: Warehouse, text: bytes, fault: str) -> None:
-    ingest(house, "*.ndjson", columns={"id": "long"})
+    ingest(house, "*.ndjson", columns={"id": "long", "x": "double"})
     house.land("a.ndjson", text)
     with pytest.raises(PilothouseError, match=fault):
         house.run()
