@@ -85,7 +85,7 @@ class PilothouseApp(App[None]):
         """When the database answered last; None before it has."""
         self._pending: set[str] = set()
         self._reading = self._opened = self._leaving = False
-        self._deeds = Deeds(lambda one: self.screen is cast("object", one), self._is_open)
+        self._deeds = Deeds(lambda one: self.screen is cast("object", one), self._is_open, _types)
         for one in (theme.PILOTHOUSE, theme.TERMINAL):
             self.register_theme(one)
         self.theme = theme.TERMINAL.name if plain else theme.PILOTHOUSE.name
@@ -263,7 +263,7 @@ class PilothouseApp(App[None]):
         return self._deeds.drop(asker)
 
     def seen(self, asker: Asker) -> None:
-        """A screen is in front again: what waits for it is done there."""
+        """A screen is in front again, or has the keys: what waits for it is done there."""
         self._deeds.seen(asker)
 
     def _is_open(self, asker: Asker) -> bool:
@@ -318,6 +318,10 @@ class PilothouseApp(App[None]):
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[Any]:
         """Only our own commands stand in the palette."""
         return ()
+
+
+def _types(asker: Asker) -> bool:
+    return isinstance(asker, BaseScreen) and asker.typing
 
 
 def _load(alone: bool) -> None:

@@ -1,7 +1,7 @@
 """What the user had done, until it is answered: no answer is lost, and none takes a screen that is not in front.
 
 An answer goes to the screen that asked. When that is not in front, what became of it is said on the one that is; what
-would open something waits until the screen that asked is seen again.
+would open something waits until the screen that asked is seen again, and nothing is typed in its line.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Asker(Protocol):
     """A screen that has something done."""
 
     KEPT: ClassVar[frozenset[str]]
-    """Jobs whose answer waits until the screen is in front, for it opens or closes something."""
+    """Jobs whose answer waits until the screen is in front and has the keys, for it opens or closes something."""
 
     def done(self, answer: Answered) -> None:
         """Take an answer. Called on the event loop, at once: what was in front still is."""
@@ -48,8 +48,11 @@ class Done(Message, bubble=False):
 class Deeds:
     """Deeds that are not answered, and answers that wait for their screen."""
 
-    def __init__(self, in_front: Callable[[Asker], bool], is_open: Callable[[Asker], bool]) -> None:
-        self._in_front, self._is_open = in_front, is_open
+    def __init__(
+        self, in_front: Callable[[Asker], bool], is_open: Callable[[Asker], bool], types: Callable[[Asker], bool]
+    ) -> None:
+        """`types`: whether something is typed in the line of a screen, so that what opens would take the next letter."""
+        self._in_front, self._is_open, self._types = in_front, is_open, types
         self._under_way: list[Deed] = []
         self._kept: list[Done] = []
         self._dropped: list[Deed] = []
@@ -89,7 +92,10 @@ class Deeds:
             self._dropped.remove(deed)
             return None
         if self._in_front(deed.asker):
-            deed.asker.done(answer)
+            if deed.job in deed.asker.KEPT and self._types(deed.asker):
+                self._kept.append(done)
+            else:
+                deed.asker.done(answer)
             return None
         if self._is_open(deed.asker):
             if deed.job in deed.asker.KEPT:
@@ -99,11 +105,11 @@ class Deeds:
         return answer.fault or f"done: {deed.what}"
 
     def seen(self, asker: Asker) -> None:
-        """A screen is in front again: it gets what waits for it."""
+        """A screen is in front again, or nothing is typed there any more: it gets what waits for it."""
         waiting = [one for one in self._kept if one.deed.asker is asker]
         self._kept = [one for one in self._kept if one.deed.asker is not asker]
         for one in waiting:
-            if self._in_front(asker):
+            if self._in_front(asker) and not self._types(asker):
                 asker.done(one.answer)
             else:
                 self._kept.append(one)

@@ -28,7 +28,7 @@ class Acting(Prompting):
     """A screen that acts."""
 
     KEPT: ClassVar[frozenset[str]] = frozenset()
-    """Jobs whose answers open something: they wait until this screen is in front."""
+    """Jobs whose answers open something: they wait until this screen is in front and nothing is typed there."""
 
     @abstractmethod
     def done(self, message: Answered) -> None:
@@ -72,4 +72,9 @@ class Acting(Prompting):
     @property
     def in_front(self) -> bool:
         """Whether this is the screen that is seen and gets the keys."""
-        return self.app.screen is self
+        return self.app.screen is self and not self.typing
+
+    def has_keys(self) -> None:
+        """What waited is done, after what was asked for in the line."""
+        app = cast("PilothouseApp", self.app)
+        app.call_later(app.seen, self)

@@ -205,6 +205,8 @@ class BaseScreen(Acting, Listing):
                 self._voice.well(message.job)
             with self._told_of(message.job):
                 getattr(self, f"got_{message.job}")(message.value)
+        if message.job == "jump":
+            self.has_keys()
 
     def _paged(self, message: Answered) -> None:
         """The page came back."""

@@ -124,7 +124,7 @@ class DecisionsScreen(LogScreen):
         self.draw_detail()
         if value[0] == self._to_log:
             self._to_log, one = "", self._decision()
-            if one is not None and one.id == value[0] and self.in_front and not self.typing:
+            if one is not None and one.id == value[0] and self.in_front:
                 self.do_log()
         self._read_aftermath()
 

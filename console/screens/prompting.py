@@ -61,6 +61,10 @@ class Prompting(Screen[None]):
         """Keys that make sense here, with what they do."""
 
     @abstractmethod
+    def has_keys(self) -> None:
+        """Nothing is typed any more."""
+
+    @abstractmethod
     def do_quit(self) -> None:
         """`q`"""
 
@@ -144,10 +148,11 @@ class Prompting(Screen[None]):
                 self.reload()
         elif message.text:
             typed, found = message.text, jump.find(message.text)
-            if found is None:
+            if found is None:  # its answer goes first
                 self.session.store.read(self, "jump", lambda database: jump.find_named(database, typed))
-            else:
-                self.got_jump(found)
+                return
+            self.got_jump(found)
+        self.has_keys()
 
     def got_jump(self, found: Place | str) -> None:
         """Where what was typed leads, or why it leads nowhere."""
@@ -172,6 +177,7 @@ class Prompting(Screen[None]):
             self.set_filter(self._filter_before)
             if self.filter != self._good:  # its refusal is no news while another is typed
                 self.reload()
+        self.has_keys()
 
     def _ask(self, mark: str, text_: str = "") -> None:
         self._before_prompt = self.focused
