@@ -65,17 +65,21 @@ class Removal:
     @property
     def words(self) -> str:
         """What is kept, and why; empty when all go."""
-        named = [f"{key} (by {user})" for key, user in list(self.kept.items())[:MOST_NAMED]]
-        if not named:
+        if not self.kept:
             return ""
-        more = f" and {len(self.kept) - MOST_NAMED:,} more" if len(self.kept) > MOST_NAMED else ""
         stays = "stays, it is" if len(self.kept) == 1 else "stay, they are"
-        return f"{many(len(self.kept), self.kind)} {stays} used: {', '.join(named)}{more}"
+        return f"{many(len(self.kept), self.kind)} {stays} used: {some([f'{key} (by {user})' for key, user in self.kept.items()])}"
 
 
 def many(count: int, kind: str) -> str:
     """How many definitions of a kind: `12 feature sets`."""
     return counted(count, kind.replace("_", " "), SECTIONS[kind].replace("_", " "))
+
+
+def some(keys: Collection[str]) -> str:
+    """A few keys by name, and how many more there are: `a, b, c and 9 more`."""
+    more = f" and {len(keys) - MOST_NAMED:,} more" if len(keys) > MOST_NAMED else ""
+    return ", ".join(list(keys)[:MOST_NAMED]) + more
 
 
 def fields_of(values: Iterable[Definition]) -> tuple[Settable, ...]:

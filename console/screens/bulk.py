@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import ClassVar
 
 from textual.binding import BindingType
@@ -17,9 +17,10 @@ from console.screens.making import Making
 from console.screens.marking import Marking
 from console.screens.note import NoteScreen
 from console.screens.review import ReviewScreen
-from metadata.bulk import Edited, Removal, many
+from metadata.bulk import Edited, Removal, many, some
 from metadata.changes import ChangeSet
 from metadata.errors import Fault
+from metadata.kinds import SECTIONS
 from metadata.rows.staged import Staged, stage, stage_removals
 from metadata.settable import Settable
 
@@ -53,6 +54,17 @@ class Bulk(Making, BlueprintKeys, Marking):
     def hidden(self, name: str) -> bool:
         """What makes no sense without marks."""
         return (name == "bulk" and not self.marked) or super().hidden(name)
+
+    def _out_of_view(self, marks: Mapping[str, str]) -> list[str]:
+        """Keys of those that are no row of the list as it is filtered now."""
+        shown = {row.value.uid for row in self.list.rows}
+        return [key for uid, key in marks.items() if uid not in shown]
+
+    def _named(self, marks: Mapping[str, str]) -> str:
+        """Some of them by key, what is not in view first, and how much that is."""
+        unseen = self._out_of_view(marks)
+        hidden = f" ({len(unseen):,} not in view)" if unseen else ""
+        return f"{some(dict.fromkeys((*unseen, *marks.values())))}{hidden}"
 
     # A field of all of them
 
@@ -142,9 +154,15 @@ class Bulk(Making, BlueprintKeys, Marking):
 
     def do_switch(self) -> None:
         """`space`"""
-        row = self.definition()
-        uids: Collection[str] = tuple(self.marked) or ((row.uid,) if row else ())
-        database, owner, kind = self.session.store.database, self.session.owner, self.kind
+        row, kind, marks = self.definition(), self.kind, dict(self.marked)
+        if not self._out_of_view(marks):
+            self._switch(kind, tuple(marks) or ((row.uid,) if row else ()))
+            return
+        question = f"Switch {many(len(marks), kind)}, all that is marked? {self._named(marks)}."
+        self.app.push_screen(Ask(question, STAGES), lambda answer: self._switch(kind, marks) if answer else None)
+
+    def _switch(self, kind: str, uids: Collection[str]) -> None:
+        database, owner = self.session.store.database, self.session.owner
 
         def switch() -> Edited:
             made, there = switched(database, owner, kind, uids)
@@ -155,8 +173,8 @@ class Bulk(Making, BlueprintKeys, Marking):
 
     def got_switched(self, made: Edited) -> None:
         """It waits."""
-        word = "on" if made.value == "true" else "off"
-        self.say(f"{many(made.changed, made.kind)} switched {word} in the change set: P shows, and applies it")
+        word, keys = "on" if made.value == "true" else "off", getattr(made.document, SECTIONS[made.kind])
+        self.say(f"{many(made.changed, made.kind)} switched {word} in the change set: {some(keys)}; P applies it")
         self.reload()
 
     # Away with all of them
@@ -166,17 +184,17 @@ class Bulk(Making, BlueprintKeys, Marking):
         if not self.marked:
             super().do_remove()
             return
-        database, owner, kind, uids = self.session.store.database, self.session.owner, self.kind, tuple(self.marked)
+        database, owner, kind, marks = self.session.store.database, self.session.owner, self.kind, dict(self.marked)
         self.act(
             "removable",
             "what can be removed is known",
-            lambda: review_removal(database, owner, kind, uids),
+            lambda: (*review_removal(database, owner, kind, tuple(marks)), marks),
             reads_much=True,
         )
 
-    def got_removable(self, found: tuple[Removal, Staged]) -> None:
-        """One question, which names how many go, and what stays because it is used."""
-        going, there = found
+    def got_removable(self, found: tuple[Removal, Staged, Mapping[str, str]]) -> None:
+        """One question, which names how many go, some of them by key, and what stays because it is used."""
+        going, there, marks = found
         if not going.uids:
             self.say(f"nothing can be removed: {going.words or 'none of it is there any more'}", "warn")
             return
@@ -191,7 +209,10 @@ class Bulk(Making, BlueprintKeys, Marking):
                 what = f"the removal of {many(len(going.uids), going.kind)} is in the change set"
                 self.act("removed_many", what, remove, reads_much=True)
 
-        question = f"Remove {many(len(going.uids), going.kind)}? They go when the change set is applied (P)."
+        question = (
+            f"Remove {many(len(going.uids), going.kind)}? {self._named({uid: marks[uid] for uid in going.uids})}. "
+            f"{'It goes' if len(going.uids) == 1 else 'They go'} when the change set is applied (P)."
+        )
         self.app.push_screen(Ask(question, STAGES, going.words), answered)
 
     def got_removed_many(self, kind: str) -> None:

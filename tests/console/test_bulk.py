@@ -8,6 +8,7 @@ from collections.abc import Callable
 from console.app import PilothouseApp
 from console.edit import review_staged
 from console.places import Place
+from console.widgets.rows import Rows
 from metadata.database import Database
 from metadata.definitions import load_blueprint
 from metadata.kinds import Blueprint
@@ -105,6 +106,28 @@ async def test_all_that_is_marked_is_removed_or_switched_after_one_question(
         await until_seen(pilot, "2 schedules switched on in the change set", "±3")
     assert not any(key in waiting(database).datasets for key in spare)
     assert "gold.delay_by_hour" in waiting(database).datasets
+
+
+async def test_what_is_marked_and_not_in_view_is_named_before_a_key_reaches_it(
+    database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.go(Place("blueprint", "schedule flights_monthly"))
+        await until_seen(pilot, "1–2 of 2")
+        first, last = (row.key for row in app.screen.query_one("#list", Rows).rows)
+        await pilot.press("g", "m", "slash", *last, "enter")
+        await until(pilot, lambda: [row.key for row in app.screen.query_one("#list", Rows).rows] == [last])
+        await pilot.press("space")
+        await until_seen(pilot, "Switch 1 schedule, all that is marked?", f"{first} (1 not in")
+        await pilot.press("escape", "d")
+        await until_seen(pilot, f"Remove 1 schedule? {first} (1 not in", "It goes")
+        await pilot.press("escape")
+        assert not load_staged(database, ME).items
+        await pilot.press("m", "space")
+        await until_seen(pilot, "Switch 2 schedules, all that is marked?", f"{first},", f"{last} (1 not in")
+        await pilot.press("y")
+        await until_seen(pilot, f"2 schedules switched off in the change set: {first}, {last}; P")
 
 
 async def test_a_late_removal_lets_go_of_its_own_marks(database: Database, make_app: MakeApp) -> None:
