@@ -54,7 +54,8 @@ class Paging(BaseScreen):
         """How many rows the list has that is shown, and whether there are more, once they are counted."""
         self._which = self._counted = 0
         """Which list is asked for, for another filter makes another one; and of which `_total` is."""
-        self._counting = False
+        self._counting = self._owed = False
+        """Whether they are being counted, and whether other rows were shown meanwhile: then they are counted again."""
 
     @abstractmethod
     def listed(self) -> Listed:
@@ -82,6 +83,7 @@ class Paging(BaseScreen):
         if paged.after == self._after:
             self._begins = self._after, self._first
         if paged.page.counted:
+            self._owed = self._counting
             self._counted, self._total = self._which, (paged.page.total, paged.page.capped)
         elif asked:
             if self._counted != self._which:
@@ -92,8 +94,9 @@ class Paging(BaseScreen):
     def _count(self) -> None:
         """Have the rows counted, which takes longer than to read some; one count at a time, of what is shown."""
         if self._counting:
+            self._owed = True
             return
-        self._counting, wanted, words, listed = True, self._which, self.filter, self.listed()
+        self._counting, self._owed, wanted, words, listed = True, False, self._which, self.filter, self.listed()
 
         def query(database: Database) -> tuple[int, Page[Any] | None]:
             return wanted, listed(database, words=words, limit=0) if wanted == self._which else None
@@ -101,20 +104,21 @@ class Paging(BaseScreen):
         self.session.store.count(self, "count", query)
 
     def got_count(self, counted: tuple[int, Page[Any] | None]) -> None:
-        """They were counted, unless it is another list by now."""
+        """They were counted, unless it is another list by now; once more where other rows were shown meanwhile."""
         self._counting = False
+        if self._page is None or self._page.counted:
+            return
         wanted, page = counted
-        if wanted != self._which:
-            if self._page is not None and not self._page.counted and not self._reading:
-                self._count()
-        elif page is not None:
+        if page is not None and wanted == self._which:
             self._total = page.total, page.capped
             self.frame()
+        if (self._owed or wanted != self._which) and not self._reading:
+            self._count()
 
     def refused(self, job: str, fault: Fault) -> None:
         """Without a count there are rows."""
         if job == "count":
-            self._counting = False
+            self._counting = self._owed = False
         else:
             super().refused(job, fault)
 
