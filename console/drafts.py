@@ -13,7 +13,7 @@ import itertools
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -36,7 +36,7 @@ _UNSAVED = (".{name}.sw?", "#{name}#")
 _RESCUED = "{name}.save*"
 """Where nano puts it."""
 _GLANCES, _GLANCE_SECONDS = 5, 0.02
-"""Another console that looks what is kept holds the lock for that time at most."""
+"""One that looks what is kept, here or in another console, holds the lock for that time at most."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def clean(path: Path) -> None:
 def release(draft: Draft) -> bool:
     """Edit it no longer. Whether it is kept: something was changed, or typed and not saved."""
     os.close(draft.lock)
-    return _kept(draft.path) is not None
+    return _kept(draft.path, soon=True) is not None
 
 
 def discard(draft: Draft) -> None:
@@ -132,32 +132,34 @@ def discard(draft: Draft) -> None:
 
 def kept(settings: Settings) -> list[Kept]:
     """Every draft that is kept, newest first. Where nothing was changed it is cleared away; what is not ours is not."""
-    found = (_kept(path) for path in (settings.home / "drafts").glob(f"*{TEXT}"))
-    return sorted((each for each in found if each is not None), key=lambda each: each.at, reverse=True)
+    return _newest_first(_kept(path) for path in (settings.home / "drafts").glob(f"*{TEXT}"))
 
 
 def kept_of(settings: Settings, kind: str, key: str, uid: str = "") -> list[Kept]:
-    """Drafts of one definition, whatever its key was then, and of what had its key then; the newest first."""
-    return [each for each in kept(settings) if each.is_of(kind, key, uid)]
+    """Drafts of one definition, whatever its key was then, and of what had its key then; the newest first.
+
+    One at which somebody looks just now is among them.
+    """
+    there = _newest_first(_kept(path, soon=True) for path in (settings.home / "drafts").glob(f"{kind}-*{TEXT}"))
+    return [each for each in there if each.is_of(kind, key, uid)]
 
 
 def resume(one: Kept) -> Draft | None:
     """Edit a kept draft again; None when somebody else does, or it is gone. Raises OSError."""
-    lock = _claim(one.path)
-    for _ in range(_GLANCES):
-        if lock is not None:
-            break
-        time.sleep(_GLANCE_SECONDS)
-        lock = _claim(one.path)
+    lock = _claim_soon(one.path)
     if lock is None:
         return None
     uids, original = _opened(one.path)
     return Draft(one.kind, one.key, one.path, original.decode(), lock, uids)
 
 
-def _kept(path: Path) -> Kept | None:
+def _newest_first(found: Iterable[Kept | None]) -> list[Kept]:
+    return sorted((each for each in found if each is not None), key=lambda each: each.at, reverse=True)
+
+
+def _kept(path: Path, *, soon: bool = False) -> Kept | None:
     kind, _, rest = path.stem.partition("-")
-    lock = _claim(path) if kind in SECTIONS else None
+    lock = (_claim_soon if soon else _claim)(path) if kind in SECTIONS else None
     if lock is None:
         return None
     try:
@@ -202,6 +204,17 @@ def _claim(path: Path) -> int | None:
         pass
     os.close(lock)
     return None
+
+
+def _claim_soon(path: Path) -> int | None:
+    """The same, where one that looks holds it for a moment."""
+    lock = _claim(path)
+    for _ in range(_GLANCES):
+        if lock is not None or not path.exists():
+            break
+        time.sleep(_GLANCE_SECONDS)
+        lock = _claim(path)
+    return lock
 
 
 def _rescue(path: Path) -> None:

@@ -6,6 +6,7 @@ import getpass
 import os
 import shutil
 import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -444,6 +445,15 @@ def test_a_draft_is_kept_when_nobody_edits_it_and_something_was_changed(home: Pa
     assert files.resume(found) is None
     files.discard(again)
     assert files.kept(settings()) == drafts() == []
+
+
+def test_a_draft_at_which_somebody_looks_just_now_is_offered(home: Path) -> None:
+    draft = files.begin(settings(), "dataset", "a.b", "text")
+    files.write(draft.path, "another text")
+    looks = threading.Timer(0.03, os.close, [draft.lock])
+    looks.start()
+    assert [found.path for found in files.kept_of(settings(), "dataset", "a.b")] == [draft.path]
+    looks.join()
 
 
 def test_a_kept_text_is_that_of_its_own_key_whatever_the_key(home: Path) -> None:
