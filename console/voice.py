@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.screen import Screen
 
 from console import mending
-from console.text import styled
+from console.text import shorten, styled
 from console.widgets.chrome import Rule
 from console.widgets.notice import Notice
 from metadata.errors import Fault
@@ -44,6 +44,8 @@ class Voice:
     def __init__(self, screen: Screen[None]) -> None:
         self._screen = screen
         self._flash = 0
+        self._waits = False
+        """Whether the rule says what is under way."""
         self._words: Content | None = None
         self._told: dict[str, _Told] = {}
         """Faults that hold, by their jobs; the one that came last is shown."""
@@ -58,14 +60,27 @@ class Voice:
         return WORDS if self._words is not None else next(reversed(self._told), "")
 
     def say(self, words: Content | str, tone: str = "") -> None:
-        """Say something for some seconds; what is too long for the rule stays above it until a key is used."""
-        content, rule = words if isinstance(words, Content) else styled(words, tone), self._rule
-        if content.cell_length > self._screen.size.width - RULE_CELLS:
-            self._words = content
+        """Say something for some seconds; what is too long for the rule stays above it until a key is used.
+
+        What was said before is over.
+        """
+        content = words if isinstance(words, Content) else styled(words, tone)
+        too_long = content.cell_length > self._room
+        self._waits = False
+        self._pass(Content("") if too_long else content)
+        if too_long or self._words is not None:
+            self._words = content if too_long else None
             self._draw()
-            return
+
+    def under_way(self, words: str) -> None:
+        """Say on the rule what is under way, as far as there is room, or that nothing is; what stands above it stays."""
+        if words or self._waits:
+            self._waits = bool(words)
+            self._pass(styled(shorten(words, self._room), "quiet"))
+
+    def _pass(self, content: Content) -> None:
         self._flash += 1
-        flash = self._flash
+        flash, rule = self._flash, self._rule
         rule.say(content)
         self._screen.set_timer(FLASH_SECONDS, lambda: rule.say() if flash == self._flash else None)
 
@@ -130,6 +145,10 @@ class Voice:
             self._notice.show(self._words)
         else:
             self._notice.show(told.fault, told.keys)
+
+    @property
+    def _room(self) -> int:
+        return self._screen.size.width - RULE_CELLS
 
     @property
     def _rule(self) -> Rule:

@@ -51,12 +51,12 @@ class Acting(Prompting):
         """Once a second: what is under way, and since when, where that takes long."""
         deed = cast("PilothouseApp", self.app).oldest_deed(self)
         taken = monotonic() - deed.begun if deed is not None else 0.0
-        if deed is not None and taken > LONG_SECONDS:
-            asks = deed.job in self.KEPT
-            words = (
-                f"checking for {taken:.0f} s … esc drops it" if asks else f"under way for {taken:.0f} s: {deed.what}"
-            )
-            self.say(glyph(words), "quiet")
+        if deed is None or taken <= LONG_SECONDS:
+            self._voice.under_way("")
+        elif deed.job in self.KEPT:
+            self._voice.under_way(glyph(f"checking for {taken:.0f} s … esc drops it"))
+        else:
+            self._voice.under_way(glyph(f"under way for {taken:.0f} s: {deed.what}"))
 
     def drop(self) -> bool:
         """Drop what is checked, if something is."""

@@ -9,10 +9,11 @@ import pytest
 from console import voice
 from console.app import PilothouseApp
 from console.places import Place
+from console.screens import acting
 from console.screens.base import BaseScreen
 from metadata.database import Database
 from metadata.errors import Fault
-from tests.console.looking import until, until_seen
+from tests.console.looking import held_up, seen, until, until_seen
 
 MakeApp = Callable[[], PilothouseApp]
 
@@ -53,3 +54,24 @@ async def test_a_fault_goes_with_the_next_deed_and_one_that_was_overtaken_with_t
         screen.tell(fault("PH803"), "cancelled")
         await pilot.press("u")
         await until(pilot, lambda: told() != "cancelled")
+
+
+async def test_what_is_under_way_is_cut_to_its_line_and_over_when_it_is_done(
+    database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(acting, "LONG_SECONDS", 0.1)
+    monkeypatch.setattr(BaseScreen, "got_made", lambda _screen, _value: None, raising=False)
+    app = make_app()
+    async with app.run_test(size=(50, 14)) as pilot:
+        app.go(Place("history"))
+        await until_seen(pilot, "WHEN")
+        screen = app.screen
+        assert isinstance(screen, BaseScreen)
+        screen.say("so many words that they stand above the rule until somebody has read them")
+        with held_up(app):
+            screen.act("made", "words that do not fit into the line of a small terminal", lambda: None)
+            await until_seen(pilot, "under way for", "somebody has")
+        await until(pilot, lambda: "under way for" not in seen(app))
+        await until_seen(pilot, "somebody has")
+        screen.say("short")
+        await until(pilot, lambda: "short" in seen(app) and "somebody has" not in seen(app))
