@@ -106,11 +106,18 @@ class PilothouseApp(App[None]):
             self._fit(event.size)
 
     def _fit(self, size: Size) -> None:
-        """Where there is no room for a screen it is said, and all stays as it is."""
-        if too_small(size) and not isinstance(self.screen, TooSmall):
+        """Where there is no room for a screen it is said above all else, which stays as it is."""
+        told = [one for one in self.screen_stack if isinstance(one, TooSmall)]
+        if too_small(size) and self.screen in told:
+            return
+        for one in told:
+            if one is self.screen:
+                self.pop_screen()
+            else:
+                self._screen_stack.remove(one)
+                one.remove()
+        if too_small(size):
             self.push_screen(TooSmall())
-        elif not too_small(size) and isinstance(self.screen, TooSmall):
-            self.pop_screen()
 
     def on_unmount(self) -> None:
         """The threads end with the app, what they have to do first."""
@@ -156,6 +163,7 @@ class PilothouseApp(App[None]):
             await self.push_screen(places.make(place))
         if place.part and isinstance(self.screen, BaseScreen):
             self.screen.open_part(place.part)
+        self._fit(self.size)
 
     def leave(self, screen: BaseScreen) -> None:
         """Esc: close what was opened; at the bottom, back to where one came from, at last to the overview."""
@@ -307,7 +315,7 @@ class PilothouseApp(App[None]):
 
     def action_command_palette(self) -> None:
         """Ctrl+P"""
-        if not isinstance(self.screen, Palette):
+        if not isinstance(self.screen, (Palette, TooSmall)):
             self.push_screen(Palette())
 
     def action_hint_quit(self) -> None:

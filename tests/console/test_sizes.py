@@ -8,10 +8,11 @@ from console.app import PilothouseApp
 from console.form_state import FormState
 from console.places import Place
 from console.screens.form import FormScreen
-from console.screens.too_small import LEAST
+from console.screens.help import HelpScreen
+from console.screens.too_small import LEAST, TooSmall
 from metadata.database import Database
 from metadata.forms import subject_of
-from tests.console.looking import screen_name, seen, until, until_seen
+from tests.console.looking import reads_held_up, screen_name, seen, until, until_seen
 
 MakeApp = Callable[[], PilothouseApp]
 RULE = "decisions: {late: {description: What it is for, after: drift, when: 'psi.temp >', cooldown: soon}}"
@@ -51,3 +52,25 @@ async def test_a_console_that_is_opened_in_too_small_a_terminal_comes_when_there
         await until_seen(pilot, "ATTENTION 4")
         app.go(Place("runs"))
         await until(pilot, lambda: screen_name(app) == "runs")
+
+
+async def test_nothing_comes_above_what_says_that_there_is_no_room(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until_seen(pilot, "ATTENTION")
+        with reads_held_up(app):
+            await pilot.press("colon", *"gold.delay_by_hour", "enter")
+            await pilot.resize_terminal(40, 10)
+            await until_seen(pilot, "needs at least")
+            await pilot.press("ctrl+p")
+        await until(pilot, lambda: app.current_mode == "blueprint")
+        await until_seen(pilot, "needs at least")
+        assert isinstance(app.screen, TooSmall)
+        app.push_screen(HelpScreen("help", []))
+        app.go(Place("run", "14"))
+        await until(pilot, lambda: len(app.screen_stack) > 2 and isinstance(app.screen, TooSmall))
+        await pilot.resize_terminal(100, 30)
+        await until_seen(pilot, "#14")
+        assert not any(isinstance(one, TooSmall) for one in app.screen_stack)
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen))
