@@ -98,10 +98,10 @@ def definition_place(kind: str, key: str) -> Place:
 
 
 def _begun(head: str) -> list[str]:
-    """The words that begin so, one of each place that they lead to."""
+    """The words that begin so, one of each place that they lead to; none that leaves the console."""
     found: dict[Place | str, str] = {}
     for word, place in _LEADS.items():
-        if word.startswith(head):
+        if word.startswith(head) and place != "quit":
             found.setdefault(place, word)
     return sorted(found.values())
 

@@ -135,6 +135,8 @@ async def test_a_beginning_leads_where_its_only_word_does_and_several_are_named(
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("colon", *"pip", "enter")
         await until_seen(pilot, "Blueprint ▸ pipelines", "backfill_2012")
+        await pilot.press("colon", *"e", "enter")
+        await until_seen(pilot, "nothing is named 'e'")
         await pilot.press("colon", *"d", "enter")
         await until_seen(pilot, "d is how several begin: datasets, decisions")
         await pilot.press("colon", *"sch", "enter")
