@@ -266,6 +266,7 @@ class Editing(SplitScreen):
                 self._keep(draft, "left")
 
         own = [(kind, key) for kind, key, _ in found.document] if found.document is not None else []
+        own = own if len(own) == 1 else []  # a form holds one definition
         screen = ReviewScreen(found, open_at=own)
         self.app.push_screen(screen, answered)
 

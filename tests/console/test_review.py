@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
+from pathlib import Path
+
+import pytest
 
 from console.app import PilothouseApp
 from console.edit import Review
@@ -75,3 +79,27 @@ async def test_what_was_there_before_is_folded_behind_a_count(
         await until_seen(pilot, "Were there before", "bronze.gone", "b fold")
         await pilot.press("b")
         await until_seen(pilot, "b 1 that was there before")
+
+
+async def test_a_finding_leads_to_its_field_only_where_the_text_holds_one_definition(
+    database: Database, make_app: Callable[[], PilothouseApp], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lonely = "  lonely: {model: late_arrival, predictions: predictions.late_arrival, watch: {features: [psi]}}"
+    script = tmp_path / "editor.sh"
+    script.write_text(
+        f"grep -q lonely $1 || printf 'monitors:\\n{lonely}\\n' >> $1\n"
+        "sed -i 's/one file a month/a file every month/' $1",
+        encoding="utf-8",
+    )
+    monkeypatch.setenv("VISUAL", f"sh {script}")
+    monkeypatch.setattr(PilothouseApp, "suspend", lambda _app: contextlib.nullcontext())
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("3")
+        await until_seen(pilot, "Flights as landed")
+        await pilot.press("e")
+        await until_seen(pilot, "created monitor lonely", "PH", "e edit again")
+        await pilot.press("f")
+        await pilot.pause(0.1)
+        assert isinstance(app.screen, ReviewScreen)
+        assert "its field" not in seen(app)
