@@ -51,7 +51,7 @@ class Deeds:
     def __init__(
         self, in_front: Callable[[Asker], bool], is_open: Callable[[Asker], bool], types: Callable[[Asker], bool]
     ) -> None:
-        """`types`: whether something is typed in the line of a screen, so that what opens would take the next letter."""
+        """`types`: whether something is typed in the line of a screen; what opened there would take the next letter."""
         self._in_front, self._is_open, self._types = in_front, is_open, types
         self._under_way: list[Deed] = []
         self._kept: list[Done] = []

@@ -73,7 +73,7 @@ class Voice:
             self._draw()
 
     def under_way(self, words: str) -> None:
-        """Say on the rule what is under way, as far as there is room, or that nothing is; what stands above it stays."""
+        """Say on the rule what is under way, as far as there is room, or nothing; what stands above it stays."""
         if words or self._waits:
             self._waits = bool(words)
             self._pass(styled(shorten(words, self._room), "quiet"))

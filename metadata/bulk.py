@@ -67,8 +67,9 @@ class Removal:
         """What is kept, and why; empty when all go."""
         if not self.kept:
             return ""
+        named = some([f"{key} (by {user})" for key, user in self.kept.items()])
         stays = "stays, it is" if len(self.kept) == 1 else "stay, they are"
-        return f"{many(len(self.kept), self.kind)} {stays} used: {some([f'{key} (by {user})' for key, user in self.kept.items()])}"
+        return f"{many(len(self.kept), self.kind)} {stays} used: {named}"
 
 
 def many(count: int, kind: str) -> str:
