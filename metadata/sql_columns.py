@@ -120,11 +120,11 @@ class _Follower:
         sources = self._visible(scope)
         closed = not any(columns is None for columns in sources.values())
         everything = {name.lower() for columns in sources.values() for name in columns or ()}
-        aliases = {each.alias.lower() for each in node.expressions if each.alias} | {"all"}
         for column in scope.find_all(exp.Column):
             if isinstance(column.this, exp.Star) or _within_pivot(column):
                 continue
             words = [part.name.lower() for part in column.parts]
+            aliases = _aliases(node, column)
             if len(words) == 1:
                 if closed and words[0] not in everything | aliases:
                     self._unknown(column.name, sorted(everything))
@@ -160,6 +160,26 @@ class _Follower:
             else:
                 return None
         return tuple({name.lower(): name for name in found}.values())
+
+
+def _aliases(node: exp.Select, column: exp.Column) -> set[str]:
+    """Names given in a SELECT that one of its columns can mean: what is selected sees those before it, rows see none.
+
+    Whatever comes after them, such as HAVING and ORDER BY, sees all.
+    """
+    step: Any = column
+    while step.parent is not None and step.parent is not node:
+        step = step.parent
+    if step.arg_key in ("from_", "joins", "laterals", "where"):
+        return set()
+    before = node.expressions[: step.index] if step.arg_key == "expressions" else node.expressions
+    return {name.lower() for each in before for name in _names(each)} | {"all"}
+
+
+def _names(each: exp.Expr) -> list[str]:
+    from sqlglot import exp
+
+    return [alias.name for alias in each.args["expressions"]] if isinstance(each, exp.Aliases) else [each.alias]
 
 
 def _within_pivot(column: Any) -> bool:

@@ -309,6 +309,20 @@ def test_columns_that_may_still_come_are_warnings() -> None:
     assert severities == {"warning"}
 
 
+def test_an_alias_is_not_the_column_that_was_renamed() -> None:
+    columns = {"order_id": "long", "customer": "string", "ordered_at": "timestamp", "amount": "double"}
+    findings = found(
+        **{
+            "datasets/bronze.orders/columns/amount": REMOVED,
+            "datasets/bronze.orders/columns/sum": "double",
+            "datasets/silver.orders/columns": columns,
+            f"{TASKS}/clean/sql": CLEAN.replace("amount, returned", "2 * amount AS amount"),
+            "models/returns/predicts/label": "amount > 1",
+        }
+    )
+    assert [(each.code, each.cause) for each in findings] == [("PH121", "there is no column amount")]
+
+
 def test_columns_are_known_through_transforms_that_declare_none() -> None:
     findings = found(
         **{

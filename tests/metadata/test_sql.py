@@ -276,6 +276,10 @@ KNOWN = {
     "SELECT e FROM a.b LATERAL VIEW explode(xs) t AS e": ("e",),
     "SELECT x FROM a.b WHERE EXISTS (SELECT 1 FROM c.d WHERE d.x = b.x AND z > y)": ("x",),
     "SELECT x AS k, k + 1 AS j FROM a.b ORDER BY j": ("k", "j"),
+    "SELECT sum(y) AS n FROM a.b GROUP BY ALL HAVING n > 1 ORDER BY n": ("n",),
+    "SELECT x % 2 AS k, count(*) AS n FROM a.b GROUP BY k": ("k", "n"),
+    "SELECT y AS x, x + 1 AS y FROM a.b WHERE x > y": ("x", "y"),
+    "SELECT inline(xs) AS (k, j), k + j AS n FROM a.b ORDER BY j": ("k", "j", "n"),
     "SELECT s.f, b.s.f AS g FROM a.b": ("f", "g"),
     "SELECT transform(xs, v -> v + x) AS o FROM a.b": ("o",),
     "SELECT timestampadd(MINUTE, y, x) AS t, extract(YEAR FROM x) AS z FROM a.b": ("t", "z"),
@@ -293,6 +297,12 @@ UNKNOWN = {
     "SELECT x FROM a.b WHERE w > 1": "column w",
     "SELECT b.v FROM u.u JOIN a.b ON true": "column b.v",
     "WITH t AS (SELECT x AS k FROM a.b) SELECT k, x FROM t": "column x",
+    "SELECT x, sum(w) AS w FROM a.b GROUP BY x": "column w",
+    "SELECT w * 2 AS w FROM a.b": "column w",
+    "SELECT w.f AS w FROM a.b": "table w in the query",
+    "SELECT k + 1 AS j, x AS k FROM a.b": "column k",
+    "SELECT x AS k FROM a.b WHERE k > 1": "column k",
+    "SELECT b.x AS k FROM a.b JOIN c.d ON k = d.x": "column k",
     "SELECT x FROM a.b WHERE EXISTS (SELECT 1 FROM c.d WHERE d.x = b.q)": "column b.q",
 }
 
