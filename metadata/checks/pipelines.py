@@ -48,9 +48,14 @@ def check_inputs(view: View) -> Iterator[Finding]:
                 yield view.of_task("PH113", task, (), cause, f"let a task write {ref.key}, or leave this one out")
         read = {ref.key for ref in ports.inputs if ref.kind == "dataset"}
         for name in getattr(task.spec, "reads", {}):
-            if name not in read and view.blueprint.get("dataset", name) is not None:
+            if name not in read and view.blueprint.get("dataset", name) is not None and not _read_on(view, task, name):
                 cause = f"reads names {name}, which it does not read"
                 yield view.of_task("PH117", task, ("reads", name), cause, instead(name, read))
+
+
+def _read_on(view: View, task: Task, name: str) -> bool:
+    """Whether a task reads a dataset as soon as what it needs is on again."""
+    return Ref("dataset", name) in view.written.wirings[task.pipeline].ports[task.key].inputs
 
 
 def check_writers(view: View) -> Iterator[Finding]:

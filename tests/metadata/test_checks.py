@@ -370,6 +370,12 @@ def test_what_is_off_is_in_nobodys_way(off: dict[str, Any]) -> None:
     assert [str(each) for each in found(**off) if each.severity == "error"] == []
 
 
+def test_a_task_whose_set_is_off_is_not_said_to_read_what_it_does_not_read() -> None:
+    off = {"feature_sets/order_context/enabled": False, f"{TASKS}/features/reads": {"silver.orders": "all"}}
+    codes = {each.code for each in found(**off)}
+    assert "PH175" in codes and "PH117" not in codes
+
+
 def test_names_and_secrets_are_looked_at_whether_it_is_off_or_not() -> None:
     off = found(**{f"{TASKS}/clean/to": "silver.order", f"{TASKS}/clean/enabled": False})
     assert "PH110" in {each.code for each in off}
