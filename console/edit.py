@@ -27,7 +27,7 @@ from metadata.revision_log import WayBack
 from metadata.revisions import changes_back
 from metadata.rows.reviewing import load_touched, reviewed
 from metadata.rows.sizes import Sized, sized_impact
-from metadata.rows.sources import differing_beside
+from metadata.rows.sources import Seen, Uids, differing_beside, load_sources, with_others
 from metadata.rows.staged import Staged, changes_beside, changes_of_staged
 from metadata.rows.touched import is_local
 from metadata.settings import Settings
@@ -58,6 +58,8 @@ class Review:
     """The change set beside which it was looked at."""
     comments: Comments = field(default_factory=dict)
     """The texts with comments of what the document names."""
+    seen_comments: Comments = field(default_factory=dict)
+    """Those that are kept beside which it was looked at."""
     other_comments: bool = False
     """Whether they are others than those that are kept."""
     earlier: tuple[Finding, ...] = ()
@@ -141,15 +143,32 @@ def review(database: Database, settings: Settings, draft: Draft, text: str, owne
     found = there.findings(changes, settings.estimator_prefixes)
     in_text = {(kind, key): was for (kind, key, _), (_, was, _) in zip(edited, document.blueprint, strict=True)}
     said = comments_of(document)
-    comments = {(kind, key): said[kind, was] for (kind, key), was in in_text.items()}
-    uids = {(kind, key): uid for uid, (kind, key, _) in there.places.items() if (kind, key) in comments}
+    written = {(kind, key): said[kind, was] for (kind, key), was in in_text.items()}
+    uids = {name: value.uid for name in written if (value := changes.blueprint.get(*name)) is not None}
+    kept = load_sources(database, uids.values(), owner)
+    comments = with_others(written, *_sides(draft, opened, there, changes.blueprint, uids, kept))
     other = bool(differing_beside(database, owner, comments, uids))
     located = tuple(_located(each, document.locations, in_text) for each in found)
     earlier = there_before(changes, located, estimator_prefixes=settings.estimator_prefixes, removed=there.removed)
     impact = sized_impact(database, changes)
     waiting, seen = len(there.items), tuple(there.kept)
     found_all = (*meanwhile, *located)
-    return Review(edited, there.revision, changes, found_all, impact, waiting, seen, comments, other, earlier)
+    seen_comments = {name: kept.get(uid) for name, uid in uids.items()}
+    return Review(
+        edited, there.revision, changes, found_all, impact, waiting, seen, comments, seen_comments, other, earlier
+    )
+
+
+def _sides(
+    draft: Draft, opened: Blueprint, there: Staged, after: Blueprint, uids: Uids, kept: Mapping[str, str]
+) -> tuple[Seen, Comments]:
+    """The text that was opened, and the one that is there now, of the definition (`after`) that it is."""
+    for kind, key, value in opened:
+        now = now_of(there.working.blueprint, kind, key, value)
+        uid = now[1].uid if now else ""
+        for name in (name for name, one in uids.items() if one == uid):
+            return Seen({name: draft.original}, after), {name: there.text_of(uid, kept.get(uid))}
+    return Seen({}, after), {}
 
 
 def review_way(database: Database, settings: Settings, way: WayBack) -> tuple[WayBack, Review]:

@@ -41,7 +41,7 @@ from metadata.references import references
 from metadata.renaming import with_renames_back
 from metadata.returning import refuse_work_again, with_last_uids, without_stale_was
 from metadata.revision_log import GENESIS, Deed, Revision, WayBack, chain_hash, head, known_uids
-from metadata.rows.sources import write_comments
+from metadata.rows.sources import Seen, write_comments
 from metadata.search_index import count_users, named_by, summary_of, write_words
 from metadata.settings import Settings
 from metadata.storable import refuse_unstorable
@@ -88,12 +88,14 @@ def apply(
     settings: Settings,
     base_revision: int | None = None,
     comments: Comments | None = None,
+    seen_comments: Comments | None = None,
 ) -> Revision | None:
     """Make the definitions what `document` says, as one revision. None when they are that already.
 
     What the document does not name is kept unless `prune` is given. Its `comments` are kept with the revision, not
-    without one (`metadata.rows.sources.keep_comments`). Checking and compiling happen before the
-    transaction, which begins only if no other revision came in between; else all of it is done anew.
+    without one (`metadata.rows.sources.keep_comments`); what others have said since `seen_comments` stays. Checking
+    and compiling happen before the transaction, which begins only if no other revision came in between; else all of it
+    is done anew.
     Raises CheckError for findings, PilothouseError PH303 when `base_revision` is given and is not the newest,
     PH304 for two entries that say they were the same one, PH309 for what cannot be kept, PH840 for a note with a secret
     in it, PH841 for a note that the settings do not take, and what the compiler refuses.
@@ -104,7 +106,7 @@ def apply(
         _Signature(author, note),
         settings,
         base_revision,
-        partial(_keep, comments, author),
+        partial(_keep, comments, seen_comments, author),
     )
 
 
@@ -240,9 +242,17 @@ def _commit(
     raise moved(base, base + 1)
 
 
-def _keep(comments: Comments | None, author: str, connection: Connection, book: Book, changes: ChangeSet) -> None:
+def _keep(
+    comments: Comments | None,
+    seen: Comments | None,
+    author: str,
+    connection: Connection,
+    book: Book,
+    changes: ChangeSet,
+) -> None:
     if comments is not None:
-        write_comments(connection, comments, book, author, {each.uid for each in changes.changes})
+        told = {each.uid for each in changes.changes}
+        write_comments(connection, comments, book, author, told, Seen(seen or {}, changes.blueprint))
 
 
 def moved(base: int, head: int) -> PilothouseError:

@@ -276,7 +276,7 @@ class Editing(SplitScreen):
 
     def _apply(self, found: Review, note: str) -> None:
         database, settings, author = self.session.store.database, self.session.settings, self.session.author
-        document, base, comments = found.document, found.base, found.comments
+        document, base = found.document, found.base
         if document is not None:
             self.act(
                 "applied",
@@ -288,7 +288,8 @@ class Editing(SplitScreen):
                     note=note,
                     settings=settings,
                     base_revision=base,
-                    comments=comments,
+                    comments=found.comments,
+                    seen_comments=found.seen_comments,
                 ),
             )
 
@@ -299,7 +300,9 @@ class Editing(SplitScreen):
             self.act(
                 job,
                 "the edit is kept in the change set" if job == "staged" else "the comments are kept",
-                lambda: stage(database, owner, document, found.base, found.seen, found.comments, author),
+                lambda: stage(
+                    database, owner, document, found.base, found.seen, found.comments, author, found.seen_comments
+                ),
             )
 
     def got_commented(self, _changes: ChangeSet) -> None:

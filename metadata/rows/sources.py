@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, insert, select
 
@@ -15,7 +16,7 @@ from metadata.commented import Comments, alike, lines_in, with_both
 from metadata.database import Database, next_change
 from metadata.definitions import definition, definition_source, revision_item
 from metadata.errors import PilothouseError
-from metadata.kinds import Definition
+from metadata.kinds import Blueprint, Definition
 from metadata.secrets import find_secrets, taken_out
 from metadata.values import in_chunks
 
@@ -25,6 +26,23 @@ _EACH = 200
 """Of more definitions at once the audit has one entry."""
 Uids = Mapping[tuple[str, str], str]
 """By kind and key."""
+
+
+class Seen(NamedTuple):
+    """The texts that comments were written into, and the definitions that they are said of, as they will be."""
+
+    texts: Comments
+    blueprint: Blueprint
+
+
+def with_others(comments: Comments, seen: Seen, there: Comments) -> Comments:
+    """The comments of a text with what others have said in those that are `there`, line by line."""
+    merged = dict(comments)
+    for name, text in comments.items():
+        base, theirs, value = seen.texts.get(name), there.get(name), seen.blueprint.get(*name)
+        if name in seen.texts and value is not None and not alike(base or None, theirs or None):
+            merged[name] = with_both(base or "", text or "", theirs or "", *name, value)
+    return merged
 
 
 def load_sources(database: Database, uids: Iterable[str] | None = None, owner: str = APPLIED) -> dict[str, str]:
@@ -53,13 +71,21 @@ def keep_comments(database: Database, comments: Comments, author: str) -> int:
 
 
 def write_comments(
-    connection: Connection, comments: Comments, book: Book, author: str, told: Collection[str] = ()
+    connection: Connection,
+    comments: Comments,
+    book: Book,
+    author: str,
+    told: Collection[str] = (),
+    seen: Seen | None = None,
 ) -> int:
-    """As `keep_comments`, within a transaction: those of what is there then.
+    """As `keep_comments`, within a transaction: those of what is there then, and what others have said since `seen`.
 
     Of each there is an entry in the audit; but where that tells of the definition already (uids).
     """
     uids = _uids_of(connection, comments)
+    if seen is not None and seen.texts:
+        there = _load(connection, list(uids.values()), {APPLIED})
+        comments = with_others(comments, seen, {name: there.get(uid) for name, uid in uids.items()})
     changed = _changed(connection, comments, uids)
     before = _load(connection, list(changed), {APPLIED})
     _replace(connection, APPLIED, changed)
@@ -74,22 +100,29 @@ def write_comments(
 
 
 def stage_comments(
-    connection: Connection, owner: str, comments: Comments, edits: Uids, book: Book, author: str
+    connection: Connection,
+    owner: str,
+    comments: Comments,
+    edits: Uids,
+    book: Book,
+    author: str,
+    seen: Seen | None = None,
 ) -> None:
     """Keep the comments of what a change set edits (uids) with it; of what it does not edit, they are applied.
 
-    Those that are as they were, or as they are applied, are none of its own.
+    Those that are as they were when they were `seen`, or as they are applied, are none of its own.
     """
     staged = {edits[name]: text for name, text in comments.items() if name in edits}
     applied = _load(connection, list(staged), {APPLIED})
-    bases = applied | {uid: own.base for uid, own in _own(connection, owner).items()}
+    begun = {edits[name]: text or "" for name, text in (seen.texts if seen else {}).items() if name in edits}
+    bases = applied | begun | {uid: own.base for uid, own in _own(connection, owner).items()}
     texts: dict[str, str | None] = {}
     for uid, text in staged.items():
         is_own = not alike(text, bases.get(uid) or None) and not alike(text, applied.get(uid))
         texts[uid] = text or "" if is_own else None
     _replace(connection, owner, texts, bases)
     others = {name: text for name, text in comments.items() if name not in edits}
-    write_comments(connection, others, book, author)
+    write_comments(connection, others, book, author, seen=seen)
 
 
 def former_keys(database: Database) -> dict[str, list[str]]:

@@ -27,7 +27,7 @@ from metadata.revisions import apply_exactly, diff_of, exactly, moved
 from metadata.rows.concerned import concerned
 from metadata.rows.edited_since import in_keys_of_now, in_tasks_of_now, not_applied_since
 from metadata.rows.nearby import instead_of, nearby, uids_of
-from metadata.rows.sources import apply_comments, forget_comments, stage_comments
+from metadata.rows.sources import Seen, apply_comments, forget_comments, stage_comments
 from metadata.rows.touched import asked_for, surely
 from metadata.settings import Settings
 from metadata.staging import (
@@ -134,10 +134,12 @@ def stage(
     seen: Sequence[Item] | None = None,
     comments: Comments | None = None,
     author: str | None = None,
+    seen_comments: Comments | None = None,
 ) -> ChangeSet:
     """Take what `document` changes into the change set of a user. What it changes, beside what was edited before.
 
-    The `author` (else the user) has said comments of what is not edited: they are applied.
+    The `author` (else the user) has said comments of what is not edited: they are applied. What others have said since
+    `seen_comments` stays.
     Raises PilothouseError PH303 when the newest revision is not `base_revision`, or the edits (`Staged.kept`) are not
     those `seen`, on which the document was looked at, PH309 for what cannot be kept, PH150 for a secret, and what
     `metadata.changes.diff` raises.
@@ -147,7 +149,8 @@ def stage(
         changes = _stage(connection, owner, document, change, base_revision, seen)
         if comments is not None:
             edits = {(item.kind, item.key): item.uid for item in edits_of(connection, owner) if item.after is not None}
-            stage_comments(connection, owner, comments, edits, book, author or owner)
+            begun = Seen(seen_comments or {}, changes.blueprint)
+            stage_comments(connection, owner, comments, edits, book, author or owner, begun)
         return changes
 
 
