@@ -18,6 +18,7 @@ from metadata.checks.view import View
 from metadata.column_readers import readers
 from metadata.downstream import Downstream, Passage
 from metadata.effects import Effect, effects, task_fields
+from metadata.holding import held_otherwise
 from metadata.in_force import in_force
 from metadata.kinds import Blueprint, Definition, Pipeline
 from metadata.references import with_new_keys
@@ -175,7 +176,7 @@ def impact(before: Blueprint, changes: Iterable[Change], after: Blueprint) -> tu
     returns = {Ref(each.kind, each.key): each.returns for each in changes if each.action == "created"}
     found = [
         each
-        for each in (*_things(spread, sides), *_runs(spread, after))
+        for each in (*_things(spread, sides), *_runs(spread, sides))
         if returns.get(Ref(each.kind, each.key), True) and (each.needs or Ref(each.kind, each.key) not in returns)
     ]
     return tuple(sorted(found, key=urgency))
@@ -211,15 +212,16 @@ def _needs(spread: _Spread, ref: Ref, after: Blueprint) -> Needs | None:
     return "rebuilt" if tasks and all(task.spec.remakes(dataset) for task in tasks) else "backfill"
 
 
-def _runs(spread: _Spread, after: Blueprint) -> Iterator[Touched]:
-    """Pipelines that do something else now, and the schedules that are on and run them."""
-    touched: dict[str, str] = {}
+def _runs(spread: _Spread, sides: _Sides) -> Iterator[Touched]:
+    """Pipelines that do something else now, or are held otherwise, and the schedules that are on and run them."""
+    after, held = sides.after, held_otherwise(sides.then, sides.now)
+    touched = dict(held)
     for pipeline, tasks in spread.flow.tasks.items():
         for task in tasks:
             if any(ref in spread.settled for ref in task.outputs):
                 touched.setdefault(pipeline, f"its task {task.key}")
     for key, why in touched.items():
-        if key not in spread.pipelines:
+        if key in held or key not in spread.pipelines:
             yield Touched("pipeline", key, after.pipelines[key].uid, None, why)
     for key, schedule in after.schedules.items():
         if schedule.enabled and (schedule.pipeline in touched or schedule.pipeline in spread.pipelines):

@@ -146,6 +146,21 @@ def test_impact_says_what_stops_and_what_goes_on_again() -> None:
     assert (unasked.key, unasked.needs) == ("bronze.orders", "backfill")
 
 
+HOLD = {"decisions retrain then": {"hold": "clean"}, "decisions retrain cooldown": REMOVED}
+
+
+@pytest.mark.parametrize("off", [RULE, WATCH, f"{TASK} decide"])
+def test_impact_names_what_a_rule_that_is_not_asked_holds_no_longer(off: str) -> None:
+    on = diff(Blueprint(), document(HOLD)).blueprint
+    stopped = why({**HOLD, f"{off} enabled": False}, on)
+    assert stopped["orders"] == "its task clean is no longer held by decision retrain"
+    assert stopped["orders_daily"] == "it runs pipeline orders"
+    assert ("retrain" in stopped) == (off != RULE), "the rules that are asked no longer are named, too"
+    again = why(HOLD, diff(on, document({**HOLD, f"{off} enabled": False})).blueprint)
+    assert again["orders"] == "its task clean is held by decision retrain now"
+    assert "orders" not in why({**HOLD, f"{off} enabled": False, f"{TASK} clean enabled": False}, on)
+
+
 def put(database: Database, edits: dict[str, Any]) -> Blueprint:
     apply(database, document(edits), author="ann", settings=Settings())
     return load_blueprint(database)
