@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from metadata.findings import Path, instead, nearest
+from metadata.findings import Path, brief, instead, nearest
 from metadata.kinds import KINDS, Blueprint
 from metadata.shapes import Part, Shape, path_as_written, shape_at, value_at
 
@@ -83,7 +83,8 @@ def _explain(
     elif kind == "string_pattern_mismatch":
         yield path, f"{_shown(given)} is not what {name} can be", _pattern_hint(given, path, content)
     elif kind == "value_error":
-        cause, _, remedy = re.sub(r"^Value error, ", "", details["msg"]).replace("; ", ": ").partition(": ")
+        said = brief(re.sub(r"^Value error, ", "", details["msg"]), given)
+        cause, _, remedy = said.replace("; ", ": ").partition(": ")
         yield path, cause, remedy or "mend it"
     elif kind == "too_short":
         yield path, f"{name} is empty", "name at least one"
@@ -99,7 +100,7 @@ def _name(path: Path) -> str:
         return "it"
     if isinstance(path[-1], int) and len(path) > 1:
         return f"item {path[-1] + 1} of {path[-2]}"
-    return str(path[-1])
+    return brief(str(path[-1]), path[-1])
 
 
 def _shown(value: Any) -> str:
@@ -110,7 +111,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "a list"
     text = repr(value) if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
-    return text if len(text) <= 60 else f"{text[:57]}…"
+    return brief(text, text)
 
 
 def _pattern_hint(given: Any, path: Path, content: dict[str, Any]) -> str:

@@ -9,6 +9,8 @@ from typing import Literal
 
 Path = tuple[str | int, ...]
 """Where a value stands: names of keys, and numbers of list items."""
+BRIEF = 60
+"""Characters of a value that what is wrong with it repeats."""
 
 Severity = Literal["error", "warning"]
 
@@ -86,3 +88,11 @@ def instead(word: str, known: Iterable[str]) -> str:
     if not options:
         return "there is none to name yet"
     return f"there are: {', '.join(options[:12])}" + (" …" if len(options) > 12 else "")
+
+
+def brief(text: str, value: object) -> str:
+    """A text that may repeat a value, as it stands or in quotes: of a long one only its beginning stays."""
+    if isinstance(value, str) and len(value) > BRIEF:
+        for whole in (value, repr(value)[1:-1]):
+            text = text.replace(whole, f"{whole[: BRIEF - 3]}…")
+    return text

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from metadata.documents import dump_one
 from metadata.errors import UsageError
 from metadata.explain import explain_fields
-from metadata.findings import Finding, Path
+from metadata.findings import Finding, Path, brief
 from metadata.kinds import KINDS, SECTIONS, Blueprint, Definition
 from metadata.shapes import (
     ANY,
@@ -149,7 +149,8 @@ def with_findings(subject: Subject, findings: Iterable[Finding]) -> dict[Path, s
         if (each.kind, each.key) == (subject.kind, subject.key):
             path = path_as_written(subject.kind, subject.body, each.path)
             sign = "" if each.severity == "error" else "warning: "
-            found.setdefault(path, f"{sign}{each.code} {each.cause}: {each.remedy}")
+            told = brief(f"{each.cause}: {each.remedy}", subject.at(path))
+            found.setdefault(path, f"{sign}{each.code} {told}")
     return found
 
 
