@@ -22,7 +22,7 @@ from metadata.documents import DocumentError, read_text
 from metadata.errors import PilothouseError, UsageError
 from metadata.findings import Finding, Locations, Severity
 from metadata.kinds import SECTIONS, Blueprint
-from metadata.rebasing import Clashes, Unsure, now_of, rebased, with_uids
+from metadata.rebasing import Clashes, Unsure, now_of, rebased, where, with_uids
 from metadata.revision_log import WayBack
 from metadata.revisions import changes_back
 from metadata.rows.reviewing import load_touched, reviewed
@@ -124,7 +124,7 @@ def review(database: Database, settings: Settings, draft: Draft, text: str, owne
 
         def made(there: Staged) -> tuple[Blueprint, list[Finding], ChangeSet | None]:
             edited, clashes = rebased(opened, document.blueprint, there.working.blueprint)
-            meanwhile = _meanwhile(draft, opened, there.working.blueprint, clashes)
+            meanwhile = _meanwhile(draft, opened, document.blueprint, there.working.blueprint, clashes)
             refused = any(each.severity == "error" for each in meanwhile)
             return edited, meanwhile, None if refused else changes_beside(database, there, edited)
 
@@ -200,7 +200,7 @@ def _located(finding: Finding, locations: Locations, in_text: Mapping[tuple[str,
     return replace(finding, file=place.file, line=place.line)
 
 
-def _meanwhile(draft: Draft, opened: Blueprint, now: Blueprint, clashes: Clashes) -> list[Finding]:
+def _meanwhile(draft: Draft, opened: Blueprint, mine: Blueprint, now: Blueprint, clashes: Clashes) -> list[Finding]:
     """What is to be said when the definition is no longer what was opened: an error when that cannot be applied.
 
     Else what others changed is merged into the changes.
@@ -230,7 +230,9 @@ def _meanwhile(draft: Draft, opened: Blueprint, now: Blueprint, clashes: Clashes
         return []
     if first is not None and first[2] is not None and first[2][0] != first[1]:
         cause = f"it is called {first[2][0]} now; {cause}"
-    return [Finding(_OUTDATED, severity, draft.kind, draft.key, (), cause, remedy)]
+    ways = (where(each, mine.get(kind, key)) for (kind, key), found in clashes.items() for each in found)
+    path = next(filter(None, ways), ())
+    return [Finding(_OUTDATED, severity, draft.kind, draft.key, path, cause, remedy)]
 
 
 def _one_line(text: str) -> str:

@@ -11,8 +11,10 @@ from typing import Any
 
 from metadata.changes import origins
 from metadata.contents import definition_from, same
+from metadata.findings import Path
 from metadata.guard_names import in_renamed_tasks
 from metadata.kinds import SECTIONS, Blueprint, Definition, Pipeline
+from metadata.shapes import path_within
 from metadata.successors import tasks_of
 from metadata.three_way import ABSENT, Conflict, merge
 
@@ -195,6 +197,11 @@ def _with(document: Blueprint, kind: str, key: str, other: _Named) -> Blueprint:
     section = getattr(document, SECTIONS[kind]).items()
     changed = dict(other if name == key else (name, value) for name, value in section)
     return document.model_copy(update={SECTIONS[kind]: changed})
+
+
+def where(conflict: Conflict, value: Definition | None) -> Path:
+    """Where a conflict stands in a definition."""
+    return path_within(_body(value), conflict.path) if value is not None else ()
 
 
 def _body(value: Definition) -> _Body:

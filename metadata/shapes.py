@@ -239,6 +239,15 @@ def value_at(body: Any, path: Path) -> Any:
     return body
 
 
+def path_within(body: Any, dotted: str) -> Path:
+    """The path that dots join, within what is said: names may have dots themselves. As far as it leads."""
+    if not isinstance(body, dict) or not dotted:
+        return ()
+    begun = [str(name) for name in body if f"{dotted}.".startswith(f"{name}.")]
+    ways = [(name, *path_within(body[name], dotted[len(name) + 1 :])) for name in begun]
+    return max(ways, key=lambda way: len(".".join(map(str, way))), default=())
+
+
 def below(shape: Shape, value: Any, step: str | int) -> tuple[Shape, Any]:
     """What stands one step further, and its content; anything may stand where nothing is known to."""
     content = value_at(value, (step,))

@@ -100,6 +100,9 @@ class FormScreen(FormLines):
         around = [path[:length] for length in range(len(path), 0, -1)]
         self.state.opened_parts.update(around[1:])
         there = {line.path for line in self.state.lines().lines}
+        if path not in there:
+            self.state.everything = True
+            there = {line.path for line in self.state.lines().lines}
         self.draw(next((each for each in around if each in there), None))
 
     def on_unmount(self) -> None:

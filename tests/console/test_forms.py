@@ -328,6 +328,19 @@ def test_what_is_wrong_with_a_rule_is_told_beside_a_field_of_a_wrong_shape(datab
     assert ("cooldown",) in problems
 
 
+async def test_a_form_opens_on_the_field_that_is_named_also_where_it_is_folded_or_not_said(
+    database: Database, make_app: MakeApp
+) -> None:
+    subject = subject_of("feature_sets: {fs: {from: silver.flights, features: {litres2: {expr: temp * 2}}}}")
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        for path in (("features", "litres2", "expr"), ("features", "litres2", "by"), ("owner",)):
+            form = FormScreen(app.session, FormState.of(subject), lambda _text: None, "", "", path)
+            await app.push_screen(form)
+            await until(pilot, lambda form=form, path=path: form.cursor is not None and form.cursor.path == path)
+            app.pop_screen()
+
+
 async def test_keys_that_come_in_one_burst_are_each_where_they_belong(database: Database, make_app: MakeApp) -> None:
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:

@@ -18,7 +18,7 @@ from metadata.form_edits import add, move, put, put_kind, rename
 from metadata.form_names import names_for
 from metadata.forms import Line, Subject, examine, lines, subject_of, text_of, with_findings
 from metadata.kinds import Definition
-from metadata.shapes import Entries, Part, shape_of
+from metadata.shapes import Entries, Part, path_within, shape_of
 from metadata.tagged import Tagged
 from metadata.three_way import ABSENT
 from metadata.typed import is_long, read, shown
@@ -200,3 +200,20 @@ def test_texts_name_the_columns_of_their_dataset_and_the_outcomes_of_their_monit
     assert "ingest" in names_for(pipeline, ("tasks", "train", "when"), blueprint).outcomes["tasks"]
     fresh = Subject("dataset", "new.one", {"columns": {"here": {"type": "long"}}, "quality": {"q": {}}})
     assert names_for(fresh, ("quality", "q", "expect"), blueprint).datasets == {"new.one": ("here",)}
+
+
+@pytest.mark.parametrize("pasted", ["z" * 30_000, "a b\n'" * 6_000], ids=["one word", "words"])
+def test_what_is_wrong_with_a_long_value_repeats_only_its_beginning(pasted: str) -> None:
+    for kind, fields in (("decision", {"cooldown": pasted}), ("dataset", {"quality": {pasted: pasted}})):
+        problems = examine(Subject(kind, "k", fields))[1]
+        assert problems
+        assert all(len(told) < 300 for told in problems.values())
+    unread = Finding("PH124", "error", "decision", "k", ("cooldown",), f"{pasted} is odd", f"write no {pasted!r}")
+    assert len(with_findings(Subject("decision", "k", {"cooldown": pasted}), [unread])["cooldown",]) < 300
+
+
+def test_a_path_that_dots_join_is_found_among_names_that_have_dots() -> None:
+    body = {"a": {"b": 1}, "a.b": {"c.d": {"e": 2}, "c": 3}}
+    assert path_within(body, "a.b.c.d.e") == ("a.b", "c.d", "e")
+    assert path_within(body, "a.b.x") == ("a", "b")
+    assert path_within(body, "x.y") == ()
