@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from console.app import PilothouseApp
 from console.edit import Review
-from console.screens.review import ReviewScreen
+from console.screens.review import ReviewScreen, _waits
 from metadata.changes import Change, ChangeSet, FieldChange, compare
 from metadata.checks import check
 from metadata.checks.earlier import there_before
@@ -103,3 +104,11 @@ async def test_a_finding_leads_to_its_field_only_where_the_text_holds_one_defini
         await pilot.pause(0.1)
         assert isinstance(app.screen, ReviewScreen)
         assert "its field" not in seen(app)
+
+
+@pytest.mark.parametrize(
+    ("count", "told"), [(1, "1 error stands that was there before"), (3, "3 errors stand that were there before")]
+)
+def test_how_many_errors_stand_is_said_in_good_english(count: int, told: str) -> None:
+    found = [Finding("PH110", "error", "pipeline", "flights", (number,), "bad", "mend") for number in range(count)]
+    assert told in _waits(replace(reviewed(*found), earlier=tuple(found)))
