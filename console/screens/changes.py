@@ -74,6 +74,8 @@ class ChangesScreen(Forming, BlueprintKeys, Marking):
         self._note = ""
         """What was typed for a change set that is not applied yet."""
         self._edits: list[_Edit] = []
+        self._known = False
+        """Whether they were read."""
 
     def read(self) -> Callable[[Database], Any]:
         """The edits on the blueprint as it is now."""
@@ -82,7 +84,7 @@ class ChangesScreen(Forming, BlueprintKeys, Marking):
 
     def show(self, data: list[_Edit]) -> None:
         """Each edit."""
-        self._edits = data
+        self._edits, self._known = data, True
         there = {one.item.uid for one in data}
         self.mark_only({uid: name for uid, name in self.marked.items() if uid in there})
         self.draw_rows()
@@ -274,7 +276,7 @@ class ChangesScreen(Forming, BlueprintKeys, Marking):
 
     def caption(self) -> Content | str:
         """How many edits."""
-        return self.beside_marks(styled(counted(len(self.list.rows), "edit"), "quiet")) if self.there else ""
+        return self.beside_marks(styled(counted(len(self.list.rows), "edit"), "quiet")) if self._known else ""
 
     def about(self) -> str:
         """What is edited."""
