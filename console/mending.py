@@ -13,6 +13,7 @@ AGAIN = {
     "released": "a",
     "reviewed": "e",
     "applied": "e",
+    "applied_set": "a",
     "edited": "e",
     "staged": "e",
     "way": "u",
@@ -31,7 +32,15 @@ OVERTAKEN = "PH303"
 FILTER_REFUSED = "PH306"
 """Code of a filter that cannot be read."""
 START = "U"
+_BY_COMMAND = " (pilothouse blueprint diff)"
 _NAMED = re.compile(r"\(([A-Za-z])\)|\bpress ([A-Za-z])\b")
+
+
+def by_key(fault: Fault, job: str) -> Fault:
+    """The fault of a job with the key that looks again in its remedy, where that names a command of the shell."""
+    again = AGAIN.get(job, "")
+    remedy = fault.remedy.replace(_BY_COMMAND, f" ({again})") if again else fault.remedy
+    return fault.model_copy(update={"remedy": remedy})
 
 
 def keys_for(fault: Fault, labels: Mapping[str, str], again: str = "") -> str:

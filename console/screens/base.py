@@ -284,7 +284,7 @@ class BaseScreen(Acting, Listing):
     def tell(self, fault: Fault, job: str, *, again: bool = False) -> None:
         """Tell a fault with the keys that mend it, until `job` is well again, or esc; `again`: it may hold since."""
         if self.there:
-            self._voice.tell(fault, job, self.labels(), self.typing, again=again)
+            self._voice.tell(mending.by_key(fault, job), job, self.labels(), self.typing, again=again)
 
     def labels(self) -> dict[str, str]:
         """Keys that make sense here, with what they do."""

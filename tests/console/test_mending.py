@@ -20,6 +20,7 @@ from console.widgets.chrome import Service, Standing, stand
 from metadata import tables
 from metadata.database import Database, next_change
 from metadata.errors import Fault
+from metadata.revisions import moved
 from tests.console import seed
 from tests.console.looking import screen_name, seen, until, until_seen
 
@@ -46,6 +47,13 @@ def fault(remedy: str = "mend it", code: str = "PH999", thing: str = "run 7") ->
 )
 def test_keys_are_those_of_the_remedy_that_work_here(told: Fault, again: str, expected: str) -> None:
     assert mending.keys_for(told, LABELS, again) == expected
+
+
+def test_what_was_overtaken_names_the_key_that_looks_again_and_no_command() -> None:
+    told = mending.by_key(moved(1, 2).fault, "applied_set")
+    assert told.remedy == "look at what changed (a), then apply again"
+    assert mending.keys_for(told, {"a": "apply"}) == "a apply"
+    assert mending.by_key(moved(1, 2).fault, "page") == moved(1, 2).fault
 
 
 def test_a_fault_too_long_for_the_screen_goes_on_below_itself_and_loses_nothing() -> None:
