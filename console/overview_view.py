@@ -85,6 +85,8 @@ class Subject:
     lineage: str
     name: str
     service: bool = False
+    kept: bool = False
+    """Whether it is an edit that was not applied."""
 
 
 def sections(
@@ -168,7 +170,7 @@ def _kept(one: Kept, now: datetime) -> Row:
             joined(("enter ", "key"), "open"),
         ),
         Place("blueprint", f"{one.kind} {one.key}"),
-        Subject(Chosen(), f"{one.kind} {one.key}", one.key),
+        Subject(Chosen(), f"{one.kind} {one.key}", one.key, kept=True),
     )
 
 

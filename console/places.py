@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from console.screens.base import BaseScreen
 
 
+EDIT = "edit"
+"""The part of a definition that is its edit."""
+
+
 @dataclass(frozen=True)
 class Place:
     """A screen and what it shows: a run's number, a definition as "kind key", a filter; empty for the whole list.

@@ -15,24 +15,24 @@ from textual.widget import Widget
 from console import drafts
 from console.blueprint_panes import PANES, Detail, kept_lines, read_detail
 from console.blueprint_panes import pane as pane_of
+from console.definition_rows import definition_row, kind_row, section_of
 from console.drafts import Kept
 from console.paged import Paged
-from console.places import Place
+from console.places import EDIT, Place
 from console.screens.bulk import Bulk
 from console.screens.dataset_panes import LISTS, DatasetPanes
 from console.screens.keys import key
 from console.screens.paging import Listed, Paging
 from console.screens.run_keys import launch
 from console.screens.trying import Trying
-from console.text import glyph, joined, number, styled, switched
+from console.text import joined
 from console.widgets.chrome import Hint
-from console.widgets.rows import Cells, Column, Lazy, Row, Rows
+from console.widgets.rows import Column, Rows
 from metadata.database import Database
 from metadata.errors import Fault
 from metadata.kinds import SECTIONS
 from metadata.rows.fields import LAYERS, MODES
 from metadata.rows.pages import DefinitionRow, Page, count_kinds, list_definitions, matching, waiting_among
-from metadata.states import OFF
 
 ALL = ""
 _FIELDS = ("kind", "layer", "storage", "owner", "tag", "enabled", "used", "uses", "about", "column", "task")
@@ -82,7 +82,7 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
         """Uids of those with an edit in the change set."""
         self._kept: Sequence[Kept] = ()
         self._next = ("", "")
-        """A key by name, and the uid for which it is done as soon as its detail is read."""
+        """A key by name, and the uid for which it is done once its detail is read; none while it is not known."""
         self._aim(subject)
 
     def _aim(self, subject: str) -> None:
@@ -102,9 +102,17 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
             if self.there and self.focused is self.query_one("#kinds", Rows):
                 self.list.focus()
             self._aim(subject)
+            self._next = ("", "")
             self.first_page()
             self.filter = ""
             self.reload()
+
+    def open_part(self, part: str) -> None:
+        """The edit of the definition that one comes for is gone on with, or a pane is opened."""
+        if part == EDIT:
+            self._next = EDIT, ""
+        else:
+            super().open_part(part)
 
     def listed(self) -> Listed:
         """Definitions of the kind that is open."""
@@ -130,9 +138,9 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
         page = self.take(paged)
         kinds = self.query_one("#kinds", Rows)
         counts[ALL] = sum(counts.values())
-        kinds.show_rows([_kind_row(each, counts.get(each, 0), each == kind) for each in (ALL, *SECTIONS)])
+        kinds.show_rows([kind_row(each, counts.get(each, 0), each == kind) for each in (ALL, *SECTIONS)])
         kinds.select(kind)
-        name = _section(kind)
+        name = section_of(kind)
         makes = "" if kind == ALL else "n makes one, or "
         empty = (
             f"Nothing matches {self.filter!r}. esc takes the filter back."
@@ -147,6 +155,8 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
             self._wanted = ""
             if not self.list.select(paged.wanted):
                 self.say_gone(kind, paged.wanted)
+            elif self._next == (EDIT, "") and (row := self.definition()) is not None:
+                self._next = EDIT, row.uid
         self.moved()
 
     def draw_rows(self) -> None:
@@ -154,7 +164,7 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
         page, empty = self._shown_rows
         marked, waiting = self.marked, self._waiting
         rows = [
-            _row(each, self.kind == ALL, each.uid in marked, each.uid in waiting, bool(self._kept_of(each)))
+            definition_row(each, self.kind == ALL, each.uid in marked, each.uid in waiting, bool(self._kept_of(each)))
             for each in page.items
         ]
         self.list.show_rows(rows, empty=empty, more=page.next is not None)
@@ -216,7 +226,9 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
             self._detail = value
             self.draw_detail()
             self.detail_came()
-            (name, uid), self._next = self._next, ("", "")
+            name, uid = self._next
+            if uid:
+                self._next = ("", "")
             if uid == value.uid and self.in_front:
                 self.action_do(name)
         self._read_detail()
@@ -315,7 +327,7 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
     def do_edit(self) -> None:
         """`e`"""
         row = self.definition()
-        if row is not None and not self.waits("edit") and self._detail is not None:
+        if row is not None and not self.waits(EDIT) and self._detail is not None:
             self.edit(row.kind, row.key, self._detail.to_edit, self._detail.uids)
 
     def do_form(self) -> None:
@@ -363,31 +375,7 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
 
     def trail(self) -> Content | str:
         """Where one is."""
-        section = _section(self.kind)
+        section = section_of(self.kind)
         return joined(
             ("Blueprint ▸ ", "quiet"), (section, "strong"), (f" ▸ {self.filter}" if self.filter else "", "accent")
         )
-
-
-def _section(kind: str) -> str:
-    return SECTIONS[kind].replace("_", " ") if kind else "definitions"
-
-
-def _kind_row(kind: str, count: int, chosen: bool) -> Row:
-    name = _section(kind) if kind else "all"
-    return Row(kind, (styled(name, "strong" if chosen else ""), number(count)))
-
-
-def _row(row: DefinitionRow, of_all: bool, marked: bool, waits: bool, kept: bool) -> Row:
-    """Among all kinds its own is said before the key, which may be that of several. What is off says so by the key."""
-    key = f"{row.kind} {row.key}" if of_all else row.key
-    return Row(key, Lazy(lambda: _cells(row, of_all, marked, waits, kept)), value=row, marked=marked)
-
-
-def _cells(row: DefinitionRow, of_all: bool, marked: bool, waits: bool, kept: bool) -> Cells:
-    edited = (glyph(" ±"), "warn") if waits else ""
-    key = joined(
-        switched(row.key, row.enabled, "accent" if marked else ""), edited, (glyph(" ✎ kept"), "warn") if kept else ""
-    )
-    name = joined((f"{row.kind.replace('_', ' ')} ", "quiet"), key) if of_all else key
-    return name, styled(row.about.removesuffix(OFF), "quiet"), styled(row.owner, "quiet"), number(row.used_by)

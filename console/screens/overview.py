@@ -14,7 +14,7 @@ from console.chosen import Chosen
 from console.jump import definition_place
 from console.narrow import Matches
 from console.overview_view import Subject
-from console.places import Place
+from console.places import EDIT, Place
 from console.screens.keys import key
 from console.screens.run_keys import LOG, RunKeys
 from console.text import joined
@@ -43,7 +43,7 @@ class OverviewScreen(RunKeys):
     BINDINGS: ClassVar[list[BindingType]] = [
         key("o", "log", "log", shown=False, help="the run under the cursor, and its log"),
         key("L", "lineage", "lineage", help="lineage of what is under the cursor"),
-        key("e", "definition", "definition", shown=False, help="its definition in the blueprint"),
+        key("e", "definition", "definition", shown=False, help="its definition in the blueprint; a kept edit goes on"),
     ]
 
     def __init__(self, subject: str = "") -> None:
@@ -128,8 +128,9 @@ class OverviewScreen(RunKeys):
 
     def do_definition(self) -> None:
         """`e`"""
-        kind, _, name = self._subject().lineage.partition(" ")
-        self.go(definition_place(kind, name))
+        subject = self._subject()
+        kind, _, name = subject.lineage.partition(" ")
+        self.go(Place("blueprint", subject.lineage, EDIT) if subject.kept else definition_place(kind, name))
 
     def trail(self) -> Content | str:
         """What is filtered."""

@@ -534,6 +534,21 @@ def test_an_edit_of_what_others_renamed_meanwhile_goes_to_what_it_is_called_now(
     assert [(each.key, each.uid, each.action) for each in found.changes.changes] == [("raw2", uid, "changed")]
 
 
+def test_what_both_changed_is_named_as_the_field_where_it_stands(empty_database: Database) -> None:
+    def said(expr: str) -> Blueprint:
+        features = {"a": {}, "litres2": {"expr": expr}}
+        sets = {"fs": {"from": "raw", "entity": ["id"], "event_time": "at", "features": features}}
+        return Blueprint.model_validate({"datasets": {"raw": {}}, "feature_sets": sets})
+
+    apply(empty_database, said("a + 1"), author="bea", settings=settings())
+    value = load_blueprint(empty_database).feature_sets["fs"]
+    text = dump_one("feature_set", "fs", value)
+    draft = files.begin(settings(), "feature_set", "fs", text, uids=uids_in(value))
+    apply(empty_database, said("a + 2"), author="bea", settings=settings())
+    found = review(empty_database, settings(), draft, text.replace("a + 1", "a + 3"), "me")
+    assert [each.path for each in found.findings if each.code == "PH303"] == [("features", "litres2", "expr")]
+
+
 def test_an_edit_never_goes_to_another_that_has_taken_the_key(empty_database: Database) -> None:
     put(empty_database, a={"owner": "ops", "description": "A"}, b={"owner": "ops", "description": "B"})
     draft = opened(empty_database, "a")
@@ -591,6 +606,19 @@ async def test_a_kept_text_needs_a_person_on_the_first_screen_and_in_the_palette
         await until_seen(pilot, "An edit of dataset silver.flights was not applied")
         await pilot.press("escape", "ctrl+p")
         await until_seen(pilot, "kept edit of dataset silver.flights")
+
+
+async def test_e_goes_on_with_the_kept_text_of_a_model_where_it_is_told_of(
+    database: Database, make_app: Callable[[], PilothouseApp]
+) -> None:
+    keep("model", "late_arrival")
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_seen(pilot, "ATTENTION 5", "late_arrival", "an edit of ")
+        await pilot.press("j", "j", "j", "j", "e")
+        await until_seen(pilot, "An edit of model late_arrival was not applied")
+        await pilot.press("escape")
+        await until_seen(pilot, "Blueprint ▸ models", "late_arrival ✎ kept")
 
 
 async def test_two_kept_texts_of_one_definition_are_told_apart_by_what_they_say(

@@ -1,0 +1,35 @@
+"""Kinds and definitions as rows of the blueprint. Pure; no widgets."""
+
+from __future__ import annotations
+
+from console.text import glyph, joined, number, styled, switched
+from console.widgets.rows import Cells, Lazy, Row
+from metadata.kinds import SECTIONS
+from metadata.rows.pages import DefinitionRow
+from metadata.states import OFF
+
+
+def section_of(kind: str) -> str:
+    """What a kind is called where there are several; all of them for none."""
+    return SECTIONS[kind].replace("_", " ") if kind else "definitions"
+
+
+def kind_row(kind: str, count: int, chosen: bool) -> Row:
+    """How many there are of a kind."""
+    name = section_of(kind) if kind else "all"
+    return Row(kind, (styled(name, "strong" if chosen else ""), number(count)))
+
+
+def definition_row(row: DefinitionRow, of_all: bool, marked: bool, waits: bool, kept: bool) -> Row:
+    """Among all kinds its own is said before the key, which may be that of several. What is off says so by the key."""
+    key = f"{row.kind} {row.key}" if of_all else row.key
+    return Row(key, Lazy(lambda: _cells(row, of_all, marked, waits, kept)), value=row, marked=marked)
+
+
+def _cells(row: DefinitionRow, of_all: bool, marked: bool, waits: bool, kept: bool) -> Cells:
+    edited = (glyph(" ±"), "warn") if waits else ""
+    key = joined(
+        switched(row.key, row.enabled, "accent" if marked else ""), edited, (glyph(" ✎ kept"), "warn") if kept else ""
+    )
+    name = joined((f"{row.kind.replace('_', ' ')} ", "quiet"), key) if of_all else key
+    return name, styled(row.about.removesuffix(OFF), "quiet"), styled(row.owner, "quiet"), number(row.used_by)
