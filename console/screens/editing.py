@@ -10,6 +10,7 @@ import subprocess
 from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
+from time import monotonic
 
 from textual.app import App, SuspendNotSupported
 
@@ -32,6 +33,8 @@ from metadata.values import utc_now
 
 MOST_OFFERED = 9
 """Kept drafts of one definition that are offered, each by its digit."""
+HASTE_SECONDS = 2.0
+"""Within which nobody mends a text: an editor that leaves errors again by then is not opened without being asked."""
 GIST_CELLS = 36
 """Of the line that tells one of them from another."""
 
@@ -46,6 +49,10 @@ class Editing(SplitScreen):
         self._draft: Draft | None = None
         self._text: str | None = None
         """What the editor left, without our remarks; None before it left anything."""
+        self._wrong: Review | None = None
+        """What was wrong with it when the editor was opened."""
+        self._edited_for = 0.0
+        """Seconds for which the editor was open."""
 
     def on_unmount(self) -> None:
         """The screen is left while an edit is checked or applied: it is edited no longer, and its text is kept."""
@@ -155,10 +162,12 @@ class Editing(SplitScreen):
         """
         self._voice.begin()
         fault: Fault | None = None
+        self._wrong, opened = wrong, monotonic()
         try:
             _run_editor(self.app, draft.path)
         except PilothouseError as error:
             fault = error.fault
+        self._edited_for = monotonic() - opened
         try:
             drafts.clean(draft.path)
             self._text = without_remarks(draft.path.read_text(encoding="utf-8"))
@@ -227,7 +236,7 @@ class Editing(SplitScreen):
         draft = self._draft
         if draft is None:
             return
-        if found.wants_the_editor:
+        if found.wants_the_editor and not self._mends_nothing(found):
             if self._put(draft, with_remarks(self._text or "", found.errors)):
                 self.open_draft(draft, self._text, found)
         elif found.changes is not None and not found.changes and found.other_comments:
@@ -238,6 +247,13 @@ class Editing(SplitScreen):
             self.reload()
         else:
             self._show_review(draft, found)
+
+    def _mends_nothing(self, found: Review) -> bool:
+        """Whether the editor, opened on errors, left the same ones, or others at once, as what is no person does."""
+        if self._wrong is None:
+            return False
+        before, now = ({(each.code, each.thing, each.cause) for each in one.errors} for one in (self._wrong, found))
+        return before == now or self._edited_for < HASTE_SECONDS
 
     def _show_review(self, draft: Draft, found: Review) -> None:
         from console.screens.review import ReviewScreen

@@ -322,6 +322,18 @@ def test_errors_that_are_not_mended_are_shown_and_keep_the_text_without_remarks(
     assert "#!" not in kept
 
 
+def test_an_editor_that_mends_nothing_is_opened_again_only_when_asked(database: Database, edits: Editor) -> None:
+    edits.does("echo x >> count", "echo ']' >> $1")
+    with Terminal(size=WIDE, env=edits.environ) as shown:
+        open_editor(shown)
+        shown.until("error PH1", "e edit again")
+        shown.read(0.5)
+        assert len((edits.folder / "count").read_text(encoding="utf-8").splitlines()) == 2
+        shown.send("escape")
+        shown.until("left: nothing was applied; the text is kept")
+    assert drafts()[0].read_text(encoding="utf-8").endswith("]\n]\n")
+
+
 def test_a_revision_between_review_and_apply_is_not_overwritten(database: Database, edits: Editor) -> None:
     edits.does(f"{SED} $1")
     with Terminal(size=WIDE, env=edits.environ) as shown:
