@@ -85,6 +85,10 @@ class PilothouseApp(App[None]):
         """When the database answered last; None before it has."""
         self._pending: set[str] = set()
         self._reading = self._opened = self._leaving = False
+        self._deaf = False
+        self._dropped: Callable[[], None] | None = None
+        self._heard_from = 0.0
+        """The time of the first key that is taken; those of before were meant for an editor."""
         self._deeds = Deeds(lambda one: self.screen is cast("object", one), self._is_open, _types)
         for one in (theme.PILOTHOUSE, theme.TERMINAL):
             self.register_theme(one)
@@ -307,8 +311,22 @@ class PilothouseApp(App[None]):
         if self._driver is not None:
             self._driver.write(sequence)
 
+    def hear_nothing(self, dropped: Callable[[], None] | None = None) -> None:
+        """An editor was asked for: what is typed is dropped until `hear`, or esc, where it can be `dropped`."""
+        self._deaf, self._dropped = True, dropped
+
+    def hear(self) -> None:
+        """What is typed from now on is taken; what was typed before and waits still is dropped."""
+        self._deaf, self._dropped, self._heard_from = False, None, Message().time
+
     async def on_event(self, event: events.Event) -> None:
         """A line feed is enter: a terminal makes one of the enter that is typed before the console has it."""
+        if isinstance(event, events.InputEvent | events.Paste):
+            if self._deaf and self._dropped and isinstance(event, events.Key) and event.key == "escape":
+                self._dropped()
+                self.hear()
+            if self._deaf or event.time <= self._heard_from:
+                return
         if isinstance(event, events.Key) and event.key == "ctrl+j":
             event = events.Key("enter", "\r")
         await super().on_event(event)

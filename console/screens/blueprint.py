@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual.binding import BindingType
 from textual.containers import Horizontal
@@ -33,6 +33,9 @@ from metadata.errors import Fault
 from metadata.kinds import SECTIONS
 from metadata.rows.fields import LAYERS, MODES
 from metadata.rows.pages import DefinitionRow, Page, count_kinds, list_definitions, matching, waiting_among
+
+if TYPE_CHECKING:
+    from console.app import PilothouseApp
 
 ALL = ""
 _FIELDS = ("kind", "layer", "storage", "owner", "tag", "enabled", "used", "uses", "about", "column", "task")
@@ -221,6 +224,7 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
     def got_detail(self, value: Detail | None) -> None:
         """It was read; only what is under the cursor is of use."""
         self._detail_read = False
+        self._hear()
         row = self.definition()
         if value is not None and row is not None and value.uid == row.uid:
             self._detail = value
@@ -237,6 +241,7 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
         """A definition that could not be read is read again when the cursor or the database moves."""
         if job == "detail":
             self._detail_read, self._known = False, ""
+            self._hear()
         super().refused(job, fault)
 
     def lines(self, pane: str) -> Sequence[Content]:
@@ -327,8 +332,18 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
     def do_edit(self) -> None:
         """`e`"""
         row = self.definition()
-        if row is not None and not self.waits(EDIT) and self._detail is not None:
+        if row is not None and self.waits(EDIT):
+            cast("PilothouseApp", self.app).hear_nothing(self._forget)
+        elif row is not None and self._detail is not None:
             self.edit(row.kind, row.key, self._detail.to_edit, self._detail.uids)
+
+    def _hear(self) -> None:
+        if self._next[0] == EDIT:
+            cast("PilothouseApp", self.app).hear()
+
+    def _forget(self) -> None:
+        self._next = ("", "")
+        self.say("left: nothing is edited", "quiet")
 
     def do_form(self) -> None:
         """`f`"""

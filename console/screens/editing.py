@@ -11,6 +11,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic
+from typing import TYPE_CHECKING, cast
 
 from textual.app import App, SuspendNotSupported
 
@@ -30,6 +31,9 @@ from metadata.revision_log import Revision
 from metadata.revisions import apply
 from metadata.rows.staged import stage
 from metadata.values import utc_now
+
+if TYPE_CHECKING:
+    from console.app import PilothouseApp
 
 MOST_OFFERED = 9
 """Kept drafts of one definition that are offered, each by its digit."""
@@ -384,6 +388,8 @@ def _run_editor(app: App[object], path: Path) -> None:
                 signal.signal(signal.SIGINT, before)
     except SuspendNotSupported:
         cause, remedy = "this terminal cannot be given to it", "open the console in another terminal"
+    finally:
+        cast("PilothouseApp", app).hear()
     app.refresh(layout=True)
     if cause:
         raise UsageError("PH810", f"editor {shlex.join(command)}", cause, remedy)

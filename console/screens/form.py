@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from time import perf_counter
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
 from textual.app import ComposeResult
 from textual.content import Content
@@ -33,6 +33,9 @@ from metadata.forms import REQUIRED, Line, Subject, examine
 from metadata.rows.forming import Choice, choices, columns_in, findings_in, names_in, tasks_in
 from metadata.shapes import Scalar
 from metadata.values import counted
+
+if TYPE_CHECKING:
+    from console.app import PilothouseApp
 
 DRAW_SECONDS = 0.1
 """Time after which what is typed is shown in its line, too: fast typing draws the lines once for several letters."""
@@ -202,6 +205,8 @@ class FormScreen(FormLines):
     def do_editor(self) -> None:
         """`ctrl+e`"""
         self._close()
+        if self.app.screen is self:
+            cast("PilothouseApp", self.app).hear_nothing()
         self._leave("editor")
 
     def do_back(self) -> None:

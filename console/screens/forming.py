@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from functools import partial
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.binding import BindingType
 
@@ -24,6 +24,9 @@ from metadata.findings import Path
 from metadata.forms import empty_text, subject_of
 from metadata.skeletons import skeleton
 from metadata.values import utc_now
+
+if TYPE_CHECKING:
+    from console.app import PilothouseApp
 
 
 class Forming(Editing):
@@ -102,6 +105,7 @@ class Forming(Editing):
         said = f"{wrong.errors[0].code} {wrong.errors[0].cause}" if wrong is not None and wrong.errors else ""
 
         def filled(how: Filled | None) -> None:
+            cast("PilothouseApp", self.app).hear()
             if how is not None and self._draft is draft:
                 self._take(draft, how, again, state.source)
 

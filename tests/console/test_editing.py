@@ -334,6 +334,29 @@ def test_an_editor_that_mends_nothing_is_opened_again_only_when_asked(database: 
     assert drafts()[0].read_text(encoding="utf-8").endswith("]\n]\n")
 
 
+def test_what_is_typed_before_the_editor_has_the_terminal_does_nothing_below(database: Database, edits: Editor) -> None:
+    edits.does("touch opened; sleep 0.3")
+    with Terminal(size=WIDE, env=edits.environ) as shown:
+        open_editor(shown, "Flights as landed")
+        shown.until("the text was not changed")
+        (edits.folder / "opened").unlink()
+        shown.send("e d u ", wait=0.5)
+        edits.wait_open(shown)
+        shown.until("the text was not changed")
+        shown.read(0.5)
+        assert "Flights as landed" in shown.text
+        shown.send("f")
+        shown.until("FIELD")
+        (edits.folder / "opened").unlink()
+        shown.send("\x05 uR", wait=0.5)
+        edits.wait_open(shown)
+        shown.until("the text was not changed")
+        shown.read(0.5)
+        assert "±" not in shown.text
+        assert "The key of" not in shown.text
+    assert not load_staged(database, getpass.getuser()).items
+
+
 def test_a_revision_between_review_and_apply_is_not_overwritten(database: Database, edits: Editor) -> None:
     edits.does(f"{SED} $1")
     with Terminal(size=WIDE, env=edits.environ) as shown:
