@@ -88,6 +88,8 @@ async def test_f_goes_to_the_field_that_a_finding_names_or_to_the_definition(
         await pilot.press("a")
         await until_seen(pilot, "Apply the change set")
         for wanted in ("f go to its field", "f go to what it names"):
+            if wanted == "f go to what it names":
+                await pilot.press("b")
             while wanted not in seen(app):
                 await pilot.press("j")
             await pilot.press("f")
@@ -100,6 +102,18 @@ async def test_f_goes_to_the_field_that_a_finding_names_or_to_the_definition(
                 await until_seen(pilot, "Apply the change set")
         await until_seen(pilot, "Blueprint ▸ pipelines")
     assert newest_revision(database) == 2
+
+
+async def test_how_many_edits_there_are_is_not_said_before_it_is_known(database: Database, make_app: MakeApp) -> None:
+    stage(database, ME, described(database, "other words"))
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_seen(pilot, "Blueprint ±1")
+        with reads_held_up(app):
+            app.go(Place("changes"))
+            await until_seen(pilot, "change set of")
+            assert "0 edits" not in seen(app)
+        await until_seen(pilot, "1 edit")
 
 
 async def test_esc_leaves_each_step_and_nothing_is_applied(database: Database, make_app: MakeApp) -> None:

@@ -337,7 +337,8 @@ async def test_a_form_opens_on_the_field_that_is_named_also_where_it_is_folded_o
         for path in (("features", "litres2", "expr"), ("features", "litres2", "by"), ("owner",)):
             form = FormScreen(app.session, FormState.of(subject), lambda _text: None, "", "", path)
             await app.push_screen(form)
-            await until(pilot, lambda form=form, path=path: form.cursor is not None and form.cursor.path == path)
+            await pilot.pause()
+            assert form.cursor is not None and form.cursor.path == path
             app.pop_screen()
 
 
