@@ -62,8 +62,9 @@ async def test_what_is_read_stays_in_view_while_older_lines_go(monkeypatch: pyte
         lines = app.query_one(Lines)
         lines.show([Content(f"line {number}") for number in range(100)])
         await pilot.pause()
+        await pilot.pause(0.2)
         lines.scroll_to(y=50, animate=False)
-        await pilot.pause()
+        await pilot.pause(0.2)
         assert "line 50" in lines.render_line(0).text
         lines.add([Content("one more"), Content("and another")])
         await pilot.pause()

@@ -37,7 +37,7 @@ def apply(house: Warehouse, body: dict[str, Any]) -> Blueprint:
         note="",
         settings=house.settings,
         base_revision=0,
-        also=lambda _: None,
+        also=lambda *_: None,
     )
     return whole
 
