@@ -13,6 +13,7 @@ from textual.content import Content
 from console.text import styled
 from console.widgets import lines as module
 from console.widgets.lines import Lines, wrapped
+from tests.console.looking import until
 
 
 class Counted(Content):
@@ -61,10 +62,9 @@ async def test_what_is_read_stays_in_view_while_older_lines_go(monkeypatch: pyte
     async with app.run_test(size=(40, 10)) as pilot:
         lines = app.query_one(Lines)
         lines.show([Content(f"line {number}") for number in range(100)])
-        await pilot.pause()
-        await pilot.pause(0.2)
+        await until(pilot, lambda: lines.scroll_offset.y == 90)  # it follows once it is laid out
         lines.scroll_to(y=50, animate=False)
-        await pilot.pause(0.2)
+        await pilot.pause()
         assert "line 50" in lines.render_line(0).text
         lines.add([Content("one more"), Content("and another")])
         await pilot.pause()
