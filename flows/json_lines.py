@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import json
 import re
-import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.schema import ORDER, SOURCE, infer_text, quoted
-from flows.sources import check_columns, checked_text, open_file, origin_columns, table_names, unreadable, without_nulls
+from flows.sources import (
+    LAND_OR_DECLARE,
+    check_columns,
+    checked_text,
+    open_file,
+    origin_columns,
+    table_names,
+    whole_gzip,
+    without_nulls,
+)
 from metadata.errors import PilothouseError
 from metadata.kinds import Dataset, FilesConnection
 from metadata.values import counted
@@ -97,8 +104,7 @@ def read_json(
         group.paths.append(files[file])
     if not names:
         where = next(iter(files)) if len(files) == 1 else f"{next(iter(files))} and {len(files) - 1} more"
-        remedy = "land rows and run it again (r), or declare the columns (e) and launch it anew (l)"
-        raise PilothouseError("PH235", thing, f"{where}: nothing says what the columns are", remedy)
+        raise PilothouseError("PH235", thing, f"{where}: nothing says what the columns are", LAND_OR_DECLARE)
     frame = _rows(spark, names, groups[0], connection)
     for group in groups[1:]:
         frame = frame.unionAll(_rows(spark, names, group, connection))
@@ -144,14 +150,12 @@ def _refuse_wrong(thing: str, looked: Iterable[_Lines]) -> None:
 def _look(thing: str, name: str, path: Path) -> _Lines:
     """What the lines of a file hold. Raises PilothouseError PH235."""
     found = _Lines()
-    try:
+    with whole_gzip(path, thing):
         checked_text(path, thing)
         with io.TextIOWrapper(open_file(path), encoding="utf-8-sig") as lines:
             for number, line in enumerate(lines, 1):
                 if text := line.strip(_BLANK):
                     _note(found, text, f"{name}, line {number}")
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise unreadable(thing, path, "is no whole gzip file", str(error)) from None
     return found
 
 

@@ -9,7 +9,8 @@ import csv
 import gzip
 import io
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 BLOCK_BYTES = 2**20
 """A header is no longer."""
 csv.field_size_limit(2**31 - 1)  # 128 KiB otherwise
+LAND_OR_DECLARE = "land rows and run it again (r), or declare the columns (e) and launch it anew (l)"
+"""What to do where files do not say what the columns are."""
 _NAME_BREAKS = str.maketrans(dict.fromkeys(" ,;{}()\n\t=\r", "_"))
 
 
@@ -55,7 +58,7 @@ def read_csv(
             "PH235",
             thing,
             f"{', '.join(files)}: a header alone does not say of what types the columns are",
-            "land rows and run it again (r), or declare the columns (e) and launch it anew (l)",
+            LAND_OR_DECLARE,
         )
     types = infer_text(frame, [name for name in frame.columns if name not in (SOURCE, ORDER, CORRUPT)])
     return frame.selectExpr(
@@ -70,15 +73,13 @@ def csv_header(path: Path, connection: FilesConnection, thing: str, names: tuple
     empty line in a file of one column is a row without a value; pandas and Spark pass over it, and write such a row as
     `""`. There it is refused. With more columns it is no row, and passed over.
     """
-    try:
+    with whole_gzip(path, thing):
         start, has_quotes = checked_text(path, thing)
         first = next(filter(None, csv.reader(io.StringIO(start, newline=""), delimiter=connection.delimiter)), None)
         if first is None:
             raise unreadable(thing, path, "is empty: it has not even a header")
         if has_quotes or len(first) == 1:
             _check_lines(path, connection, thing, alone=len(first) == 1)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise unreadable(thing, path, "is no whole gzip file", str(error)) from None
     if connection.header:
         return table_names(first, thing, path.name)
     if names and len(names) != len(first):
@@ -244,7 +245,17 @@ def _union(frames: list[DataFrame]) -> DataFrame:
 
 
 def open_file(path: Path) -> IO[bytes] | gzip.GzipFile:
+    """The bytes of a file, unpacked where its name says so."""
     return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
+
+
+@contextmanager
+def whole_gzip(path: Path, thing: str) -> Iterator[None]:
+    """A file that may be packed is read in it. Raises PH235 where it is no gzip file, or was cut off."""
+    try:
+        yield
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise unreadable(thing, path, "is no whole gzip file", str(error)) from None
 
 
 def checked_text(path: Path, thing: str) -> tuple[str, bool]:
@@ -290,6 +301,7 @@ def _check_lines(path: Path, connection: FilesConnection, thing: str, alone: boo
 
 
 def unreadable(thing: str, path: Path, what: str, detail: str = "") -> PilothouseError:
+    """PH235: a file is not what is read here."""
     return PilothouseError(
         "PH235", thing, f"{path.name} {what}", "mend or remove the file, then run it again (r)", detail=detail
     )
