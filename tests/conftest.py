@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,8 +24,8 @@ os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
 
 
 NewHome = Callable[[str], Path]
-SHARED_HOMES = ("prefect_folder", "house_folder", "spark_house_folder")
-"""Fixtures of homes whose services go on until the last test."""
+SHARED_HOMES = ("spark_house_folder", "house_folder", "prefect_folder")
+"""Fixtures of homes whose services go on until the last test; whose tests take longest comes first."""
 
 
 WATCH = Watch()
@@ -39,16 +40,19 @@ def _sql_server_takes_it() -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share a home come last, one home after the other: its services would take time from others.
+    """Modules with a test that shares a home come last, one home after the other: its services would take time from
+    others.
 
     Side by side (`-n 2`) a module runs in one process, in this order.
     There, and in CI, those that are marked slow, and those of the console, are tried again once; others fail at once.
     """
     again = os.environ.get("CI") or os.environ.get("PYTEST_XDIST_WORKER")
+    places: defaultdict[Path, int] = defaultdict(int)
     for item in items:
         if again and (item.get_closest_marker("slow") or item.path.parent.name == "console"):
             item.add_marker(pytest.mark.flaky(reruns=1))
-    items.sort(key=_home)
+        places[item.path] = max(places[item.path], _home(item))
+    items.sort(key=lambda item: places[item.path])
 
 
 def _home(item: pytest.Item) -> int:

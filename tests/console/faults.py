@@ -1,4 +1,4 @@
-"""Faults as they happen: small disks, locks, and pipelines each of which meets one."""
+"""Faults as they happen: small disks, locks, and pipelines each of which meets one; and how long it takes to tell."""
 
 from __future__ import annotations
 
@@ -6,12 +6,38 @@ import contextlib
 import random
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
+from tests.console.pty_terminal import Terminal
+
+SECONDS = 10.0
+NARROW = (80, 24)
+
+
+def pilothouse(*words: str) -> subprocess.Popen[str]:
+    """A command on its way, in the home that the environment names."""
+    argv = [sys.executable, "-m", "console", *words]
+    return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def squeezed(text: str) -> str:
+    """Without spaces and breaks of lines, which fall where the length of a path puts them."""
+    return "".join(text.split())
+
+
+def soon(shown: Terminal, *words: str) -> None:
+    """All words stand on the screen within 10 s, wherever their lines break."""
+    for _ in range(int(SECONDS / 0.1)):
+        shown.read(0.1)
+        if all(squeezed(word) in squeezed(shown.text) for word in words):
+            return
+    raise AssertionError(f"{words} were not on screen within {SECONDS:g} s:\n{shown.text}")
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def test_no_color_emits_none_and_no_utf8_means_ascii(database: Database) -> None
         for keys, words in [((), "ATTENTION"), *ways]:
             shown.send(*keys)
             shown.until(words)
-            shown.read(0.4)
+            shown.read(0.2)
             assert [line for line in shown.text.splitlines() if not line.isascii()] == [], keys
         colours = re.findall(rb"\x1b\[([0-9;:]*)m", shown.raw)
         codes = {int(code) for group in colours for code in re.split(rb"[;:]", group) if code}
@@ -75,7 +75,7 @@ def test_nothing_is_written_while_nothing_changes(database: Database) -> None:
             shown.until(opened)
             shown.read(1)
             before = len(shown.raw)
-            shown.read(2.2)  # two looks for what is new
+            shown.read(1.2)  # a look for what is new
             assert len(shown.raw) - before < 100, opened
 
 
