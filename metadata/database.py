@@ -277,6 +277,7 @@ def _embedded(url: str) -> Engine:
         url,
         poolclass=QueuePool,
         max_overflow=-1,
+        pool_use_lifo=True,  # the one that was used last has its pages in its cache
         pool_recycle=KEPT_SECONDS,
         connect_args={"check_same_thread": False},
     )
