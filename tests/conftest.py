@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -61,13 +62,25 @@ def _home(item: pytest.Item) -> int:
     return max((place for place, home in enumerate(SHARED_HOMES, 1) if home in names), default=0)
 
 
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """While other processes of the tests wait who want to be alone with that path."""
+    with path.with_name(f"{path.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def root_of(factory: pytest.TempPathFactory) -> Path:
+    """The folder of a test session, the same in all of its processes."""
+    root = factory.getbasetemp()
+    return root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+
+
 def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
     """A folder to copy from that is made by who needs it first, side by side (`-n 2`) for all processes."""
-    root = factory.getbasetemp()
-    root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+    root = root_of(factory)
     folder, draft = root / name, root / f"{name}.draft"
-    with (root / f"{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with alone(folder):
         if not folder.exists():
             shutil.rmtree(draft, ignore_errors=True)
             draft.mkdir()

@@ -214,7 +214,7 @@ def main() -> None:
             server.stop()
         return
     with tempfile.TemporaryDirectory(prefix="scale") as folder, big(SMALL, Path(folder)):
-        _, small = keys(1)
+        _, small = keys(given.times)
     with tempfile.TemporaryDirectory(prefix="scale") as folder, big(size, Path(folder)) as database:
         show_queries(database, given.times)
         found, large = keys(given.times)

@@ -3,81 +3,31 @@
 from __future__ import annotations
 
 import os
-import secrets
-import signal
-import socket
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from flows import client, engine, registry, spark_server
-from flows.java import Java
+from flows import client, engine, registry
 from flows.services import deployments
 from flows.services.prefect_api import PrefectApi
 from metadata.settings import Settings
-from tests.conftest import NewHome, made_once
+from tests.conftest import NewHome, made_once, root_of
 from tests.flows import learning
 from tests.flows.homes import at_home, start_prefect, take_down
 from tests.flows.house import House, open_house
-
-
-@dataclass(frozen=True)
-class SparkAddress:
-    """Where the Spark server of the tests is; `process` is None when it was running before."""
-
-    remote: str
-    home: Path
-    process: subprocess.Popen[bytes] | None = None
-
-
-@contextmanager
-def running_spark(home: Path, jars: Path, java: Java | None = None) -> Iterator[SparkAddress]:
-    """A local Spark server of the home `home`, its Delta jars kept in `jars`; killed with its children afterwards.
-
-    It runs on `java`, else on the Java that is found.
-    """
-    settings = Settings(home=home, spark_driver_memory="1g")
-    settings.logs.mkdir(parents=True, exist_ok=True)
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    token = secrets.token_urlsafe()
-    argv, environment = spark_server.spark_command(settings, port, token, java=java, ivy_folder=jars)
-    with (settings.logs / "spark.out").open("wb") as output:
-        process = subprocess.Popen(
-            argv,
-            env=environment,
-            cwd=spark_server.work_folder(settings),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-    remote = spark_server.remote_url(port, token)
-    try:
-        if not spark_server.wait_ready(remote, 180, lambda: process.poll() is None):
-            pytest.fail("the Spark server did not start:\n" + (settings.logs / "spark.out").read_text()[-4000:])
-        yield SparkAddress(remote, home, process)
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+from tests.flows.spark_servers import SparkAddress, shared_spark
 
 
 @pytest.fixture(scope="session", name="spark_server")
 def spark_address(tmp_path_factory: pytest.TempPathFactory, jars: Path) -> Iterator[SparkAddress]:
     """One Spark server for all tests: the one that PILOTHOUSE_TEST_SPARK_REMOTE names, else one that is started."""
-    home = tmp_path_factory.mktemp("spark-home")
     given = os.environ.get("PILOTHOUSE_TEST_SPARK_REMOTE")
     if given:
-        yield SparkAddress(given, home)
+        yield SparkAddress(given)
         return
-    with running_spark(home, jars) as address:
+    with shared_spark(root_of(tmp_path_factory) / "spark-home", jars) as address:
         yield address
 
 

@@ -22,7 +22,7 @@ from metadata.rows import batches, reading, runs
 from metadata.rows.holding import Reader, set_held, unread
 from metadata.states import BatchState, State
 from metadata.values import utc_now
-from tests.flows.conftest import SparkAddress
+from tests.flows.spark_servers import SparkAddress
 from tests.flows.warehouse import Warehouse
 from tests.metadata.rows import batch_state
 

@@ -22,7 +22,7 @@ from pyspark.errors.exceptions.connect import SparkConnectGrpcException
 
 from flows import engine
 from metadata.errors import PilothouseError
-from tests.flows.conftest import running_spark
+from tests.flows.spark_servers import kill, running_spark
 
 
 @pytest.mark.parametrize(
@@ -289,7 +289,6 @@ def test_a_batch_is_there_once_after_the_server_was_killed(
     """Killed while three tables are written (`pause` seconds after the first new file); another writes each again."""
     tables = {name: str(tmp_path / name) for name in WRITES}
     with running_spark(tmp_path / "home", jars) as server:
-        assert server.process is not None
         doomed = engine.connect(server.remote)
         for name, write in WRITES.items():
             write(doomed, tables[name], 1)
@@ -307,7 +306,7 @@ def test_a_batch_is_there_once_after_the_server_was_killed(
             assert time.monotonic() < deadline
             time.sleep(0.02)
         time.sleep(pause)
-        server.process.kill()
+        kill(server)
     for name, write in WRITES.items():
         version = write(spark, tables[name], 2).version
         found = spark.sql(

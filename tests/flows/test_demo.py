@@ -10,8 +10,8 @@ import pytest
 
 from metadata.settings import settings
 from tests.flows import demo_checks
-from tests.flows.conftest import SparkAddress
 from tests.flows.homes import fresh_home
+from tests.flows.spark_servers import SparkAddress
 
 MONTHS = "4"
 

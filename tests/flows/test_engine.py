@@ -14,7 +14,7 @@ import pytest
 from flows import engine
 from flows.spark_errors import explain
 from metadata.errors import PilothouseError, ServiceDownError, UsageError
-from tests.flows.conftest import SparkAddress
+from tests.flows.spark_servers import SparkAddress
 
 SLOW_QUERY = "SELECT sum(id % 7) FROM range(0, 100000000000000, 1, {parts})"
 """Goes on for hours, and stops at once: it reads rows, between which Spark looks whether it is cancelled."""

@@ -28,9 +28,9 @@ from metadata.settings import settings
 from metadata.states import State
 from tests.conftest import NewHome
 from tests.flows import learning
-from tests.flows.conftest import SparkAddress
 from tests.flows.homes import fresh_home, until
 from tests.flows.house import House
+from tests.flows.spark_servers import SparkAddress
 from tests.metadata.postgres import Postgres
 
 pytestmark = pytest.mark.slow

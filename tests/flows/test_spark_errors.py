@@ -15,7 +15,7 @@ from pyspark.errors import PySparkException
 from flows import engine
 from flows.spark_errors import explain, is_about_the_work
 from metadata.errors import PilothouseError
-from tests.flows.conftest import SparkAddress
+from tests.flows.spark_servers import SparkAddress
 
 pytestmark = pytest.mark.slow
 

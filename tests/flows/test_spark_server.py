@@ -17,8 +17,8 @@ from flows import engine, spark_server
 from flows.java import find_java
 from flows.services.catalog import SparkServer
 from metadata.settings import Settings
-from tests.flows.conftest import SparkAddress, running_spark
 from tests.flows.homes import until
+from tests.flows.spark_servers import SparkAddress, running_spark
 
 TOKEN = "not-to-be-seen"
 
@@ -168,11 +168,11 @@ def test_a_reason_that_is_not_known_is_said_to_be_unknown() -> None:
 
 @pytest.mark.slow
 def test_everything_listens_on_loopback(spark_server: SparkAddress) -> None:
-    if spark_server.process is None:
+    if spark_server.pid is None:
         pytest.skip("the server of the tests runs elsewhere")
     listening = [
         connection.laddr.ip
-        for connection in psutil.Process(spark_server.process.pid).net_connections(kind="inet")
+        for connection in psutil.Process(spark_server.pid).net_connections(kind="inet")
         if connection.status == psutil.CONN_LISTEN
     ]
     assert listening
