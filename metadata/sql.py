@@ -149,7 +149,7 @@ def expression_findings(text: str) -> tuple[SqlProblem, ...]:
 @functools.lru_cache(maxsize=_TREES)
 def parse_expression(text: str) -> tuple[exp.Expr | None, tuple[SqlProblem, ...]]:
     """The tree of one expression, and what stands against its words; no tree when it cannot be read."""
-    from sqlglot import errors, exp
+    from sqlglot import exp
     from sqlglot.dialects.dialect import Dialect
 
     remedy = "write one Spark SQL expression over the dataset's columns"
@@ -163,7 +163,7 @@ def parse_expression(text: str) -> tuple[exp.Expr | None, tuple[SqlProblem, ...]
         trees = dialect.parser().parse_into(exp.Condition, tokens, text)
     except UnreadableError as error:
         return None, (SqlProblem(str(error), remedy),)
-    except (errors.SqlglotError, RecursionError) as error:
+    except Exception as error:  # noqa: BLE001 - the parser raises whatever its builders of functions do
         return None, (SqlProblem(_plain(error), remedy),)
     if len(trees) != 1 or trees[0] is None:
         return None, (SqlProblem("it is no single expression", remedy),)
@@ -212,7 +212,7 @@ def parse_query(sql: str) -> tuple[exp.Query | None, tuple[SqlProblem, ...]]:
     except errors.ParseError as error:
         line = int((error.errors or [{}])[0].get("line") or 1)
         return None, (SqlProblem(_plain(error), "mend the SQL", line),)
-    except (errors.SqlglotError, RecursionError) as error:
+    except Exception as error:  # noqa: BLE001 - as above
         return None, (SqlProblem(_plain(error), "mend the SQL"),)
     if not trees:
         return None, (SqlProblem("there is no query"),)
@@ -385,8 +385,12 @@ def _name_problems(tree: exp.Query, tables: list[Table]) -> Iterator[SqlProblem]
 
 
 def _plain(error: Exception) -> str:
+    from sqlglot.errors import SqlglotError
+
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
+    if not isinstance(error, SqlglotError):
+        return "it is no Spark SQL: a function in it has not the arguments that it takes"
     details = getattr(error, "errors", None)
     text = str(details[0].get("description") if details else error).strip().rstrip(".")
     near = str(details[0].get("highlight") or "") if details else ""

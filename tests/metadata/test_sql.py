@@ -142,6 +142,11 @@ def test_a_query_names_its_datasets(sql: str, keys: tuple[str, ...]) -> None:
     assert table_keys(sql) == keys
 
 
+def test_a_function_that_lacks_an_argument_is_told() -> None:
+    (problem,) = findings("SELECT map(x) FROM a.b")
+    assert "has not the arguments" in problem.cause
+
+
 def test_a_name_that_spark_reads_in_backticks_only_is_told_at_its_line() -> None:
     (problem,) = findings("SELECT p.id,\n       p.zähler AS `größe`\nFROM a.b AS p")
     assert (problem.cause, problem.remedy, problem.line) == (
@@ -234,6 +239,7 @@ def test_the_lexer_covers_what_it_calls_quoted(pieces: list[str]) -> None:
         "",
         "SET x = 1",
         "x >",
+        "map(x)",
         "(" * 3000,
     ],
 )
