@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -36,7 +36,7 @@ def with_new_tables(sql: str, keys: Mapping[str, str]) -> str:
     told: dict[int, str] = {}
     taken = _words(tree, keys) if tree is not None else {}
     for table in tree.find_all(exp.Table) if tree is not None else ():
-        token = tokens.get(table.parts[0].meta.get("start", -1))
+        token = tokens.get(table.parts[0].meta.get("start", -1)) if table.find_ancestor(exp.Hint) is None else None
         new = keys.get(token.dataset, token.dataset) if token else ""
         if token is None or new == token.dataset:
             continue
@@ -127,13 +127,25 @@ def _source_place(named: exp.Column | exp.Table) -> int:
     name = named.parts[0].name.lower()
     select = named.find_ancestor(exp.Select)
     while select is not None:
-        for each in (select.args.get("from_"), *(select.args.get("joins") or ()), *(select.args.get("laterals") or ())):
-            if each is not None and each.this is not None and _name(each) == name:
-                return int(each.this.parts[0].meta.get("start", -1)) if isinstance(each.this, exp.Table) else -1
+        for source in _sources(select):
+            if not isinstance(source, exp.Table):
+                if source.alias.lower() == name:
+                    return -1
+            elif source.alias_or_name.lower() == name:
+                return int(source.parts[0].meta.get("start", -1))
         select = select.find_ancestor(exp.Select)
     return -1
 
 
-def _name(source: exp.Expr) -> str:
-    """What the columns of a table, a query or a view are told by."""
-    return str((source.alias or source.this.alias_or_name) if source.this is not None else "").lower()
+def _sources(select: exp.Select) -> Iterator[exp.Expr]:
+    """The tables, queries and views that a query selects from; those that are joined in brackets come last."""
+    from sqlglot import exp
+
+    found = [select.args.get("from_"), *(select.args.get("joins") or ()), *(select.args.get("laterals") or ())]
+    waiting = deque(each if isinstance(each, exp.Lateral) else each.this for each in found if each is not None)
+    while waiting:
+        source = waiting.popleft()
+        yield source
+        if isinstance(source, exp.Subquery) and isinstance(source.this, exp.Table | exp.Subquery):
+            waiting.append(source.this)
+        waiting.extend(join.this for join in source.args.get("joins") or ())

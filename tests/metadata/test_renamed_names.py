@@ -75,6 +75,7 @@ QUERIES = [
     "WITH flights AS (SELECT flights.a FROM `silver` . `flights`) SELECT flights.a FROM flights",
     "SELECT w.a FROM w WHERE EXISTS (SELECT 1 FROM silver.flights WHERE flights.a = w.a AND flights.b.c > 1)",
     "SELECT flights.* FROM silver.flights LATERAL VIEW explode(flights.xs) t AS x ORDER BY flights.a",
+    "SELECT flights.a FROM w JOIN ((silver.flights JOIN x ON flights.b = 1) JOIN y ON flights.c = 2) ON 3 = flights.d",
     "SELECT /*+ BROADCAST(w, flights), REBALANCE(3, flights.a), MERGE(silver.flights) */ (SELECT /*+ COALESCE(2) */ "
     "max(a) FROM w) FROM silver.flights, w UNION SELECT /*+ MAPJOIN(other) */ 1 FROM t.other",
 ]
@@ -91,8 +92,9 @@ QUERIES = [
         (QUERIES[2], "WITH flights AS (SELECT trips.a FROM `gold` . `trips`) SELECT flights.a FROM flights"),
         (QUERIES[3], QUERIES[3].replace("silver.flights", "gold.trips").replace("flights.", "trips.")),
         (QUERIES[4], QUERIES[4].replace("silver.flights", "gold.trips").replace("flights.", "trips.")),
+        (QUERIES[5], QUERIES[5].replace("silver.flights", "gold.trips").replace("flights.", "trips.")),
         (
-            QUERIES[5],
+            QUERIES[6],
             "SELECT /*+ BROADCAST(w, trips), REBALANCE(3, trips.a), MERGE(gold.trips) */ (SELECT /*+ COALESCE(2) */ "
             "max(a) FROM w) FROM gold.trips, w UNION SELECT /*+ MAPJOIN(other) */ 1 FROM t.other",
         ),
