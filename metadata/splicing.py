@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import reduce
-from operator import getitem
 from typing import Any
 
 from metadata.contents import same
@@ -14,6 +12,7 @@ from metadata.errors import PilothouseError
 from metadata.findings import Path
 from metadata.formatting import commented, says
 from metadata.kinds import KINDS, SECTIONS, Blueprint
+from metadata.shapes import value_at
 from metadata.yaml_edits import in_order, items_kept, new_names, staying, value_in_place
 from metadata.yaml_notes import NONE
 from metadata.yaml_text import read_yaml
@@ -134,9 +133,10 @@ class _Splice:
 
     def _changed(self, entry: Entry, piece: _Piece, old: Any, new: Any) -> str:
         """The lines of an entry that says `old`, saying `new`: in the form that it has, or else written anew."""
-        if same(old, new) and not (len(entry.path) == 1 and any(entry.path[0] == each for each, _ in self.texts)):
+        given = len(entry.path) == 1 and any(entry.path[0] == each for each, _ in self.texts)
+        if same(old, new) and not given:
             return piece.body
-        raw = self._raw(entry.path)
+        raw = value_at(self.raw, entry.path)
         before, after = (in_form_of(raw, old), in_form_of(raw, new)) if self.in_place else (old, new)
         found = None
         if entry.shape == "block" and after and self._stand_on_own_lines(entry):
@@ -144,9 +144,17 @@ class _Splice:
                 return self._mapping(entry, piece, before, after)
             if self.in_place and not entry.is_mapping and isinstance(after, list):
                 found = self._list(entry, piece, after)
-        elif self.in_place:
+        elif self.in_place and not given:
             found = self._value(entry, piece, old, new)
-        return self._anew(entry, old, new) if found is None else found
+        if found is not None:
+            return found
+        anew = self._anew(entry, old, new)
+        return self._again(anew, {str(entry.path[0]): new}) if given else anew
+
+    def _again(self, section: str, content: dict[str, Any]) -> str:
+        """The lines of a section that was written anew, with the definitions in it that are given as texts."""
+        raw = read_yaml(section, "it").value or {}
+        return _Splice(read_tree(section), raw, self.texts, self.in_place).document(content, content)
 
     def _mapping(self, entry: Entry, piece: _Piece, old: dict[str, Any], new: dict[str, Any]) -> str:
         """The lines of a mapping that has lines of its own, with some of its entries, or other ones."""
@@ -167,14 +175,19 @@ class _Splice:
                 body = self._changed(child, kept, before.get(key), new[key]) if key in new else kept.body
                 if key != child.path[-1]:
                     begin = self.tree.chunk_start(child)
-                    body = body[: child.start - begin] + written_key(key) + body[child.key_end - begin :]
+                    head = kept.body[: child.key_end - begin]
+                    body = (
+                        head[: child.start - begin] + written_key(key) + body[len(head) :]
+                        if body.startswith(head)
+                        else self._anew(child, before.get(key), new[key], key)
+                    )
             made.append(_Piece(body, kept.gap))
         return self._around(entry, piece, _joined(made, last))
 
     def _list(self, entry: Entry, piece: _Piece, new: list[Any]) -> str | None:
         """The lines of a list that has a line for each item; None where one of them has another form."""
         pieces, last = self._pieces(entry.children, self._foot(entry, piece), "")
-        raw = self._raw(entry.path)
+        raw = value_at(self.raw, entry.path)
         made: list[_Piece] = []
         for at, value in items_kept(raw, new):
             child = entry.children[at or 0]
@@ -188,16 +201,12 @@ class _Splice:
 
     def _value(self, entry: Entry, piece: _Piece, old: Any, new: Any) -> str | None:
         """The lines of an entry with another value in the form of the one that it has; None where that cannot be."""
-        made = value_in_place(self.tree.text, entry, self._raw(entry.path), old, new)
+        made = value_in_place(self.tree.text, entry, value_at(self.raw, entry.path), old, new)
         if made is None:
             return None
         begin, stop = self.tree.chunk_start(entry), entry.end - len(piece.body)
         made = made[: len(made) - max(0, stop - begin)]  # the empty lines after a block stand in the gap
         return piece.body[: entry.value_start - begin] + made + piece.body[entry.end - begin :]
-
-    def _raw(self, path: Path) -> Any:
-        """What is written at a path."""
-        return reduce(getitem, path, self.raw)
 
     def _foot(self, entry: Entry, piece: _Piece) -> int:
         """Where the last entry of a mapping or a list ends, and what is said below it begins."""
@@ -212,9 +221,12 @@ class _Splice:
         return head + inner + text[self._foot(entry, piece) : begin + len(piece.body)]
 
     def _section(self, section: str, entries: dict[str, Any]) -> str:
+        """The lines of a section that has said nothing yet, with the comments on it."""
+        above, beside = self.tree.notes.above.get((section,), ()), self.tree.notes.beside.get((section,))
+        head = [*above, f"{section}:  {beside}" if beside else f"{section}:"]
         between = "" if section == _DENSE else "\n"
         bodies = (_lines(self._lines_of((section, key), value), 2) for key, value in entries.items())
-        return f"{section}:\n" + between.join(bodies)
+        return _lines(head, 0) + between.join(bodies)
 
     def _lines_of(self, path: Path, value: Any) -> list[str]:
         """Lines of an entry that is not in the text, or is to be there as it is given."""
@@ -241,15 +253,16 @@ class _Splice:
         starts = [(self.tree.line_start(each.start), each.start) for each in entry.children]
         return bool(starts) and all(text[line:start].strip() == lead for line, start in starts)
 
-    def _anew(self, entry: Entry, old: Any, new: Any) -> str:
-        """An entry with its value written anew, and the comments on what is still there."""
+    def _anew(self, entry: Entry, old: Any, new: Any, key: str = "") -> str:
+        """An entry with its value written anew, under a `key` of its own or another; comments on what is there stay."""
         path, size = entry.path, len(entry.path)
+        to = (*path[:-1], key or path[-1])
 
         def kept(place: Path) -> Path | None:
             found = _followed(old, new, place[size:]) if place[:size] == path else None
-            return None if found is None else (*path, *found)
+            return None if found is None else (*to, *found)
 
-        return _lines(entry_lines(path, new, self.tree.notes.moved(kept).fitted(new, path)), entry.column)
+        return _lines(entry_lines(to, new, self.tree.notes.moved(kept).fitted(new, to)), entry.column)
 
 
 def _followed(old: Any, new: Any, path: Path) -> Path | None:

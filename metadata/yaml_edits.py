@@ -61,11 +61,14 @@ def staying(there: list[str], old: Mapping[str, Any], new: Mapping[str, Any]) ->
 
 
 def new_names(entry: Entry, old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, str]:
-    """Entries under another name, in the same place, that say what they said: old name → new name."""
-    if entry.path[-1] not in ENTRIES or len(old) != len(new):
+    """Entries under another name: that say so, or say what they said in the same place: old name → new name."""
+    if entry.path[-1] not in ENTRIES:
         return {}
-    pairs = [(one, other) for one, other in zip(old, new, strict=True) if one not in new and other not in old]
-    return {one: other for one, other in pairs if same(_unnamed(old[one]), _unnamed(new[other]))}
+    was = {key: value["was"] for key, value in new.items() if isinstance(value, dict) and "was" in value}
+    said = {one: key for key, one in was.items() if one in old and one not in new and key not in old}
+    pairs = zip(old, new, strict=True) if len(old) == len(new) else ()
+    moved = [(one, other) for one, other in pairs if one not in new and other not in old]
+    return {one: other for one, other in moved if same(_unnamed(old[one]), _unnamed(new[other]))} | said
 
 
 def _unnamed(value: Any) -> Any:

@@ -105,3 +105,17 @@ def test_an_entry_under_another_name_stands_where_it_stood() -> None:
         dataset["storage"]["keys"] = ["key", "amount"]
 
     assert changed(rename) == TEXT.replace(" id: long ", " key: long ").replace("- id  ", "- key  ")
+
+
+def test_a_task_that_says_what_it_was_stands_where_that_stood_whatever_else_of_it_is_changed() -> None:
+    def rename(_: Any, tasks: Any) -> None:
+        there = dict(tasks)
+        tasks.clear()
+        for name, task in there.items():
+            tasks.update({"total": {**task, "was": "sum", "retries": 2}} if name == "sum" else {name: task})
+
+    assert changed(rename) == TEXT.replace(" sum:\n", " total:\n").replace("[sum]", "[total]").replace(
+        "to: gold.revenue\n                kind: transform   # last is first\n",
+        "to: gold.revenue\n                retries: 2\n                kind: transform   # last is first\n"
+        "                was: sum\n",
+    )

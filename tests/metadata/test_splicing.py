@@ -137,6 +137,22 @@ def test_a_comment_on_an_item_stays_with_it_whatever_comes_and_goes_beside_it(
     assert all(entry.strip(" ,").removesuffix(": long") == comment.strip() for entry, comment in said)
 
 
+def test_a_section_that_says_nothing_yet_keeps_what_is_said_of_it() -> None:
+    text = (
+        "# The shop.\n\n# as they land\ndatasets: {}  # none yet\n\n# asked by nobody\nmodels:   # later\n"
+        "  # put them here\n"
+    )
+    made = updated(text, Blueprint(datasets={"a": Dataset(owner="ops")}))
+    assert made == text.replace("datasets: {}  # none yet\n", "datasets:  # none yet\n  a:\n    owner: ops\n")
+
+
+def test_a_text_that_is_given_stands_in_a_section_of_any_form() -> None:
+    text = "# all\ndatasets: {a: {layer: gold}, b: {owner: ops}}  # few\n"
+    own = "datasets:\n  # whose\n  a:\n    layer: gold\n"
+    made = updated(text, read_text(text).blueprint, texts={("datasets", "a"): own})
+    assert made == f"# all\ndatasets:  # few\n{own.partition(chr(10))[2]}  b:\n    owner: ops\n"
+
+
 def test_another_key_keeps_all_else() -> None:
     found = there()
     datasets = {"bronze.sales" if key == "bronze.orders" else key: value for key, value in found.datasets.items()}
