@@ -214,6 +214,14 @@ def _tokens(text: str) -> Iterator[tuple[str, str]]:
             yield str(match.lastgroup), match[0]
 
 
+def _said(token: str) -> str:
+    """What a string says."""
+    try:
+        return str(ast.literal_eval(token))
+    except (SyntaxError, ValueError):
+        raise RuleError(f"it is no CEL: {token[:20]} holds an escape that there is not") from None
+
+
 class _Reader:
     """Goes over the tokens once: which inputs are named, which are excused, and no macro within a macro."""
 
@@ -278,7 +286,7 @@ class _Reader:
                 path.append(self.word(at + 1))
                 at += 2
             elif self.word(at) == "[" and follows and self.tokens[at + 1][0] == "string" and self.word(at + 2) == "]":
-                path.append(str(ast.literal_eval(self.word(at + 1))))
+                path.append(_said(self.word(at + 1)))
                 at += 3
             else:
                 break
@@ -293,7 +301,7 @@ class _Reader:
         else:
             self.used.add(found)
         if self.word(index - 1) == "in" and index > 1 and self.tokens[index - 2][0] == "string":
-            member = (*found, str(ast.literal_eval(self.word(index - 2))))
+            member = (*found, _said(self.word(index - 2)))
             self.paths.append(member)
             self.looked_for.add(member)
         return at - index

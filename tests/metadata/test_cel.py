@@ -72,6 +72,7 @@ def test_rules_that_decide(text: str, inputs: dict[str, Any], answer: str) -> No
         ("worst(psi) > 1", {"psi": {"a": NAN}}, "psi holds a value that is not a number"),
         ("worst(psi) > 1", {"psi": {"a": None}}, "psi holds a value"),
         ('decisions["a"] || decisions["b"]', {"decisions": {"b": True}}, "decisions.a is missing"),
+        ('x["\\x"] > 1', {"x": {}}, "an escape that there is not"),
         ("x + 1", {"x": 1}, "not true or false"),
         ("1.5", {}, "not true or false"),
         ("x > 'a'", {"x": 1}, "cannot be evaluated"),
