@@ -36,7 +36,7 @@ class FieldChange:
     def switch(self) -> str:
         """`disabled`, `tasks.clean: enabled`: what it does where it switches something; empty where it does not."""
         found = _SWITCH.fullmatch(self.path)
-        if found is None or self.action not in ("added", "removed", "changed"):
+        if found is None or not all(isinstance(each, bool | None) for each in (self.before, self.after)):
             return ""
         word = "disabled" if self.after is False else "enabled"
         return f"{found['part']}: {word}" if found["part"] else word

@@ -57,6 +57,19 @@ def test_a_changed_field_is_named_with_its_value_before_and_after_defaults_inclu
     ]
 
 
+def test_only_what_is_switched_is_told_as_that_and_not_what_is_called_so() -> None:
+    body = orders_document()
+    rules = body["datasets"]["bronze.orders"]["quality"]
+    current = applied(document(**body))
+    rules["has_id"] = {**rules["has_id"], "enabled": False}
+    rules["is.enabled"] = {"expect": "order_id > 0"}
+    change = only(diff(current, document(**body)).changes)
+    assert [(field.path, field.switch) for field in change.fields] == [
+        ("quality.has_id.enabled", "quality.has_id: disabled"),
+        ("quality.is.enabled", ""),
+    ]
+
+
 def test_the_order_of_features_is_a_change_and_of_definitions_is_none() -> None:
     current = applied(orders())
     body = orders_document()
