@@ -138,7 +138,7 @@ def number_field(column: ColumnElement[Any]) -> Matcher:
     """`128`, `>1000`, `<=5`."""
 
     def matcher(value: str) -> Condition:
-        match = re.fullmatch(r"(>=|<=|>|<|=)?\s*(-?[\d_]+(?:\.\d+)?)", value)
+        match = re.fullmatch(r"(>=|<=|>|<|=)?\s*(-?\d+(?:_\d+)*(?:\.\d+)?)", value)
         if match is None:
             raise ValueError("a number, or >1000, <=5")
         number = float(match[2]) if "." in match[2] else int(match[2])

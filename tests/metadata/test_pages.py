@@ -139,6 +139,7 @@ def test_rows_and_their_number_can_be_asked_for_apart(runs: Database, words: str
         ("author:", "a value after the colon"),
         ("state:", "one of scheduled, "),
         ("number:", "a number"),
+        ("number:>_", "a number, or >1000"),
     ],
 )
 def test_a_filter_that_cannot_be_meant_is_explained(runs: Database, words: str, expected: str) -> None:
