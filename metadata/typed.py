@@ -112,7 +112,7 @@ def _item(item: Scalar, value: Any) -> str:
     if item.type != "text":
         return on_one_line(value)
     text = _as_text(value)
-    return json.dumps(value) if "," in text and text == value else text
+    return json.dumps(value) if text == value and ("," in text or text == _EMPTY_LIST) else text
 
 
 def _as_text(text: str) -> str:

@@ -60,6 +60,7 @@ def typed_again(subject: Subject) -> Subject:
 @examples(max_examples=80, deadline=None)
 @given(definitions())
 @example(("model", model_with({"a": {"b": None}, "c": "{b: }", "d": [1, 1.0, "1", None]})))
+@example(("connection", orders().connections["landing"].model_copy(update={"nulls": ("[]",)})))
 def test_a_form_that_is_filled_in_gives_the_definition(given_: tuple[str, Definition]) -> None:
     kind, value = given_
     opened = subject_of(dump_one(kind, "some.thing", value))
