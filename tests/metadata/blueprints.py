@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from hypothesis import strategies as st
@@ -107,14 +109,27 @@ ORDERS: dict[str, Any] = {
 }
 
 
-def orders(**changes: Any) -> Blueprint:
-    """A blueprint of every kind. `changes`: values by path, with `__` between steps and None to remove."""
-    return Blueprint.model_validate(orders_document(**changes))
+REMOVED = object()
 
 
-def orders_document(**changes: Any) -> dict[str, Any]:
+def orders(edits: Mapping[str, Any] = MappingProxyType({}), apart: str = " ") -> Blueprint:
+    """A blueprint of every kind, with edits: values by path, steps `apart` by spaces or so; `REMOVED` takes out."""
+    return Blueprint.model_validate(orders_document(edits, apart))
+
+
+def orders_document(edits: Mapping[str, Any] = MappingProxyType({}), apart: str = " ") -> dict[str, Any]:
     """As `orders`, as a document."""
-    return copy.deepcopy(ORDERS) | changes
+    document: dict[str, Any] = copy.deepcopy(ORDERS)
+    for path, value in edits.items():
+        *steps, last = path.split(apart)
+        place = document
+        for step in steps:
+            place = place.setdefault(step, {})
+        if value is REMOVED:
+            place.pop(last, None)
+        else:
+            place[last] = value
+    return document
 
 
 _TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12) | st.text("\t\n a:#", max_size=6)

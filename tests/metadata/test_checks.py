@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from importlib import resources
 from typing import Any
 
@@ -14,26 +13,15 @@ from metadata.checks import Finding, check
 from metadata.checks.catalogue import codes
 from metadata.documents import read_text
 from metadata.kinds import SECTIONS, Blueprint, Definition
-from tests.metadata.blueprints import ORDERS, definitions, orders
+from tests.metadata.blueprints import ORDERS, REMOVED, definitions, orders
 
 FLIGHTS = resources.files("metadata.blueprints").joinpath("flights.yaml").read_text(encoding="utf-8")
 TASKS = "pipelines/orders/tasks"
-REMOVED = object()
 
 
 def changed(**changes: Any) -> Blueprint:
     """The orders blueprint with values by path, steps joined by `/`."""
-    document: dict[str, Any] = copy.deepcopy(ORDERS)
-    for path, value in changes.items():
-        *steps, last = path.split("/")
-        place = document
-        for step in steps:
-            place = place.setdefault(step, {})
-        if value is REMOVED:
-            del place[last]
-        else:
-            place[last] = value
-    return Blueprint.model_validate(document)
+    return orders(changes, "/")
 
 
 def found(**changes: Any) -> list[Finding]:

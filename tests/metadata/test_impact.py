@@ -25,32 +25,16 @@ from metadata.rows.sizes import sized_impact, sizes_of
 from metadata.sql_words import same_words
 from metadata.tasks import TaskSpec
 from metadata.values import AT_ONCE
-from tests.metadata.blueprints import definitions, orders, orders_document
+from tests.metadata.blueprints import REMOVED, definitions, orders, orders_document
 
 BEFORE = diff(Blueprint(), orders()).blueprint
 TASK = "pipelines orders tasks"
 SQL = "SELECT order_id, customer, ordered_at, amount * 2 AS amount, returned FROM bronze.orders"
 CHAIN = {"features.orders", "returns", "predictions.returns", "returns_watch", "retrain", "orders", "orders_daily"}
-REMOVED = object()
-
-
-def document(edits: dict[str, Any]) -> Blueprint:
-    """The orders with edits: values by path, steps apart by spaces; `REMOVED` takes out."""
-    body = orders_document()
-    for path, value in edits.items():
-        *steps, last = path.split(" ")
-        place = body
-        for step in steps:
-            place = place.setdefault(step, {})
-        if value is REMOVED:
-            del place[last]
-        else:
-            place[last] = value
-    return Blueprint.model_validate(body)
 
 
 def edited(edits: dict[str, Any], before: Blueprint = BEFORE) -> ChangeSet:
-    return diff(before, document(edits), prune=True)
+    return diff(before, orders(edits), prune=True)
 
 
 def needs(touched: tuple[Touched, ...]) -> dict[str, str]:
@@ -64,7 +48,7 @@ def touched(edits: dict[str, Any], before: Blueprint = BEFORE) -> tuple[Touched,
 
 def started(edits: dict[str, Any]) -> Blueprint:
     """The orders with edits, applied."""
-    return diff(Blueprint(), document(edits)).blueprint
+    return diff(Blueprint(), orders(edits)).blueprint
 
 
 @pytest.mark.parametrize("kind", list(KIND_MODELS))
@@ -279,7 +263,7 @@ def test_what_the_checks_refuse_has_its_impact_all_the_same(edits: dict[str, Any
 
 
 def test_what_comes_back_is_told_of_only_if_it_needs_something() -> None:
-    less = diff(BEFORE, document({"schedules orders_daily": REMOVED}), prune=True).blueprint
+    less = diff(BEFORE, orders({"schedules orders_daily": REMOVED}), prune=True).blueprint
     assert impact_of(compare(less, BEFORE)) == ()
 
 

@@ -29,29 +29,13 @@ from metadata.rows.run_plans import run_plan
 from metadata.rows.runs import create_run, new_attempt, set_run_state
 from metadata.settings import Settings
 from metadata.states import State
-from tests.metadata.blueprints import orders_document
+from tests.metadata.blueprints import REMOVED, orders
 from tests.metadata.rows import NOW, add_decision
 from tests.metadata.test_compiler import pipeline, transform
 
-REMOVED = object()
 TASK = "pipelines orders tasks"
 WATCH, RULE = "monitors returns_watch", "decisions retrain"
 GONE = {f"{TASK} watch": REMOVED, f"{TASK} decide": REMOVED, WATCH: REMOVED, RULE: REMOVED}
-
-
-def document(edits: dict[str, Any]) -> Blueprint:
-    """The orders with values by path, steps apart by spaces."""
-    body = orders_document()
-    for path, value in edits.items():
-        *steps, last = path.split(" ")
-        place: dict[str, Any] = body
-        for step in steps:
-            place = place[step]
-        if value is REMOVED:
-            del place[last]
-        else:
-            place[last] = value
-    return Blueprint.model_validate(body)
 
 
 @pytest.mark.parametrize(
@@ -68,9 +52,9 @@ def document(edits: dict[str, Any]) -> Blueprint:
     ],
 )
 def test_a_plan_is_as_if_what_is_off_were_not_there(off: list[str], removed: dict[str, Any]) -> None:
-    without, on = compile_plan(document(removed), "orders"), compile_plan(document({}), "orders")
-    assert compile_plan(document({f"{path} enabled": False for path in off}), "orders").hash == without.hash
-    assert compile_plan(document({f"{path} enabled": True for path in off}), "orders").hash == on.hash
+    without, on = compile_plan(orders(removed), "orders"), compile_plan(orders({}), "orders")
+    assert compile_plan(orders({f"{path} enabled": False for path in off}), "orders").hash == without.hash
+    assert compile_plan(orders({f"{path} enabled": True for path in off}), "orders").hash == on.hash
 
 
 def _shape(plan: Plan) -> list[Any]:
@@ -111,10 +95,10 @@ def test_whoever_waits_for_a_task_that_is_off_waits_for_what_that_waits_for(
 
 
 def test_what_was_materialised_is_found_where_it_was_unless_another_task_does_it_now() -> None:
-    off = document({f"{TASK} features enabled": False})
+    off = orders({f"{TASK} features enabled": False})
     assert compile_plan(off, "orders").materialised == {"order_context": "features.orders"}
     other = {"kind": "features", "set": "order_context", "to": "predictions.returns"}
-    moved = document({f"{TASK} features enabled": False, f"{TASK} earlier": other})
+    moved = orders({f"{TASK} features enabled": False, f"{TASK} earlier": other})
     assert moved.materialised == {"order_context": "predictions.returns"}
 
 
@@ -124,11 +108,11 @@ def test_what_is_kept_of_schedules_that_were_off_before_reads_the_same() -> None
 
 
 def why(edits: dict[str, Any], before: Blueprint) -> dict[str, str]:
-    return {each.key: each.why for each in impact_of(diff(before, document(edits)))}
+    return {each.key: each.why for each in impact_of(diff(before, orders(edits)))}
 
 
 def test_impact_says_what_stops_and_what_goes_on_again() -> None:
-    on = diff(Blueprint(), document({})).blueprint
+    on = diff(Blueprint(), orders({})).blueprint
     off = why({f"{TASK} clean enabled": False}, on)
     assert off["silver.orders"] == "task orders/clean is off, and gives silver.orders no longer"
     assert {"features.orders", "returns", "predictions.returns", "orders_daily"} <= off.keys()
@@ -136,13 +120,11 @@ def test_impact_says_what_stops_and_what_goes_on_again() -> None:
     assert whole["orders_daily"] == "it runs pipeline orders"
     assert whole["bronze.orders"] == "task orders/ingest is off, and gives bronze.orders no longer"
     assert why({f"{WATCH} enabled": False}, on)["retrain"] == "monitor returns_watch is off"
-    again = why({}, diff(on, document({f"{TASK} clean enabled": False})).blueprint)
+    again = why({}, diff(on, orders({f"{TASK} clean enabled": False})).blueprint)
     assert again["silver.orders"] == "task orders/clean gives silver.orders now"
     off_duty = {"schedules orders_daily enabled": False}
-    assert "orders_daily" not in why(
-        {f"{TASK} clean enabled": False} | off_duty, diff(on, document(off_duty)).blueprint
-    )
-    (unasked,) = impact_of(diff(on, document({"datasets bronze.orders quality has_id enabled": False})))[:1]
+    assert "orders_daily" not in why({f"{TASK} clean enabled": False} | off_duty, diff(on, orders(off_duty)).blueprint)
+    (unasked,) = impact_of(diff(on, orders({"datasets bronze.orders quality has_id enabled": False})))[:1]
     assert (unasked.key, unasked.needs) == ("bronze.orders", "backfill")
 
 
@@ -151,18 +133,18 @@ HOLD = {"decisions retrain then": {"hold": "clean"}, "decisions retrain cooldown
 
 @pytest.mark.parametrize("off", [RULE, WATCH, f"{TASK} decide"])
 def test_impact_names_what_a_rule_that_is_not_asked_holds_no_longer(off: str) -> None:
-    on = diff(Blueprint(), document(HOLD)).blueprint
+    on = diff(Blueprint(), orders(HOLD)).blueprint
     stopped = why({**HOLD, f"{off} enabled": False}, on)
     assert stopped["orders"] == "its task clean is no longer held by decision retrain"
     assert stopped["orders_daily"] == "it runs pipeline orders"
     assert ("retrain" in stopped) == (off != RULE), "the rules that are asked no longer are named, too"
-    again = why(HOLD, diff(on, document({**HOLD, f"{off} enabled": False})).blueprint)
+    again = why(HOLD, diff(on, orders({**HOLD, f"{off} enabled": False})).blueprint)
     assert again["orders"] == "its task clean is held by decision retrain now"
     assert "orders" not in why({**HOLD, f"{off} enabled": False, f"{TASK} clean enabled": False}, on)
 
 
 def put(database: Database, edits: dict[str, Any]) -> Blueprint:
-    apply(database, document(edits), author="ann", settings=Settings())
+    apply(database, orders(edits), author="ann", settings=Settings())
     return load_blueprint(database)
 
 

@@ -31,7 +31,7 @@ from metadata.settings import Settings
 from metadata.states import State
 from metadata.undoing import undo_of
 from tests.metadata.audits import entries, signed, signet_in
-from tests.metadata.blueprints import orders_document
+from tests.metadata.blueprints import REMOVED, orders, orders_document
 from tests.metadata.meanwhile import before_writing
 from tests.metadata.rows import NOW, applied
 
@@ -44,14 +44,8 @@ def put(database: Database, document: Blueprint, prune: bool = False) -> None:
 
 def document(**paths: Any) -> Blueprint:
     """That of the tests with other values by path, with `__` between steps; None removes."""
-    body = orders_document()
-    for path, value in paths.items():
-        *steps, last = path.split("__")
-        place = body
-        for step in steps:
-            place = place[step.replace("·", ".")]
-        place.pop(last.replace("·", "."), None) if value is None else place.update({last.replace("·", "."): value})
-    return Blueprint.model_validate(body)
+    edits = {path.replace("·", "."): REMOVED if value is None else value for path, value in paths.items()}
+    return orders(edits, "__")
 
 
 def launch(database: Database, **bindings: Any) -> Run:
