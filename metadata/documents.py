@@ -197,7 +197,7 @@ def _merge(
             first = places[section, key]
             cause = f"{section} {key} is there twice (first in {first.file}, line {first.line})"
             findings.append(fault("PH103", name, text.lines.get((section, key), 1), cause, "keep one of them"))
-        if re.match(KEY, key):
+        if re.fullmatch(KEY, key):
             into[key] = {} if definition is None else definition
         else:
             remedy = "write lower-case letters, digits and _, joined by dots"

@@ -200,7 +200,7 @@ class Schedule(Definition):
 
 def _keys(entries: dict[str, Any]) -> dict[str, Any]:
     for key in entries:
-        if not re.match(KEY, key):
+        if not re.fullmatch(KEY, key):
             raise ValueError(f"{key!r} is no key: lower-case words of letters, digits and _, joined by dots")
     return entries
 

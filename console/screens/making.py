@@ -138,7 +138,7 @@ class Making(Forming):
 
 def wrong_key(name: str) -> str:
     """Why something cannot be called that; nothing where it can, or nothing is typed."""
-    if not name or re.match(KEY, name):
+    if not name or re.fullmatch(KEY, name):
         return ""
     return f"{name!r} is no key: write lower-case letters, digits and _, joined by dots"
 

@@ -86,7 +86,7 @@ def _repeats(formerly: Mapping[K, str | None]) -> Iterator[tuple[K, K, str]]:
 def check_keys(view: View) -> Iterator[Finding]:
     """Keys of tasks are words, as all keys are."""
     for task in view.tasks:
-        if not re.match(KEY, task.key):
+        if not re.fullmatch(KEY, task.key):
             cause = f"{task.key!r} is no key"
             yield view.of_task("PH115", task, (), cause, "write lower-case letters, digits and _, joined by dots")
 

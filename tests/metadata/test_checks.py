@@ -61,6 +61,7 @@ PROVOKED: list[tuple[str, dict[str, Any], str, str]] = [
         "keep one",
     ),
     ("PH115", {f"{TASKS}/My Task": transform(CLEAN, after=["clean"])}, "'My Task' is no key", "lower-case"),
+    ("PH115", {f"{TASKS}/again\n": transform(CLEAN, after=["clean"])}, "'again\\n' is no key", "lower-case"),
     ("PH116", {f"{TASKS}/decide2": {"kind": "decide", "decisions": ["retrain"]}}, "retrain returns", "decide"),
     ("PH117", {f"{TASKS}/clean/reads": {"bronze.orders": "new", "silver.orders": "new"}}, "reads names", "bronze"),
     ("PH120", {f"{TASKS}/clean/sql": "SELECT * FROM text.`/etc/passwd`"}, "names a path", "one SELECT"),

@@ -240,6 +240,7 @@ def test_all_errors_come_at_once_in_the_order_of_their_lines() -> None:
         ("datasets: 3", "PH105"),
         ("datasets: {a: 3}", "PH105"),
         ("datasets: {1: {}}", "PH105"),
+        ('datasets: {"a\\n": {}}', "PH105"),
         ("datasets: {a: {columns: {x: decimal(10,2)}}}", "PH106"),
         ("pipelines: {p: {tasks: {t: {kind: [a]}}}}", "PH105"),
         ("pipelines: {p: {tasks: {}}}", "PH105"),
