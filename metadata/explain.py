@@ -83,9 +83,10 @@ def _explain(
     elif kind == "string_pattern_mismatch":
         yield path, f"{_shown(given)} is not what {name} can be", _pattern_hint(given, path, content)
     elif kind == "value_error":
-        said = brief(re.sub(r"^Value error, ", "", details["msg"]), given)
-        cause, _, remedy = said.replace("; ", ": ").partition(": ")
-        yield path, cause, remedy or "mend it"
+        said, shown = brief(re.sub(r"^Value error, ", "", details["msg"]), given), _shown(given)
+        what = shown if said.startswith(shown) else ""  # it may hold what parts cause and remedy
+        cause, _, remedy = said.removeprefix(what).replace("; ", ": ").partition(": ")
+        yield path, f"{what}{cause}", remedy or "mend it"
     elif kind == "too_short":
         yield path, f"{name} is empty", "name at least one"
     elif kind in _EXPECTED:
