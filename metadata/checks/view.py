@@ -122,10 +122,28 @@ class View:
 
     def known(self, dataset: str) -> Known | None:
         """Columns of a dataset: those declared, else those of the task that writes it; None where nobody knows."""
-        if dataset not in self._columns:
-            self._columns[dataset] = None  # a dataset that is made of itself tells nothing
-            self._columns[dataset] = self._derive(dataset)
+        for key in self._unknown(dataset):
+            self._columns[key] = None  # a dataset that is made of itself tells nothing
+            self._columns[key] = self._derive(key)
         return self._columns[dataset]
+
+    def _unknown(self, dataset: str) -> Iterator[str]:
+        """A dataset of which nothing is known yet, after those that it is made of: there may be thousands in a row."""
+        seen, waiting = set[str](), [(dataset, False)]
+        while waiting:
+            key, is_next = waiting.pop()
+            if is_next:
+                yield key
+            elif key not in seen and key not in self._columns:
+                seen.add(key)
+                waiting += [(key, True), *((each, False) for each in self._made_of(key))]
+
+    def _made_of(self, key: str) -> Iterator[str]:
+        """The datasets that tell the columns of one."""
+        dataset = self.blueprint.datasets.get(key)
+        for task in self.writers.get(Ref("dataset", key), ()) if dataset and not dataset.columns else ():
+            if isinstance(task.spec, Transform):
+                yield from (ref.key for ref in self.wirings[task.pipeline].ports[task.key].inputs)
 
     def schemas(self, *, certain: bool) -> dict[str, tuple[str, ...] | None]:
         """Columns of every dataset; with `certain`, only of those that can have no others."""

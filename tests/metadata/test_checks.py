@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from metadata.checks import Finding, check
 from metadata.checks.catalogue import codes
+from metadata.checks.view import View
 from metadata.documents import read_text
 from metadata.kinds import SECTIONS, Blueprint, Definition
 from tests.metadata.blueprints import ORDERS, REMOVED, definitions, orders
@@ -26,6 +27,15 @@ def changed(**changes: Any) -> Blueprint:
 
 def found(**changes: Any) -> list[Finding]:
     return check(changed(**changes), estimator_prefixes=["sklearn."])
+
+
+def test_columns_are_followed_through_however_many_datasets_in_a_row() -> None:
+    many = 350
+    datasets = {"d0": {"columns": {"x": "long"}}, **{f"d{n}": {} for n in range(1, many)}}
+    tasks = {f"t{n}": {"kind": "transform", "to": f"d{n}", "sql": f"SELECT * FROM d{n - 1}"} for n in range(1, many)}
+    body = {"datasets": datasets, "pipelines": {"p": {"tasks": tasks}}}
+    known = View.of(Blueprint.model_validate(body)).known(f"d{many - 1}")
+    assert known is not None and known.columns == ("x",)
 
 
 def test_nothing_is_wrong_with_blueprints_that_are_right() -> None:
