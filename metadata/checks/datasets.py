@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from metadata.checks.view import View
+from metadata.colouring import words
 from metadata.findings import Finding, Path, Severity, instead
 from metadata.kinds import Dataset
 from metadata.sql import DIALECT, GENERATORS, expression_findings, parse_expression
@@ -51,11 +52,16 @@ def check_quality(view: View) -> Iterator[Finding]:
                     remedy = "compute it in a transform, and name its column here"
                     yield view.finding("PH123", ("dataset", key), (*path, "expect"), cause, remedy)
             yield from named_columns(view, ("dataset", key), key, (*path, "unique"), rule.unique)
-            said = " ".join(rule.expect.lower().split()) if rule.expect is not None else frozenset(rule.unique)
+            said = _said(rule.expect) if rule.expect is not None else frozenset(rule.unique)
             if said in seen:
                 cause = f"it says the same as {seen[said]}"
                 yield view.finding("PH133", ("dataset", key), path, cause, "keep one of them", "warning")
             seen.setdefault(said, name)
+
+
+def _said(text: str) -> tuple[str, ...]:
+    """The words of a predicate; their case means something in strings alone."""
+    return tuple(word.text if word.role == "string" else word.text.lower() for word in words("sql", text))
 
 
 def _of_other_rows(text: str) -> str | None:

@@ -38,6 +38,11 @@ def test_columns_are_followed_through_however_many_datasets_in_a_row() -> None:
     assert known is not None and known.columns == ("x",)
 
 
+def test_rules_that_differ_in_the_case_of_a_text_are_two() -> None:
+    rules = {"big": {"expect": "customer <> 'A'"}, "small": {"expect": "customer <> 'a'"}}
+    assert found(**{"datasets/bronze.orders/quality": rules}) == []
+
+
 def test_nothing_is_wrong_with_blueprints_that_are_right() -> None:
     assert check(orders(), estimator_prefixes=["sklearn."]) == []
     document = read_text(FLIGHTS)
