@@ -12,12 +12,12 @@ from metadata.changes import FieldChange
 from metadata.plan import Plan, PlanTask
 from metadata.plan_diff import PlanDifference
 from metadata.rows.repeating import NEEDED
-from metadata.rows.run_plans import RunDifference, RunPlan
+from metadata.rows.run_plans import NO_PLAN, RunDifference, RunPlan
 from metadata.rows.runs import Run
 from metadata.yaml_writer import lines_of
 from metadata.yaml_writer import plain as said
 
-LOST = "The pipeline is not in the blueprint any more; r offers the run once more on this plan."
+LOST = f"The pipeline {NO_PLAN}; r offers the run once more on this plan."
 
 
 def plan_lines(found: RunPlan, task_key: str) -> list[Content]:

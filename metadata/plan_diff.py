@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from metadata.changes import Change, FieldChange, differences
 from metadata.compiler import compile_plan, compile_whole
 from metadata.contents import same
+from metadata.errors import PilothouseError
 from metadata.in_force import in_force
 from metadata.kinds import SECTIONS, Blueprint, Pipeline
 from metadata.plan import Plan
@@ -42,13 +44,15 @@ def blueprint_of(plan: Plan) -> Blueprint:
 def plan_of_today(blueprint: Blueprint, plan: Plan) -> Plan | None:
     """What the pipeline of a plan, told by its uid, is compiled to now; None when it is not there any more.
 
-    What is off of a pipeline that is not to be run is in it.
+    What is off of a pipeline that is not to be run is in it; None also for one that does not fit together.
     """
     keys = (key for key, pipeline in blueprint.pipelines.items() if pipeline.uid == plan.pipeline_uid)
     key = next(keys, None)
-    if key is None:
-        return None
-    return (compile_plan if key in in_force(blueprint).pipelines else compile_whole)(blueprint, key)
+    if key in in_force(blueprint).pipelines:
+        return compile_plan(blueprint, key)
+    with suppress(PilothouseError):
+        return None if key is None else compile_whole(blueprint, key)
+    return None
 
 
 def compare_plans(before: Plan, after: Plan) -> PlanDifference:

@@ -15,7 +15,7 @@ from metadata.changes import FieldChange
 from metadata.documents import dump
 from metadata.plan_diff import PlanDifference, blueprint_of
 from metadata.rows.repeating import NEEDED, standing_of
-from metadata.rows.run_plans import RunPlan, run_difference, run_plan
+from metadata.rows.run_plans import NO_PLAN, RunPlan, run_difference, run_plan
 from metadata.rows.runs import Run, find_run
 from metadata.tasks import Ref
 
@@ -94,7 +94,7 @@ def _head(run: Run) -> str:
 
 def _since(found: RunPlan) -> str:
     if found.since is None:
-        return "The pipeline is not in the blueprint any more."
+        return f"The pipeline {NO_PLAN}."
     if found.since:
         return f"It is not today's plan: pilothouse run diff {found.run.number} says what differs."
     return "It is today's plan."

@@ -13,10 +13,13 @@ from metadata.plan_diff import PlanDifference, compare_bindings, compare_plans, 
 from metadata.rows.nearby import nearby
 from metadata.rows.runs import Run, find_run, load_plan
 
+NO_PLAN = "is not in the blueprint any more, or is off and does not fit together"
+"""Why a pipeline has no plan today."""
+
 
 @dataclass(frozen=True)
 class RunPlan:
-    """A run and its plan, with what is another in that of today; None when its pipeline is not there any more."""
+    """A run and its plan, with what is another in that of today; None where there is none."""
 
     run: Run
     plan: Plan
@@ -54,7 +57,7 @@ def run_difference(database: Database, number: int, other: int | None) -> RunDif
     if other is None:
         found = run_plan(database, number)
         if found.since is None:
-            cause = f"its pipeline {found.run.pipeline_key} is not in the blueprint any more: there is no plan of today"
+            cause = f"there is no plan of today: its pipeline {found.run.pipeline_key} {NO_PLAN}"
             raise UsageError(
                 "PH847", f"run {number}", cause, "compare it with another run, or see pilothouse blueprint log"
             )

@@ -172,6 +172,16 @@ def test_a_run_is_repeated_on_its_plan_whatever_became_of_the_pipeline(database:
         run_difference(database, 1, None)
 
 
+def test_a_pipeline_that_is_off_and_does_not_fit_together_hides_no_plan_of_before(database: Database) -> None:
+    applied(database)
+    run = launch(database)
+    put(database, document(pipelines__orders__enabled=False, pipelines__orders__tasks__clean__sql="SELEC 1"))
+    found = run_plan(database, run.number)
+    assert (found.plan.hash, found.since) == (run.plan_hash, None)
+    with pytest.raises(UsageError, match=r"PH847 run 1: .*is off and does not fit together"):
+        run_difference(database, run.number, None)
+
+
 def test_what_a_plan_needs_and_is_gone_is_told_before_anything_starts(database: Database) -> None:
     applied(database)
     past = launch(database)
