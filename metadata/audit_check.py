@@ -26,8 +26,6 @@ from metadata.signet import Head, Key
 
 READ_DECISION = (*DECIDED, *(name for name in RELEASED if name not in DECIDED), "waits")
 """Columns of a decision that the audit can tell of."""
-
-
 _PLANS = 50
 """Read at a time: one may have megabytes."""
 
@@ -176,6 +174,8 @@ def _read(connection: Connection, table: Table, names: Iterable[str], code: str,
     number, query = 0, select(*(table.c[name] for name in names)).order_by(table.c.number)
     try:
         for row in in_order(connection, query, table.c.number):
+            if not isinstance(row["number"], int):
+                raise TypeError(f"{row['number']!r} is no number")
             yield row
             number = row["number"]
     except (ValueError, TypeError) as error:

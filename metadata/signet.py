@@ -48,7 +48,8 @@ class Key:
 
     def signed(self, installation: str, head: Head) -> bool:
         """Whether this key made the signature."""
-        return hmac.compare_digest(self.sign(installation, head.number, head.hash), head.signature)
+        made = self.sign(installation, head.number, head.hash)
+        return hmac.compare_digest(made.encode(), head.signature.encode())
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,8 @@ class Signet:
     def _heads(self, file: int) -> dict[str, Head]:
         try:
             found = json.loads(os.pread(file, os.fstat(file).st_size, 0).decode().strip() or "{}")
-            return {str(uid): Head(int(one["number"]), one["hash"], one["signature"]) for uid, one in found.items()}
+            heads = found.items()
+            return {str(uid): Head(int(one["number"]), str(one["hash"]), str(one["signature"])) for uid, one in heads}
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise self._damaged() from error
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import JSON, Connection, and_, delete, event, insert, select, text, update
+from sqlalchemy import JSON, Connection, Table, and_, delete, event, insert, select, text, update
 
 from metadata import audit_rows, tables
 from metadata.audit import anchor, audited, entry_hash
@@ -384,6 +384,26 @@ def test_a_row_that_nobody_could_have_written_is_named(audit: Database) -> None:
     with audit.write() as connection:
         connection.execute(text("DELETE FROM installation"))
     assert found_by_verify(audit).startswith("PH305 uid of the metadata database:")
+
+
+@pytest.mark.parametrize(
+    ("table", "named"), [("run", "the run after run 0"), ("decision", "the decision after decision 1")]
+)
+def test_a_row_whose_number_is_none_is_named(audit: Database, table: str, named: str) -> None:
+    if not audit.url.startswith("sqlite"):
+        pytest.skip("other databases keep to the types of columns")
+    with audit.write() as connection:
+        newest = f"number = (SELECT max(number) FROM {table})"
+        connection.execute(text(f"UPDATE {table} SET number = 'many' WHERE {newest}"))
+    said = f"PH364 {named}: its row holds what was never written: 'many' is no number"
+    assert found_by_verify(audit).startswith(said)
+
+
+@pytest.mark.parametrize("table", [tables.audit, tables.audit_head])
+def test_a_signature_of_any_letters_is_compared(audit: Database, table: Table) -> None:
+    with audit.write() as connection:
+        connection.execute(update(table).values(signature="é" * 64))
+    assert found_by_verify(audit).startswith("PH361 audit ")
 
 
 # --- exports
