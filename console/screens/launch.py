@@ -20,7 +20,7 @@ from flows import client
 from metadata.bindings import instant
 from metadata.errors import Fault
 from metadata.parts import Parameter
-from metadata.rows.run_detail import LaunchForm, launch_form, pipelines
+from metadata.rows.launching import LaunchForm, launch_form, pipelines
 
 if TYPE_CHECKING:
     from console.app import PilothouseApp

@@ -21,7 +21,7 @@ from metadata.rows.health import ModelHealth, health
 from metadata.rows.pages import list_models
 from metadata.rows.paging import Page, count
 from metadata.rows.run_detail import usual_of_pipelines
-from metadata.rows.runs import Run, to_run
+from metadata.rows.runs import RECENT, Run, to_run
 from metadata.rows.switched import runs
 from metadata.rows.task_runs import newest_tasks
 from metadata.states import State
@@ -30,8 +30,6 @@ from metadata.values import utc_now
 LAST_RUNS = 12
 FEW = 1_000
 """Pipelines whose newest runs are looked for one by one."""
-RECENT = 20_000
-"""Runs among which the newest of more pipelines are looked for first."""
 GOING = [state for state in State if not state.final]
 
 

@@ -7,7 +7,6 @@ import statistics
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection, and_, func, select
 
@@ -15,10 +14,8 @@ from metadata import tables
 from metadata.database import Database
 from metadata.definitions import definition
 from metadata.errors import Fault
-from metadata.parts import Parameter
 from metadata.rows.decisions import newest_decisions
 from metadata.rows.runs import Run, find_run, plan_fault
-from metadata.rows.switched import runs
 from metadata.rows.task_runs import TaskRun, newest_tasks
 from metadata.states import State
 
@@ -183,60 +180,3 @@ def _figures(connection: Connection, run_id: str, limit: int) -> tuple[RunFigure
         .limit(limit)
     ).mappings()
     return tuple(RunFigure(**row) for row in rows)[::-1]
-
-
-RECENT = 20_000
-"""Newest runs in which it is looked which pipelines ran last."""
-MOST = 500
-
-
-@dataclass(frozen=True)
-class LaunchForm:
-    """What is asked for when a pipeline is launched: its parameters, and the values of its newest run."""
-
-    pipeline: str
-    parameters: dict[str, Parameter]
-    last: dict[str, Any]
-
-
-def launch_form(database: Database, pipeline_key: str) -> LaunchForm:
-    """The form of a pipeline, from today's definition. Raises UsageError PH512 when there is no such pipeline, PH521
-    when it is off.
-    """
-    from metadata.compiler import pipeline_off
-    from metadata.definitions import load_definition
-    from metadata.errors import UsageError
-    from metadata.kinds import Pipeline
-
-    pipeline = load_definition(database, "pipeline", pipeline_key)
-    if not isinstance(pipeline, Pipeline):
-        raise UsageError("PH512", f"pipeline {pipeline_key}", "it is not in the blueprint", "see the blueprint (3)")
-    if not (pipeline.enabled and any(task.enabled for task in pipeline.tasks.values())):
-        raise pipeline_off(pipeline_key, but_for_tasks=pipeline.enabled)
-    run = tables.run
-    with database.read() as connection:
-        last = connection.execute(
-            select(run.c.bindings)
-            .where(run.c.pipeline_uid == pipeline.uid, run.c.trigger == "manual")
-            .order_by(run.c.number.desc())
-            .limit(1)
-        ).scalar()
-    return LaunchForm(pipeline_key, dict(pipeline.parameters), dict(last or {}))
-
-
-def pipelines(database: Database) -> list[str]:
-    """Keys of pipelines that can be run as they are switched, those that ran last first; no more than a list holds."""
-    run = tables.run
-    recent = run.c.number > select(func.max(run.c.number) - RECENT).scalar_subquery()
-    number = func.max(run.c.number).label("number")
-    newest = select(run.c.pipeline_uid, number).where(recent).group_by(run.c.pipeline_uid).subquery()
-    with database.read() as connection:
-        return list(
-            connection.execute(
-                select(definition.c.key)
-                .outerjoin(newest, newest.c.pipeline_uid == definition.c.uid)
-                .where(definition.c.kind == "pipeline", runs(definition))
-                .order_by(func.coalesce(newest.c.number, 0).desc(), definition.c.key)
-                .limit(MOST)
-            ).scalars()
-        )

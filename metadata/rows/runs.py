@@ -21,6 +21,9 @@ from metadata.states import FINAL, State
 from metadata.storable import refuse_secret_values
 from metadata.values import utc_now
 
+RECENT = 20_000
+"""Newest runs, among which it is looked first which pipelines ran last."""
+
 
 @dataclass(frozen=True)
 class Run:

@@ -20,11 +20,11 @@ from metadata.kinds import Blueprint, Schedule
 from metadata.plan import Plan
 from metadata.plan_diff import PlanDifference
 from metadata.revisions import apply
+from metadata.rows.launching import launch_form, pipelines
 from metadata.rows.lineage import neighbours
 from metadata.rows.overview import overview
 from metadata.rows.pages import list_definitions, list_schedules
 from metadata.rows.repeating import repeat_run
-from metadata.rows.run_detail import launch_form, pipelines
 from metadata.rows.run_plans import run_plan
 from metadata.rows.runs import create_run, new_attempt, set_run_state
 from metadata.settings import Settings
