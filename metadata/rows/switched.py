@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Connection, FromClause, and_, exists, not_, select
+from sqlalchemy import ColumnElement, Connection, FromClause, and_, exists, literal, not_, or_, select
 
 from metadata.compiler import pipeline_off
-from metadata.definitions import LAYOUTS, definition
+from metadata.definitions import LAYOUTS, definition, reference
 
 
 def refuse_off(connection: Connection, pipeline_uid: str) -> None:
@@ -18,19 +18,34 @@ def refuse_off(connection: Connection, pipeline_uid: str) -> None:
 
 
 def runs(pipeline: FromClause) -> ColumnElement[bool]:
-    """Whether the pipeline in `definition`, or an alias of that, is on and has a task that is."""
+    """Whether the pipeline in `definition`, or an alias of that, is on and has a task that is, with something to do."""
     task = LAYOUTS["pipeline"].entries["tasks"].table
-    some = exists().where(task.c.pipeline_uid == pipeline.c.uid, task.c.enabled)
+    some = exists().where(task.c.pipeline_uid == pipeline.c.uid, task.c.enabled, not_(_is_idle(task)))
     return and_(pipeline.c.enabled, some.correlate(pipeline))
 
 
-def asked() -> ColumnElement[bool]:
-    """Whether the monitor of the rule in `definition` is not off: else nobody asks that rule."""
+def _is_idle(task: FromClause) -> ColumnElement[bool]:
+    """Whether a task measures a monitor that is off, or asks no rule that is asked."""
+    named = definition.alias("named")
+
+    def names(field: str, *which: ColumnElement[bool]) -> ColumnElement[bool]:
+        at = reference.c.path == literal("tasks.") + task.c.name + f".{field}"
+        it = and_(reference.c.from_uid == task.c.pipeline_uid, named.c.uid == reference.c.to_uid)
+        return exists().where(it, at, *which).correlate(task)
+
+    return or_(
+        and_(task.c.kind == "monitor", names("monitor", not_(named.c.enabled))),
+        and_(task.c.kind == "decide", not_(names("decisions", named.c.enabled, asked(named)))),
+    )
+
+
+def asked(of: FromClause = definition) -> ColumnElement[bool]:
+    """Whether the monitor of the rule in `definition`, or an alias of that, is not off: else nobody asks that rule."""
     rule, monitor = LAYOUTS["decision"].table, definition.alias("its_monitor")
     off = exists().where(
-        rule.c.uid == definition.c.uid,
+        rule.c.uid == of.c.uid,
         monitor.c.kind == "monitor",
         monitor.c.key == rule.c.after,
         not_(monitor.c.enabled),
     )
-    return not_(off.correlate(definition))
+    return not_(off.correlate(of))

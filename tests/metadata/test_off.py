@@ -211,6 +211,24 @@ def test_a_pipeline_of_which_all_tasks_are_off_is_off(database: Database) -> Non
     assert (overview(database).attention, pipelines(database)) == ((), [])
 
 
+def test_a_pipeline_that_only_measures_what_is_off_is_off(database: Database) -> None:
+    watching = {
+        "pipelines watching tasks watch": {"kind": "monitor", "monitor": "returns_watch"},
+        "pipelines watching tasks decide": {"kind": "decide", "decisions": ["retrain"]},
+        "schedules orders_daily pipeline": "watching",
+        **{f"{TASK} watch": REMOVED, f"{TASK} decide": REMOVED, "decisions retrain then": {"alert": "warning"}},
+    }
+    put(database, watching)
+    assert (list_schedules(database).items[0].next_at is not None, len(pipelines(database))) == (True, 2)
+    put(database, {**watching, f"{RULE} enabled": False})
+    assert (list_schedules(database).items[0].next_at is not None, len(pipelines(database))) == (True, 2)
+    off = put(database, {**watching, f"{WATCH} enabled": False})
+    assert (list_schedules(database).items[0].next_at, pipelines(database)) == (None, ["orders"])
+    for ask in (lambda: launch_form(database, "watching"), lambda: compile_plan(off, "watching")):
+        with pytest.raises(UsageError, match=r"PH521 pipeline watching: all of its tasks are off"):
+            ask()
+
+
 def test_a_rule_that_is_asked_no_longer_needs_nobody(database: Database) -> None:
     rule = put(database, {}).decisions["retrain"]
     add_decision(database, rule.uid, "retrain", "fired", actions={"alert": "critical"})
