@@ -142,7 +142,7 @@ def review(database: Database, settings: Settings, draft: Draft, text: str, owne
         return Review(None, 0, None, (Finding(fault.code, "error", "", fault.thing, (), fault.cause, fault.remedy),))
     found = there.findings(changes, settings.estimator_prefixes)
     in_text = {(kind, key): was for (kind, key, _), (_, was, _) in zip(edited, document.blueprint, strict=True)}
-    said = comments_of(document)
+    said = comments_of(document, whole=True)
     written = {(kind, key): said[kind, was] for (kind, key), was in in_text.items()}
     uids = {name: value.uid for name in written if (value := changes.blueprint.get(*name)) is not None}
     kept = load_sources(database, uids.values(), owner)

@@ -18,20 +18,24 @@ from metadata.kinds import KINDS, SECTIONS, Blueprint, Definition
 from metadata.splicing import rekeyed, spliced, updated
 from metadata.yaml_notes import Notes
 from metadata.yaml_text import read_yaml
-from metadata.yaml_tree import Entry, Tree, read_tree
+from metadata.yaml_tree import TO_EDITORS, Entry, Tree, read_tree
 from metadata.yaml_writer import plain, plain_content, write_content
 
 Comments = Mapping[tuple[str, str], str | None]
 """By kind and key the text of a definition with comments; None for one that has none."""
 
 
-def comments_of(document: Document) -> Comments:
-    """The texts of all definitions of a document, with their comments."""
+def comments_of(document: Document, *, whole: bool = False) -> Comments:
+    """The texts of all definitions of a document, with their comments.
+
+    Of one that is alone in it those are, if it is the `whole` of what somebody wrote, whatever is said around it, too.
+    """
     found: dict[tuple[str, str], str | None] = {(kind, key): None for kind, key, _ in document.blueprint}
     for text in document.texts.values():
         if "#" in text:
             tree = read_tree(text.replace("\r\n", "\n"))
-            for kind, key, own in _own_texts(tree, document.blueprint):
+            around = _said_around(tree) if whole and len(found) == 1 else []
+            for kind, key, own in _own_texts(tree, document.blueprint, around):
                 found[kind, key] = own
     return found
 
@@ -195,19 +199,30 @@ def _one(kind: str, key: str, value: Definition) -> Blueprint:
     return Blueprint().model_copy(update={SECTIONS[kind]: {key: value}})
 
 
-def _own_texts(tree: Tree, blueprint: Blueprint) -> Iterator[tuple[str, str, str]]:
+def _said_around(tree: Tree) -> list[str]:
+    """What is said of no definition, but of its section or of the text."""
+    longer = [lines for each in (tree.notes.above, tree.notes.foot) for path, lines in each.items() if len(path) < 2]
+    beside = [said for path, said in tree.notes.beside.items() if len(path) < 2]
+    lines = [*tree.notes.head, *beside, *(line for lines in longer for line in lines)]
+    return [line for line in lines if line and not line.startswith(TO_EDITORS)]
+
+
+def _own_texts(tree: Tree, blueprint: Blueprint, around: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+    """Kind, key and text of what is spoken of, with what is said `around` it above all else."""
     spoken = {path[:2] for path in tree.notes.paths() if len(path) > 1}
     for top in tree.top:
         section = str(top.path[0])
         for index, entry in enumerate(top.children):
-            if entry.path not in spoken:
+            if entry.path not in spoken and not around:
                 continue
             kind, key = KINDS[section], str(entry.path[1])
             value = blueprint.get(kind, key)
             if value is not None:
                 one = _one(kind, key, value)
                 own = _cut_out(tree, top, index) if top.shape == "block" else ""
-                yield kind, key, own if says(own, one) else _written(tree, one, entry.path)
+                own = own if says(own, one) else _written(tree, one, entry.path)
+                head, _, body = own.partition("\n")
+                yield kind, key, "\n".join([head, *(f"  {line}" for line in around), body])
 
 
 def _cut_out(tree: Tree, top: Entry, index: int) -> str:

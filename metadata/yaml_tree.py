@@ -16,7 +16,8 @@ from metadata.yaml_notes import Notes
 from metadata.yaml_text import DEEPEST
 
 _COMMENT = re.compile(r"#[^\n]*")
-_TO_EDITORS = "# yaml-language-server"
+TO_EDITORS = "# yaml-language-server"
+"""Begins a comment that is said to editors."""
 _CLOSING = " \t,"
 
 
@@ -234,7 +235,7 @@ class _Attribution:
             size = len(lines)
         else:
             size = len(lines) - lines[::-1].index("") if "" in lines else 0
-            size = size or int(bool(lines) and lines[0].startswith(_TO_EDITORS))
+            size = size or int(bool(lines) and lines[0].startswith(TO_EDITORS))
         if not size:
             return
         self.tree.notes.head += lines[:size] if lines[size - 1] else lines[: size - 1]

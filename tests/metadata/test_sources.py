@@ -60,6 +60,17 @@ def test_the_text_of_a_definition_is_its_own_lines() -> None:
     assert flat == {("dataset", "a"): "datasets:\n  a:\n    owner: b  # whose\n    layer: gold\n"}
 
 
+def test_of_one_definition_alone_all_that_is_said_is_its_own_where_that_is_the_whole() -> None:
+    text = "# yaml-language-server: $schema=x\n# why\n\n# which\ndatasets: # all\n  # own\n  a: {owner: ops}\n# end\n"
+    own = "datasets:\n  # own\n  a: {owner: ops}\n"
+    assert comments_of(read_text(text)) == {("dataset", "a"): own}
+    around = "  # why\n  # all\n  # which\n  # end\n"
+    assert comments_of(read_text(text), whole=True) == {
+        ("dataset", "a"): own.replace("  # own\n", f"{around}  # own\n")
+    }
+    assert comments_of(read_text(f"{text}  b: {{}}\n"), whole=True)["dataset", "a"] == own
+
+
 def test_comments_are_applied_and_are_there_whatever_changes_the_rest(database: Database) -> None:
     say(database, TEXT)
     assert shown(database) == OWN
