@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from metadata.changes import origins
-from metadata.contents import definition_from, same
+from metadata.contents import content, definition_from, same
 from metadata.findings import Path
 from metadata.guard_names import in_renamed_tasks
 from metadata.kinds import SECTIONS, Blueprint, Definition, Pipeline
@@ -206,8 +206,7 @@ def where(conflict: Conflict, value: Definition | None) -> Path:
 
 def _body(value: Definition) -> _Body:
     """What a definition says, without what tells it and its tasks."""
-    body: _Body = value.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"uid", "was"})
-    for task in body.get("tasks", {}).values() if isinstance(value, Pipeline) else ():
+    body = content(value)
+    for task in body.get("tasks", {}).values():
         task.pop("uid", None)
-        task.pop("was", None)
     return body
