@@ -61,7 +61,7 @@ def make_anew(connection: Connection) -> None:
         for row in common:
             try:
                 values.append((row["key"], from_rows(kind, dict(row), rows[row["uid"]])))
-            except (ValueError, StopIteration):
+            except ValueError:
                 continue
         said = [{"own_uid": value.uid, **summary_of(key, value)} for key, value in values]
         if said:
