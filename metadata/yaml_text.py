@@ -11,13 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from metadata.findings import Finding, Path
+from metadata.findings import Finding, Path, brief
 
 LARGEST = 10_000_000
 """Characters of one document."""
 DEEPEST = 40
 """Levels of nesting; a blueprint needs 8."""
-LONGEST_TAG = 60
 _CORE = "tag:yaml.org,2002:"
 _UNENDED, _NO_COLON = "unexpected end of stream", "could not find expected ':'"
 _NO_END = re.compile(r"did not find expected ',' or|did not find expected node content")
@@ -187,7 +186,7 @@ class _Level:
 def _as_written(tag: str) -> str:
     """A tag as its author wrote it, the end of a long one left out."""
     short = f"!!{tag.removeprefix(_CORE)}" if tag.startswith(_CORE) else tag
-    return short if len(short) <= LONGEST_TAG else f"{short[: LONGEST_TAG - 1]}…"
+    return brief(short, short)
 
 
 def _malformed(error: Exception, text: str, file: str) -> Finding:
