@@ -17,10 +17,10 @@ from metadata.findings import instead
 from metadata.kinds import KIND_MODELS, SECTIONS, Blueprint, Definition
 from metadata.references import references
 from metadata.settable import Settable, settable
-from metadata.values import counted
+from metadata.values import counted, some
 
 MOST_NAMED = 3
-"""Values, or definitions, that are named one by one."""
+"""Values that are named one by one."""
 
 
 @dataclass(frozen=True)
@@ -75,12 +75,6 @@ class Removal:
 def many(count: int, kind: str) -> str:
     """How many definitions of a kind: `12 feature sets`."""
     return counted(count, kind.replace("_", " "), SECTIONS[kind].replace("_", " "))
-
-
-def some(keys: Collection[str]) -> str:
-    """A few keys by name, and how many more there are: `a, b, c and 9 more`."""
-    more = f" and {len(keys) - MOST_NAMED:,} more" if len(keys) > MOST_NAMED else ""
-    return ", ".join(list(keys)[:MOST_NAMED]) + more
 
 
 def fields_of(values: Iterable[Definition]) -> tuple[Settable, ...]:

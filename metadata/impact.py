@@ -8,7 +8,7 @@ predictions are a record of what was said, and stay; unless the question that th
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Literal, NamedTuple
@@ -25,6 +25,7 @@ from metadata.references import with_new_keys
 from metadata.sql import parameters_of
 from metadata.successors import called_otherwise, names_of, tasks_of
 from metadata.tasks import Ref, TaskSpec
+from metadata.values import some
 
 Needs = Literal["backfill", "rebuilt", "retrain"]
 """`backfill`: rows that are there stay as they were computed, until somebody has them written anew. `rebuilt`: the next
@@ -299,18 +300,18 @@ def _begin_with(spread: _Spread, ref: Ref, old: Definition, new: Definition, aft
     for path, effect in effects(old, new):
         fields[effect].append(path)
     for effect, paths in fields.items():
-        root = f"{_listed(paths)} of {ref.kind.replace('_', ' ')} {ref.key}{_read_by(spread, ref, paths)}"
+        root = f"{some(paths, 2)} of {ref.kind.replace('_', ' ')} {ref.key}{_read_by(spread, ref, paths)}"
         if ref.kind == "pipeline":
             _begin_with_pipeline(spread, ref.key, effect, paths, after)
         elif effect is Effect.LAYOUT:
-            spread.layouts[ref] = f"its {_listed(paths)}"
+            spread.layouts[ref] = f"its {some(paths, 2)}"
         elif effect is Effect.FIT:
             fitted = (model for task in spread.flow.readers.get(ref, ()) for model in task.outputs)
             for model in fitted:
                 if model.kind == "model":
                     spread.come(_Reach(model, _Depth.ROWS, root))
         else:
-            spread.come(_Reach(ref, _DEPTHS[effect], root, own=_listed(paths)))
+            spread.come(_Reach(ref, _DEPTHS[effect], root, own=some(paths, 2)))
             if effect is not Effect.LATER:
                 spread.through[ref] += spread.flow.writers.get(ref, ())
             if effect is Effect.UNMERGED:
@@ -323,13 +324,13 @@ def _read_by(spread: _Spread, ref: Ref, paths: list[str]) -> str:
     if ref.kind != "dataset" or not columns:
         return ""
     found = list(readers(spread.before, spread.flow.readers.get(ref, ()), ref, columns))
-    return f", read by {_listed(found)}" if found else ""
+    return f", read by {some(found, 2)}" if found else ""
 
 
 def _begin_with_pipeline(spread: _Spread, key: str, effect: Effect, paths: list[str], after: Blueprint) -> None:
     """Its time zone, on which windows hang, or parameters, which SQL reads."""
     spread.pipelines.add(key)
-    root, names = f"{_listed(paths)} of pipeline {key}", {path.split(".")[1] for path in paths if "." in path}
+    root, names = f"{some(paths, 2)} of pipeline {key}", {path.split(".")[1] for path in paths if "." in path}
     for task in spread.flow.tasks[key]:
         reads = {name for sql in task.spec.queries().values() for name in parameters_of(sql)}
         for ref in task.outputs:
@@ -354,15 +355,10 @@ def _begin_with_task(spread: _Spread, task: Passage, was: _Was | None, keys: Map
         if ref not in given:
             spread.come(_Reach(ref, _Depth.LATER, f"{task.name} gives {ref.key} now", named=True))
         elif fields:
-            spread.come(_Reach(ref, _Depth.ROWS, f"{_listed(fields)} of {task.name}"))
+            spread.come(_Reach(ref, _Depth.ROWS, f"{some(fields, 2)} of {task.name}"))
             spread.through[ref].append(task)
     for ref in given:
         if ref not in task.outputs:
             spread.come(_Reach(ref, _Depth.LATER, f"{task.name} gives {ref.key} no longer", named=True))
     if fields or set(given) != set(task.outputs):
         spread.pipelines.add(task.pipeline)
-
-
-def _listed(names: Sequence[str]) -> str:
-    """The first two of names, and how many more there are."""
-    return ", ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import calendar
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -31,6 +31,12 @@ def storable(text: str) -> str:
 def counted(count: int, one: str, many: str = "") -> str:
     """A number with its noun, in the right form."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def some(names: Collection[str], most: int = 3) -> str:
+    """The first of some names, and how many more there are: `a, b, c and 9 more`."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(list(names)[:most]) + more
 
 
 def local(instant: datetime) -> str:

@@ -17,12 +17,13 @@ from console.screens.making import Making
 from console.screens.marking import Marking
 from console.screens.note import NoteScreen
 from console.screens.review import ReviewScreen
-from metadata.bulk import Edited, Removal, many, some
+from metadata.bulk import Edited, Removal, many
 from metadata.changes import ChangeSet
 from metadata.errors import Fault
 from metadata.kinds import SECTIONS
 from metadata.rows.staged import Staged, stage, stage_removals
 from metadata.settable import Settable
+from metadata.values import some
 
 STAGES = [("y", "into the change set")]
 
