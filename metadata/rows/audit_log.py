@@ -20,6 +20,7 @@ from metadata.rows.filters import (
     within_field,
     word_field,
 )
+from metadata.rows.history import first_of
 from metadata.rows.paging import Cursor, Page, page
 from metadata.tables import audit
 from metadata.values import in_chunks, utc_now
@@ -77,8 +78,7 @@ def changed_by(database: Database, entries: Iterable[Entry]) -> dict[int, str]:
             many = {row.revision: row.items for row in connection.execute(counts.where(some))}
             first = select(item.revision, item.kind, item.key).where(some, item.position == 0)
             for row in connection.execute(first):
-                more = f" and {many[row.revision] - 1} more" if many[row.revision] > 1 else ""
-                found[by_revision[row.revision]] = f"{row.kind.replace('_', ' ')} {row.key}{more}"
+                found[by_revision[row.revision]] = first_of(row.kind, row.key, many[row.revision])
     return found
 
 

@@ -37,8 +37,12 @@ class RevisionRow(Revision):
     @property
     def what(self) -> str:
         """What was done, in a few words: `dataset silver.flights and 2 more`, `undo revision 4`."""
-        more = f" and {self.items - 1} more" if self.items > 1 else ""
-        return self.way or f"{self.kind.replace('_', ' ')} {self.key}{more}"
+        return self.way or first_of(self.kind, self.key, self.items)
+
+
+def first_of(kind: str, key: str, items: int) -> str:
+    """The first of the definitions that were changed, and how many more there are: `dataset orders and 2 more`."""
+    return f"{kind.replace('_', ' ')} {key}" + (f" and {items - 1} more" if items > 1 else "")
 
 
 def list_revisions(
