@@ -31,11 +31,10 @@ from metadata.database import installation as installation_of
 from metadata.definitions import revision, revision_item
 from metadata.errors import PilothouseError, UsageError
 from metadata.plan import text_hash
-from metadata.revision_log import Revision, check_log, to_revision
+from metadata.revision_log import ITEM, Revision, check_log, to_revision
 from metadata.signet import Head, Signet
 
 FORMAT = 1
-_ITEM = ("uid", "kind", "key", "key_before", "before", "after")
 
 
 def export(database: Database) -> Iterator[str]:
@@ -120,9 +119,7 @@ class _Parts:
         if word == "entry":
             self._entries.append(Entry(**said))
         elif word == "revision":
-            self._revisions.append(
-                (to_revision(said), [{name: each[name] for name in _ITEM} for each in said["items"]])
-            )
+            self._revisions.append((to_revision(said), [{name: each[name] for name in ITEM} for each in said["items"]]))
         elif word == "plan":
             self._take_plan(said["hash"], said["body"])
         elif word == "run":
@@ -162,7 +159,7 @@ class _Parts:
 def _log(connection: Connection) -> Iterator[tuple[Revision, list[dict[str, Any]]]]:
     rows = connection.execute(select(revision).order_by(revision.c.number)).mappings().all()
     for row in rows:
-        items = select(*(revision_item.c[name] for name in _ITEM)).where(revision_item.c.revision == row["number"])
+        items = select(*(revision_item.c[name] for name in ITEM)).where(revision_item.c.revision == row["number"])
         found = connection.execute(items.order_by(revision_item.c.position)).mappings()
         yield to_revision(row), [dict(item) for item in found]
 

@@ -19,7 +19,8 @@ from metadata.values import in_chunks
 
 GENESIS = "0" * 64
 """What stands before the first revision in the chain."""
-
+ITEM = ("uid", "kind", "key", "key_before", "before", "after")
+"""What a revision says of each definition that it changed."""
 
 Deed = Literal["apply", "undo", "redo", "revert"]
 """How a revision came to be."""
@@ -180,7 +181,7 @@ def _broken(thing: str, cause: str) -> PilothouseError:
 
 def chain_hash(found: Revision, items: Iterable[Any]) -> str:
     """SHA-256 of what a revision says, after the hash of the one before it."""
-    said = [[each[name] for name in ("uid", "kind", "key", "key_before", "before", "after")] for each in items]
+    said = [[each[name] for name in ITEM] for each in items]
     way_back = [] if found.deed == "apply" and found.of is None else [found.deed, found.of]
     text = json_text([found.number, found.author, found.note, found.applied_at.isoformat(), said, *way_back])
     return hashlib.sha256(f"{found.previous}{text}".encode()).hexdigest()
@@ -193,19 +194,13 @@ def to_revision(row: Any) -> Revision:
 
 def _edits(database: Database, condition: Any) -> list[Edit]:
     query = (
-        select(
-            revision,
-            *(revision_item.c[name] for name in ("uid", "kind", "key", "key_before", "before", "after")),
-        )
+        select(revision, *(revision_item.c[name] for name in ITEM))
         .join(revision_item, revision.c.number == revision_item.c.revision)
         .where(condition)
         .order_by(revision_item.c.revision, revision_item.c.position)
     )
     with database.read() as connection:
         return [
-            Edit(
-                to_revision(row),
-                recorded(*(row[name] for name in ("kind", "key", "uid", "key_before", "before", "after"))),
-            )
+            Edit(to_revision(row), recorded(**{name: row[name] for name in ITEM}))
             for row in connection.execute(query).mappings()
         ]

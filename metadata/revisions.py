@@ -2,47 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, insert, select
 
-from metadata import tables
 from metadata.audit import Book, Subject, audited
 from metadata.changes import Change, ChangeSet, diff, exact
 from metadata.checks import check
 from metadata.column_lineage import Traced, trace, write_traced
 from metadata.commented import Comments
 from metadata.compiler import compile_plan, drawn_plans
-from metadata.contents import content_hash
 from metadata.database import Database, next_change
-from metadata.definitions import (
-    definition,
-    dependency,
-    forget_references,
-    read_blueprint,
-    read_past,
-    revision,
-    revision_item,
-    write_references,
-    write_rows,
-)
+from metadata.definitions import read_blueprint, read_past, revision, revision_item
 from metadata.errors import PilothouseError
 from metadata.findings import Finding
 from metadata.former import Former
 from metadata.in_force import in_force
-from metadata.kinds import Blueprint, Definition
-from metadata.lineage import edges
+from metadata.kinds import Blueprint
 from metadata.notes import refuse_note
 from metadata.plan import Plan
-from metadata.references import references
 from metadata.renaming import with_renames_back
 from metadata.returning import refuse_work_again, with_last_uids, without_stale_was
-from metadata.revision_log import GENESIS, Deed, Revision, WayBack, chain_hash, head, known_uids
+from metadata.revision_log import GENESIS, ITEM, Deed, Revision, WayBack, chain_hash, head, known_uids
+from metadata.revision_rows import write_definitions, write_plans
 from metadata.rows.sources import Seen, write_comments
-from metadata.search_index import count_users, named_by, summary_of, write_words
 from metadata.settings import Settings
 from metadata.storable import refuse_unstorable
 from metadata.values import utc_now
@@ -275,21 +260,12 @@ def _write(
 ) -> Revision:
     """As a revision and a change of such `numbers`."""
     number, change = numbers
-    _write_definitions(connection, changes, number, change)
-    _write_plans(connection, plans)
+    write_definitions(connection, changes, number, change)
+    write_plans(connection, plans)
     write_traced(connection, traced)
     previous = connection.execute(select(revision.c.hash).where(revision.c.number == number - 1)).scalar() or GENESIS
     items = [
-        {
-            "revision": number,
-            "position": position,
-            "uid": each.uid,
-            "kind": each.kind,
-            "key": each.key,
-            "key_before": each.key_before,
-            "before": each.before,
-            "after": each.after,
-        }
+        {"revision": number, "position": position, **{name: getattr(each, name) for name in ITEM}}
         for position, each in enumerate(changes.changes)
     ]
     now = utc_now().replace(microsecond=0)
@@ -304,93 +280,3 @@ def _enter(book: Book, author: str, made: Revision, changes: Sequence[Change]) -
     key = changes[0].key if len(changes) == 1 else ""
     note = ": ".join(word for word in (made.way, made.note) if word)
     book.enter(author, made.deed, Subject("revision", key=key, of=made.number), note=note, digest=made.hash)
-
-
-def _write_definitions(connection: Connection, changes: ChangeSet, number: int, change: int) -> None:
-    by_uid = {value.uid: (kind, value) for kind, _, value in changes.blueprint}
-    created = [each for each in changes.changes if each.action == "created"]
-    deleted = [each.uid for each in changes.changes if each.action == "deleted"]
-    touched = [each for each in changes.changes if each.action in ("changed", "renamed")]
-    renamed = [each for each in touched if each.action == "renamed"]
-    values = [by_uid[each.uid] for each in (*created, *touched)]
-    own = {value.uid for _, value in values}
-    others = [(kind, value) for kind, value in _naming_another(changes) if value.uid not in own]
-    before = [*deleted, *(each.uid for each in touched), *(value.uid for _, value in others)]
-    named = named_by(connection, before)
-    forget_references(connection, before)
-    for uid in deleted:
-        connection.execute(delete(definition).where(definition.c.uid == uid))
-    for each in renamed:  # keys may move in a circle: none may be in the way of another
-        connection.execute(update(definition).where(definition.c.uid == each.uid).values(key=f" {each.uid}"))
-    last = connection.execute(select(func.coalesce(func.max(definition.c.position), 0))).scalar_one()
-    rows = [
-        {**_common(each, by_uid[each.uid][1], number, change), "position": last + offset, "revision_created": number}
-        for offset, each in enumerate(created, start=1)
-    ]
-    if rows:
-        connection.execute(insert(definition), rows)
-    if touched:
-        connection.execute(
-            update(definition).where(definition.c.uid == bindparam("own_uid")),
-            [{**_common(each, by_uid[each.uid][1], number, change), "own_uid": each.uid} for each in touched],
-        )
-    write_rows(connection, values)
-    write_references(connection, [*values, *others], changes.blueprint)
-    write_words(connection, ((each.key, by_uid[each.uid][1]) for each in (*created, *touched)))
-    count_users(connection, named | named_by(connection, [value.uid for _, value in (*values, *others)]))
-
-
-def _naming_another(changes: ChangeSet) -> Iterator[tuple[str, Definition]]:
-    """Definitions that name something by a key which was that of something else before."""
-    before = {(kind, key): value.uid for kind, key, value in changes.before}
-    passed = {(kind, key) for kind, key, value in changes.blueprint if before.get((kind, key), value.uid) != value.uid}
-    for kind, _, value in changes.blueprint if passed else ():
-        if any((each.kind, each.key) in passed for each in references(value)):
-            yield kind, value
-
-
-def _common(each: Change, value: Definition, number: int, change: int) -> dict[str, Any]:
-    return {
-        "uid": each.uid,
-        "kind": each.kind,
-        "key": each.key,
-        "description": value.description,
-        "owner": value.owner,
-        "tags": list(value.tags),
-        "enabled": value.enabled,
-        "hash": content_hash(value),
-        "revision_changed": number,
-        "changed": change,
-        **summary_of(each.key, value),
-    }
-
-
-def _write_plans(connection: Connection, plans: Iterable[Plan]) -> None:
-    """Lineage and dependencies of pipelines whose plan is another one now, as they are drawn."""
-    edge = tables.lineage_edge
-    known = {
-        row.pipeline_uid: row.plan_hash
-        for row in connection.execute(select(edge.c.pipeline_uid, edge.c.plan_hash).distinct())
-    }
-    wanted = {plan.pipeline_uid: plan for plan in plans}
-    for uid in known.keys() | wanted.keys():
-        plan = wanted.get(uid)
-        if plan is not None and known.get(uid) == plan.hash:
-            continue
-        connection.execute(delete(edge).where(edge.c.pipeline_uid == uid))
-        connection.execute(delete(dependency).where(dependency.c.pipeline_uid == uid))
-        if plan is not None:
-            _insert_plan(connection, plan)
-
-
-def _insert_plan(connection: Connection, plan: Plan) -> None:
-    found = [{"pipeline_uid": plan.pipeline_uid, "plan_hash": plan.hash, **asdict(each)} for each in edges(plan)]
-    if found:
-        connection.execute(insert(tables.lineage_edge), found)
-    after = [
-        {"pipeline_uid": plan.pipeline_uid, "task": task.key, "after": upstream}
-        for task in plan.tasks
-        for upstream in task.upstream
-    ]
-    if after:
-        connection.execute(insert(dependency), after)
