@@ -13,6 +13,7 @@ from textual.widget import Widget
 
 from console import jump
 from console.places import Place
+from console.screens.too_small import TooSmall
 from console.session import Session
 from console.voice import Voice
 from console.widgets.chrome import Keys
@@ -155,7 +156,9 @@ class Prompting(Screen[None]):
         self.has_keys()
 
     def got_jump(self, found: Place | str) -> None:
-        """Where what was typed leads, or why it leads nowhere."""
+        """Where what was typed leads, or why it leads nowhere; nowhere, too, where something else was opened first."""
+        if next(one for one in reversed(self.app.screen_stack) if not isinstance(one, TooSmall)) is not self:
+            return
         if isinstance(found, Place):
             self.go(found)
         elif found == "quit":

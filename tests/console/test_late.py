@@ -25,7 +25,7 @@ from metadata.rows.pages import list_decisions
 from metadata.rows.runs import find_run, get_run
 from metadata.rows.task_runs import TaskRun
 from metadata.states import State
-from tests.console.looking import held_up, screen_name, seen, until, until_seen
+from tests.console.looking import held_up, reads_held_up, screen_name, seen, until, until_seen
 
 MakeApp = Callable[[], PilothouseApp]
 
@@ -100,6 +100,27 @@ async def test_a_launch_whose_form_was_left_is_said_when_it_is_done_and_when_it_
             assert screen_name(app) == "run"
             assert "#12" in seen(app)
         assert find_run(database, 18).bindings["month"] == "2013-02"
+
+
+async def test_a_late_jump_closes_nothing_that_was_opened_meanwhile(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 30)) as pilot:
+        app.go(Place("blueprint", "dataset bronze.flights"))
+        await until_seen(pilot, "Flights as landed")
+        with reads_held_up(app):
+            await pilot.press("colon", *"silver.flights", "enter", "f")
+            await until(pilot, lambda: screen_name(app) == "FormScreen")
+        await until(pilot, lambda: app.session.store._reads._jobs.empty())
+        await pilot.pause(0.1)
+        assert screen_name(app) == "FormScreen"
+        await pilot.press("escape")
+        await until_seen(pilot, "left: nothing to apply")
+        with reads_held_up(app):
+            await pilot.press("colon", *"gold.delay_by_hour", "enter", "2")
+        await until(pilot, lambda: app.session.store._reads._jobs.empty())
+        await until_seen(pilot, "newest first")
+        await pilot.pause(0.1)
+        assert screen_name(app) == "runs"
 
 
 async def test_leaving_waits_for_what_was_asked_for(database: Database, make_app: MakeApp) -> None:
