@@ -151,12 +151,16 @@ class PilothouseApp(App[None]):
             self.session.history.visit(place, tab)
         if self.current_mode != tab:
             self.switch_mode(tab)
-        self.call_later(self._unfold, place)
+        self.call_later(self._unfold, place, tab)
 
-    async def _unfold(self, place: Place) -> None:
-        """Close what lies above a place that is open already, or open it."""
+    async def _unfold(self, place: Place, tab: str) -> None:
+        """Close what lies above a place that is open already, or open it; not where one has gone on to another tab."""
+        if self.current_mode != tab:
+            return
         below = [isinstance(one, BaseScreen) and one.place == place for one in self.screen_stack]
         keep = 1 if place.screen in TABS else below.index(True) + 1 if True in below else len(below)
+            if self.current_mode != tab:
+                return
         for _ in range(len(below) - keep):
             await self.pop_screen()
         bottom, top = self.screen_stack[0], self.screen

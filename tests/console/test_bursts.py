@@ -131,3 +131,13 @@ async def test_a_line_feed_is_enter(database: Database, make_app: MakeApp) -> No
         await until_seen(pilot, "Runs ▸ state:failed")
         await pilot.press("ctrl+j")
         await until(pilot, lambda: screen_name(app) == "run")
+
+
+async def test_a_place_that_is_left_at_once_changes_no_other_screen(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until_seen(pilot, "PIPELINES 3")
+        send(app, "L", "2")
+        await until_seen(pilot, "newest first")
+        await settled(pilot)
+        assert "▸" not in seen(app)
