@@ -16,7 +16,7 @@ from console.screens.keys import key
 from console.screens.log_screen import LogScreen
 from console.screens.paging import Listed
 from console.text import ago, glyph, instant, joined, plain, styled
-from console.widgets.rows import Column, Row
+from console.widgets.rows import Column, Row, Rows
 from metadata.audit import AUDIT_DEEDS, Entry
 from metadata.audit_check import Checked, doubts, verify
 from metadata.database import Database
@@ -144,13 +144,10 @@ class AuditScreen(LogScreen):
         ]
         return [*found, Content(""), joined(("enter", "key"), f" {_where(one)}")] if _place(one) else found
 
-    def opened(self, rows: Any) -> None:
-        """Enter: to the thing; what has no place of its own is told at the right."""
-        row = self.row
-        if row is not None and row.place is not None:
-            self.go(row.place)
-        else:
-            self.turn_half(True)
+    def opened(self, rows: Rows, row: Row | None) -> None:
+        """What has no place of its own is told at the right."""
+        if row is None or row.place is None:
+            super().opened(rows, row)
 
     def unavailable(self, name: str) -> str:
         """One verification at a time."""

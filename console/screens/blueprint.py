@@ -27,7 +27,7 @@ from console.screens.run_keys import launch
 from console.screens.trying import Trying
 from console.text import joined
 from console.widgets.chrome import Hint
-from console.widgets.rows import Column, Rows
+from console.widgets.rows import Column, Row, Rows
 from metadata.database import Database
 from metadata.errors import Fault
 from metadata.kinds import SECTIONS
@@ -180,12 +180,12 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
             self.first_page()
             self.reload()
 
-    def opened(self, rows: Rows) -> None:
+    def opened(self, rows: Rows, row: Row | None) -> None:
         """Enter goes one column to the right."""
         if rows.id == "kinds":
             self.list.focus()
         else:
-            super().opened(rows)
+            super().opened(rows, row)
 
     def do_half(self) -> None:
         """Tab goes through kinds, definitions and detail."""

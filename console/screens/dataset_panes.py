@@ -235,17 +235,17 @@ class DatasetPanes(SplitScreen):
 
     # Keys
 
-    def opened(self, rows: Rows) -> None:
-        """Enter in the list: unfold, look at one row, or go where it leads."""
+    def opened(self, rows: Rows, row: Row | None) -> None:
+        """Enter in the list: unfold, look at one row, or say that it leads nowhere."""
         if rows is not self._table:
-            super().opened(rows)
-        elif self._pane_name == COLUMNS and rows.row is not None:
-            self._open_column(rows.row)
-        elif self._pane_name == ROWS and self._record is None and rows.row is not None:
-            self._record = rows.row.value
+            super().opened(rows, row)
+        elif self._pane_name == COLUMNS and row is not None:
+            self._open_column(row)
+        elif self._pane_name == ROWS and self._record is None and row is not None:
+            self._record = row.value
             self.draw_detail()
-        elif self._pane_name == VERSIONS and rows.row is not None:
-            self._open_version(rows.row)
+        elif self._pane_name == VERSIONS and row is not None and row.place is None:
+            self.say("no run of ours wrote this version", "quiet")
 
     def _open_column(self, row: Row) -> None:
         if isinstance(row.value, Branch):
@@ -264,12 +264,6 @@ class DatasetPanes(SplitScreen):
             self._unfolded[name] = panes.Opened(None)
             self._read_column(name)
         self.draw_detail()
-
-    def _open_version(self, row: Row) -> None:
-        if row.place is not None:
-            self.go(row.place)
-        else:
-            self.say("no run of ours wrote this version", "quiet")
 
     def do_onward(self) -> None:
         """`.`"""

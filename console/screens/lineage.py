@@ -194,8 +194,11 @@ class LineageScreen(BaseScreen):
         """`→`"""
         here = self._here()
         if here is not None and here[1]:
-            self._open.add(here[1])
-            self.reload()
+            self._unfold(here[1])
+
+    def _unfold(self, path: Path) -> None:
+        self._open.add(path)
+        self.reload()
 
     def do_close(self) -> None:
         """`←`"""
@@ -204,22 +207,25 @@ class LineageScreen(BaseScreen):
             return
         path = here[1]
         if path in self._open:
-            self._open = {each for each in self._open if each[: len(path)] != path}
-            self.reload()
+            self._fold(path)
         else:
             self._rows.select("/".join(path[:-1]) if len(path) > 2 else "")
 
+    def _fold(self, path: Path) -> None:
+        self._open = {each for each in self._open if each[: len(path)] != path}
+        self.reload()
+
     def on_rows_opened(self, message: Rows.Opened) -> None:
         """Enter opens or closes a branch; where none goes on it leads to the definition."""
-        here = self._here()
-        if here is None:
+        if message.row is None:
             return
-        if not here[1] or (here[1] in self._open and not self._branches.get(here[1])):
-            self.do_definition()
-        elif here[1] in self._open:
-            self.do_close()
+        node, path = message.row.value
+        if not path or (path in self._open and not self._branches.get(path)):
+            self.go(definition_place(node.kind, node.key))
+        elif path in self._open:
+            self._fold(path)
         else:
-            self.do_open()
+            self._unfold(path)
 
     def do_root(self) -> None:
         """`L`; the way back leads to the root that is left, also to one that nobody named."""

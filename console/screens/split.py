@@ -95,10 +95,10 @@ class SplitScreen(Halves):
 
     def on_rows_opened(self, message: Rows.Opened) -> None:
         """Enter: to what is said of it."""
-        self.opened(message.rows)
+        self.opened(message.rows, message.row)
 
-    def opened(self, rows: Rows) -> None:
-        """Enter was pressed in a list."""
+    def opened(self, rows: Rows, row: Row | None) -> None:
+        """Enter was pressed in a list, on a row; the cursor may be on another by now."""
         self.turn_half(True)
 
     def turn_pane(self, by: int) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 from textual import events
 from textual.pilot import Pilot
 from textual.screen import ModalScreen
@@ -18,6 +19,7 @@ from console.screens.ask import Ask
 from console.screens.help import HelpScreen
 from console.screens.review import ReviewScreen
 from console.screens.services import ServicesScreen
+from metadata import tables
 from metadata.database import Database
 from metadata.rows.runs import find_run
 from tests.console.looking import screen_name, seen, until, until_seen
@@ -131,6 +133,22 @@ async def test_a_line_feed_is_enter(database: Database, make_app: MakeApp) -> No
         await until_seen(pilot, "Runs ▸ state:failed")
         await pilot.press("ctrl+j")
         await until(pilot, lambda: screen_name(app) == "run")
+
+
+async def test_enter_is_of_the_row_on_which_it_was_pressed(database: Database, make_app: MakeApp) -> None:
+    with database.write() as connection:
+        connection.execute(update(tables.dataset_state).values(columns={"origin": "string", "temp": "double"}))
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.go(Place("lineage", "dataset silver.flights"))
+        await until_seen(pilot, "▾ ← bronze.weather")
+        send(app, "enter", "j")
+        await until(pilot, lambda: screen_name(app) == "blueprint")
+        app.go(Place("blueprint", "dataset silver.flights", "Columns"))
+        await until_seen(pilot, "▸ origin", "▸ temp")
+        await until(pilot, lambda: app.focused is app.screen.query_one("#table"))
+        send(app, "enter", "j")
+        await until_seen(pilot, "▾ origin", "▸ temp")
 
 
 async def test_a_place_that_is_left_at_once_changes_no_other_screen(database: Database, make_app: MakeApp) -> None:
