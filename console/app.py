@@ -27,6 +27,7 @@ from textual.scrollbar import ScrollBar  # noqa: E402
 
 from console import clipboard, places, theme  # noqa: E402
 from console.deeds import Asker, Deed, Deeds, Done  # noqa: E402
+from console.ears import Ears  # noqa: E402
 from console.palette import ConsoleProvider, Palette  # noqa: E402
 from console.places import TABS, Place  # noqa: E402
 from console.screens.base import BaseScreen  # noqa: E402
@@ -85,10 +86,7 @@ class PilothouseApp(App[None]):
         """When the database answered last; None before it has."""
         self._pending: set[str] = set()
         self._reading = self._opened = self._leaving = False
-        self._deaf = False
-        self._dropped: Callable[[], None] | None = None
-        self._heard_from = 0.0
-        """The time of the first key that is taken; those of before were meant for an editor."""
+        self.ears = Ears()
         self._deeds = Deeds(lambda one: self.screen is cast("object", one), self._is_open, _types)
         for one in (theme.PILOTHOUSE, theme.TERMINAL):
             self.register_theme(one)
@@ -159,10 +157,10 @@ class PilothouseApp(App[None]):
             return
         below = [isinstance(one, BaseScreen) and one.place == place for one in self.screen_stack]
         keep = 1 if place.screen in TABS else below.index(True) + 1 if True in below else len(below)
-            if self.current_mode != tab:
-                return
         for _ in range(len(below) - keep):
             await self.pop_screen()
+            if self.current_mode != tab:
+                return
         bottom, top = self.screen_stack[0], self.screen
         if place.screen in TABS:
             if isinstance(bottom, BaseScreen):
@@ -315,22 +313,10 @@ class PilothouseApp(App[None]):
         if self._driver is not None:
             self._driver.write(sequence)
 
-    def hear_nothing(self, dropped: Callable[[], None] | None = None) -> None:
-        """An editor was asked for: what is typed is dropped until `hear`, or esc, where it can be `dropped`."""
-        self._deaf, self._dropped = True, dropped
-
-    def hear(self) -> None:
-        """What is typed from now on is taken; what was typed before and waits still is dropped."""
-        self._deaf, self._dropped, self._heard_from = False, None, Message().time
-
     async def on_event(self, event: events.Event) -> None:
         """A line feed is enter: a terminal makes one of the enter that is typed before the console has it."""
-        if isinstance(event, events.InputEvent | events.Paste):
-            if self._deaf and self._dropped and isinstance(event, events.Key) and event.key == "escape":
-                self._dropped()
-                self.hear()
-            if self._deaf or event.time <= self._heard_from:
-                return
+        if not self.ears.take(event):
+            return
         if isinstance(event, events.Key) and event.key == "ctrl+j":
             event = events.Key("enter", "\r")
         await super().on_event(event)

@@ -333,13 +333,13 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
         """`e`"""
         row = self.definition()
         if row is not None and self.waits(EDIT):
-            cast("PilothouseApp", self.app).hear_nothing(self._forget)
+            cast("PilothouseApp", self.app).ears.shut(self._forget)
         elif row is not None and self._detail is not None:
             self.edit(row.kind, row.key, self._detail.to_edit, self._detail.uids)
 
     def _hear(self) -> None:
         if self._next[0] == EDIT:
-            cast("PilothouseApp", self.app).hear()
+            cast("PilothouseApp", self.app).ears.open()
 
     def _forget(self) -> None:
         self._next = ("", "")

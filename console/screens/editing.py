@@ -389,7 +389,7 @@ def _run_editor(app: App[object], path: Path) -> None:
     except SuspendNotSupported:
         cause, remedy = "this terminal cannot be given to it", "open the console in another terminal"
     finally:
-        cast("PilothouseApp", app).hear()
+        cast("PilothouseApp", app).ears.open()
     app.refresh(layout=True)
     if cause:
         raise UsageError("PH810", f"editor {shlex.join(command)}", cause, remedy)

@@ -206,7 +206,7 @@ class FormScreen(FormLines):
         """`ctrl+e`"""
         self._close()
         if self.app.screen is self:
-            cast("PilothouseApp", self.app).hear_nothing()
+            cast("PilothouseApp", self.app).ears.shut()
         self._leave("editor")
 
     def do_back(self) -> None:

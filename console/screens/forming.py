@@ -105,7 +105,7 @@ class Forming(Editing):
         said = f"{wrong.errors[0].code} {wrong.errors[0].cause}" if wrong is not None and wrong.errors else ""
 
         def filled(how: Filled | None) -> None:
-            cast("PilothouseApp", self.app).hear()
+            cast("PilothouseApp", self.app).ears.open()
             if how is not None and self._draft is draft:
                 self._take(draft, how, again, state.source)
 
