@@ -1,12 +1,18 @@
-"""Kinds and definitions as rows of the blueprint. Pure; no widgets."""
+"""Kinds and definitions as rows of the blueprint, and the words that filter those. Pure; no widgets."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
 
 from console.text import glyph, joined, number, styled, switched
 from console.widgets.rows import Cells, Lazy, Row
 from metadata.kinds import SECTIONS
+from metadata.rows.fields import LAYERS, MODES
 from metadata.rows.pages import DefinitionRow
 from metadata.states import OFF
+
+FIELDS = ("kind", "layer", "storage", "owner", "tag", "enabled", "used", "uses", "about", "column", "task")
+"""Fields that a filter is completed with."""
 
 
 def section_of(kind: str) -> str:
@@ -33,3 +39,11 @@ def _cells(row: DefinitionRow, of_all: bool, marked: bool, waits: bool, kept: bo
     )
     name = joined((f"{row.kind.replace('_', ' ')} ", "quiet"), key) if of_all else key
     return name, styled(row.about.removesuffix(OFF), "quiet"), styled(row.owner, "quiet"), number(row.used_by)
+
+
+def filter_words(rows: Sequence[DefinitionRow]) -> list[str]:
+    """What a filter is completed with where these definitions are shown: owners and tags as they have them first."""
+    owners, tags = {row.owner for row in rows if row.owner}, {tag for row in rows for tag in row.tags}
+    values: dict[str, Iterable[str]] = {"owner": sorted(owners), "tag": sorted(tags)}
+    values |= {"layer": LAYERS, "kind": SECTIONS, "storage": MODES}
+    return [*(f"{field}:{value}" for field, some in values.items() for value in some), *(f"{one}:" for one in FIELDS)]

@@ -15,7 +15,7 @@ from textual.widget import Widget
 from console import drafts
 from console.blueprint_panes import PANES, Detail, kept_lines, read_detail
 from console.blueprint_panes import pane as pane_of
-from console.definition_rows import definition_row, kind_row, section_of
+from console.definition_rows import definition_row, filter_words, kind_row, section_of
 from console.drafts import Kept
 from console.paged import Paged
 from console.places import EDIT, Place
@@ -31,17 +31,12 @@ from console.widgets.rows import Column, Row, Rows
 from metadata.database import Database
 from metadata.errors import Fault
 from metadata.kinds import SECTIONS
-from metadata.rows.fields import LAYERS, MODES
 from metadata.rows.pages import DefinitionRow, Page, count_kinds, list_definitions, matching, waiting_among
 
 if TYPE_CHECKING:
     from console.app import PilothouseApp
 
 ALL = ""
-_FIELDS = ("kind", "layer", "storage", "owner", "tag", "enabled", "used", "uses", "about", "column", "task")
-SUGGESTED = tuple(f"{field}:" for field in _FIELDS)
-"""Fields that a filter is completed with."""
-
 
 _Read = tuple[dict[str, int], str, Paged[DefinitionRow], frozenset[str], Sequence[Kept]]
 """How many there are of each kind, which one is open, a page of it, the uids of those with a waiting edit, and texts
@@ -105,7 +100,7 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
             if self.there and self.focused is self.query_one("#kinds", Rows):
                 self.list.focus()
             self._aim(subject)
-            self._next = ("", "")
+            self._await()
             self.first_page()
             self.filter = ""
             self.reload()
@@ -113,7 +108,7 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
     def open_part(self, part: str) -> None:
         """The edit of the definition that one comes for is gone on with, or a pane is opened."""
         if part == EDIT:
-            self._next = EDIT, ""
+            self._await(EDIT)
         else:
             super().open_part(part)
 
@@ -159,7 +154,7 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
             if not self.list.select(paged.wanted):
                 self.say_gone(kind, paged.wanted)
             elif self._next == (EDIT, "") and (row := self.definition()) is not None:
-                self._next = EDIT, row.uid
+                self._await(EDIT, row.uid)
         self.moved()
 
     def draw_rows(self) -> None:
@@ -219,21 +214,22 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
         if row is not None and row.uid != self._known and not self._detail_read:
             self._detail_read, self._known = True, row.uid
             owner = self.session.owner
-            self.session.store.read(self, "detail", lambda database: read_detail(database, row, owner))
+            self.session.store.read(self, "detail", lambda database: (row.uid, read_detail(database, row, owner)))
+        elif row is None and self._next[1]:
+            self._await()
 
-    def got_detail(self, value: Detail | None) -> None:
+    def got_detail(self, found: tuple[str, Detail | None]) -> None:
         """It was read; only what is under the cursor is of use."""
+        (of, value), (name, uid), row = found, self._next, self.definition()
         self._detail_read = False
-        self._hear()
-        row = self.definition()
-        if value is not None and row is not None and value.uid == row.uid:
+        here = row.uid if row is not None else ""
+        if uid and (uid == of or uid != here):
+            self._await()
+        if value is not None and of == here:
             self._detail = value
             self.draw_detail()
             self.detail_came()
-            name, uid = self._next
-            if uid:
-                self._next = ("", "")
-            if uid == value.uid and self.in_front:
+            if uid == of and self.in_front:
                 self.action_do(name)
         self._read_detail()
 
@@ -241,7 +237,7 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
         """A definition that could not be read is read again when the cursor or the database moves."""
         if job == "detail":
             self._detail_read, self._known = False, ""
-            self._hear()
+            self._await()
         super().refused(job, fault)
 
     def lines(self, pane: str) -> Sequence[Content]:
@@ -325,9 +321,20 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
     def waits(self, name: str) -> bool:
         """Whether the definition under the cursor is read still: then the key is done as soon as it is."""
         row = self.definition()
-        reads = row is not None and (self._detail is None or self._detail_read)
-        self._next = (name, row.uid) if row is not None and reads else ("", "")
-        return reads
+        if row is None or not (self._detail is None or self._detail_read):
+            self._await()
+            return False
+        self._await(name, row.uid)
+        if not self._detail_read:  # it could not be read before
+            self._known = ""
+            self._read_detail()
+        return True
+
+    def _await(self, name: str = "", uid: str = "") -> None:
+        """What is done once a detail is read; where that is no edit any more, what is typed is taken again."""
+        if self._next[0] == EDIT != name:
+            cast("PilothouseApp", self.app).ears.open()
+        self._next = name, uid
 
     def do_edit(self) -> None:
         """`e`"""
@@ -337,12 +344,8 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
         elif row is not None and self._detail is not None:
             self.edit(row.kind, row.key, self._detail.to_edit, self._detail.uids)
 
-    def _hear(self) -> None:
-        if self._next[0] == EDIT:
-            cast("PilothouseApp", self.app).ears.open()
-
     def _forget(self) -> None:
-        self._next = ("", "")
+        self._await()
         self.say("left: nothing is edited", "quiet")
 
     def do_form(self) -> None:
@@ -382,11 +385,7 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
 
     def candidates(self) -> Sequence[str]:
         """Words of the filter."""
-        rows: list[DefinitionRow] = [row.value for row in self.list.rows]
-        owners, tags = {row.owner for row in rows if row.owner}, {tag for row in rows for tag in row.tags}
-        layers, kinds = (f"layer:{layer}" for layer in LAYERS), (f"kind:{kind}" for kind in SECTIONS)
-        seen = (*(f"owner:{owner}" for owner in sorted(owners)), *(f"tag:{tag}" for tag in sorted(tags)))
-        return [*seen, *layers, *kinds, *(f"storage:{mode}" for mode in MODES), *SUGGESTED]
+        return filter_words([row.value for row in self.list.rows])
 
     def trail(self) -> Content | str:
         """Where one is."""

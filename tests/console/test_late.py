@@ -8,19 +8,22 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import insert, select
 
 from console import run_view
 from console.app import PilothouseApp
+from console.blueprint_panes import Detail, read_detail
 from console.places import Place
-from console.screens import runs
+from console.screens import blueprint, runs
 from console.store import Answered
-from console.widgets.rows import Row
+from console.widgets.rows import Row, Rows
 from metadata import tables
 from metadata.database import Database, next_change
 from metadata.definitions import load_blueprint
+from metadata.errors import UsageError
 from metadata.rows.pages import list_decisions
 from metadata.rows.runs import find_run, get_run
 from metadata.rows.task_runs import TaskRun
@@ -121,6 +124,43 @@ async def test_a_late_jump_closes_nothing_that_was_opened_meanwhile(database: Da
         await until_seen(pilot, "newest first")
         await pilot.pause(0.1)
         assert screen_name(app) == "runs"
+
+
+async def test_keys_are_taken_again_where_what_was_to_be_edited_is_left(
+    database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VISUAL", "false")
+    app = make_app()
+    async with app.run_test(size=(120, 30)) as pilot:
+        app.go(Place("blueprint", "dataset bronze.flights"))
+        await until_seen(pilot, "Flights as landed")
+        with reads_held_up(app):
+            await pilot.press("colon", *"gold.delay_by_hour", "enter", "j", "e")
+        await until(pilot, lambda: app.screen.query_one("#list", Rows).row.key == "gold.delay_by_hour")  # type: ignore[union-attr]
+        await until_seen(pilot, "layer: gold")
+        await pilot.press("2")
+        await until_seen(pilot, "newest first")
+
+
+async def test_what_could_not_be_read_is_read_again_for_a_key_that_needs_it(
+    database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[str] = []
+
+    def read(*given: Any) -> Detail | None:
+        reads.append("once more")
+        if len(reads) == 1:
+            raise UsageError("PH301", "metadata database", "it is locked", "wait")
+        return read_detail(*given)
+
+    monkeypatch.setattr(blueprint, "read_detail", read)
+    app = make_app()
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until_seen(pilot, "PIPELINES 3")
+        app.go(Place("blueprint", "dataset bronze.flights"))
+        await until_seen(pilot, "PH301")
+        await pilot.press("f")
+        await until(pilot, lambda: screen_name(app) == "FormScreen")
 
 
 async def test_leaving_waits_for_what_was_asked_for(database: Database, make_app: MakeApp) -> None:
