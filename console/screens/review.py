@@ -132,7 +132,7 @@ class ReviewScreen(Modal[str]):
             self._chosen = len(self._brought) if self._unfolded else 0
             self._show()
             if self._unfolded:
-                self.query_one(Lines).scroll_to(y=self._heads[self._chosen] - 2, animate=False)
+                self.query_one(Lines).begin_at(self._heads[self._chosen] - 2)
 
     @property
     def _findings(self) -> list[Finding]:

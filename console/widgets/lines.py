@@ -87,8 +87,15 @@ class Lines(ScrollView, can_focus=True):
 
     def in_view(self, number: int) -> bool:
         """Whether the line of that number, among those that are shown, begins in view."""
-        top = sum(len(self._parts(line)) for line in self._source[self._first : number])
-        return number >= self._first and 0 <= top - self.scroll_offset.y < self.size.height
+        return number >= self._first and 0 <= self._begin(number) - self.scroll_offset.y < self.size.height
+
+    def begin_at(self, number: int) -> None:
+        """Scroll the line of that number, among those that are shown, to the top, or as far as there is something."""
+        self.scroll_to(y=self._begin(number), animate=False)
+
+    def _begin(self, number: int) -> int:
+        """Below how many lines of the screen that line begins."""
+        return sum(len(self._parts(line)) for line in self._source[self._first : number])
 
     @property
     def _at_end(self) -> bool:

@@ -82,6 +82,19 @@ async def test_what_was_there_before_is_folded_behind_a_count(
         await until_seen(pilot, "b 1 that was there before")
 
 
+async def test_what_was_there_before_is_in_view_however_long_the_lines_above_are(
+    database: Database, make_app: Callable[[], PilothouseApp]
+) -> None:
+    long = [Finding("PH110", "warning", "dataset", f"new_{at}", (), "too long " * 60, "mend it") for at in range(9)]
+    before = [Finding("PH111", "warning", "dataset", f"old_{at}", (), "known", "mend it") for at in range(30)]
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.push_screen(ReviewScreen(replace(reviewed(*long, *before), earlier=tuple(before))))
+        await until_seen(pilot, "b 30 that were there before")
+        await pilot.press("b")
+        await until_seen(pilot, "explain PH111 (10 of 39)", "▸ warning PH111  dataset old_0")
+
+
 async def test_a_finding_leads_to_its_field_only_where_the_text_holds_one_definition(
     database: Database, make_app: Callable[[], PilothouseApp], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
