@@ -17,7 +17,7 @@ from console.screens.paging import Listed
 from console.screens.review import change_lines
 from console.text import ago, instant, joined, plain, styled
 from console.widgets.rows import Column, Row
-from metadata.changes import Change, differences
+from metadata.changes import differences
 from metadata.database import Database
 from metadata.definitions import load_blueprint
 from metadata.errors import Fault
@@ -69,7 +69,8 @@ class HistoryScreen(LogScreen, BlueprintKeys):
         super().__init__(subject)
         self.filter = subject
         self._marked: int | None = None
-        self._told: dict[_Wanted, tuple[Change, ...]] = {}
+        self._told: dict[_Wanted, tuple[Content, ...]] = {}
+        """Each change, line by line."""
         self._under_way: _Wanted | None = None
 
     def turn_to(self, subject: str) -> None:
@@ -124,7 +125,7 @@ class HistoryScreen(LogScreen, BlueprintKeys):
         self._under_way = wanted
         self.session.store.read(self, "changes", lambda database: (wanted, _changes(database, wanted)))
 
-    def got_changes(self, value: tuple[_Wanted, tuple[Change, ...]]) -> None:
+    def got_changes(self, value: tuple[_Wanted, tuple[Content, ...]]) -> None:
         """They were read."""
         self._under_way = None
         self._told[value[0]] = value[1]
@@ -164,7 +165,7 @@ class HistoryScreen(LogScreen, BlueprintKeys):
             return [*found, styled("…", "quiet")]
         if not changes:
             return [*found, styled("Nothing differs.", "quiet")]
-        return [*found, *(line for change in changes for line in change_lines(change))]
+        return [*found, *changes]
 
     def unavailable(self, name: str) -> str:
         """What needs a revision under the cursor."""
@@ -200,8 +201,9 @@ class HistoryScreen(LogScreen, BlueprintKeys):
         return self.trail_of("Blueprint", "history")
 
 
-def _changes(database: Database, wanted: _Wanted) -> tuple[Change, ...]:
+def _changes(database: Database, wanted: _Wanted) -> tuple[Content, ...]:
     if wanted.pane == DID:
-        return tuple(edit.change for edit in edits_of(database, wanted.number))
-    older, newer = wanted.between
-    return differences(load_blueprint(database, older), load_blueprint(database, newer))
+        changes = [edit.change for edit in edits_of(database, wanted.number)]
+    else:
+        changes = [*differences(*(load_blueprint(database, number) for number in wanted.between))]
+    return tuple(line for change in changes for line in change_lines(change))

@@ -78,6 +78,7 @@ class ReviewScreen(Modal[str]):
         self._waits = _waits(review) if edits and answers is None else ""
         self._heads: list[int] = []
         """The line at which each finding begins."""
+        self._told = review_lines(review)
 
     def compose(self) -> ComposeResult:
         """Changes, impact, findings, answers."""
@@ -167,7 +168,7 @@ class ReviewScreen(Modal[str]):
         for finding in above:
             self._heads.append(len(lines))
             lines += [*_finding(finding, self._chosen == len(self._heads) - 1), Content("")]
-        lines += review_lines(self._review)
+        lines += self._told
         for place, finding in enumerate(self._findings[len(above) :], len(above)):
             if place == len(self._brought):
                 lines += [Content(""), styled("Were there before", "strong")]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import pytest
+from textual.content import Content
 
 from console.app import PilothouseApp
 from console.places import Place
-from console.screens import acting
-from metadata.changes import differences
+from console.screens import acting, history
+from console.screens.review import change_lines
+from metadata.changes import Change, differences
 from metadata.database import Database
 from metadata.definitions import load_blueprint
 from metadata.kinds import Blueprint
@@ -156,3 +159,26 @@ async def test_an_empty_history_says_how_it_begins(empty_database: Database, mak
         await pilot.press("u")
         await until_seen(pilot, "PH347", "no revision is left that is not undone")
     assert newest_revision(empty_database) == 0
+async def test_what_a_revision_did_is_drawn_once_and_not_where_keys_wait_for_it(
+    database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[threading.Thread] = []
+
+    def told(change: Change) -> list[Content]:
+        drawn.append(threading.current_thread())
+        return change_lines(change)
+
+    monkeypatch.setattr(history, "change_lines", told)
+    app = make_app()
+    async with app.run_test(size=(160, 48)) as pilot:
+        app.go(Place("history"))
+        await until_seen(pilot, "2 of 2", "created schedule flights_monthly")
+        described = len(drawn)
+        describe(database, "third")
+        await until_seen(pilot, "3 of 3")
+        await pilot.press("k")
+        await until_seen(pilot, "description: Flights")
+        assert len(drawn) == described + 1
+    assert threading.main_thread() not in drawn
+
+

@@ -8,10 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from textual.content import Content
 
 from console.app import PilothouseApp
 from console.edit import Review
-from console.screens.review import ReviewScreen, _waits
+from console.screens import review as screen
+from console.screens.review import ReviewScreen, _waits, change_lines
 from metadata.changes import Change, ChangeSet, FieldChange, compare
 from metadata.checks import check
 from metadata.checks.earlier import there_before
@@ -93,6 +95,26 @@ async def test_what_was_there_before_is_in_view_however_long_the_lines_above_are
         await until_seen(pilot, "b 30 that were there before")
         await pilot.press("b")
         await until_seen(pilot, "explain PH111 (10 of 39)", "▸ warning PH111  dataset old_0")
+
+
+async def test_changes_are_told_once_however_many_findings_are_gone_through(
+    database: Database, make_app: Callable[[], PilothouseApp], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Change] = []
+
+    def counted(change: Change) -> list[Content]:
+        told.append(change)
+        return change_lines(change)
+
+    monkeypatch.setattr(screen, "change_lines", counted)
+    found = [Finding("PH110", "warning", "dataset", f"new_{at}", (), "bad", "mend it") for at in range(3)]
+    app = make_app()
+    async with app.run_test(size=(100, 44)) as pilot:
+        app.push_screen(ReviewScreen(reviewed(*found)))
+        await until_seen(pilot, "(1 of 3)")
+        await pilot.press("j", "j")
+        await until_seen(pilot, "(3 of 3)")
+    assert len(told) == 1
 
 
 async def test_a_finding_leads_to_its_field_only_where_the_text_holds_one_definition(
