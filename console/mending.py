@@ -16,8 +16,6 @@ AGAIN = {
     "applied_set": "a",
     "edited": "e",
     "staged": "e",
-    "way": "u",
-    "went_back": "u",
     "woken": "U",
 }
 """Jobs of the screens, by the key that has them done."""
@@ -36,9 +34,8 @@ _BY_COMMAND = " (pilothouse blueprint diff)"
 _NAMED = re.compile(r"\(([A-Za-z])\)|\bpress ([A-Za-z])\b")
 
 
-def by_key(fault: Fault, job: str) -> Fault:
-    """The fault of a job with the key that looks again in its remedy, where that names a command of the shell."""
-    again = AGAIN.get(job, "")
+def by_key(fault: Fault, again: str) -> Fault:
+    """A fault with the key that looks `again` in its remedy, where that names a command of the shell."""
     remedy = fault.remedy.replace(_BY_COMMAND, f" ({again})") if again else fault.remedy
     return fault.model_copy(update={"remedy": remedy})
 

@@ -51,8 +51,8 @@ class Voice:
         """Faults that hold, by their jobs; the one that came last is shown."""
         self._closed: dict[str, Fault] = {}
         """Faults that hold and were closed."""
-        self._waiting: dict[str, tuple[Fault, bool]] = {}
-        """Faults met while something is typed, by their jobs, each with whether it was told `again`."""
+        self._waiting: dict[str, tuple[Fault, str, bool]] = {}
+        """Faults met while something is typed, by their jobs, each with its key, and whether it was told `again`."""
 
     @property
     def about(self) -> str:
@@ -84,18 +84,21 @@ class Voice:
         rule.say(content)
         self._screen.set_timer(FLASH_SECONDS, lambda: rule.say() if flash == self._flash else None)
 
-    def tell(self, fault: Fault, job: str, labels: Mapping[str, str], typing: bool, *, again: bool = False) -> None:
+    def tell(
+        self, fault: Fault, job: str, labels: Mapping[str, str], typing: bool, key: str = "", *, again: bool = False
+    ) -> None:
         """Tell a fault in its four parts, with those keys of `labels` that mend it, until `job` is well again.
 
+        `key` is the one that has the job done once more.
         While something is typed below it waits: the next letter may mend it. One that is told `again`, because it
         holds, stays closed once it was, and where it stands below one that came later.
         """
         if typing:
-            self._waiting[job] = fault, again
+            self._waiting[job] = fault, key, again
             return
         if again and self._closed.get(job) == fault:
             return
-        keys = mending.keys_for(fault, labels, mending.AGAIN.get(job, ""))
+        keys = mending.keys_for(fault, labels, key)
         before = self._told.get(job) if again else self._told.pop(job, None)
         if before is None or (before.fault, before.keys) != (fault, keys):
             self._words = None
@@ -105,8 +108,8 @@ class Voice:
     def typed(self, labels: Mapping[str, str]) -> None:
         """Nothing is typed any more: what waited is told."""
         waiting, self._waiting = self._waiting, {}
-        for job, (fault, again) in waiting.items():
-            self.tell(fault, job, labels, False, again=again)
+        for job, (fault, key, again) in waiting.items():
+            self.tell(fault, job, labels, False, key, again=again)
 
     def well(self, *jobs: str) -> None:
         """Jobs are well: their faults are over."""

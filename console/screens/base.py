@@ -284,7 +284,12 @@ class BaseScreen(Acting, Listing):
     def tell(self, fault: Fault, job: str, *, again: bool = False) -> None:
         """Tell a fault with the keys that mend it, until `job` is well again, or esc; `again`: it may hold since."""
         if self.there:
-            self._voice.tell(mending.by_key(fault, job), job, self.labels(), self.typing, again=again)
+            by = self.key_again(job)
+            self._voice.tell(mending.by_key(fault, by), job, self.labels(), self.typing, by, again=again)
+
+    def key_again(self, job: str) -> str:
+        """The key that has a job done once more; empty where there is none."""
+        return mending.AGAIN.get(job, "")
 
     def labels(self) -> dict[str, str]:
         """Keys that make sense here, with what they do."""

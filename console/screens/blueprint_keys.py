@@ -30,9 +30,16 @@ class BlueprintKeys(BaseScreen):
         key("ctrl+r", "redo", "redo", shown=False, help="do again what was undone last"),
     ]
 
+    _way = "u"
+    """The key of the way back that was asked for last."""
+
+    def key_again(self, job: str) -> str:
+        """The way back that was asked for, and no other."""
+        return self._way if job in ("way", "went_back") else super().key_again(job)
+
     def do_undo(self) -> None:
         """`u`"""
-        self._look_at(undo_of)
+        self._look_at("u", undo_of)
 
     def do_changes(self) -> None:
         """`P`"""
@@ -48,13 +55,14 @@ class BlueprintKeys(BaseScreen):
 
     def do_redo(self) -> None:
         """`ctrl+r`"""
-        self._look_at(redo_of)
+        self._look_at("ctrl+r", redo_of)
 
     def revert(self, number: int) -> None:
         """Back to what a revision left."""
-        self._look_at(lambda database: revert_to(database, number))
+        self._look_at("b", lambda database: revert_to(database, number))
 
-    def _look_at(self, find: Callable[[Database], WayBack]) -> None:
+    def _look_at(self, key: str, find: Callable[[Database], WayBack]) -> None:
+        self._way = key
         database, settings = self.session.store.database, self.session.settings
         self.say("looking what that changes …", "quiet")
         self.act(
