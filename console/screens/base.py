@@ -57,6 +57,8 @@ class BaseScreen(Acting, Listing):
         self._reading = self._stale = self._missed = self._broken = self._left = False
         self._asked = ""
         self.there = False
+        self.notes: dict[str, str] = {}
+        """Why something was to be done, by what that is, until something is."""
 
     @property
     def session(self) -> Session:

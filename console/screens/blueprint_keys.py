@@ -88,7 +88,7 @@ class BlueprintKeys(BaseScreen):
 
         def answered(answer: str | None) -> None:
             if answer == "y":
-                ask_why(self, noted)
+                ask_why(self, way.words, noted)
                 return
             noted(None)
             if answer == "f" and screen.chosen is not None:
@@ -107,6 +107,7 @@ class BlueprintKeys(BaseScreen):
 
     def got_went_back(self, revision: Revision | None) -> None:
         """Done, as a revision of its own."""
+        self.notes.clear()
         if revision is None:
             self.say("nothing differs any more", "quiet")
         else:

@@ -71,8 +71,6 @@ class ChangesScreen(Forming, BlueprintKeys, Marking):
 
     def __init__(self, subject: str = "") -> None:
         super().__init__(subject)
-        self._note = ""
-        """What was typed for a change set that is not applied yet."""
         self._edits: list[_Edit] = []
         self._known = False
         """Whether they were read."""
@@ -161,7 +159,7 @@ class ChangesScreen(Forming, BlueprintKeys, Marking):
 
         def answered(answer: str | None) -> None:
             if answer == "y":
-                ask_why(self, noted, note=self._note, always=True)
+                ask_why(self, "changes", noted, always=True)
                 return
             self.say("left: the change set stays", "quiet")
             if answer == "f" and screen.chosen is not None:
@@ -184,7 +182,6 @@ class ChangesScreen(Forming, BlueprintKeys, Marking):
     def _apply_set(self, staged: Staged, note: str) -> None:
         database, settings, session = self.session.store.database, self.session.settings, self.session
         owner, author = session.owner, session.author
-        self._note = note
         self.act(
             "applied_set",
             "the change set is applied",
@@ -193,7 +190,7 @@ class ChangesScreen(Forming, BlueprintKeys, Marking):
 
     def got_applied_set(self, revision: Revision | None) -> None:
         """Applied, and empty."""
-        self._note = ""
+        self.notes.clear()
         self.say(f"revision {revision.number} is applied" if revision else "nothing differs: nothing to apply")
         self.reload()
 

@@ -279,7 +279,7 @@ class Editing(SplitScreen):
                 if self._put(draft, with_remarks(self._text or "", found.errors)):
                     self.open_draft(draft, self._text if found.errors else None, found if found.errors else None)
             elif answer == "y":
-                ask_why(self, noted)
+                ask_why(self, f"{draft.kind} {draft.key}", noted)
             elif answer == "s":
                 self._stage(found)
             else:
@@ -341,6 +341,7 @@ class Editing(SplitScreen):
 
     def got_applied(self, revision: Revision | None) -> None:
         """Applied: the draft is no longer needed."""
+        self.notes.clear()
         if self._draft is not None:
             self._discard(self._draft)
         self.say(f"revision {revision.number} is applied" if revision else "nothing to apply")

@@ -58,12 +58,10 @@ class NoteScreen(Modal["str | None"]):
         self.dismiss(None)
 
 
-def ask_why(
-    screen: BaseScreen, answered: Callable[[str | None], None], *, note: str = "", always: bool = False
-) -> None:
+def ask_why(screen: BaseScreen, what: str, answered: Callable[[str | None], None], *, always: bool = False) -> None:
     """Ask why a revision is made, where the home requires that, or `always`; else the note is empty. None for esc.
 
-    `note` is what was answered before.
+    What was answered for `what` before, which was not done then, stands there.
     """
     from metadata.notes import wrong  # with what loads the kinds of definitions
 
@@ -71,5 +69,12 @@ def ask_why(
     if not always and settings.notes == "optional":
         answered("")
         return
-    question = "Why? It stands in the history."
-    screen.app.push_screen(NoteScreen(question, note, wrong=partial(wrong, settings=settings)), answered)
+
+    def noted(note: str | None) -> None:
+        if note is not None:
+            screen.notes[what] = note
+        answered(note)
+
+    before = screen.notes.get(what, "")
+    asking = NoteScreen("Why? It stands in the history.", before, wrong=partial(wrong, settings=settings))
+    screen.app.push_screen(asking, noted)

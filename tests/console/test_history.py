@@ -68,6 +68,29 @@ async def test_u_shows_what_is_taken_back_and_y_does_it_and_ctrl_r_does_it_again
         await until_seen(pilot, "PH347", "nothing was undone since the last change")
 
 
+async def test_the_note_of_what_was_overtaken_stands_there_again(
+    database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    describe(database, "other words")
+    monkeypatch.setenv("PILOTHOUSE_NOTES", "required")
+    settings.cache_clear()
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.go(Place("history"))
+        await until_seen(pilot, "newest first")
+        await pilot.press("G", "b")
+        await until_seen(pilot, "Go back to revision 1", "y apply")
+        await pilot.press("y")
+        await until_seen(pilot, "Why?")
+        describe(database, "last words", note="needed")
+        await pilot.press(*"because", "enter")
+        await until_seen(pilot, "PH303", "press    b back to it")
+        await pilot.press("escape", "b")
+        await until_seen(pilot, "Go back to revision 1", "y apply")
+        await pilot.press("y")
+        await until_seen(pilot, "Why?", "because")
+
+
 async def test_keys_while_something_is_checked_are_answered_and_open_no_second_question(
     database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,29 +159,6 @@ async def test_a_mark_compares_two_revisions_and_without_one_it_is_today(databas
         await until_seen(pilot, "revision 3 → today", "description: third → sixth")
 
 
-async def test_the_history_of_one_definition_is_a_filter(database: Database, make_app: MakeApp) -> None:
-    apply(database, Blueprint.model_validate({"datasets": {"x.y": {}}}), author="bea", settings=settings())
-    app = make_app()
-    async with app.run_test(size=(120, 30)) as pilot:
-        await until_seen(pilot, "ATTENTION")
-        await pilot.press("colon", *"history key:x.*", "enter")
-        await until_seen(pilot, "history ▸ key:x.*", "1 of 1", "dataset x.y")
-        await pilot.press("escape")
-        await until_seen(pilot, "3 of 3")
-        await pilot.press("escape")
-        await until(pilot, lambda: screen_name(app) == "overview")
-
-
-async def test_an_empty_history_says_how_it_begins(empty_database: Database, make_app: MakeApp) -> None:
-    app = make_app()
-    async with app.run_test(size=(80, 24)) as pilot:
-        app.go(Place("history"))
-        await until_seen(pilot, "No revision yet: pilothouse blueprint")
-        await pilot.press("b")
-        await until_seen(pilot, "there is no revision under the cursor")
-        await pilot.press("u")
-        await until_seen(pilot, "PH347", "no revision is left that is not undone")
-    assert newest_revision(empty_database) == 0
 async def test_what_a_revision_did_is_drawn_once_and_not_where_keys_wait_for_it(
     database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,3 +182,26 @@ async def test_what_a_revision_did_is_drawn_once_and_not_where_keys_wait_for_it(
     assert threading.main_thread() not in drawn
 
 
+async def test_the_history_of_one_definition_is_a_filter(database: Database, make_app: MakeApp) -> None:
+    apply(database, Blueprint.model_validate({"datasets": {"x.y": {}}}), author="bea", settings=settings())
+    app = make_app()
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until_seen(pilot, "ATTENTION")
+        await pilot.press("colon", *"history key:x.*", "enter")
+        await until_seen(pilot, "history ▸ key:x.*", "1 of 1", "dataset x.y")
+        await pilot.press("escape")
+        await until_seen(pilot, "3 of 3")
+        await pilot.press("escape")
+        await until(pilot, lambda: screen_name(app) == "overview")
+
+
+async def test_an_empty_history_says_how_it_begins(empty_database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.go(Place("history"))
+        await until_seen(pilot, "No revision yet: pilothouse blueprint")
+        await pilot.press("b")
+        await until_seen(pilot, "there is no revision under the cursor")
+        await pilot.press("u")
+        await until_seen(pilot, "PH347", "no revision is left that is not undone")
+    assert newest_revision(empty_database) == 0
