@@ -12,6 +12,10 @@ from textual.widgets import Static
 
 from console.screens.modal import Modal
 from console.text import joined, stacked, styled
+from console.widgets.cells import cut
+
+NOTE_CELLS = 200
+"""What is longer is cut: the answers below it stay in view."""
 
 
 class Ask(Modal[str]):
@@ -30,7 +34,7 @@ class Ask(Modal[str]):
         super().__init__()
         self._question = question if isinstance(question, Content) else styled(question, "strong")
         self._answers = [*answers, ("esc", esc)]
-        self._note = note
+        self._note = _note(note)
 
     def compose(self) -> ComposeResult:
         """Question, note, answers."""
@@ -39,12 +43,12 @@ class Ask(Modal[str]):
 
     def _told(self) -> Content:
         answers = [joined((f"{key:>5}  ", "key"), what) for key, what in self._answers]
-        note = [self._note, ""] if self._note else []
+        note = [self._note, Content("")] if self._note else []
         return stacked([self._question, "", *note, *answers])
 
     def tell(self, note: Content | str) -> None:
         """Another note, of what is known only now."""
-        self._note = note
+        self._note = _note(note)
         if self.is_attached:
             self.query_one(Static).update(self._told())
 
@@ -56,3 +60,7 @@ class Ask(Modal[str]):
             self.dismiss("")
         elif pressed in [key for key, _ in self._answers]:
             self.dismiss(pressed)
+
+
+def _note(note: Content | str) -> Content:
+    return cut(note if isinstance(note, Content) else styled(note), NOTE_CELLS)

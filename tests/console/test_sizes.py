@@ -7,6 +7,7 @@ from collections.abc import Callable
 from console.app import PilothouseApp
 from console.form_state import FormState
 from console.places import Place
+from console.screens.ask import Ask
 from console.screens.form import FormScreen
 from console.screens.help import HelpScreen
 from console.screens.too_small import LEAST, TooSmall
@@ -52,6 +53,16 @@ async def test_a_console_that_is_opened_in_too_small_a_terminal_comes_when_there
         await until_seen(pilot, "ATTENTION 4")
         app.go(Place("runs"))
         await until(pilot, lambda: screen_name(app) == "runs")
+
+
+async def test_the_answers_to_a_question_are_in_view_however_long_its_reason_is(
+    empty_database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_seen(pilot, "PIPELINES")
+        app.push_screen(Ask("release what it holds ?", [("y", "release it")], "it is so " * 400))
+        await until_seen(pilot, "release what it holds ?", "it is so it is so", "y  release it", "esc  leave it")
 
 
 async def test_nothing_comes_above_what_says_that_there_is_no_room(database: Database, make_app: MakeApp) -> None:
