@@ -30,15 +30,16 @@ def show_findings(found: Sequence[Finding], as_json: bool, err: bool = False) ->
     if as_json:
         print_json(list(found))
         return
-    for each in sorted(found, key=lambda each: each.severity != "error")[:MOST_FINDINGS]:
+    shown = sorted(found, key=lambda each: each.severity != "error")[:MOST_FINDINGS]
+    for each in shown:
         place = f"{each.file}:{each.line}" if each.line else each.file or "blueprint"
         click.echo(f"{plain(place)}: {each.severity} {each.code} {plain(each.thing)}", err=err)
         click.echo(f"  cause  {plain(each.cause)}", err=err)
         click.echo(f"  next   {plain(each.remedy)}", err=err)
     if len(found) > MOST_FINDINGS:
         click.echo(f"and {len(found) - MOST_FINDINGS:,} more", err=True)
-    if found:
-        click.echo(f"(pilothouse explain {found[0].code} says more)", err=True)
+    if shown:
+        click.echo(f"(pilothouse explain {shown[0].code} says more)", err=True)
     else:
         click.echo("Nothing is wrong.", err=err)
 

@@ -6,11 +6,14 @@ import json
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from sqlalchemy import update
 
+from console.cli.changes import show_findings
 from metadata.database import Database
 from metadata.definitions import definition, load_blueprint
 from metadata.documents import dump
+from metadata.findings import Finding
 from metadata.kinds import Blueprint
 from metadata.values import utc_now
 from tests.console.running import Commands
@@ -117,6 +120,12 @@ def test_what_a_change_touches_is_told_with_what_it_needs_and_how_many_rows_that
     assert (backfill["key"], backfill["needs"], backfill["rows"]) == ("gold.delay_by_hour", "backfill", 6_112)
     assert backfill["why"] == "its storage.mode, storage.keys"
     assert [each["needs"] for each in whole["impact"]][:4] == ["backfill", "rebuilt", "rebuilt", "retrain"]
+
+
+def test_the_page_that_is_named_is_that_of_the_first_finding_that_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    warning = Finding("PH134", "warning", "dataset", "x", (), "bad", "mend")
+    show_findings([warning, Finding("PH110", "error", "dataset", "x", (), "bad", "mend")], as_json=False)
+    assert "pilothouse explain PH110 says more" in capsys.readouterr().err
 
 
 def test_the_impact_is_told_before_anybody_is_asked_and_not_where_there_is_none(
