@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import click
 
 from console.author import author, user
@@ -70,7 +72,7 @@ def set_field(
     if not staging:
         refuse(context, found)
     if not as_json:
-        _show(made, changes, found, bool(uids), words)
+        _show(made, changes, found, removed, bool(uids), words)
     if changes and not dry_run and not yes and not staging:
         ask(context, f"Change {many(made.changed, kind)}?")
     revision = None
@@ -99,7 +101,14 @@ def _keep(
         raise
 
 
-def _show(made: Edited, changes: ChangeSet, found: list[Finding], any_match: bool, words: str | None) -> None:
+def _show(
+    made: Edited,
+    changes: ChangeSet,
+    found: list[Finding],
+    removed: Collection[tuple[str, str]],
+    any_match: bool,
+    words: str | None,
+) -> None:
     if not any_match:
         which = f" matches {words!r}" if words else " is there"
         click.echo(f"No {made.kind.replace('_', ' ')}{plain(which)}.")
@@ -108,7 +117,7 @@ def _show(made: Edited, changes: ChangeSet, found: list[Finding], any_match: boo
     else:
         click.echo(plain(made.words))
         show_change_set(changes)
-        show_brought(found, changes)
+        show_brought(found, changes, removed)
 
 
 def _print(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import click
 
@@ -44,9 +44,9 @@ def show_findings(found: Sequence[Finding], as_json: bool, err: bool = False) ->
         click.echo("Nothing is wrong.", err=err)
 
 
-def show_brought(found: Sequence[Finding], changes: ChangeSet) -> None:
-    """The findings that a change brings, and how many were there before it."""
-    earlier = there_before(changes, found, estimator_prefixes=settings().estimator_prefixes)
+def show_brought(found: Sequence[Finding], changes: ChangeSet, removed: Collection[tuple[str, str]] = ()) -> None:
+    """The findings that a change brings, and how many were there before it, beside what a change set has `removed`."""
+    earlier = there_before(changes, found, estimator_prefixes=settings().estimator_prefixes, removed=removed)
     brought = [each for each in found if each not in earlier]
     if found:
         click.echo("\nFindings")

@@ -186,3 +186,10 @@ def test_what_the_own_change_set_removes_is_said_where_it_is_missed(database: Da
         "there is no dataset bronze.flights any more: your change set removes it"
     }
     assert missed[0].remedy == "name another, or keep it (P, d)"
+
+
+def test_what_the_change_set_broke_before_is_not_told_of_another_edit(database: Database, run: Commands) -> None:
+    stage_removal(database, ME, load_blueprint(database).datasets["bronze.weather"].uid)
+    staged = run("blueprint", "set", "owner=ada", "--kind", "dataset", "--filter", "key:gold.delay_by_hour", "--stage")
+    assert "PH110" not in staged.out
+    assert "were there before (--json tells all)" in staged.out
