@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from console.edit import Review
 from metadata.bulk import Edited, Removal, edited, fields_of, found, removal, said
 from metadata.changes import ChangeSet
-from metadata.checks.earlier import there_before
 from metadata.database import Database
 from metadata.errors import UsageError
 from metadata.rows.forming import keys_of
@@ -58,9 +57,7 @@ def review_edited(
         return what, changes_beside(database, there, what.document)
 
     there, (what, changes) = reviewed(database, owner, made, uids=uids)
-    prefixes, removed = settings.estimator_prefixes, there.removed
-    findings = tuple(there.findings(changes, prefixes))
-    earlier = there_before(changes, findings, estimator_prefixes=prefixes, removed=removed)
+    findings, earlier = there.findings(changes, settings.estimator_prefixes)
     impact, waiting, seen = sized_impact(database, changes), len(there.items), tuple(there.kept)
     return what, Review(what.document, there.revision, changes, findings, impact, waiting, seen, earlier=earlier)
 

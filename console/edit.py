@@ -140,7 +140,6 @@ def review(database: Database, settings: Settings, draft: Draft, text: str, owne
     except PilothouseError as error:
         fault = error.fault
         return Review(None, 0, None, (Finding(fault.code, "error", "", fault.thing, (), fault.cause, fault.remedy),))
-    found = there.findings(changes, settings.estimator_prefixes)
     in_text = {(kind, key): was for (kind, key, _), (_, was, _) in zip(edited, document.blueprint, strict=True)}
     said = comments_of(document, whole=True)
     written = {(kind, key): said[kind, was] for (kind, key), was in in_text.items()}
@@ -148,11 +147,11 @@ def review(database: Database, settings: Settings, draft: Draft, text: str, owne
     kept = load_sources(database, uids.values(), owner)
     comments = with_others(written, *_sides(draft, opened, there, changes.blueprint, uids, kept))
     other = bool(differing_beside(database, owner, comments, uids))
-    located = tuple(_located(each, document.locations, in_text) for each in found)
-    earlier = there_before(changes, located, estimator_prefixes=settings.estimator_prefixes, removed=there.removed)
+    locate = partial(_located, locations=document.locations, in_text=in_text)
+    found, earlier = (tuple(map(locate, some)) for some in there.findings(changes, settings.estimator_prefixes))
     impact = sized_impact(database, changes)
     waiting, seen = len(there.items), tuple(there.kept)
-    found_all = (*meanwhile, *located)
+    found_all = (*meanwhile, *found)
     seen_comments = {name: kept.get(uid) for name, uid in uids.items()}
     return Review(
         edited, there.revision, changes, found_all, impact, waiting, seen, comments, seen_comments, other, earlier
@@ -184,9 +183,8 @@ def review_way(database: Database, settings: Settings, way: WayBack) -> tuple[Wa
 def review_staged(database: Database, settings: Settings, owner: str) -> tuple[Staged, Review]:
     """Check what applying a change set would do. Raises PilothouseError PH341, PH342."""
     there, changes = reviewed(database, owner, partial(changes_of_staged, database))
-    found = there.findings(changes, settings.estimator_prefixes)
-    before = there_before(changes, found, estimator_prefixes=settings.estimator_prefixes)
-    return there, Review(None, there.revision, changes, tuple(found), sized_impact(database, changes), earlier=before)
+    found, before = there.findings(changes, settings.estimator_prefixes)
+    return there, Review(None, there.revision, changes, found, sized_impact(database, changes), earlier=before)
 
 
 def _read(text: str) -> Blueprint:

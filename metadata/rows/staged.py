@@ -12,6 +12,7 @@ from sqlalchemy import Connection, delete, insert, select
 from metadata.audit import Book, audited
 from metadata.changes import Change, ChangeSet, differences
 from metadata.checks import check
+from metadata.checks.earlier import there_before
 from metadata.checks.secrets import refuse_secrets
 from metadata.commented import Comments, with_comments
 from metadata.database import Database, next_change
@@ -79,12 +80,15 @@ class Staged:
         """
         return with_comments(source, *self.places[uid]) if uid in self.places else ""
 
-    def findings(self, changes: ChangeSet, estimator_prefixes: Iterable[str] | None) -> list[Finding]:
-        """What is wrong with all that can be touched, once these changes are applied."""
+    def findings(
+        self, changes: ChangeSet, estimator_prefixes: Iterable[str] | None
+    ) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
+        """What is wrong with all that can be touched, once these changes are applied; and what of it was before."""
         found = check(changes.blueprint, estimator_prefixes=estimator_prefixes, removed=self.removed)
         names = {(kind, key) for kind, key, value in changes.blueprint if value.uid in self.touched}
         names |= {(each.kind, each.key) for each in changes.changes}
-        return [each for each in found if (each.kind, each.key) in names]
+        about = tuple(each for each in found if (each.kind, each.key) in names)
+        return about, there_before(changes, about, estimator_prefixes=estimator_prefixes, removed=self.removed)
 
     @property
     def clashes(self) -> tuple[Clash, ...]:
