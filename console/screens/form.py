@@ -331,6 +331,8 @@ class FormScreen(FormLines):
         elif message.job == "choices":
             self._asking = False
         if message.fault is not None:
+            if message.job == "choices":
+                self._field.lack()
             self.say(f"{message.fault.cause}; {message.fault.remedy}", "warn")
         elif message.job == "checked":
             subject, self.state.findings = message.value

@@ -117,6 +117,10 @@ class Chooser(Vertical):
             for event in self._held:
                 self.app.post_message(events.Key(event.key, event.character))
 
+    def lack(self) -> None:
+        """The list of what was typed does not come: enter has chosen nothing, and can be pressed again."""
+        self._wanted, self._held = False, []
+
     def on_input_changed(self, message: Input.Changed) -> None:
         """Typing narrows the list."""
         message.stop()

@@ -138,6 +138,10 @@ class FieldEditor(Vertical):
         chooser.show(words, [(one.key, one.about) for one in choices], f"No {kind} is known that is called so.")
         return True
 
+    def lack(self) -> None:
+        """What can be named could not be read."""
+        self.query_one(Chooser).lack()
+
     def ask_again(self) -> None:
         """Ask for what is wanted now."""
         self._asked(self.query_one(Chooser).words)

@@ -5,18 +5,22 @@ from __future__ import annotations
 import getpass
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
+import pytest
 from textual import events
 from textual.pilot import Pilot
 
 from console.app import PilothouseApp
 from console.form_state import FormState
 from console.places import Place
+from console.screens import form
 from console.screens.form import FormScreen
 from console.widgets.rows import Rows
 from metadata.database import Database
 from metadata.definitions import load_blueprint
 from metadata.documents import dump_one
+from metadata.errors import UsageError
 from metadata.forms import Subject, examine, subject_of, with_findings
 from metadata.rows.forming import findings_in
 from metadata.rows.sources import keep_comments, load_sources
@@ -396,6 +400,25 @@ async def test_a_long_query_is_gone_through_to_its_ends_and_keeps_every_letter(
         await pilot.press("ctrl+home", *"ab", "ctrl+end", *"cd", "ctrl+home", *"e", "escape")
         await until_seen(pilot, "eabSELECT")
         assert state.now.at(("tasks", "t", "sql")) == f"eab{query}cd"
+
+
+async def test_a_list_that_could_not_be_read_can_be_asked_for_again(
+    database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locked(*_given: object) -> NoReturn:
+        raise UsageError("PH301", "metadata database", "it is locked", "wait")
+
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await new_form(pilot, "decision", "drifting")
+        await go_to(pilot, "after")
+        with monkeypatch.context() as patch:
+            patch.setattr(form, "choices", locked)
+            await pilot.press("enter", *"late", "enter")
+            await until_seen(pilot, "it is locked")
+        await pilot.press("_", "enter")
+        await until_seen(pilot, "late_arrival_watch")
+        await until(pilot, lambda: "type to narrow" not in seen(app))
 
 
 def test_half_a_character_is_replaced_while_it_is_typed() -> None:
