@@ -87,6 +87,7 @@ class Forming(Editing):
             super().open_draft(draft, before, wrong)
             return
         self._voice.begin()
+        self._wrong = None  # a person fills it in
         try:
             text = without_remarks(draft.path.read_text(encoding="utf-8")) if self._text is None else self._text
             if self._state is None or self._state.text != text:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 from collections.abc import Callable
 from pathlib import Path
@@ -400,6 +401,35 @@ async def test_a_long_query_is_gone_through_to_its_ends_and_keeps_every_letter(
         await pilot.press("ctrl+home", *"ab", "ctrl+end", *"cd", "ctrl+home", *"e", "escape")
         await until_seen(pilot, "eabSELECT")
         assert state.now.at(("tasks", "t", "sql")) == f"eab{query}cd"
+
+
+async def test_a_form_comes_back_on_what_is_wrong_whatever_an_editor_left_before(
+    database: Database, make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "editor.sh"
+    script.write_text("sed -i 's/layer: bronze/layer: nowhere/' $1", encoding="utf-8")
+    monkeypatch.setenv("VISUAL", f"sh {script}")
+    monkeypatch.setattr(PilothouseApp, "suspend", lambda _app: contextlib.nullcontext())
+    app = make_app()
+    async with app.run_test(size=(120, 30)) as pilot:
+        app.go(Place("blueprint", f"dataset {KEY}"))
+        await until_seen(pilot, "Flights as landed")
+        await pilot.press("e")
+        await until_seen(pilot, "error PH", "e edit again")
+        await pilot.press("escape")
+        await until_seen(pilot, "the text is kept")
+        app.go(Place("blueprint", "decision hold_when_broken"))
+        await until_seen(pilot, "worst(null_rate) > 0.3")
+        await pilot.press("f")
+        await until(pilot, lambda: isinstance(app.screen, FormScreen))
+        first = app.screen
+        await go_to(pilot, "when")
+        await pilot.press("enter")
+        await typed(pilot, " + nope")
+        await pilot.press("escape", "ctrl+s")
+        await until(pilot, lambda: app.screen is not first and screen_name(app) != "blueprint")
+        assert isinstance(app.screen, FormScreen)
+        await until_seen(pilot, "> 0.3 + nope", "PH170")
 
 
 async def test_a_list_that_could_not_be_read_can_be_asked_for_again(
