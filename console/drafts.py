@@ -140,8 +140,8 @@ def kept_of(settings: Settings, kind: str, key: str, uid: str = "") -> list[Kept
 
     One at which somebody looks just now is among them.
     """
-    there = _newest_first(_kept(path, soon=True) for path in (settings.home / "drafts").glob(f"{kind}-*{TEXT}"))
-    return [each for each in there if each.is_of(kind, key, uid)]
+    there = (settings.home / "drafts").glob(f"{kind}-*{TEXT}")
+    return _newest_first(_kept(path, soon=True) for path in there if _is_of(path, key, uid))
 
 
 def resume(one: Kept) -> Draft | None:
@@ -157,8 +157,20 @@ def _newest_first(found: Iterable[Kept | None]) -> list[Kept]:
     return sorted((each for each in found if each is not None), key=lambda each: each.at, reverse=True)
 
 
+def _is_of(path: Path, key: str, uid: str) -> bool:
+    """As `Kept.is_of`, of one that somebody may edit: no lock is waited for, and no text is looked through."""
+    try:
+        return _key(path) == key or bool(uid and _opened(path)[0].get("") == uid)
+    except OSError:  # it is gone, or not ours
+        return False
+
+
+def _key(path: Path) -> str:
+    return path.stem.partition("-")[2].partition(COUNT)[0]
+
+
 def _kept(path: Path, *, soon: bool = False) -> Kept | None:
-    kind, _, rest = path.stem.partition("-")
+    kind = path.stem.partition("-")[0]
     lock = (_claim_soon if soon else _claim)(path) if kind in SECTIONS else None
     if lock is None:
         return None
@@ -172,7 +184,7 @@ def _kept(path: Path, *, soon: bool = False) -> Kept | None:
             _remove(path)
             return None
         at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-        return Kept(kind, rest.partition(COUNT)[0], path, at, uids.get("", ""), _gist(original, text))
+        return Kept(kind, _key(path), path, at, uids.get("", ""), _gist(original, text))
     except OSError:  # it is gone, not ours, or no file
         return None
     finally:

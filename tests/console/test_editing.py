@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -489,6 +490,17 @@ def test_a_draft_at_which_somebody_looks_just_now_is_offered(home: Path) -> None
     looks.start()
     assert [found.path for found in files.kept_of(settings(), "dataset", "a.b")] == [draft.path]
     looks.join()
+
+
+def test_nobody_waits_for_the_text_of_another_definition(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = files.begin(settings(), "dataset", "b.a", "b: 1\n", uids={"": "u"})
+    files.write(other.path, "b: 2\n")
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    assert files.kept_of(settings(), "dataset", "a.b", "v") == []
+    assert slept == []
+    assert files.kept_of(settings(), "dataset", "a.b", "u") == []
+    assert slept
 
 
 def test_a_kept_text_is_that_of_its_own_key_whatever_the_key(home: Path) -> None:
