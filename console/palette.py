@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from console.drafts import Kept
     from metadata.database import Database
     from metadata.rows.search import Found
+    from metadata.settings import Settings
 
 IN_KEY, IN_TEXT = 0.6, 0.3
 """Where definitions stand among the actions, whose scores are up to about 1."""
@@ -41,10 +42,8 @@ class ConsoleProvider(Provider):
 
     async def startup(self) -> None:
         """Look once for edits that were not applied."""
-        from console import drafts  # loads the kinds of definitions
-
         if isinstance(self.screen, BaseScreen):
-            self._kept = drafts.kept(self.screen.session.settings)
+            self._kept = await asyncio.to_thread(_kept, self.screen.session.settings)
 
     async def discover(self) -> Hits:
         """What stands there before anything is typed."""
@@ -123,6 +122,12 @@ class Palette(CommandPalette):
         if self.app.screen is not self:
             event.stop()
             event.prevent_default()
+
+
+def _kept(settings: Settings) -> Sequence[Kept]:
+    from console import drafts  # loads the kinds of definitions
+
+    return drafts.kept(settings)
 
 
 async def _found(screen: Screen[object], query: str) -> Sequence[Found]:

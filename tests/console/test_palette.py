@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from pathlib import Path
 
+import pytest
 from sqlalchemy import update
 
+from console import drafts
 from console.app import PilothouseApp
 from console.places import Place
 from metadata import tables
 from metadata.database import Database, next_change
+from metadata.settings import Settings
 from metadata.values import utc_now
 from tests.console.looking import screen_name, seen, until, until_seen
 
@@ -31,6 +36,26 @@ async def test_the_palette_finds_actions_and_things(database: Database, make_app
         await until_seen(pilot, "dataset silver.flights")
         await pilot.press("enter")
         await until_seen(pilot, "Blueprint ▸ datasets", "silver.flights")
+
+
+async def test_no_key_waits_while_kept_texts_are_looked_through(
+    database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[threading.Thread] = []
+
+    def kept(_settings: Settings) -> list[drafts.Kept]:
+        threads.append(threading.current_thread())
+        return [drafts.Kept("dataset", "silver.flights", Path("x"), utc_now())]
+
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until_seen(pilot, "PIPELINES 3")
+        await pilot.press("2")
+        await until_seen(pilot, "newest first")
+        monkeypatch.setattr(drafts, "kept", kept)
+        await pilot.press("ctrl+p")
+        await until_seen(pilot, "kept edit of dataset silver.flights")
+    assert threading.main_thread() not in threads
 
 
 async def test_an_author_in_a_reason_is_text(database: Database, make_app: MakeApp) -> None:
