@@ -39,6 +39,7 @@ from console.text import (
 from console.widgets.chrome import Service
 from console.widgets.rows import Column, Row, Section
 from metadata.states import State
+from metadata.values import counted
 
 if TYPE_CHECKING:
     from console.drafts import Kept
@@ -96,14 +97,18 @@ def sections(
     kept: Sequence[Kept] = (),
     words: str = "",
     wanted: Matches = narrow.everything,
+    staged: int = 0,
 ) -> list[Section]:
-    """The four sections, what needs a person first: services that are `missing` before all else, `kept` edits last.
+    """The four sections, what needs a person first: services that are `missing` before all else, the own edits last.
+
+    Of these, so many as are `staged` wait in the change set, and those that are `kept` were not applied.
 
     What was read was filtered by `words`, but for what needs a person: of that, those that are `wanted` are shown.
     It may be thousands, and is drawn each second: no more rows are made than are shown.
     """
     named = functools.partial(narrow.rows, wanted, name=lambda row: str(row.value.name))
-    first, last = named(map(_missing, missing)), named(_kept(one, now) for one in kept)
+    own = [*([_change_set(staged)] if staged else []), *(_kept(one, now) for one in kept)]
+    first, last = named(map(_missing, missing)), named(own)
     some = [one for one in seen.attention if wanted(_name(one), f"{one.thing} {one.cause} {one.remedy}")]
     needed = [*first, *map(_attention, some[:MOST_NEEDED]), *last][:MOST_NEEDED]
     total = len(first) + len(some) + len(last)
@@ -157,6 +162,20 @@ def _missing(one: Service) -> Row:
             joined((f"{START} ", "key"), "start"),
         ),
         value=Subject(Chosen(), "", one.name, service=True),
+    )
+
+
+def _change_set(edits: int) -> Row:
+    sign = SIGNS["attention"]
+    return Row(
+        "change set",
+        (
+            joined((f"{sign} ", sign.tone), ("change set", "strong")),
+            f"{counted(edits, 'edit')} of yours {'waits' if edits == 1 else 'wait'} to be applied",
+            joined(("P ", "key"), "review"),
+        ),
+        Place("changes"),
+        Subject(Chosen(), "", "change set"),
     )
 
 

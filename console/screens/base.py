@@ -48,6 +48,7 @@ class BaseScreen(Acting, Listing):
         key("left_square_bracket", "earlier", "earlier", shown=False, help="back through what was visited"),
         key("right_square_bracket", "later", "later", shown=False, help="forward through what was visited"),
         key("y", "copy", "copy", shown=False, help="copy the name under the cursor"),
+        key("P", "changes", "change set", shown=False, help="your edits that wait: what they change, apply together"),
         key(mending.START, "wake", "start services", help="start the services of this home that are not there"),
     ]
 
@@ -371,6 +372,10 @@ class BaseScreen(Acting, Listing):
     def do_later(self) -> None:
         """`]`"""
         cast("PilothouseApp", self.app).step(1)
+
+    def do_changes(self) -> None:
+        """`P`"""
+        self.go(Place("changes"))
 
     def do_copy(self) -> None:
         """`y`"""

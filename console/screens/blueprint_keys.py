@@ -41,10 +41,6 @@ class BlueprintKeys(BaseScreen):
         """`u`"""
         self._look_at("u", undo_of)
 
-    def do_changes(self) -> None:
-        """`P`"""
-        self.go(Place("changes"))
-
     def do_audit(self) -> None:
         """`A`"""
         self.go(Place("audit", self.audited()))

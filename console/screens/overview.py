@@ -87,7 +87,10 @@ class OverviewScreen(RunKeys):
     def _draw(self) -> None:
         if self._overview is not None and self.there:
             missing = self.session.standing.missing()
-            found = overview_view.sections(self._overview, utc_now(), missing, self._kept, self._words, self._wanted)
+            staged = self.session.standing.staged
+            found = overview_view.sections(
+                self._overview, utc_now(), missing, self._kept, self._words, self._wanted, staged
+            )
             self.query_one(Rows).show_sections(found)
 
     def on_rows_opened(self, message: Rows.Opened) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Callable
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import Any, get_args
 
 import pytest
@@ -11,12 +13,16 @@ import pytest
 from console import narrow, overview_view
 from console.app import PilothouseApp
 from console.overview_view import ATTENTION
+from console.places import ROOMS, TABS
+from console.screens.keys import own_bindings
 from metadata.database import Database
+from metadata.definitions import load_blueprint
 from metadata.kinds import Blueprint
 from metadata.revisions import apply
 from metadata.rows.attention import Attention, Remedy
 from metadata.rows.overview import Overview
 from metadata.rows.paging import Page
+from metadata.rows.staged import stage_removal
 from metadata.settings import settings
 from tests.console.looking import seen, until, until_seen
 
@@ -80,6 +86,27 @@ def test_of_what_needs_a_person_no_more_is_made_than_is_shown(monkeypatch: pytes
     assert (title, len(rows)) == ("ATTENTION 50 of 1,000", 50)
     assert len(made) == 50
     assert shown((HELD,) * 60, "hold")[0] == "ATTENTION 50 of 60"
+
+
+def test_a_change_set_that_waits_needs_its_author() -> None:
+    for edits, told in ((1, "1 edit of yours waits to be applied"), (1_200, "1,200 edits of yours wait to be applied")):
+        section = overview_view.sections(Overview((STALE,), NONE, NONE, NONE), NOW, staged=edits)[0]
+        assert [str(cell) for cell in section.rows[-1].cells] == ["! change set", told, "P review"]
+        assert section.title == "ATTENTION 2"
+
+
+async def test_the_change_set_is_opened_by_its_key_from_every_main_screen(
+    database: Database, make_app: Callable[[], PilothouseApp]
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 40)) as pilot:
+        await until_seen(pilot, "ATTENTION 4")
+        stage_removal(database, getpass.getuser(), load_blueprint(database).schedules["weather_hourly"].uid)
+        await until_seen(pilot, "ATTENTION 5", "change set", "1 edit of yours waits to be applied", "P review")
+        await pilot.press("2", "P")
+        await until_seen(pilot, "Blueprint ▸ change set", "weather_hourly", "1 edit")
+        screens = [getattr(import_module(ROOMS[tab].module), ROOMS[tab].name) for tab in TABS]
+        assert all("P" in [one.key for one in own_bindings(screen)] for screen in screens)
 
 
 def test_what_is_more_than_is_counted_says_so() -> None:
