@@ -87,6 +87,8 @@ class PilothouseApp(App[None]):
         self._pending: set[str] = set()
         self._reading = self._opened = self._leaving = False
         self.ears = Ears()
+        self.pressed = 0.0
+        """The time at which the key was pressed that is acted on now."""
         self._deeds = Deeds(lambda one: self.screen is cast("object", one), self._is_open, _types)
         for one in (theme.PILOTHOUSE, theme.TERMINAL):
             self.register_theme(one)
@@ -317,6 +319,8 @@ class PilothouseApp(App[None]):
         """A line feed is enter: a terminal makes one of the enter that is typed before the console has it."""
         if not self.ears.take(event):
             return
+        if isinstance(event, events.InputEvent | events.Paste):
+            self.pressed = event.time
         if isinstance(event, events.Key) and event.key == "ctrl+j":
             event = events.Key("enter", "\r")
         await super().on_event(event)

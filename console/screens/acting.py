@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from console.screens.prompting import Prompting
 from console.store import Answered
 from console.text import glyph
+from console.widgets.rows import Rows
 
 if TYPE_CHECKING:
     from console.app import PilothouseApp
@@ -73,6 +74,13 @@ class Acting(Prompting):
     def in_front(self) -> bool:
         """Whether this is the screen that is seen and gets the keys."""
         return self.app.screen is self and not self.typing
+
+    def was_seen(self, rows: Rows) -> bool:
+        """Whether the row under the cursor stood there when the key was pressed that acts on it at once, or says so."""
+        seen = rows.was_seen(cast("PilothouseApp", self.app).pressed)
+        if not seen:
+            self.say("another row has come under the cursor just now: look, and press again", "warn")
+        return seen
 
     def has_keys(self) -> None:
         """What waited is done, after what was asked for in the line."""

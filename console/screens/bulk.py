@@ -156,6 +156,8 @@ class Bulk(Making, BlueprintKeys, Marking):
     def do_switch(self) -> None:
         """`space`"""
         row, kind, marks = self.definition(), self.kind, dict(self.marked)
+        if not marks and not self.was_seen(self.list):
+            return
         if not self._out_of_view(marks):
             self._switch(kind, tuple(marks) or ((row.uid,) if row else ()))
             return

@@ -68,7 +68,7 @@ class Marking(SplitScreen):
     def do_mark(self) -> None:
         """`m`: and on to the next row."""
         found = self.marked_as()
-        if found is None:
+        if found is None or not self.was_seen(self.list):
             return
         uid, name = found
         marks = self._marks.setdefault(self.marks_of, {})

@@ -131,6 +131,8 @@ class RunsScreen(RunKeys, Paging):
 
     def do_mark(self) -> None:
         """`m`: mark it, or take the mark from it; a third mark takes the first."""
+        if not self.was_seen(self.query_one(Rows)):
+            return
         number = self.chosen().number
         others = [each for each in self._marked if each != number]
         self._marked = others if number in self._marked else [*others[-1:], number]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, overload
 
 from textual.content import Content
 
@@ -12,6 +12,31 @@ from console.text import glyph, shorten, squeezed, styled, twinned
 
 GAP = 2
 """Cells between columns."""
+
+Cells = Sequence[Content | str]
+
+
+class Lazy(Sequence[Content | str]):
+    """Cells that are made when they are looked at: those of rows out of sight are not."""
+
+    def __init__(self, make: Callable[[], Cells]) -> None:
+        self._make = make
+        self._made: Cells | None = None
+
+    def _cells(self) -> Cells:
+        if self._made is None:
+            self._made = self._make()
+        return self._made
+
+    def __len__(self) -> int:
+        return len(self._cells())
+
+    @overload
+    def __getitem__(self, at: int) -> Content | str: ...
+    @overload
+    def __getitem__(self, at: slice) -> Cells: ...
+    def __getitem__(self, at: int | slice) -> Content | str | Cells:
+        return self._cells()[at]
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ with its row, and only lines that differ are drawn again. Sections let one curso
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, overload
+from typing import Any, ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
@@ -22,7 +22,7 @@ from textual.visual import Visual
 
 from console.places import Place
 from console.text import joined, styled, twinned
-from console.widgets.cells import GAP, Column, fitted, widths
+from console.widgets.cells import GAP, Cells, Column, Lazy, fitted, widths
 
 __all__ = ["GAP", "Cells", "Column", "Lazy", "Row", "Rows", "Section", "fitted", "widths"]
 
@@ -30,32 +30,6 @@ MARK = "*"
 """What stands in the marker column of a marked row."""
 AHEAD = 5
 """Rows before the end of the page at which the next one is asked for."""
-
-
-Cells = Sequence[Content | str]
-
-
-class Lazy(Sequence[Content | str]):
-    """Cells that are made when they are looked at: those of rows out of sight are not."""
-
-    def __init__(self, make: Callable[[], Cells]) -> None:
-        self._make = make
-        self._made: Cells | None = None
-
-    def _cells(self) -> Cells:
-        if self._made is None:
-            self._made = self._make()
-        return self._made
-
-    def __len__(self) -> int:
-        return len(self._cells())
-
-    @overload
-    def __getitem__(self, at: int) -> Content | str: ...
-    @overload
-    def __getitem__(self, at: slice) -> Cells: ...
-    def __getitem__(self, at: int | slice) -> Content | str | Cells:
-        return self._cells()[at]
 
 
 @dataclass(frozen=True)
@@ -178,6 +152,8 @@ class Rows(ScrollView, can_focus=True):
         self._lines: list[_Line] = []
         self._pinned = 0
         self._cursor = -1
+        self._came, self._drawn = 0.0, True
+        """When another row came under the cursor by itself, and whether it is drawn there; then, when it was."""
         self._more_from: int | None = None
         """The line from which on the next page is asked for, if there is one."""
 
@@ -190,6 +166,10 @@ class Rows(ScrollView, can_focus=True):
     def rows(self) -> list[Row]:
         """Every row of the page, in order."""
         return [line.row for line in self._lines if line.row is not None]
+
+    def was_seen(self, at: float) -> bool:
+        """Whether no other row has come under the cursor by itself since that time."""
+        return at > self._came and (self._drawn or not self.is_on_screen)
 
     def show_rows(self, rows: Sequence[Row], *, empty: Content | str = "", more: bool = False) -> None:
         """Show a page; `empty` is said when it has no rows, `more` tells that there is a next page."""
@@ -215,7 +195,11 @@ class Rows(ScrollView, can_focus=True):
                     self._redraw(index)
                 else:
                     self._redraw(index, *self._changed(before[index], self._lines[index]))
-        if was != self._cursor or (self.row and self.row.key) != key:
+        is_other = (self.row and self.row.key) != key
+        if is_other:
+            self._came, self._drawn = Message().time, False
+            self._redraw(self._cursor)
+        if is_other or was != self._cursor:
             self._moved()
             self.call_after_refresh(self._reveal)
 
@@ -333,6 +317,8 @@ class Rows(ScrollView, can_focus=True):
             return Strip.blank(width, style.rich_style)
         content = self._content(self._lines[index], width)
         if index == self._cursor and not (self._pinned and y == 0):
+            if not self._drawn:
+                self._came, self._drawn = Message().time, True
             if self.app.native_ansi_color:
                 content = content.without_spans.pad_right(width - content.cell_length)
                 marked = Style(reverse=True) if self.has_focus else Style(underline=True)

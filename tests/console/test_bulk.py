@@ -5,6 +5,8 @@ from __future__ import annotations
 import getpass
 from collections.abc import Callable
 
+from textual import events
+
 from console.app import PilothouseApp
 from console.edit import review_staged
 from console.places import Place
@@ -128,6 +130,31 @@ async def test_what_is_marked_and_not_in_view_is_named_before_a_key_reaches_it(
         await until_seen(pilot, "Switch 2 schedules, all that is marked?", f"{first},", f"{last} (1 not in")
         await pilot.press("y")
         await until_seen(pilot, f"2 schedules switched off in the change set: {first}, {last}; P")
+
+
+async def test_a_key_that_was_pressed_before_another_row_came_under_the_cursor_is_not_for_that(
+    database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.go(Place("blueprint", "schedule flights_monthly"))
+        await until_seen(pilot, "1–2 of 2")
+        rows = app.screen.query_one("#list", Rows)
+        early = [events.Key("space", " "), events.Key("m", "m")]
+        assert rows.row is not None
+        gone, blueprint = rows.row.key, load_blueprint(database)
+        left = {key: value for key, value in blueprint.schedules.items() if key != gone}
+        less = blueprint.model_copy(update={"schedules": left})
+        apply(database, less, author="ada", prune=True, settings=settings())
+        await until(pilot, lambda: [row.key for row in rows.rows] == list(left))
+        for key in early:
+            app.post_message(key)
+            await until_seen(pilot, "another row has come under the cursor just now: look, and press again")
+            await pilot.press("question_mark", "escape")
+        assert "marked" not in seen(app)
+        assert not load_staged(database, ME).items
+        await pilot.press("space")
+        await until_seen(pilot, f"1 schedule switched off in the change set: {next(iter(left))}")
 
 
 async def test_a_late_removal_lets_go_of_its_own_marks(database: Database, make_app: MakeApp) -> None:
