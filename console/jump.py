@@ -68,9 +68,9 @@ def find_named(database: Database, typed: str) -> Place | str:
         return _LEADS[words[0]]
     if not rest and words:
         return f"{typed} is how several begin: {', '.join(words)}"
-    begun = names.begun(database, rest, head) if rest else []
+    begun = names.begun(database, rest or head, head if rest else None)
     if len(begun) == 1:
-        return definition_place(head, begun[0])
+        return definition_place(head if rest else names.kinds_of(database, begun[0])[0], begun[0])
     with database.read() as connection:
         kind = head if rest and head in KINDS else None
         alike = [f"{kind} {key}" for kind, key in names.alike(connection, rest or head, kind)]
@@ -80,14 +80,14 @@ def find_named(database: Database, typed: str) -> Place | str:
 
 
 def complete(database: Database, typed: str) -> str:
-    """What was typed with the first name that goes on so; empty where there is none."""
+    """What was typed with the first name that goes on so, of a kind or of any; empty where there is none."""
     from metadata.rows import names
 
-    kind, space, beginning = typed.partition(" ")
-    if not space or kind not in (*KINDS, "lineage"):
+    kind, space, beginning = typed.rpartition(" ")
+    if not typed or (space and kind not in (*KINDS, "lineage")):
         return ""
-    begun = names.begun(database, beginning, None if kind == "lineage" else kind, 1)
-    return f"{kind} {begun[0]}" if begun else ""
+    begun = names.begun(database, beginning, kind if kind in KINDS else None, 1)
+    return f"{kind}{space}{begun[0]}" if begun else ""
 
 
 def definition_place(kind: str, key: str) -> Place:

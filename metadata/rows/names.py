@@ -10,7 +10,7 @@ import difflib
 from sqlalchemy import Connection, collate, select
 
 from metadata.database import Database
-from metadata.definitions import LAYOUTS, definition
+from metadata.definitions import definition
 from metadata.findings import instead
 from metadata.rows.search import begins, search_in
 from metadata.summary import words_in
@@ -42,7 +42,7 @@ def begun(database: Database, beginning: str, kind: str | None = None, limit: in
     with database.read() as connection:
         server = connection.dialect.name == "postgresql"  # whose language may order otherwise
         key = collate(_C.key, "C") if server else _C.key
-        query = select(_C.key).where(_C.kind.in_([kind] if kind else LAYOUTS), begins(key, literally))
+        query = select(_C.key).where(begins(key, literally), *([_C.kind == kind] if kind else []))
         query = query.order_by(key).limit(limit)
         return list(dict.fromkeys(connection.execute(query).scalars()))
 

@@ -24,6 +24,7 @@ from console.author import user
 from console.blueprint_panes import read_detail
 from metadata.database import Database
 from metadata.definitions import references_of, used_by
+from metadata.rows import names
 from metadata.rows.history import list_revisions
 from metadata.rows.lineage import find_node, neighbours
 from metadata.rows.model_charts import model_charts
@@ -72,6 +73,8 @@ def queries(database: Database) -> Iterator[tuple[str, Query]]:
         yield f"decisions {words}", lambda words=words: list_decisions(database, words, limit=100, counted=False)
     for text in ("orders", "ord", "apac silver", "region_code", "nosuchword"):
         yield f"search {text}", lambda text=text: search(database, text)
+    for kind in (None, "dataset"):
+        yield f"{kind or 'any'} key that goes on", lambda kind=kind: names.begun(database, "b", kind, 1)
     row = list_definitions(database, "dataset", f"key:{HOT}").items[0]
     yield "detail", lambda: read_detail(database, row, user())
     yield "used by", lambda: used_by(database, row.uid)

@@ -145,6 +145,21 @@ async def test_a_beginning_leads_where_its_only_word_does_and_several_are_named(
         await until_seen(pilot, "Blueprint ▸ datasets", "silver.flights")
 
 
+async def test_a_key_of_any_kind_is_completed_and_leads_there_where_it_is_the_only_one_that_begins_so(
+    database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("colon", *"bronze.w")
+        await until_seen(pilot, ":bronze.weather")
+        await pilot.press("tab", "enter")
+        await until_seen(pilot, "Blueprint ▸ datasets", "bronze.weather")
+        await pilot.press("colon", *"retrain", "enter")
+        await until_seen(pilot, "Blueprint ▸ decisions", "retrain_when_worse")
+        await pilot.press("colon", *"bronze.", "enter")
+        await until_seen(pilot, "nothing is named 'bronze.'")
+
+
 @pytest.mark.parametrize("typed", ["run ²", "²", "run 99999999999999999999", "#99999999999999999999", "run ١٢"])
 async def test_what_is_no_number_of_a_run_leads_nowhere(database: Database, make_app: MakeApp, typed: str) -> None:
     assert find(typed) is None
