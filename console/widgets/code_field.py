@@ -53,6 +53,8 @@ class CodeField(TextArea):
             **dict.fromkeys(("tab", "ctrl+space", "ctrl+@"), self.complete),
             "ctrl+home": lambda: self.move_cursor(self.document.start),
             "ctrl+end": lambda: self.move_cursor(self.document.end),
+            "ctrl+u": self._take_before,
+            "ctrl+k": self._take_behind,
             **deeds,
         }
         super().__init__(id=id, compact=True, highlight_cursor_line=False)
@@ -112,6 +114,18 @@ class CodeField(TextArea):
             return
         self.replace(found.candidates[number], self._place(found.start), self.cursor_location)
         self._offer = (self.text, number, found)
+
+    def _take_before(self) -> None:
+        """ctrl+u: what stands before the cursor in its line, however that is wrapped."""
+        row, column = self.cursor_location
+        if column:
+            self.delete((row, 0), (row, column), maintain_selection_offset=False)
+
+    def _take_behind(self) -> None:
+        """ctrl+k: what stands behind it; nothing there, the next line follows."""
+        row, column = self.cursor_location
+        end = len(self.document.get_line(row))
+        self.delete((row, column), (row, end) if column < end else self.get_cursor_right_location())
 
     def _tell_candidates(self) -> None:
         offer = self._offer

@@ -17,6 +17,7 @@ from console.form_state import FormState
 from console.places import Place
 from console.screens import form
 from console.screens.form import FormScreen
+from console.widgets.code_field import CodeField
 from console.widgets.rows import Rows
 from metadata.database import Database
 from metadata.definitions import load_blueprint
@@ -449,6 +450,32 @@ async def test_a_list_that_could_not_be_read_can_be_asked_for_again(
         await pilot.press("_", "enter")
         await until_seen(pilot, "late_arrival_watch")
         await until(pilot, lambda: "type to narrow" not in seen(app))
+
+
+async def test_what_stands_before_the_cursor_or_behind_it_is_taken_of_the_whole_line_however_it_is_wrapped(
+    database: Database, make_app: MakeApp
+) -> None:
+    columns = ", ".join(f"column_{at}" for at in range(40))
+    form = Subject("pipeline", "p", {"tasks": {"t": {"kind": "transform", "to": "gold.x", "sql": f"--\n{columns}\nx"}}})
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_seen(pilot, "ATTENTION")
+        state = FormState.of(form)
+        state.opened_parts.add(("tasks", "t"))
+        app.push_screen(FormScreen(app.session, state, lambda _text: None, ""))
+        await until_seen(pilot, "pipeline p  form")
+        await go_to(pilot, "tasks", "t", "sql")
+        await pilot.press("enter")
+        await until_seen(pilot, "column_39", "tab complete")
+        code = app.screen.query_one(CodeField)
+        code.move_cursor((1, columns.index("column_30")))
+        await pilot.press("ctrl+u", "ctrl+u")
+        assert code.text == f"--\n{columns[columns.index('column_30') :]}\nx"
+        code.move_cursor((1, len("column_30")))
+        await pilot.press("ctrl+k")
+        assert code.text == "--\ncolumn_30\nx"
+        await pilot.press("ctrl+k")
+        assert code.text == "--\ncolumn_30x"
 
 
 def test_half_a_character_is_replaced_while_it_is_typed() -> None:
