@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import itertools
 import json
+import operator
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,6 +20,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from console.text import glyph
 from metadata.kinds import SECTIONS
 from metadata.secrets import redacted
 from metadata.settings import Settings
@@ -35,6 +37,8 @@ _UNSAVED = (".{name}.sw?", "#{name}#")
 """Where vim and emacs keep what was typed and not saved; they offer it when the file is opened again."""
 _RESCUED = "{name}.save*"
 """Where nano puts it."""
+_BEFORE, _FAR = 8, 20
+"""Characters that are told before the first that differs, where that many or more are before it in its line."""
 _GLANCES, _GLANCE_SECONDS = 5, 0.02
 """One that looks what is kept, here or in another console, holds the lock for that time at most."""
 
@@ -50,7 +54,7 @@ class Kept:
     uid: str = ""
     """Of the definition; empty for a new one, and when it is not known."""
     gist: str = ""
-    """The first line in which it differs from what was opened: what tells it from another draft of the same key."""
+    """Where it differs first from what was opened, to the end of that line: what tells it from another of that key."""
 
     def is_of(self, kind: str, key: str, uid: str = "") -> bool:
         """Whether it is of that definition, whatever its key was then, or of what had its key then."""
@@ -198,8 +202,13 @@ def _gist(original: bytes, text: bytes) -> str:
     )
     for at, line in enumerate(after):
         if at >= len(before) or line != before[at]:
-            return line.strip()
+            return _from_difference(line.strip(), before[at].strip() if at < len(before) else "")
     return f"without {before[len(after)].strip()}" if len(before) > len(after) else "typed, and not saved"
+
+
+def _from_difference(line: str, before: str) -> str:
+    at = len([*itertools.takewhile(bool, map(operator.eq, line, before))])
+    return glyph("…") + line[at - _BEFORE :] if at >= _FAR else line
 
 
 def _claim(path: Path) -> int | None:

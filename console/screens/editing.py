@@ -22,8 +22,9 @@ from console.places import Place
 from console.screens.ask import Ask
 from console.screens.note import ask_why
 from console.screens.split import SplitScreen
-from console.text import ago, plain, shorten, styled
+from console.text import ago, styled
 from console.unforeseen import fault_of
+from console.widgets.cells import cut
 from metadata.changes import ChangeSet
 from metadata.errors import Fault, PilothouseError, UsageError
 from metadata.findings import Path as FieldPath
@@ -40,7 +41,7 @@ MOST_OFFERED = 9
 HASTE_SECONDS = 2.0
 """Within which nobody mends a text: an editor that leaves errors again by then is not opened without being asked."""
 GIST_CELLS = 36
-"""Of the line that tells one of them from another."""
+"""Of what tells one of them from another: its beginning does."""
 
 
 class Editing(SplitScreen):
@@ -102,7 +103,7 @@ class Editing(SplitScreen):
         now = utc_now()
         keys = ["e"] if len(there) == 1 else [str(at + 1) for at in range(len(there))]
         answers = [
-            (at, f"go on with the text of {ago(one.at, now)}: {shorten(plain(one.gist), GIST_CELLS)}")
+            (at, f"go on with the text of {ago(one.at, now)}: {cut(styled(one.gist), GIST_CELLS)}")
             for at, one in zip(keys, there, strict=True)
         ]
         question = f"An edit of {kind.replace('_', ' ')} {key} was not applied; its text is kept."

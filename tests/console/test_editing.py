@@ -644,7 +644,7 @@ async def test_a_kept_text_needs_a_person_on_the_first_screen_and_in_the_palette
     keep("dataset", "silver.flights")
     app = make_app()
     async with app.run_test(size=size) as pilot:
-        await until_seen(pilot, "ATTENTION 5", "silver.flights", "an edit of ", "enter open")
+        await until_seen(pilot, "ATTENTION 5", "silver.flights", "not applied, ", "enter open")
         await pilot.press("j", "j", "j", "j", "enter")
         await until_seen(pilot, "Blueprint ▸ datasets", "7 of 7")
         await until(pilot, lambda: app.screen.query_one("#list", Rows).row.key == "silver.flights")
@@ -661,7 +661,7 @@ async def test_e_goes_on_with_the_kept_text_of_a_model_where_it_is_told_of(
     keep("model", "late_arrival")
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
-        await until_seen(pilot, "ATTENTION 5", "late_arrival", "an edit of ")
+        await until_seen(pilot, "ATTENTION 5", "late_arrival", "not applied, ")
         await pilot.press("j", "j", "j", "j", "e")
         await until_seen(pilot, "An edit of model late_arrival was not applied")
         await pilot.press("escape")
@@ -680,6 +680,24 @@ async def test_two_kept_texts_of_one_definition_are_told_apart_by_what_they_say(
         await until_seen(pilot, "✎ kept, not applied", "owner: ada", "owner: bob", "e goes on with it, f as a form")
         await pilot.press("e")
         await until_seen(pilot, "1  go on with the text of", ": owner: bob", "2  go on with", ": owner: ada")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 48)], ids=["80x24", "160x48"])
+async def test_kept_texts_that_differ_far_in_a_long_line_are_told_from_where_they_do(
+    database: Database, make_app: Callable[[], PilothouseApp], size: tuple[int, int]
+) -> None:
+    line = f"description: {'what comes of it, and why, ' * 6}{{}} knows, and so do all of those who come after\n"
+    for name in ("ada", "bob"):
+        draft = files.begin(settings(), "dataset", "silver.flights", line.format("nobody"))
+        files.write(draft.path, line.format(name))
+        assert files.release(draft)
+    app = make_app()
+    async with app.run_test(size=size) as pilot:
+        await until_seen(pilot, "ATTENTION 6", "nd why, ada", "nd why, bob")
+        app.go(Place("blueprint", "dataset silver.flights"))
+        await until_seen(pilot, "silver.flights ✎ kept")
+        await pilot.press("e")
+        await until_seen(pilot, ": …nd why, bob knows", ": …nd why, ada knows")
 
 
 async def test_a_kept_text_of_what_is_gone_is_gone_on_with(
