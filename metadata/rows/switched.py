@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from sqlalchemy import ColumnElement, Connection, FromClause, and_, exists, literal, not_, or_, select
 
 from metadata.compiler import pipeline_off
@@ -20,13 +22,14 @@ def refuse_off(connection: Connection, pipeline_uid: str) -> None:
 def runs(pipeline: FromClause) -> ColumnElement[bool]:
     """Whether the pipeline in `definition`, or an alias of that, is on and has a task that is, with something to do."""
     task = LAYOUTS["pipeline"].entries["tasks"].table
-    some = exists().where(task.c.pipeline_uid == pipeline.c.uid, task.c.enabled, not_(_is_idle(task)))
+    some = exists().where(task.c.pipeline_uid == pipeline.c.uid, task.c.enabled, not_(_is_idle()))
     return and_(pipeline.c.enabled, some.correlate(pipeline))
 
 
-def _is_idle(task: FromClause) -> ColumnElement[bool]:
-    """Whether a task measures a monitor that is off, or asks no rule that is asked."""
-    named = definition.alias("named")
+@functools.cache
+def _is_idle() -> ColumnElement[bool]:
+    """Whether a task measures a monitor that is off, or asks no rule that is asked; made once for all lists."""
+    task, named = LAYOUTS["pipeline"].entries["tasks"].table, definition.alias("named")
 
     def names(field: str, *which: ColumnElement[bool]) -> ColumnElement[bool]:
         at = reference.c.path == literal("tasks.") + task.c.name + f".{field}"
