@@ -87,7 +87,7 @@ def _of_table(sql: str, table: exp.Table, new: str) -> Iterator[_Edit]:
             if part.name.lower() != word:
                 yield from _of_word(sql, part, word)
     else:
-        yield _Edit(table.parts[0].meta["start"], table.parts[-1].meta["end"] + 1, new)
+        yield _Edit(table.parts[0].meta["start"], table.parts[-1].meta["end"] + 1, ".".join(map(_bare, words)))
 
 
 def _of_hint(sql: str, hint: exp.Hint, place: int, keys: Mapping[str, str], told: Mapping[int, str]) -> Iterator[_Edit]:
@@ -115,7 +115,13 @@ def _of_word(sql: str, part: exp.Expr, word: str, place: int = 0) -> Iterator[_E
     """Nothing where the text has something else in its place."""
     start, end = place + part.meta["start"], place + part.meta["end"] + 1
     if sql[start:end].strip("`").lower() == part.name.lower():
-        yield _Edit(start, end, f"`{word}`" if sql[start] == "`" else word)
+        yield _Edit(start, end, f"`{word}`" if sql[start] == "`" else _bare(word))
+
+
+def _bare(word: str) -> str:
+    """A word as it can stand in a query without backticks, or else with them."""
+    query = f"SELECT {word}.x FROM y.{word}"  # noqa: S608 - it is only read
+    return f"`{word}`" if read(query).problems else word
 
 
 def _source_place(named: exp.Column | exp.Table) -> int:

@@ -124,6 +124,8 @@ CAPTURED = [
     ),
     ("SELECT x.v, y.v FROM a.x JOIN a.y", {"a.x": "b.z", "a.y": "c.z"}, "SELECT x.v, y.v FROM b.z AS x JOIN c.z AS y"),
     ("SELECT clean.id FROM orders", {"orders": "clean"}, "SELECT clean.id FROM clean AS orders"),
+    ("SELECT a.id FROM b.a", {"b.a": "b.values"}, "SELECT `values`.id FROM b.`values`"),
+    ("SELECT a.id FROM b.a", {"b.a": "table"}, "SELECT `table`.id FROM `table`"),
     ("SELECT orders.id FROM a.orders", {"a.orders": "b.orders"}, "SELECT orders.id FROM b.orders"),
 ]
 
