@@ -29,7 +29,7 @@ def run_query(
 ) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Columns and rows, at most `limit`. Raises UsageError PH591 for SQL that is unsafe or names what is no dataset.
 
-    PH592 for a dataset that was never written, or of which nothing was set aside.
+    PH592 for a dataset of which no batch is known, or of which nothing was set aside.
     """
     blueprint = load_blueprint(database)
     wrong = findings(sql)
@@ -39,8 +39,9 @@ def run_query(
     keys = {token.dataset for token in query.tokens}
     named = {key: blueprint.datasets.get(key.removeprefix(ASIDE)) for key in keys - blueprint.datasets.keys()}
     aside = {key: dataset for key, dataset in named.items() if dataset is not None}
-    relations = {key: _written(database, settings, blueprint, key) for key in keys - aside.keys()}
+    read = {key: _known(blueprint, key) for key in keys - aside.keys()}
     spark = engine.connect(remote, session_id=session_id)
+    relations = {key: last_batch(database, settings, spark, key, dataset) for key, dataset in read.items()}
     relations |= {key: _set_aside(spark, settings, key, dataset) for key, dataset in aside.items()}
     try:
         frame = engine.select(spark, render(query, relations)).limit(limit)
@@ -53,16 +54,27 @@ def run_query(
         raise PilothouseError(fault.code, fault.thing, fault.cause, remedy, fault.detail) from error
 
 
-def _written(database: Database, settings: Settings, blueprint: Blueprint, key: str) -> str:
+def _known(blueprint: Blueprint, key: str) -> Dataset:
     dataset = blueprint.datasets.get(key)
     if dataset is None:
         near = difflib.get_close_matches(key, blueprint.datasets, 1)
         hint = f"did you mean {near[0]}?" if near else "pilothouse dataset list shows them"
         raise UsageError("PH591", f"dataset {key}", "there is no such dataset", hint)
-    state = state_of(database, dataset.uid)
-    if state is None or state.version is None:
-        raise UsageError("PH592", f"dataset {key}", "nothing was written to it yet", "run the pipeline that does")
-    return engine.relation(table_path(settings, dataset), state.version)
+    return dataset
+
+
+def last_batch(
+    database: Database, settings: Settings, spark: SparkSession, key: str, dataset: Dataset, code: str = "PH592"
+) -> str:
+    """The table of a dataset as its last batch left it. Raises UsageError `code` where no batch of it is known."""
+    path, state = table_path(settings, dataset), state_of(database, dataset.uid)
+    if state is not None and state.version is not None:
+        return engine.relation(path, state.version)
+    cause, remedy = "nothing was written to it yet", "run the pipeline that does"
+    if engine.table_version(spark, path) is not None:
+        cause = "its table is there, but the metadata know no finished batch of it: they are of before it (db restore)"
+        cause, remedy = f"{cause}, or its first one was interrupted", "run the pipeline that writes it"
+    raise UsageError(code, f"dataset {key}", cause, remedy)
 
 
 def _set_aside(spark: SparkSession, settings: Settings, key: str, dataset: Dataset) -> str:

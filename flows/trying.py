@@ -18,7 +18,6 @@ from metadata.errors import PilothouseError, UsageError
 from metadata.findings import instead
 from metadata.judging import judged
 from metadata.kinds import SECTIONS, Blueprint, Dataset, DecisionRule, Definition, FeatureSet, Model, Pipeline
-from metadata.rows.batches import state_of
 from metadata.rows.decisions import decisions_of_run
 from metadata.rows.outcomes import figures_of_run, runs_about
 from metadata.rows.staged import load_nearby
@@ -264,17 +263,13 @@ class _Rows:
 
     def _relation(self, key: str) -> str:
         """The table of a dataset as its last batch left it. Raises UsageError PH858."""
-        from flows import engine
-        from flows.batches import table_path
+        from flows.query import last_batch
 
         datasets: Mapping[str, Dataset] = self._tried.blueprint.datasets
         dataset = datasets.get(key)
         if dataset is None:
             raise UsageError("PH858", f"dataset {key}", "there is no such dataset", instead(key, datasets))
-        state = state_of(self._database, dataset.uid)
-        if state is None or state.version is None:
-            raise UsageError("PH858", f"dataset {key}", "nothing was written to it yet", "run the pipeline that does")
-        return engine.relation(table_path(self._settings, dataset), state.version)
+        return last_batch(self._database, self._settings, self._spark, key, dataset, "PH858")
 
 
 def _said(part: Part, name: str) -> str:

@@ -12,8 +12,9 @@ from sqlalchemy import text
 
 from flows import batches as writing
 from flows import storing
+from flows.query import last_batch
 from metadata.backups import keep, restore
-from metadata.errors import PilothouseError
+from metadata.errors import PilothouseError, UsageError
 from metadata.migrations import VERSION_TABLE, VERSIONS
 from tests.flows.test_batches import DeadError, after_the_write, before_the_write, land_second, landed
 from tests.flows.warehouse import Warehouse
@@ -110,14 +111,25 @@ def test_a_batch_that_gets_a_number_again_and_is_refused_doubles_no_row(
 def test_metadata_of_before_the_first_batch_take_a_table_that_is_merged_into_as_theirs(
     tmp_path: Path, spark: Any, monkeypatch: pytest.MonkeyPatch, dies: Callable[[pytest.MonkeyPatch], None]
 ) -> None:
-    """Its rows are of no batch then; the first one counts them, and no later one gives them as its own."""
+    """Its rows are of no batch then; the first one counts them, and no later one gives them as its own.
+
+    Until then it is not said that nothing was written.
+    """
+
+    def refused() -> str:
+        with pytest.raises(UsageError, match="PH592 dataset silver.x") as error:
+            last_batch(house.database, house.settings, spark, "silver.x", house.plan.datasets["silver.x"])
+        return error.value.fault.cause
+
     monkeypatch.setattr(writing, "CLOCKS_DIFFER", timedelta())
     house = of_a_version(landed(tmp_path, spark))
+    assert refused() == "nothing was written to it yet"
     keep(house.database, tmp_path / "one.backup")
     for land in (lambda: None, lambda: land_second(house), lambda: house.land("c.csv", "id,v\n6,f\n9,\n")):
         land()
         house.run("take", "clean")
     restore(house.database, tmp_path / "one.backup", "tests")
+    assert refused().startswith("its table is there, but the metadata know no finished batch of it")
     for path in house.landing.iterdir():
         path.unlink()
     for name, lines in (("d.csv", "id,v\n7,g\n"), ("e.csv", "id,v\n8,h\n3,n\n0,\n")):
