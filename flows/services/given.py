@@ -25,8 +25,8 @@ class Given(ABC):
     name: ClassVar[str]
     setting: ClassVar[str]
     """The variable by which it is given."""
-    seconds: ClassVar[float] = 10.0
-    """Time between two looks."""
+    seconds: ClassVar[float] = 5.0
+    """Time between two looks: what was seen at the last one counts for `records.FRESH_SECONDS`."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -128,6 +128,7 @@ class Look(threading.Thread):
         records.try_save(self._folder, record)
         while not self._closing.is_set():
             seen = self._seen(record)
+            records.beat(self._folder, service.name)
             if (seen.state, seen.detail) != (record.state, record.detail):
                 log.info("%s, given by %s: %s %s", service.name, service.setting, seen.state, seen.detail)
                 records.try_save(self._folder, seen)

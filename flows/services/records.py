@@ -22,6 +22,8 @@ SUPERVISOR, PREFECT, SPARK, MLFLOW = "supervisor", "prefect", "spark", "mlflow"
 WORKER, PROJECTOR = "worker", "projector"
 NAMES = (SUPERVISOR, PREFECT, SPARK, MLFLOW, WORKER, PROJECTOR)
 """All that can be a service of a home; MLflow is one only where it is given by URL, else it is a file."""
+FRESH_SECONDS = 10.0
+"""Age after which what was seen of a service that is given by URL counts no more."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def _beat_file(folder: Path, name: str) -> Path:
 
 
 def beat(folder: Path, name: str) -> None:
-    """Say that the service's own loop goes round; called by the service, each second or so."""
+    """Say that the service's own loop goes round, each second or so; of one given by URL, that it was looked at."""
     _beat_file(folder, name).touch(mode=0o600)
 
 

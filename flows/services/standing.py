@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import socket
 import time
 from collections.abc import Callable
@@ -17,7 +18,8 @@ from metadata.settings import Settings, public, settings
 UP_SECONDS = 120.0
 """How long `ensure_up(wait=True)` waits; a first start downloads Spark's Delta jars."""
 DOWN_SECONDS = 45.0
-KNOCK_SECONDS = 2.0
+KNOCK_SECONDS, KNOCK_EVERY = 2.0, 5.0
+"""How long a connection may take, and for how long it counts that there was one."""
 PORTS = {"http": 80, "https": 443, "sc": 15002}
 """Ports of URLs that name none."""
 
@@ -42,7 +44,8 @@ class ServiceStatus:
 def status(knock: bool = False) -> list[ServiceStatus]:
     """Every service of the home, the supervisor first. Needs nothing that runs; takes milliseconds.
 
-    With `knock` what was given by URL, and that our services do not look at now, is tried for a connection.
+    With `knock` what was given by URL, and that our services do not look at now, is tried for a connection: each few
+    seconds, however often it is asked for.
     """
     values = settings()
     supervised, given = _supervisor(values) is not None, records.given(values)
@@ -53,8 +56,8 @@ def status(knock: bool = False) -> list[ServiceStatus]:
 def _status(values: Settings, name: str, given: str | None, supervised: bool, knock: bool) -> ServiceStatus:
     record = records.load(values.state, name)
     if given is not None:
-        if record is None or record.url != given or not supervised:
-            reason = _unanswered(given) if knock else ""
+        if record is None or record.url != given or not supervised or _is_old(values, record):
+            reason = _unanswered(given, int(time.monotonic() / KNOCK_EVERY)) if knock else ""
             if reason:
                 return ServiceStatus(name, "down", public(given), None, f"given by URL; {reason}", given=True)
             return ServiceStatus(name, "external", public(given), None, "given by URL, not looked at now", given=True)
@@ -68,8 +71,18 @@ def _status(values: Settings, name: str, given: str | None, supervised: bool, kn
     return ServiceStatus(name, record.state, url, record.since, detail, record.ends)
 
 
-def _unanswered(url: str) -> str:
-    """Why there is no connection to a server; empty when there is, and for a URL that names no port."""
+def _is_old(values: Settings, record: Record) -> bool:
+    """Whether a service that was there has not been looked at for so long that it may have gone."""
+    age = records.beat_age(values.state, record.name)
+    return record.state == "external" and (age is None or age > records.FRESH_SECONDS)
+
+
+@functools.lru_cache(maxsize=8)
+def _unanswered(url: str, _span: int) -> str:
+    """Why there is no connection to a server; empty when there is, and for a URL that names no port.
+
+    It is asked once in each span of time.
+    """
     try:
         parts = urlsplit(url.partition(";")[0])
         port = parts.port or PORTS.get(parts.scheme)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -15,6 +16,7 @@ from console.screens import base
 from console.session import open_session
 from console.widgets.chrome import Service
 from console.widgets.rows import Rows
+from flows.services import standing
 from metadata.database import Database
 from metadata.errors import PilothouseError
 from metadata.settings import settings
@@ -135,6 +137,20 @@ async def test_a_key_that_could_not_start_services_is_told_until_they_are_up(
         await pilot.pause(2)
         await pilot.press("1")
         await until(pilot, lambda: "ATTENTION" in seen(app) and "PH317" not in seen(app), seconds=5)
+
+
+async def test_a_service_given_by_url_that_has_gone_is_told_though_nobody_of_ours_looks_at_it(
+    database: Database, home: object, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standing, "KNOCK_EVERY", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as there:
+        monkeypatch.setenv("PREFECT_API_URL", f"http://127.0.0.1:{there.getsockname()[1]}/api")
+        settings.cache_clear()
+        app = make_app()
+        async with app.run_test(size=(100, 30)) as pilot:
+            await until_seen(pilot, "prefect●")
+            there.close()
+            await until_seen(pilot, "prefect○ down ", "✗ prefect is down")
 
 
 async def test_a_database_that_cannot_be_used_is_said_before_it_is_asked_again(

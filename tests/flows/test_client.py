@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -14,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from flows import client
-from flows.services import process, records
+from flows.services import process, records, standing
+from flows.services.given import Given, GivenRegistry, Look
 from flows.services.records import Record
 from metadata import migrations
 from metadata.database import Database
@@ -24,6 +27,7 @@ from metadata.revisions import apply
 from metadata.rows import runs
 from metadata.settings import settings
 from metadata.states import State
+from tests.flows.homes import until
 from tests.flows.web import answering
 
 
@@ -118,6 +122,47 @@ def test_what_is_given_by_url_is_taken_from_the_settings(state: Path, monkeypatc
     assert {one.state for one in given.values()} == {"external"}
     assert given[records.MLFLOW].url == "postgresql://db.example/mlflow"
     assert "geheim" not in str(client.status())
+
+
+@pytest.mark.parametrize("supervised", [True, False])
+def test_what_was_there_and_has_not_been_looked_at_lately_is_tried(
+    state: Path, monkeypatch: pytest.MonkeyPatch, supervised: bool
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as there:
+        url = f"http://127.0.0.1:{there.getsockname()[1]}"
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
+        settings.cache_clear()
+        records.save(state, Record(records.MLFLOW, "external", datetime.now(UTC), url))
+        if supervised:
+            records.save(state, _record(records.SUPERVISOR))
+        records.beat(state, records.MLFLOW)
+
+        def seen() -> tuple[str, str]:
+            standing._unanswered.cache_clear()
+            return next((one.state, one.detail) for one in client.status(knock=True) if one.given)
+
+        assert seen()[0] == "external"
+        there.close()
+        assert seen()[0] == ("external" if supervised else "down")
+        os.utime(state / "mlflow.beat", (time.time() - 11, time.time() - 11))
+        assert seen() == ("down", "given by URL; Connection refused")
+
+
+def test_one_given_by_url_is_looked_at_again_and_again(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert max(kind.seconds for kind in (Given, *Given.__subclasses__())) <= records.FRESH_SECONDS / 2
+    monkeypatch.setattr(GivenRegistry, "seconds", 0.1)
+
+    def found() -> tuple[str, bool]:
+        record = records.load(state, records.MLFLOW)
+        return record.state if record else "", (records.beat_age(state, records.MLFLOW) or 0.0) < 1.0
+
+    with answering(200, "{}") as address:
+        look = Look(settings(), GivenRegistry(address))
+        look.start()
+        until(lambda: found() == ("external", True), 10)
+    until(lambda: found() == ("down", True), 20)
+    look.close()
+    look.join(10)
 
 
 def test_a_server_that_fails_at_a_launch_or_a_cancellation_does_not_undo_it(
