@@ -220,7 +220,7 @@ class PilothouseApp(App[None]):
             self._glanced(message.value)
         elif message.job == "services" and fault is None:
             self._stand(services=message.value)
-            up = all(one.state in ("up", "external") for one in message.value)
+            up = all(one.state in ("up", "external") and not one.other_program for one in message.value)
             self._tell(Looked(job="services", also=("started", "woken") if up else ()))
         elif message.job == "services":
             self._tell(Looked(job="services", fault=fault))
@@ -353,9 +353,10 @@ def _load(alone: bool) -> None:
 
 
 def _open(database: Database) -> None:
+    from flows import client
     from metadata.migrations import ensure
 
-    ensure(database)
+    ensure(database, client.refuse_others)
 
 
 def _glance(database: Database) -> Glance:

@@ -19,7 +19,7 @@ AGAIN = {
     "woken": "U",
 }
 """Jobs of the screens, by the key that has them done."""
-SERVICES_AWAY = frozenset({"PH310", "PH311", "PH314", "PH316", "PH410", "PH411"})
+SERVICES_AWAY = frozenset({"PH310", "PH311", "PH314", "PH316", "PH349", "PH410", "PH411"})
 """Codes of faults that end when the services of the home are up."""
 DATABASE_AWAY = "PH301"
 """Code of a metadata database that does not answer: what could not be read is read again when it does."""

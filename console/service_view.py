@@ -65,5 +65,6 @@ def lines(services: Sequence[Service], logs: Path, now: datetime, width: int) ->
         if one.away and one.name != "db":
             told += [fault_content(fault_of(one, logs), width=width), Content("")]
         elif one.detail:
-            told.append(styled(f"    {one.detail}", "quiet"))
+            again = f"; start it again from this one ({START})" if one.other_program else ""
+            told.append(styled(f"    {one.detail}{again}", "quiet"))
     return told

@@ -20,8 +20,10 @@ from metadata.values import utc_now
 
 def look_at_services() -> tuple[Service, ...]:
     """Every service of the home, from its records; milliseconds, unless nobody of ours looks at one given by URL."""
-    found = client.status(knock=True)
-    return tuple(Service(one.name, one.state, one.since, one.detail, one.ends) for one in found)
+    return tuple(
+        Service(one.name, one.state, one.since, one.detail, one.ends, bool(one.other_program))
+        for one in client.status(knock=True)
+    )
 
 
 def start_services() -> None:

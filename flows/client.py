@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 from flows.services import records
 from flows.services.records import Record
-from flows.services.standing import ServiceStatus, down, ensure_up, refuse_unless_down, status
+from flows.services.standing import (
+    ServiceStatus,
+    down,
+    ensure_up,
+    refuse_others,
+    refuse_unless_down,
+    retire,
+    status,
+)
 from metadata.database import Database
 from metadata.errors import PilothouseError, ServiceDownError, UsageError
 from metadata.settings import Settings, settings
@@ -46,9 +54,11 @@ __all__ = [
     "play_demo",
     "prefect_api",
     "query",
+    "refuse_others",
     "refuse_unless_down",
     "release",
     "repeat",
+    "retire",
     "spark_remote",
     "spark_session_id",
     "status",
@@ -156,13 +166,15 @@ def launch(pipeline: str, bindings: Mapping[str, Any], as_of: datetime | None, a
     """A new run of a pipeline as the blueprint says today; it speaks for `as_of`, else for now.
 
     The row is there before the flow run; what the orchestrator cannot take now, the projector hands on later.
-    Raises `UsageError` (PH520 no such pipeline, PH521 it is off, PH509 a wrong parameter).
+    Raises `UsageError` (PH520 no such pipeline, PH521 it is off, PH509 a wrong parameter), and PilothouseError PH349
+    while services would execute it that were started from another program, as `again` and `repeat` do.
     """
     from metadata.bindings import bind
     from metadata.compiler import compile_plan
     from metadata.revisions import snapshot
     from metadata.rows.runs import create_run
 
+    refuse_others()
     with _database() as database:
         revision, blueprint = snapshot(database)
         definition = blueprint.pipelines.get(pipeline)
@@ -192,6 +204,7 @@ def again(run_id: str, mode: str, author: str) -> Run:
     """
     from metadata.rows.runs import new_attempt
 
+    refuse_others()
     with _database() as database:
         run = new_attempt(database, run_id, mode, author)
         _submit(database, run)
@@ -206,6 +219,7 @@ def repeat(run_id: str, author: str) -> Run:
     """
     from metadata.rows.repeating import repeat_run
 
+    refuse_others()
     with _database() as database:
         run = repeat_run(database, run_id, author)
         _submit(database, run)

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from console.author import author
-from console.cli.access import database
+from console.cli.access import database, retire_others
 from console.cli.output import ask, number, plain, print_table
 from flows import client
 from metadata.database import Database
@@ -74,6 +74,7 @@ def _tell_of(context: click.Context, player: subprocess.Popen[bytes], log: Path,
 
 def _play(months: int) -> None:
     began = time.monotonic()
+    retire_others()
     store = database()
     click.echo(f"Home: {settings().home}")
     client.ensure_up(wait=True, seconds=START_SECONDS)

@@ -9,7 +9,7 @@ import click
 
 from console.author import author
 from console.cli import plans
-from console.cli.access import database
+from console.cli.access import database, starting_services
 from console.cli.output import (
     JSON_OPTION,
     moment,
@@ -66,9 +66,8 @@ def launch(
         if not sign:
             raise click.BadParameter(f"{pair!r}: write NAME=VALUE", param_hint="--parameter")
         bindings[name] = value
-    store = database()
-    launched = client.launch(pipeline, bindings, instant(as_of) if as_of else None, author())
-    client.ensure_up(wait=False)
+    with starting_services() as store:
+        launched = client.launch(pipeline, bindings, instant(as_of) if as_of else None, author())
     if not as_json:
         click.echo(f"Run {launched.number} of {pipeline} is queued.")
     _end(context, store, launched, wait, as_json)
@@ -175,9 +174,8 @@ def again(context: click.Context, number: int, everything: bool, wait: bool, as_
     With --all every task runs: one that reads all of its input does so anew, an incremental one reads what is new
     since. No file, row or batch is taken in twice.
     """
-    store = database()
-    fresh = client.again(find_run(store, number).id, "all" if everything else "failed", author())
-    client.ensure_up(wait=False)
+    with starting_services() as store:
+        fresh = client.again(find_run(store, number).id, "all" if everything else "failed", author())
     if not as_json:
         click.echo(f"Run {number} is queued again, attempt {fresh.attempt}.")
         if fresh.revision is not None and fresh.revision < newest_revision(store):
@@ -198,9 +196,9 @@ def repeat(context: click.Context, number: int, wait: bool, as_json: bool) -> No
     The blueprint may say otherwise by now, and the pipeline be renamed or gone. A task that reads what is new reads
     what is new since; the champion of a model is that of now.
     """
-    fresh = plans.repeated(number, quiet=as_json)
-    client.ensure_up(wait=False)
-    _end(context, database(), fresh, wait, as_json)
+    with starting_services() as store:
+        fresh = plans.repeated(number, quiet=as_json)
+    _end(context, store, fresh, wait, as_json)
 
 
 def _end(context: click.Context, store: Database, started: Run, wait: bool, as_json: bool) -> None:

@@ -20,8 +20,9 @@ from metadata.states import State
 @click.option("--wait/--no-wait", default=True, help="Return when every service answers (the default).")
 def up(wait: bool) -> None:
     """Start what is not running: database, orchestrator, compute, worker. They go on when the terminal closes."""
-    from console.cli.access import database
+    from console.cli.access import database, retire_others
 
+    retire_others()
     database()
     began = time.monotonic()
     client.ensure_up(wait, say=lambda words: click.echo(f"{time.monotonic() - began:5.1f} s  {plain(words)}"))
@@ -43,10 +44,11 @@ def down() -> None:
 
 
 def _what_runs() -> list[str]:
-    from console.cli.access import database
-    from metadata.rows.pages import list_runs
+    from metadata.database import Database
+    from metadata.rows.runs import under_way
+    from metadata.settings import settings
 
-    return [one.id for one in list_runs(database(), "state:running", limit=10).items]
+    return [run_id for run_id, _words in under_way(Database.of(settings()))]
 
 
 def tell_what_became_of(ran: list[str]) -> None:
@@ -83,6 +85,8 @@ def status(context: click.Context, as_json: bool) -> None:
         },
         "",
     )
+    if any(service.other_program for service in found):
+        click.echo("pilothouse up starts again, from this program, what was started from another one.", err=True)
     if any(service.state not in ("up", "external") for service in found):
         context.exit(4)
 
@@ -118,7 +122,7 @@ def upgrade() -> None:
     from metadata.migrations import upgrade as upgrade_database
     from metadata.settings import settings
 
-    upgrade_database(Database.of(settings()), shared_ok=True)
+    upgrade_database(Database.of(settings()), client.refuse_others)
     click.echo("The metadata database is up to date.")
 
 

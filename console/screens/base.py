@@ -102,13 +102,13 @@ class BaseScreen(Acting, Listing):
         """Why the key of that name cannot be used now; empty when it can."""
         if name == "filter" and not self.FILTERS:
             return "there is no list to filter here"
-        if name == "wake" and not self.session.standing.missing():
+        if name == "wake" and not self.session.standing.startable:
             return "no service is away"
         return ""
 
     def hidden(self, name: str) -> bool:
         """Whether a key is left out of the line of keys, because it makes no sense here at all."""
-        return (name == "filter" and not self.FILTERS) or (name == "wake" and not self.session.standing.missing())
+        return (name == "filter" and not self.FILTERS) or (name == "wake" and not self.session.standing.startable)
 
     def copied(self) -> str:
         """What `y` copies: the name of the thing under the cursor."""
@@ -214,7 +214,8 @@ class BaseScreen(Acting, Listing):
     def _paged(self, message: Answered) -> None:
         """The page came back."""
         self._reading = False
-        self._missed = message.fault is not None and message.fault.code == mending.DATABASE_AWAY
+        stale = self.session.standing.stale
+        self._missed = message.fault is not None and (stale or message.fault.code == mending.DATABASE_AWAY)
         if message.fault is not None:
             self.failed(message.fault)
         else:
@@ -242,8 +243,11 @@ class BaseScreen(Acting, Listing):
     def failed(self, fault: Fault) -> None:
         """The page could not be read: what is shown stays, the reason is said. A filter that is refused is dropped.
 
-        Of what is still typed, and of what is no longer asked for, that is no news.
+        Of what is still typed, and of what is no longer asked for, that is no news; nor is it of a database that
+        cannot be used, which is told.
         """
+        if self.session.standing.stale and fault.code != mending.DATABASE_AWAY:
+            return
         if fault.code != mending.FILTER_REFUSED:
             self.tell(fault, "page", again=True)
         elif self._asked == self.filter and not self.filtering:

@@ -34,6 +34,7 @@ class Service:
     since: datetime | None = None
     detail: str = ""
     ends: int = 0
+    other_program: bool = False
 
     @property
     def away(self) -> bool:
@@ -60,6 +61,11 @@ class Standing:
     def missing(self) -> list[Service]:
         """Services of the home that are away; the database is none of them."""
         return [one for one in self.services if one.away and one.name != "db"]
+
+    @property
+    def startable(self) -> bool:
+        """Whether there is something to start: what is away, or was started from another program."""
+        return bool(self.missing()) or any(one.other_program for one in self.services)
 
 
 def stand(

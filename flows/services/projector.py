@@ -15,7 +15,7 @@ from typing import Any
 
 from flows import client
 from flows.adoption import adopt_scheduled
-from flows.services import deployments, logs, records
+from flows.services import deployments, logs, records, standing
 from flows.services.deployments import ScheduleSpec
 from flows.services.interrupting import Interruptions
 from flows.services.prefect_api import PrefectApi
@@ -239,7 +239,7 @@ def main() -> None:
     leave = threading.Event()
     signal.signal(signal.SIGTERM, lambda _number, _frame: leave.set())
     database = Database.of(settings())
-    ensure(database)
+    ensure(database, standing.refuse_others)
     follow(database, leave)
 
 

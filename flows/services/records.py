@@ -6,11 +6,12 @@ import json
 import logging
 import os
 import secrets
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from flows.services import program
 from flows.services.process import Identity
 from metadata.settings import Settings
 
@@ -31,7 +32,8 @@ class Record:
     """One service as the supervisor last saw it: its process, its state since when, its token and its URL.
 
     For a service without a port, `url` is that of the Prefect server which it follows. `ends` counts how often it has
-    ended in a row without being asked to; while it is started again, `since` is when it went away.
+    ended in a row without being asked to; while it is started again, `since` is when it went away. `program` is what it
+    was started from, empty where that wrote down nothing of the kind.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Record:
     started: int = 0
     detail: str = ""
     ends: int = 0
+    program: str = field(default_factory=program.installed)
 
     @property
     def identity(self) -> Identity | None:
@@ -93,10 +96,15 @@ def try_save(folder: Path, record: Record) -> None:
 
 
 def load(folder: Path, name: str) -> Record | None:
-    """The record of a service; None when there is none, or when what lies there is not one."""
+    """The record of a service; None when there is none, or when what lies there is not one.
+
+    What another program wrote down besides is passed over.
+    """
     try:
-        fields = json.loads(file(folder, name).read_text(encoding="utf-8"))
-        return Record(**{**fields, "since": datetime.fromisoformat(fields["since"])})
+        found = {"program": "", **json.loads(file(folder, name).read_text(encoding="utf-8"))}
+        found["since"] = datetime.fromisoformat(found["since"])
+        known = {one.name for one in fields(Record)}
+        return Record(**{key: value for key, value in found.items() if key in known})
     except (OSError, ValueError, TypeError, KeyError):
         return None
 

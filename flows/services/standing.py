@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import signal
 import socket
 import time
 from collections.abc import Callable
@@ -10,14 +12,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from flows.services import process, records
+from flows.services import process, program, records
 from flows.services.records import Record, State
+from metadata.database import Database
 from metadata.errors import PilothouseError, ServiceDownError
 from metadata.settings import Settings, public, settings
+from metadata.values import counted
 
 UP_SECONDS = 120.0
 """How long `ensure_up(wait=True)` waits; a first start downloads Spark's Delta jars."""
-DOWN_SECONDS = 45.0
+DOWN_SECONDS, IDLE_SECONDS = 45.0, 3.0
+"""How long a supervisor may take to end, and a worker that has nothing to do."""
 KNOCK_SECONDS, KNOCK_EVERY = 2.0, 5.0
 """How long a connection may take, and for how long it counts that there was one."""
 PORTS = {"http": 80, "https": 443, "sc": 15002}
@@ -30,6 +35,7 @@ class ServiceStatus:
 
     `ends` counts how often it has ended in a row without being asked to; 0 for one that is not expected to be there.
     One that was `given` by URL is neither started nor stopped here: `external` while it answers, else `down`.
+    `other_program` is the one from which it was started, where that is another one than this.
     """
 
     name: str
@@ -39,6 +45,7 @@ class ServiceStatus:
     detail: str
     ends: int = 0
     given: bool = False
+    other_program: str = ""
 
 
 def status(knock: bool = False) -> list[ServiceStatus]:
@@ -68,7 +75,9 @@ def _status(values: Settings, name: str, given: str | None, supervised: bool, kn
     if record.state != "down" and not record.alive():
         return ServiceStatus(name, "down", url, None, "the process has ended", record.ends + 1)
     detail = record.detail if supervised or not record.alive() else "runs without a supervisor"
-    return ServiceStatus(name, record.state, url, record.since, detail, record.ends)
+    other = _other_program(record)
+    said = "; ".join(filter(None, (detail, f"started from another program ({other})" if other else "")))
+    return ServiceStatus(name, record.state, url, record.since, said, record.ends, other_program=other)
 
 
 def _is_old(values: Settings, record: Record) -> bool:
@@ -100,13 +109,97 @@ def _supervisor(values: Settings) -> Record | None:
     return record if record is not None and record.alive() else None
 
 
+def _other_program(record: Record) -> str:
+    """The program from which a service that lives was started, empty where it is this one."""
+    return (record.program or "an earlier one") if record.alive() and record.program != program.ours() else ""
+
+
+def _of_others(values: Settings) -> dict[str, str]:
+    """Services that were started from another program, each with that."""
+    found = filter(None, (records.load(values.state, name) for name in records.NAMES))
+    return {record.name: other for record in found if (other := _other_program(record))}
+
+
+def refuse_others() -> None:
+    """Raises PilothouseError PH349 while services live that were started from another program than this one.
+
+    They know neither its schema nor its plans, and whatever they did would fail.
+    """
+    if found := _of_others(settings()):
+        raise _refused(
+            found, "they know neither its schema nor its plans", "pilothouse up starts them again from this one"
+        )
+
+
+def retire(say: Callable[[str], None] | None = None) -> bool:
+    """Take the services down that were started from another program than this one; whether there were any.
+
+    `say` is told of it. Raises PilothouseError PH349 while runs are under way on them, which would be cancelled; PH302
+    where the metadata are not of this program, but of a newer one.
+    """
+    from metadata.migrations import locked
+
+    values = settings()
+    if not _of_others(values):
+        return False
+    with locked(values.state / "retire"):  # who comes second must not take down what the first one has started
+        found = _of_others(values)
+        if found:
+            _refuse_to_retire(values, found)
+            if say is not None:
+                say(f"Services of another program ({_named(found)}) are taken down: {', '.join(found)}.")
+            down()
+    return bool(found)
+
+
+def _refuse_to_retire(values: Settings, found: dict[str, str]) -> None:
+    from metadata.migrations import file_of, look
+
+    with contextlib.closing(Database.of(values)) as database:
+        file = file_of(database)
+        if file is None or file.exists():
+            look(database)
+        if program.installed() != program.ours():
+            raise _refused(found, "", "")
+        _refuse_while_running(values, database, found)
+        worker = records.load(values.state, records.WORKER)
+        if worker is not None and (identity := worker.identity) is not None:  # takes no more runs, and ends when idle
+            process.send(identity, signal.SIGTERM)
+            process.wait([identity], IDLE_SECONDS)
+        _refuse_while_running(values, database, found)
+
+
+def _refuse_while_running(values: Settings, database: Database, found: dict[str, str]) -> None:
+    from flows.services import flow_process
+    from metadata.rows.runs import under_way
+
+    if executed := flow_process.going_on(values.state):
+        runs = ", ".join(words for _id, words in under_way(database)) or counted(len(executed), "run")
+        remedy = "wait until nothing runs, or interrupt it by pilothouse down, then pilothouse up"
+        raise _refused(found, f"under way on them: {runs}", remedy)
+
+
+def _refused(found: dict[str, str], more: str, remedy: str) -> PilothouseError:
+    if program.installed() != program.ours():
+        more, remedy = "this one is not installed any more", "leave it (q), and open it again"
+    cause = f"they were started from another program ({_named(found)}; this is {program.ours()}); {more}"
+    return PilothouseError("PH349", f"services of this home: {', '.join(found)}", cause, remedy)
+
+
+def _named(found: dict[str, str]) -> str:
+    return ", ".join(sorted(set(found.values())))
+
+
 def ensure_up(wait: bool = False, seconds: float = UP_SECONDS, say: Callable[[str], None] | None = None) -> None:
     """Start the supervisor of this home, or have it start at once what is down; with `wait`, return when all is up.
 
-    `say` is told, while it waits, what for. Raises `ServiceDownError` (PH310) that names the services which are not up
-    after `seconds`, and why; at once when one is away that was given by URL, for it is not started here.
+    Services of another program are taken down before (`retire`).
+    `say` is told what is done, and while it waits, what for. Raises `ServiceDownError` (PH310) that names the services
+    which are not up after `seconds`, and why; at once when one is away that was given by URL, for it is not started
+    here.
     """
     values = settings()
+    retire(say)
     if _supervisor(values) is None:
         process.spawn(
             process.module("flows.services.supervisor"),

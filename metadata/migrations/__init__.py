@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,33 +36,31 @@ EARLIER_TABLE = "alembic_version"
 """Where the first programs kept it."""
 
 
-def ensure(database: Database) -> None:
+def ensure(database: Database, before: Callable[[], None] = lambda: None) -> None:
     """Make sure that the schema fits, cheaply when it does.
 
     An embedded database is upgraded; a shared one that is behind is refused (PH302), for others may work with it.
     """
-    upgrade(database, shared_ok=False)
+    upgrade(database, before, shared_ok=False)
 
 
-def upgrade(database: Database, *, shared_ok: bool = True) -> bool:
+def upgrade(database: Database, before: Callable[[], None] = lambda: None, *, shared_ok: bool = True) -> bool:
     """Bring the schema to this program's version. False when it had it already.
 
-    An embedded database is backed up first and upgraded under a file lock. Raises PilothouseError PH302 when the
-    version is not one that this program knows, or when a shared database is behind and `shared_ok` is not given; PH337
-    when tables of another program are called as ours.
+    `before` is called first, and raises where nothing may be changed. An embedded database is backed up, and upgraded
+    under a file lock. Raises as `look`; PH337 when tables of another program are called as ours.
     """
-    before = _look(database)
-    if before.fits:
+    if look(database, shared_ok=shared_ok).fits:
         return False
     path = file_of(database)
     if path is None:
-        if not shared_ok and not database.url.startswith("sqlite"):
-            raise _misfit(before.words, "run pilothouse db upgrade, when nobody else works with it")
+        before()
         return _migrate(database)
     with locked(path):
         standing = _look(database)
         if standing.fits:
             return False
+        before()
         if standing.version is not None:
             back_up(path, beside(path, standing.version))
         return _migrate(database)
@@ -93,6 +91,17 @@ class Standing:
         if self.version is None:
             return "it has no tables yet"
         return f"its schema is {'an early' if self.earlier else 'of'} version {self.version}"
+
+
+def look(database: Database, *, shared_ok: bool = False) -> Standing:
+    """How the schema stands. Raises PilothouseError PH302 when its version is not one that this program knows.
+
+    And when a shared database is behind and `shared_ok` is not given.
+    """
+    standing = _look(database)
+    if not (standing.fits or shared_ok or database.url.startswith("sqlite")):
+        raise _misfit(standing.words, "run pilothouse db upgrade, when nobody else works with it")
+    return standing
 
 
 def _look(database: Database) -> Standing:

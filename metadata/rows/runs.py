@@ -192,6 +192,19 @@ def known_flow_runs(database: Database, flow_run_ids: list[str]) -> set[str]:
         return set(connection.execute(select(column).where(column.in_(flow_run_ids))).scalars())
 
 
+def under_way(database: Database, limit: int = 10) -> list[tuple[str, str]]:
+    """The newest runs that are running: id, and `run 12 of flights`; asked so that earlier schemas answer, too."""
+    run = tables.run.c
+    with database.read() as connection:
+        rows = connection.execute(
+            select(run.id, run.number, run.pipeline_key)
+            .where(run.state == State.RUNNING)
+            .order_by(run.number.desc())
+            .limit(limit)
+        )
+        return [(row.id, f"run {row.number} of {row.pipeline_key}") for row in rows]
+
+
 def unsettled_runs(database: Database, unreadable: Callable[[str, ValueError], None] | None = None) -> list[Run]:
     """Runs that are not in a final state, oldest first; `unreadable` is told of a row that is none, by its id."""
     with database.read() as connection:

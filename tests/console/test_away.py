@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
+from alembic import command
 
 from console import app as console_app
 from console.app import PilothouseApp
@@ -19,9 +20,11 @@ from console.widgets.rows import Rows
 from flows.services import standing
 from metadata.database import Database
 from metadata.errors import PilothouseError
+from metadata.migrations import VERSIONS, configuration, look
 from metadata.settings import settings
 from metadata.values import utc_now
 from tests.console.looking import screen_name, seen, until, until_seen
+from tests.flows.homes import from_another_program
 
 MakeApp = Callable[[], PilothouseApp]
 SECONDS = 10.0
@@ -151,6 +154,44 @@ async def test_a_service_given_by_url_that_has_gone_is_told_though_nobody_of_our
             await until_seen(pilot, "prefect●")
             there.close()
             await until_seen(pilot, "prefect○ down ", "✗ prefect is down")
+
+
+async def test_services_of_another_program_are_told_until_they_are_started_again(
+    database: Database, home: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> None:
+        raise PilothouseError("PH349", "services of this home", "run 12 of flights is under way", "wait")
+
+    services = [Service("spark", "up", utc_now(), "started from another program (0.0.9)", other_program=True)]
+    monkeypatch.setattr(console_app, "start_services", refuse)
+    monkeypatch.setattr(console_app, "_look_at_services", lambda: tuple(services))
+    app = PilothouseApp(open_session(settings()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_seen(pilot, "PH349  services of this home", "U start services")
+        await pilot.pause(2)
+        await until_seen(pilot, "PH349  services of this home")
+        await pilot.press("colon", *"services", "enter")
+        await until_seen(pilot, "started from another program (0.0.9); start it again from this one (U)")
+        await pilot.press("escape")
+        services[:] = [Service("spark", "up")]
+        await until(pilot, lambda: "PH349" not in seen(app))
+
+
+async def test_an_earlier_schema_stays_while_services_of_another_program_work_with_it(
+    home: object, make_app: MakeApp
+) -> None:
+    config, earlier = configuration(), Database.of(settings())
+    with earlier.write() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, VERSIONS[-2])
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        with from_another_program():
+            await until_seen(pilot, "PH349  services of this home: supervisor, worker", "db○", "U start services")
+            assert look(earlier).version == VERSIONS[-2]
+        await until_seen(pilot, "db●")
+        assert look(earlier).fits
+    earlier.close()
 
 
 async def test_a_database_that_cannot_be_used_is_said_before_it_is_asked_again(

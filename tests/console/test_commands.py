@@ -24,6 +24,7 @@ from metadata.rows.pages import list_decisions, list_runs
 from metadata.signet import Signet
 from metadata.states import State
 from tests.console.running import Commands
+from tests.flows.homes import OTHER_PROGRAM, from_another_program
 
 
 class Tty(io.StringIO):
@@ -162,6 +163,23 @@ def test_what_is_given_by_url_and_is_not_there_is_down_also_while_nobody_looks_a
     assert shown.returncode == 4
     assert (found["prefect"]["state"], found["spark"]["state"]) == ("down", "external")
     assert "refused" in found["prefect"]["detail"]
+
+
+def test_services_of_another_program_are_told_and_give_way_to_a_launch(
+    database: Database, run: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[bool] = []
+    monkeypatch.setattr(client, "ensure_up", lambda wait: started.append(wait))
+    with from_another_program() as service:
+        shown = run("status")
+        assert f"started from another program ({OTHER_PROGRAM})" in shown.out
+        assert shown.err.startswith("pilothouse up starts again")
+        launched = run("run", "launch", "nothing", "--json")
+        assert (launched.code, launched.out, started) == (2, "", [False])
+        replaced, refused, *_ = launched.err.splitlines()
+        assert replaced == f"Services of another program ({OTHER_PROGRAM}) are taken down: supervisor, worker."
+        assert "PH520" in refused
+        assert not service.alive()
 
 
 class Watched(Database):

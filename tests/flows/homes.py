@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,7 @@ from metadata.settings import settings
 
 FINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 PROBE = "tests.flows.probe_flow.probe"
+OTHER_PROGRAM = "0.0.9+12345678"
 
 
 @contextmanager
@@ -52,6 +56,19 @@ def take_down(folder: Path) -> None:
     """Nothing of the home `folder` runs afterwards."""
     with at_home(folder):
         client.down()
+
+
+@contextmanager
+def from_another_program() -> Iterator[Identity]:
+    """A process that lives, and that the home has for the supervisor and the worker of another program."""
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as child:
+        identity = process.identify(child.pid)
+        assert identity is not None
+        record = Record(records.WORKER, "up", datetime.now(UTC), pid=child.pid, started=identity.started)
+        for name in (records.SUPERVISOR, records.WORKER):
+            records.save(settings().state, replace(record, name=name, program=OTHER_PROGRAM))
+        yield identity
+        child.kill()
 
 
 def start_prefect() -> None:

@@ -17,14 +17,14 @@ import psutil
 import pytest
 
 from flows import client
-from flows.services import process, records
+from flows.services import process, program, records
 from flows.services.prefect_api import PrefectApi
 from flows.services.process import Identity
 from flows.services.watch import FIRST_DELAY, LONGEST_DELAY, delay
 from metadata.errors import ServiceDownError
 from metadata.settings import settings
 from tests.conftest import NewHome
-from tests.flows.homes import fresh_home, identity_of, members, until, up
+from tests.flows.homes import OTHER_PROGRAM, fresh_home, identity_of, members, until, up
 
 EMBEDDED = (records.PREFECT, records.PROJECTOR, records.WORKER)
 ALL = (records.SUPERVISOR, *EMBEDDED)
@@ -147,6 +147,20 @@ def test_a_second_supervisor_gives_way(home: Path) -> None:
     assert second.wait(20) == 0
     assert identity_of(records.SUPERVISOR) == first
     up(*ALL, seconds=1)
+
+
+@pytest.mark.slow
+def test_services_of_another_program_are_replaced_by_whoever_starts_services(home: Path) -> None:
+    up(*ALL)
+    before = {name: identity_of(name) for name in ALL}
+    record = records.load(settings().state, records.SUPERVISOR)
+    assert record is not None
+    assert record.program == program.installed()
+    records.save(settings().state, replace(record, program=OTHER_PROGRAM))
+    client.ensure_up()
+    up(*ALL, seconds=RECOVERY_SECONDS)
+    assert not [name for name in ALL if identity_of(name) == before[name]]
+    assert {one.other_program for one in client.status()} == {""}
 
 
 @pytest.mark.slow

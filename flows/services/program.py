@@ -1,0 +1,34 @@
+"""Which program a process was started from: it goes on as that, whatever is installed meanwhile."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from importlib import metadata
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+ROOMS = ("metadata", "flows")
+"""All that services load of it."""
+
+
+def installed() -> str:
+    """The program as it lies there now: its version, and a digest of what services load of it."""
+    digest = hashlib.sha256()
+    for path in sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py")):
+        digest.update(f"{path.relative_to(ROOT)}\0".encode())
+        digest.update(path.read_bytes())
+    return f"{_version()}+{digest.hexdigest()[:8]}"
+
+
+@functools.cache
+def ours() -> str:
+    """The program of this process: what was installed when it first asked."""
+    return installed()
+
+
+def _version() -> str:
+    try:
+        return metadata.version("pilothouse")
+    except metadata.PackageNotFoundError:  # it runs from a checkout
+        return "0"
