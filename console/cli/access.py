@@ -40,7 +40,7 @@ def retire_others() -> bool:
 
 @contextmanager
 def starting_services() -> Iterator[Database]:
-    """The database; afterwards services are started that are not there.
+    """The database; afterwards services are started that are not there: which, is said on standard error.
 
     Those of another program are taken down first, and started again also when what was to be done is refused.
     """
@@ -51,5 +51,5 @@ def starting_services() -> Iterator[Database]:
         yield database()
         start = True
     finally:
-        if start:
-            client.ensure_up(wait=False)
+        if start and (started := client.ensure_up(wait=False)):
+            click.echo(f"Services are being started: {', '.join(started)}.", err=True)

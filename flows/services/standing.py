@@ -190,16 +190,17 @@ def _named(found: dict[str, str]) -> str:
     return ", ".join(sorted(set(found.values())))
 
 
-def ensure_up(wait: bool = False, seconds: float = UP_SECONDS, say: Callable[[str], None] | None = None) -> None:
+def ensure_up(wait: bool = False, seconds: float = UP_SECONDS, say: Callable[[str], None] | None = None) -> list[str]:
     """Start the supervisor of this home, or have it start at once what is down; with `wait`, return when all is up.
 
-    Services of another program are taken down before (`retire`).
+    Gives the services that are started. Those of another program are taken down before (`retire`).
     `say` is told what is done, and while it waits, what for. Raises `ServiceDownError` (PH310) that names the services
     which are not up after `seconds`, and why; at once when one is away that was given by URL, for it is not started
     here.
     """
     values = settings()
     retire(say)
+    begun = [one.name for one in status() if one.state == "down" and not one.given]
     if _supervisor(values) is None:
         process.spawn(
             process.module("flows.services.supervisor"),
@@ -213,7 +214,7 @@ def ensure_up(wait: bool = False, seconds: float = UP_SECONDS, say: Callable[[st
     while wait:
         missing = [one for one in status() if one.state not in ("up", "external")]
         if not missing:
-            return
+            break
         away = [one for one in missing if one.given and one.state == "down"]
         words = "; ".join(f"{one.name} is {one.state} {one.detail}".strip() for one in missing)
         if away:
@@ -231,6 +232,7 @@ def ensure_up(wait: bool = False, seconds: float = UP_SECONDS, say: Callable[[st
             say(words)
             said = words
         time.sleep(0.2)
+    return begun
 
 
 def down() -> None:

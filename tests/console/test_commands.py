@@ -16,6 +16,7 @@ import pytest
 from console.cli import demo
 from console.cli.services import tell_what_became_of
 from flows import client
+from flows.services import process
 from metadata.database import Database
 from metadata.definitions import load_blueprint
 from metadata.documents import dump
@@ -168,18 +169,33 @@ def test_what_is_given_by_url_and_is_not_there_is_down_also_while_nobody_looks_a
 def test_services_of_another_program_are_told_and_give_way_to_a_launch(
     database: Database, run: Commands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    started: list[bool] = []
-    monkeypatch.setattr(client, "ensure_up", lambda wait: started.append(wait))
+    monkeypatch.setattr(client, "ensure_up", lambda wait: ["worker"])
     with from_another_program() as service:
         shown = run("status")
         assert f"started from another program ({OTHER_PROGRAM})" in shown.out
         assert shown.err.startswith("pilothouse up starts again")
         launched = run("run", "launch", "nothing", "--json")
-        assert (launched.code, launched.out, started) == (2, "", [False])
-        replaced, refused, *_ = launched.err.splitlines()
+        assert (launched.code, launched.out) == (2, "")
+        replaced, started, refused, *_ = launched.err.splitlines()
         assert replaced == f"Services of another program ({OTHER_PROGRAM}) are taken down: supervisor, worker."
+        assert started == "Services are being started: worker."
         assert "PH520" in refused
         assert not service.alive()
+
+
+def test_a_launch_says_which_services_it_starts_apart_from_its_answer(
+    database: Database, run: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spawned: list[list[str]] = []
+    monkeypatch.setattr(process, "spawn", lambda argv, *_: spawned.append(argv))
+    launched = run("run", "launch", "weather", "--json")
+    assert json.loads(launched.out)["pipeline_key"] == "weather"
+    assert launched.err == "Services are being started: supervisor, prefect, spark, worker, projector.\n"
+    number = str(json.loads(launched.out)["number"])
+    failed = next(one for one in list_runs(database, "state:failed").items)
+    for command in (("run", "repeat", number), ("run", "again", str(failed.number))):
+        assert run(*command).err == launched.err
+    assert len(spawned) == 3
 
 
 class Watched(Database):
