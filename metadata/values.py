@@ -20,7 +20,7 @@ AT_ONCE = 500
 """Values of one statement: the parameters that it may have are limited (2,100 in Azure SQL)."""
 _LONGEST = 36_500
 """Days."""
-_DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([a-z]+?)s?\s*$", re.IGNORECASE)
+_DURATION = re.compile(r"^\s*([0-9]+(?:\.[0-9]+)?)\s*([a-z]+?)s?\s*$", re.IGNORECASE)
 
 
 def storable(text: str) -> str:

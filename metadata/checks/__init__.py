@@ -21,6 +21,7 @@ _OF_ALL: tuple[_Check, ...] = (
     outside.check_paths,
     outside.check_schedules,
     outside.check_parameters,
+    outside.check_lengths,
     datasets.check_types,
 )
 """What has to be right of a definition that is off, too."""

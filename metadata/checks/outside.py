@@ -1,18 +1,18 @@
-"""What touches the outside: paths, file formats, cron and time zones."""
+"""What touches the outside: paths, file formats, cron, time zones and lengths of time."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
 from metadata.bindings import bind
 from metadata.checks.view import View
 from metadata.errors import UsageError
-from metadata.findings import Finding, instead, nearest
+from metadata.findings import Finding, Path, instead, nearest
 from metadata.kinds import FilesConnection
 from metadata.tasks.ingest import Ingest
-from metadata.values import counted
+from metadata.values import Period, counted, period
 
 _STORES = ("s3a", "s3", "abfss", "abfs", "wasbs", "gs", "hdfs", "dbfs")
 
@@ -81,6 +81,23 @@ def check_parameters(view: View) -> Iterator[Finding]:
                     bind(key, {name: parameter}, {})
                 except UsageError as error:
                     yield view.finding("PH122", ("pipeline", key), (*path, "default"), error.fault.cause, "mend it")
+
+
+def check_lengths(view: View) -> Iterator[Finding]:
+    """Lengths of time within which something has to be are not nothing."""
+    blueprint = view.blueprint
+    found: list[tuple[str, str, Path, str | None]] = []
+    found += [("dataset", key, ("fresh_within",), one.fresh_within) for key, one in blueprint.datasets.items()]
+    found += [("model", key, ("trained_on", "window"), one.trained_on.window) for key, one in blueprint.models.items()]
+    found += [
+        ("pipeline", key, ("tasks", name, "timeout"), task.timeout)
+        for key, pipeline in blueprint.pipelines.items()
+        for name, task in pipeline.tasks.items()
+    ]
+    for kind, key, path, length in found:
+        if length is not None and period(length) == Period(0, timedelta()):
+            cause = f"{length} is no length of time"
+            yield view.finding("PH155", (kind, key), path, cause, "write a longer one, or leave it out")
 
 
 def _time_zone(view: View, where: tuple[str, str], name: str) -> Iterator[Finding]:

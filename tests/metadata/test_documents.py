@@ -152,6 +152,7 @@ def found(text: str) -> tuple[Finding, ...]:
         ("seats: int", "seats: decimal", "seats: decimal", "'decimal' is not what seats can be", "decimal(p,s)"),
         ("seats: int", "seats: itn", "seats: itn", "'itn' is not what seats can be", "did you mean int?"),
         ("{mode: merge, keys: [flight_id]}", "{mode: mrge}", "mode: mrge", "'mrge' is not what mode", "merge?"),
+        ("over: 30 d", "over: ٣٠ d", "over: ٣٠ d", "'٣٠ d' is no duration", "write a number"),
         ("over: 30 d", "over: 30 dx", "over: 30 dx", "'30 dx' is no duration", "write a number"),
         ("over: 30 d", "over: '30: d; x'", "over: '30", "'30: d; x' is no duration", "write a number"),
         ("entity: [flight_id]", "entity: flight_id", "entity:", "entity is 'flight_id'", "a list"),
