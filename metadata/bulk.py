@@ -16,7 +16,7 @@ from metadata.explain import explain
 from metadata.findings import instead
 from metadata.kinds import KIND_MODELS, SECTIONS, Blueprint, Definition
 from metadata.references import references
-from metadata.settable import Settable, settable
+from metadata.settable import Settable, entry_paths, settable, settable_in
 from metadata.values import counted, some
 
 MOST_NAMED = 3
@@ -91,7 +91,11 @@ def found(blueprint: Blueprint, kind: str, uids: Collection[str]) -> dict[str, D
 
 def said(values: Iterable[Definition], path: str) -> tuple[str, ...]:
     """What definitions say at a path, each text once, what most say first."""
-    counts = Counter(_shown(_at(_whole(value, path), path)) for value in values)
+    return _said(values, tuple(path.split(".")))
+
+
+def _said(values: Iterable[Definition], steps: Sequence[str]) -> tuple[str, ...]:
+    counts = Counter(_shown(_at(_whole(value, steps), steps)) for value in values)
     return tuple(text for text, _ in counts.most_common())
 
 
@@ -99,22 +103,36 @@ def edited(blueprint: Blueprint, kind: str, uids: Collection[str], path: str, te
     """The definitions `uids` of a kind with the value that `text` means at `path`.
 
     Of a list, `a, b` gives exactly these, `+a` adds one and `-b` takes one out; what is in double quotes is meant as it
-    stands there. Raises UsageError PH825 for what is no field that all of them share and one value can be given to, and
-    PH826 for a value that does not fit one of them.
+    stands there. The path may lead into an entry by name, such as `tasks.clean.enabled`. Raises UsageError PH825 for
+    what is no field that all of them have and one value can be given to, and PH826 for a value that does not fit one.
     """
     there = found(blueprint, kind, uids)
-    shared = {each.path: each for each in (fields_of(there.values()) or settable(KIND_MODELS[kind]))}
-    if path not in shared:
-        cause = f"no field of that name can be set on many {SECTIONS[kind].replace('_', ' ')}"
-        raise UsageError("PH825", path or "field", cause, instead(path, shared))
-    field = shared[path]
+    field = _field(kind, there, path)
     every = {key: _with(kind, key, value, field, text) for key, value in there.items()}
     changed = {key: now for key, now in every.items() if not same(content(there[key]), content(now))}
     steps = field.many and _steps_of(text)
-    before = () if steps else said((there[key] for key in changed), path)
-    after = ", ".join(map(str, _entries(text))) if steps else next(iter(said(every.values(), path)), text)
+    before = () if steps else _said((there[key] for key in changed), field.steps)
+    after = ", ".join(map(str, _entries(text))) if steps else next(iter(_said(every.values(), field.steps)), text)
     document = Blueprint.model_validate({SECTIONS[kind]: changed})
     return Edited(kind, path, after, document, before, len(there) - len(changed), len(set(uids)) - len(there))
+
+
+def _field(kind: str, there: Mapping[str, Definition], path: str) -> Settable:
+    """The field at a path that all of some definitions have; of none it is any that may be of a task, or another entry.
+
+    Raises UsageError PH825.
+    """
+    shared = {each.path: each for each in (fields_of(there.values()) or settable(KIND_MODELS[kind]))}
+    field = shared.get(path) or settable_in(tuple(there.values()), path)
+    if field is not None or (not there and "." in path):
+        return field or Settable(path, "")
+    lacking = [key for key, value in there.items() if settable_in((value,), path) is None]
+    if 0 < len(lacking) < len(there):
+        cause = f"{kind.replace('_', ' ')} {lacking[0]} has no such field"
+        raise UsageError("PH825", path, cause, "choose those that have it, by a filter such as key:name")
+    cause = f"no field of that name can be set on many {SECTIONS[kind].replace('_', ' ')}"
+    known = [*shared, *(entry_paths(there[lacking[0]]) if "." in path else ())]
+    raise UsageError("PH825", path or "field", cause, instead(path, known))
 
 
 def removal(blueprint: Blueprint, kind: str, uids: Collection[str]) -> Removal:
@@ -186,9 +204,10 @@ def _stepped(path: str, there: Sequence[Any], text: str) -> list[Any]:
 def _with(kind: str, key: str, value: Definition, field: Settable, text: str) -> Definition:
     """A definition with the value that a text means in a field. Raises UsageError PH826."""
     path = field.path
-    whole = _whole(value, path)
+    steps = field.steps
+    whole = _whole(value, steps)
     body = content(value) | {"uid": value.uid}
-    inner, steps = body, path.split(".")
+    inner = body
     for step in steps[:-1]:
         whole = whole[step]
         inner[step] = dict(inner[step]) if step in inner else dict(whole)
@@ -205,15 +224,14 @@ def _with(kind: str, key: str, value: Definition, field: Settable, text: str) ->
     return now
 
 
-def _whole(value: Definition, path: str) -> dict[str, Any]:
+def _whole(value: Definition, steps: Sequence[str]) -> dict[str, Any]:
     """The field of a definition that a path begins with, as JSON, what it leaves to defaults included."""
-    first = path.partition(".")[0]
-    name = next(name for name, field in type(value).model_fields.items() if first in (field.alias, name))
+    name = next(name for name, field in type(value).model_fields.items() if steps[0] in (field.alias, name))
     return value.model_dump(mode="json", by_alias=True, include={name})
 
 
-def _at(whole: Any, path: str) -> Any:
-    for step in path.split("."):
+def _at(whole: Any, steps: Sequence[str]) -> Any:
+    for step in steps:
         whole = whole[step]
     return whole
 

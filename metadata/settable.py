@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from pydantic import BaseModel
 
@@ -27,11 +27,59 @@ class Settable:
     """Whether it is a list of such values."""
     optional: bool = False
     """Whether it can be left without a value."""
+    inside: tuple[str, ...] = ()
+    """Steps of the path to the entry in which it is: names may have dots."""
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """Those of the path."""
+        before = sum(len(step) + 1 for step in self.inside)
+        return (*self.inside, *self.path[before:].split("."))
 
 
 def settable(models: Collection[type[BaseModel]]) -> tuple[Settable, ...]:
     """The simple fields that all of these models have, those of their parts included, in the order of the models."""
     return tuple(one for one in _shared(tuple(models), "") if one.path != _IDENTITY)
+
+
+def settable_in(parts: Collection[BaseModel], path: str) -> Settable | None:
+    """The field at a path that leads into an entry, such as `tasks.clean.timeout`; None unless all parts have it."""
+    found = [_entry(part, path) for part in parts]
+    entries = [entry for entry, *_ in filter(None, found)]
+    ends = {(steps, rest) for _, steps, rest in filter(None, found)}
+    if len(entries) < len(parts) or len(ends) != 1:
+        return None
+    steps, rest = ends.pop()
+    fields = {each.path: each for each in settable(tuple(dict.fromkeys(map(type, entries))))}
+    return replace(fields[rest], path=path, inside=steps) if rest in fields else None
+
+
+def entry_paths(part: BaseModel) -> Iterator[str]:
+    """The paths of all fields that one value can be given to in the entries of a part."""
+    for steps, inner in _inner(part):
+        fields = (each.path for each in settable((type(inner),))) if len(steps) > 1 else ()
+        yield from (f"{'.'.join(steps)}.{each}" for each in (*fields, *entry_paths(inner)))
+
+
+def _entry(part: BaseModel, path: str) -> tuple[BaseModel, tuple[str, ...], str] | None:
+    """The innermost entry into which a path leads, the steps to it, and what of the path is left there."""
+    within = {".".join(steps): (steps, inner) for steps, inner in _inner(part)}
+    place = max((each for each in within if path.startswith(f"{each}.")), key=len, default=None)
+    if place is None:
+        return None
+    (steps, inner), rest = within[place], path[len(place) + 1 :]
+    deeper = _entry(inner, rest)
+    if deeper is not None:
+        return deeper[0], (*steps, *deeper[1]), deeper[2]
+    return (inner, steps, rest) if len(steps) > 1 else None
+
+
+def _inner(part: BaseModel) -> Iterator[tuple[tuple[str, ...], BaseModel]]:
+    """What has fields of its own in a part, with the steps to it, of which an entry by name has two."""
+    for name, field in type(part).model_fields.items():
+        said, value = field.alias or name, getattr(part, name)
+        there = {(said, key): each for key, each in value.items()} if isinstance(value, Mapping) else {(said,): value}
+        yield from ((steps, each) for steps, each in there.items() if isinstance(each, BaseModel))
 
 
 def _shared(models: Sequence[type[BaseModel]], path: str) -> Iterator[Settable]:

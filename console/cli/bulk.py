@@ -49,8 +49,8 @@ def set_field(
 ) -> None:
     """Give a field the same value on all definitions of a kind that a filter matches, as one revision.
 
-    FIELD is a path such as owner, storage.mode or cron. Of a list, VALUE `a,b` gives exactly these, `+a` adds one and
-    `-b` takes one out (`"-b"` is called so); nothing at all leaves what may be left out.
+    FIELD is a path such as owner, storage.mode, cron or tasks.clean.enabled. Of a list, VALUE `a,b` gives exactly
+    these, `+a` adds one and `-b` takes one out (`"-b"` is called so); nothing at all leaves what may be left out.
     """
     field, equals, value = change.partition("=")
     if not equals:

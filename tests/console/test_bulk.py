@@ -205,6 +205,19 @@ def test_set_changes_a_field_of_what_a_filter_matches_as_one_revision(database: 
     assert "Change 1 model?" in asked.out
 
 
+def test_set_reaches_into_the_tasks_of_pipelines(database: Database, run: Commands) -> None:
+    words = ("--kind", "pipeline", "--filter", "key:flights")
+    made = run.told("blueprint", "set", "tasks.clean.enabled=false", *words, "--yes")
+    assert (made["changed"], made["revision"]) == (1, 3)
+    assert [edit.change.fields[0].path for edit in edits_of(database, 3)] == ["tasks.clean.enabled"]
+    assert not load_blueprint(database).pipelines["flights"].tasks["clean"].enabled
+    refused = run("blueprint", "set", "tasks.clean.enabled=true", "--kind", "pipeline", "--yes")
+    assert (refused.code, refused.out) == (2, "")
+    assert "has no such field" in refused.err
+    none = run("blueprint", "set", "tasks.clean.enabled=true", "--kind", "pipeline", "--filter", "owner:nobody")
+    assert "No pipeline matches 'owner:nobody'." in none.out
+
+
 def test_what_the_own_change_set_removes_is_said_where_it_is_missed(database: Database) -> None:
     stage_removal(database, ME, load_blueprint(database).datasets["bronze.flights"].uid)
     _, review = review_staged(database, settings(), ME)

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metadata.bulk import Edited, edited, fields_of, found, removal, said
+from metadata.contents import content
 from metadata.database import Database
 from metadata.definitions import load_blueprint
 from metadata.errors import PilothouseError, UsageError
@@ -92,6 +93,68 @@ def test_a_list_is_given_entries_or_some_are_added_and_taken_out(text: str, tags
 def test_what_does_not_fit_is_refused_before_anything_is_written(path: str, text: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         edited(with_uids(a={}), "dataset", ["a"], path, text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "text", "words"),
+    [
+        ("pipeline", "tasks.clean.enabled", "false", "tasks.clean.enabled true → false"),
+        ("pipeline", "tasks.clean.timeout", "2 h", "tasks.clean.timeout nothing → 2 h"),
+        ("pipeline", "tasks.clean.after", "+ingest", "tasks.clean.after +ingest"),
+        ("pipeline", "tasks.clean.reads.bronze.orders.again", "2", "tasks.clean.reads.bronze.orders.again 0 → 2"),
+        ("pipeline", "tasks.ingest.from.files", "*.csv", "tasks.ingest.from.files orders-*.csv → *.csv"),
+        ("pipeline", "tasks.features.set", "order_context", ""),
+        ("dataset", "quality.has_id.at_most", "1 %", "quality.has_id.at_most 5 % → 1 %"),
+        ("feature_set", "features.mean_30d.over", "60 d", "features.mean_30d.over 30 d → 60 d"),
+    ],
+)
+def test_a_field_of_a_task_or_another_entry_is_changed_by_the_path_that_findings_have(
+    kind: str, path: str, text: str, words: str
+) -> None:
+    there = with_uids_of(orders())
+    key, value = next((key, value) for one, key, value in there if one == kind)
+    made = edited(there, kind, [value.uid], path, text)
+    assert made.words.endswith(words) if words else not made.changed
+    now = made.document.get(kind, key)
+    if now is not None:
+        assert edited(made.document, kind, [value.uid], path, text).same == 1
+        before, after = content(value), content(now)
+        first = path.partition(".")[0]
+        assert {name: each for name, each in before.items() if name != first} == {
+            name: each for name, each in after.items() if name != first
+        }
+        assert list(before[first]) == list(after[first])
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("tasks.claen.enabled", "PH825 tasks.claen.enabled: .*did you mean tasks.clean.enabled?"),
+        ("tasks.clean", "PH825"),
+        ("tasks.clean.kind", "PH825"),
+        ("tasks.clean.was", "PH825"),
+        ("tasks.clean.uid", "PH825"),
+        ("tasks.clean.reads.bronze.orders", "PH825"),
+        ("tasks.late.enabled", "PH825 tasks.late.enabled: pipeline orders has no such field"),
+    ],
+)
+def test_an_entry_or_a_field_that_one_of_them_lacks_is_refused(path: str, words: str) -> None:
+    there = with_uids_of(orders())
+    other = {"uid": "other", "tasks": {"late": {"kind": "decide", "decisions": ["retrain"]}}}
+    both = Blueprint.model_validate({"pipelines": {**there.pipelines, "other": other}})
+    wanted = ["orders", "other"] if "late" in path else ["orders"]
+    with pytest.raises(UsageError, match=words):
+        edited(both, "pipeline", wanted, path, "x")
+    assert not edited(both, "pipeline", [], "tasks.late.enabled", "false").changed
+
+
+def with_uids_of(blueprint: Blueprint) -> Blueprint:
+    """Its keys for uids."""
+    sections = {
+        section: {key: value.model_copy(update={"uid": key}) for key, value in getattr(blueprint, section).items()}
+        for section in SECTIONS.values()
+    }
+    return blueprint.model_copy(update=sections)
 
 
 def text_of(value: Definition, path: str) -> str:
