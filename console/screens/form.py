@@ -31,7 +31,8 @@ from metadata.errors import Fault
 from metadata.findings import Finding, Path
 from metadata.forms import REQUIRED, Line, Subject, examine
 from metadata.rows.forming import Choice, choices, columns_in, findings_in, names_in, tasks_in
-from metadata.shapes import Scalar
+from metadata.shapes import ANY, Entries, Scalar, shape_at
+from metadata.three_way import ABSENT
 from metadata.values import counted
 
 if TYPE_CHECKING:
@@ -69,6 +70,8 @@ class FormScreen(FormLines):
         self._before: Subject | None = None
         """What it was before the field that is open was."""
         self._line: Line | None = None
+        self._named: Callable[[str | None], None] | None = None
+        """Gets what is chosen in the field that is open, where that is the name of an entry."""
         self._checked: Subject | None = None
         self._checking = self._asking = False
         self._pause: Timer | None = None
@@ -240,18 +243,36 @@ class FormScreen(FormLines):
             subject, owner, path = self.state.now, self._session.owner, line.path
             self._session.store.read(self, "names", lambda database: names_in(database, owner, subject, path))
 
+    def ask_name(self, path: Path, question: str, named: Callable[[str | None], None]) -> None:
+        """Where entries are called by the keys of definitions these are offered, else it is typed."""
+        around = shape_at(self.state.now.kind, self.state.now.body, path[:-1])
+        name = str(path[-1])
+        line = Line("field", path, around.key if isinstance(around, Entries) else ANY, name or ABSENT, name)
+        if chosen_from(line) is None:
+            super().ask_name(path, question, named)
+        else:
+            self._named = named
+            self._open(line)
+            self.say(question)
+
     def _close(self) -> None:
         """The field is as it should be."""
         if self._line is None:
             return
-        self.state.say(self._line, self._field.value)
-        self._keep_soon()
+        value, named = self._field.value, self._named
+        self._named = None
+        if named is None:
+            self.state.say(self._line, value)
+            self._keep_soon()
         before, self._line, self._before = self._before, None, None
         if before is not None:
             self.state.remember(before)
         self._field.close()
         self.set_focus(self.lines_shown)
         self.draw()
+        if named is not None:
+            self.say("")
+            named(value if isinstance(value, str) else None)
 
     def on_field_editor_typed(self, message: FieldEditor.Typed) -> None:
         """It says something else now."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
@@ -151,7 +152,11 @@ class FormLines(Modal[Filled]):
             if name:
                 self._added(self.state.add(line, name))
 
-        self.app.push_screen(NoteScreen(f"The name of the new entry of {around[-1]}:"), named)
+        self.ask_name((*around, ""), f"The name of the new entry of {around[-1]}:", named)
+
+    def ask_name(self, path: Path, question: str, named: Callable[[str | None], None]) -> None:
+        """Ask for another name of the entry at a path, which has none yet when it is new."""
+        self.app.push_screen(NoteScreen(question, plain(path[-1])), named)
 
     def _added(self, path: Path) -> None:
         """A new entry: the first that it lacks is opened."""
@@ -178,7 +183,7 @@ class FormLines(Modal[Filled]):
                 if path == line.path:
                     self.say(f"there is an entry {name} already", "warn")
 
-        self.app.push_screen(NoteScreen(f"The new name of {line.name}:", plain(line.name)), named)
+        self.ask_name(line.path, f"The new name of {line.name}:", named)
 
     def do_up(self) -> None:
         """`K`"""

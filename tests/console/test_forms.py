@@ -452,6 +452,35 @@ async def test_a_list_that_could_not_be_read_can_be_asked_for_again(
         await until(pilot, lambda: "type to narrow" not in seen(app))
 
 
+async def test_entries_that_are_called_by_keys_are_chosen_from_those_that_there_are(
+    database: Database, make_app: MakeApp
+) -> None:
+    sql = "SELECT * FROM bronze.flights"
+    form = Subject("pipeline", "p", {"tasks": {"t": {"kind": "transform", "to": "gold.x", "sql": sql, "reads": {}}}})
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_seen(pilot, "ATTENTION")
+        state = FormState.of(form)
+        state.opened_parts.add(("tasks", "t"))
+        app.push_screen(FormScreen(app.session, state, lambda _text: None, ""))
+        await until_seen(pilot, "pipeline p  form")
+        await go_to(pilot, "tasks", "t", "reads")
+        await pilot.press("n")
+        await until_seen(pilot, "The name of the new entry of reads:", "type to narrow the list", "silver.flights")
+        await pilot.press("escape")
+        assert state.now.at(("tasks", "t", "reads")) == {}
+        burst(app, "n", *"ze.fl", "enter")
+        await until(pilot, lambda: list(state.now.at(("tasks", "t", "reads"))) == ["bronze.flights"])
+        await go_to(pilot, "tasks", "t", "reads", "bronze.flights")
+        burst(app, "R", *"weather", "enter")
+        await until(pilot, lambda: list(state.now.at(("tasks", "t", "reads"))) == ["bronze.weather"])
+        await pilot.press("u")
+        assert list(state.now.at(("tasks", "t", "reads"))) == ["bronze.flights"]
+        await go_to(pilot, "tasks", "t", "reads")
+        burst(app, "n", *"not.there", "enter")
+        await until(pilot, lambda: "not.there" in state.now.at(("tasks", "t", "reads")))
+
+
 async def test_what_stands_before_the_cursor_or_behind_it_is_taken_of_the_whole_line_however_it_is_wrapped(
     database: Database, make_app: MakeApp
 ) -> None:
