@@ -57,7 +57,8 @@ def pipeline_off(key: str, *, but_for_tasks: bool = False) -> UsageError:
         f"enable it: space on it under 3, or pilothouse blueprint set enabled=true --kind pipeline --filter key:{key}",
     )
     if but_for_tasks:
-        cause, remedy = "all of its tasks are off", "enable one of its tasks, or the monitor of one: e on it under 3"
+        cause = "all of its tasks are off"
+        remedy = "enable one of its tasks, or the monitor or rule of one: e on it under 3"
     return UsageError("PH521", f"pipeline {key}", cause, remedy)
 
 

@@ -43,6 +43,7 @@ _OF_WHAT_IS_ON: tuple[_Check, ...] = (
     rules.check_guards,
     off.check_needs,
     off.check_last_written,
+    off.check_idle,
     off.check_not_asked,
 )
 

@@ -1,4 +1,4 @@
-"""What is off and missed: by what needs it, by readers of what it wrote last, by rules that are not asked."""
+"""What is off and missed: by what needs it, by who reads what it wrote last, by rules and pipelines left without it."""
 
 from __future__ import annotations
 
@@ -50,6 +50,15 @@ def check_last_written(view: View) -> Iterator[Finding]:
                 cause = f"it reads {ref.key} as task {name} wrote it last, which is off"
                 remedy = f"enable {off_by(view, wrote[0])}, or disable this task too, unless that is meant"
                 yield view.of_task("PH174", task, (), cause, remedy, "warning")
+
+
+def check_idle(view: View) -> Iterator[Finding]:
+    """A pipeline that is on has a task that is."""
+    for key, pipeline in view.written.blueprint.pipelines.items():
+        if pipeline.enabled and key not in view.blueprint.pipelines:
+            cause = "none of its tasks is on, or has anything to look at that is: it is not run"
+            remedy = "enable one of them, or what it looks at; or disable this pipeline too"
+            yield view.finding("PH174", ("pipeline", key), ("tasks",), cause, remedy, "warning")
 
 
 def check_not_asked(view: View) -> Iterator[Finding]:

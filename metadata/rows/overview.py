@@ -15,7 +15,7 @@ from metadata.definitions import LAYOUTS, definition
 from metadata.rows.attention import Attention, attention
 from metadata.rows.datasets import DatasetRow, freshness
 from metadata.rows.fields import language
-from metadata.rows.filters import conditions
+from metadata.rows.filters import conditions, flag_field
 from metadata.rows.firing import next_fire
 from metadata.rows.health import ModelHealth, health
 from metadata.rows.pages import list_models
@@ -95,7 +95,8 @@ def overview(database: Database, words: str = "", *, now: datetime | None = None
 def _pipelines(connection: Connection, words: str, now: datetime, limit: int) -> Page[PipelineRow]:
     """Pipelines by their newest run, those that run now first, those that never ran last."""
     c = definition.c
-    matching = select(c.uid, c.key).where(c.kind == "pipeline", *conditions(words, language()))
+    own = {"enabled": flag_field(runs(definition))}
+    matching = select(c.uid, c.key).where(c.kind == "pipeline", *conditions(words, language(own)))
     total, capped = count(connection, matching)
     found = _newest_first(connection, matching, limit) if total > FEW else None
     if found is None:

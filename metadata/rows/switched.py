@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-
-from sqlalchemy import ColumnElement, Connection, FromClause, and_, exists, literal, not_, or_, select
+from sqlalchemy import ColumnElement, Connection, FromClause, and_, exists, not_, or_, select
 
 from metadata.compiler import pipeline_off
 from metadata.definitions import LAYOUTS, definition, reference
+
+_LOOKING = {"monitor": "monitor", "decide": "decisions"}
+"""Kinds of tasks of which nothing is left without what they look at (`TaskSpec.without`), and the field naming that."""
 
 
 def refuse_off(connection: Connection, pipeline_uid: str) -> None:
@@ -20,35 +21,28 @@ def refuse_off(connection: Connection, pipeline_uid: str) -> None:
 
 
 def runs(pipeline: FromClause) -> ColumnElement[bool]:
-    """Whether the pipeline in `definition`, or an alias of that, is on and has a task that is, with something to do."""
+    """Whether the pipeline in `definition`, or an alias of that, is on and has a task that is (`metadata.in_force`)."""
     task = LAYOUTS["pipeline"].entries["tasks"].table
-    some = exists().where(task.c.pipeline_uid == pipeline.c.uid, task.c.enabled, not_(_is_idle()))
+    some = exists().where(task.c.pipeline_uid == pipeline.c.uid, task.c.enabled, _has_work(task))
     return and_(pipeline.c.enabled, some.correlate(pipeline))
 
 
-@functools.cache
-def _is_idle() -> ColumnElement[bool]:
-    """Whether a task measures a monitor that is off, or asks no rule that is asked; made once for all lists."""
-    task, named = LAYOUTS["pipeline"].entries["tasks"].table, definition.alias("named")
-
-    def names(field: str, *which: ColumnElement[bool]) -> ColumnElement[bool]:
-        at = reference.c.path == literal("tasks.") + task.c.name + f".{field}"
-        it = and_(reference.c.from_uid == task.c.pipeline_uid, named.c.uid == reference.c.to_uid)
-        return exists().where(it, at, *which).correlate(task)
-
-    return or_(
-        and_(task.c.kind == "monitor", names("monitor", not_(named.c.enabled))),
-        and_(task.c.kind == "decide", not_(names("decisions", named.c.enabled, asked(named)))),
-    )
+def _has_work(task: FromClause) -> ColumnElement[bool]:
+    """Whether a task does not only look at monitors and rules, or at one that is on."""
+    seen, name = definition.alias("looked_at"), "tasks." + task.c.name
+    named = (and_(task.c.kind == kind, reference.c.path == name + f".{field}") for kind, field in _LOOKING.items())
+    of_it = and_(reference.c.from_uid == task.c.pipeline_uid, or_(*named))
+    some = exists().where(of_it, seen.c.uid == reference.c.to_uid, seen.c.enabled, asked(seen))
+    return or_(task.c.kind.not_in(_LOOKING), some.correlate(task))
 
 
-def asked(of: FromClause = definition) -> ColumnElement[bool]:
-    """Whether the monitor of the rule in `definition`, or an alias of that, is not off: else nobody asks that rule."""
-    rule, monitor = LAYOUTS["decision"].table, definition.alias("its_monitor")
+def asked(rule: FromClause = definition) -> ColumnElement[bool]:
+    """Whether what is in `definition`, or an alias of that, is no rule of a monitor that is off: nobody asks those."""
+    reads, monitor = LAYOUTS["decision"].table, definition.alias("its_monitor")
     off = exists().where(
-        rule.c.uid == of.c.uid,
+        reads.c.uid == rule.c.uid,
         monitor.c.kind == "monitor",
-        monitor.c.key == rule.c.after,
+        monitor.c.key == reads.c.after,
         not_(monitor.c.enabled),
     )
-    return not_(off.correlate(of))
+    return not_(off.correlate(rule))

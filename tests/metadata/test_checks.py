@@ -54,6 +54,8 @@ def transform(sql: str, to: str = "silver.orders", **more: Any) -> dict[str, Any
 
 
 CLEAN = "SELECT order_id, customer, ordered_at, amount, returned FROM bronze.orders"
+ALL_OFF = {f"{TASKS}/{task}/enabled": False for task in ORDERS["pipelines"]["orders"]["tasks"]}
+ONLY_WATCHED = ALL_OFF | {f"{TASKS}/{task}/enabled": True for task in ("watch", "decide")}
 STORED = {"storage": {"mode": "merge", "keys": ["order_id"]}}
 
 PROVOKED: list[tuple[str, dict[str, Any], str, str]] = [
@@ -204,6 +206,8 @@ PROVOKED: list[tuple[str, dict[str, Any], str, str]] = [
     ("PH174", {f"{TASKS}/features/enabled": False}, "reads features.orders as task features", "enable task features"),
     ("PH174", {f"{TASKS}/train/enabled": False}, "train, which trains returns, is off", "this rule too"),
     ("PH174", {"monitors/returns_watch/enabled": False}, "it is not asked", "enable returns_watch"),
+    ("PH174", ALL_OFF, "none of its tasks is on", "disable this pipeline"),
+    ("PH174", ONLY_WATCHED | {"monitors/returns_watch/enabled": False}, "anything to look at", "what it looks at"),
     ("PH174", {"decisions/retrain/then": {"hold": "clean"}, f"{TASKS}/clean/enabled": False}, "nothing", "`hold` out"),
     ("PH175", {"connections/landing/enabled": False}, "needs connection landing, which is off", "this task too"),
     ("PH175", {"datasets/silver.orders/enabled": False}, "needs dataset silver.orders", "disable this feature set"),

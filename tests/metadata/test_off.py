@@ -229,6 +229,31 @@ def test_a_pipeline_that_only_measures_what_is_off_is_off(database: Database) ->
             ask()
 
 
+WATCHES, DECIDES = f"{TASK} watch", f"{TASK} decide"
+
+
+def test_a_pipeline_that_only_looks_at_what_is_off_is_off_wherever_it_is_asked_for(database: Database) -> None:
+    off = {f"{TASK} {key} enabled": False for key in put(database, {}).pipelines["orders"].tasks}
+    off |= {f"{WATCH} enabled": False, f"{RULE} enabled": False}
+    for on, runs in (
+        ((WATCHES, RULE), False),
+        ((WATCHES, WATCH), True),
+        ((DECIDES, RULE), False),
+        ((DECIDES, WATCH), False),
+        ((DECIDES, WATCH, RULE), True),
+        ((WATCHES, DECIDES, RULE), False),
+        ((WATCHES, DECIDES, WATCH), True),
+    ):
+        blueprint = put(database, off | {f"{path} enabled": True for path in on})
+        assert ("orders" in in_force(blueprint).pipelines) == (pipelines(database) == ["orders"]) == runs, on
+        (row,) = overview(database).pipelines.items
+        assert (row.enabled, len(overview(database, "enabled:yes").pipelines.items)) == (runs, runs), on
+        assert (list_schedules(database).items[0].next_at is not None) == runs, on
+        if not runs:
+            with pytest.raises(UsageError, match=r"PH521 pipeline orders: all of its tasks are off.*monitor or rule"):
+                launch_form(database, "orders")
+
+
 def test_a_rule_that_is_asked_no_longer_needs_nobody(database: Database) -> None:
     rule = put(database, {}).decisions["retrain"]
     add_decision(database, rule.uid, "retrain", "fired", actions={"alert": "critical"})
