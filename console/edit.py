@@ -14,7 +14,6 @@ from functools import partial
 
 from console.drafts import Draft
 from metadata.changes import ChangeSet
-from metadata.checks import check
 from metadata.checks.earlier import there_before
 from metadata.commented import Comments, comments_of
 from metadata.database import Database
@@ -24,8 +23,7 @@ from metadata.findings import Finding, Locations, Severity
 from metadata.kinds import SECTIONS, Blueprint
 from metadata.rebasing import Clashes, Unsure, now_of, rebased, where, with_uids
 from metadata.revision_log import WayBack
-from metadata.revisions import changes_back
-from metadata.rows.reviewing import load_touched, reviewed
+from metadata.rows.reviewing import load_touched, look_back, reviewed
 from metadata.rows.sizes import Sized, sized_impact
 from metadata.rows.sources import Seen, Uids, differing_beside, load_sources, with_others
 from metadata.rows.staged import Staged, changes_beside, changes_of_staged
@@ -172,10 +170,11 @@ def _sides(
 
 def review_way(database: Database, settings: Settings, way: WayBack) -> tuple[WayBack, Review]:
     """Check what going back would do to the blueprint as it is now. Raises PilothouseError PH341, PH342."""
-    changes = changes_back(database, way)
+    look = look_back(database, way)
+    changes = look.changes
     if not changes:
         return way, Review(None, way.base, changes, ())
-    found = check(changes.blueprint, estimator_prefixes=settings.estimator_prefixes)
+    found = look.findings(settings.estimator_prefixes)
     before = there_before(changes, found, estimator_prefixes=settings.estimator_prefixes)
     return way, Review(None, way.base, changes, tuple(found), sized_impact(database, changes), earlier=before)
 

@@ -286,15 +286,18 @@ def _rows_of(
     return found
 
 
-def read_past(connection: Connection, number: int) -> Blueprint:
-    """The blueprint as a revision left it, replayed from the log, within a transaction."""
-    query = (
-        select(revision_item)
-        .where(revision_item.c.revision <= number)
-        .order_by(revision_item.c.revision, revision_item.c.position)
-    )
+def read_past(connection: Connection, number: int, only: Collection[str] | None = None) -> Blueprint:
+    """The blueprint as a revision left it, replayed from the log, within a transaction; `only` some of it, by uids."""
+    item = revision_item.c
+    query = select(revision_item).where(item.revision <= number).order_by(item.revision, item.position)
+    rows: Iterable[RowMapping] = connection.execute(query).mappings() if only is None else ()
+    if only is not None:
+        found: list[RowMapping] = []
+        for some in in_chunks(sorted(only)):
+            found += connection.execute(query.where(item.uid.in_(some))).mappings()
+        rows = sorted(found, key=lambda row: (row["revision"], row["position"]))
     state: dict[str, tuple[str, str, dict[str, Any]]] = {}
-    for row in connection.execute(query).mappings():
+    for row in rows:
         if row["after"] is None:
             state.pop(row["uid"], None)
         else:

@@ -146,14 +146,6 @@ def exactly(database: Database, current: Blueprint, wanted: Blueprint, written: 
         return _exactly(connection, current, wanted, written)
 
 
-def changes_back(database: Database, way: WayBack) -> ChangeSet:
-    """What going back would do. Raises PilothouseError PH303 when a revision came since the way was found."""
-    number, current = snapshot(database)
-    if number != way.base:
-        raise moved(way.base, number)
-    return _diff_back(database, current, way)
-
-
 def prepare(blueprint: Blueprint, settings: Settings) -> list[Plan]:
     """Check a whole blueprint and compile the pipelines that are on.
 

@@ -15,16 +15,16 @@ from console.cli.drafting import draft
 from console.cli.output import JSON_OPTION, ask, none_of, paged, print_json, print_page
 from console.cli.paths import PathType
 from metadata.changes import compare
-from metadata.checks import check as check_blueprint
 from metadata.checks.secrets import secrets_of
 from metadata.commented import comments_of
 from metadata.documents import Document, DocumentError, read
 from metadata.findings import Finding
-from metadata.kinds import SECTIONS, Blueprint
+from metadata.kinds import SECTIONS
 from metadata.revision_log import WayBack, edits_of, verify_chain
-from metadata.revisions import CheckError, changes_back, changes_of, go_back
+from metadata.revisions import CheckError, changes_of, go_back
 from metadata.revisions import apply as apply_document
 from metadata.rows.history import list_revisions
+from metadata.rows.reviewing import Look, look_at, look_back
 from metadata.rows.sizes import sized_impact
 from metadata.rows.sources import differing, keep_comments
 from metadata.settings import settings
@@ -58,8 +58,7 @@ def check(context: click.Context, source: tuple[Path, ...], as_json: bool) -> No
     """Say what is wrong with documents, merged into the blueprint that is there. Exits with 1 for an error."""
     try:
         document = read(source)
-        _, changes = changes_of(database(), document.blueprint)
-        found = _located(document, changes.blueprint)
+        found = _located(document, Look(*changes_of(database(), document.blueprint)))
     except DocumentError as error:
         found = list(error.findings)
     show_findings(found, as_json)
@@ -90,8 +89,9 @@ def diff(
         raise click.UsageError("name documents, or --from a revision (and --to another), and not both")
     if since is None:
         document = _read(context, source)
-        _, changes = changes_of(database(), document.blueprint, prune)
-        found = _located(document, changes.blueprint) if changes else []
+        look = look_at(database(), document.blueprint, prune)
+        changes = look.changes
+        found = _located(document, look) if changes else []
         comments = 0 if changes else differing(database(), comments_of(document))
     else:
         changes, found, comments = compare(*(past(number) for number in (since, until))), [], 0
@@ -120,8 +120,9 @@ def apply(context: click.Context, source: tuple[Path, ...], prune: bool, note: s
     """Make the blueprint what documents say, as one revision; nothing is changed when anything is wrong."""
     store, document = database(), _read(context, source)
     comments = comments_of(document)
-    base, changes = changes_of(store, document.blueprint, prune)
-    refuse(context, _located(document, changes.blueprint) if changes else ())
+    look = look_at(store, document.blueprint, prune)
+    changes = look.changes
+    refuse(context, _located(document, look) if changes else ())
     show_change_set(changes)
     if changes.count("deleted") and not yes:
         ask(context, f"Remove {counted(changes.count('deleted'), 'definition')}?")
@@ -133,7 +134,7 @@ def apply(context: click.Context, source: tuple[Path, ...], prune: bool, note: s
             note=note,
             prune=prune,
             settings=settings(),
-            base_revision=base,
+            base_revision=look.base,
             comments=comments,
         )
         kept = 0 if made else keep_comments(store, comments, author())
@@ -211,12 +212,12 @@ def verify() -> None:
 
 def _go_back(context: click.Context, way: WayBack, note: str, yes: bool) -> None:
     store = database()
-    changes = changes_back(store, way)
-    if not changes:
+    look = look_back(store, way)
+    if not look.changes:
         click.echo(f"Nothing to change: the blueprint is what revision {way.state} left.")
         return
-    refuse(context, check_blueprint(changes.blueprint, estimator_prefixes=settings().estimator_prefixes))
-    show_change_set(changes)
+    refuse(context, look.findings(settings().estimator_prefixes))
+    show_change_set(look.changes)
     if not yes:
         ask(context, f"{way.words[0].upper()}{way.words[1:]}?")
     try:
@@ -242,7 +243,7 @@ def _read(context: click.Context, source: tuple[Path, ...]) -> Document:
     return document
 
 
-def _located(document: Document, merged: Blueprint) -> list[Finding]:
-    """What is wrong with a blueprint, at the lines of the document that it was merged from."""
-    found = check_blueprint(merged, estimator_prefixes=settings().estimator_prefixes)
+def _located(document: Document, look: Look) -> list[Finding]:
+    """What is found wrong once a document is applied, at its lines."""
+    found = look.findings(settings().estimator_prefixes)
     return [document.locations.locate(each, SECTIONS.get(each.kind, "")) for each in found]

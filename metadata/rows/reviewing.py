@@ -1,22 +1,95 @@
-"""Change sets as they are reviewed: of a large blueprint no more is read than they can touch."""
+"""Changes as they are reviewed before they are applied: of a large blueprint no more is read than they can touch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 
+from sqlalchemy import Connection, select
+
+from metadata.changes import ChangeSet, differences
+from metadata.checks import check
 from metadata.database import Database
+from metadata.definitions import read_blueprint, read_past, revision_item
+from metadata.edits import Item
+from metadata.findings import Finding
 from metadata.kinds import Blueprint
-from metadata.revision_log import head
+from metadata.revision_log import WayBack, head
+from metadata.revisions import changes_of, exactly, moved
 from metadata.rows.concerned import concerned
 from metadata.rows.edited_since import in_keys_of_now, not_applied_since
 from metadata.rows.nearby import uids_of
-from metadata.rows.staged import Staged, edits_of, load_within
+from metadata.rows.staged import Staged, changes_beside, edits_of, load_within, told_of
 from metadata.rows.touched import asked_for, homes_in, needed_for, surely, touched_by
 from metadata.staging import definition_of
 
 T = TypeVar("T")
+_NOBODY = ""
+"""Who has no change set."""
+_MANY = 1_000
+"""Of a change of more definitions all of the blueprint is read: that takes less time than to ask for each of them."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is not in a change set would do, from which revision on, and what it can touch (uids; None: anything)."""
+
+    base: int
+    changes: ChangeSet
+    touched: frozenset[str] | None = None
+
+    def findings(self, estimator_prefixes: Iterable[str] | None) -> list[Finding]:
+        """What is wrong with all that can be touched, once it is applied."""
+        found = check(self.changes.blueprint, estimator_prefixes=estimator_prefixes)
+        return found if self.touched is None else told_of(found, self.changes, self.touched)
+
+
+def look_at(database: Database, document: Blueprint, prune: bool = False) -> Look:
+    """What applying a document would do. Raises what `metadata.changes.diff` raises."""
+    if prune or len(list(document)) > _MANY:
+        return Look(*changes_of(database, document, prune))
+    there, changes = reviewed(database, _NOBODY, lambda there: changes_beside(database, there, document), document)
+    return Look(there.revision, changes, there.touched)
+
+
+def look_back(database: Database, way: WayBack) -> Look:
+    """What going back would do. Raises what `changes_back` raises."""
+    touched: frozenset[str] | None = None
+    within: set[str] | None = None
+    with database.read() as connection:
+        since = select(revision_item.c.uid).where(revision_item.c.revision > way.state).distinct()
+        uids = set(connection.execute(since.limit(_MANY + 1)).scalars())
+        if len(uids) <= _MANY:
+            touched, within = _touched_back(connection, way, uids)
+    return Look(way.base, surely(partial(changes_back, database, way), within), touched)
+
+
+def changes_back(database: Database, way: WayBack, within: Collection[str] | None = None) -> ChangeSet:
+    """What going back would do, or as much of that as is told `within` some of the blueprint (uids).
+
+    Raises PilothouseError PH303 when a revision came since the way was found, PH341 and PH342 where a task would read
+    again what another has read.
+    """
+    with database.read() as connection:
+        number = head(connection)
+        if number != way.base:
+            raise moved(way.base, number)
+        current, past = read_blueprint(connection, within), read_past(connection, way.state, within)
+    return exactly(database, current, past, past)
+
+
+def _touched_back(connection: Connection, way: WayBack, uids: Collection[str]) -> tuple[frozenset[str], set[str]]:
+    """What going back can touch, of which `uids` were others then, and all that it takes to check that."""
+    now, past = read_blueprint(connection, uids), read_past(connection, way.state, uids)
+    items = [
+        Item(each.uid, each.kind, each.key, each.key_before, each.before, each.after, way.base)
+        for each in differences(now, past)
+    ]
+    own, edited = concerned(connection, items), [value for _, _, value in past]
+    touched = frozenset(touched_by(connection, own, edited))
+    return touched, own | needed_for(connection, touched, edited, items) | {*uids}
 
 
 def reviewed(

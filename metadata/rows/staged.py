@@ -85,15 +85,20 @@ class Staged:
     ) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
         """What is wrong with all that can be touched, once these changes are applied; and what of it was before."""
         found = check(changes.blueprint, estimator_prefixes=estimator_prefixes, removed=self.removed)
-        names = {(kind, key) for kind, key, value in changes.blueprint if value.uid in self.touched}
-        names |= {(each.kind, each.key) for each in changes.changes}
-        about = tuple(each for each in found if (each.kind, each.key) in names)
+        about = tuple(told_of(found, changes, self.touched))
         return about, there_before(changes, about, estimator_prefixes=estimator_prefixes, removed=self.removed)
 
     @property
     def clashes(self) -> tuple[Clash, ...]:
         """What must be decided before it is applied."""
         return self.working.clashes
+
+
+def told_of(found: Iterable[Finding], changes: ChangeSet, touched: Collection[str]) -> list[Finding]:
+    """Those findings that are about what changes, or is `touched` (uids) by that."""
+    names = {(kind, key) for kind, key, value in changes.blueprint if value.uid in touched}
+    names |= {(each.kind, each.key) for each in changes.changes}
+    return [each for each in found if (each.kind, each.key) in names]
 
 
 def load_staged(database: Database, owner: str) -> Staged:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +22,27 @@ from metadata.edits import Item
 from metadata.errors import PilothouseError
 from metadata.findings import Finding
 from metadata.kinds import SECTIONS, Blueprint
+from metadata.revision_log import newest_revision
+from metadata.revisions import changes_of, go_back
 from metadata.rows import staged
 from metadata.rows.edited_since import not_applied_since
-from metadata.rows.reviewing import load_touched, reviewed
+from metadata.rows.reviewing import Look, changes_back, load_touched, look_at, look_back, reviewed
 from metadata.rows.sizes import sized_impact
 from metadata.rows.staged import (
     Staged,
+    apply_staged,
     changes_beside,
     changes_of_staged,
     load_nearby,
+    load_staged,
     stage,
     stage_removal,
     stage_rename,
+    told_of,
+    unstage,
 )
+from metadata.settings import Settings
+from metadata.undoing import redo_of, revert_to, undo_of
 from metadata.values import AT_ONCE
 from tests.metadata.blueprints import orders
 from tests.metadata.change_sets import datasets, put
@@ -41,6 +50,7 @@ from tests.metadata.test_checks import FLIGHTS, PROVOKED, changed
 
 PREFIXES = ("sklearn.",)
 CASES = 8
+WAYS = 12
 OWNERS = ("data", "ops")
 
 
@@ -153,6 +163,55 @@ def some_cases(home: Database, seeds: range) -> int:
 
 def test_what_a_change_set_touches_tells_as_much_as_all_of_it(home: Database) -> None:
     assert some_cases(home, range(CASES)) > 2
+
+
+def same_look(database: Database, look: Callable[[], Look], of_all: Callable[[], ChangeSet]) -> bool:
+    """The same of what is in no change set."""
+    mine, theirs = told(look), told(of_all)
+    if isinstance(theirs, str):
+        assert mine == theirs
+        return False
+    assert [said(each) for each in mine.changes.changes] == [said(each) for each in theirs.changes]
+    assert sized_impact(database, mine.changes) == sized_impact(database, theirs)
+    assert mine.touched is not None
+    after = check(theirs.blueprint, estimator_prefixes=PREFIXES)
+    wrong = without_remedies(told_of(after, theirs, mine.touched))
+    assert without_remedies(mine.findings(PREFIXES)) == wrong
+    before = without_remedies(check(theirs.before, estimator_prefixes=PREFIXES))
+    assert set(without_remedies(after)) - set(wrong) <= set(before), "what nothing touches was wrong before"
+    return len(list(mine.changes.before)) < len(list(theirs.before))
+
+
+def whole(database: Database, document: Blueprint) -> ChangeSet:
+    return changes_of(database, document)[1]
+
+
+def test_what_a_document_touches_tells_as_much_as_all_of_it(home: Database) -> None:
+    documents = [edited(random.Random(seed), load_blueprint(home)) for seed in range(CASES)]
+    fewer = [same_look(home, partial(look_at, home, each), partial(whole, home, each)) for each in documents]
+    assert sum(fewer) > CASES // 2
+    pruned = look_at(home, documents[0], prune=True)
+    assert (pruned.touched, pruned.changes.count("deleted") > 9) == (None, True)
+
+
+def test_what_a_way_back_touches_tells_as_much_as_all_of_it(database: Database) -> None:
+    """After renames, removals and what came back, of any revision."""
+    for document in (orders(), read_text(FLIGHTS).blueprint, datasets(**{f"lonely.d{at}": "old" for at in range(9)})):
+        put(database, document)
+    for seed in range(WAYS):
+        edit(database, "ann", random.Random(seed))
+        try:
+            apply_staged(database, "ann", load_staged(database, "ann"), author="ann", settings=Settings())
+        except PilothouseError:
+            unstage(database, "ann")
+    newest = newest_revision(database)
+    assert newest > WAYS // 3
+    ways = [undo_of(database), *(revert_to(database, number) for number in range(2, newest))]
+    fewer = [same_look(database, *(partial(look, database, way) for look in (look_back, changes_back))) for way in ways]
+    assert sum(fewer) > len(ways) // 2
+    go_back(database, ways[0], author="ann", settings=Settings())
+    redo = redo_of(database)
+    assert same_look(database, *(partial(look, database, redo) for look in (look_back, changes_back)))
 
 
 def taken_alike(home: Database, patch: pytest.MonkeyPatch, seed: int) -> None:

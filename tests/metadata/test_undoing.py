@@ -17,8 +17,9 @@ from metadata.errors import PilothouseError, UsageError
 from metadata.kinds import Blueprint
 from metadata.migrations import ensure
 from metadata.revision_log import WayBack, edits_of, newest_revision, verify_chain
-from metadata.revisions import apply, changes_back, go_back
+from metadata.revisions import apply, go_back
 from metadata.rows.history import list_revisions
+from metadata.rows.reviewing import changes_back
 from metadata.settings import Settings
 from metadata.undoing import done_and_undone, redo_of, revert_to, undo_of
 from tests.metadata.blueprints import orders
