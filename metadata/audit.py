@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
@@ -31,7 +31,7 @@ AuditDeed = Literal[
     "begin", "apply", "undo", "redo", "revert", "comment", "launch", "cancel", "again", "decide", "release", "restore"
 ]
 """What was done; `begin` says what is older than the audit, `restore` that the database is an earlier one, `comment`
-that the comments of a definition were changed by no revision of it."""
+which comments a definition has from then on: they are in no revision."""
 AUDIT_DEEDS: tuple[AuditDeed, ...] = get_args(AuditDeed)
 DECIDED = (
     *("id", "number", "run_id", "attempt", "task_key", "rule_uid", "rule_key", "state", "reason", "expression"),
@@ -104,28 +104,39 @@ class Book:
 
     def enter(self, author: str, deed: AuditDeed, subject: Subject, *, note: str = "", digest: str = "") -> None:
         """Write an entry after the newest one."""
+        self.enter_all(author, deed, [(subject, note, digest)])
+
+    def enter_all(self, author: str, deed: AuditDeed, told: Iterable[tuple[Subject, str, str]]) -> None:
+        """Write an entry on each of subject, note and digest after the newest one, in their order."""
         newest, known = self._newest()
-        entry = Entry(
-            newest.number + 1,
-            utc_now().replace(microsecond=0),
-            one_line(author),
-            one_line(author.origin if isinstance(author, Author) else ""),
-            deed,
-            subject.kind,
-            subject.uid,
-            one_line(subject.key),
-            subject.of,
-            redacted(storable(note)),
-            digest,
-            newest.hash,
-        )
-        entry = replace(entry, hash=entry_hash(entry))
-        if self._signet is not None:
-            key = self._signet.key()
-            entry = replace(entry, signer=key.name, signature=key.sign(self._installation, entry.number, entry.hash))
-        self._connection.execute(_WRITE, [asdict(entry)])
-        self._connection.execute(*((_MOVE, asdict(entry.head)) if known else (_SET, {"id": 1, **asdict(entry.head)})))
-        self._written = entry.head
+        key, now = self._signet.key() if self._signet is not None else None, utc_now().replace(microsecond=0)
+        actor, origin = one_line(author), one_line(author.origin if isinstance(author, Author) else "")
+        entries: list[Entry] = []
+        for subject, note, digest in told:
+            entry = Entry(
+                newest.number + 1,
+                now,
+                actor,
+                origin,
+                deed,
+                subject.kind,
+                subject.uid,
+                one_line(subject.key),
+                subject.of,
+                redacted(storable(note)),
+                digest,
+                newest.hash,
+            )
+            entry = replace(entry, hash=entry_hash(entry))
+            if key is not None:
+                signature = key.sign(self._installation, entry.number, entry.hash)
+                entry = replace(entry, signer=key.name, signature=signature)
+            entries.append(entry)
+            newest = entry.head
+        if entries:
+            self._connection.execute(_WRITE, [asdict(entry) for entry in entries])
+            self._connection.execute(*((_MOVE, asdict(newest)) if known else (_SET, {"id": 1, **asdict(newest)})))
+            self._written = newest
 
     def begin(self) -> None:
         """The first entries of an audit: the revisions, decisions and runs of before it, by the newest of each."""

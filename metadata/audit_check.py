@@ -22,6 +22,7 @@ from metadata.errors import PilothouseError
 from metadata.plan import text_hash
 from metadata.revision_log import DEEDS, GENESIS, verify_chain
 from metadata.rows.decisions import HELD_BATCHES
+from metadata.rows.sources import texts_applied
 from metadata.signet import Head, Key
 
 READ_DECISION = (*DECIDED, *(name for name in RELEASED if name not in DECIDED), "waits")
@@ -61,6 +62,8 @@ class Told:
     releases: dict[str, _Word] = field(default_factory=dict)
     before: dict[str, _Word] = field(default_factory=dict)
     """The newest revision, decision and run of before the audit."""
+    comments: dict[str, Entry] = field(default_factory=dict)
+    """By definition (uid) the newest entry that tells of its comments, with their hash."""
     launched: int = 0
     """The first run of whose launch they tell."""
 
@@ -83,6 +86,8 @@ class Told:
             self.decisions[entry.uid] = word
         elif entry.deed == "release":
             self.releases[entry.uid] = word
+        elif entry.deed == "comment" and entry.digest:
+            self.comments[entry.uid] = entry
         elif entry.deed == "launch":
             self.launched = min(self.launched or sys.maxsize, entry.of or 0)
 
@@ -91,9 +96,9 @@ def verify(database: Database) -> Checked:
     """Hold the audit against its hashes, its signatures and what this home has seen of it, and all else against it.
 
     Raises PilothouseError PH360 (an entry was changed, put in or removed), PH361 (it is not signed with the key), PH362
-    (entries that this home has seen are gone), PH363 (another key signed), PH364 (a revision, decision or run is not
-    what the audit tells, a plan not what its hash was made of), PH305 (the log of revisions, a definition), PH365 (the
-    key or the head outside is of no use), and PH842 (this home has seen the audit of another database here).
+    (entries that this home has seen are gone), PH363 (another key signed), PH364 (a revision, decision, run or comment
+    is not what the audit tells, a plan not what its hash was made of), PH305 (the log of revisions, a definition),
+    PH365 (the key or the head outside is of no use), and PH842 (this home has seen the audit of another database here).
     """
     signet = database.signet
     installation = installation_of(database)
@@ -114,6 +119,7 @@ def verify(database: Database) -> Checked:
             raise _seen_otherwise(f"audit entry {told.entries + 1}", cause)
         rows = connection.execute(select(revision.c.number, revision.c.hash).order_by(revision.c.number))
         check_revisions(told, ((row.number, row.hash) for row in rows))
+        check_comments(told, texts_applied(connection))
         decisions = check_decisions(told, decisions_of(connection))
         runs = check_runs(entries_on_runs(connection), runs_of(connection), told.older_runs)
         check_plans(plans_of(connection), partial(_runs_on, connection))
@@ -226,6 +232,21 @@ def check_revisions(told: Told, revisions: Iterable[tuple[int, str]]) -> None:
     for number in sorted(there):
         if number > (before.of or 0) and number not in told.revisions:
             raise not_told(f"revision {number}", "it was put in: the audit tells of none")
+
+
+def check_comments(told: Told, texts: Iterable[tuple[str, str, str]]) -> None:
+    """Hold the comments that definitions have (uid, key and text) against the audit, which tells of none or of all.
+
+    Raises PilothouseError PH364 naming the first definition that has others.
+    """
+    there = {uid: (key, text_hash(text)) for uid, key, text in texts}
+    for uid, entry in told.comments.items():
+        _, digest = there.pop(uid, ("", text_hash("")))
+        if digest != entry.digest:
+            cause = f"they are not those of which entry {entry.number} of the audit tells"
+            raise not_told(f"comments of {entry.what}", cause)
+    for uid, (key, _) in there.items() if told.comments else ():
+        raise not_told(f"comments of definition {key or uid}", "they were put in: the audit tells of none")
 
 
 def plans_of(connection: Connection) -> Iterator[tuple[str, str]]:

@@ -228,8 +228,7 @@ def _keep(
     changes: ChangeSet,
 ) -> None:
     if comments is not None:
-        told = {each.uid for each in changes.changes}
-        write_comments(connection, comments, book, author, told, Seen(seen or {}, changes.blueprint))
+        write_comments(connection, comments, book, author, Seen(seen or {}, changes.blueprint))
 
 
 def moved(base: int, head: int) -> PilothouseError:

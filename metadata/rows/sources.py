@@ -1,6 +1,7 @@
 """The texts that definitions are kept in for their comments: those that are applied, and those of change sets.
 
-They stand beside the definitions, in no revision and in no hash: what is removed and comes back has its comments again.
+They stand beside the definitions, in no revision: what is removed and comes back has its comments again. The audit
+tells of each that is applied, with its hash.
 """
 
 from __future__ import annotations
@@ -9,21 +10,24 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from metadata.audit import Book, Subject, audited
+from metadata.author import Author
 from metadata.commented import Comments, alike, lines_in, with_both
 from metadata.database import Database, next_change
 from metadata.definitions import definition, definition_source, revision_item
 from metadata.errors import PilothouseError
 from metadata.kinds import Blueprint, Definition
+from metadata.plan import text_hash
 from metadata.secrets import find_secrets, taken_out
+from metadata.tables import audit
 from metadata.values import in_chunks
 
 APPLIED = ""
 """Whose texts those are that everybody sees; others are of the change set of a user."""
 _EACH = 200
-"""Of more definitions at once the audit has one entry."""
+"""Of more definitions at once the audit does not say what their comments were: to look takes its time."""
 Uids = Mapping[tuple[str, str], str]
 """By kind and key."""
 
@@ -71,31 +75,15 @@ def keep_comments(database: Database, comments: Comments, author: str) -> int:
 
 
 def write_comments(
-    connection: Connection,
-    comments: Comments,
-    book: Book,
-    author: str,
-    told: Collection[str] = (),
-    seen: Seen | None = None,
+    connection: Connection, comments: Comments, book: Book, author: str, seen: Seen | None = None
 ) -> int:
-    """As `keep_comments`, within a transaction: those of what is there then, and what others have said since `seen`.
-
-    Of each there is an entry in the audit; but where that tells of the definition already (uids).
-    """
+    """As `keep_comments`, within a transaction: those of what is there then, and what others have said since `seen`."""
     uids = _uids_of(connection, comments)
     if seen is not None and seen.texts:
         there = _load(connection, list(uids.values()), {APPLIED})
         comments = with_others(comments, seen, {name: there.get(uid) for name, uid in uids.items()})
     changed = _changed(connection, comments, uids)
-    before = _load(connection, list(changed), {APPLIED})
-    _replace(connection, APPLIED, changed)
-    names = [(kind, key, uid) for (kind, key), uid in uids.items() if uid in changed and uid not in told]
-    if len(names) > _EACH:
-        book.enter(author, "comment", Subject("definition"), note=f"those of {len(names):,} definitions")
-        return len(changed)
-    for kind, key, uid in names:
-        note = f"{kind.replace('_', ' ')}: {_difference(before.get(uid), changed[uid])}"
-        book.enter(author, "comment", Subject("definition", uid, key), note=note)
+    _say(connection, changed, {uid: name for name, uid in uids.items()}, book, author)
     return len(changed)
 
 
@@ -141,7 +129,9 @@ def forget_comments(connection: Connection, owner: str, but: Collection[str]) ->
     _replace(connection, owner, dict.fromkeys(there - set(but)))
 
 
-def apply_comments(connection: Connection, owner: str, places: Mapping[str, tuple[str, str, Definition]]) -> None:
+def apply_comments(
+    connection: Connection, owner: str, places: Mapping[str, tuple[str, str, Definition]], book: Book, author: str
+) -> None:
     """Make the texts of a change set those that are applied; what others have said since stands with them.
 
     `places` has kind, key and value of each definition by uid, as the change set leaves it.
@@ -154,8 +144,48 @@ def apply_comments(connection: Connection, owner: str, places: Mapping[str, tupl
             texts[uid] = kept.text or None
         elif uid in places:
             texts[uid] = with_both(kept.base, kept.text, applied.get(uid, ""), *places[uid])
-    _replace(connection, APPLIED, texts)
+    changed = {uid: text for uid, text in texts.items() if (text or "") != applied.get(uid, "")}
+    _say(connection, changed, {uid: (kind, key) for uid, (kind, key, _) in places.items()}, book, author)
     connection.execute(delete(definition_source).where(definition_source.c.owner == owner))
+
+
+def _say(
+    connection: Connection,
+    texts: Mapping[str, str | None],
+    names: Mapping[str, tuple[str, str]],
+    book: Book,
+    author: str,
+) -> None:
+    """Make texts those that are applied, with an entry in the audit of each; `names` has kind and key by uid."""
+    if not texts:
+        return
+    before = _load(connection, list(texts), {APPLIED})
+    _tell_of_earlier(connection, book)
+    _replace(connection, APPLIED, texts)
+    told: list[tuple[Subject, str, str]] = []
+    for uid, text in texts.items():
+        kind, key = names.get(uid, ("definition", ""))
+        said = f"with those of {len(texts) - 1:,} others" if len(texts) > _EACH else _difference(before.get(uid), text)
+        told.append((Subject("definition", uid, key), f"{kind.replace('_', ' ')}: {said}", text_hash(text or "")))
+    book.enter_all(author, "comment", told)
+
+
+def _tell_of_earlier(connection: Connection, book: Book) -> None:
+    """Have the audit tell of all texts that are applied, where it has told of none with its hash yet."""
+    some = select(audit.c.number).where(audit.c.deed == "comment", audit.c.digest != "").limit(1)
+    if connection.execute(some).first() is None:
+        note, there = "they were there before the audit told of comments", texts_applied(connection)
+        told = [(Subject("definition", uid, key), note, text_hash(text)) for uid, key, text in there]
+        book.enter_all(Author("pilothouse"), "comment", told)
+
+
+def texts_applied(connection: Connection) -> list[tuple[str, str, str]]:
+    """Uid, key (empty for what is removed) and text of each definition that has comments, by uid."""
+    source, c = definition_source.c, definition.c
+    both = definition_source.outerjoin(definition, c.uid == source.uid)
+    query = select(source.uid, func.coalesce(c.key, "").label("key"), source.text).select_from(both)
+    rows = connection.execute(query.where(source.owner == APPLIED).order_by(source.uid))
+    return [(row.uid, row.key, row.text) for row in rows if row.text]
 
 
 def _difference(before: str | None, now: str | None) -> str:

@@ -266,7 +266,7 @@ def apply_staged(
             "decide which stands: yours or theirs",
         )
 
-    def emptied(connection: Connection, _book: Book, _changes: ChangeSet) -> None:
+    def emptied(connection: Connection, book: Book, _changes: ChangeSet) -> None:
         if edits_of(connection, owner) != found.kept:
             raise PilothouseError(
                 "PH303",
@@ -275,7 +275,7 @@ def apply_staged(
                 "look at what it changes once more, then apply again",
             )
         connection.execute(delete(staged_item).where(staged_item.c.owner == owner))
-        apply_comments(connection, owner, found.places)
+        apply_comments(connection, owner, found.places, book, author)
 
     return apply_exactly(
         database,

@@ -21,16 +21,22 @@ from metadata.audit_check import Told, verify
 from metadata.audit_file import export, verify_lines
 from metadata.audit_runs import READ_RUN
 from metadata.column_types import Utc
+from metadata.commented import comments_of
 from metadata.database import Database, installation, next_change
-from metadata.definitions import revision, revision_item
+from metadata.definitions import load_blueprint, revision, revision_item
+from metadata.documents import read_text
 from metadata.errors import PilothouseError
 from metadata.revision_log import chain_hash, to_revision, verify_chain
+from metadata.revisions import apply
 from metadata.rows.decisions import release
 from metadata.rows.runs import new_attempt, request_cancel, set_run_state
+from metadata.rows.sources import keep_comments, load_sources
+from metadata.rows.staged import apply_staged, load_staged, stage
+from metadata.settings import Settings
 from metadata.signet import Key, Signet
 from metadata.states import State
 from tests.metadata import rows
-from tests.metadata.audits import entries, launch, operate, signed, signet_in
+from tests.metadata.audits import ANNA, entries, launch, operate, put, signed, signet_in
 from tests.metadata.test_decisions import HOLD, decide, write
 
 FREE = {
@@ -256,6 +262,70 @@ def test_a_decision_that_is_put_in_and_one_that_is_called_released_are_named(aud
         connection.execute(update(tables.decision).values(released_by=None, released_at=None))
     rows.add_decision(audit, "rule-9", "forged", "fired")
     assert found_by_verify(audit).startswith("PH364 decision 3: it was put in")
+
+
+COMMENTED = "datasets:\n  commented:  # {}\n    owner: ops\n  other: {{owner: ops}}\n"
+
+
+def comment(audit: Database, said: str) -> str:
+    """Somebody says it of a dataset. Its uid."""
+    document = read_text(COMMENTED.format(said))
+    comments = comments_of(document)
+    if apply(audit, document.blueprint, author="ann", settings=Settings(), comments=comments) is None:
+        keep_comments(audit, comments, "ann")
+    return load_blueprint(audit).datasets["commented"].uid
+
+
+def by_hand(audit: Database, statement: str, **values: str) -> None:
+    with audit.write() as connection:
+        connection.execute(text(statement), values)
+
+
+CHANGE, SAID = "UPDATE definition_source SET text = :text", "datasets:\n  commented:  # {}\n    owner: ops\n"
+SAY = "INSERT INTO definition_source (owner, uid, text, base) VALUES ('', :uid, :text, '')"
+OTHERS = r"PH364 comments of definition commented: they are not those of which entry {} of the audit"
+
+
+def test_comments_that_were_changed_put_in_or_removed_by_hand_are_named(audit: Database) -> None:
+    uid = comment(audit, "why")
+    assert [entry.deed for entry in entries(audit)[6:]] == ["apply", "comment"]
+    comment(audit, "why not")
+    verify(audit)
+    said = load_sources(audit)[uid]
+    by_hand(audit, CHANGE, text=SAID.format("why"))
+    assert re.match(OTHERS.format(9), found_by_verify(audit))
+    by_hand(audit, "DELETE FROM definition_source")
+    assert re.match(OTHERS.format(9), found_by_verify(audit))
+    by_hand(audit, SAY, uid=uid, text=said)
+    verify(audit)
+    by_hand(audit, SAY, uid=load_blueprint(audit).datasets["other"].uid, text=SAID.format("forged"))
+    assert found_by_verify(audit).startswith("PH364 comments of definition other: they were put in")
+
+
+def test_comments_of_a_change_set_are_told_of_once_they_are_applied(audit: Database) -> None:
+    comment(audit, "why")
+    document = read_text(COMMENTED.format("mine").replace("ops", "bi"))
+    stage(audit, "ann", document.blueprint, comments=comments_of(document))
+    verify(audit)
+    apply_staged(audit, "ann", load_staged(audit, "ann"), author=ANNA, settings=Settings())
+    assert (entries(audit)[-1].actor, entries(audit)[-1].note) == (ANNA, "dataset: - # why, + # mine")
+    verify(audit)
+    by_hand(audit, CHANGE, text=SAID.format("why"))
+    assert re.match(OTHERS.format(10), found_by_verify(audit))
+
+
+def test_comments_of_before_the_audit_told_of_them_are_told_of_with_the_next(audit: Database) -> None:
+    put(audit, read_text(COMMENTED.format("why")).blueprint)
+    uid = load_blueprint(audit).datasets["commented"].uid
+    by_hand(audit, SAY, uid=uid, text=SAID.format("of old"))
+    verify(audit)
+    other = read_text("datasets:\n  other:  # new\n    owner: ops\n")
+    keep_comments(audit, comments_of(other), "ann")
+    told = [(entry.actor, entry.key) for entry in entries(audit)[7:]]
+    assert told == [("pilothouse", "commented"), ("ann", "other")]
+    verify(audit)
+    by_hand(audit, CHANGE + " WHERE uid = :uid", uid=uid, text=SAID.format("forged"))
+    assert re.match(OTHERS.format(8), found_by_verify(audit))
 
 
 def test_a_run_of_which_the_audit_tells_otherwise_is_named(audit: Database) -> None:

@@ -96,9 +96,10 @@ def test_comments_alone_make_no_revision_and_are_what_the_last_text_says(databas
     assert say(database, TEXT.replace("asks finance first", "asks nobody")) is None
     assert "# asks nobody" in shown(database)
     assert newest_revision(database) == 1
-    (entry,) = list_entries(database, "key:bronze.orders deed:comment").items
+    entry, first = list_entries(database, "key:bronze.orders deed:comment").items
     assert (entry.actor, entry.what) == ("ada", "definition bronze.orders")
     assert entry.note == "dataset: - # asks finance first, + # asks nobody"
+    assert first.note == "dataset: + # Orders as they land., + # the shop's own numbers, + # asks finance first"
     assert say(database, dump(load_blueprint(database))) is None
     assert shown(database) == dump_one("dataset", "bronze.orders", load_blueprint(database).datasets["bronze.orders"])
 
