@@ -153,7 +153,7 @@ class Monitor(Definition):
 
 
 class DecisionRule(Definition):
-    """A CEL rule over outcomes, and what follows when it says yes."""
+    """A CEL rule over outcomes of a run, and what follows when it says yes. Runs while it was off are never judged."""
 
     KIND: ClassVar[str] = "decision"
 

@@ -66,7 +66,9 @@ class QualityRule(Part):
     unique: tuple[OwnColumn, ...] = Field((), description="Columns that no two rows may share.")
     otherwise: Literal["warn", "drop", "quarantine", "fail"] = Field("fail", description="What happens to a bad row.")
     at_most: Share | None = Field(None, description="Share of bad rows above which the whole batch fails.")
-    enabled: bool = Field(True, description="Whether rows are held against it.")
+    enabled: bool = Field(
+        True, description="Whether rows are held against it as they are written; what is there already stays."
+    )
 
     @model_validator(mode="after")
     def _one_of(self) -> QualityRule:

@@ -78,6 +78,17 @@ def test_figures_of_other_runs_are_not_seen(world: Watched) -> None:
     assert decide(world, a_run(world, 2))["worse"].state == DecisionState.UNDECIDED
 
 
+def test_what_was_measured_while_a_rule_was_off_is_judged_by_no_later_run(world: Watched) -> None:
+    rules = {"worse": dict(WORSE), "broken": dict(BROKEN)}
+    world.define(**sections(decisions={**rules, "worse": {**WORSE, "enabled": False}}))
+    assert "worse" not in decide(world, a_run(world, 1, roc_auc=0.1))
+    world.define(**sections(decisions=rules))
+    found = decide(world, a_run(world, 2))["worse"]
+    assert (found.state, found.reason) == (DecisionState.UNDECIDED, "watch measured nothing in this run")
+    assert decide(world, a_run(world, 3, roc_auc=0.95))["worse"].state == DecisionState.QUIET
+    assert decide(world, a_run(world, 4, roc_auc=0.6))["worse"].state == DecisionState.FIRED
+
+
 def test_the_newest_window_with_a_value_is_judged(world: Watched) -> None:
     run = world.start(as_of=day(5))
     world.say(

@@ -66,6 +66,17 @@ def test_every_consequence(house: Warehouse) -> None:
     assert house.state("bronze.x").rows == 3
 
 
+def test_a_rule_that_is_on_again_leaves_what_was_written_while_it_was_off(house: Warehouse) -> None:
+    define(house, quality={name: {**rule, "enabled": False} for name, rule in RULES.items()})
+    house.land("a.csv", "id,v,email\n1,20,\n")
+    assert house.run().rows_bad == 0
+    define(house, quality=RULES)
+    house.land("b.csv", "id,v,email\n1,2,a\n2,20,b\n3,4,c\n")
+    assert house.run().rows_bad == 2
+    assert house.rows("bronze.x") == [(1, 20, None), (3, 4, "c")]
+    assert [row["_reasons"] for row in house.quarantined("bronze.x")] == [["one id"], ["small"]]
+
+
 def test_a_batch_that_is_refused_leaves_nothing(house: Warehouse) -> None:
     rules = {
         "known": {"expect": "email IS NOT NULL", "otherwise": "quarantine"},
