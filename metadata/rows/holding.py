@@ -11,9 +11,7 @@ from metadata import tables
 from metadata.database import Database, next_change
 from metadata.rows.reading import read_by
 from metadata.states import BatchState, State
-
-_IDS_AT_ONCE = 500
-"""Of more, all batches are looked at: parameters of a statement are limited (2,100 in Azure SQL)."""
+from metadata.values import AT_ONCE
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ def unread(connection: Connection, reader: Reader, known: Known | None = None) -
     if known is not None:
         since = connection.execute(select(batch.c.id).where(batch.c.changed > known.change)).scalars()
         ids = known.unread.union(since)
-        query = query.where(batch.c.id.in_(ids)) if len(ids) <= _IDS_AT_ONCE else query
+        query = query.where(batch.c.id.in_(ids)) if len(ids) <= AT_ONCE else query  # of more, all are looked at
     return {row.id: row.held for row in connection.execute(query)}
 
 
