@@ -119,20 +119,21 @@ class _Follower:
 
         sources = self._visible(scope)
         closed = not any(columns is None for columns in sources.values())
-        everything = {name.lower() for columns in sources.values() for name in columns or ()}
+        known = {name: {column.lower() for column in columns or ()} for name, columns in sources.items()}
+        everything, given = set[str]().union(*known.values()), _given_in(node)
         for column in scope.find_all(exp.Column):
             if isinstance(column.this, exp.Star) or _within_pivot(column):
                 continue
             words = [part.name.lower() for part in column.parts]
-            aliases = _aliases(node, column)
-            if len(words) == 1:
-                if closed and words[0] not in everything | aliases:
-                    self._unknown(column.name, sorted(everything))
-            elif words[0] in sources:
+            if len(words) > 1 and words[0] in sources:
                 columns = sources[words[0]]
-                if columns is not None and words[1] not in {name.lower() for name in columns}:
+                if columns is not None and words[1] not in known[words[0]]:
                     self._unknown(f"{column.parts[0].name}.{column.parts[1].name}", columns, words[1])
-            elif closed and words[0] not in everything | aliases:
+            elif not closed or words[0] in everything or _is_given(given, node, column, words[0]):
+                continue
+            elif len(words) == 1:
+                self._unknown(column.name, sorted(everything))
+            else:
                 cause = f"there is no table {column.parts[0].name} in the query"
                 self.problems.append(SqlProblem(cause, instead(words[0], sources)))
 
@@ -148,11 +149,12 @@ class _Follower:
             if (star := star_in(each)) is not None:
                 if star.args.get("rename") or star.args.get("replace"):
                     return None
+                gone = left_out(star)
                 for name in starred(each, node, sources):
                     columns = sources.get(name)
                     if columns is None:
                         return None
-                    found += [column for column in columns if column.lower() not in left_out(star)]
+                    found += [column for column in columns if column.lower() not in gone]
             elif isinstance(each, exp.Aliases):
                 found += [alias.name for alias in each.args["expressions"]]
             elif each.alias or isinstance(each, exp.Column | exp.Dot):
@@ -162,18 +164,26 @@ class _Follower:
         return tuple({name.lower(): name for name in found}.values())
 
 
-def _aliases(node: exp.Select, column: exp.Column) -> set[str]:
-    """Names given in a SELECT that one of its columns can mean: what is selected sees those before it, rows see none.
+def _given_in(node: exp.Select) -> dict[str, int]:
+    """Names given in a SELECT, in lower case, by the place at which each is given first."""
+    found: dict[str, int] = {"all": -1}
+    for place, each in enumerate(node.expressions):
+        for name in _names(each):
+            found.setdefault(name.lower(), place)
+    return found
+
+
+def _is_given(given: Mapping[str, int], node: exp.Select, column: exp.Column, name: str) -> bool:
+    """Whether a column of a SELECT can mean a name given in it: what is selected sees those before it, rows see none.
 
     Whatever comes after them, such as HAVING and ORDER BY, sees all.
     """
     step: Any = column
     while step.parent is not None and step.parent is not node:
         step = step.parent
-    if step.arg_key in ("from_", "joins", "laterals", "where"):
-        return set()
-    before = node.expressions[: step.index] if step.arg_key == "expressions" else node.expressions
-    return {name.lower() for each in before for name in _names(each)} | {"all"}
+    if name not in given or step.arg_key in ("from_", "joins", "laterals", "where"):
+        return False
+    return step.arg_key != "expressions" or bool(given[name] < step.index)
 
 
 def _names(each: exp.Expr) -> list[str]:

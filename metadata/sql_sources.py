@@ -112,8 +112,12 @@ class _Given:
 
     def find(self, name: str) -> Origins | None:
         """Origins of a column; None when it is not among those that are known."""
-        found = [one.origins for one in self.columns if one.name.lower() == name]
-        return found[0] if found else None
+        return self._by_name.get(name)
+
+    @functools.cached_property
+    def _by_name(self) -> dict[str, Origins]:
+        """By name in lower case; of several the first."""
+        return {one.name.lower(): one.origins for one in reversed(self.columns)}
 
     def beyond(self, name: str) -> Origins:
         """Origins of a column that is not among those that are known."""
@@ -205,19 +209,23 @@ class _Tracer:
         columns: list[_Column] = []
         rests: list[str] = []
         open_ = False
+        before: dict[str, Origins] = {}
+        told = 0
         for each in node.expressions:
+            before |= {one.name.lower(): one.origins for one in columns[told:] if one.name}
+            told = len(columns)
             if (star := star_in(each)) is not None:
                 if star.args.get("rename") or star.args.get("replace"):
                     return _UNKNOWN
+                gone = left_out(star)
                 for given in (sources.get(name, _UNKNOWN) for name in starred(each, node, sources)):
-                    columns += [one for one in given.columns if one.name.lower() not in left_out(star)]
+                    columns += [one for one in given.columns if one.name.lower() not in gone]
                     open_ = open_ or given.open
                     rests += [given.rest] if given.open else []
             elif isinstance(each, exp.Aliases):
                 origins = _at_least(How.COMPUTED, self._within(each.this, scope, sources))
                 columns += [_Column(alias.name, origins) for alias in each.args["expressions"]]
             else:
-                before = {one.name.lower(): one.origins for one in columns if one.name}
                 value = each.unalias()
                 origins = self._within(value, scope, sources, before)
                 if not isinstance(value, exp.Column) or _is_field(value, sources):

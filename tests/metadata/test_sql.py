@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +12,7 @@ from metadata.errors import PilothouseError
 from metadata.sql import compile_query, expression_findings, findings, parameters_of, render, table_keys
 from metadata.sql_columns import columns_of, look
 from metadata.sql_lexer import UnreadableError, lex
+from metadata.sql_sources import Known, sources_of
 
 READ = {
     "SELECT * FROM silver.flights": ("silver.flights",),
@@ -311,6 +314,37 @@ UNKNOWN = {
     "SELECT b.x AS k FROM a.b JOIN c.d ON k = d.x": "column k",
     "SELECT x FROM a.b WHERE EXISTS (SELECT 1 FROM c.d WHERE d.x = b.q)": "column b.q",
 }
+
+
+WIDE = tuple(f"c{at}" for at in range(2_000))
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        f"SELECT {', '.join(f'{name} AS a{name}' for name in WIDE)} FROM a.b",
+        f"SELECT {', '.join(f'b.{name}' for name in WIDE)} FROM a.b",
+        f"SELECT * EXCEPT ({', '.join(WIDE[1:])}) FROM a.b",
+    ],
+    ids=["names", "of a table", "but"],
+)
+def test_what_each_of_many_columns_takes_does_not_grow_with_them(sql: str) -> None:
+    """Counted in calls, which a busy machine does not change: so many for each column."""
+    schemas = {"a.b": WIDE}
+    assert columns_of(f"{sql} -- read", schemas) is not None
+    calls = 0
+
+    def count(_frame: object, _event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += 1
+
+    sys.setprofile(count)
+    try:
+        look(sql, schemas)
+        sources_of(sql, {"a.b": Known(WIDE, True)})
+    finally:
+        sys.setprofile(None)
+    assert calls < 3_000 * len(WIDE)
 
 
 @pytest.mark.parametrize(("sql", "columns"), KNOWN.items())
