@@ -129,8 +129,12 @@ class _Follower:
                 columns = sources[words[0]]
                 if columns is not None and words[1] not in known[words[0]]:
                     self._unknown(f"{column.parts[0].name}.{column.parts[1].name}", columns, words[1])
-            elif not closed or words[0] in everything or _is_given(given, node, column, words[0]):
+            elif not closed or words[0] in everything:
                 continue
+            elif _is_given(given, node, column, words[0]):
+                if words[0] != "all" and (around := _blind(column)):
+                    cause = f"{column.parts[0].name} is given in this SELECT, and Spark does not see it within {around}"
+                    self.problems.append(SqlProblem(cause, "write what it stands for, or give it in a query inside"))
             elif len(words) == 1:
                 self._unknown(column.name, sorted(everything))
             else:
@@ -184,6 +188,23 @@ def _is_given(given: Mapping[str, int], node: exp.Select, column: exp.Column, na
     if name not in given or step.arg_key in ("from_", "joins", "laterals", "where"):
         return False
     return step.arg_key != "expressions" or bool(given[name] < step.index)
+
+
+def _blind(column: exp.Column) -> str:
+    """What of a SELECT list a column stands within where Spark sees no name given in the same SELECT; empty for none.
+
+    See LATERAL_COLUMN_ALIAS_IN_AGGREGATE_FUNC and LATERAL_COLUMN_ALIAS_IN_WINDOW in
+    https://spark.apache.org/docs/latest/sql-error-conditions-unsupported-feature-error-class.html
+    """
+    from sqlglot import exp
+
+    step: Any = column
+    found = ""
+    while step.parent is not None and not isinstance(step.parent, exp.Select):
+        step = step.parent
+        if isinstance(step, exp.AggFunc | exp.Window):
+            found = found or ("a window" if isinstance(step, exp.Window) else "an aggregate")
+    return found if step.arg_key == "expressions" else ""
 
 
 def _names(each: exp.Expr) -> list[str]:

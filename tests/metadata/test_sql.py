@@ -316,6 +316,34 @@ UNKNOWN = {
 }
 
 
+UNSEEN = {
+    "SELECT x AS k, sum(k) AS n FROM a.b GROUP BY x": "an aggregate",
+    "SELECT sum(y) AS n, avg(n + x) AS m FROM a.b": "an aggregate",
+    "SELECT x AS k, count(DISTINCT k) AS n FROM a.b GROUP BY x": "an aggregate",
+    "SELECT x AS k, row_number() OVER (PARTITION BY k ORDER BY y) AS n FROM a.b": "a window",
+    "SELECT x AS k, 1 + sum(y) OVER (ORDER BY k) AS n FROM a.b": "a window",
+}
+
+SEEN = [
+    "SELECT sum(y) AS n, n + sum(x) AS m FROM a.b",
+    "SELECT sum(x) AS x, avg(x) AS m FROM a.b",
+    "SELECT k, sum(k) AS n FROM (SELECT x AS k FROM a.b) GROUP BY k",
+    "SELECT v AS k, sum(k) AS n FROM u.u GROUP BY v",
+    "SELECT x AS k, (SELECT sum(z) FROM c.d) + k AS n FROM a.b",
+]
+
+
+@pytest.mark.parametrize(("sql", "within"), UNSEEN.items())
+def test_names_that_aggregates_and_windows_of_the_same_select_do_not_see(sql: str, within: str) -> None:
+    (problem,) = look(sql, SCHEMAS).problems
+    assert problem.cause[1:] == f" is given in this SELECT, and Spark does not see it within {within}"
+
+
+@pytest.mark.parametrize("sql", SEEN)
+def test_names_that_are_columns_or_stand_in_no_aggregate_are_seen(sql: str) -> None:
+    assert look(sql, SCHEMAS).problems == ()
+
+
 WIDE = tuple(f"c{at}" for at in range(2_000))
 
 
