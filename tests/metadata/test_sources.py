@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from metadata.audit_check import verify
 from metadata.commented import comments_of, dump_with_comments, with_comments
 from metadata.database import Database, next_change
 from metadata.definitions import load_blueprint
@@ -14,6 +15,7 @@ from metadata.errors import PilothouseError
 from metadata.kinds import Blueprint, Dataset
 from metadata.revision_log import Revision, newest_revision, verify_chain
 from metadata.revisions import apply, go_back
+from metadata.rows import sources
 from metadata.rows.audit_log import list_entries
 from metadata.rows.sources import differing, keep_comments, load_sources
 from metadata.rows.staged import apply_staged, load_staged, stage, stage_rename, unstage
@@ -102,6 +104,19 @@ def test_comments_alone_make_no_revision_and_are_what_the_last_text_says(databas
     assert first.note == "dataset: + # Orders as they land., + # the shop's own numbers, + # asks finance first"
     assert say(database, dump(load_blueprint(database))) is None
     assert shown(database) == dump_one("dataset", "bronze.orders", load_blueprint(database).datasets["bronze.orders"])
+
+
+def test_of_many_comments_at_once_the_audit_tells_without_what_they_were(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "_EACH", 1)
+    say(database, TEXT.replace("{owner: ops}", "{owner: ops}  # mine"))
+    told = list_entries(database, "deed:comment").items
+    assert {(entry.key, entry.note) for entry in told} == {
+        ("bronze.orders", "dataset: with those of 1 others"),
+        ("silver.orders", "dataset: with those of 1 others"),
+    }
+    verify(database)
 
 
 def test_comments_of_a_change_set_wait_with_it(database: Database) -> None:
