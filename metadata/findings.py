@@ -67,8 +67,9 @@ class Locations:
         return None
 
     def locate(self, finding: Finding, section: str) -> Finding:
-        """The finding with the line at which it stands; as it was when that is not known."""
-        place = self.of((section, finding.key, *finding.path))
+        """The finding with the line at which it stands; as it was where its definition stands in no file."""
+        there = (section, finding.key) in self.places
+        place = self.of((section, finding.key, *finding.path)) if there else None
         return finding if place is None else replace(finding, file=place.file, line=place.line)
 
 

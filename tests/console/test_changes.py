@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from console.app import PilothouseApp
-from console.drafts import kept
+from console.drafts import begin, kept
+from console.edit import review
 from console.places import Place
 from console.screens.form import FormScreen
 from console.widgets.rows import Rows
@@ -102,6 +103,15 @@ async def test_f_goes_to_the_field_that_a_finding_names_or_to_the_definition(
                 await until_seen(pilot, "Apply the change set")
         await until_seen(pilot, "Blueprint ▸ pipelines")
     assert newest_revision(database) == 2
+
+
+def test_what_is_wrong_with_another_edit_has_no_line_in_this_text(database: Database) -> None:
+    odd = load_blueprint(database).datasets[KEY].model_copy(update={"quality": {"odd": QualityRule(expect="nope > 1")}})
+    stage(database, ME, Blueprint(datasets={KEY: odd}))
+    text = "datasets:\n  x.y: {owner: ada}\n"
+    found = review(database, settings(), begin(settings(), "dataset", "x.y", text, new=True), text, ME)
+    assert [(each.code, each.key, each.line) for each in found.errors] == [("PH124", KEY, 0)]
+    assert not found.wants_the_editor
 
 
 async def test_how_many_edits_there_are_is_not_said_before_it_is_known(database: Database, make_app: MakeApp) -> None:
