@@ -171,7 +171,10 @@ class ChangesScreen(Forming, BlueprintKeys, Marking):
         self.app.push_screen(screen, answered)
 
     def _go_to(self, finding: Finding) -> None:
-        """To the field that it names, where that is edited here, else to the definition."""
+        """To the field that it names, where that is edited here, else to the definition; one edit goes at a time."""
+        if self.edits:
+            self.say("the last edit is being checked", "warn")
+            return
         for one in self._edits:
             if one.text and (one.item.kind, one.item.key) == (finding.kind, finding.key):
                 self.list.select(one.item.uid)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import getpass
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from console.drafts import begin, kept
 from console.edit import review
 from console.places import Place
 from console.screens.form import FormScreen
+from console.store import Answered
 from console.widgets.rows import Rows
 from metadata.database import Database
 from metadata.definitions import load_blueprint
@@ -26,6 +28,7 @@ from metadata.settings import settings
 from tests.console.looking import reads_held_up, screen_name, seen, until, until_seen
 from tests.console.pty_terminal import Terminal
 from tests.console.test_editing import SED, Editor, drafts, open_editor
+from tests.console.test_forms import go_to
 from tests.console.test_late import held_up
 
 MakeApp = Callable[[], PilothouseApp]
@@ -112,6 +115,32 @@ def test_what_is_wrong_with_another_edit_has_no_line_in_this_text(database: Data
     found = review(database, settings(), begin(settings(), "dataset", "x.y", text, new=True), text, ME)
     assert [(each.code, each.key, each.line) for each in found.errors] == [("PH124", KEY, 0)]
     assert not found.wants_the_editor
+
+
+async def test_no_form_is_opened_while_an_edit_is_taken_in(database: Database, make_app: MakeApp) -> None:
+    odd = load_blueprint(database).datasets[KEY].model_copy(update={"quality": {"odd": QualityRule(expect="nope > 1")}})
+    stage(database, ME, Blueprint(datasets={KEY: odd}))
+    stage(database, ME, Blueprint.model_validate({"datasets": {"x.y": {"owner": "ada"}}}))
+    app, gate = make_app(), threading.Event()
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.go(Place("changes"))
+        await until_seen(pilot, "2 edits")
+        app.session.store.act(app, gate.wait, lambda value, _fault: Answered("gate", value))
+        try:
+            await pilot.press("G", "f")
+            await until(pilot, lambda: isinstance(app.screen, FormScreen))
+            await go_to(pilot, "owner")
+            await pilot.press("enter", *"2", "enter", "ctrl+s")
+            await until_seen(pilot, "owner: ada → ada2", "s keep in the change set")
+            await pilot.press("s", "a")
+            await until_seen(pilot, "Apply the change set", "f go to its field")
+            await pilot.press("f")
+            await until_seen(pilot, "the last edit is being checked")
+            assert not isinstance(app.screen, FormScreen)
+        finally:
+            gate.set()
+        await until_seen(pilot, "kept in the change set")
+    assert load_staged(database, ME).working.blueprint.datasets["x.y"].owner == "ada2"
 
 
 async def test_how_many_edits_there_are_is_not_said_before_it_is_known(database: Database, make_app: MakeApp) -> None:
