@@ -296,15 +296,13 @@ def read_past(connection: Connection, number: int, only: Collection[str] | None 
         for some in in_chunks(sorted(only)):
             found += connection.execute(query.where(item.uid.in_(some))).mappings()
         rows = sorted(found, key=lambda row: (row["revision"], row["position"]))
-    state: dict[str, tuple[str, str, dict[str, Any]]] = {}
+    state: dict[str, tuple[str, str, dict[str, Any] | None]] = {}
     for row in rows:
-        if row["after"] is None:
-            state.pop(row["uid"], None)
-        else:
-            state[row["uid"]] = (row["kind"], row["key"], row["after"])
+        state[row["uid"]] = (row["kind"], row["key"], row["after"])  # what comes back stands where it stood
     sections: dict[str, dict[str, Any]] = defaultdict(dict)
     for uid, (kind, key, body) in state.items():
-        sections[SECTIONS[kind]][key] = {**body, "uid": uid}
+        if body is not None:
+            sections[SECTIONS[kind]][key] = {**body, "uid": uid}
     return Blueprint.model_validate(sections)
 
 

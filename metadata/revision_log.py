@@ -98,6 +98,17 @@ def known_uids(connection: Connection, uids: Collection[str]) -> set[str]:
     return found
 
 
+def places_of(connection: Connection, created: Sequence[str]) -> list[int]:
+    """Where each of these (uids) stands: what comes back where it stood, what is new after all that ever was."""
+    item = revision_item.c
+    began = select(item.uid).where(item.before.is_(None)).order_by(item.revision, item.position)
+    ever = connection.execute(began).scalars() if created else ()
+    places: dict[str, int] = {}
+    for place, uid in enumerate((*ever, *created), start=1):
+        places.setdefault(uid, place)
+    return [places[uid] for uid in created]
+
+
 def edits_of(database: Database, number: int) -> list[Edit]:
     """What a revision did, in its order. Raises UsageError PH333 when there is no such revision."""
     found = _edits(database, revision_item.c.revision == number)

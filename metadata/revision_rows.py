@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from metadata import tables
 from metadata.changes import Change, ChangeSet
@@ -22,6 +22,7 @@ from metadata.kinds import Definition
 from metadata.lineage import edges
 from metadata.plan import Plan
 from metadata.references import references
+from metadata.revision_log import places_of
 from metadata.search_index import count_users, named_by, summary_of, write_words
 
 
@@ -42,10 +43,10 @@ def write_definitions(connection: Connection, changes: ChangeSet, number: int, c
         connection.execute(delete(definition).where(definition.c.uid == uid))
     for each in renamed:  # keys may move in a circle: none may be in the way of another
         connection.execute(update(definition).where(definition.c.uid == each.uid).values(key=f" {each.uid}"))
-    last = connection.execute(select(func.coalesce(func.max(definition.c.position), 0))).scalar_one()
+    places = places_of(connection, [each.uid for each in created])
     rows = [
-        {**_common(each, by_uid[each.uid][1], number, change), "position": last + offset, "revision_created": number}
-        for offset, each in enumerate(created, start=1)
+        {**_common(each, by_uid[each.uid][1], number, change), "position": place, "revision_created": number}
+        for each, place in zip(created, places, strict=True)
     ]
     if rows:
         connection.execute(insert(definition), rows)

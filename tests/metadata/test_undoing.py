@@ -62,6 +62,16 @@ def test_the_history_of_a_key_goes_on_with_the_rename_that_took_it_away(database
     assert [each.number for each in list_revisions(database, "key:b").items] == [2]
 
 
+def test_what_comes_back_stands_where_it_stood(database: Database) -> None:
+    whole = list(put(database, datasets(a="one", b="two", c="three")).datasets)
+    put(database, datasets(a="one", c="three", d="new"), prune=True)
+    with_e = list(put(database, datasets(e="newer")).datasets)
+    for _ in range(2):
+        back(database, undo_of(database))
+    assert list(load_blueprint(database).datasets) == list(load_blueprint(database, 5).datasets) == whole
+    assert list(back(database, revert_to(database, 3)).datasets) == list(load_blueprint(database, 3).datasets) == with_e
+
+
 def test_the_first_revision_can_be_undone_and_done_again(database: Database) -> None:
     whole = put(database, orders())
     assert not list(back(database, undo_of(database)))
