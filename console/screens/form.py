@@ -52,7 +52,7 @@ class FormScreen(FormLines):
     """Gives how it was left. `keep` is given each text, to be written where it is not lost; it gives what failed."""
 
     CSS_PATH = "form.tcss"
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-short"), (20, "-tall")]  # type: ignore[misc]
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-short"), (24, "-tall")]  # type: ignore[misc]
 
     def __init__(
         self,

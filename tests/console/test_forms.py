@@ -398,7 +398,7 @@ async def test_a_long_query_is_gone_through_to_its_ends_and_keeps_every_letter(
         await until_seen(pilot, "pipeline p  form")
         await go_to(pilot, "tasks", "t", "sql")
         await pilot.press("enter")
-        await until_seen(pilot, "FROM y", "tab complete")
+        await until_seen(pilot, "FROM y", "PH110 there is no dataset y", "tab complete")
         await pilot.press("ctrl+home", *"ab", "ctrl+end", *"cd", "ctrl+home", *"e", "escape")
         await until_seen(pilot, "eabSELECT")
         assert state.now.at(("tasks", "t", "sql")) == f"eab{query}cd"
