@@ -22,7 +22,7 @@ from textual.binding import Binding, BindingType  # noqa: E402
 from textual.command import Provider  # noqa: E402
 from textual.geometry import Size  # noqa: E402
 from textual.message import Message  # noqa: E402
-from textual.screen import Screen  # noqa: E402
+from textual.screen import ModalScreen, Screen  # noqa: E402
 from textual.scrollbar import ScrollBar  # noqa: E402
 
 from console import clipboard, places, theme  # noqa: E402
@@ -154,11 +154,17 @@ class PilothouseApp(App[None]):
         self.call_later(self._unfold, place, tab)
 
     async def _unfold(self, place: Place, tab: str) -> None:
-        """Close what lies above a place that is open already, or open it; not where one has gone on to another tab."""
+        """Close what lies above a place that is open already, or open it; not where one has gone on to another tab.
+
+        A question or a form that lies there stays: it is answered first, for who asked waits for that.
+        """
         if self.current_mode != tab:
             return
         below = [isinstance(one, BaseScreen) and one.place == place for one in self.screen_stack]
         keep = 1 if place.screen in TABS else below.index(True) + 1 if True in below else len(below)
+        if any(isinstance(one, ModalScreen) for one in self.screen_stack[keep:]):
+            self._fit(self.size)
+            return
         for _ in range(len(below) - keep):
             await self.pop_screen()
             if self.current_mode != tab:

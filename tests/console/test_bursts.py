@@ -159,3 +159,22 @@ async def test_a_place_that_is_left_at_once_changes_no_other_screen(database: Da
         await until_seen(pilot, "newest first")
         await settled(pilot)
         assert "▸" not in seen(app)
+
+
+async def test_a_form_that_is_left_for_another_tab_is_there_when_one_comes_back(
+    database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 30)) as pilot:
+        app.go(Place("blueprint", "dataset bronze.flights"))
+        await until_seen(pilot, "Flights as landed")
+        await pilot.press("f")
+        await until(pilot, lambda: screen_name(app) == "FormScreen")
+        app.go(Place("overview"))  # as a key does that was pressed before the form came
+        await until_seen(pilot, "PIPELINES 3")
+        await pilot.press("3")
+        await until(pilot, lambda: screen_name(app) == "FormScreen")
+        await pilot.press("escape")
+        await until_seen(pilot, "left: nothing to apply")
+        await pilot.press("f")
+        await until(pilot, lambda: screen_name(app) == "FormScreen")
