@@ -8,6 +8,7 @@ from typing import Any
 
 from metadata.column_types import KEY
 from metadata.errors import PilothouseError, UsageError
+from metadata.findings import Path
 from metadata.kinds import Definition
 from metadata.secrets import find_secrets, is_reference, is_telling
 
@@ -15,10 +16,16 @@ LONGEST_KEY = int(KEY.length or 0)
 """Characters of a key, or of the name of a column, feature, rule, parameter or task."""
 
 
+def unstorable(key: str, value: Definition) -> Iterator[tuple[Path, str]]:
+    """Where, and why, a key or anything in a definition could not be read back as it was."""
+    for path, cause in _problems((), {key: value.model_dump(by_alias=True)}):
+        yield path[1:], cause
+
+
 def refuse_unstorable(kind: str, key: str, value: Definition) -> None:
-    """Raises PilothouseError PH309 when a key or anything in a definition could not be read back as it was."""
-    for path, cause in _problems("", {key: value.model_dump(by_alias=True)}):
-        raise _refusal(kind, key, path.removeprefix(key).removeprefix("."), cause)
+    """Raises PilothouseError PH309 for the first of what is `unstorable`."""
+    for path, cause in unstorable(key, value):
+        raise _refusal(kind, key, ".".join(map(str, path)), cause)
 
 
 def refuse_secret(thing: str, text: str) -> None:
@@ -44,13 +51,13 @@ def _refusal(kind: str, key: str, path: str, cause: str) -> PilothouseError:
     return PilothouseError("PH309", where, f"{_printable(path)[:80] or 'it'} {cause}", "write another value")
 
 
-def _problems(path: str, value: Any) -> Iterator[tuple[str, str]]:
+def _problems(path: Path, value: Any) -> Iterator[tuple[Path, str]]:
     if isinstance(value, dict):
         for name, each in value.items():
             if len(name) > LONGEST_KEY:
                 yield path, f"has a name of {len(name)} characters, {LONGEST_KEY} at most are kept"
             yield from _problems(path, name)
-            yield from _problems(f"{path}.{name}" if path else name, each)
+            yield from _problems((*path, name), each)
     elif isinstance(value, list | tuple):
         for each in value:
             yield from _problems(path, each)

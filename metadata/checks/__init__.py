@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 
-from metadata.checks import datasets, learning, naming, off, outside, pipelines, queries, rules, secrets
+from metadata.checks import datasets, keeping, learning, naming, off, outside, pipelines, queries, rules, secrets
 from metadata.checks.view import View
 from metadata.findings import Finding, Locations
 from metadata.kinds import SECTIONS, Blueprint
@@ -18,6 +18,7 @@ _OF_ALL: tuple[_Check, ...] = (
     naming.check_keys,
     naming.check_columns,
     secrets.check_secrets,
+    keeping.check_keeping,
     outside.check_paths,
     outside.check_schedules,
     outside.check_parameters,
