@@ -123,6 +123,7 @@ def verify(database: Database) -> Checked:
         decisions = check_decisions(told, decisions_of(connection))
         runs = check_runs(entries_on_runs(connection), runs_of(connection), told.older_runs)
         check_plans(plans_of(connection), partial(_runs_on, connection))
+        _check_none_gone(connection)
     revisions = verify_chain(database)
     if signet and head:
         with suppress(OSError):
@@ -263,6 +264,15 @@ def check_plans(plans: Iterable[tuple[str, str]], runs_on: Callable[[str], Itera
         if text_hash(body) != plan_hash:
             of = ", ".join(map(str, runs_on(plan_hash))) or "none"
             raise not_told(f"plan {plan_hash[:8]}", f"it was changed since it was made; runs on it: {of}")
+
+
+def _check_none_gone(connection: Connection) -> None:
+    """Raises PilothouseError PH364 naming the plan that is gone of the first run that had one."""
+    run, plan = tables.run.c, tables.plan.c
+    query = select(run.number, run.plan_hash).outerjoin(tables.plan, plan.hash == run.plan_hash)
+    lacking = query.where(run.plan_hash.is_not(None), plan.hash.is_(None)).order_by(run.number).limit(1)
+    for row in connection.execute(lacking).all():
+        raise not_told(f"plan {row.plan_hash[:8]}", f"it was removed; run {row.number} is on it")
 
 
 def _runs_on(connection: Connection, plan_hash: str) -> list[int]:

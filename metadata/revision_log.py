@@ -13,7 +13,7 @@ from sqlalchemy import Connection, func, select
 from metadata.changes import Change, recorded
 from metadata.contents import content_hash, json_text
 from metadata.database import Database
-from metadata.definitions import read_blueprint, read_past, revision, revision_item
+from metadata.definitions import definition, read_blueprint, read_past, revision, revision_item
 from metadata.errors import PilothouseError, UsageError
 from metadata.values import in_chunks
 
@@ -131,7 +131,8 @@ def verify_chain(database: Database) -> int:
         try:
             return _held_against_itself(connection)
         except (ValueError, TypeError) as error:
-            which = _unreadable(connection) or "log of revisions"
+            uids = connection.execute(select(definition.c.uid).order_by(definition.c.position)).scalars().all()
+            which = _unreadable(connection) or _unreadable_now(connection, uids) or "log of revisions"
             raise _broken(which, f"a row of it holds what was never written: {error}") from error
 
 
@@ -143,6 +144,18 @@ def _unreadable(connection: Connection) -> str:
                 connection.execute(select(table).where(key == number)).all()
         except (ValueError, TypeError):
             return f"revision {number}"
+    return ""
+
+
+def _unreadable_now(connection: Connection, uids: Sequence[str]) -> str:
+    """The first of some definitions (uids) whose rows cannot be read, found by halves; empty where there is none."""
+    try:
+        read_blueprint(connection, uids)
+    except (ValueError, TypeError):
+        if half := len(uids) // 2:
+            return _unreadable_now(connection, uids[:half]) or _unreadable_now(connection, uids[half:])
+        name = select(definition.c.kind, definition.c.key).where(definition.c.uid.in_(uids))
+        return " ".join(connection.execute(name).one())
     return ""
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import random
 import re
+import sqlite3
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
@@ -433,6 +435,23 @@ def test_rows_that_make_no_definition_are_named(audit: Database, done: str, name
     with audit.write() as connection:
         connection.execute(text(done))
     assert re.match(named, found_by_verify(audit))
+
+
+@pytest.mark.parametrize(
+    ("done", "named"),
+    [
+        ("""UPDATE feature SET "default" = '{' WHERE name = 'amount'""", "PH305 feature_set order_context:"),
+        ("UPDATE parameter SET \"default\" = '{'", "PH305 pipeline orders:"),
+        ("DELETE FROM plan", "PH364 plan "),
+    ],
+)
+def test_what_sqlite_lets_be_done_by_hand_is_named(audit: Database, done: str, named: str) -> None:
+    if not audit.url.startswith("sqlite"):
+        pytest.skip("other databases keep to the types of columns, and what a row refers to")
+    with closing(sqlite3.connect(str(audit.engine.url.database))) as by_hand:
+        by_hand.execute(done)
+        by_hand.commit()
+    assert found_by_verify(audit).startswith(named)
 
 
 def test_a_row_that_nobody_could_have_written_is_named(audit: Database) -> None:
