@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -184,9 +185,10 @@ async def test_an_earlier_schema_stays_while_services_of_another_program_work_wi
     with earlier.write() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, VERSIONS[-2])
-    app = make_app()
+    app, others = make_app(), contextlib.ExitStack()
+    others.enter_context(from_another_program())
     async with app.run_test(size=(100, 30)) as pilot:
-        with from_another_program():
+        with others:
             await until_seen(pilot, "PH349  services of this home: supervisor, worker", "db○", "U start services")
             assert look(earlier).version == VERSIONS[-2]
         await until_seen(pilot, "db●")
