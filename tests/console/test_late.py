@@ -8,14 +8,13 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import NoReturn
 
 import pytest
 from sqlalchemy import insert, select
 
 from console import run_view
 from console.app import PilothouseApp
-from console.blueprint_panes import Detail, read_detail
 from console.places import Place
 from console.screens import blueprint, runs
 from console.store import Answered
@@ -145,20 +144,16 @@ async def test_keys_are_taken_again_where_what_was_to_be_edited_is_left(
 async def test_what_could_not_be_read_is_read_again_for_a_key_that_needs_it(
     database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reads: list[str] = []
+    def locked(*_given: object) -> NoReturn:
+        raise UsageError("PH301", "metadata database", "it is locked", "wait")
 
-    def read(*given: Any) -> Detail | None:
-        reads.append("once more")
-        if len(reads) == 1:
-            raise UsageError("PH301", "metadata database", "it is locked", "wait")
-        return read_detail(*given)
-
-    monkeypatch.setattr(blueprint, "read_detail", read)
     app = make_app()
     async with app.run_test(size=(120, 30)) as pilot:
         await until_seen(pilot, "PIPELINES 3")
-        app.go(Place("blueprint", "dataset bronze.flights"))
-        await until_seen(pilot, "PH301")
+        with monkeypatch.context() as patch:
+            patch.setattr(blueprint, "read_detail", locked)
+            app.go(Place("blueprint", "dataset bronze.flights"))
+            await until_seen(pilot, "PH301")
         await pilot.press("f")
         await until(pilot, lambda: screen_name(app) == "FormScreen")
 

@@ -75,7 +75,7 @@ def test_an_edit_in_whose_middle_the_line_was_cut_is_applied_later_by_who_came_i
         shown.hang_up()
         assert shown.ended()
     with Terminal(door.command(console_on(home)), size=(160, 48)) as shown:
-        shown.until("ATTENTION 5", "an edit of ")
+        shown.until("ATTENTION 5", "not applied, ")
         shown.send("3")
         shown.until("Flights as landed, one")
         shown.send("e")

@@ -10,7 +10,7 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -23,9 +23,10 @@ from tests.conftest import alone
 
 @dataclass(frozen=True)
 class SparkAddress:
-    """Where a Spark server of the tests is; `pid` is None when it was running before."""
+    """Where a Spark server of the tests is; `home` and `pid` are None when it was running before."""
 
     remote: str
+    home: Path | None = None
     pid: int | None = None
 
 
@@ -47,13 +48,13 @@ def shared_spark(home: Path, jars: Path) -> Iterator[SparkAddress]:
     """The server of the home `home`, started by the first process that uses it and killed by the last."""
     noted = home.with_name(f"{home.name}.users")
     with alone(noted):
-        told = json.loads(noted.read_text()) if noted.exists() else {"users": 0}
-        address = SparkAddress(**told["address"]) if told["users"] else _start(home, jars, heap="2g")
-        noted.write_text(json.dumps({"users": told["users"] + 1, "address": asdict(address)}))
+        users, remote, pid = json.loads(noted.read_text()) if noted.exists() else (0, "", 0)
+        address = SparkAddress(remote, home, pid) if users else _start(home, jars, heap="2g")
+        noted.write_text(json.dumps((users + 1, address.remote, address.pid)))
     yield address
     with alone(noted):
-        users = json.loads(noted.read_text())["users"] - 1
-        noted.write_text(json.dumps({"users": users, "address": asdict(address)}))
+        users = json.loads(noted.read_text())[0] - 1
+        noted.write_text(json.dumps((users, address.remote, address.pid)))
         if not users:
             kill(address)
 
@@ -76,7 +77,7 @@ def _start(home: Path, jars: Path, java: Java | None = None, heap: str = "1g") -
             stderr=output,
             start_new_session=True,
         )
-    address = SparkAddress(spark_server.remote_url(port, token), process.pid)
+    address = SparkAddress(spark_server.remote_url(port, token), home, process.pid)
     if not spark_server.wait_ready(address.remote, 180, lambda: process.poll() is None):
         kill(address)
         pytest.fail("the Spark server did not start:\n" + (settings.logs / "spark.out").read_text()[-4000:])

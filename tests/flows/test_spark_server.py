@@ -114,6 +114,7 @@ def test_without_an_installed_java_tables_are_written_all_the_same(own_server: S
 
 @pytest.mark.slow
 def test_spark_tells_of_work_that_does_not_stop(own_server: SparkAddress) -> None:
+    assert own_server.home is not None
     endless, service = "range(0, 9000, 1, 1)", SparkServer(Settings(home=own_server.home))
     session = engine.connect(own_server.remote)
     assert service.spent() == ""
