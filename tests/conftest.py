@@ -25,7 +25,7 @@ os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
 
 
 NewHome = Callable[[str], Path]
-SHARED_HOMES = ("spark_house_folder", "house_folder", "prefect_folder")
+SHARED_HOMES = ("house_folder", "prefect_folder")
 """Fixtures of homes whose services go on until the last test; whose tests take longest comes first."""
 
 
@@ -41,8 +41,7 @@ def _sql_server_takes_it() -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Modules with a test that shares a home come last, one home after the other: its services would take time from
-    others.
+    """Modules with a test that shares a home come last, one home after the other: its services take time from others.
 
     Side by side (`-n 2`) a module runs in one process, in this order.
     There, and in CI, those that are marked slow, and those of the console, are tried again once; others fail at once.
@@ -115,16 +114,6 @@ def new_home(tmp_path_factory: pytest.TempPathFactory) -> NewHome:
         return home
 
     return make
-
-
-@pytest.fixture(scope="session")
-def spark_house_folder(new_home: NewHome) -> Iterator[Path]:
-    """The folder of a home whose services, a Spark server of its own among them, stay up until the last test."""
-    from tests.flows.homes import take_down
-
-    folder = new_home("spark-house")
-    yield folder
-    take_down(folder)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """What stops pipelines, and services that die, on a real terminal: told with its key within 10 s, nothing half written.
 
-It happens to real services in a home that all tests here share.
+And six seeded kills, one of each process: no row is lost, none doubled, nothing stays unfinished. It happens to real
+services in a home that all tests here share.
 """
 
 from __future__ import annotations
@@ -24,11 +25,14 @@ from metadata.rows.batches import open_batch_of, state_of
 from metadata.rows.runs import Run, find_run, get_run
 from metadata.settings import settings
 from metadata.states import State
+from tests.conftest import NewHome
 from tests.console import faults
 from tests.console.faults import CASES, FULL_DISK, GOOD, NARROW, NO_MATCH, pilothouse, soon
 from tests.console.pty_terminal import Terminal
+from tests.flows import kills
 from tests.flows.homes import identity_of, until
-from tests.flows.house import House, open_house_with_spark
+from tests.flows.house import House, fresh_house_with_spark
+from tests.flows.kills import VICTIMS, Contents, Kill
 
 pytestmark = pytest.mark.slow
 
@@ -43,9 +47,9 @@ def jump(shown: Terminal, run: Run) -> None:
 
 
 @pytest.fixture(scope="module")
-def house(spark_house_folder: Path, jars: Path) -> Iterator[House]:
+def house(new_home: NewHome, jars: Path) -> Iterator[House]:
     """A home with real services, a Spark server of its own among them."""
-    with open_house_with_spark(spark_house_folder, jars) as opened:
+    with fresh_house_with_spark(new_home("faults"), jars) as opened:
         yield opened
 
 
@@ -149,6 +153,23 @@ def test_a_full_disk_under_a_table_is_told_and_the_run_goes_on_once_there_is_roo
 
 
 # Services that die
+
+
+SEED = 20130101
+
+
+@pytest.fixture(scope="module")
+def undisturbed(house: House) -> Contents:
+    """What a run leaves when nothing disturbs it."""
+    return kills.undisturbed(house, "calm")
+
+
+@pytest.mark.parametrize("kill", kills.kills(SEED, len(VICTIMS)), ids=lambda kill: kill.victim)
+def test_what_is_killed_changes_nothing_in_the_tables(
+    house: House, undisturbed: Contents, kill: Kill, request: pytest.FixtureRequest
+) -> None:
+    tries = getattr(request.node, "execution_count", 1)
+    kills.check(house, f"{kill.victim.replace(' ', '_')}_{tries}", kill, undisturbed)
 
 
 def test_dead_services_and_a_taken_port_are_told_and_runs_wait_for_what_the_key_starts_again(

@@ -76,23 +76,16 @@ def open_house(home: Path, spark_remote: str) -> Iterator[House]:
 
 
 @contextmanager
-def open_house_with_spark(home: Path, jars: Path, heap: str = "1g") -> Iterator[House]:
-    """A home whose services are up, and stay so, a Spark server of its own among them.
+def fresh_house_with_spark(home: Path, jars: Path, heap: str = "1g") -> Iterator[House]:
+    """A home whose services are up, a Spark server of its own among them; nothing of it runs afterwards.
 
     The Delta jars are those of the folder `jars`; Spark's `heap` is small where several servers may run at a time.
     """
-    with at_home(home, PILOTHOUSE_SPARK_DRIVER_MEMORY=heap):
+    with fresh_home(home, PILOTHOUSE_SPARK_DRIVER_MEMORY=heap):
         for folder in (home, jars):
             folder.mkdir(parents=True, exist_ok=True)
         if not (home / "ivy").exists():
             (home / "ivy").symlink_to(jars)
         house = House(home)
         client.ensure_up(wait=True, seconds=240)
-        yield house
-
-
-@contextmanager
-def fresh_house_with_spark(home: Path, jars: Path, heap: str = "1g") -> Iterator[House]:
-    """The same, of which nothing runs afterwards."""
-    with fresh_home(home), open_house_with_spark(home, jars, heap) as house:
         yield house

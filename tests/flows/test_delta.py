@@ -262,7 +262,7 @@ class TestTable:
 
 
 # Of a second batch whose writing takes a moment, and of the first, which it meets.
-MANY, FEW = 150_000, 1_000
+MANY, FEW = 60_000, 1_000
 WRITES: dict[str, Callable[[Any, str, int], engine.Commit]] = {
     "append": lambda spark, path, batch: engine.append(spark, numbered(spark, batch), path, batch),
     "overwrite": lambda spark, path, batch: engine.overwrite(spark, numbered(spark, batch), path, batch),
