@@ -66,6 +66,20 @@ def test_a_program_is_told_by_what_services_load_of_it(tmp_path: Path, monkeypat
     assert program.installed() != before
 
 
+def test_what_an_editor_puts_beside_it_and_what_goes_away_while_it_is_read_is_no_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(program, "ROOT", tmp_path)
+    for room in ("metadata", "flows"):
+        (tmp_path / room).mkdir()
+        (tmp_path / room / "a.py").write_text("a = 1\n")
+    before = program.installed()
+    (tmp_path / "flows" / ".#a.py").symlink_to("ada@home.1234")
+    assert program.installed() == before
+    (tmp_path / "flows" / "b.py").symlink_to("not there")
+    assert program.installed() != before
+
+
 def test_records_of_an_earlier_and_of_a_later_program_are_read(database: Database, service: Identity) -> None:
     path = records.file(settings().state, records.WORKER)
     fields = json.loads(path.read_text())
