@@ -54,6 +54,7 @@ def status(knock: bool = False) -> list[ServiceStatus]:
     With `knock` what was given by URL, and that our services do not look at now, is tried for a connection: each few
     seconds, however often it is asked for.
     """
+    program.ours()  # of now: who looks on while services come and go would take a later one for its own
     values = settings()
     supervised, given = _supervisor(values) is not None, records.given(values)
     names = [name for name in records.NAMES if name != records.MLFLOW or name in given]

@@ -80,6 +80,19 @@ def test_what_an_editor_puts_beside_it_and_what_goes_away_while_it_is_read_is_no
     assert program.installed() != before
 
 
+def test_a_process_is_of_the_program_that_was_there_when_it_first_looked_whatever_services_there_were(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program.ours.cache_clear()
+    try:
+        assert {one.state for one in client.status()} == {"down"}
+        with monkeypatch.context() as patched:
+            patched.setattr(program, "installed", lambda: OTHER_PROGRAM)
+            assert program.ours() != OTHER_PROGRAM
+    finally:
+        program.ours.cache_clear()
+
+
 def test_records_of_an_earlier_and_of_a_later_program_are_read(database: Database, service: Identity) -> None:
     path = records.file(settings().state, records.WORKER)
     fields = json.loads(path.read_text())
