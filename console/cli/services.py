@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from functools import partial
 from pathlib import Path
 
 import click
@@ -122,7 +123,9 @@ def upgrade() -> None:
     from metadata.migrations import upgrade as upgrade_database
     from metadata.settings import settings
 
-    upgrade_database(Database.of(settings()), client.refuse_others)
+    # Not pilothouse up: of a shared database it asks for this upgrade first.
+    remedy = "pilothouse down when nothing runs on them, then try again"
+    upgrade_database(Database.of(settings()), partial(client.refuse_others, remedy))
     click.echo("The metadata database is up to date.")
 
 

@@ -121,15 +121,13 @@ def _of_others(values: Settings) -> dict[str, str]:
     return {record.name: other for record in found if (other := _other_program(record))}
 
 
-def refuse_others() -> None:
+def refuse_others(remedy: str = "pilothouse up starts them again from this one") -> None:
     """Raises PilothouseError PH349 while services live that were started from another program than this one.
 
     They know neither its schema nor its plans, and whatever they did would fail.
     """
     if found := _of_others(settings()):
-        raise _refused(
-            found, "they know neither its schema nor its plans", "pilothouse up starts them again from this one"
-        )
+        raise _refused(found, "they know neither its schema nor its plans", remedy)
 
 
 def retire(say: Callable[[str], None] | None = None) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from alembic import command
 
 from console.cli import demo
 from console.cli.services import tell_what_became_of
@@ -21,7 +22,9 @@ from metadata.database import Database
 from metadata.definitions import load_blueprint
 from metadata.documents import dump
 from metadata.errors import PilothouseError
+from metadata.migrations import VERSIONS, configuration
 from metadata.rows.pages import list_decisions, list_runs
+from metadata.settings import settings
 from metadata.signet import Signet
 from metadata.states import State
 from tests.console.running import Commands
@@ -183,6 +186,21 @@ def test_services_of_another_program_are_told_and_give_way_to_a_launch(
         assert not service.alive()
 
 
+def test_a_schema_that_is_upgraded_by_hand_asks_for_services_of_another_program_to_go_down_first(
+    home: Path, run: Commands
+) -> None:
+    config, earlier = configuration(), Database.of(settings())
+    with earlier.write() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, VERSIONS[-2])
+    with from_another_program():
+        refused = run("db", "upgrade")
+        assert (refused.code, "PH349" in refused.err) == (1, True)
+        assert "pilothouse down" in refused.err
+        assert "pilothouse up" not in refused.err  # which asks for the upgrade, where the database is shared
+    earlier.close()
+
+
 def test_a_launch_says_which_services_it_starts_apart_from_its_answer(
     database: Database, run: Commands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -193,8 +211,8 @@ def test_a_launch_says_which_services_it_starts_apart_from_its_answer(
     assert launched.err == "Services are being started: supervisor, prefect, spark, worker, projector.\n"
     number = str(json.loads(launched.out)["number"])
     failed = next(one for one in list_runs(database, "state:failed").items)
-    for command in (("run", "repeat", number), ("run", "again", str(failed.number))):
-        assert run(*command).err == launched.err
+    for words in (("run", "repeat", number), ("run", "again", str(failed.number))):
+        assert run(*words).err == launched.err
     assert len(spawned) == 3
 
 
