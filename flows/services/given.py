@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import ClassVar
 from urllib.parse import urlsplit
@@ -128,10 +129,11 @@ class Look(threading.Thread):
         records.try_save(self._folder, record)
         while not self._closing.is_set():
             seen = self._seen(record)
-            records.beat(self._folder, service.name)
-            if (seen.state, seen.detail) != (record.state, record.detail):
+            with suppress(OSError):  # then what it was counts no more
+                records.beat(self._folder, service.name)
+            is_other = (seen.state, seen.detail) != (record.state, record.detail)
+            if is_other and records.try_save(self._folder, seen):
                 log.info("%s, given by %s: %s %s", service.name, service.setting, seen.state, seen.detail)
-                records.try_save(self._folder, seen)
                 record = seen
             self._closing.wait(service.seconds)
 

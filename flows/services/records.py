@@ -87,12 +87,14 @@ def save(folder: Path, record: Record) -> None:
     write(file(folder, record.name), json.dumps({**asdict(record), "since": record.since.isoformat()}))
 
 
-def try_save(folder: Path, record: Record) -> None:
-    """As `save`, for those who go on whatever happens: a disk that is full is said in the log."""
+def try_save(folder: Path, record: Record) -> bool:
+    """As `save`, for those who go on whatever happens: a disk that is full is said in the log. Whether it is saved."""
     try:
         save(folder, record)
     except OSError as error:
         log.warning("%s: its record cannot be written: %s", record.name, error)
+        return False
+    return True
 
 
 def load(folder: Path, name: str) -> Record | None:

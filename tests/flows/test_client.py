@@ -165,6 +165,23 @@ def test_one_given_by_url_is_looked_at_again_and_again(state: Path, monkeypatch:
     look.join(10)
 
 
+def test_one_given_by_url_is_looked_at_also_after_its_record_could_not_be_written(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(GivenRegistry, "seconds", 0.05)
+    values = settings()
+    with answering(200, "{}") as address:
+        look = Look(values, GivenRegistry(address))
+        away = state.rename(state.with_name("away"))
+        look.start()
+        time.sleep(0.3)
+        away.rename(state)
+        until(lambda: records.beat_age(state, records.MLFLOW) is not None, 3)
+        until(lambda: (found := records.load(state, records.MLFLOW)) is not None and found.state == "external", 3)
+        look.close()
+        look.join(10)
+
+
 def test_a_server_that_fails_at_a_launch_or_a_cancellation_does_not_undo_it(
     state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
