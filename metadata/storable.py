@@ -18,7 +18,9 @@ LONGEST_KEY = int(KEY.length or 0)
 
 def unstorable(key: str, value: Definition) -> Iterator[tuple[Path, str]]:
     """Where, and why, a key or anything in a definition could not be read back as it was."""
-    for path, cause in _problems((), {key: value.model_dump(by_alias=True)}):
+    found: list[tuple[Path, str]] = []
+    _collect((), {key: value.model_dump(by_alias=True, exclude_defaults=True)}, found)
+    for path, cause in found:
         yield path[1:], cause
 
 
@@ -51,25 +53,27 @@ def _refusal(kind: str, key: str, path: str, cause: str) -> PilothouseError:
     return PilothouseError("PH309", where, f"{_printable(path)[:80] or 'it'} {cause}", "write another value")
 
 
-def _problems(path: Path, value: Any) -> Iterator[tuple[Path, str]]:
-    if isinstance(value, dict):
+def _collect(path: Path, value: Any, found: list[tuple[Path, str]]) -> None:
+    """Of a large blueprint there are millions of values, nearly all of them short and plain."""
+    if isinstance(value, str):
+        if "\0" in value:
+            found.append((path, "holds a NUL character"))
+        elif not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+            found.append((path, "holds half of a character (a lone surrogate)"))
+    elif isinstance(value, dict):
         for name, each in value.items():
             if len(name) > LONGEST_KEY:
-                yield path, f"has a name of {len(name)} characters, {LONGEST_KEY} at most are kept"
-            yield from _problems(path, name)
-            yield from _problems((*path, name), each)
+                cause = f"has a name of {len(name)} characters, {LONGEST_KEY} at most are kept"
+                found.append((path, cause))
+            _collect(path, name, found)
+            _collect((*path, name), each, found)
     elif isinstance(value, list | tuple):
         for each in value:
-            yield from _problems(path, each)
-    elif isinstance(value, str):
-        if "\0" in value:
-            yield path, "holds a NUL character"
-        elif any("\ud800" <= character <= "\udfff" for character in value):
-            yield path, "holds half of a character (a lone surrogate)"
+            _collect(path, each, found)
     elif isinstance(value, float) and not math.isfinite(value):
-        yield path, f"is {value}, which is no number"
+        found.append((path, f"is {value}, which is no number"))
     elif isinstance(value, int) and not -(2**63) <= value < 2**63:
-        yield path, "is a number of more than 64 bits"
+        found.append((path, "is a number of more than 64 bits"))
 
 
 def _printable(text: str) -> str:
