@@ -67,7 +67,8 @@ def new_names(entry: Entry, old: Mapping[str, Any], new: Mapping[str, Any]) -> d
     was = {key: value["was"] for key, value in new.items() if isinstance(value, dict) and "was" in value}
     said = {one: key for key, one in was.items() if one in old and one not in new and key not in old}
     pairs = zip(old, new, strict=True) if len(old) == len(new) else ()
-    moved = [(one, other) for one, other in pairs if one not in new and other not in old]
+    taken = old.keys() | said.values()
+    moved = [(one, other) for one, other in pairs if one not in new and other not in taken]
     return {one: other for one, other in moved if same(_unnamed(old[one]), _unnamed(new[other]))} | said
 
 

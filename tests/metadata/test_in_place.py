@@ -119,3 +119,15 @@ def test_a_task_that_says_what_it_was_stands_where_that_stood_whatever_else_of_i
         "to: gold.revenue\n                retries: 2\n                kind: transform   # last is first\n"
         "                was: sum\n",
     )
+
+
+def test_of_two_tasks_that_say_the_same_each_keeps_its_comments_where_one_says_what_it_was() -> None:
+    task = {"kind": "monitor", "monitor": "m"}
+    lines = "".join(
+        f"      {name}:  # about {name}\n        kind: monitor\n        monitor: m\n" for name in ("b", "a")
+    )
+    text = f"pipelines:\n  p:\n    tasks:\n{lines}"
+    new = {"pipelines": {"p": {"tasks": {"y": task, "x": {**task, "was": "b"}}}}}
+    found = updated(text, Blueprint.model_validate(new))
+    assert "x:  # about b\n" in found
+    assert "about a" not in found
