@@ -81,7 +81,7 @@ def test_what_an_editor_puts_beside_it_and_what_goes_away_while_it_is_read_is_no
 
 
 def test_a_process_is_of_the_program_that_was_there_when_it_first_looked_whatever_services_there_were(
-    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program.ours.cache_clear()
     try:
