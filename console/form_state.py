@@ -52,10 +52,10 @@ class FormState:
         """The document that says what it says."""
         return comments_kept(self.source, text_of(self.now))
 
-    def lines(self) -> Lines:
-        """The form."""
+    def lines(self, typed: Path | None = None) -> Lines:
+        """The form, with the line of what is typed."""
         problems = {**with_findings(self.now, self.findings), **examine(self.now)[1]}
-        return lines(self.now, problems, everything=self.everything, opened=self.opened_parts)
+        return lines(self.now, problems, everything=self.everything, opened=self.opened_parts, typed=typed)
 
     # Changes; each can be taken back
 

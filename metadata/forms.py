@@ -154,12 +154,14 @@ def with_findings(subject: Subject, findings: Iterable[Finding]) -> dict[Path, s
     return found
 
 
-def lines(subject: Subject, problems: Problems, *, everything: bool, opened: Collection[Path]) -> Lines:
+def lines(
+    subject: Subject, problems: Problems, *, everything: bool, opened: Collection[Path], typed: Path | None = None
+) -> Lines:
     """The form: what is said and what must be, and with `everything` also what may be.
 
-    `opened` are entries of which the fields are shown, and parts of which all are.
+    `opened` are entries of which the fields are shown, and parts of which all are. What is `typed` has its line.
     """
-    liner = _Liner(everything, frozenset(opened))
+    liner = _Liner(everything, frozenset(opened), typed)
     made = list(liner.of_part(definition_shape(subject.kind), subject.body, ()))
     if any(not path for path in problems):
         made.insert(0, Line("part", (), definition_shape(subject.kind), subject.body, ""))
@@ -170,6 +172,7 @@ def lines(subject: Subject, problems: Problems, *, everything: bool, opened: Col
 class _Liner:
     everything: bool
     opened: frozenset[Path]
+    typed: Path | None = None
     hidden: int = 0
     needed: set[Path] = dataclass_field(default_factory=set)
     """Parts that must be said."""
@@ -185,7 +188,7 @@ class _Liner:
             value = content.get(field.name, ABSENT) if said else ABSENT
             if not said and field.name in content:
                 field = replace(field, default=content[field.name], required=False)
-            if value is ABSENT and not field.required and not whole:
+            if value is ABSENT and not field.required and not whole and (*path, field.name) != self.typed:
                 self.hidden += 1
             else:
                 yield from self._of_field(field, value, (*path, field.name))

@@ -127,7 +127,7 @@ class FormScreen(FormLines):
 
     def draw(self, at: Path | None = None) -> None:
         """Show the lines anew, with the cursor on that of a path."""
-        found = self.state.lines()
+        found = self.state.lines(self._line.path if self._line is not None else None)
         more = f"{counted(found.hidden, 'more field')}: . shows them" if found.hidden else ""
         self.lines_shown.show_sections([section(found.lines, more, self.size.width)])
         if at is not None:

@@ -292,6 +292,22 @@ async def test_comments_outlive_a_value_that_is_wrong_and_a_console_that_ends(
     assert f"  # ask ops first\n  {KEY}:  # raw" in load_sources(database, [uid])[uid]
 
 
+async def test_the_line_of_a_field_stays_while_what_it_says_is_typed_anew(
+    database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_form(pilot)
+        await go_to(pilot, "description")
+        await pilot.press("enter", "ctrl+u")
+        await until(pilot, lambda: "Flights as landed" not in seen(app))
+        lines = app.screen.query_one("#form", Rows)
+        assert lines.row is not None and lines.row.key == "description"
+        await typed(pilot, "Landed")
+        await pilot.press("enter")
+        assert lines.row.key == "description"
+
+
 async def test_a_new_entry_opens_empty_whatever_may_stand_in_it(database: Database, make_app: MakeApp) -> None:
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:

@@ -152,6 +152,17 @@ def test_what_is_typed_wrongly_stays_as_it_was_typed_and_is_told_where_it_stands
     assert subject_of(text_of(form)) == form
 
 
+def test_a_field_that_is_typed_has_its_line_while_it_says_nothing() -> None:
+    path: Path = ("quality", "sane", "at_most")
+    subject = subject_of("datasets: {bronze.orders: {quality: {sane: {expect: amount > 0}}}}")
+    opened = {path[:-1]}
+    without = lines(subject, {}, everything=False, opened=opened)
+    found = lines(subject, {}, everything=False, opened=opened, typed=path)
+    assert path not in [line.path for line in without.lines]
+    assert path in [line.path for line in found.lines]
+    assert found.hidden == without.hidden - 1
+
+
 def test_parts_come_with_their_kind_and_go_with_it_and_come_back() -> None:
     form = put(Subject("monitor", "m", {}), ("threshold", "sigmas"), 4)
     assert form.body == {"threshold": {"kind": "calibrated", "sigmas": 4}}
