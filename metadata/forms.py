@@ -28,6 +28,7 @@ from metadata.shapes import (
     Words,
     about,
     definition_shape,
+    in_short,
     path_as_written,
     shape_at,
     value_at,
@@ -126,7 +127,7 @@ def text_of(subject: Subject) -> str:
     definition, _ = examine(subject)
     if definition is not None:
         return dump_one(subject.kind, subject.key, definition)
-    return write_body(subject.kind, subject.key, subject.body)
+    return write_body(subject.kind, subject.key, in_short(definition_shape(subject.kind), subject.body))
 
 
 def examine(subject: Subject) -> tuple[Definition | None, dict[Path, str]]:

@@ -221,6 +221,18 @@ def written_out(shape: Shape, value: Any) -> Any:
     return value
 
 
+def in_short(shape: Shape, value: Any) -> Any:
+    """A value that is written out, with the shorthand that says the same."""
+    if isinstance(shape, Part) and isinstance(value, dict):
+        shapes = {field.name: field.shape for field in shape.fields(value)}
+        said = {name: in_short(shapes.get(name, ANY), one) for name, one in value.items()}
+        one = next(iter(said.values()), None)
+        return one if shape.shorthand and not isinstance(one, dict) and written_out(shape, one) == said else said
+    if isinstance(shape, Entries) and isinstance(value, dict):
+        return {name: in_short(shape.value, one) for name, one in value.items()}
+    return value
+
+
 def about(shape: Shape, content: Any) -> str:
     """What a part without words of its own is: what its model says."""
     model = shape.model(content) if isinstance(shape, Part) else None

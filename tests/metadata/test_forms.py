@@ -152,6 +152,21 @@ def test_what_is_typed_wrongly_stays_as_it_was_typed_and_is_told_where_it_stands
     assert subject_of(text_of(form)) == form
 
 
+def test_what_is_wrong_in_one_field_leaves_all_others_as_they_are_written() -> None:
+    text = """\
+datasets:
+  bronze.orders:
+    columns:
+      id: long
+      amount: {type: double, unit: EUR}
+    quality:
+      sane: {expect: amount > 0, at_most: 2 %}
+"""
+    assert text_of(subject_of(text)) == text
+    wrong = put(subject_of(text), ("quality", "sane", "at_most"), "2 %1")
+    assert text_of(wrong) == text.replace("2 %", "2 %1")
+
+
 def test_a_field_that_is_typed_has_its_line_while_it_says_nothing() -> None:
     path: Path = ("quality", "sane", "at_most")
     subject = subject_of("datasets: {bronze.orders: {quality: {sane: {expect: amount > 0}}}}")
