@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
-from alembic import command
 
 from console import app as console_app
 from console.app import PilothouseApp
@@ -21,11 +20,12 @@ from console.widgets.rows import Rows
 from flows.services import standing
 from metadata.database import Database
 from metadata.errors import PilothouseError
-from metadata.migrations import VERSIONS, configuration, look
+from metadata.migrations import VERSIONS, look
 from metadata.settings import settings
 from metadata.values import utc_now
 from tests.console.looking import screen_name, seen, until, until_seen
 from tests.flows.homes import from_another_program
+from tests.metadata.earlier import up_to
 
 MakeApp = Callable[[], PilothouseApp]
 SECONDS = 10.0
@@ -181,10 +181,8 @@ async def test_services_of_another_program_are_told_until_they_are_started_again
 async def test_an_earlier_schema_stays_while_services_of_another_program_work_with_it(
     home: object, make_app: MakeApp
 ) -> None:
-    config, earlier = configuration(), Database.of(settings())
-    with earlier.write() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, VERSIONS[-2])
+    earlier = Database.of(settings())
+    up_to(earlier, VERSIONS[-2])
     app, others = make_app(), contextlib.ExitStack()
     others.enter_context(from_another_program())
     async with app.run_test(size=(100, 30)) as pilot:

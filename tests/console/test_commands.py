@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from alembic import command
 
 from console.cli import demo
 from console.cli.services import tell_what_became_of
@@ -22,13 +21,14 @@ from metadata.database import Database
 from metadata.definitions import load_blueprint
 from metadata.documents import dump
 from metadata.errors import PilothouseError
-from metadata.migrations import VERSIONS, configuration
+from metadata.migrations import VERSIONS
 from metadata.rows.pages import list_decisions, list_runs
 from metadata.settings import settings
 from metadata.signet import Signet
 from metadata.states import State
 from tests.console.running import Commands
 from tests.flows.homes import OTHER_PROGRAM, from_another_program
+from tests.metadata.earlier import up_to
 
 
 class Tty(io.StringIO):
@@ -189,10 +189,8 @@ def test_services_of_another_program_are_told_and_give_way_to_a_launch(
 def test_a_schema_that_is_upgraded_by_hand_asks_for_services_of_another_program_to_go_down_first(
     home: Path, run: Commands
 ) -> None:
-    config, earlier = configuration(), Database.of(settings())
-    with earlier.write() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, VERSIONS[-2])
+    earlier = Database.of(settings())
+    up_to(earlier, VERSIONS[-2])
     with from_another_program():
         refused = run("db", "upgrade")
         assert (refused.code, "PH349" in refused.err) == (1, True)

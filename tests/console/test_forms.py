@@ -6,7 +6,7 @@ import contextlib
 import getpass
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 from textual import events
@@ -92,6 +92,18 @@ async def open_form(pilot: Pilot[None]) -> None:
     await until_seen(pilot, KEY, "f form")
     await pilot.press("f")
     await until(pilot, lambda: screen_name(app) != "blueprint")
+
+
+async def task_form(pilot: Pilot[None], task: dict[str, Any]) -> FormState:
+    """The form of a new pipeline `p` with a task `t` that is open; what is typed there is in the state."""
+    app = pilot.app
+    assert isinstance(app, PilothouseApp)
+    await until_seen(pilot, "ATTENTION")
+    state = FormState.of(Subject("pipeline", "p", {"tasks": {"t": task}}))
+    state.opened_parts.add(("tasks", "t"))
+    app.push_screen(FormScreen(app.session, state, lambda _text: None, ""))
+    await until_seen(pilot, "pipeline p  form")
+    return state
 
 
 async def staged(pilot: Pilot[None], *words: str) -> None:
@@ -404,14 +416,10 @@ async def test_a_long_query_is_gone_through_to_its_ends_and_keeps_every_letter(
     database: Database, make_app: MakeApp
 ) -> None:
     query = "\n".join(["SELECT", *(f"  coalesce(a.col_{at}, 0) AS c_{at}," for at in range(200)), "  1 AS x", "FROM y"])
-    form = Subject("pipeline", "p", {"tasks": {"t": {"kind": "transform", "to": "gold.x", "sql": query}}})
+    task = {"kind": "transform", "to": "gold.x", "sql": query}
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
-        await until_seen(pilot, "ATTENTION")
-        state = FormState.of(form)
-        state.opened_parts.add(("tasks", "t"))
-        app.push_screen(FormScreen(app.session, state, lambda _text: None, ""))
-        await until_seen(pilot, "pipeline p  form")
+        state = await task_form(pilot, task)
         await go_to(pilot, "tasks", "t", "sql")
         await pilot.press("enter")
         await until_seen(pilot, "FROM y", "PH110 there is no dataset y", "tab complete")
@@ -472,14 +480,10 @@ async def test_entries_that_are_called_by_keys_are_chosen_from_those_that_there_
     database: Database, make_app: MakeApp
 ) -> None:
     sql = "SELECT * FROM bronze.flights"
-    form = Subject("pipeline", "p", {"tasks": {"t": {"kind": "transform", "to": "gold.x", "sql": sql, "reads": {}}}})
+    task = {"kind": "transform", "to": "gold.x", "sql": sql, "reads": {}}
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
-        await until_seen(pilot, "ATTENTION")
-        state = FormState.of(form)
-        state.opened_parts.add(("tasks", "t"))
-        app.push_screen(FormScreen(app.session, state, lambda _text: None, ""))
-        await until_seen(pilot, "pipeline p  form")
+        state = await task_form(pilot, task)
         await go_to(pilot, "tasks", "t", "reads")
         await pilot.press("n")
         await until_seen(pilot, "The name of the new entry of reads:", "type to narrow the list", "silver.flights")
@@ -501,14 +505,10 @@ async def test_what_stands_before_the_cursor_or_behind_it_is_taken_of_the_whole_
     database: Database, make_app: MakeApp
 ) -> None:
     columns = ", ".join(f"column_{at}" for at in range(40))
-    form = Subject("pipeline", "p", {"tasks": {"t": {"kind": "transform", "to": "gold.x", "sql": f"--\n{columns}\nx"}}})
+    task = {"kind": "transform", "to": "gold.x", "sql": f"--\n{columns}\nx"}
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
-        await until_seen(pilot, "ATTENTION")
-        state = FormState.of(form)
-        state.opened_parts.add(("tasks", "t"))
-        app.push_screen(FormScreen(app.session, state, lambda _text: None, ""))
-        await until_seen(pilot, "pipeline p  form")
+        await task_form(pilot, task)
         await go_to(pilot, "tasks", "t", "sql")
         await pilot.press("enter")
         await until_seen(pilot, "column_39", "tab complete")

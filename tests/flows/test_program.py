@@ -8,7 +8,6 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from alembic import command
 from sqlalchemy import text
 
 from flows import client
@@ -16,11 +15,12 @@ from flows.services import process, program, records
 from flows.services.process import Identity
 from metadata.database import Database
 from metadata.errors import PilothouseError
-from metadata.migrations import VERSION_TABLE, VERSIONS, configuration, ensure, upgrade
+from metadata.migrations import VERSION_TABLE, VERSIONS, ensure, upgrade
 from metadata.rows import runs
 from metadata.settings import settings
 from metadata.states import State
 from tests.flows.homes import OTHER_PROGRAM, at_home, from_another_program
+from tests.metadata.earlier import up_to, version_of
 from tests.metadata.test_runs import create
 
 
@@ -34,10 +34,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
 @pytest.fixture
 def earlier(database: Database) -> Database:
     """It, with the schema that the program before had."""
-    config = configuration()
-    with database.write() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, VERSIONS[-2])
+    up_to(database, VERSIONS[-2])
     return database
 
 
@@ -48,35 +45,30 @@ def service(database: Database) -> Iterator[Identity]:
         yield identity
 
 
-def version(database: Database) -> str:
-    with database.read() as connection:
-        return str(connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar_one())
-
-
-def test_a_program_is_told_by_what_services_load_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(program, "ROOT", tmp_path)
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Rooms with a module each, of which this program is."""
     for room in ("metadata", "flows", "console"):
         (tmp_path / room).mkdir()
         (tmp_path / room / "a.py").write_text("a = 1\n")
+    monkeypatch.setattr(program, "ROOT", tmp_path)
+    return tmp_path
+
+
+def test_a_program_is_told_by_what_services_load_of_it(checkout: Path) -> None:
     before = program.installed()
-    (tmp_path / "console" / "a.py").write_text("a = 2\n")
-    (tmp_path / "flows" / "a.txt").write_text("2\n")
+    (checkout / "console" / "a.py").write_text("a = 2\n")
+    (checkout / "flows" / "a.txt").write_text("2\n")
     assert program.installed() == before
-    (tmp_path / "flows" / "a.py").write_text("a = 2\n")
+    (checkout / "flows" / "a.py").write_text("a = 2\n")
     assert program.installed() != before
 
 
-def test_what_an_editor_puts_beside_it_and_what_goes_away_while_it_is_read_is_no_fault(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(program, "ROOT", tmp_path)
-    for room in ("metadata", "flows"):
-        (tmp_path / room).mkdir()
-        (tmp_path / room / "a.py").write_text("a = 1\n")
+def test_what_an_editor_puts_beside_it_and_what_goes_away_while_it_is_read_is_no_fault(checkout: Path) -> None:
     before = program.installed()
-    (tmp_path / "flows" / ".#a.py").symlink_to("ada@home.1234")
+    (checkout / "flows" / ".#a.py").symlink_to("ada@home.1234")
     assert program.installed() == before
-    (tmp_path / "flows" / "b.py").symlink_to("not there")
+    (checkout / "flows" / "b.py").symlink_to("not there")
     assert program.installed() != before
 
 
@@ -125,7 +117,7 @@ def test_no_schema_changes_under_services_of_another_program_before_they_gave_wa
     for change in (ensure, upgrade):
         with pytest.raises(PilothouseError, match="PH349"):
             change(earlier, client.refuse_others)
-    assert version(earlier) == VERSIONS[-2]
+    assert version_of(earlier) == VERSIONS[-2]
     said: list[str] = []
     assert client.retire(said.append)
     assert said == [f"Services of another program ({OTHER_PROGRAM}) are taken down: supervisor, worker."]
@@ -133,7 +125,7 @@ def test_no_schema_changes_under_services_of_another_program_before_they_gave_wa
     assert {one.state for one in client.status()} == {"down"}
     assert not client.retire()
     ensure(earlier, client.refuse_others)
-    assert version(earlier) == VERSIONS[-1]
+    assert version_of(earlier) == VERSIONS[-1]
 
 
 def test_services_of_another_program_stay_while_runs_are_under_way_which_are_named(

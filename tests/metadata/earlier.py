@@ -1,11 +1,12 @@
-"""A database of today as an earlier program left it: without what later versions of the schema have brought."""
+"""Databases of earlier programs: made as those did, or of today without what later versions have brought."""
 
 from __future__ import annotations
 
+from alembic import command
 from sqlalchemy import text
 
 from metadata.database import Database
-from metadata.migrations import VERSION_TABLE
+from metadata.migrations import VERSION_TABLE, configuration
 
 BROUGHT: dict[str, tuple[str, ...]] = {
     "0012": (
@@ -29,6 +30,20 @@ BROUGHT: dict[str, tuple[str, ...]] = {
     "0007": ("TABLE audit", "TABLE audit_head"),
 }
 """By version, newest first, what is to go and what it took away; columns are of `definition` unless it says so."""
+
+
+def up_to(database: Database, version: str) -> None:
+    """Make the tables of a version where there are none, or those of an earlier one."""
+    config = configuration()
+    with database.write() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, version)
+
+
+def version_of(database: Database) -> str:
+    """The version that its schema has."""
+    with database.read() as connection:
+        return str(connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar_one())
 
 
 def back_to(database: Database, version: str) -> None:

@@ -22,6 +22,7 @@ from metadata.backups import keep, restore
 from metadata.database import Database, installation, next_change, waiting_at_most
 from metadata.errors import PilothouseError, ServiceDownError, UsageError
 from metadata.migrations import VERSION_TABLE, ensure, upgrade
+from tests.metadata.earlier import up_to
 
 HOLD = """
 import sys
@@ -297,15 +298,8 @@ def test_a_backup_that_cannot_take_the_place_leaves_nothing_beside_it(
 
 
 def test_an_earlier_version_is_upgraded(embedded: Database, tmp_path: Path) -> None:
-    from alembic import command
-
-    from metadata.migrations import configuration
-
     old = Database(f"sqlite:///{tmp_path / 'old.backup'}")
-    config = configuration()
-    with old.write() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0002")
+    up_to(old, "0002")
     old.close()
     restore(embedded, tmp_path / "old.backup", "ada")
     assert not upgrade(embedded)

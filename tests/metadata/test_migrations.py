@@ -14,7 +14,6 @@ import threading
 from pathlib import Path
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -27,6 +26,7 @@ from metadata.errors import PilothouseError
 from metadata.migrations import EARLIER_TABLE, VERSION_TABLE, VERSIONS, configuration, ensure, upgrade
 from metadata.rows.runs import create_run, known_flow_runs
 from tests.metadata import rows
+from tests.metadata.earlier import up_to
 
 
 def set_version(database: Database, version: str) -> None:
@@ -84,15 +84,8 @@ def test_a_version_of_a_newer_program_is_refused(database: Database) -> None:
             act(database)
 
 
-def make(database: Database, version: str) -> None:
-    config = configuration()
-    with database.write() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, version)
-
-
 def keep_as_the_first_programs_did(database: Database) -> None:
-    make(database, VERSIONS[0])
+    up_to(database, VERSIONS[0])
     with database.write() as connection:
         connection.execute(text(f"DROP TABLE {VERSION_TABLE}"))
         connection.execute(text(f"CREATE TABLE {EARLIER_TABLE} (version_num VARCHAR(32) NOT NULL)"))
@@ -188,7 +181,7 @@ def test_a_change_that_would_leave_references_to_nothing_is_not_made(database: D
 def test_a_run_that_a_schedule_fired_keeps_its_flow_run_when_it_gets_a_column_of_its_own(
     empty_database: Database,
 ) -> None:
-    make(empty_database, "0002")
+    up_to(empty_database, "0002")
     columns = "id, number, pipeline_uid, pipeline_key, bindings, as_of, author, state, created_at, changed"
     row = "'p-1', 'p', '{}', '2024-01-01 00:00:00', 'a', 'failed', '2024-01-01 00:00:00', 1"
     with empty_database.write() as connection:

@@ -13,18 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from alembic import command
-from sqlalchemy import Connection, event, insert, text
+from sqlalchemy import Connection, event, insert
 
 from metadata import audit_check
 from metadata.database import Database
 from metadata.definitions import definition_source, load_blueprint
-from metadata.migrations import VERSION_TABLE, VERSIONS, configuration, upgrade
+from metadata.migrations import VERSIONS, upgrade
 from metadata.revision_log import verify_chain
 from metadata.rows.repeating import repeat_run, standing_of
 from metadata.rows.runs import find_run, load_plan
 from metadata.rows.staged import load_staged
 from metadata.signet import Signet
+from tests.metadata.earlier import up_to, version_of
 from tests.metadata.lived_in import Contents, another_day, contents, fill, live
 
 KILLS = 4
@@ -59,10 +59,7 @@ def _signet(folder: Path) -> Signet:
 
 def earlier(life: Life, database: Database, version: str, folder: Path) -> tuple[Database, set[str]]:
     """That database, in an earlier version, as a home of its own has it; and its tables."""
-    config = configuration()
-    with database.write() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, version)
+    up_to(database, version)
     there = fill(database, life.rows)
     database.close()
     for file in life.folder.glob("audit.*"):
@@ -101,11 +98,6 @@ def test_from_every_earlier_version_nothing_is_lost_and_work_goes_on(
     assert verify_chain(database) == 3
     audit_check.verify(database)
     database.close()
-
-
-def version_of(database: Database) -> str:
-    with database.read() as connection:
-        return str(connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar_one())
 
 
 def killed(database: Database, instant: int | None) -> int:
