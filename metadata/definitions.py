@@ -61,12 +61,18 @@ definition = Table(
     Column("text", Text, nullable=False, server_default=""),
     Column("users", Integer, nullable=False, server_default="0"),
     Column("enabled", Boolean, nullable=False, server_default=true()),
+    Column("layer", WORD, nullable=False, server_default=""),
+    Column("mode", WORD, nullable=False, server_default=""),
+    Column("holds", JSON, nullable=False, server_default="[]"),
     UniqueConstraint("kind", "key"),
     Index("ix_definition_kind_position", "kind", "position"),
     Index("ix_definition_key", "key"),
     Index("ix_definition_enabled", "enabled", "kind", "key"),
+    Index("ix_definition_layer", "layer", "kind", "key"),
+    Index("ix_definition_mode", "mode", "kind", "key"),
 )
-"""`about`, `text` and `users` (how many name it) only repeat what stands elsewhere, for lists of any length."""
+"""`about`, `text`, `users` (how many name it), `layer` and `mode` (how it is stored) of a dataset, and `holds` (its
+columns, or the kinds of the tasks of a pipeline) only repeat what stands elsewhere, for lists of any length."""
 
 search_word = Table(
     "search_word",

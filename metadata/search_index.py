@@ -9,15 +9,16 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from metadata.definitions import LAYOUTS, definition, from_rows, reference, search_word
-from metadata.kinds import Definition
+from metadata.kinds import Dataset, Definition
 from metadata.mapper import Rows
-from metadata.summary import about, text, words
+from metadata.summary import about, holds, text, words
 from metadata.values import in_chunks
 
 
 def summary_of(key: str, value: Definition) -> dict[str, Any]:
     """What its row of `definition` repeats of it."""
-    return {"about": about(value), "text": text(key, value)}
+    layer, mode = (value.layer or "", value.storage.mode) if isinstance(value, Dataset) else ("", "")
+    return {"about": about(value), "text": text(key, value), "layer": layer, "mode": mode, "holds": holds(value)}
 
 
 def write_words(connection: Connection, values: Iterable[tuple[str, Definition]]) -> None:
@@ -65,7 +66,6 @@ def make_anew(connection: Connection) -> None:
                 continue
         said = [{"own_uid": value.uid, **summary_of(key, value)} for key, value in values]
         if said:
-            one = update(definition).where(definition.c.uid == bindparam("own_uid"))
-            connection.execute(one.values(about=bindparam("about"), text=bindparam("text")), said)
+            connection.execute(update(definition).where(definition.c.uid == bindparam("own_uid")), said)
         write_words(connection, values)
         count_users(connection, [row["uid"] for row in common])

@@ -52,6 +52,16 @@ def text(key: str, value: Definition) -> str:
     return "\n".join((key, value.description, value.owner, about(value))).lower()
 
 
+def holds(value: Definition) -> list[str]:
+    """Names of the columns of a dataset, and kinds of the tasks of a pipeline."""
+    match value:
+        case Dataset():
+            return list(value.columns)
+        case Pipeline():
+            return sorted({task.kind for task in value.tasks.values()})
+    return []
+
+
 def words_in(text_: str) -> list[str]:
     """The words of a text in lower case, each once; names are taken apart at dots and underscores."""
     return list(dict.fromkeys(word[:LONGEST_WORD] for word in _WORD.findall(text_.lower())))

@@ -9,12 +9,11 @@ from sqlalchemy import ColumnElement, RowMapping, func, select
 
 from metadata.database import Database
 from metadata.definitions import LAYOUTS, definition, staged_item
-from metadata.rows.fields import fields_of_kinds, language
+from metadata.rows.fields import language, looks_elsewhere
 from metadata.rows.filters import ONLY_FIELDS, InOrderOfRows, conditions, parse
 from metadata.rows.paging import Cursor, Page, page, page_of_groups
 from metadata.values import in_chunks
 
-_ELSEWHERE = frozenset({"uses", *fields_of_kinds()})
 _SCANNED = frozenset({"about", "used", "revision"})
 
 
@@ -67,7 +66,7 @@ def _place(words: str) -> ColumnElement[str]:
     What stands in another table is looked up once for all; nobody's statistics say how far from the first key it is.
     """
     kind, terms = definition.c.kind, parse(words)
-    if any(term.field in _ELSEWHERE for term in terms):
+    if any(looks_elsewhere(term) for term in terms):
         return func.coalesce(kind, "")
     scans = any(term.kind == "text" or term.field in _SCANNED for term in terms)
     return InOrderOfRows(kind) if scans else kind

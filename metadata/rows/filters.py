@@ -102,7 +102,7 @@ def conditions(text: str, language: Language, kinds: Collection[TermKind] = TERM
 def text_field(column: ColumnElement[Any]) -> Matcher:
     """Equal to the value, or like it where it holds `*` or `?`."""
     present = func.coalesce(column, "")
-    return lambda value: _like(present, value) if _is_pattern(value) else present == value
+    return lambda value: _like(present, value) if is_pattern(value) else present == value
 
 
 def exact_field(column: ColumnElement[Any], *, empty: bool = False) -> Matcher:
@@ -111,7 +111,7 @@ def exact_field(column: ColumnElement[Any], *, empty: bool = False) -> Matcher:
     def matcher(value: str) -> Condition:
         if not value and not empty:
             raise ValueError("a value after the colon")
-        return _like(column, value) if _is_pattern(value) else column == value
+        return _like(column, value) if is_pattern(value) else column == value
 
     return matcher
 
@@ -126,7 +126,7 @@ def word_field(column: ColumnElement[Any], words: Iterable[str]) -> Matcher:
     known, matches = [str(word) for word in words], exact_field(column)
 
     def matcher(value: str) -> Condition:
-        if value not in known and not _is_pattern(value):
+        if value not in known and not is_pattern(value):
             near = difflib.get_close_matches(value.lower(), known, 1)
             raise ValueError(near[0] if near else f"one of {', '.join(known)}")
         return matches(value)
@@ -201,7 +201,7 @@ def _occurs(value: str, language: Language) -> Condition:
     """Whether it stands in one of the texts; a pattern may go from one to the next."""
     if language.lowered:
         value = value.lower()
-    if _is_pattern(value):
+    if is_pattern(value):
         together = functools.reduce(operator.add, (func.coalesce(column, "") + "\n" for column in language.texts))
         return _like(together, f"*{value}*")
     like = _like_lowered if language.lowered else _like
@@ -217,7 +217,8 @@ def _split(text: str) -> list[str]:
     return [part.replace('"', "") for part in re.findall(r'(?:"[^"]*"?|[^,"])+', text)]
 
 
-def _is_pattern(value: str) -> bool:
+def is_pattern(value: str) -> bool:
+    """Whether it stands for more than one text."""
     return "*" in value or "?" in value
 
 

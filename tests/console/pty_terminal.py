@@ -93,16 +93,22 @@ class Terminal:
         """Take in what is written during that time."""
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
-            if not self._readable(left):
-                return
-            try:
-                data = os.read(self.master, 65_536)
-            except OSError:
-                return
+            data = self.written(left)
             if not data:
                 return
-            self.raw += data
-            self._stream.feed(data.replace(b"\x1b[>25u", b"").replace(b"\x1b[<u", b""))
+            self.feed(data)
+
+    def written(self, seconds: float) -> bytes:
+        """What is written next, if anything is within that time; it is not on the screen before it is fed."""
+        try:
+            return os.read(self.master, 65_536) if self._readable(seconds) else b""
+        except OSError:
+            return b""
+
+    def feed(self, data: bytes) -> None:
+        """Draw what was written."""
+        self.raw += data
+        self._stream.feed(data.replace(b"\x1b[>25u", b"").replace(b"\x1b[<u", b""))
 
     def _readable(self, seconds: float) -> bool:
         """Whether something comes within that time; select() would refuse descriptors from 1,024 on."""

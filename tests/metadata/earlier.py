@@ -9,6 +9,10 @@ from metadata.database import Database
 from metadata.migrations import VERSION_TABLE, configuration
 
 BROUGHT: dict[str, tuple[str, ...]] = {
+    "0013": (
+        *("INDEX ix_definition_layer", "INDEX ix_definition_mode"),
+        *("COLUMN layer", "COLUMN mode", "COLUMN holds"),
+    ),
     "0012": (
         *("INDEX ix_definition_enabled", "COLUMN enabled", "COLUMN enabled OF task", "COLUMN enabled OF quality_rule"),
         "ALTER TABLE schedule ADD enabled BOOLEAN NOT NULL DEFAULT TRUE",
