@@ -206,7 +206,7 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
         if row is None or self._detail is None or self._detail.uid != row.uid:
             self._detail = None
         self.draw_detail()
-        self._read_detail()
+        self.call_after_refresh(self._read_detail)  # where the cursor is now is seen first
 
     def _read_detail(self) -> None:
         """One read at a time, of what is under the cursor when it begins; what was read of it before is shown still."""

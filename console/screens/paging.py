@@ -88,7 +88,7 @@ class Paging(BaseScreen):
         elif asked:
             if self._counted != self._which:
                 self._counted, self._total = self._which, None
-            self._count()
+            self.call_after_refresh(self._count)
         return paged.page
 
     def _count(self) -> None:
