@@ -143,7 +143,7 @@ def _files(path: FilePath, findings: list[Finding]) -> list[FilePath]:
         root = path.resolve()
         outside = [each for each in files if not each.resolve().is_relative_to(root)]
     except (OSError, ValueError) as error:
-        findings.append(fault("PH100", str(path)[:200], 0, f"it cannot be read: {error}"[:200], "name another file"))
+        findings.append(fault("PH100", str(path)[:200], 0, _why(error), "name another file"))
         return []
     cause, remedy = f"it is a link that leads out of {path}", "copy the file into the folder, or name it itself"
     findings += [fault("PH100", str(each), 0, cause, remedy) for each in outside]
@@ -159,8 +159,12 @@ def _text(path: FilePath, findings: list[Finding]) -> str | None:
         cause = f"it is no text in UTF-8 (byte {error.start})"
         findings.append(fault("PH100", str(path), 0, cause, "name a YAML file, or save it as UTF-8"))
     except (OSError, ValueError) as error:
-        findings.append(fault("PH100", str(path)[:200], 0, f"it cannot be read: {error}"[:200], "name another file"))
+        findings.append(fault("PH100", str(path)[:200], 0, _why(error), "name another file"))
     return None
+
+
+def _why(error: OSError | ValueError) -> str:
+    return f"it cannot be read: {getattr(error, 'strerror', None) or error}"[:200]
 
 
 def _merged(read: Mapping[str, YamlText], findings: list[Finding]) -> tuple[dict[str, Any], Locations]:

@@ -14,10 +14,11 @@ from console.cli.changes import plain_change, refuse, show_brought, show_change_
 from console.cli.drafting import draft
 from console.cli.output import JSON_OPTION, ask, none_of, paged, print_json, print_page
 from console.cli.paths import PathType
+from console.cli.sources import texts_of
 from metadata.changes import compare
 from metadata.checks.secrets import secrets_of
 from metadata.commented import comments_of
-from metadata.documents import Document, DocumentError, read
+from metadata.documents import Document, DocumentError, read_texts
 from metadata.findings import Finding
 from metadata.kinds import SECTIONS
 from metadata.revision_log import WayBack, edits_of, verify_chain
@@ -31,7 +32,7 @@ from metadata.settings import settings
 from metadata.undoing import redo_of, revert_to, undo_of
 from metadata.values import counted
 
-SOURCES = click.argument("source", nargs=-1, required=True, type=PathType())
+SOURCES = click.argument("source", nargs=-1, required=True, type=PathType(allow_dash=True))
 REVISION = click.IntRange(1, 2**31 - 1)
 NOTE = click.option("-m", "--note", default="", help="Why, for the history.")
 YES = click.option("--yes", is_flag=True, help="Do not ask.")
@@ -55,9 +56,12 @@ for command in (
 @JSON_OPTION
 @click.pass_context
 def check(context: click.Context, source: tuple[Path, ...], as_json: bool) -> None:
-    """Say what is wrong with documents, merged into the blueprint that is there. Exits with 1 for an error."""
+    """Say what is wrong with documents, merged into the blueprint that is there. Exits with 1 for an error.
+
+    `-` is a document on standard input, for `diff` and `apply`, too.
+    """
     try:
-        document = read(source)
+        document = read_texts(texts_of(source))
         found = _located(document, Look(*changes_of(database(), document.blueprint)))
     except DocumentError as error:
         found = list(error.findings)
@@ -67,7 +71,7 @@ def check(context: click.Context, source: tuple[Path, ...], as_json: bool) -> No
 
 
 @blueprint.command()
-@click.argument("source", nargs=-1, type=PathType())
+@click.argument("source", nargs=-1, type=PathType(allow_dash=True))
 @PRUNE
 @click.option("--from", "since", type=REVISION, help="Compare revisions instead: from this one …")
 @click.option("--to", "until", type=REVISION, help="… to this one; without it, to the newest.")
@@ -231,7 +235,7 @@ def _go_back(context: click.Context, way: WayBack, note: str, yes: bool) -> None
 def _read(context: click.Context, source: tuple[Path, ...]) -> Document:
     """Documents that can be read, and whose changes can be shown: no secret stands in them."""
     try:
-        document = read(source)
+        document = read_texts(texts_of(source))
     except DocumentError as error:
         show_findings(error.findings, as_json=False, err=True)
         context.exit(1)

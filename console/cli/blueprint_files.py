@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
@@ -10,6 +9,7 @@ import click
 from console.cli.access import database
 from console.cli.output import plain
 from console.cli.paths import PathType
+from console.cli.sources import STDIN, texts_of
 from metadata.commented import dump_with_comments
 from metadata.definitions import load_blueprint
 from metadata.documents import DocumentError, read_files
@@ -21,7 +21,6 @@ from metadata.revision_log import newest_revision, no_revision
 from metadata.rows.sources import former_keys, load_sources
 from metadata.values import counted
 
-STDIN = Path("-")
 REVISION = click.IntRange(1, 2**31 - 1)
 
 
@@ -35,16 +34,16 @@ def fmt(context: click.Context, source: tuple[Path, ...], check: bool) -> None:
     Comments stay, and so does what the files mean; sections come in order, and defaults that are written out go unless
     a comment speaks of them.
     """
-    if source == (STDIN,):
-        text = _standard_input()
-        made = formatted(text, "standard input")
+    if STDIN in source and len(source) > 1:
+        raise click.UsageError("standard input (-) goes alone")
+    texts = texts_of(source)
+    made_of = {name: formatted(text, name) for name, text in texts.items()}
+    if STDIN in source:
         if not check:
-            click.echo(made, nl=False)
-        elif made != text:
+            click.echo("".join(made_of.values()), nl=False)
+        elif made_of != texts:
             context.exit(3)
         return
-    texts = read_files(source)
-    made_of = {name: formatted(text, name) for name, text in texts.items()}
     changed = {name: text for name, text in made_of.items() if text != texts[name]}
     for name, text in changed.items():
         if not check:
@@ -115,14 +114,6 @@ def _update(into: Path, found: Blueprint, sources: dict[str, str]) -> None:
         click.echo(f"{plain(name)} {'is up to date now' if text.strip() else 'holds nothing any more: removed'}")
     if not changed:
         click.echo(f"{plain(into)} is up to date.")
-
-
-def _standard_input() -> str:
-    try:
-        return sys.stdin.buffer.read().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        cause = f"it is no text in UTF-8 (byte {error.start})"
-        raise UsageError("PH100", "standard input", cause, "give it YAML in UTF-8") from None
 
 
 def _write(path: Path, text: str) -> None:

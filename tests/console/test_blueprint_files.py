@@ -132,13 +132,30 @@ def test_fmt_reads_standard_input_and_refuses_what_it_cannot_read(run: Commands,
     wrong.write_text("datasets: [", encoding="utf-8")
     assert (refused := run("blueprint", "fmt", wrong)).code == 1
     assert "PH101" in refused.err
-    assert run("blueprint", "fmt", tmp_path / "none.yaml").code == 1
     wrong.write_text(SHOP, encoding="utf-8")
     mode = wrong.stat().st_mode
     assert run("blueprint", "fmt", wrong).code == 0
     assert wrong.stat().st_mode == mode
     assert run("blueprint", "export", "x", "--to", tmp_path / "y").code == 2
     assert (tmp_path / "y").exists() is False
+
+
+def test_all_that_read_documents_read_standard_input_and_miss_what_is_not_there(run: Commands, tmp_path: Path) -> None:
+    given = b"datasets:\n  gold.revenue: {layer: gold}\n"
+    assert run("blueprint", "check", "-", given=given).out == "Nothing is wrong.\n"
+    assert "standard input:2: error PH105" in run("blueprint", "check", "-", given=given.replace(b"gold}", b"ore}")).out
+    assert run("blueprint", "diff", "-", given=given).code == 3
+    assert "Revision 1 is applied." in run("blueprint", "apply", "-", given=given).out
+    beside = tmp_path / "more.yaml"
+    beside.write_text("datasets:\n  gold.more: {layer: gold}\n", encoding="utf-8")
+    assert "gold.revenue" not in (ended := run("blueprint", "diff", beside, "-", given=given)).out
+    assert "+ dataset gold.more" in ended.out
+    assert run("blueprint", "fmt", beside, "-", given=given).code == 2
+    for words in ("fmt", "check", "diff", "apply"):
+        missed = run("blueprint", words, tmp_path / "none.yaml")
+        assert (missed.code, missed.out, "cannot be read: No such file" in missed.err) == (2, "", True), missed
+        assert missed.err.startswith(f"PH100 file {tmp_path / 'none.yaml'}\n")
+        assert "PH100 standard input" in run("blueprint", words, "-", given=b"\xff").err
 
 
 def test_an_empty_name_is_never_the_folder_where_one_stands(
