@@ -18,7 +18,7 @@ from metadata.audit_runs import READ_RUN, REMEDY, check_runs, entries_on_runs, n
 from metadata.database import Database, place_of
 from metadata.database import installation as installation_of
 from metadata.definitions import revision
-from metadata.errors import PilothouseError
+from metadata.errors import Faults, PilothouseError
 from metadata.plan import text_hash
 from metadata.revision_log import DEEDS, GENESIS, verify_chain
 from metadata.rows.decisions import HELD_BATCHES
@@ -95,7 +95,8 @@ class Told:
 def verify(database: Database) -> Checked:
     """Hold the audit against its hashes, its signatures and what this home has seen of it, and all else against it.
 
-    Raises PilothouseError PH360 (an entry was changed, put in or removed), PH361 (it is not signed with the key), PH362
+    Raises SeveralError of all that is wrong and does not follow from another fault, or a PilothouseError:
+    PH360 (an entry was changed, put in or removed), PH361 (it is not signed with the key), PH362
     (entries that this home has seen are gone), PH363 (another key signed), PH364 (a revision, decision, run or comment
     is not what the audit tells, a plan not what its hash was made of), PH305 (the log of revisions, a definition),
     PH365 (the key or the head outside is of no use), and PH842 (this home has seen the audit of another database here).
@@ -111,20 +112,24 @@ def verify(database: Database) -> Checked:
         raise PilothouseError(
             "PH842", "audit", cause, f"{REMEDY}; where another one is meant to be: pilothouse audit anchor"
         )
+    faults, log_is_told, decisions, runs, revisions = Faults(), True, 0, 0, 0
     with database.read() as connection:
         head = head_of(connection)
-        told = check_entries(entries_of(connection), head, installation, key, seen)
-        if seen is not None and seen.number > told.entries:
+        told = check_entries(entries_of(connection), head, installation, key, seen, faults)
+        if not faults and seen is not None and seen.number > told.entries:
             cause = f"it was removed: this home has seen the audit up to entry {seen.number}"
-            raise _seen_otherwise(f"audit entry {told.entries + 1}", cause)
-        rows = connection.execute(select(revision.c.number, revision.c.hash).order_by(revision.c.number))
-        check_revisions(told, ((row.number, row.hash) for row in rows))
-        check_comments(told, texts_applied(connection))
-        decisions = check_decisions(told, decisions_of(connection))
-        runs = check_runs(entries_on_runs(connection), runs_of(connection), told.older_runs)
-        check_plans(plans_of(connection), partial(_runs_on, connection))
-        _check_none_gone(connection)
-    revisions = verify_chain(database)
+            faults.add(_seen_otherwise(f"audit entry {told.entries + 1}", cause))
+        if not faults:  # what is told by entries that are not sound says nothing of others
+            rows = connection.execute(select(revision.c.number, revision.c.hash).order_by(revision.c.number))
+            log_is_told = check_revisions(told, ((row.number, row.hash) for row in rows), faults)
+            check_comments(told, texts_applied(connection), faults)
+            decisions = check_decisions(told, decisions_of(connection), faults)
+            runs = check_runs(entries_on_runs(connection), runs_of(connection), told.older_runs, faults)
+        check_plans(plans_of(connection), partial(_runs_on, connection), faults)
+        _check_none_gone(connection, faults)
+    with faults.noting():
+        revisions = verify_chain(database) if log_is_told else 0
+    faults.tell()
     if signet and head:
         with suppress(OSError):
             signet.keep(installation, head, place)
@@ -191,63 +196,84 @@ def _read(connection: Connection, table: Table, names: Iterable[str], code: str,
 
 
 def check_entries(
-    entries: Iterable[Entry], head: Head | None, installation: str, key: Key | None, seen: Head | None
+    entries: Iterable[Entry],
+    head: Head | None,
+    installation: str,
+    key: Key | None,
+    seen: Head | None,
+    faults: Faults,
 ) -> Told:
     """Recompute hashes and signatures, and compare with what a home has seen, if that is of before the newest entry.
 
-    Raises PilothouseError PH360, PH361, PH362 and PH363 naming the first entry that is not as it was written.
+    Takes down PH360, PH361, PH362 and PH363 of what is not as it was written, but not what follows from the entry
+    before: that it follows another one, and that nobody signed for what comes after a change.
     """
     if seen is not None and key is not None and not key.signed(installation, seen):
-        raise _seen_otherwise("audit head outside the database", "the key of this home did not sign it")
-    told, previous = Told(), GENESIS
-    for number, entry in enumerate(entries, start=1):
-        if entry.number != number:
-            raise _changed(*((number, "it was removed") if entry.number > number else (entry.number, "it was put in")))
-        if entry.previous != previous:
-            raise _changed(number, "it does not follow the one before it")
-        _check_entry(entry, installation, key)
-        if seen is not None and seen.number == number and seen.hash != entry.hash:
-            raise _seen_otherwise(f"audit entry {number}", "it is not the one that this home has seen")
-        told.hear(entry)
-        previous = entry.hash
-    newest = head.number if head else 0
-    if not told.entries or newest > told.entries:
-        raise _changed(told.entries + 1, "it was removed")
-    if head is None or (newest, head.hash) != (told.entries, previous):
-        cause = f"it is not entry {told.entries}, which is the newest"
-        raise PilothouseError("PH360", "audit head", "it was removed" if head is None else cause, REMEDY)
-    if key and not key.signed(installation, head):
-        raise PilothouseError("PH361", "audit head", "its signature is not that of the newest entry", REMEDY)
+        faults.add(_seen_otherwise("audit head outside the database", "the key of this home did not sign it"))
+        seen = None
+    told, previous, sound, newest = Told(), GENESIS, True, head.number if head else 0
+    with faults.noting():
+        for entry in entries:
+            number = told.entries + 1
+            try:
+                if entry.number > number and (head is None or number <= newest):
+                    raise _changed(number, "it was removed")
+                if entry.number != number:
+                    raise _changed(entry.number, "it was put in")
+                if sound and entry.previous != previous:
+                    raise _changed(number, "it does not follow the one before it")
+                _check_entry(entry, installation, key)
+                if seen is not None and seen.number == number and seen.hash != entry.hash:
+                    raise _seen_otherwise(f"audit entry {number}", "it is not the one that this home has seen")
+            except PilothouseError as error:
+                if sound or error.fault.code not in ("PH361", "PH363"):
+                    faults.add(error)
+                sound = False
+            else:
+                sound = True
+            told.hear(entry)
+            previous = entry.hash
+        if not told.entries or newest > told.entries:
+            raise _changed(told.entries + 1, "it was removed")
+        if sound and (head is None or (newest, head.hash) != (told.entries, previous)):
+            cause = f"it is not entry {told.entries}, which is the newest"
+            raise PilothouseError("PH360", "audit head", "it was removed" if head is None else cause, REMEDY)
+        if sound and key and head and not key.signed(installation, head):
+            raise PilothouseError("PH361", "audit head", "its signature is not that of the newest entry", REMEDY)
     return told
 
 
-def check_revisions(told: Told, revisions: Iterable[tuple[int, str]]) -> None:
-    """Hold numbers and hashes of revisions against the audit. Raises PilothouseError PH364 naming the first."""
+def check_revisions(told: Told, revisions: Iterable[tuple[int, str]], faults: Faults) -> bool:
+    """Hold numbers and hashes of revisions against the audit, and take down PH364. Returns whether all are told."""
     before = told.before.get("revision", _Word(0, 0, GENESIS))
-    there = dict(revisions)
+    there, wrong = dict(revisions), Faults()
     for number, word in sorted({**({before.of or 0: before} if before.of else {}), **told.revisions}.items()):
         if number not in there:
-            raise not_told(f"revision {number}", f"it was removed: entry {word.entry} of the audit tells of it")
-        if there[number] != word.digest:
-            raise not_told(f"revision {number}", f"it is not the one of which entry {word.entry} of the audit tells")
+            wrong.add(not_told(f"revision {number}", f"it was removed: entry {word.entry} of the audit tells of it"))
+        elif there[number] != word.digest:
+            cause = f"it is not the one of which entry {word.entry} of the audit tells"
+            wrong.add(not_told(f"revision {number}", cause))
     for number in sorted(there):
         if number > (before.of or 0) and number not in told.revisions:
-            raise not_told(f"revision {number}", "it was put in: the audit tells of none")
+            wrong.add(not_told(f"revision {number}", "it was put in: the audit tells of none"))
+    with faults.noting():
+        wrong.tell()
+    return not wrong
 
 
-def check_comments(told: Told, texts: Iterable[tuple[str, str, str]]) -> None:
+def check_comments(told: Told, texts: Iterable[tuple[str, str, str]], faults: Faults) -> None:
     """Hold the comments that definitions have (uid, key and text) against the audit, which tells of none or of all.
 
-    Raises PilothouseError PH364 naming the first definition that has others.
+    Takes down PH364 of each definition that has others.
     """
     there = {uid: (key, text_hash(text)) for uid, key, text in texts}
     for uid, entry in told.comments.items():
         _, digest = there.pop(uid, ("", text_hash("")))
         if digest != entry.digest:
             cause = f"they are not those of which entry {entry.number} of the audit tells"
-            raise not_told(f"comments of {entry.what}", cause)
+            faults.add(not_told(f"comments of {entry.what}", cause))
     for uid, (key, _) in there.items() if told.comments else ():
-        raise not_told(f"comments of definition {key or uid}", "they were put in: the audit tells of none")
+        faults.add(not_told(f"comments of definition {key or uid}", "they were put in: the audit tells of none"))
 
 
 def plans_of(connection: Connection) -> Iterator[tuple[str, str]]:
@@ -258,21 +284,21 @@ def plans_of(connection: Connection) -> Iterator[tuple[str, str]]:
         last = some[-1].hash
 
 
-def check_plans(plans: Iterable[tuple[str, str]], runs_on: Callable[[str], Iterable[int]]) -> None:
-    """Hash every plan anew. Raises PilothouseError PH364 naming the first that is not what its hash was made of."""
+def check_plans(plans: Iterable[tuple[str, str]], runs_on: Callable[[str], Iterable[int]], faults: Faults) -> None:
+    """Hash every plan anew, and take down PH364 of each that is not what its hash was made of."""
     for plan_hash, body in plans:
         if text_hash(body) != plan_hash:
             of = ", ".join(map(str, runs_on(plan_hash))) or "none"
-            raise not_told(f"plan {plan_hash[:8]}", f"it was changed since it was made; runs on it: {of}")
+            faults.add(not_told(f"plan {plan_hash[:8]}", f"it was changed since it was made; runs on it: {of}"))
 
 
-def _check_none_gone(connection: Connection) -> None:
-    """Raises PilothouseError PH364 naming the plan that is gone of the first run that had one."""
+def _check_none_gone(connection: Connection, faults: Faults) -> None:
+    """Takes down PH364 of each plan that is gone, with the first run that had it."""
     run, plan = tables.run.c, tables.plan.c
     query = select(run.number, run.plan_hash).outerjoin(tables.plan, plan.hash == run.plan_hash)
-    lacking = query.where(run.plan_hash.is_not(None), plan.hash.is_(None)).order_by(run.number).limit(1)
+    lacking = query.where(run.plan_hash.is_not(None), plan.hash.is_(None)).order_by(run.number)
     for row in connection.execute(lacking).all():
-        raise not_told(f"plan {row.plan_hash[:8]}", f"it was removed; run {row.number} is on it")
+        faults.add(not_told(f"plan {row.plan_hash[:8]}", f"it was removed; run {row.number} is on it"))
 
 
 def _runs_on(connection: Connection, plan_hash: str) -> list[int]:
@@ -281,32 +307,36 @@ def _runs_on(connection: Connection, plan_hash: str) -> list[int]:
     return list(connection.execute(query).scalars())
 
 
-def check_decisions(told: Told, decisions: Iterable[Mapping[str, Any]]) -> int:
-    """Hold decisions, by number, against the audit. Raises PH364 naming the first. Returns how many there are."""
+def check_decisions(told: Told, decisions: Iterable[Mapping[str, Any]], faults: Faults) -> int:
+    """Hold decisions, by number, against the audit, and take down PH364 of each. Returns how many there are."""
     before = told.before.get("decision", _Word(0, 0, "")).of or 0
-    count, there, holds = 0, set(), _Holds()
+    count, there, holds, wrong = 0, set(), _Holds(), Faults()
     for row in decisions:
         count += 1
-        thing, uid, older = f"decision {row['number']}", row["id"], row["number"] <= before
-        if uid in there:
-            raise not_told(thing, "it is there twice")
-        there.add(uid)
-        word, release = told.decisions.get(uid), told.releases.get(uid)
-        if word is None and not older:
-            raise not_told(thing, "it was put in: the audit tells of none")
-        if word is not None and digest_of(row, DECIDED) != word.digest:
-            raise not_told(thing, f"it is not what entry {word.entry} of the audit tells")
-        if release is not None and digest_of(row, RELEASED) != release.digest:
-            raise not_told(thing, f"its release is not the one of which entry {release.entry} of the audit tells")
-        called = row["released_by"] is not None or row["released_at"] is not None
-        if release is None and called and not older:
-            raise not_told(thing, "it is called released, and the audit tells of no release")
-        if word is not None and "waits" in row:
-            holds.take(row, released=release is not None)
-    holds.check()
+        with wrong.noting():
+            thing, uid, older = f"decision {row['number']}", row["id"], row["number"] <= before
+            if uid in there:
+                raise not_told(thing, "it is there twice")
+            there.add(uid)
+            word, release = told.decisions.get(uid), told.releases.get(uid)
+            if word is None and not older:
+                raise not_told(thing, "it was put in: the audit tells of none")
+            if word is not None and digest_of(row, DECIDED) != word.digest:
+                raise not_told(thing, f"it is not what entry {word.entry} of the audit tells")
+            if release is not None and digest_of(row, RELEASED) != release.digest:
+                raise not_told(thing, f"its release is not the one of which entry {release.entry} of the audit tells")
+            called = row["released_by"] is not None or row["released_at"] is not None
+            if release is None and called and not older:
+                raise not_told(thing, "it is called released, and the audit tells of no release")
+            if word is not None and "waits" in row:
+                holds.take(row, released=release is not None)
     for uid, word in (told.releases | told.decisions).items():
         if uid not in there:
-            raise not_told(f"decision {word.of}", f"it was removed: entry {word.entry} of the audit tells of it")
+            wrong.add(not_told(f"decision {word.of}", f"it was removed: entry {word.entry} of the audit tells of it"))
+    if not wrong:  # else it may be another decision that holds
+        holds.check(wrong)
+    with faults.noting():
+        wrong.tell()
     return count
 
 
@@ -324,13 +354,13 @@ class _Holds:
         if holds or row["waits"]:
             self._found.append((row["number"], which, attempt, holds and not released, bool(row["waits"])))
 
-    def check(self) -> None:
-        """Raises PilothouseError PH364 for one that waits and holds nothing, or holds something and does not wait."""
+    def check(self, faults: Faults) -> None:
+        """Takes down PH364 of each that waits and holds nothing, or holds something and does not wait."""
         for number, which, attempt, holds, waits in self._found:
             if waits != (holds and attempt == self._attempts[which]):
                 told = "no hold that stands" if waits else "what it holds, and of no release"
                 state = "it is said to wait" if waits else "it waits no longer"
-                raise not_told(f"decision {number}", f"{state}, and the audit tells of {told}")
+                faults.add(not_told(f"decision {number}", f"{state}, and the audit tells of {told}"))
 
 
 def _check_entry(entry: Entry, installation: str, key: Key | None) -> None:

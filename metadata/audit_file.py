@@ -29,7 +29,7 @@ from metadata.contents import json_text
 from metadata.database import Database
 from metadata.database import installation as installation_of
 from metadata.definitions import revision, revision_item
-from metadata.errors import PilothouseError, UsageError
+from metadata.errors import Faults, PilothouseError, UsageError
 from metadata.plan import text_hash
 from metadata.revision_log import ITEM, Revision, check_log, to_revision
 from metadata.signet import Head, Signet
@@ -103,10 +103,14 @@ class _Parts:
         key, seen = signet.key(), signet.seen(self._installation)
         if seen is not None and self._head is not None and seen.number > self._head.number:
             seen = None
-        told = check_entries(self._entries, self._head, self._installation, key, seen)
-        check_revisions(told, ((one.number, one.hash) for one, _ in self._revisions))
-        check_log(self._revisions)
-        decisions, runs = check_decisions(told, self._decisions), self._check_runs(told)
+        faults, log_is_told, decisions, runs = Faults(), True, 0, 0
+        told = check_entries(self._entries, self._head, self._installation, key, seen, faults)
+        if not faults:
+            log_is_told = check_revisions(told, ((one.number, one.hash) for one, _ in self._revisions), faults)
+            decisions, runs = check_decisions(told, self._decisions, faults), self._check_runs(told, faults)
+        if log_is_told:
+            check_log(self._revisions, faults)
+        faults.tell()
         return Checked(told.entries, len(self._revisions), decisions, runs, key.name)
 
     def refused(self, cause: str) -> PilothouseError:
@@ -139,17 +143,17 @@ class _Parts:
         if text_hash(body) != plan_hash:
             self._forged.append((plan_hash, body))
 
-    def _check_runs(self, told: Told) -> int:
+    def _check_runs(self, told: Told, faults: Faults) -> int:
         """Runs and plans; an export of before these were in it has none of them, and no digest of a run."""
         entries = [entry for entry in self._entries if entry.kind == "run" and entry.deed != "begin"]
         if not self._runs and not any(entry.digest for entry in entries):
             return 0
         entries.sort(key=lambda entry: (entry.of or 0, entry.number))
-        count = check_runs(entries, self._runs, told.older_runs)
-        check_plans(self._forged, self._runs_on)
+        count = check_runs(entries, self._runs, told.older_runs, faults)
+        check_plans(self._forged, self._runs_on, faults)
         for run in self._runs:
             if run["plan_hash"] is not None and run["plan_hash"] not in self._plans:
-                raise not_told(f"plan {run['plan_hash'][:8]}", f"it was removed; run {run['number']} is on it")
+                faults.add(not_told(f"plan {run['plan_hash'][:8]}", f"it was removed; run {run['number']} is on it"))
         return count
 
     def _runs_on(self, plan_hash: str) -> list[int]:

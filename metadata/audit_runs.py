@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import Any
@@ -11,11 +12,12 @@ from sqlalchemy import Connection, select
 from metadata import tables
 from metadata.audit import AGAIN, LAUNCHED, Entry, digest_of, one_line
 from metadata.audit_rows import in_order
-from metadata.errors import PilothouseError
+from metadata.errors import Faults, PilothouseError
 
 REMEDY = "find out who can write to the database; put a backup of before it back: pilothouse db restore FILE"
 READ_RUN = tuple(dict.fromkeys((*LAUNCHED, *AGAIN, "author", "cancel_requested")))
 """Columns of a run that the audit can tell of."""
+_NONE: tuple[float, list[Entry]] = (math.inf, [])
 
 
 def entries_on_runs(connection: Connection) -> Iterator[Entry]:
@@ -25,28 +27,32 @@ def entries_on_runs(connection: Connection) -> Iterator[Entry]:
     yield from (Entry(**row) for row in in_order(connection, query, c.of))
 
 
-def check_runs(entries: Iterable[Entry], runs: Iterable[Mapping[str, Any]], older: int) -> int:
+def check_runs(entries: Iterable[Entry], runs: Iterable[Mapping[str, Any]], older: int, faults: Faults) -> int:
     """Hold runs, by number, against the entries on them; `older` is the newest run of before the audit.
 
-    Returns how many runs there are. Raises PilothouseError PH364 naming the first that is not what they tell.
+    Returns how many runs there are. Takes down PH364 of each that is not what they tell.
     """
-    told = groupby(entries, key=lambda entry: entry.of or 0)
-    of, said = next(told, (None, iter(())))
+    told = ((of, list(said)) for of, said in groupby(entries, key=lambda entry: entry.of or 0))
+    of, said = next(told, _NONE)
     count, last = 0, 0
     for row in runs:
         number = row["number"]
-        if number <= last:
-            raise not_told(f"run {number}", "it is there twice")
-        if of is not None and of < number:
-            raise _removed(next(said))
+        while of < number:
+            faults.add(_removed(said[0]))
+            of, said = next(told, _NONE)
+        with faults.noting():
+            if number <= last:
+                raise not_told(f"run {number}", "it is there twice")
+            if of == number:
+                _check(row, said, older)
+            elif number > older:
+                raise not_told(f"run {number}", "it was put in: the audit tells of none")
         if of == number:
-            _check(row, list(said), older)
-            of, said = next(told, (None, iter(())))
-        elif number > older:
-            raise not_told(f"run {number}", "it was put in: the audit tells of none")
+            of, said = next(told, _NONE)
         count, last = count + 1, number
-    if of is not None:
-        raise _removed(next(said))
+    while said:
+        faults.add(_removed(said[0]))
+        of, said = next(told, _NONE)
     return count
 
 

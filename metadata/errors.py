@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
@@ -39,6 +41,11 @@ class PilothouseError(Exception):
         self.fault = Fault(code=code, thing=thing, cause=cause, remedy=remedy, detail=detail)
         super().__init__(str(self.fault))
 
+    @property
+    def errors(self) -> tuple[PilothouseError, ...]:
+        """Itself; of several failures, each of them."""
+        return (self,)
+
     def __reduce__(self) -> tuple[type[PilothouseError], tuple[str, str, str, str, str]]:
         fault = self.fault
         return PilothouseError, (fault.code, fault.thing, fault.cause, fault.remedy, fault.detail)
@@ -50,3 +57,51 @@ class ServiceDownError(PilothouseError):
 
 class UsageError(PilothouseError):
     """The call itself is wrong (unknown key, wrong value): the command line exits with 2."""
+
+
+MOST = 20
+"""More failures than that nobody reads at once."""
+
+
+class SeveralError(PilothouseError):
+    """Failures that have nothing to do with each other: the first of them, with the others as detail."""
+
+    def __init__(self, errors: Sequence[PilothouseError]) -> None:
+        self._errors = tuple(errors)
+        first, more = errors[0].fault, len(errors) - 1
+        detail = "\n".join([*map(str, errors[:MOST]), *([f"and {more + 1 - MOST:,} more"] if more >= MOST else [])])
+        super().__init__(first.code, first.thing, f"{first.cause} (and {more:,} more)", first.remedy, detail)
+
+    @property
+    def errors(self) -> tuple[PilothouseError, ...]:
+        """Each of them."""
+        return self._errors
+
+
+class Faults:
+    """Failures while they are gathered, the first of each thing."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, PilothouseError] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._found)
+
+    def add(self, error: PilothouseError) -> None:
+        """Take down what failed."""
+        for each in error.errors:
+            self._found.setdefault(each.fault.thing, each)
+
+    @contextmanager
+    def noting(self) -> Iterator[None]:
+        """Take down what is raised meanwhile, and go on after it."""
+        try:
+            yield
+        except PilothouseError as error:
+            self.add(error)
+
+    def tell(self) -> None:
+        """Raise what was taken down, if anything was."""
+        errors = list(self._found.values())
+        if errors:
+            raise SeveralError(errors) if len(errors) > 1 else errors[0]

@@ -14,7 +14,7 @@ from metadata.changes import Change, recorded
 from metadata.contents import content_hash, json_text
 from metadata.database import Database
 from metadata.definitions import definition, read_blueprint, read_past, revision, revision_item
-from metadata.errors import PilothouseError, UsageError
+from metadata.errors import Faults, PilothouseError, UsageError
 from metadata.values import in_chunks
 
 GENESIS = "0" * 64
@@ -125,7 +125,8 @@ def history_of(database: Database, uid: str) -> list[Edit]:
 def verify_chain(database: Database) -> int:
     """Recompute every hash of the log, and hold today's definitions against it. Returns how many revisions there are.
 
-    Raises PilothouseError PH305 naming the first revision or definition that was changed behind our back.
+    Raises PilothouseError PH305 naming the revision or the definition that was changed behind our back, or SeveralError
+    of all of them; definitions are held only against revisions that were not.
     """
     with database.read() as connection:
         try:
@@ -160,6 +161,7 @@ def _unreadable_now(connection: Connection, uids: Sequence[str]) -> str:
 
 
 def _held_against_itself(connection: Connection) -> int:
+    faults = Faults()
     rows = connection.execute(select(revision).order_by(revision.c.number)).mappings().all()
     items: dict[int, list[Any]] = {}
     for item in connection.execute(
@@ -167,28 +169,32 @@ def _held_against_itself(connection: Connection) -> int:
     ).mappings():
         of_one = items.setdefault(item["revision"], [])
         if item["position"] != len(of_one):
-            raise _broken(f"revision {item['revision']}", "its changes are not in the order that they had")
+            faults.add(_broken(f"revision {item['revision']}", "its changes are not in the order that they had"))
         of_one.append(item)
-    check_log((found := to_revision(row), items.get(found.number, [])) for row in rows)
+    check_log(((found := to_revision(row), items.get(found.number, [])) for row in rows), faults)
+    faults.tell()
     said = {value.uid: (kind, key, content_hash(value)) for kind, key, value in read_past(connection, len(rows))}
     now = {value.uid: (kind, key, content_hash(value)) for kind, key, value in read_blueprint(connection)}
     for uid, (kind, key, digest) in now.items():
         if said.pop(uid, None) != (kind, key, digest):
-            raise _broken(f"{kind} {key}", "it is not what the newest revision left")
-    for uid in said:
-        raise _broken(f"definition {uid}", "it is gone, and no revision deleted it")
+            faults.add(_broken(f"{kind} {key}", "it is not what the newest revision left"))
+    for kind, key, _ in said.values():
+        faults.add(_broken(f"{kind} {key}", "it is gone, and no revision deleted it"))
+    faults.tell()
     return len(rows)
 
 
-def check_log(log: Iterable[tuple[Revision, Sequence[Any]]]) -> None:
-    """Recompute every hash of revisions, each with its items. Raises PilothouseError PH305 naming the first."""
-    previous = GENESIS
-    for number, (found, items) in enumerate(log, start=1):
+def check_log(log: Iterable[tuple[Revision, Sequence[Any]]], faults: Faults) -> None:
+    """Recompute every hash of revisions, each with its items, and take down PH305 of each, but not of its follower."""
+    previous, number, sound = GENESIS, 0, True
+    for found, items in log:
+        number += 1
+        wrong = chain_hash(found, items) != found.hash or (sound and found.previous != previous)
         if found.number != number:
-            raise _broken(f"revision {number}", "it is missing from the log")
-        if found.previous != previous or chain_hash(found, items) != found.hash:
-            raise _broken(f"revision {number}", "what it says is not what its hash was made of")
-        previous = found.hash
+            faults.add(_broken(f"revision {number}", "it is missing from the log"))
+        elif wrong:
+            faults.add(_broken(f"revision {number}", "what it says is not what its hash was made of"))
+        previous, sound, number = found.hash, found.number == number and not wrong, found.number
 
 
 def no_revision(number: int) -> UsageError:

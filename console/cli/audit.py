@@ -12,10 +12,11 @@ from console.cli.blueprint import NOTE, YES
 from console.cli.output import JSON_OPTION, ask, none_of, paged, plain, print_json, print_page
 from console.cli.paths import PathType
 from metadata.audit import anchor as anchor_anew
+from metadata.audit_check import Checked
 from metadata.audit_check import verify as verify_database
 from metadata.audit_file import export as export_lines
 from metadata.audit_file import verify_lines
-from metadata.errors import UsageError
+from metadata.errors import PilothouseError, UsageError
 from metadata.rows.audit_log import changed_by, list_entries
 from metadata.settings import settings
 from metadata.values import counted
@@ -53,21 +54,20 @@ def log(words: str, limit: int, after: int | None, as_json: bool) -> None:
 @audit.command()
 @click.argument("file", required=False, type=PathType())
 @JSON_OPTION
-def verify(file: Path | None, as_json: bool) -> None:
+@click.pass_context
+def verify(context: click.Context, file: Path | None, as_json: bool) -> None:
     """Hold the audit against its hashes, its signatures and what this home has seen of it. Exits with 1 if they differ.
 
     What was changed, put in or removed is named: an entry, a revision, a run or its plan, a decision, a definition. Of
     a FILE that `audit export` made, all but today's definitions; it needs the key that signed, and no database.
     """
-    if file is None:
-        found = verify_database(database())
-    else:
-        try:
-            with file.open(encoding="utf-8", errors="replace") as lines:
-                found = verify_lines(lines, settings().signet, str(file))
-        except OSError as error:
-            cause = f"it cannot be read ({error.strerror or error})"
-            raise UsageError("PH366", f"file {file}", cause, "name a file that pilothouse audit export made") from error
+    try:
+        found = verify_database(database()) if file is None else _verify_file(file)
+    except PilothouseError as error:
+        if not as_json or isinstance(error, UsageError):
+            raise
+        print_json({"faults": [each.fault for each in error.errors]})
+        context.exit(1)
     if as_json:
         print_json(found)
         return
@@ -76,6 +76,15 @@ def verify(file: Path | None, as_json: bool) -> None:
         f"{counted(found.runs, 'run')} and {counted(found.decisions, 'decision')} are what was written."
     )
     click.echo(f"Signed with key {found.signer}.")
+
+
+def _verify_file(file: Path) -> Checked:
+    try:
+        with file.open(encoding="utf-8", errors="replace") as lines:
+            return verify_lines(lines, settings().signet, str(file))
+    except OSError as error:
+        cause = f"it cannot be read ({error.strerror or error})"
+        raise UsageError("PH366", f"file {file}", cause, "name a file that pilothouse audit export made") from error
 
 
 @audit.command()

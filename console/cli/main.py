@@ -98,9 +98,9 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except PilothouseError as error:
-        from console.cli.output import show_fault
+        from console.cli.output import show_error
 
-        show_fault(error.fault)
+        show_error(error)
         code = 4 if isinstance(error, ServiceDownError) else 2 if isinstance(error, UsageError) else 1
     except Exception as error:  # noqa: BLE001 - whatever it is, nobody is shown a traceback
         from console.cli.output import show_fault

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import click
 from pydantic import BaseModel
 
-from metadata.errors import Fault
+from metadata.errors import MOST, Fault, PilothouseError
 from metadata.rows.paging import Page
 from metadata.values import local
 
@@ -121,6 +121,14 @@ def print_page(as_json: bool, page: Page[Any], columns: dict[str, Callable[[Any]
 def none_of(what: str, words: str, empty: str) -> str:
     """What is said where a list has no row: that its filter leaves none, else why there is none at all."""
     return f"No {what} matches {words!r}." if words else empty
+
+
+def show_error(error: PilothouseError) -> None:
+    """All that failed, on standard error; of many, the first ones."""
+    for each in error.errors[:MOST]:
+        show_fault(each.fault)
+    if len(error.errors) > MOST:
+        click.echo(f"and {len(error.errors) - MOST:,} more", err=True)
 
 
 def show_fault(fault: Fault) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import delete, update
 
 from metadata import tables
 from metadata.database import Database
+from metadata.definitions import revision
 from metadata.documents import dump
 from metadata.settings import settings
 from tests.console.running import Commands
@@ -54,6 +55,17 @@ def test_verify_exits_with_1_and_names_what_was_done_by_hand(operated: Database,
     changed = run("audit", "verify")
     assert (changed.code, changed.out) == (1, "")
     assert changed.err.startswith("PH360 audit entry 2\n")
+    with operated.write() as connection:
+        connection.execute(update(tables.audit).values(actor="nobody"))
+        connection.execute(update(revision).values(note="forged"))
+    changed = run("audit", "verify")
+    assert [line for line in changed.err.splitlines() if line.startswith("PH")] == [
+        *(f"PH360 audit entry {number}" for number in (1, 2, 3)),
+        *(f"PH305 revision {number}" for number in (1, 2)),
+    ]
+    as_json = run("audit", "verify", "--json")
+    assert as_json.code == 1
+    assert json.loads(as_json.out)["faults"][-1]["thing"] == "revision 2"
 
 
 def test_an_export_is_verified_where_the_key_is(operated: Database, tmp_path: Path, run: Commands) -> None:

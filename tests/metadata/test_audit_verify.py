@@ -25,9 +25,9 @@ from metadata.audit_runs import READ_RUN
 from metadata.column_types import Utc
 from metadata.commented import comments_of
 from metadata.database import Database, installation, next_change
-from metadata.definitions import load_blueprint, revision, revision_item
+from metadata.definitions import definition, load_blueprint, revision, revision_item
 from metadata.documents import read_text
-from metadata.errors import PilothouseError
+from metadata.errors import MOST, PilothouseError
 from metadata.revision_log import chain_hash, to_revision, verify_chain
 from metadata.revisions import apply
 from metadata.rows.decisions import release
@@ -99,6 +99,13 @@ def changes(connection: Connection) -> list[tuple[Any, Any, str, dict[str, Any]]
     ]
 
 
+def named_by(act: Callable[[], object]) -> list[str]:
+    """The things that are told wrong."""
+    with pytest.raises(PilothouseError) as caught:
+        act()
+    return [each.fault.thing for each in caught.value.errors]
+
+
 def found_by(act: Callable[[], object]) -> str:
     with pytest.raises(PilothouseError) as caught:
         act()
@@ -120,6 +127,8 @@ def test_each_column_of_each_row_that_is_changed_is_found_and_named(audit: Datab
             continue
         said = found_by(lambda: verify(audit))
         assert re.match(NAMED[name].format(number=row.get("number")), said), (column, said)
+        things = named_by(lambda: verify(audit))  # nothing that follows from it is named, but where it is now
+        assert len(things) == 1 or column.name in ("number", "hash"), (column, things)
         with audit.write() as connection:
             connection.execute(update(table).where(where[1]).values({column: row[column.name]}))
         tried += 1
@@ -137,6 +146,7 @@ def test_each_row_that_is_removed_is_found_and_named(audit: Database, name: str)
             connection.execute(delete(table).where(and_(*(key == row[key.name] for key in table.primary_key))))
         number = row.get("number", row.get("revision"))
         assert re.match(rf"PH36[04] (audit entry|decision) {number}:|PH305 revision {number}:", found_by_verify(audit))
+        assert len(named_by(lambda: verify(audit))) == 1
         with audit.write() as connection:
             connection.execute(insert(table).values(row))
     verify(audit)
@@ -493,6 +503,27 @@ def test_a_signature_of_any_letters_is_compared(audit: Database, table: Table) -
     with audit.write() as connection:
         connection.execute(update(table).values(signature="é" * 64))
     assert found_by_verify(audit).startswith("PH361 audit ")
+
+
+def test_all_faults_are_named_that_do_not_follow_from_one_another(audit: Database, tmp_path: Path) -> None:
+    for _ in range(MOST):
+        launch(audit)
+    with audit.write() as connection:
+        connection.execute(update(tables.run).where(tables.run.c.number > 1).values(pipeline_key="forged"))
+        connection.execute(update(tables.decision).values(rule_key="forged"))
+        connection.execute(update(definition).where(definition.c.kind == "dataset").values(owner="forged"))
+    rows_told = [*(f"decision {number}" for number in (1, 2)), *(f"run {number}" for number in range(2, MOST + 2))]
+    with audit.read() as connection:
+        kept = connection.execute(select(definition.c.key).where(definition.c.kind == "dataset").order_by("position"))
+        datasets = [f"dataset {key}" for key in kept.scalars()]
+    assert named_by(lambda: verify(audit)) == [*rows_told, *datasets]
+    said = found_by(lambda: verify(audit))
+    assert said.startswith("PH364 decision 1:") and f"(and {len(rows_told) + 3} more)" in said
+    assert named_by(lambda: verify_lines(list(export(audit)), signet_in(tmp_path), "x")) == rows_told
+    with audit.write() as connection:
+        connection.execute(update(tables.audit).where(tables.audit.c.number.in_((2, 4))).values(actor="nobody"))
+        connection.execute(delete(tables.audit).where(tables.audit.c.number == 7))
+    assert named_by(lambda: verify(audit)) == [*(f"audit entry {number}" for number in (2, 4, 7)), *datasets]
 
 
 # --- exports
