@@ -132,7 +132,8 @@ def _field(kind: str, there: Mapping[str, Definition], path: str) -> Settable:
         raise UsageError("PH825", path, cause, "choose those that have it, by a filter such as key:name")
     cause = f"no field of that name can be set on many {SECTIONS[kind].replace('_', ' ')}"
     known = [*shared, *(entry_paths(there[lacking[0]]) if "." in path else ())]
-    raise UsageError("PH825", path or "field", cause, instead(path, known))
+    inside = next((f"did you mean {each}?" for each in known if each.startswith(f"{path}.")), "")
+    raise UsageError("PH825", path or "field", cause, inside or instead(path, known))
 
 
 def removal(blueprint: Blueprint, kind: str, uids: Collection[str]) -> Removal:

@@ -85,6 +85,8 @@ def test_a_list_is_given_entries_or_some_are_added_and_taken_out(text: str, tags
     [
         ("laier", "gold", "PH825 laier.*did you mean layer?"),
         ("columns", "x", "PH825 columns"),
+        ("columns.x", "string", r"PH825 columns.x: .*did you mean columns\.x\.type\?"),
+        ("storage", "append", r"PH825 storage: .*did you mean storage\.mode\?"),
         ("layer", "golden", "PH826 dataset a layer: 'golden' is not what layer can be.*gold"),
         ("fresh_within", "2 fortnights", "PH826 dataset a fresh_within.*is no duration"),
         ("tags", "+a, b", "PH826 tags: 'b' neither adds nor takes out"),
@@ -92,7 +94,7 @@ def test_a_list_is_given_entries_or_some_are_added_and_taken_out(text: str, tags
 )
 def test_what_does_not_fit_is_refused_before_anything_is_written(path: str, text: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        edited(with_uids(a={}), "dataset", ["a"], path, text)
+        edited(with_uids(a={"columns": {"x": "long"}}), "dataset", ["a"], path, text)
 
 
 @pytest.mark.parametrize(
