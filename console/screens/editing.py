@@ -386,6 +386,7 @@ def _run_editor(app: App[object], path: Path) -> None:
                 cause = f"it ended with {code}" if code else ""
             except OSError as error:
                 cause = f"it could not be started: {error.strerror or error}"
+                remedy = "set VISUAL, or EDITOR where that is not set, to one that is there: VISUAL=nano pilothouse"
             finally:
                 signal.signal(signal.SIGINT, before)
     except SuspendNotSupported:

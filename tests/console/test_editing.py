@@ -404,10 +404,13 @@ def test_a_change_made_while_the_editor_was_open_is_pointed_out(database: Databa
     assert description(database) == "Written by somebody else."
 
 
-def test_an_editor_that_is_not_there_leaves_the_console_as_it_was(database: Database) -> None:
-    with Terminal(size=WIDE, env={"EDITOR": "/nowhere/editor", "VISUAL": ""}) as shown:
+@pytest.mark.parametrize(("named", "why"), [("/nowhere/editor", "No such file"), ("/etc/passwd", "Permission denied")])
+def test_an_editor_that_cannot_be_started_leaves_the_console_as_it_was(
+    database: Database, named: str, why: str
+) -> None:
+    with Terminal(size=WIDE, env={"EDITOR": named, "VISUAL": ""}) as shown:
         open_editor(shown)
-        shown.until("PH810  editor /nowhere/editor", "it could not be started: No such file", "remedy", "e edit")
+        shown.until(f"PH810  editor {named}", f"it could not be started: {why}", "set VISUAL, or EDITOR", "e edit")
         shown.send("2")
         shown.until("1–17 of 17")
         shown.send("q")
