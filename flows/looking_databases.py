@@ -36,7 +36,7 @@ def look_at_database(source: str, tables: Sequence[str]) -> tuple[Origin, list[S
     PilothouseError PH230 where the reference leads to nothing.
     """
     literal = _REFERENCE.fullmatch(source) is None
-    url = source if literal else resolve(source, "the database to look at")
+    url = source if literal else resolve(source, "the database to look at", "in this shell")
     engine = _engine(url, literal)
     key = slug(source.partition(":")[2].rpartition("/")[2].rpartition(".")[0] or source.partition(":")[2])
     key = re.sub(r"_(database_)?(url|uri|dsn)$", "", key) if not literal else slug(engine.url.database or "database")

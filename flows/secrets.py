@@ -8,8 +8,8 @@ from pathlib import Path
 from metadata.errors import PilothouseError
 
 
-def resolve(reference: str, thing: str) -> str:
-    """The value that `env:NAME` or `file:PATH` stands for.
+def resolve(reference: str, thing: str, where: str = "where the services start") -> str:
+    """The value that `env:NAME` or `file:PATH` stands for; `where` says in whose environment that is looked for.
 
     Raises PilothouseError PH230 when it is not there; neither the value nor a literal written by mistake is repeated.
     """
@@ -18,7 +18,7 @@ def resolve(reference: str, thing: str) -> str:
         value = os.environ.get(name)
         if value:
             return value
-        raise _missing(thing, f"the environment variable {name} is not set", f"set {name} where the services start")
+        raise _missing(thing, f"the environment variable {name} is not set", f"set {name} {where}")
     if scheme == "file":
         path = Path(name).expanduser()
         try:
