@@ -13,7 +13,7 @@ from metadata.contents import same
 from metadata.documents import Document, dump_one, read_text, try_read
 from metadata.errors import PilothouseError
 from metadata.findings import Path
-from metadata.formatting import says
+from metadata.formatting import formatted, says
 from metadata.kinds import KINDS, SECTIONS, Blueprint, Definition
 from metadata.splicing import rekeyed, spliced, updated
 from metadata.yaml_notes import Notes
@@ -117,9 +117,12 @@ def comments_kept(source: str, text: str) -> str:
 
 
 def dump_with_comments(blueprint: Blueprint, sources: Mapping[str, str]) -> str:
-    """The blueprint as YAML, as `metadata.documents.dump` has it, with the comments of kept texts (by uid)."""
+    """The blueprint as YAML, as `metadata.documents.dump` has it, with the comments of kept texts (by uid).
+
+    `metadata.formatting.formatted` leaves it as it is.
+    """
     sections = []
-    texts = texts_with_comments(blueprint, sources)
+    texts = {name: formatted(text) for name, text in texts_with_comments(blueprint, sources).items()}
     for kind, section in SECTIONS.items():
         bodies = [
             (texts.get((kind, key)) or dump_one(kind, key, value)).removeprefix(f"{section}:\n").rstrip("\n")

@@ -8,6 +8,7 @@ from importlib import resources
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from metadata.commented import comments_of, dump_with_comments
 from metadata.documents import DocumentError, dump, read_text
 from metadata.formatting import formatted, says
 from metadata.kinds import Blueprint
@@ -134,6 +135,30 @@ def test_any_text_keeps_its_comments_and_its_meaning_and_is_in_form_then(made: t
 @given(blueprints())
 def test_what_is_exported_is_in_form(blueprint: Blueprint) -> None:
     assert formatted(dump(blueprint)) == dump(blueprint)
+
+
+def exported(text: str, blueprint: Blueprint) -> str:
+    """What is exported of definitions whose comments are kept as they stand in a text."""
+    uids = {(kind, key): value.uid for kind, key, value in blueprint}
+    comments_by = comments_of(read_text(text)).items()
+    return dump_with_comments(blueprint, {uids[name]: own for name, own in comments_by if own is not None})
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=40)
+@given(commented_texts())
+def test_what_is_exported_with_comments_is_in_form(made: tuple[str, Blueprint]) -> None:
+    assert formatted(exported(*made)) == exported(*made)
+
+
+def test_the_form_of_an_author_is_not_exported_but_the_comments_are() -> None:
+    loose = """datasets:
+  bronze.orders:
+      'layer': "bronze"    # raw
+      columns: { id: 'long', # the id
+        x: {type: string} }
+"""
+    dataset = read_text(loose).blueprint.datasets["bronze.orders"].model_copy(update={"uid": "orders"})
+    assert exported(loose, Blueprint(datasets={"bronze.orders": dataset})) == formatted(loose) != loose
 
 
 @pytest.mark.parametrize("text", ["", "# only a comment\n", "datasets:\n", "datasets: {}\n# x\n"])

@@ -85,7 +85,7 @@ def test_comments_are_applied_and_are_there_whatever_changes_the_rest(database: 
     go_back(database, undo_of(database), author="ada", settings=SETTINGS)
     assert shown(database) == OWN
     put(database, Blueprint(datasets={"bronze.sales": Dataset(owner="ops", was="bronze.orders")}))
-    assert "  # Orders as they land.\n  bronze.sales:\n      owner: ops   # asks finance first\n" in dump_with_comments(
+    assert "  # Orders as they land.\n  bronze.sales:\n    owner: ops  # asks finance first\n" in dump_with_comments(
         load_blueprint(database), load_sources(database)
     )
 
