@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from pathlib import Path
 
 import click
@@ -117,8 +118,10 @@ def _update(into: Path, found: Blueprint, sources: dict[str, str]) -> None:
 
 
 def _write(path: Path, text: str) -> None:
+    """Write a file anew, with the mark (BOM) that it begins with, if it does."""
     try:
-        write_file(path, text)
+        marked = path.exists() and path.read_bytes().startswith(BOM_UTF8)
+        write_file(path, f"\ufeff{text}" if marked else text)
     except OSError as error:
         raise _unwritable(path, error) from None
 

@@ -67,6 +67,18 @@ def test_a_file_goes_through_the_database_and_back(run: Commands, tmp_path: Path
     assert run("blueprint", "diff", file).out == "No differences.\n"
 
 
+def test_a_file_keeps_the_mark_and_the_line_ends_that_it_has(run: Commands, tmp_path: Path) -> None:
+    file = tmp_path / "shop.yaml"
+    said = f"\ufeff{SHOP}".replace("\n", "\r\n").encode()
+    file.write_bytes(said)
+    assert run("blueprint", "apply", file).code == 0
+    run("blueprint", "apply", "-", given=b"datasets:\n  gold.revenue: {layer: silver}\n")
+    assert run("blueprint", "export", "--into", file).out == f"{file} is up to date now\n"
+    assert file.read_bytes() == said.replace(b"{layer: gold}", b"{layer: silver}")
+    assert run("blueprint", "fmt", file).out == f"{file} is in form now\n"
+    assert file.read_bytes().startswith(b"\xef\xbb\xbf#")
+
+
 def test_a_folder_is_written_once_and_brought_up_to_date_after(run: Commands, tmp_path: Path) -> None:
     file, folder = tmp_path / "shop.yaml", tmp_path / "shop"
     file.write_text(SHOP, encoding="utf-8")
