@@ -17,6 +17,8 @@ LARGEST = 10_000_000
 """Characters of one document."""
 DEEPEST = 40
 """Levels of nesting; a blueprint needs 8."""
+_ODD_END = re.compile(r"\r(?!\n)|[\x85\u2028\u2029]")
+"""What ends a line in YAML, and a comment with it, but in hardly any editor."""
 _CORE = "tag:yaml.org,2002:"
 _UNENDED, _NO_COLON = "unexpected end of stream", "could not find expected ':'"
 _NO_END = re.compile(r"did not find expected ',' or|did not find expected node content")
@@ -63,6 +65,12 @@ def read_yaml(text: str, file: str) -> YamlText:
     found = YamlText()
     if len(text) > LARGEST:
         found.findings.append(fault("PH101", file, 1, f"it is larger than {LARGEST:,} characters", "split it"))
+        return found
+    odd = _ODD_END.search(text)
+    if odd is not None:
+        cause = f"a line ends in U+{ord(odd.group()):04X}, which most programs show as no end"
+        remedy = 'end lines in LF or CR LF; within a text write it as "\\r", "\\x85" or "\\u2028", in double quotes'
+        found.findings.append(fault("PH102", file, text.count("\n", 0, odd.start()) + 1, cause, remedy))
         return found
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from metadata.documents import DocumentError, dump, dump_one, read, read_text, try_read
 from metadata.findings import Finding
-from metadata.kinds import SECTIONS, Blueprint, Definition
+from metadata.kinds import SECTIONS, Blueprint, Dataset, Definition
 from metadata.yaml_text import plain_value
 from tests.metadata.blueprints import definitions, orders
 
@@ -308,6 +308,15 @@ def test_files_that_cannot_be_read_are_said_so(tmp_path: Path) -> None:
 def test_what_is_no_path_is_said_so(path: str) -> None:
     with pytest.raises(DocumentError):
         read(path)
+
+
+@pytest.mark.parametrize("end", ["\r", "\x85", "\u2028", "\u2029"])
+def test_an_end_of_a_line_that_nobody_sees_is_refused_at_its_line(end: str) -> None:
+    said = f"datasets:\r\n  a:\r\n    layer: gold # raw{end}    owner: mallory\r\n"
+    with pytest.raises(DocumentError, match=f"PH102 document line 3: a line ends in U.{ord(end):04X}"):
+        read_text(said)
+    written = dump(Blueprint(datasets={"a": Dataset(description=f"x{end}y")}))
+    assert read_text(written).blueprint.datasets["a"].description == f"x{end}y"
 
 
 def test_a_text_of_several_lines_is_read_itself() -> None:
