@@ -22,6 +22,10 @@ WIDTH = 78
 """Cells of a line that is no text of somebody else's."""
 MOST_FINDINGS = 100
 """More than that nobody reads: the first of them say what to mend."""
+MOST_SHOWN = 500
+"""Characters of a line that is a text of somebody else's; --json has all of it."""
+AROUND = 40
+"""Of those that are the same before what differs in a long line."""
 _SIGNS = {"created": "+", "changed": "~", "renamed": "→", "deleted": "-"}
 
 
@@ -104,13 +108,23 @@ def plain_change(change: Change) -> dict[str, object]:
 
 
 def field_lines(field: FieldChange) -> list[str]:
-    """A field that differs; a text of several lines line by line."""
+    """A field that differs; a text of several lines line by line, of a long line its beginning."""
     if field.switch:
         return [f"~ {plain(field.switch)}"]
     if field.action in ("added", "removed"):
         sign, value = ("+", field.after) if field.action == "added" else ("-", field.before)
-        return [f"{sign} {plain(line)}" for line in lines_of(field.path, value)]
+        return [f"{sign} {_cut(plain(line))}" for line in lines_of(field.path, value)]
     if has_lines(field):
         lines = line_diff(in_line(field.before), in_line(field.after))
-        return [f"~ {plain(field.path)}:", *(f"    {each.sign} {plain(each.text)}" for each in lines)]
-    return [f"~ {plain(field.path)}: {plain(in_line(field.before))} → {plain(in_line(field.after))}"]
+        return [f"~ {plain(field.path)}:", *(f"    {each.sign} {_cut(plain(each.text))}" for each in lines)]
+    before, after = (plain(in_line(value)) for value in (field.before, field.after))
+    pairs = enumerate(zip(before, after, strict=False))
+    same = next((at for at, pair in pairs if pair[0] != pair[1]), min(len(before), len(after))) - AROUND
+    if same > 0 and len(before) + len(after) > MOST_SHOWN:  # else what differs would be cut off
+        before, after = (f"({same:,} characters) … {value[same:]}" for value in (before, after))
+    return [f"~ {plain(field.path)}: {_cut(before)} → {_cut(after)}"]
+
+
+def _cut(text: str) -> str:
+    left = len(text) - MOST_SHOWN
+    return f"{text[:MOST_SHOWN]} … ({left:,} more characters)" if left > 0 else text

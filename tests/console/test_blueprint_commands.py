@@ -174,6 +174,24 @@ def test_the_names_of_a_foreign_document_drive_no_terminal(database: Database, t
     assert "\x1b" not in shown.out
 
 
+def test_a_huge_text_is_cut_at_what_differs_and_json_has_all_of_it(
+    empty_database: Database, tmp_path: Path, run: Commands
+) -> None:
+    path, huge = tmp_path / "huge.yaml", "word " * 50_000
+    path.write_text("datasets:\n  a: {}\n", encoding="utf-8")
+    run("blueprint", "apply", path)
+    path.write_text(f'datasets:\n  a: {{description: "{huge}here"}}\n', encoding="utf-8")
+    added = run("blueprint", "apply", "--yes", path).out
+    assert "more characters)" in added
+    path.write_text(f'datasets:\n  a: {{description: "{huge}there, {huge}"}}\n', encoding="utf-8")
+    changed = run("blueprint", "diff", path).out
+    for said in (added, changed):
+        assert max(map(len, said.splitlines())) < 1_200
+    assert "word here → (249,960 characters) … word" in changed
+    assert "word there, word" in changed
+    assert huge in run("blueprint", "diff", path, "--json").out
+
+
 def test_no_to_a_question_changes_nothing_and_is_told(database: Database, tmp_path: Path, run: Commands) -> None:
     before, little = load_blueprint(database), tmp_path / "little.yaml"
     little.write_text("datasets:\n  bronze.one: {}\n", encoding="utf-8")
