@@ -37,7 +37,8 @@ def _column(value: Any) -> Any:
 ColumnType = Annotated[
     str,
     Field(
-        pattern=r"^(string|boolean|short|int|long|float|double|date|timestamp|binary|decimal\(\d{1,2}, ?\d{1,2}\))$",
+        pattern=r"^(string|boolean|short|int|long|float|double|date|timestamp|binary"
+        r"|decimal\([0-9]{1,2}, ?[0-9]{1,2}\))$",
         description="string, boolean, short, int, long, float, double, decimal(p,s), date, timestamp or binary.",
     ),
 ]

@@ -96,7 +96,7 @@ def _share(value: object) -> object:
     if isinstance(value, str):
         text = value.strip()
         try:
-            number = float(text.rstrip("% ")) / (100 if text.endswith("%") else 1)
+            number = float(text.rstrip("% ").encode("ascii")) / (100 if text.endswith("%") else 1)
         except ValueError:
             raise ValueError(f"{value!r} is no share: write '5 %' or 0.05") from None
         value = number

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo, available_timezones
+from functools import cache
+from zoneinfo import available_timezones
 
 from metadata.bindings import bind
 from metadata.checks.view import View
@@ -101,12 +102,16 @@ def check_lengths(view: View) -> Iterator[Finding]:
 
 
 def _time_zone(view: View, where: tuple[str, str], name: str) -> Iterator[Finding]:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        near = nearest(name, available_timezones())
+    if name != "UTC" and name not in _zones():
+        near = nearest(name, _zones())
         remedy = f"did you mean {near}?" if near else "write a name such as Europe/Berlin"
         yield view.finding("PH154", where, ("timezone",), f"there is no time zone {name}", remedy)
+
+
+@cache
+def _zones() -> frozenset[str]:
+    """All names but those that stand for no place: that of a machine, and one that says that none was set."""
+    return frozenset(available_timezones()) - {"localtime", "Factory"}
 
 
 def _cron_problem(text: str) -> str | None:

@@ -162,6 +162,10 @@ PROVOKED: list[tuple[str, dict[str, Any], str, str]] = [
     ("PH153", {"schedules/orders_daily/cron": "0 6 * * 1,5#2"}, "does not know", "0 6 2 * *"),
     ("PH154", {"schedules/orders_daily/timezone": "Europe/Berln"}, "Europe/Berln", "Europe/Berlin?"),
     ("PH154", {"pipelines/orders/timezone": "../etc/passwd"}, "no time zone", ""),
+    *(
+        ("PH154", {"pipelines/orders/timezone": name}, f"no time zone {name}", "")
+        for name in ("posixrules", "localtime", "Factory", "right/UTC")
+    ),
     ("PH155", {"datasets/silver.orders/fresh_within": "0 d"}, "0 d is no length of time", "leave it out"),
     ("PH155", {"models/returns/trained_on": {"window": "0 months"}}, "0 months is no length", "leave it out"),
     ("PH155", {f"{TASKS}/clean/timeout": "0.0000001 s"}, "0.0000001 s is no length", "leave it out"),

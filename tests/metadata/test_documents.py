@@ -116,6 +116,14 @@ def test_a_very_large_share_is_said_to_be_none() -> None:
     assert "a share lies between" in found(f"datasets: {{a: {{quality: {{r: {{{rule}}}}}}}}}")[0].cause
 
 
+@pytest.mark.parametrize(
+    ("said", "cause"),
+    [("quality: {r: {expect: a, at_most: ٥ %}}", "is no share"), ("columns: {a: 'decimal(٩,٢)'}", "")],
+)
+def test_digits_are_those_of_ascii(said: str, cause: str) -> None:
+    assert cause in found(f"datasets: {{a: {{{said}}}}}")[0].cause
+
+
 def test_the_demo_is_written_as_it_is_drawn() -> None:
     blueprint = read_text(FLIGHTS).blueprint
     text = dump(blueprint)
