@@ -68,7 +68,12 @@ def differing_beside(database: Database, owner: str, comments: Comments, uids: U
 
 
 def keep_comments(database: Database, comments: Comments, author: str) -> int:
-    """Keep the comments of definitions that say what they said. How many have other ones now."""
+    """Keep the comments of definitions that say what they said. How many have other ones now.
+
+    Where none has, nothing is written: whoever watches for changes has none to read.
+    """
+    if not differing(database, comments):
+        return 0
     with audited(database) as (connection, book):
         next_change(connection)  # first: two who keep the same ones wait for one another, and do not cross
         return write_comments(connection, comments, book, author)

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import update
 
 from console.cli.changes import show_findings
+from console.watch import glance
 from metadata.database import Database
 from metadata.definitions import definition, load_blueprint
 from metadata.documents import dump
@@ -190,6 +191,14 @@ def test_a_huge_text_is_cut_at_what_differs_and_json_has_all_of_it(
     assert "word here → (249,960 characters) … word" in changed
     assert "word there, word" in changed
     assert huge in run("blueprint", "diff", path, "--json").out
+
+
+def test_an_apply_that_changes_nothing_writes_nothing(database: Database, tmp_path: Path, run: Commands) -> None:
+    path = tmp_path / "same.yaml"
+    path.write_text(dump(load_blueprint(database)), encoding="utf-8")
+    before = glance(database).change
+    assert run("blueprint", "apply", "--yes", path).out == "Nothing to change.\n"
+    assert glance(database).change == before
 
 
 def test_no_to_a_question_changes_nothing_and_is_told(database: Database, tmp_path: Path, run: Commands) -> None:
