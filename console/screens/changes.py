@@ -32,7 +32,7 @@ from metadata.findings import Finding
 from metadata.rebasing import uids_in
 from metadata.revision_log import Revision
 from metadata.rows.sources import load_sources
-from metadata.rows.staged import Staged, apply_staged, decide, load_around, rekey, unstage
+from metadata.rows.staged import Staged, apply_staged, decide, load_edits, rekey, unstage
 from metadata.staging import Clash, Item
 from metadata.values import counted
 
@@ -294,7 +294,7 @@ class ChangesScreen(Forming, BlueprintKeys, Marking):
 
 
 def _edits(database: Database, owner: str) -> list[_Edit]:
-    found = load_around(database, owner)
+    found = load_edits(database, owner)
     sources = load_sources(database, [item.uid for item in found.items], owner)
     return [
         _Edit(

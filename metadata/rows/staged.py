@@ -113,6 +113,15 @@ def load_around(database: Database, owner: str, *uids: str) -> Staged:
         return load_within(connection, owner, uids)
 
 
+def load_edits(database: Database, owner: str) -> Staged:
+    """The same of what the edits are about. Those that others have applied likewise are not kept any longer."""
+    found = load_around(database, owner)
+    if {item.uid for item in found.kept} <= {item.uid for item in found.items}:
+        return found
+    unstage(database, owner, ())
+    return load_around(database, owner)
+
+
 def load_nearby(database: Database, owner: str, names: Collection[tuple[str, str]]) -> Staged:
     """The same of what has these names (kind, key), and of all that has to do with it (`nearby`)."""
     with database.read() as connection:

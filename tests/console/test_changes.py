@@ -173,6 +173,18 @@ async def test_esc_leaves_each_step_and_nothing_is_applied(database: Database, m
     assert len(load_staged(database, ME).items) == 1
 
 
+async def test_what_others_applied_likewise_meanwhile_is_no_edit_any_more_once_it_is_looked_at(
+    database: Database, make_app: MakeApp
+) -> None:
+    stage(database, ME, described(database, "other words"))
+    stage(database, ME, Blueprint.model_validate({"datasets": {"x.y": {"owner": "ada"}}}))
+    apply(database, described(database, "other words"), author="bea", settings=settings())
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.go(Place("changes"))
+        await until_seen(pilot, "1 edit", "dataset x.y", "Blueprint ±1")
+
+
 @pytest.mark.parametrize(("answer", "stands"), [("m", "mine"), ("t", "theirs")])
 async def test_a_clash_shows_all_three_sides_and_is_decided_before_it_is_applied(
     database: Database, make_app: MakeApp, answer: str, stands: str
