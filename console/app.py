@@ -140,7 +140,7 @@ class PilothouseApp(App[None]):
         self._look()
         self.set_interval(LOOK_SECONDS, self._look)
         if self._start:
-            self.session.store.act(self, start_services, functools.partial(Answered, "started"))
+            self.session.store.act(self, self.start_services, functools.partial(Answered, "started"))
 
     # Where one is
 
@@ -255,6 +255,10 @@ class PilothouseApp(App[None]):
         """Post to the screen that is seen; while the app closes there is none."""
         if self.screen_stack:
             self.screen.post_message(message)
+
+    def start_services(self) -> None:
+        """Have those started that are not up, in another thread; what is done is said on the screen in front."""
+        start_services(lambda words: self.call_later(self._announce, words, ""))
 
     # What the user has done
 

@@ -246,8 +246,8 @@ class Store:
         self._lines[line].submit(who, work, functools.partial(Answered, job))
 
 
-def start_services() -> None:
-    """Have the embedded services started when they are not up."""
+def start_services(say: Callable[[str], Any]) -> None:
+    """Have the embedded services started when they are not up. `say` is told what is done."""
     from console import watch
 
-    watch.start_services()
+    watch.start_services(say)

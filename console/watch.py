@@ -5,6 +5,9 @@ Imported after the first paint, in a thread: it loads the database's library.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from sqlalchemy import func, select
 
 from console.author import user
@@ -26,9 +29,9 @@ def look_at_services() -> tuple[Service, ...]:
     )
 
 
-def start_services() -> None:
-    """Have the embedded services started when they are not up; does not wait for them."""
-    client.ensure_up(wait=False)
+def start_services(say: Callable[[str], Any]) -> None:
+    """Have the embedded services started when they are not up; does not wait for them. `say` is told what is done."""
+    client.ensure_up(wait=False, say=say)
 
 
 def glance(database: Database) -> Glance:

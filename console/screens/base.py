@@ -22,7 +22,7 @@ from console.screens.acting import Acting
 from console.screens.keys import key, own_bindings, shown_key
 from console.screens.listing import Listing
 from console.session import Session
-from console.store import Answered, Looked, Ticked, start_services
+from console.store import Answered, Looked, Ticked
 from console.unforeseen import fault_of
 from console.voice import WORDS
 from console.widgets.chrome import Header, Hint, Keys, Rule, Tabs
@@ -363,7 +363,7 @@ class BaseScreen(Acting, Listing):
     def do_wake(self) -> None:
         """`U`"""
         self.say("starting what is not there …", "quiet")
-        self.act("woken", "the services are being started", start_services)
+        self.act("woken", "the services are being started", cast("PilothouseApp", self.app).start_services)
 
     def got_woken(self, _value: object) -> None:
         """They are on their way."""

@@ -11,7 +11,7 @@ import functools
 import signal
 from abc import abstractmethod
 from asyncio.subprocess import DEVNULL, PIPE
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -23,7 +23,7 @@ from console.screens.base import BaseScreen
 from console.screens.keys import key
 from console.screens.modal import Modal
 from console.session import Session
-from console.store import Answered, Ticked, start_services
+from console.store import Answered, Ticked
 from console.text import fault_content, joined, styled
 from console.trial_view import rows_lines, rule_lines, text_lines
 from console.widgets.lines import Lines
@@ -34,6 +34,9 @@ from metadata.rows.pages import DefinitionRow
 from metadata.rows.staged import load_around
 from metadata.staging import Place
 from metadata.trying import Part, RowsTried, RuleTried, parts_of, with_text
+
+if TYPE_CHECKING:
+    from console.app import PilothouseApp
 
 NEVER = ("connection", "monitor", "schedule")
 """Kinds in which no expression stands."""
@@ -245,7 +248,8 @@ class TryScreen(Modal[bool]):
         """Start the services, Spark among them; the trial goes on by itself."""
         if self._waits and not self._starting:
             self._starting = True
-            self._session.store.act(self, start_services, functools.partial(Answered, "starting"))
+            starting = cast("PilothouseApp", self.app).start_services
+            self._session.store.act(self, starting, functools.partial(Answered, "starting"))
             self._draw()
 
     # The words

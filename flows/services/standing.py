@@ -7,7 +7,7 @@ import functools
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
@@ -23,6 +23,8 @@ UP_SECONDS = 120.0
 """How long `ensure_up(wait=True)` waits; a first start downloads Spark's Delta jars."""
 DOWN_SECONDS, IDLE_SECONDS = 45.0, 3.0
 """How long a supervisor may take to end, and a worker that has nothing to do."""
+RETIRE_SECONDS, WAITED_SECONDS = 75.0, 1.0
+"""How long one waits for another process that takes services down, and after how much of that it is told."""
 KNOCK_SECONDS, KNOCK_EVERY = 2.0, 5.0
 """How long a connection may take, and for how long it counts that there was one."""
 PORTS = {"http": 80, "https": 443, "sc": 15002}
@@ -133,15 +135,14 @@ def refuse_others(remedy: str = "pilothouse up starts them again from this one")
 def retire(say: Callable[[str], None] | None = None) -> bool:
     """Take the services down that were started from another program than this one; whether there were any.
 
-    `say` is told of it. Raises PilothouseError PH349 while runs are under way on them, which would be cancelled; PH302
-    where the metadata are not of this program, but of a newer one.
+    `say` is told of it, and of a wait for another process that does so. Raises PilothouseError PH349 while runs are
+    under way on them, which would be cancelled, and when that process takes too long; PH302 where the metadata are not
+    of this program, but of a newer one.
     """
-    from metadata.migrations import locked
-
     values = settings()
     if not _of_others(values):
         return False
-    with locked(values.state / "retire"):  # who comes second must not take down what the first one has started
+    with _alone(values, say):  # who comes second must not take down what the first one has started
         found = _of_others(values)
         if found:
             _refuse_to_retire(values, found)
@@ -149,6 +150,26 @@ def retire(say: Callable[[str], None] | None = None) -> bool:
                 say(f"Services of another program ({_named(found)}) are taken down: {', '.join(found)}.")
             down()
     return bool(found)
+
+
+@contextlib.contextmanager
+def _alone(values: Settings, say: Callable[[str], None] | None) -> Iterator[None]:
+    """Hold the lock of who takes services of another program down; others are waited for, of which `say` is told."""
+    found, begun, told = _of_others(values), time.monotonic(), say is None
+    while True:
+        with process.lock(values.state / "retire.lock") as ours:
+            if ours:
+                yield
+                return
+        waited = time.monotonic() - begun
+        if waited > RETIRE_SECONDS:
+            remedy = "try again; if it stays so, pilothouse down, then pilothouse up"
+            raise _refused(found, f"another process did not take them down in {RETIRE_SECONDS:g} s", remedy)
+        if say is not None and not told and waited > WAITED_SECONDS:
+            which = f"services of another program ({_named(found)})"
+            say(f"Waiting for another process that takes {which} down, {RETIRE_SECONDS:g} s at most.")
+            told = True
+        time.sleep(0.1)
 
 
 def _refuse_to_retire(values: Settings, found: dict[str, str]) -> None:

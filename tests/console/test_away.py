@@ -13,11 +13,10 @@ import pytest
 from console import app as console_app
 from console.app import PilothouseApp
 from console.places import Place
-from console.screens import base
 from console.session import open_session
 from console.widgets.chrome import Service
 from console.widgets.rows import Rows
-from flows.services import standing
+from flows.services import process, standing
 from metadata.database import Database
 from metadata.errors import PilothouseError
 from metadata.migrations import VERSIONS, look
@@ -90,7 +89,7 @@ async def test_a_database_that_hangs_while_it_is_opened_is_said_and_services_are
 ) -> None:
     started = threading.Event()
     monkeypatch.setattr(console_app, "_open", lambda _database: gate.wait())
-    monkeypatch.setattr(console_app, "start_services", started.set)
+    monkeypatch.setattr(console_app, "start_services", lambda _say: started.set())
     app = PilothouseApp(open_session(settings()))
     async with app.run_test(size=(80, 24)) as pilot:
         await until_seen(pilot, "PH301  metadata database", "has not answered", "db○ down  ", seconds=SECONDS)
@@ -103,7 +102,7 @@ async def test_a_database_that_hangs_while_it_is_opened_is_said_and_services_are
 async def test_services_that_were_not_started_are_told_until_they_are_up(
     database: Database, home: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse() -> None:
+    def refuse(_say: object) -> None:
         raise PilothouseError("PH317", "supervisor", "its folder cannot be written", "look at the home")
 
     services = [Service("spark", "down", None, "not started")]
@@ -124,11 +123,11 @@ async def test_services_that_were_not_started_are_told_until_they_are_up(
 async def test_a_key_that_could_not_start_services_is_told_until_they_are_up(
     database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse() -> None:
+    def refuse(_say: object) -> None:
         raise PilothouseError("PH317", "supervisor", "its folder cannot be written", "look at the home")
 
     services = [Service("spark", "down", utc_now(), "it has ended")]
-    monkeypatch.setattr(base, "start_services", refuse)
+    monkeypatch.setattr(console_app, "start_services", refuse)
     monkeypatch.setattr(console_app, "_look_at_services", lambda: tuple(services))
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
@@ -160,7 +159,7 @@ async def test_a_service_given_by_url_that_has_gone_is_told_though_nobody_of_our
 async def test_services_of_another_program_are_told_until_they_are_started_again(
     database: Database, home: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse() -> None:
+    def refuse(_say: object) -> None:
         raise PilothouseError("PH349", "services of this home", "run 12 of flights is under way", "wait")
 
     services = [Service("spark", "up", utc_now(), "started from another program (0.0.9)", other_program=True)]
@@ -176,6 +175,17 @@ async def test_services_of_another_program_are_told_until_they_are_started_again
         await pilot.press("escape")
         services[:] = [Service("spark", "up")]
         await until(pilot, lambda: "PH349" not in seen(app))
+
+
+async def test_who_waits_for_another_console_that_takes_services_down_is_told_on_the_screen(
+    database: Database, home: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standing, "RETIRE_SECONDS", 2.0)
+    app = PilothouseApp(open_session(settings()))
+    with from_another_program(), process.lock(settings().state / "retire.lock"):
+        async with app.run_test(size=(120, 24)) as pilot:
+            await until_seen(pilot, "Waiting for another process that takes services of another program", "2 s at most")
+            await until_seen(pilot, "PH349  services of this home", "another process did not")
 
 
 async def test_an_earlier_schema_stays_while_services_of_another_program_work_with_it(

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from flows import client
-from flows.services import process, program, records
+from flows.services import process, program, records, standing
 from flows.services.process import Identity
 from metadata.database import Database
 from metadata.errors import PilothouseError
@@ -126,6 +126,21 @@ def test_no_schema_changes_under_services_of_another_program_before_they_gave_wa
     assert not client.retire()
     ensure(earlier, client.refuse_others)
     assert version_of(earlier) == VERSIONS[-1]
+
+
+def test_who_waits_for_another_that_takes_services_down_is_told_for_what_and_not_kept_for_ever(
+    database: Database, service: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standing, "RETIRE_SECONDS", 1.5)
+    said: list[str] = []
+    late = pytest.raises(PilothouseError, match=r"PH349.*supervisor, worker.*another process.*in 1.5 s")
+    with process.lock(settings().state / "retire.lock"), late:
+        client.ensure_up(say=said.append)
+    assert len(said) == 1
+    assert "1.5 s at most" in said[0]
+    assert f"({OTHER_PROGRAM}) down" in said[0]
+    assert service.alive()
+    assert client.retire()
 
 
 def test_services_of_another_program_stay_while_runs_are_under_way_which_are_named(
