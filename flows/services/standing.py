@@ -21,10 +21,12 @@ from metadata.values import counted
 
 UP_SECONDS = 120.0
 """How long `ensure_up(wait=True)` waits; a first start downloads Spark's Delta jars."""
-DOWN_SECONDS, IDLE_SECONDS = 45.0, 3.0
-"""How long a supervisor may take to end, and a worker that has nothing to do."""
+DOWN_SECONDS, IDLE_SECONDS = 45.0, 10.0
+"""How long a supervisor may take to end, and a worker that has nothing to do, also while its server is away."""
 RETIRE_SECONDS, WAITED_SECONDS = 75.0, 1.0
 """How long one waits for another process that takes services down, and after how much of that it is told."""
+WHEN_IDLE = "wait until nothing runs, or interrupt it by pilothouse down, then pilothouse up"
+"""What to do where a run would be cancelled."""
 KNOCK_SECONDS, KNOCK_EVERY = 2.0, 5.0
 """How long a connection may take, and for how long it counts that there was one."""
 PORTS = {"http": 80, "https": 443, "sc": 15002}
@@ -183,10 +185,14 @@ def _refuse_to_retire(values: Settings, found: dict[str, str]) -> None:
             raise _refused(found, "", "")
         _refuse_while_running(values, database, found)
         worker = records.load(values.state, records.WORKER)
-        if worker is not None and (identity := worker.identity) is not None:  # takes no more runs, and ends when idle
-            process.send(identity, signal.SIGTERM)
-            process.wait([identity], IDLE_SECONDS)
+        identity = worker.identity if worker is not None else None
+        if identity is None:
+            return
+        process.send(identity, signal.SIGTERM)  # takes no more runs, and ends when idle; asked again it cancels
+        busy = process.wait([identity], IDLE_SECONDS)
         _refuse_while_running(values, database, found)
+        if busy:  # the process of a run may not have noted itself yet
+            raise _refused(found, "the worker goes on, as if it had a run", WHEN_IDLE)
 
 
 def _refuse_while_running(values: Settings, database: Database, found: dict[str, str]) -> None:
@@ -195,8 +201,7 @@ def _refuse_while_running(values: Settings, database: Database, found: dict[str,
 
     if executed := flow_process.going_on(values.state):
         runs = ", ".join(words for _id, words in under_way(database)) or counted(len(executed), "run")
-        remedy = "wait until nothing runs, or interrupt it by pilothouse down, then pilothouse up"
-        raise _refused(found, f"under way on them: {runs}", remedy)
+        raise _refused(found, f"under way on them: {runs}", WHEN_IDLE)
 
 
 def _refused(found: dict[str, str], more: str, remedy: str) -> PilothouseError:

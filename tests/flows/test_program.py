@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -156,6 +159,34 @@ def test_services_of_another_program_stay_while_runs_are_under_way_which_are_nam
         PilothouseError, match=f"PH349.*under way on them: run 1 of {run.pipeline_key}.*pilothouse down"
     ):
         client.ensure_up()
+    assert service.alive()
+
+
+BUSY = """
+import signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: print("asked", flush=True))
+print("there", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_worker_that_does_not_end_is_asked_once_for_a_run_that_it_starts_may_not_be_noted_yet(
+    database: Database, service: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ensure(database)
+    monkeypatch.setattr(standing, "IDLE_SECONDS", 0.3)
+    record = records.load(settings().state, records.WORKER)
+    with subprocess.Popen([sys.executable, "-c", BUSY], stdout=subprocess.PIPE, text=True) as worker:
+        identity = process.identify(worker.pid)
+        assert worker.stdout is not None
+        assert record is not None
+        assert identity is not None
+        assert worker.stdout.readline() == "there\n"
+        records.save(settings().state, replace(record, pid=identity.pid, started=identity.started))
+        with pytest.raises(PilothouseError, match=r"PH349.*the worker goes on.*pilothouse down"):
+            client.ensure_up()
+        worker.kill()
+        assert worker.stdout.read() == "asked\n"
     assert service.alive()
 
 
