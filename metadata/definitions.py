@@ -65,14 +65,19 @@ definition = Table(
     Column("mode", WORD, nullable=False, server_default=""),
     Column("holds", JSON, nullable=False, server_default="[]"),
     UniqueConstraint("kind", "key"),
-    Index("ix_definition_kind_position", "kind", "position"),
+    Index("ix_definition_kind_revision_created_position", "kind", "revision_created", "position"),
     Index("ix_definition_key", "key"),
     Index("ix_definition_enabled", "enabled", "kind", "key"),
     Index("ix_definition_layer", "layer", "kind", "key"),
     Index("ix_definition_mode", "mode", "kind", "key"),
 )
 """`about`, `text`, `users` (how many name it), `layer` and `mode` (how it is stored) of a dataset, and `holds` (its
-columns, or the kinds of the tasks of a pipeline) only repeat what stands elsewhere, for lists of any length."""
+columns, or the kinds of the tasks of a pipeline) only repeat what stands elsewhere, for lists of any length.
+
+`revision_created` is the revision that first brought it, wherever it has been since, and `position` its place in that.
+"""
+IN_ORDER = (definition.c.revision_created, definition.c.position)
+"""Definitions as they stand in the blueprint: what comes back stands where it stood, what is new comes last."""
 
 search_word = Table(
     "search_word",
@@ -257,7 +262,7 @@ def read_blueprint(connection: Connection, only: Collection[str] | None = None) 
     Raises PilothouseError PH305 for rows that make no definition.
     """
     common = _rows_of(connection, definition, definition.c.uid, only)
-    common.sort(key=lambda row: int(row["position"]))
+    common.sort(key=lambda row: tuple(row[column.name] for column in IN_ORDER))
     kinds = {row["kind"] for row in common}
     rows: dict[str, dict[str, Rows]] = {}
     for kind in kinds & LAYOUTS.keys():

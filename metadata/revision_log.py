@@ -13,7 +13,7 @@ from sqlalchemy import Connection, func, select
 from metadata.changes import Change, recorded
 from metadata.contents import content_hash, json_text
 from metadata.database import Database
-from metadata.definitions import definition, read_blueprint, read_past, revision, revision_item
+from metadata.definitions import IN_ORDER, definition, read_blueprint, read_past, revision, revision_item
 from metadata.errors import Faults, PilothouseError, UsageError
 from metadata.values import in_chunks
 
@@ -98,15 +98,14 @@ def known_uids(connection: Connection, uids: Collection[str]) -> set[str]:
     return found
 
 
-def places_of(connection: Connection, created: Sequence[str]) -> list[int]:
-    """Where each of these (uids) stands: what comes back where it stood, what is new after all that ever was."""
-    item = revision_item.c
-    began = select(item.uid).where(item.before.is_(None)).order_by(item.revision, item.position)
-    ever = connection.execute(began).scalars() if created else ()
-    places: dict[str, int] = {}
-    for place, uid in enumerate((*ever, *created), start=1):
-        places.setdefault(uid, place)
-    return [places[uid] for uid in created]
+def places_of(connection: Connection, uids: Collection[str]) -> dict[str, tuple[int, int]]:
+    """Revision and place in it that first brought each of these, where one has."""
+    item, found = revision_item.c, dict[str, tuple[int, int]]()
+    for some in in_chunks(sorted(uids)):
+        query = select(item.uid, item.revision, item.position).where(item.uid.in_(some)).order_by(item.revision)
+        for row in connection.execute(query):
+            found.setdefault(row.uid, (row.revision, row.position))
+    return found
 
 
 def edits_of(database: Database, number: int) -> list[Edit]:
@@ -132,7 +131,7 @@ def verify_chain(database: Database) -> int:
         try:
             return _held_against_itself(connection)
         except (ValueError, TypeError) as error:
-            uids = connection.execute(select(definition.c.uid).order_by(definition.c.position)).scalars().all()
+            uids = connection.execute(select(definition.c.uid).order_by(*IN_ORDER)).scalars().all()
             which = _unreadable(connection) or _unreadable_now(connection, uids) or "log of revisions"
             raise _broken(which, f"a row of it holds what was never written: {error}") from error
 

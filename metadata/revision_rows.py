@@ -43,10 +43,14 @@ def write_definitions(connection: Connection, changes: ChangeSet, number: int, c
         connection.execute(delete(definition).where(definition.c.uid == uid))
     for each in renamed:  # keys may move in a circle: none may be in the way of another
         connection.execute(update(definition).where(definition.c.uid == each.uid).values(key=f" {each.uid}"))
-    places = places_of(connection, [each.uid for each in created])
+    new = {each.uid: (number, place) for place, each in enumerate(changes.changes)}
+    places = new | places_of(connection, [each.uid for each in created])
     rows = [
-        {**_common(each, by_uid[each.uid][1], number, change), "position": place, "revision_created": number}
-        for each, place in zip(created, places, strict=True)
+        {
+            **_common(each, by_uid[each.uid][1], number, change),
+            **dict(zip(("revision_created", "position"), places[each.uid], strict=True)),
+        }
+        for each in created
     ]
     if rows:
         connection.execute(insert(definition), rows)

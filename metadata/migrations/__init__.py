@@ -22,7 +22,7 @@ from metadata.values import utc_now
 if TYPE_CHECKING:
     from alembic.config import Config
 
-VERSIONS: tuple[str, ...] = tuple(f"{number:04}" for number in range(1, 14))
+VERSIONS: tuple[str, ...] = tuple(f"{number:04}" for number in range(1, 15))
 """Every version of the schema, oldest first; the last one is what this program works with."""
 VERSION_TABLE = "pilothouse_version"
 """Where the version stands. Alembic's own name for it is what MLflow and Prefect use, who may share the database."""
@@ -30,7 +30,7 @@ AUDITED = "0007"
 """The version from which on there is an audit."""
 TRACED = "0010"
 """The version from which on the lineage of columns is kept."""
-SEARCHED = "0013"
+SEARCHED = "0014"
 """The version from which on all is kept that definitions are found by."""
 EARLIER_TABLE = "alembic_version"
 """Where the first programs kept it."""

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, case, select
 from metadata.checks import check
 from metadata.completion import Names
 from metadata.database import Database
-from metadata.definitions import LAYOUTS, definition, staged_item
+from metadata.definitions import IN_ORDER, LAYOUTS, definition, staged_item
 from metadata.findings import Finding, Path
 from metadata.form_names import MOST_DERIVED, is_query, named_at, names_for
 from metadata.forms import Subject, examine
@@ -55,7 +55,7 @@ def keys_of(database: Database, kind: str, owner: str) -> tuple[str, ...]:
     """All keys of a kind, as they will be once the change set of a user is applied."""
     staged = _staged(database, kind, owner)
     gone = {before for before, key in staged if before is not None and before != key}
-    keys = select(definition.c.key).where(definition.c.kind == kind).order_by(definition.c.position)
+    keys = select(definition.c.key).where(definition.c.kind == kind).order_by(*IN_ORDER)
     with database.read() as connection:
         there = dict.fromkeys(key for key in connection.execute(keys).scalars() if key not in gone)
     return tuple({**there, **dict.fromkeys(key for _, key in staged if key)})
@@ -140,7 +140,7 @@ def _declared(connection: Connection) -> dict[str, tuple[str, ...]]:
     """Every dataset with the columns that it declares, in their order."""
     column = LAYOUTS["dataset"].entries["columns"].table.c
     uids = select(definition.c.uid, definition.c.key).where(definition.c.kind == "dataset")
-    keys = {row.uid: row.key for row in connection.execute(uids.order_by(definition.c.position))}
+    keys = {row.uid: row.key for row in connection.execute(uids.order_by(*IN_ORDER))}
     found: dict[str, list[str]] = {uid: [] for uid in keys}
     for uid, name in connection.execute(select(column.dataset_uid, column.name).order_by(column.position)):
         found[uid].append(name)

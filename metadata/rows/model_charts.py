@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import select
 
 from metadata.database import Database
-from metadata.definitions import LAYOUTS, definition, load_definition
+from metadata.definitions import IN_ORDER, LAYOUTS, definition, load_definition
 from metadata.errors import UsageError
 from metadata.kinds import Model, Monitor
 from metadata.reference import Distribution, ModelReference, bin_slice
@@ -100,7 +100,7 @@ def _monitor_of(database: Database, model: str) -> tuple[str, Monitor | None]:
     table, common = LAYOUTS["monitor"].table, definition.c
     query = select(common.key).join(table, table.c.uid == common.uid).where(table.c.model == model)
     with database.read() as connection:
-        key = connection.execute(query.order_by(common.position).limit(1)).scalar()
+        key = connection.execute(query.order_by(*IN_ORDER).limit(1)).scalar()
     found = load_definition(database, "monitor", key) if key else None
     return (str(key), found) if isinstance(found, Monitor) else ("", None)
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from sqlalchemy import ColumnElement, Connection, Select, and_, exists, or_, select
 
 from metadata.database import Database
-from metadata.definitions import LAYOUTS, definition, reference
+from metadata.definitions import IN_ORDER, LAYOUTS, definition, reference
 from metadata.rows.names import MOST_NAMED, alike
 from metadata.values import AT_ONCE, in_chunks
 
@@ -49,7 +49,7 @@ def instead_of(connection: Connection, kind: str, key: str) -> set[str]:
     near = [name for name in alike(connection, key, kind) if name != (kind, key)]
     if near:
         return set(uids_of(connection, near).values())
-    first = select(definition.c.uid).where(definition.c.kind == kind).order_by(definition.c.position)
+    first = select(definition.c.uid).where(definition.c.kind == kind).order_by(*IN_ORDER)
     return set(connection.execute(first.limit(MOST_NAMED)).scalars())
 
 

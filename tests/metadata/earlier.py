@@ -9,9 +9,13 @@ from metadata.database import Database
 from metadata.migrations import VERSION_TABLE, configuration
 
 BROUGHT: dict[str, tuple[str, ...]] = {
-    "0013": (
+    "0014": (
         *("INDEX ix_definition_layer", "INDEX ix_definition_mode"),
         *("COLUMN layer", "COLUMN mode", "COLUMN holds"),
+    ),
+    "0013": (
+        "INDEX ix_definition_kind_revision_created_position",
+        "CREATE INDEX ix_definition_kind_position ON definition (kind, position)",
     ),
     "0012": (
         *("INDEX ix_definition_enabled", "COLUMN enabled", "COLUMN enabled OF task", "COLUMN enabled OF quality_rule"),

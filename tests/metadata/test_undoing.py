@@ -12,10 +12,10 @@ from sqlalchemy import update
 
 from metadata.changes import differences
 from metadata.database import Database
-from metadata.definitions import load_blueprint, revision
+from metadata.definitions import definition, load_blueprint, revision
 from metadata.errors import PilothouseError, UsageError
 from metadata.kinds import Blueprint
-from metadata.migrations import ensure
+from metadata.migrations import ensure, upgrade
 from metadata.revision_log import WayBack, edits_of, newest_revision, verify_chain
 from metadata.revisions import apply, go_back
 from metadata.rows.history import list_revisions
@@ -23,6 +23,8 @@ from metadata.rows.reviewing import changes_back
 from metadata.settings import Settings
 from metadata.undoing import done_and_undone, redo_of, revert_to, undo_of
 from tests.metadata.blueprints import orders
+from tests.metadata.earlier import back_to
+from tests.metadata.meanwhile import written
 
 SETTINGS = Settings()
 
@@ -70,6 +72,28 @@ def test_what_comes_back_stands_where_it_stood(database: Database) -> None:
         back(database, undo_of(database))
     assert list(load_blueprint(database).datasets) == list(load_blueprint(database, 5).datasets) == whole
     assert list(back(database, revert_to(database, 3)).datasets) == list(load_blueprint(database, 3).datasets) == with_e
+
+
+def test_where_things_stand_is_asked_of_what_is_created_not_of_all_that_ever_was(database: Database) -> None:
+    put(database, datasets(a="one", b="two"))
+    with written(database) as said:
+        put(database, datasets(c="three"))
+    asked = [statement for statement in said if "FROM revision_item" in statement]
+    assert asked
+    assert all("revision_item.uid IN" in statement for statement in asked)
+
+
+def test_what_an_earlier_program_put_last_stands_where_it_stood_after_the_upgrade(database: Database) -> None:
+    whole = list(put(database, datasets(a="one", b="two", c="three")).datasets)
+    put(database, datasets(a="one", c="three", d="new"), prune=True)
+    back(database, undo_of(database))
+    back_to(database, "0012")
+    with database.write() as connection:
+        for place, key in enumerate(("a", "c", "b"), start=1):
+            put_last = update(definition).where(definition.c.key == key)
+            connection.execute(put_last.values(position=place, revision_created=3 if key == "b" else 1))
+    upgrade(database)
+    assert list(load_blueprint(database).datasets) == list(load_blueprint(database, 3).datasets) == whole
 
 
 def test_the_first_revision_can_be_undone_and_done_again(database: Database) -> None:
