@@ -134,7 +134,7 @@ def pin_inputs(context: TaskContext, reads: Mapping[str, Read]) -> dict[str, Pin
         )
         state = rows.state_of(context.database, uid)
         if state is None or state.version is None:
-            return f"{ref.key} was never written"
+            return nothing_of(context, ref.key)
         if everything:
             pinned[ref.key] = PinnedInput(uid=uid, version=state.version, batches=seen)
             continue
@@ -148,6 +148,14 @@ def pin_inputs(context: TaskContext, reads: Mapping[str, Read]) -> dict[str, Pin
         waiting = f" but {counted(held, 'row that is', 'rows that are')} held until released (a)" if held else ""
         return f"nothing new in {', '.join(nothing_new)}{waiting}"
     return pinned
+
+
+def nothing_of(context: TaskContext, key: str) -> str:
+    """Why nothing is read of a dataset of which no finished batch is known."""
+    if engine.table_version(context.spark, table_path(context.settings, context.plan.datasets[key])) is None:
+        return f"{key} was never written"
+    why = "the metadata were restored (db restore), or its first batch was interrupted"
+    return f"no finished batch of {key} is known, though its table is there: {why}"
 
 
 def input_relation(context: TaskContext, intent: Intent, dataset: str) -> str:

@@ -16,7 +16,7 @@ from typing import cast
 from pydantic import ValidationError
 
 from flows import engine
-from flows.batches import table_path
+from flows.batches import nothing_of, table_path
 from flows.context import Figure, Outcome, TaskContext
 from flows.drift import (
     feature_readings,
@@ -117,7 +117,7 @@ def run(context: TaskContext) -> Outcome:
     monitor = context.plan.monitors[cast(MonitorTask, context.task.spec).monitor]
     relations = _relations(context, monitor)
     if isinstance(relations, str):
-        return Outcome(skipped=f"{relations} was never written")
+        return Outcome(skipped=nothing_of(context, relations))
     scorers = {
         version.version: version for version in versions(context.database, context.plan.models[monitor.model].uid)
     }
@@ -145,7 +145,7 @@ def run(context: TaskContext) -> Outcome:
 
 
 def _relations(context: TaskContext, monitor: Monitor) -> dict[str, str] | str:
-    """The datasets that are read, each at one version, held batches too; the key of one that was never written."""
+    """The datasets that are read, each at one version, held batches too; the key of one of which no batch is known."""
     wanted = {monitor.predictions}
     if monitor.watch.features:
         wanted |= set(model_columns(context.plan, monitor.model).features.values())

@@ -191,8 +191,8 @@ def test_each_break_is_found_in_the_window_of_its_row(tmp_path: Path, spark: Any
     assert world.figures(run, "roc_auc", "version:1")[22] == pytest.approx(auc)
 
 
-def test_nothing_was_predicted_yet(tmp_path: Path) -> None:
-    world = Watched(tmp_path, None)
+def test_nothing_was_predicted_yet(tmp_path: Path, spark: Any) -> None:
+    world = Watched(tmp_path, spark)
     world.define(**sections())
     _, outcome = world.watch(day(1))
     assert outcome.skipped is not None and outcome.skipped.endswith("was never written")
