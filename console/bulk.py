@@ -7,14 +7,13 @@ from dataclasses import dataclass
 
 from console.edit import Review
 from metadata.bulk import Edited, Removal, edited, fields_of, found, removal, said
-from metadata.changes import ChangeSet
 from metadata.database import Database
 from metadata.errors import UsageError
 from metadata.rows.forming import keys_of
 from metadata.rows.nearby import users_of
-from metadata.rows.reviewing import reviewed
+from metadata.rows.reviewing import look_at_many
 from metadata.rows.sizes import sized_impact
-from metadata.rows.staged import Staged, changes_beside, load_around
+from metadata.rows.staged import Staged, load_around
 from metadata.settable import Settable
 from metadata.settings import Settings
 
@@ -51,12 +50,7 @@ def review_edited(
     database: Database, settings: Settings, owner: str, kind: str, uids: Collection[str], field: str, value: str
 ) -> tuple[Edited, Review]:
     """What another value of a field would do, beside the change set of `owner`. Raises what `edited` raises."""
-
-    def made(there: Staged) -> tuple[Edited, ChangeSet]:
-        what = edited(there.working.blueprint, kind, uids, field, value)
-        return what, changes_beside(database, there, what.document)
-
-    there, (what, changes) = reviewed(database, owner, made, uids=uids)
+    there, what, changes = look_at_many(database, owner, kind, uids, field, value)
     findings, earlier = there.findings(changes, settings.estimator_prefixes)
     impact, waiting, seen = sized_impact(database, changes), len(there.items), tuple(there.kept)
     return what, Review(what.document, there.revision, changes, findings, impact, waiting, seen, earlier=earlier)

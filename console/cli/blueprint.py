@@ -16,6 +16,7 @@ from console.cli.output import JSON_OPTION, ask, none_of, paged, print_json, pri
 from console.cli.paths import PathType
 from console.cli.sources import texts_of
 from metadata.changes import compare
+from metadata.checks.earlier import there_before
 from metadata.checks.secrets import secrets_of
 from metadata.commented import comments_of
 from metadata.documents import Document, DocumentError, read_texts
@@ -105,7 +106,7 @@ def diff(
         print_json({"changes": plain_changes, "impact": touched, "findings": found})
     elif changes:
         show_change_set(changes)
-        show_brought(found, changes)
+        show_brought(found, there_before(changes, found, estimator_prefixes=settings().estimator_prefixes))
     elif comments:
         click.echo(f"No differences, but in the comments of {counted(comments, 'definition')}: apply keeps them.")
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import click
 
@@ -10,19 +10,19 @@ from console.author import author, user
 from console.cli.access import database
 from console.cli.changes import plain_change, refuse, show_brought, show_change_set
 from console.cli.output import JSON_OPTION, ask, plain, print_json
-from metadata.bulk import Edited, edited, many
+from metadata.bulk import Edited, many
 from metadata.changes import ChangeSet
-from metadata.checks import check
 from metadata.database import Database
 from metadata.errors import UsageError
 from metadata.findings import Finding
 from metadata.kinds import SECTIONS
 from metadata.revision_log import Revision
-from metadata.revisions import CheckError, apply, changes_of, snapshot
+from metadata.revisions import CheckError, apply
 from metadata.rows.catalog import matching
 from metadata.rows.filters import parse
+from metadata.rows.reviewing import NOBODY, look_at_many
 from metadata.rows.sizes import sized_impact
-from metadata.rows.staged import Staged, changes_beside, load_staged, stage
+from metadata.rows.staged import Staged, stage
 from metadata.settings import settings
 
 
@@ -63,23 +63,20 @@ def set_field(
         raise UsageError("PH306", "filter", "it is blank, and would match everything", "leave --filter out to mean all")
     store = database()
     uids = matching(store, kind, words or "")
-    there = load_staged(store, user()) if staging else None
-    base, blueprint = (there.revision, there.working.blueprint) if there else snapshot(store)
-    made = edited(blueprint, kind, tuple(uids), field.strip(), value)
-    changes = changes_beside(store, there, made.document) if there else changes_of(store, made.document)[1]
-    prefixes, removed = settings().estimator_prefixes, there.removed if there else ()
-    found = check(changes.blueprint, estimator_prefixes=prefixes, removed=removed) if changes else []
+    owner = user() if staging else NOBODY
+    there, made, changes = look_at_many(store, owner, kind, tuple(uids), field.strip(), value)
+    found, earlier = there.findings(changes, settings().estimator_prefixes) if changes else ((), ())
     if not staging:
         refuse(context, found)
     if not as_json:
-        _show(made, changes, found, removed, bool(uids), words)
+        _show(made, changes, found, earlier, bool(uids), words)
     if changes and not dry_run and not yes and not staging:
         ask(context, f"Change {many(made.changed, kind)}?")
     revision = None
     if changes and not dry_run:
-        revision = _keep(context, store, made, base, there, note)
+        revision = _keep(context, store, made, there, staging, note)
     if as_json:
-        _print(store, made, changes, found, revision, staged=bool(there and changes and not dry_run))
+        _print(store, made, changes, found, revision, staged=bool(staging and changes and not dry_run))
     elif changes and not dry_run:
         said = f"Revision {revision.number} is applied." if revision else "It is in your change set: P in the console."
         click.echo(said)
@@ -88,10 +85,11 @@ def set_field(
 
 
 def _keep(
-    context: click.Context, store: Database, made: Edited, base: int, there: Staged | None, note: str
+    context: click.Context, store: Database, made: Edited, there: Staged, staging: bool, note: str
 ) -> Revision | None:
     """Apply it, or take it into the change set that was looked at."""
-    if there is not None:
+    base = there.revision
+    if staging:
         stage(store, user(), made.document, base, there.kept)
         return None
     try:
@@ -104,8 +102,8 @@ def _keep(
 def _show(
     made: Edited,
     changes: ChangeSet,
-    found: list[Finding],
-    removed: Collection[tuple[str, str]],
+    found: Sequence[Finding],
+    earlier: Collection[Finding],
     any_match: bool,
     words: str | None,
 ) -> None:
@@ -117,11 +115,11 @@ def _show(
     else:
         click.echo(plain(made.words))
         show_change_set(changes)
-        show_brought(found, changes, removed)
+        show_brought(found, earlier)
 
 
 def _print(
-    store: Database, made: Edited, changes: ChangeSet, found: list[Finding], revision: Revision | None, staged: bool
+    store: Database, made: Edited, changes: ChangeSet, found: Sequence[Finding], revision: Revision | None, staged: bool
 ) -> None:
     print_json(
         {

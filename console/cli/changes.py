@@ -10,11 +10,9 @@ from console.cli.access import database
 from console.cli.output import plain, print_json
 from console.impact import NEEDS_CELLS, told, untold
 from metadata.changes import Change, ChangeSet, FieldChange
-from metadata.checks.earlier import there_before
 from metadata.findings import Finding
 from metadata.line_diff import has_lines, line_diff
 from metadata.rows.sizes import sized_impact
-from metadata.settings import settings
 from metadata.values import counted
 from metadata.yaml_writer import in_line, lines_of
 
@@ -48,9 +46,8 @@ def show_findings(found: Sequence[Finding], as_json: bool, err: bool = False) ->
         click.echo("Nothing is wrong.", err=err)
 
 
-def show_brought(found: Sequence[Finding], changes: ChangeSet, removed: Collection[tuple[str, str]] = ()) -> None:
-    """The findings that a change brings, and how many were there before it, beside what a change set has `removed`."""
-    earlier = there_before(changes, found, estimator_prefixes=settings().estimator_prefixes, removed=removed)
+def show_brought(found: Sequence[Finding], earlier: Collection[Finding]) -> None:
+    """The findings that a change brings, and how many were there before it."""
     brought = [each for each in found if each not in earlier]
     if found:
         click.echo("\nFindings")

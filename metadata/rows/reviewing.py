@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, select
 
+from metadata.bulk import Edited, edited
 from metadata.changes import ChangeSet, differences
 from metadata.checks import check
 from metadata.database import Database
@@ -26,7 +27,7 @@ from metadata.rows.touched import asked_for, homes_in, needed_for, surely, touch
 from metadata.staging import definition_of
 
 T = TypeVar("T")
-_NOBODY = ""
+NOBODY = ""
 """Who has no change set."""
 _MANY = 1_000
 """Of a change of more definitions all of the blueprint is read: that takes less time than to ask for each of them."""
@@ -50,8 +51,24 @@ def look_at(database: Database, document: Blueprint, prune: bool = False) -> Loo
     """What applying a document would do. Raises what `metadata.changes.diff` raises."""
     if prune or len(list(document)) > _MANY:
         return Look(*changes_of(database, document, prune))
-    there, changes = reviewed(database, _NOBODY, lambda there: changes_beside(database, there, document), document)
+    there, changes = reviewed(database, NOBODY, lambda there: changes_beside(database, there, document), document)
     return Look(there.revision, changes, there.touched)
+
+
+def look_at_many(
+    database: Database, owner: str, kind: str, uids: Collection[str], field: str, value: str
+) -> tuple[Staged, Edited, ChangeSet]:
+    """What another value of a field of many definitions would do, beside the change set of `owner`.
+
+    Raises what `edited` raises.
+    """
+
+    def made(there: Staged) -> tuple[Edited, ChangeSet]:
+        what = edited(there.working.blueprint, kind, uids, field, value)
+        return what, changes_beside(database, there, what.document)
+
+    there, (what, changes) = reviewed(database, owner, made, uids=uids)
+    return there, what, changes
 
 
 def look_back(database: Database, way: WayBack) -> Look:

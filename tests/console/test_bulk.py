@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 from collections.abc import Callable
 
+from sqlalchemy import Engine, event
 from textual import events
 
 from console.app import PilothouseApp
@@ -203,6 +204,23 @@ def test_set_changes_a_field_of_what_a_filter_matches_as_one_revision(database: 
     asked = run("blueprint", "set", "owner=x", "--kind", "model", given=b"n\n")
     assert (asked.code, newest_revision(database)) == (1, 3)
     assert "Change 1 model?" in asked.out
+
+
+def test_set_reads_no_more_of_the_blueprint_than_it_touches(database: Database, run: Commands) -> None:
+    said: list[str] = []
+
+    def execute(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        said.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", execute)
+    try:
+        for more in (["--dry-run"], ["--stage"]):
+            words = ("--kind", "schedule", "--filter", "key:flights_monthly", *more)
+            assert "schedule flights_monthly" in run("blueprint", "set", "owner=ada", *words).out
+    finally:
+        event.remove(Engine, "before_cursor_execute", execute)
+    assert any("FROM definition" in statement for statement in said)
+    assert not [statement for statement in said if statement.strip().endswith("FROM definition")]
 
 
 def test_set_reaches_into_the_tasks_of_pipelines(database: Database, run: Commands) -> None:
