@@ -14,6 +14,9 @@ from metadata.yaml_scalars import respelled
 from metadata.yaml_tree import Entry
 from metadata.yaml_writer import ENTRIES, WIDTH, exact_at, in_form_of, written, written_key
 
+_COLUMNS = "columns"
+"""Whose entries do not say what they were called before."""
+
 
 def value_in_place(text: str, entry: Entry, raw: Any, old: Any, new: Any) -> str | None:
     """The source of the value of an entry, which says `old`, saying `new`; `raw` is what is written there.
@@ -61,7 +64,10 @@ def staying(there: list[str], old: Mapping[str, Any], new: Mapping[str, Any]) ->
 
 
 def new_names(entry: Entry, old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, str]:
-    """Entries under another name: that say so, or say what they said in the same place: old name → new name."""
+    """Entries under another name: that say so, or say what they said in the same place: old name → new name.
+
+    A column that is the only one to go is the only new one that stands in its place, whatever that says.
+    """
     if entry.path[-1] not in ENTRIES:
         return {}
     was = {key: value["was"] for key, value in new.items() if isinstance(value, dict) and "was" in value}
@@ -69,7 +75,8 @@ def new_names(entry: Entry, old: Mapping[str, Any], new: Mapping[str, Any]) -> d
     pairs = zip(old, new, strict=True) if len(old) == len(new) else ()
     taken = old.keys() | said.values()
     moved = [(one, other) for one, other in pairs if one not in new and other not in taken]
-    return {one: other for one, other in moved if same(_unnamed(old[one]), _unnamed(new[other]))} | said
+    sole = entry.path[-1] == _COLUMNS and len(old.keys() - new) == 1
+    return {one: other for one, other in moved if sole or same(_unnamed(old[one]), _unnamed(new[other]))} | said
 
 
 def _unnamed(value: Any) -> Any:

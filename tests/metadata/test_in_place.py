@@ -107,6 +107,16 @@ def test_an_entry_under_another_name_stands_where_it_stood() -> None:
     assert changed(rename) == TEXT.replace(" id: long ", " key: long ").replace("- id  ", "- key  ")
 
 
+def test_the_one_column_that_is_another_one_in_its_place_keeps_its_comment() -> None:
+    def rename(dataset: Any, _: Any) -> None:
+        there = dataset["columns"].items()
+        dataset["columns"] = {"key" if name == "id" else name: each for name, each in there}
+        dataset["columns"]["key"] = {"type": "int"}
+        dataset["storage"]["keys"] = ["key", "amount"]
+
+    assert changed(rename) == TEXT.replace(" id: long ", " key: int ").replace("- id  ", "- key  ")
+
+
 def test_a_task_that_says_what_it_was_stands_where_that_stood_whatever_else_of_it_is_changed() -> None:
     def rename(_: Any, tasks: Any) -> None:
         there = dict(tasks)
