@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from metadata.commented import comments_kept
@@ -56,6 +56,11 @@ class FormState:
         """The form, with the line of what is typed."""
         problems = {**with_findings(self.now, self.findings), **examine(self.now)[1]}
         return lines(self.now, problems, everything=self.everything, opened=self.opened_parts, typed=typed)
+
+    def paths(self) -> dict[str, Path]:
+        """Where each field stands, by its name in words; those too that are folded away, not what is in an entry."""
+        found = replace(self, everything=True).lines().lines
+        return {".".join(map(str, line.path)): line.path for line in found if line.path}
 
     # Changes; each can be taken back
 

@@ -71,7 +71,7 @@ class FormScreen(FormLines):
         """What it was before the field that is open was."""
         self._line: Line | None = None
         self._named: Callable[[str | None], None] | None = None
-        """Gets what is chosen in the field that is open, where that is the name of an entry."""
+        """Gets what is chosen in the field that is open, where that is the name of an entry, or of a field."""
         self._checked: Subject | None = None
         self._checking = self._asking = False
         self._pause: Timer | None = None
@@ -251,9 +251,23 @@ class FormScreen(FormLines):
         if chosen_from(line) is None:
             super().ask_name(path, question, named)
         else:
-            self._named = named
-            self._open(line)
-            self.say(question)
+            self._choose(line, question, named)
+
+    def do_find(self) -> None:
+        """`/`"""
+        paths = self.state.paths()
+
+        def named(name: str | None) -> None:
+            if name in paths:
+                self._go_to(paths[name])
+
+        line = Line("field", (), Scalar("text", tuple(paths)), ABSENT, "")
+        self._choose(line, "To which field? Some letters of its name:", named)
+
+    def _choose(self, line: Line, question: str, named: Callable[[str | None], None]) -> None:
+        self._named = named
+        self._open(line)
+        self.say(question)
 
     def _close(self) -> None:
         """The field is as it should be."""

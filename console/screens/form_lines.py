@@ -30,6 +30,7 @@ _KEYS = (
     key("w", "explain", "why", help="what the check means that has found what is wrong with it"),
     key("n", "add", "add", help="add an entry where the cursor stands: a column, a rule, a task …"),
     key("d", "take_out", "take out", help="take out what is said, or the entry"),
+    key("slash", "find", "find", help="to a field, by letters of its name; those too that are folded away"),
     key("full_stop", "defaults", "more fields", help="show what may be said, too; or fold it away"),
     key("u", "undo", "undo", help="take back the last change in this form"),
     key("tab", "problem", "next problem", help="to the next field that lacks something, or is wrong"),
@@ -39,7 +40,6 @@ _KEYS = (
     key("J", "down", "down", shown=False, help="the entry further down; their order means something"),
     key("K", "up", "up", shown=False, help="the entry further up"),
     key("ctrl+r", "redo", "redo", shown=False, help="do again what was taken back"),
-    key("slash", "filter", "filter", shown=False, help="of lists; a form is gone through by tab"),
     key("question_mark", "help", "keys", help="the keys of this form, and why one is off"),
     key("escape", "back", "leave", help="close the field; leave the form, its text is kept"),
 )
@@ -77,6 +77,10 @@ class FormLines(Modal[Filled]):
         """`enter`"""
 
     @abstractmethod
+    def do_find(self) -> None:
+        """`/`"""
+
+    @abstractmethod
     def draw(self, at: Path | None = None) -> None:
         """Show the lines anew, with the cursor on that of a path."""
 
@@ -109,8 +113,6 @@ class FormLines(Modal[Filled]):
 
     def unavailable(self, name: str) -> str:
         line = self.cursor
-        if name == "filter":
-            return "a form is not filtered: tab goes to what is wrong, . shows all fields"
         if name in ("open", "take_out", "rename", "up", "down", "add", "cycle") and line is None:
             return "there is no field"
         if line is None:

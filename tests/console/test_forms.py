@@ -391,6 +391,27 @@ async def test_keys_that_come_in_one_burst_are_each_where_they_belong(database: 
         await until_seen(pilot, "owner: ops → ops2", "layer: bronze → silver")
 
 
+async def test_slash_leads_to_a_field_by_letters_of_its_name_also_where_it_is_folded_away(
+    database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_form(pilot)
+        screen = app.screen
+        assert isinstance(screen, FormScreen)
+        burst(app, "slash", *"columns.fl", "enter")
+        await until(pilot, lambda: screen.cursor is not None and screen.cursor.path == ("columns", "flight"))
+        burst(app, "slash", *"drutu", "escape")
+        await until(pilot, lambda: screen.focused is screen.lines_shown)
+        assert screen.cursor is not None and screen.cursor.path == ("columns", "flight")
+        assert not screen.state.changed
+        assert "more field" in seen(app)
+        await pilot.press("slash", *"enab")
+        await until_seen(pilot, "enter choose  esc leave it")
+        burst(app, "enter", "enter")
+        await until(pilot, lambda: screen.state.now.at(("enabled",)) is False)
+
+
 async def test_while_it_is_looked_whether_a_key_is_free_no_other_form_is_opened(
     database: Database, make_app: MakeApp
 ) -> None:
