@@ -17,7 +17,6 @@ from console import terminal
 terminal.prepare()
 
 from textual import events  # noqa: E402 - textual reads the environment when it is imported
-from textual.app import App  # noqa: E402
 from textual.binding import Binding, BindingType  # noqa: E402
 from textual.command import Provider  # noqa: E402
 from textual.geometry import Size  # noqa: E402
@@ -27,7 +26,7 @@ from textual.scrollbar import ScrollBar  # noqa: E402
 
 from console import clipboard, places, theme  # noqa: E402
 from console.deeds import Asker, Deed, Deeds, Done  # noqa: E402
-from console.ears import Ears  # noqa: E402
+from console.ears import Hearing  # noqa: E402
 from console.palette import ConsoleProvider, Palette  # noqa: E402
 from console.places import TABS, Place  # noqa: E402
 from console.screens.base import BaseScreen  # noqa: E402
@@ -60,7 +59,7 @@ SILENT = Fault(
 )
 
 
-class PilothouseApp(App[None]):
+class PilothouseApp(Hearing):
     """The console."""
 
     CSS_PATH = "app.tcss"
@@ -86,9 +85,6 @@ class PilothouseApp(App[None]):
         """When the database answered last; None before it has."""
         self._pending: set[str] = set()
         self._reading = self._opened = self._leaving = False
-        self.ears = Ears()
-        self.pressed = 0.0
-        """The time at which the key was pressed that is acted on now."""
         self._deeds = Deeds(lambda one: self.screen is cast("object", one), self._is_open, _types)
         for one in (theme.PILOTHOUSE, theme.TERMINAL):
             self.register_theme(one)
@@ -324,16 +320,6 @@ class PilothouseApp(App[None]):
     def _write(self, sequence: str) -> None:
         if self._driver is not None:
             self._driver.write(sequence)
-
-    async def on_event(self, event: events.Event) -> None:
-        """A line feed is enter: a terminal makes one of the enter that is typed before the console has it."""
-        if not self.ears.take(event):
-            return
-        if isinstance(event, events.InputEvent | events.Paste):
-            self.pressed = event.time
-        if isinstance(event, events.Key) and event.key == "ctrl+j":
-            event = events.Key("enter", "\r")
-        await super().on_event(event)
 
     def action_command_palette(self) -> None:
         """Ctrl+P"""

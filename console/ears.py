@@ -1,21 +1,35 @@
-"""Whether what is typed is taken: what is meant for an editor does nothing to the screen that is there still."""
+"""Whether what is typed is taken, and where: what is meant for what is on its way does nothing to the screen below."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterable
 
 from textual import events
+from textual.app import App
+from textual.dom import DOMNode
 from textual.message import Message
+from textual.screen import ModalScreen
+
+PATIENCE_SECONDS = 1.0
+"""Time after which what is on its way to a widget counts as gone with it."""
 
 
 class Ears:
-    """Shut as soon as an editor is asked for, open again once it was left, or esc is pressed."""
+    """Shut as soon as an editor is asked for, open again once it was left, or esc is pressed.
+
+    Where a key opens a question or a form, what is typed after it is kept for that.
+    """
 
     def __init__(self) -> None:
         self._shut = False
         self._dropped: Callable[[], None] | None = None
         self._from = 0.0
         """The time after which keys are taken; those of before were meant for an editor."""
+        self._kept: list[events.Key | events.Paste] | None = None
+        """What was typed after a key that opens something which is not there yet; None where there is no such key."""
+        self._kept_from = 0.0
 
     def shut(self, dropped: Callable[[], None] | None = None) -> None:
         """What is typed is dropped until `open`, or esc, where the editor can be `dropped`."""
@@ -23,13 +37,69 @@ class Ears:
 
     def open(self) -> None:
         """What is typed from now on is taken; what was typed before and waits still is dropped."""
-        self._shut, self._dropped, self._from = False, None, Message().time
+        self._shut, self._dropped, self._from, self._kept = False, None, Message().time, None
+
+    def keep(self, since: float, dropped: Callable[[], None] | None = None) -> None:
+        """What is typed from a time on is kept until it is asked for, or esc, where what it is for can be `dropped`."""
+        self._kept, self._kept_from, self._dropped = self._kept or [], since, dropped
+
+    def kept(self) -> Iterable[events.Key | events.Paste]:
+        """What was kept, in the order in which it was typed, as if that were now; from now on it is taken."""
+        kept, self._kept, self._dropped = self._kept or [], None, None
+        for one in sorted(kept, key=lambda each: each.time):
+            yield events.Paste(one.text) if isinstance(one, events.Paste) else events.Key(one.key, one.character)
 
     def take(self, event: events.Event) -> bool:
         """Whether an event is taken."""
         if not isinstance(event, events.InputEvent | events.Paste):
             return True
-        if self._shut and self._dropped and isinstance(event, events.Key) and event.key == "escape":
+        waits = self._shut or self._kept is not None
+        if waits and self._dropped and isinstance(event, events.Key) and event.key == "escape":
             self._dropped()
             self.open()
+        elif self._kept is not None and isinstance(event, events.Key | events.Paste) and event.time > self._kept_from:
+            self._kept.append(event)
+            return False
         return not self._shut and event.time > self._from
+
+
+class Hearing(App[None]):
+    """An app in which what is typed after a key that opens a question goes there, however fast it comes."""
+
+    def __init__(self, *, ansi_color: bool) -> None:
+        super().__init__(ansi_color=ansi_color)
+        self.ears = Ears()
+        self.pressed = 0.0
+        """The time at which the key was pressed that is acted on now."""
+
+    async def on_event(self, event: events.Event) -> None:
+        """A line feed is enter: a terminal makes one of the enter that is typed before the console has it."""
+        if not self.ears.take(event):
+            return
+        if isinstance(event, events.InputEvent | events.Paste):
+            self.pressed = event.time
+        if not isinstance(event, events.Key):
+            await super().on_event(event)
+            return
+        below, at = self.screen, self.focused or self.screen
+        await super().on_event(events.Key("enter", "\r") if event.key == "ctrl+j" else event)
+        if isinstance(self.screen, ModalScreen) and below in self.screen_stack[:-1]:
+            self.ears.keep(event.time)
+            self.hear(*at.ancestors_with_self)
+
+    def hear(self, *through: DOMNode) -> None:
+        """What is kept goes to the question that is in front by then; what was typed earlier is still on its way."""
+        self.run_worker(self._hear(through))
+
+    async def _hear(self, through: Iterable[DOMNode]) -> None:
+        for one in (*through, self.screen):
+            done = asyncio.Event()
+            if one.call_later(done.set):
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(done.wait(), PATIENCE_SECONDS)
+        self.call_later(self._hear_kept)
+
+    async def _hear_kept(self) -> None:
+        for event in self.ears.kept():
+            if isinstance(self.screen, ModalScreen):
+                await self.on_event(event)

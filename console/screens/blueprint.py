@@ -320,8 +320,8 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
 
     def waits(self, name: str) -> bool:
         """Whether the definition under the cursor is read still: then the key is done as soon as it is."""
-        row = self.definition()
-        if row is None or not (self._detail is None or self._detail_read):
+        row, detail = self.definition(), self._detail
+        if row is None or (detail is not None and detail.uid == row.uid and not self._detail_read):
             self._await()
             return False
         self._await(name, row.uid)
@@ -331,9 +331,14 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
         return True
 
     def _await(self, name: str = "", uid: str = "") -> None:
-        """What is done once a detail is read; where that is no edit any more, what is typed is taken again."""
+        """What is done once a detail is read; what is typed meanwhile is kept for it, or dropped for an editor."""
+        app = cast("PilothouseApp", self.app)
         if self._next[0] == EDIT != name:
-            cast("PilothouseApp", self.app).ears.open()
+            app.ears.open()
+        elif self._next[0] and not name:
+            app.hear()
+        if uid and name != EDIT:
+            app.ears.keep(app.pressed, self._forget)
         self._next = name, uid
 
     def do_edit(self) -> None:
@@ -379,9 +384,8 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
 
     def copied(self) -> str:
         """What is under the cursor in the list at the right, else its key."""
-        listed = self.copied_from_list()
         row = self.definition()
-        return listed or (row.key if row is not None else self.kind)
+        return self.copied_from_list() or (row.key if row is not None else self.kind)
 
     def candidates(self) -> Sequence[str]:
         """Words of the filter."""

@@ -19,10 +19,11 @@ from console.screens.ask import Ask
 from console.screens.help import HelpScreen
 from console.screens.review import ReviewScreen
 from console.screens.services import ServicesScreen
+from console.widgets.rows import Rows
 from metadata import tables
 from metadata.database import Database
 from metadata.rows.runs import find_run
-from tests.console.looking import screen_name, seen, until, until_seen
+from tests.console.looking import reads_held_up, screen_name, seen, until, until_seen
 
 MakeApp = Callable[[], PilothouseApp]
 
@@ -178,3 +179,53 @@ async def test_a_form_that_is_left_for_another_tab_is_there_when_one_comes_back(
         await until_seen(pilot, "left: nothing to apply")
         await pilot.press("f")
         await until(pilot, lambda: screen_name(app) == "FormScreen")
+
+
+@pytest.mark.parametrize(
+    ("keys", "opened"), [("n", "The key of the new dataset:"), ("c", "like bronze.weather:"), ("R", "bronze.weather:")]
+)
+async def test_what_is_typed_at_once_after_a_key_that_asks_is_typed_there(
+    database: Database, make_app: MakeApp, keys: str, opened: str
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 30)) as pilot:
+        app.go(Place("blueprint", "dataset bronze.flights"))
+        await until_seen(pilot, "Flights as landed")
+        send(app, "j", keys, *"_ndj2")
+        app.post_message(events.Paste("x:"))
+        await until_seen(pilot, opened, "_ndj2x:")
+        await pilot.press("escape")
+        await until(pilot, lambda: screen_name(app) == "blueprint")
+        assert app.screen.query_one("#list", Rows).row.key == "bronze.weather"  # type: ignore[union-attr]
+
+
+async def test_what_is_typed_while_a_definition_is_read_waits_for_what_is_asked_then(
+    database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 30)) as pilot:
+        app.go(Place("blueprint", "dataset bronze.flights"))
+        await until_seen(pilot, "Flights as landed")
+        with reads_held_up(app):
+            await pilot.press("j", "R", *"_ndj2")
+            assert screen_name(app) == "blueprint"
+        await until_seen(pilot, "The new key of dataset bronze.weather:", "bronze.weather_ndj2")
+        await pilot.press("escape")
+        with reads_held_up(app):
+            await pilot.press("k", "R", *"_nd", "escape")
+            await until_seen(pilot, "left: nothing")
+            await pilot.press("2")
+            await until(pilot, lambda: app.current_mode == "runs")
+        await until_seen(pilot, "newest first")
+        assert screen_name(app) == "runs"
+
+
+async def test_what_is_typed_at_once_after_the_key_of_a_form_is_typed_there(
+    database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 30)) as pilot:
+        app.go(Place("blueprint", "dataset bronze.flights"))
+        await until_seen(pilot, "Flights as landed")
+        send(app, "f", "j", "enter", "2", "enter")
+        await until_seen(pilot, "dataset bronze.flights  form", "ops2")

@@ -174,3 +174,12 @@ def test_what_is_typed_before_the_console_is_there_goes_where_it_would_then(data
         shown.until("services of this home", seconds=20)
         shown.send("\n")
         shown.until("ATTENTION 4")
+
+
+def test_a_key_and_what_it_asks_for_come_in_one_write(database: Database) -> None:
+    with Terminal() as shown:
+        shown.until("q quit", "ATTENTION")
+        shown.send("3")
+        shown.until("bronze.flights", "n new")
+        shown.send("nsilver.burst\r")
+        shown.until("dataset silver.burst  form")
