@@ -15,6 +15,8 @@ RUN_NUMBER = re.compile(r"#?([0-9]{1,9})")
 """A run as people type it; what is longer is no number of a run, and more than a database takes."""
 WORDS = (*TABS, "audit", "changes", "history", "services", "quit")
 """What can be typed besides names."""
+MOST, MOST_TOLD = 9, 3
+"""Definitions that are looked for where several have a name that begins so, and those of them that are told."""
 KINDS = ("connection", "dataset", "feature_set", "model", "monitor", "decision", "pipeline", "schedule")
 _OF_KINDS = {word: kind for kind in KINDS for word in (f"{kind}s", kind)}
 _LEADS: dict[str, Place | str] = {
@@ -48,8 +50,8 @@ def find(typed: str) -> Place | str | None:
     return None
 
 
-def find_named(database: Database, typed: str) -> Place | str:
-    """The place of a definition, or why there is none, with the nearest name."""
+def find_named(database: Database, typed: str, owner: str) -> Place | str:
+    """The place of a definition, in the change set of its owner where it is only there; or why there is none."""
     from metadata.rows import names
 
     head, rest = _parts(typed)
@@ -60,33 +62,39 @@ def find_named(database: Database, typed: str) -> Place | str:
     if head == "lineage":
         kinds = names.kinds_of(database, rest)
         return Place("lineage", f"{kinds[0]} {rest}") if kinds else f"nothing is named {rest!r}"
-    if rest and names.has(database, head, rest):
-        return definition_place(head, rest)
-    if not rest and (kinds := names.kinds_of(database, head)):
-        return definition_place(kinds[0], head)
-    if not rest and len(words) == 1:
+    found = names.named(database, rest or head, head if rest else None, MOST, owner)
+    exact = [one for one in found if one[0] == (rest or head)]
+    if not rest and not exact and len(words) == 1:
         return _LEADS[words[0]]
-    if not rest and words:
+    if not rest and not exact and words:
         return f"{typed} is how several begin: {', '.join(words)}"
-    begun = names.begun(database, rest or head, head if rest else None)
-    if len(begun) == 1:
-        return definition_place(head if rest else names.kinds_of(database, begun[0])[0], begun[0])
+    match exact or found:
+        case [(key, kind)]:
+            there = names.has(database, kind, key)
+            return definition_place(kind, key) if there else Place("changes", f"{kind} {key}")
+        case [_, *_] as several:
+            told = ", ".join(f"{kind} {key}" for key, kind in several[:MOST_TOLD])
+            more = ", …" if several[MOST_TOLD:] else ""
+            return f"{typed} is how several {'are called' if exact else 'begin'}: {told}{more}"
     with database.read() as connection:
-        kind = head if rest and head in KINDS else None
-        alike = [f"{kind} {key}" for kind, key in names.alike(connection, rest or head, kind)]
+        near = names.alike(connection, rest or head, head if rest and head in KINDS else None)
+        alike = [f"{kind} {key}" for kind, key in near]
     run = [f"run {rest}"] if RUN_NUMBER.fullmatch(rest) else []
-    near = difflib.get_close_matches(typed, [*alike, *run, *WORDS], 1, 0.5)
-    return f"nothing is named {typed!r}" + (f"; did you mean {near[0]!r}?" if near else "; ctrl+p finds by any part")
+    meant = difflib.get_close_matches(typed, [*alike, *run, *WORDS], 1, 0.5)
+    return f"nothing is named {typed!r}" + (f"; did you mean {meant[0]!r}?" if meant else "; ctrl+p finds by any part")
 
 
-def complete(database: Database, typed: str) -> str:
-    """What was typed with the first name that goes on so, of a kind or of any; empty where there is none."""
+def complete(database: Database, typed: str, owner: str) -> str:
+    """What was typed with the first name that goes on so, of a kind or of any; empty where there is none.
+
+    Names that only the change set of an owner has are names, too.
+    """
     from metadata.rows import names
 
     kind, space, beginning = typed.rpartition(" ")
     if not typed or (space and kind not in (*KINDS, "lineage")):
         return ""
-    begun = names.begun(database, beginning, kind if kind in KINDS else None, 1)
+    begun = names.begun(database, beginning, kind if kind in KINDS else None, 1, owner)
     return f"{kind}{space}{begun[0]}" if begun else ""
 
 

@@ -82,10 +82,13 @@ class ChangesScreen(Forming, BlueprintKeys, Marking):
 
     def show(self, data: list[_Edit]) -> None:
         """Each edit."""
-        self._edits, self._known = data, True
+        first, self._edits, self._known = not self._known, data, True
         there = {one.item.uid for one in data}
         self.mark_only({uid: name for uid, name in self.marked.items() if uid in there})
         self.draw_rows()
+        for one in data if first else ():
+            if f"{one.item.kind} {one.item.key}" == self.subject:
+                self.list.select(one.item.uid)
         self.moved()
 
     def draw_rows(self) -> None:

@@ -130,7 +130,8 @@ class Prompting(Screen[None]):
         store = self.session.store
         if mark == ":":
             word = next((one for one in (*jump.WORDS, *jump.KINDS) if text and one.startswith(text)), "")
-            return word or await store.ask(lambda database: jump.complete(database, text)) or ""
+            owner = self.session.owner
+            return word or await store.ask(lambda database: jump.complete(database, text, owner)) or ""
         before, space, last = text.rpartition(" ")
         if not last:
             return ""
@@ -148,9 +149,9 @@ class Prompting(Screen[None]):
             if self.filter != self._good:  # now it is taken, or told and dropped
                 self.reload()
         elif message.text:
-            typed, found = message.text, jump.find(message.text)
+            typed, found, owner = message.text, jump.find(message.text), self.session.owner
             if found is None:  # its answer goes first
-                self.session.store.read(self, "jump", lambda database: jump.find_named(database, typed))
+                self.session.store.read(self, "jump", lambda database: jump.find_named(database, typed, owner))
                 return
             self.got_jump(found)
         self.has_keys()

@@ -10,7 +10,7 @@ import difflib
 from sqlalchemy import Connection, collate, select
 
 from metadata.database import Database
-from metadata.definitions import definition
+from metadata.definitions import definition, staged_item
 from metadata.findings import instead
 from metadata.rows.search import begins, search_in
 from metadata.summary import words_in
@@ -21,7 +21,7 @@ BEGINNING = 3
 """Letters that the right name has in common with one that was mistyped, in one of its words."""
 MOST_NAMED = 13
 """Names that are read to be told, where none is alike."""
-_C = definition.c
+_C, _I = definition.c, staged_item.c
 
 
 def has(database: Database, kind: str, key: str) -> bool:
@@ -36,15 +36,25 @@ def kinds_of(database: Database, key: str) -> list[str]:
         return sorted(connection.execute(select(_C.kind).where(_C.key == key)).scalars())
 
 
-def begun(database: Database, beginning: str, kind: str | None = None, limit: int = 2) -> list[str]:
-    """The first keys that begin so, in a kind or in all."""
+def begun(database: Database, beginning: str, kind: str | None = None, limit: int = 2, owner: str = "") -> list[str]:
+    """The first keys that begin so, in a kind or in all; with an owner those too that only his change set has."""
+    return list(dict.fromkeys(key for key, _ in named(database, beginning, kind, limit, owner)))
+
+
+def named(
+    database: Database, beginning: str, kind: str | None = None, limit: int = 2, owner: str = ""
+) -> list[tuple[str, str]]:
+    """The same as keys and kinds: one key may be of several."""
     literally = beginning.replace("*", "").replace("?", "").replace("\0", "").lower()
+    found: set[tuple[str, str]] = set()
     with database.read() as connection:
         server = connection.dialect.name == "postgresql"  # whose language may order otherwise
-        key = collate(_C.key, "C") if server else _C.key
-        query = select(_C.key).where(begins(key, literally), *([_C.kind == kind] if kind else []))
-        query = query.order_by(key).limit(limit)
-        return list(dict.fromkeys(connection.execute(query).scalars()))
+        for columns, wanted in ((_C, ()), (_I, (_I.owner == owner, _I.after.is_not(None)))) if owner else ((_C, ()),):
+            key = collate(columns.key, "C") if server else columns.key
+            query = select(columns.key, columns.kind).where(begins(key, literally), *wanted)
+            query = query.where(columns.kind == kind) if kind else query
+            found.update(connection.execute(query.order_by(key, columns.kind).limit(limit)).tuples())
+    return sorted(found)[:limit]
 
 
 def instead_of_key(database: Database, kind: str, key: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Callable
 
 import pytest
@@ -14,7 +15,10 @@ from console.widgets.lines import Lines
 from console.widgets.rows import Rows
 from metadata import tables
 from metadata.database import Database, next_change
+from metadata.definitions import load_blueprint
+from metadata.documents import read_text
 from metadata.rows.runs import find_run
+from metadata.rows.staged import stage, stage_rename
 from metadata.states import State
 from tests.console import seed
 from tests.console.looking import screen_name, seen, until, until_seen
@@ -157,7 +161,40 @@ async def test_a_key_of_any_kind_is_completed_and_leads_there_where_it_is_the_on
         await pilot.press("colon", *"retrain", "enter")
         await until_seen(pilot, "Blueprint ▸ decisions", "retrain_when_worse")
         await pilot.press("colon", *"bronze.", "enter")
-        await until_seen(pilot, "nothing is named 'bronze.'")
+        await until_seen(pilot, "bronze. is how several begin: dataset bronze.flights, dataset bronze.weather")
+
+
+async def test_a_key_that_only_the_change_set_has_is_completed_and_leads_there_and_one_of_several_kinds_is_said_to_be(
+    database: Database, make_app: MakeApp
+) -> None:
+    owner, there = getpass.getuser(), load_blueprint(database)
+    text = "datasets: {silver.fares: {layer: silver}, weather: {layer: gold}, planes: {layer: gold}}"
+    stage(database, owner, read_text(text).blueprint)
+    stage_rename(database, owner, there.datasets["bronze.weather"].uid, "bronze.winds")
+    stage(database, "ada", read_text("datasets: {silver.fowl: {layer: silver}}").blueprint)
+    app = make_app()
+
+    def chosen() -> str:
+        row = app.screen.query_one("#list", Rows).row
+        return str(row.cells[1]) if row is not None else ""
+
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_seen(pilot, "ATTENTION 5")
+        await pilot.press("colon", *"silver.fa")
+        await until_seen(pilot, ":silver.fares")
+        await pilot.press("tab", "enter")
+        await until(pilot, lambda: screen_name(app) == "changes" and chosen() == "dataset silver.fares")
+        await pilot.press("colon", *"dataset bronze.wi", "enter")
+        await until(pilot, lambda: chosen() == "dataset bronze.winds")
+        await pilot.press("colon", *"plane", "enter")
+        await until(pilot, lambda: chosen() == "dataset planes")
+        await pilot.press("colon", *"silver.fo", "enter")
+        await until_seen(pilot, "nothing is named 'silver.fo'")
+        for typed in ("weather", "weathe"):
+            await pilot.press("colon", *typed, "enter")
+            await until_seen(pilot, f"{typed} is how several ", ": dataset weather, pipeline weather")
+        await pilot.press("colon", *"pipeline weather", "enter")
+        await until_seen(pilot, "Blueprint ▸ pipelines")
 
 
 @pytest.mark.parametrize("typed", ["run ²", "²", "run 99999999999999999999", "#99999999999999999999", "run ١٢"])
