@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Callable, Iterable
 
 from textual import events
@@ -12,6 +13,7 @@ from textual.dom import DOMNode
 from textual.message import Message
 from textual.screen import ModalScreen
 
+_TOGETHER = re.compile(r"alt\+(shift\+)?(\w)")
 PATIENCE_SECONDS = 1.0
 """Time after which what is on its way to a widget counts as gone with it."""
 
@@ -73,7 +75,16 @@ class Hearing(App[None]):
         """The time at which the key was pressed that is acted on now."""
 
     async def on_event(self, event: events.Event) -> None:
-        """A line feed is enter: a terminal makes one of the enter that is typed before the console has it."""
+        """A line feed is enter: a terminal makes one of the enter that is typed before the console has it.
+
+        Esc and the key after it, which tmux or a slow line sends together, are those two where nothing is typed.
+        """
+        together = _TOGETHER.fullmatch(event.key) if isinstance(event, events.Key) else None
+        if together and not (self.focused and self.focused.check_consume_key(together[2], together[2])):
+            key = together[2].upper() if together[1] else together[2]
+            await self.on_event(events.Key("escape", "\x1b"))
+            await self.on_event(events.Key(key, key))
+            return
         if not self.ears.take(event):
             return
         if isinstance(event, events.InputEvent | events.Paste):

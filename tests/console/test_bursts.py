@@ -229,3 +229,18 @@ async def test_what_is_typed_at_once_after_the_key_of_a_form_is_typed_there(
         await until_seen(pilot, "Flights as landed")
         send(app, "f", "j", "enter", "2", "enter")
         await until_seen(pilot, "dataset bronze.flights  form", "ops2")
+
+
+async def test_esc_and_a_key_that_come_together_are_both_where_nothing_is_typed(
+    database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 30)) as pilot:
+        app.go(Place("runs", "state:failed"))
+        await until_seen(pilot, "▸ state:failed")
+        await pilot.press("alt+4")
+        await until(pilot, lambda: app.current_mode == "lineage")
+        await pilot.press("2", "slash", "a", "alt+3")
+        await until_seen(pilot, "newest first")
+        assert app.current_mode == "runs"
+        assert app.screen.filtering  # type: ignore[attr-defined]
