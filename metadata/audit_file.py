@@ -14,6 +14,7 @@ from metadata.audit import Entry
 from metadata.audit_check import (
     Checked,
     Told,
+    check_comments,
     check_decisions,
     check_entries,
     check_plans,
@@ -32,13 +33,15 @@ from metadata.definitions import revision, revision_item
 from metadata.errors import Faults, PilothouseError, UsageError
 from metadata.plan import text_hash
 from metadata.revision_log import ITEM, Revision, check_log, to_revision
+from metadata.rows.sources import texts_applied
 from metadata.signet import Head, Signet
 
-FORMAT = 1
+FORMAT = 2
+"""One of format 1 has no comments in it."""
 
 
 def export(database: Database) -> Iterator[str]:
-    """The lines: which database, each entry, revision, run, plan and decision, and at the end the signed head."""
+    """The lines: which database, each entry, revision, run, plan, decision and text with comments, the signed head."""
     yield json_text({"audit": FORMAT, "installation": installation_of(database)})
     with database.read() as connection:
         head = head_of(connection)
@@ -52,6 +55,8 @@ def export(database: Database) -> Iterator[str]:
             yield _line("plan", {"hash": plan_hash, "body": body})
         for row in decisions_of(connection):
             yield _line("decision", row)
+        for uid, key, text in texts_applied(connection):
+            yield _line("comments", {"uid": uid, "key": key, "text": text})
         yield _line("head", asdict(head) if head else {})
 
 
@@ -81,6 +86,8 @@ class _Parts:
         self._decisions: list[Mapping[str, Any]] = []
         self._runs: list[Mapping[str, Any]] = []
         self._plans: set[str] = set()
+        self._comments: dict[str, tuple[str, str]] | None = None
+        """Key and text of the definitions (uids) that have any; None in an export of before these were in it."""
         self._forged: list[tuple[str, str]] = []
         self._head: Head | None = None
 
@@ -88,7 +95,8 @@ class _Parts:
         """Read one line."""
         try:
             body = json.loads(line)
-            if number == 1 and body["audit"] == FORMAT:
+            if number == 1 and body["audit"] in (1, FORMAT):
+                self._comments = {} if body["audit"] == FORMAT else None
                 self._installation = str(body["installation"])
                 return
             ((word, said),) = body.items()
@@ -107,6 +115,8 @@ class _Parts:
         told = check_entries(self._entries, self._head, self._installation, key, seen, faults)
         if not faults:
             log_is_told = check_revisions(told, ((one.number, one.hash) for one, _ in self._revisions), faults)
+            if self._comments is not None:
+                check_comments(told, ((uid, *each) for uid, each in self._comments.items()), faults)
             decisions, runs = check_decisions(told, self._decisions, faults), self._check_runs(told, faults)
         if log_is_told:
             check_log(self._revisions, faults)
@@ -130,6 +140,8 @@ class _Parts:
             self._runs.append(said)
         elif word == "decision":
             self._decisions.append(said)
+        elif word == "comments" and self._comments is not None and said["uid"] not in self._comments:
+            self._comments[said["uid"]] = (said["key"], said["text"])
         elif word == "head":
             self._ended, self._head = True, Head(**said) if said else None
         else:

@@ -541,6 +541,27 @@ def test_an_export_is_verified_without_the_database(audit: Database, tmp_path: P
         verify_lines(lines, Signet(tmp_path / "k", tmp_path / "h"), "x")
 
 
+def test_comments_in_an_export_are_held_against_the_audit(audit: Database, tmp_path: Path) -> None:
+    comment(audit, "why")
+    lines = list(export(audit))
+    verify_lines(lines, signet_in(tmp_path), "x")
+    (at,) = (number for number, line in enumerate(lines) if "# why" in line and line.startswith('{"comments"'))
+    other = lines[at].replace("# why", "# why not")
+    for forged in ([*lines[:at], *lines[at + 1 :]], [*lines[:at], other, *lines[at + 1 :]]):
+        said = found_by(lambda forged=forged: verify_lines(forged, signet_in(tmp_path), "x"))
+        assert said.startswith("PH364 comments of definition commented:")
+    assert found_by(lambda: verify_lines([*lines[:at], other, *lines[at:]], signet_in(tmp_path), "x")).startswith(
+        "PH366"
+    )
+    put_in = lines[at].replace('"uid":"', '"uid":"of-nobody-')
+    more = [*lines[:at], put_in, *lines[at:]]
+    assert "PH364 comments of definition commented: they were put in" in found_by(
+        lambda: verify_lines(more, signet_in(tmp_path), "x")
+    )
+    earlier = [lines[0].replace('"audit":2', '"audit":1'), *lines[1:at], *lines[at + 1 :]]
+    verify_lines(earlier, signet_in(tmp_path), "x")
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_whatever_is_done_to_an_export_is_found(audit: Database, tmp_path: Path, seed: int) -> None:
     lines, chosen = list(export(audit)), random.Random(seed)
