@@ -14,6 +14,7 @@ from metadata.findings import Path
 from metadata.kinds import SECTIONS, Blueprint, Definition
 from metadata.parts import Column
 from metadata.tasks import Read, TaskSpec, read_spec
+from metadata.three_way import ABSENT
 from metadata.yaml_notes import NONE, Notes
 from metadata.yaml_text import plain_value
 
@@ -103,7 +104,9 @@ def written(value: Any, exact: bool, within: bool) -> str:
 
 
 def in_line(value: Any) -> str:
-    """A value, given as JSON, as it is told beside others: a text as it is, anything else as YAML has it."""
+    """A value, given as JSON, as it is told beside others: a text as it is, nothing by its word, all else as YAML."""
+    if value in (None, ""):
+        return repr(ABSENT)
     return value if isinstance(value, str) else _flow(value, False)
 
 

@@ -11,6 +11,7 @@ import pytest
 from textual.content import Content
 
 from console.app import PilothouseApp
+from console.cli.changes import field_lines
 from console.edit import Review
 from console.screens import review as screen
 from console.screens.review import ReviewScreen, _waits, change_lines
@@ -147,3 +148,11 @@ async def test_a_finding_leads_to_its_field_only_where_the_text_holds_one_defini
 def test_how_many_errors_stand_is_said_in_good_english(count: int, told: str) -> None:
     found = [Finding("PH110", "error", "pipeline", "flights", (number,), "bad", "mend") for number in range(count)]
     assert told in _waits(replace(reviewed(*found), earlier=tuple(found)))
+
+
+@pytest.mark.parametrize("nothing", ["", None])
+def test_what_changes_from_nothing_or_to_nothing_says_that_word(nothing: object) -> None:
+    for before, after, words in ((nothing, "ops", "nothing → ops"), ("ops", nothing, "ops → nothing")):
+        field = FieldChange("owner", "changed", before, after)
+        assert [line.plain for line in screen.field_lines([field])] == [f"    ~ owner: {words}"]
+        assert field_lines(field) == [f"~ owner: {words}"]
