@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from textual import events
 from textual.app import ComposeResult
-from textual.containers import Vertical
+from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
@@ -16,6 +16,8 @@ from console.widgets.cells import cut
 
 NOTE_CELLS = 200
 """What is longer is cut: the answers below it stay in view."""
+_SCROLLS = {"down": 1, "j": 1, "up": -1, "k": -1, "pagedown": 8, "pageup": -8}
+"""Keys that go through a question which has more lines than the terminal, by so many of them."""
 
 
 class Ask(Modal[str]):
@@ -38,7 +40,7 @@ class Ask(Modal[str]):
 
     def compose(self) -> ComposeResult:
         """Question, note, answers."""
-        with Vertical(id="ask"):
+        with VerticalScroll(id="ask", can_focus=False):
             yield Static(self._told())
 
     def _told(self) -> Content:
@@ -60,6 +62,8 @@ class Ask(Modal[str]):
             self.dismiss("")
         elif pressed in [key for key, _ in self._answers]:
             self.dismiss(pressed)
+        elif event.key in _SCROLLS:
+            self.query_one(VerticalScroll).scroll_relative(y=_SCROLLS[event.key], animate=False, immediate=True)
 
 
 def _note(note: Content | str) -> Content:

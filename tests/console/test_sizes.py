@@ -65,6 +65,26 @@ async def test_the_answers_to_a_question_are_in_view_however_long_its_reason_is(
         await until_seen(pilot, "release what it holds ?", "it is so it is so", "y  release it", "esc  leave it")
 
 
+async def test_a_question_of_more_lines_than_the_terminal_has_is_gone_through_to_its_last_answer(
+    empty_database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(LEAST.width, LEAST.height)) as pilot:
+        await until_seen(pilot, "PIPELINES")
+        answers = [(str(at), f"go on with the text of {at} minutes ago: owner: ops") for at in range(1, 10)]
+        answered: list[str | None] = []
+        question = Ask("An edit was not applied", [*answers, ("d", "throw all away")], "~/a.yaml")
+        app.push_screen(question, answered.append)
+        await until_seen(pilot, "An edit was not applied", "1  go on with")
+        assert "esc  leave it" not in seen(app)
+        await pilot.press(*["down"] * 20)
+        await until_seen(pilot, "d  throw all away", "esc  leave it")
+        await pilot.press(*["k"] * 20)
+        await until_seen(pilot, "An edit was not applied")
+        await pilot.press("9")
+        assert answered == ["9"]
+
+
 async def test_nothing_comes_above_what_says_that_there_is_no_room(database: Database, make_app: MakeApp) -> None:
     app = make_app()
     async with app.run_test(size=(100, 30)) as pilot:
