@@ -296,7 +296,7 @@ class Keys(Widget):
         content, self._ends, at = [], [], 0
         for hint in _fitting(self._hints, self.size.width + 2):
             tones = ("quiet", "quiet") if hint.off else ("key", "")
-            word = joined((hint.key, tones[0]), (f" {hint.label}" if hint.label else "", tones[1]))
+            word = joined((hint.key, tones[0]), (f" {hint.label}", tones[1]))
             content.append(word.stylize("dim") if hint.off else word)
             at += _width(hint)
             self._ends.append((at, hint.action))
@@ -311,14 +311,8 @@ class Keys(Widget):
 
 
 def _fitting(hints: Sequence[Hint], room: int) -> list[Hint]:
-    """What there is room for: keys that are off lose their words, then they go, then the rightmost but the last two.
-
-    A key that is off stands there as long as it takes no room from one that is of use.
-    """
+    """What there is room for: keys that are off go first, then the rightmost but the last two; none loses its words."""
     shown = list(hints)
-    for at in range(len(shown) - 3, -1, -1):
-        if _too_wide(shown, room) and shown[at].off:
-            shown[at] = replace(shown[at], label="")
     while _too_wide(shown, room) and len(shown) > 2:
         off = [hint for hint in shown[:-2] if hint.off]
         shown.remove(off[-1] if off else shown[-3])
@@ -330,4 +324,4 @@ def _too_wide(hints: Sequence[Hint], room: int) -> bool:
 
 
 def _width(hint: Hint) -> int:
-    return cell_len(hint.key) + (1 + cell_len(hint.label) if hint.label else 0) + 2
+    return cell_len(hint.key) + 1 + cell_len(hint.label) + 2

@@ -228,13 +228,13 @@ async def test_help_tells_what_the_filter_takes_here(database: Database, make_ap
             await pilot.press("escape")
 
 
-async def test_a_key_that_is_off_keeps_its_place_where_there_is_no_room_for_its_words(
+async def test_a_key_that_is_off_is_left_out_where_there_is_no_room_and_none_stands_without_its_words(
     database: Database, make_app: MakeApp
 ) -> None:
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(app, pilot, Place("overview"))
-        await until_seen(pilot, "L lineage  l launch  x  r run again  a  / filter  : jump  ? keys  q quit")
+        await until_seen(pilot, "L lineage  l launch  x cancel  r run again  / filter  : jump  ? keys  q quit")
 
 
 async def test_a_field_where_there_are_none_is_refused(database: Database, make_app: MakeApp) -> None:
