@@ -82,36 +82,28 @@ def test_who_calls_while_the_server_restarts_waits_and_does_not_fail(home: Path)
 
 
 @pytest.mark.slow
-def test_a_service_that_hangs_is_started_again(home: Path) -> None:
-    up(*ALL)
-    before = identity_of(records.PREFECT)
-    _kill(identity_of(records.SUPERVISOR))
-    env = process.environment(settings().home, records.SUPERVISOR)
-    process.spawn([sys.executable, "-P", "-c", IMPATIENT], env, home, home / "impatient.log")
-    up(*ALL)
-    os.kill(before.pid, signal.SIGSTOP)
-    until(lambda: identity_of(records.PREFECT) != before, RECOVERY_SECONDS, "another server")
-    up(*ALL, seconds=RECOVERY_SECONDS)
-    assert not before.alive()
-
-
-@pytest.mark.slow
-def test_a_new_supervisor_takes_over_what_goes_on_without_one(home: Path) -> None:
+def test_a_new_supervisor_takes_over_what_goes_on_without_one_and_starts_again_what_hangs(home: Path) -> None:
     up(*ALL)
     before = {name: identity_of(name) for name in EMBEDDED}
     _kill(identity_of(records.SUPERVISOR))
     assert {one.state for one in client.status() if one.name in EMBEDDED} == {"up"}
-    client.ensure_up()
+    env = process.environment(settings().home, records.SUPERVISOR)
+    process.spawn([sys.executable, "-P", "-c", IMPATIENT], env, home, home / "impatient.log")
     up(*ALL, seconds=RECOVERY_SECONDS)
     assert {name: identity_of(name) for name in EMBEDDED} == before
-    _kill(before[records.PREFECT])
-    until(lambda: identity_of(records.PREFECT) != before[records.PREFECT], RECOVERY_SECONDS)
+    server = before[records.PREFECT]
+    os.kill(server.pid, signal.SIGSTOP)
+    until(lambda: identity_of(records.PREFECT) != server, RECOVERY_SECONDS, "another server")
     up(*ALL, seconds=RECOVERY_SECONDS)
+    assert not server.alive()
 
 
 @pytest.mark.slow
-def test_all_killed_at_once_comes_back_and_who_got_an_id_of_theirs_is_neither_trusted_nor_killed(home: Path) -> None:
+def test_all_killed_at_once_comes_back_and_who_got_an_id_or_port_of_theirs_is_neither_trusted_nor_killed(
+    home: Path,
+) -> None:
     up(*ALL)
+    port = urlsplit(client.prefect_api()[0]).port or 0
     killed = members()
     for identity in killed:
         process.send(identity, signal.SIGKILL)
@@ -122,8 +114,13 @@ def test_all_killed_at_once_comes_back_and_who_got_an_id_of_theirs_is_neither_tr
         record = records.load(settings().state, name)
         assert record is not None
         records.save(settings().state, replace(record, state="up", pid=me.pid, started=me.started - 1))
-    client.ensure_up()
-    up(*ALL, seconds=RECOVERY_SECONDS)
+    with socket.socket() as squatter:
+        squatter.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        squatter.bind(("127.0.0.1", port))
+        squatter.listen()
+        client.ensure_up()
+        up(*ALL, seconds=RECOVERY_SECONDS)
+    assert urlsplit(client.prefect_api()[0]).port != port
     assert me.pid not in {identity_of(name).pid for name in ALL}
 
 
@@ -193,19 +190,9 @@ def test_no_password_stands_in_arguments(home: Path) -> None:
 
 
 @pytest.mark.slow
-def test_down_leaves_no_process_behind_and_up_finds_a_taken_port(home: Path) -> None:
+def test_down_leaves_no_process_behind_also_without_a_supervisor(home: Path) -> None:
     up(*ALL)
-    port = urlsplit(client.prefect_api()[0]).port or 0
-    supervisor = identity_of(records.SUPERVISOR)
-    _kill(supervisor)
+    _kill(identity_of(records.SUPERVISOR))
     time.sleep(0.2)
-    client.down()
-    assert members() == []
-    with socket.socket() as squatter:
-        squatter.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        squatter.bind(("127.0.0.1", port))
-        squatter.listen()
-        client.ensure_up()
-        up(*ALL, seconds=RECOVERY_SECONDS)
     client.down()
     assert members() == []

@@ -16,7 +16,7 @@ from flows.services import prefect_server, process, records
 from flows.services.prefect_api import PrefectApi
 from metadata.settings import settings
 from tests.conftest import NewHome
-from tests.flows.homes import FINAL, Probe, fresh_home, identity_of, members, until, up
+from tests.flows.homes import FINAL, Probe, fresh_home, identity_of, members, start_prefect, until, up
 
 pytestmark = pytest.mark.slow
 NEEDED = (records.SUPERVISOR, records.PREFECT, records.WORKER)
@@ -103,7 +103,7 @@ def test_a_killed_process_is_a_crash_with_a_reason(probe: Probe) -> None:
 
 
 def test_a_run_goes_on_without_its_worker(probe: Probe) -> None:
-    flow_run = probe.launch(6)
+    flow_run = probe.launch(3)
     probe.process(flow_run)
     process.send(identity_of(records.WORKER), signal.SIGKILL)
     assert probe.reaches(flow_run, *FINAL) == "COMPLETED"
@@ -181,8 +181,7 @@ def test_down_cancels_what_runs_and_leaves_no_process_behind(probe: Probe) -> No
         probe.process(one)
     client.down()
     assert members() == []
-    client.ensure_up()
-    up(*NEEDED)
+    start_prefect()
     with PrefectApi(*client.prefect_api(), seconds=30) as api:
         for one in (flow_run, *others):
             state = api.get(f"/flow_runs/{one}")["state"]
