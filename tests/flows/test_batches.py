@@ -94,13 +94,15 @@ def land_second(house: Warehouse) -> None:
     house.land("b.csv", "v,id\nz,1\nd,4\n,5\n")
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory, spark: Any) -> dict[str, Any]:
-    house = landed(tmp_path_factory.mktemp("undisturbed"), spark)
-    house.run()
-    land_second(house)
-    house.run()
-    return contents(house)
+UNDISTURBED = {
+    "bronze.x": [(1, "a"), (1, "z"), (2, None), (3, "c"), (4, "d"), (5, None)],
+    "silver.x": [(1, "z"), (3, "c"), (4, "d")],
+    "gold.x": [("c", 1), ("d", 1), ("z", 1)],
+    "gold.log": [(2,), (3,)],
+    "aside": [(2, ["named"]), (5, ["named"])],
+    "rows": {"bronze.x": 6, "silver.x": 3, "gold.x": 3, "gold.log": 2},
+}
+"""What is there when a run has read the first file, and another one the second."""
 
 
 def before_the_write(patch: pytest.MonkeyPatch) -> None:
@@ -140,14 +142,11 @@ def after_the_intent(patch: pytest.MonkeyPatch) -> None:
 SEAMS = (after_the_intent, before_the_write, after_the_write, after_the_close)
 
 
-@pytest.mark.parametrize("task", ["take", "clean", "log"])
-def test_a_task_that_dies_at_every_step_is_finished_by_its_retry(
-    tmp_path: Path, spark: Any, undisturbed: dict[str, Any], task: str
-) -> None:
+def test_tasks_that_die_at_every_step_are_finished_by_their_retries(tmp_path: Path, spark: Any) -> None:
     house = landed(tmp_path, spark)
     run = house.start()
     for key in [one.key for one in house.plan.tasks]:
-        for seam in SEAMS if key == task else ():
+        for seam in SEAMS if key in ("take", "clean", "log") else ():
             with pytest.MonkeyPatch.context() as patch, pytest.raises(DeadError):
                 seam(patch)
                 house.execute(run, key)
@@ -155,7 +154,7 @@ def test_a_task_that_dies_at_every_step_is_finished_by_its_retry(
         assert outcome.skipped is None and outcome.rows_out
     land_second(house)
     house.run()
-    assert contents(house) == undisturbed
+    assert contents(house) == UNDISTURBED
 
 
 @pytest.mark.parametrize("seam", [before_the_write, after_the_write])
@@ -252,23 +251,26 @@ house.execute(runs.find_run(house.database, int(number)), task)
 """
 
 
-@pytest.mark.parametrize("seam", ["write", "close"])
-def test_kill_9(tmp_path: Path, spark: Any, spark_server: SparkAddress, undisturbed: dict[str, Any], seam: str) -> None:
+def test_kill_9(tmp_path: Path, spark: Any, spark_server: SparkAddress) -> None:
+    """Twice the same task: before its write, and then between that and its bookkeeping."""
     house = landed(tmp_path, spark)
     run = house.start()
     house.execute(run, "take")
-    arguments = [str(tmp_path), spark_server.remote, str(run.number), "clean", seam]
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, *arguments], cwd=Path(__file__).parents[2], capture_output=True, text=True
-    )
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    with house.database.write() as link:
-        link.execute(update(tables.task_run).values(heartbeat_at=utc_now() - timedelta(seconds=30)))
+    for seam, versions in (("write", []), ("close", [0])):
+        arguments = [str(tmp_path), spark_server.remote, str(run.number), "clean", seam]
+        done = subprocess.run(
+            [sys.executable, "-c", SCRIPT, *arguments], cwd=Path(__file__).parents[2], capture_output=True, text=True
+        )
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        table = Path(writing.table_path(house.settings, house.plan.datasets["silver.x"]))
+        assert [int(path.stem) for path in table.glob("_delta_log/*.json")] == versions
+        with house.database.write() as link:
+            link.execute(update(tables.task_run).values(heartbeat_at=utc_now() - timedelta(seconds=30)))
     land_second(house)
     for task in ("clean", "count", "log"):
         house.execute(run, task)
     house.run()
-    assert contents(house) == undisturbed
+    assert contents(house) == UNDISTURBED
 
 
 def test_a_live_owner_is_waited_for(tmp_path: Path, spark: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -357,27 +359,29 @@ def test_a_finished_batch_is_not_built_again(tmp_path: Path, spark: Any) -> None
     assert sorted(house.rows("bronze.x", order="id")) == [(1, "a"), (2, None), (3, "c"), (8, "other")]
 
 
-@pytest.mark.parametrize(("mode", "times"), [("failed", 1), ("all", 2)])
-def test_what_a_lost_try_wrote_is_done_again_when_all_is(tmp_path: Path, spark: Any, mode: str, times: int) -> None:
+def test_doing_all_again_appends_again_also_what_a_lost_try_wrote(tmp_path: Path, spark: Any) -> None:
     house = landed(tmp_path, spark)
-    run = house.start()
-    for task in ("take", "clean", "count"):
-        house.execute(run, task)
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(DeadError):
-        after_the_close(patch)
-        house.execute(run, "log")
-    runs.set_run_state(house.database, run.id, State.LOST)
-    again = runs.new_attempt(house.database, run.id, mode, "tests")
-    runs.set_run_state(house.database, run.id, State.RUNNING)
-    assert house.execute(again, "log").rows_out == 1
-    assert len(house.rows("gold.log")) == times
+    house.run("take", "clean", "count")
 
+    def lose() -> runs.Run:
+        """A run whose process dies when its rows are written and its batch is closed."""
+        run = house.start()
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(DeadError):
+            after_the_close(patch)
+            house.execute(run, "log")
+        runs.set_run_state(house.database, run.id, State.LOST)
+        return run
 
-def test_doing_all_again_appends_again(tmp_path: Path, spark: Any) -> None:
-    house = landed(tmp_path, spark)
-    house.run()
-    run = runs.find_run(house.database, 1)
-    runs.set_run_state(house.database, run.id, State.SUCCEEDED)
-    again = runs.new_attempt(house.database, run.id, "all", "tests")
-    assert house.execute(again, "log").rows_out == 1
+    def again(run: runs.Run, mode: str) -> None:
+        attempt = runs.new_attempt(house.database, run.id, mode, "tests")
+        runs.set_run_state(house.database, run.id, State.RUNNING)
+        assert house.execute(attempt, "log").rows_out == 1
+        runs.set_run_state(house.database, run.id, State.SUCCEEDED)
+
+    run = lose()
+    again(run, "failed")
+    assert len(house.rows("gold.log")) == 1
+    again(run, "all")
     assert len(house.rows("gold.log")) == 2
+    again(lose(), "all")
+    assert len(house.rows("gold.log")) == 4
