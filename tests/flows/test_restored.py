@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -37,9 +36,8 @@ def at_once(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(writing, "_disown_unknown", die)
 
 
-@pytest.mark.parametrize("dies", [at_once, before_the_write], ids=["at once", "before the write"])
 def test_metadata_restored_from_a_backup_lose_no_row_and_double_none(
-    tmp_path: Path, spark: Any, monkeypatch: pytest.MonkeyPatch, dies: Callable[[pytest.MonkeyPatch], None]
+    tmp_path: Path, spark: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writing, "CLOCKS_DIFFER", timedelta())
     house = of_a_version(landed(tmp_path, spark))
@@ -52,10 +50,11 @@ def test_metadata_restored_from_a_backup_lose_no_row_and_double_none(
     restore(house.database, tmp_path / "one.backup", "ada")
     house.land("d.csv", "id,v\n7,g\n8,h\n")
     run = house.start()
-    for task in ("take", "clean"):
-        with pytest.MonkeyPatch.context() as patch, pytest.raises(DeadError):
-            dies(patch)
-            house.execute(run, task)
+    for task, deaths in (("take", (at_once, before_the_write)), ("clean", (before_the_write, at_once))):
+        for dies in deaths:
+            with pytest.MonkeyPatch.context() as patch, pytest.raises(DeadError):
+                dies(patch)
+                house.execute(run, task)
         house.execute(run, task)
     house.run("take", "clean")
     assert house.rows("bronze.x", order="ALL") == [
@@ -107,9 +106,8 @@ def test_a_batch_that_gets_a_number_again_and_is_refused_doubles_no_row(
     assert house.state("bronze.x").rows == 6
 
 
-@pytest.mark.parametrize("dies", [at_once, after_the_write])
 def test_metadata_of_before_the_first_batch_take_a_table_that_is_merged_into_as_theirs(
-    tmp_path: Path, spark: Any, monkeypatch: pytest.MonkeyPatch, dies: Callable[[pytest.MonkeyPatch], None]
+    tmp_path: Path, spark: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its rows are of no batch then; the first one counts them, and no later one gives them as its own.
 
@@ -134,13 +132,15 @@ def test_metadata_of_before_the_first_batch_take_a_table_that_is_merged_into_as_
     assert str(house.run("clean").skipped).startswith(skipped)
     for path in house.landing.iterdir():
         path.unlink()
-    for name, lines in (("d.csv", "id,v\n7,g\n"), ("e.csv", "id,v\n8,h\n3,n\n0,\n")):
-        house.land(name, lines)
+    deaths = (("7,g", (at_once, after_the_write)), ("8,h\n3,n\n0,", (after_the_write,)))
+    for number, (lines, ways) in enumerate(deaths):
+        house.land(f"later {number}.csv", f"id,v\n{lines}\n")
         house.run("take")
         run = house.start()
-        with pytest.MonkeyPatch.context() as patch, pytest.raises(DeadError):
-            dies(patch)
-            house.execute(run, "clean")
+        for dies in ways:
+            with pytest.MonkeyPatch.context() as patch, pytest.raises(DeadError):
+                dies(patch)
+                house.execute(run, "clean")
         assert house.execute(run, "clean").skipped is None
     assert house.rows("silver.x", columns="id, v, _batch") == [
         *((1, "z", 0), (3, "n", 2), (4, "d", 0), (6, "f", 0), (7, "g", 1), (8, "h", 2))
