@@ -290,6 +290,7 @@ def test_a_batch_is_there_once_after_the_server_was_killed(
     tables = {name: str(tmp_path / name) for name in WRITES}
     with running_spark(tmp_path / "home", jars) as server:
         doomed = engine.connect(server.remote)
+        doomed.client.set_retry_policies([])  # nothing comes back there for which it could wait
         for name, write in WRITES.items():
             write(doomed, tables[name], 1)
         before = {name: data_files(Path(path)) for name, path in tables.items()}
