@@ -32,7 +32,7 @@ from tests.console.pty_terminal import Terminal
 from tests.flows import kills
 from tests.flows.homes import identity_of, until
 from tests.flows.house import House, fresh_house_with_spark
-from tests.flows.kills import VICTIMS, Contents, Kill
+from tests.flows.kills import VICTIMS, Kill
 
 pytestmark = pytest.mark.slow
 
@@ -158,18 +158,10 @@ def test_a_full_disk_under_a_table_is_told_and_the_run_goes_on_once_there_is_roo
 SEED = 20130101
 
 
-@pytest.fixture(scope="module")
-def undisturbed(house: House) -> Contents:
-    """What a run leaves when nothing disturbs it."""
-    return kills.undisturbed(house, "calm")
-
-
 @pytest.mark.parametrize("kill", kills.kills(SEED, len(VICTIMS)), ids=lambda kill: kill.victim)
-def test_what_is_killed_changes_nothing_in_the_tables(
-    house: House, undisturbed: Contents, kill: Kill, request: pytest.FixtureRequest
-) -> None:
+def test_what_is_killed_changes_nothing_in_the_tables(house: House, kill: Kill, request: pytest.FixtureRequest) -> None:
     tries = getattr(request.node, "execution_count", 1)
-    kills.check(house, f"{kill.victim.replace(' ', '_')}_{tries}", kill, undisturbed)
+    kills.check(house, f"{kill.victim.replace(' ', '_')}_{tries}", kill, kills.undisturbed())
 
 
 def test_dead_services_and_a_taken_port_are_told_and_runs_wait_for_what_the_key_starts_again(
