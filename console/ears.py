@@ -13,6 +13,8 @@ from textual.dom import DOMNode
 from textual.message import Message
 from textual.screen import ModalScreen
 
+from console.screens.modal import Modal
+
 _TOGETHER = re.compile(r"alt\+(shift\+)?(\w)")
 PATIENCE_SECONDS = 1.0
 """Time after which what is on its way to a widget counts as gone with it."""
@@ -112,5 +114,5 @@ class Hearing(App[None]):
 
     async def _hear_kept(self) -> None:
         for event in self.ears.kept():
-            if isinstance(self.screen, ModalScreen):
+            if isinstance(self.screen, ModalScreen) and not (isinstance(self.screen, Modal) and self.screen.SEEN_FIRST):
                 await self.on_event(event)

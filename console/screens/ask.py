@@ -23,6 +23,7 @@ _SCROLLS = {"down": 1, "j": 1, "up": -1, "k": -1, "pagedown": 8, "pageup": -8}
 class Ask(Modal[str]):
     """Gives the key of the answer, `""` for esc."""
 
+    SEEN_FIRST = True
     CSS_PATH = "ask.tcss"
 
     def __init__(

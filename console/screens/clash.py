@@ -36,6 +36,7 @@ def drops_mine(clashes: Sequence[Clash]) -> bool:
 class Decide(Modal[str]):
     """Gives `m` (mine stands), `t` (theirs does), or an empty text."""
 
+    SEEN_FIRST = True
     CSS_PATH = "clash.tcss"
 
     def __init__(self, name: str, clashes: Sequence[Clash]) -> None:

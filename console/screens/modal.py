@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from textual.await_complete import AwaitComplete
 from textual.screen import ModalScreen, ScreenResultType
 
 
 class Modal(ModalScreen[ScreenResultType]):
     """Gives one answer, once: keys that arrive together are all in its queue, also when the first has closed it."""
+
+    SEEN_FIRST: ClassVar[bool] = False
+    """Whether what was typed before it is there does nothing to it: one letter would answer what nobody has read."""
 
     def dismiss(self, result: ScreenResultType | None = None) -> AwaitComplete:
         """Close it with an answer; nothing when it is not in front, for then another screen would be closed."""

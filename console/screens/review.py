@@ -43,6 +43,7 @@ class ReviewScreen(Modal[str]):
     finding names, which is `chosen`.
     """
 
+    SEEN_FIRST = True
     CSS_PATH = "review.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j,down", "go(1)", "down", show=False, priority=True),

@@ -244,3 +244,18 @@ async def test_esc_and_a_key_that_come_together_are_both_where_nothing_is_typed(
         await until_seen(pilot, "newest first")
         assert app.current_mode == "runs"
         assert app.screen.filtering  # type: ignore[attr-defined]
+
+
+async def test_a_question_that_one_letter_answers_is_seen_before_a_letter_answers_it(
+    database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 30)) as pilot:
+        app.go(Place("blueprint", "dataset bronze.flights"))
+        await until_seen(pilot, "Flights as landed")
+        send(app, "d", "y")
+        await until(pilot, lambda: isinstance(app.screen, Ask))
+        await settled(pilot)
+        assert isinstance(app.screen, Ask)
+        await pilot.press("y")
+        await until_seen(pilot, "an edit of it waits")
