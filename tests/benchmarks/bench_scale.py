@@ -168,8 +168,9 @@ def keys(times: int) -> tuple[dict[str, list[float]], float]:
         for _ in range(times):
             shown.send("ctrl+p")
             until(shown, lambda text: "any word" in text)
-            took = pressed(shown, "gold orders daily 00000", lambda text: "gold.orders_daily_00000" in text)
-            found.setdefault("palette: words pasted", []).append(took)
+            shown.send("gold orders daily 0", wait=1)
+            took = pressed(shown, "6", lambda text: "gold.orders_daily_06600" in text and "daily_00600" not in text)
+            found.setdefault("palette: a letter", []).append(took)
             shown.send("escape")
             until(shown, lambda text: "any word" not in text)
         return found, memory(shown.pid)
