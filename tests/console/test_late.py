@@ -109,6 +109,8 @@ async def test_a_late_jump_closes_nothing_that_was_opened_meanwhile(database: Da
     async with app.run_test(size=(120, 30)) as pilot:
         app.go(Place("blueprint", "dataset bronze.flights"))
         await until_seen(pilot, "Flights as landed")
+        await until(pilot, lambda: "db●" in seen(app) and app.session.store._reads._jobs.empty())
+        await pilot.pause(0.1)  # what the first look at the database has read anew is there
         with reads_held_up(app):
             await pilot.press("colon", *"silver.flights", "enter", "f")
             await until(pilot, lambda: screen_name(app) == "FormScreen")
