@@ -5,7 +5,7 @@ What belongs to one kind (`layer`, `cron` …) leaves no definition of another.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, select
@@ -19,6 +19,7 @@ from metadata.rows.filters import (
     exact_field,
     flag_field,
     is_pattern,
+    listed_field,
     number_field,
     tag_field,
     text_field,
@@ -47,9 +48,9 @@ def common_fields() -> dict[str, Matcher]:
         "revision": number_field(c.revision_changed),
         "used": number_field(c.users),
         "about": exact_field(c.about, empty=True),
-        "layer": word_field(c.layer, LAYERS),
-        "storage": word_field(c.mode, MODES),
-        "mode": word_field(c.mode, MODES),
+        "layer": _said(c.layer, LAYERS),
+        "storage": _said(c.mode, MODES),
+        "mode": _said(c.mode, MODES),
         "uses": _uses,
         **fields_of_kinds(),
         "column": _holding("dataset", column.c.dataset_uid, column.c.name),
@@ -87,9 +88,15 @@ def _having(uid: ColumnElement[Any], matcher: Matcher) -> Matcher:
     return lambda value: definition.c.uid.in_(select(uid).where(matcher(value)))
 
 
+def _said(column: ColumnElement[Any], words: Iterable[str]) -> Matcher:
+    """One of some words; what has none, such as a definition of another kind, is like no pattern."""
+    matches = word_field(column, words)
+    return lambda value: and_(matches(value), column != "") if is_pattern(value) else matches(value)
+
+
 def _holding(kind: str, uid: ColumnElement[Any], name: ColumnElement[Any]) -> Matcher:
     """Matches by one of the names that a definition holds; a pattern could go from one of them to the next."""
-    having, listed = _having(uid, exact_field(name)), tag_field(definition.c.holds)
+    having, listed = _having(uid, exact_field(name)), listed_field(definition.c.holds)
 
     def matcher(value: str) -> Condition:
         return having(value) if is_pattern(value) or not value else and_(definition.c.kind == kind, listed(value))

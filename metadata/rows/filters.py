@@ -179,6 +179,11 @@ def tag_field(column: ColumnElement[Any]) -> Matcher:
     return lambda value: _like(texts, f'*"{json.dumps(value)[1:-1]}"*') if value else not_(_like(texts, '*"*'))
 
 
+def listed_field(column: ColumnElement[Any]) -> Matcher:
+    """One of the words of a JSON list, to the letter."""
+    return lambda value: PlaceIn(cast(column, types.Text), literal(json.dumps(value))) > 0
+
+
 def _condition(term: Term, value: str, language: Language) -> Condition:
     if term.kind == "text":
         return _occurs(value, language)
@@ -268,6 +273,21 @@ def _alike(element: Alike, compiler: SQLCompiler, **how: Any) -> str:
     if compiler.dialect.name == "postgresql":
         return f"({element.postgresql.format(text=text, pattern=pattern)} ESCAPE '!')"
     return f"({text} LIKE {pattern} ESCAPE '!')"
+
+
+class PlaceIn(FunctionElement[int]):
+    """Where in a text another one begins, to the letter; 0 where it does nowhere."""
+
+    type = types.Integer()
+    inherit_cache = True
+
+
+@compiles(PlaceIn)
+def _place_in(element: PlaceIn, compiler: SQLCompiler, **how: Any) -> str:
+    text, part = (compiler.process(each, **how) for each in element.clauses)
+    if compiler.dialect.name == "mssql":
+        return f"CHARINDEX({part}, {text})"
+    return f"{'strpos' if compiler.dialect.name == 'postgresql' else 'instr'}({text}, {part})"
 
 
 class InOrderOfRows(FunctionElement[Any]):

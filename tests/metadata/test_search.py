@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import Text, cast, delete, select, update
 
 from metadata.database import Database
 from metadata.definitions import definition, load_blueprint, search_word
@@ -28,8 +28,9 @@ SETTINGS = Settings()
 
 def kept(database: Database) -> tuple[set[Any], set[Any]]:
     c, word = definition.c, search_word.c
+    traits = c.layer, c.mode, cast(c.holds, Text)
     with database.read() as connection:
-        rows = set(connection.execute(select(c.kind, c.key, c.about, c.text, c.users)).tuples())
+        rows = set(connection.execute(select(c.kind, c.key, c.about, c.text, c.users, *traits)).tuples())
         return rows, set(connection.execute(select(word.uid, word.word, word.field)).tuples())
 
 
@@ -50,7 +51,7 @@ def test_what_is_kept_beside_definitions_is_what_making_it_anew_gives(database: 
         before = kept(database)
         with database.write() as connection:
             connection.execute(delete(search_word))
-            connection.execute(update(definition).values(about="", text="", users=0))
+            connection.execute(update(definition).values(about="", text="", users=0, layer="", mode="", holds=[]))
             make_anew(connection)
         assert kept(database) == before
         assert before[0]
@@ -126,6 +127,33 @@ def test_one_language_leads_through_all_kinds(database: Database) -> None:
     uids = {value.uid for _, _, value in found}
     assert having_fields(database, "words only", uids) is None
     assert having_fields(database, "layer:silver", uids) == {found.datasets["silver.orders"].uid}
+
+
+def test_what_says_no_layer_is_like_none_and_a_column_is_named_to_the_letter(database: Database) -> None:
+    connections = {"landing": {"kind": "files", "path": "landing"}}
+    datasets = {
+        "a": {"layer": "gold", "columns": {"id": "string", "größe": "long"}},
+        "b": {"columns": {"ID": "long", "wid": "long"}},
+    }
+    document = Blueprint.model_validate({"connections": connections, "datasets": datasets})
+    apply(database, document, author="ada", settings=SETTINGS)
+
+    def keys(words: str) -> list[str]:
+        return sorted(row.key for row in list_definitions(database, None, words).items)
+
+    assert [keys(words) for words in ("layer:*", "!layer:*", "storage:*", "!mode:?*")] == [
+        ["a"],
+        ["b", "landing"],
+        ["a", "b"],
+        ["landing"],
+    ]
+    assert [keys(words) for words in ("column:id", "column:ID", "column:größe", "column:GRößE")] == [
+        ["a"],
+        ["b"],
+        ["a"],
+        [],
+    ]
+    assert keys("!column:id kind:dataset") == ["b"]
 
 
 def told(found: Staged, uid: str) -> tuple[Any, ...]:
