@@ -16,7 +16,7 @@ from metadata.audit_check import Checked
 from metadata.audit_check import verify as verify_database
 from metadata.audit_file import export as export_lines
 from metadata.audit_file import verify_lines
-from metadata.errors import PilothouseError, UsageError
+from metadata.errors import PilothouseError, ServiceDownError, UsageError
 from metadata.rows.audit_log import changed_by, list_entries
 from metadata.settings import settings
 from metadata.values import counted
@@ -64,7 +64,7 @@ def verify(context: click.Context, file: Path | None, as_json: bool) -> None:
     try:
         found = verify_database(database()) if file is None else _verify_file(file)
     except PilothouseError as error:
-        if not as_json or isinstance(error, UsageError):
+        if not as_json or isinstance(error, UsageError | ServiceDownError):
             raise
         print_json({"faults": [each.fault for each in error.errors]})
         context.exit(1)

@@ -41,6 +41,12 @@ def test_it_says_who_from_where_what_and_why(operated: Database, run: Commands) 
     assert run("audit", "log", "--filter", "deed:undone").code == 2
 
 
+def test_a_database_that_is_away_is_no_fault_of_the_audit(home: Path, run: Commands) -> None:
+    away = run("audit", "verify", "--json", PILOTHOUSE_DATABASE_URL="postgresql+psycopg://a@127.0.0.1:1/x")
+    assert (away.code, away.out) == (4, "")
+    assert away.err.startswith("PH301 metadata database\n")
+
+
 def test_verify_exits_with_1_and_names_what_was_done_by_hand(operated: Database, run: Commands) -> None:
     fine = run("audit", "verify")
     assert (fine.code, fine.err) == (0, "")
