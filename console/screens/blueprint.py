@@ -341,10 +341,14 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
             app.ears.keep(app.pressed, self._forget)
         self._next = name, uid
 
+    def on_screen_suspend(self) -> None:
+        """What waits for a definition is not done any more, and what is typed is that of the screen in front."""
+        if self._next[1]:
+            self._await()
+
     def do_edit(self) -> None:
         """`e`"""
-        row = self.definition()
-        if row is not None and self.waits(EDIT):
+        if (row := self.definition()) and self.waits(EDIT):
             cast("PilothouseApp", self.app).ears.shut(self._forget)
         elif row is not None and self._detail is not None:
             self.edit(row.kind, row.key, self._detail.to_edit, self._detail.uids)
@@ -355,20 +359,17 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
 
     def do_form(self) -> None:
         """`f`"""
-        row = self.definition()
-        if row is not None and not self.waits("form") and self._detail is not None:
+        if (row := self.definition()) and not self.waits("form") and self._detail is not None:
             self.form(row.kind, row.key, self._detail.to_edit, self._detail.uids)
 
     def do_launch(self) -> None:
         """`l`"""
-        row = self.definition()
-        if row is not None:
+        if row := self.definition():
             launch(self, row.key)
 
     def do_lineage(self) -> None:
         """`L`"""
-        row = self.definition()
-        if row is not None:
+        if row := self.definition():
             self.go(Place("lineage", f"{row.kind} {row.key}"))
 
     def do_history(self) -> None:
@@ -377,8 +378,7 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
 
     def audited(self) -> str:
         """What was done to the definition, whatever it was called, and in its name: runs, decisions."""
-        row = self.definition()
-        if row is None:
+        if (row := self.definition()) is None:
             return ""
         return f"key:{row.key}" if row.kind in ("pipeline", "decision") else f"kind:revision key:{row.key}"
 

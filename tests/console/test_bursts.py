@@ -220,6 +220,25 @@ async def test_what_is_typed_while_a_definition_is_read_waits_for_what_is_asked_
         assert screen_name(app) == "runs"
 
 
+async def test_who_leaves_while_a_definition_is_read_has_the_keys_of_the_screen_one_is_on(
+    database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 30)) as pilot:
+        app.go(Place("blueprint", "dataset bronze.flights"))
+        await until_seen(pilot, "Flights as landed")
+        with reads_held_up(app):
+            await pilot.press("j", "R", "_")
+            app.go(Place("runs"))  # as a click on its tab does
+            await until(pilot, lambda: app.current_mode == "runs")
+            await settled(pilot)
+            await pilot.press("slash", "x")
+            await until(pilot, lambda: app.screen.filtering)  # type: ignore[attr-defined]
+        await pilot.press("escape", "3")
+        await until_seen(pilot, "▸ datasets")
+        assert screen_name(app) == "blueprint"
+
+
 async def test_what_is_typed_at_once_after_the_key_of_a_form_is_typed_there(
     database: Database, make_app: MakeApp
 ) -> None:
