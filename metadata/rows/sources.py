@@ -127,11 +127,11 @@ def former_keys(database: Database) -> dict[str, list[str]]:
     return found
 
 
-def forget_comments(connection: Connection, owner: str, but: Collection[str]) -> None:
-    """Forget the texts of a change set `but` those of its edits (uids)."""
+def forget_comments(connection: Connection, owner: str, uids: Collection[str] | None = None) -> None:
+    """Forget the texts of a change set, of some of its edits (uids) or of all."""
     table = definition_source.c
     there = set(connection.execute(select(table.uid).where(table.owner == owner)).scalars())
-    _replace(connection, owner, dict.fromkeys(there - set(but)))
+    _replace(connection, owner, dict.fromkeys(there if uids is None else there & set(uids)))
 
 
 def apply_comments(

@@ -224,6 +224,8 @@ def unstage(database: Database, owner: str, uids: Collection[str] | None = None)
             left = (item for item in there.items if item.uid not in uids)
             kept = followed_by_others(there.current, there.items, left)
         _save(connection, owner, kept, change)
+        if uids is None:
+            forget_comments(connection, owner)
 
 
 def decide(database: Database, owner: str, uid: str, side: Literal["mine", "theirs"], shown: Sequence[Clash]) -> None:
@@ -369,9 +371,11 @@ def edits_of(connection: Connection, owner: str) -> list[Item]:
 
 
 def _save(connection: Connection, owner: str, items: Iterable[Item], change: int) -> None:
+    """Keep these edits and no other; what was said of those that others have applied likewise waits with them."""
     items = tuple(items)
+    left = not_applied_since(connection, edits_of(connection, owner))
     connection.execute(delete(staged_item).where(staged_item.c.owner == owner))
-    forget_comments(connection, owner, {item.uid for item in items})
+    forget_comments(connection, owner, {item.uid for item in left} - {item.uid for item in items})
     rows = [
         {**{name: getattr(item, name) for name in _NAMES}, "owner": owner, "position": position, "changed": change}
         for position, item in enumerate(items)

@@ -18,7 +18,7 @@ from metadata.revisions import apply, go_back
 from metadata.rows import sources
 from metadata.rows.audit_log import list_entries
 from metadata.rows.sources import differing, keep_comments, load_sources
-from metadata.rows.staged import apply_staged, load_staged, stage, stage_rename, unstage
+from metadata.rows.staged import apply_staged, load_edits, load_staged, stage, stage_rename, unstage
 from metadata.undoing import undo_of
 from tests.metadata.change_sets import SETTINGS, put
 
@@ -139,6 +139,27 @@ def test_comments_of_a_change_set_wait_with_it(database: Database) -> None:
     apply_staged(database, "ada", load_staged(database, "ada"), author="ada", settings=SETTINGS)
     assert "owner: bi  # asks the queen" in shown(database)
     assert "    # soon\n" in shown(database, "new")
+
+
+@pytest.mark.parametrize("looked", [True, False])
+def test_what_is_said_of_an_edit_that_others_apply_likewise_is_applied_with_the_rest(
+    database: Database, looked: bool
+) -> None:
+    (uid,) = (value.uid for _, _, value in put(database, read_text("datasets: {a: {owner: x}}").blueprint))
+    mine = read_text("datasets:\n  a:\n    owner: y  # since May\n")
+    stage(database, "ada", mine.blueprint, comments=comments_of(mine))
+    put(database, read_text("datasets: {a: {owner: y}}").blueprint)
+    if looked:
+        assert load_edits(database, "ada").kept == []
+    stage(database, "ada", read_text("datasets: {b: {}}").blueprint)
+    assert "# since May" in load_sources(database, [uid], "ada")[uid]
+    apply_staged(database, "ada", load_staged(database, "ada"), author="ada", settings=SETTINGS)
+    assert "# since May" in load_sources(database)[uid]
+    other = read_text("datasets:\n  a:\n    owner: z  # since June\n")
+    stage(database, "ada", other.blueprint, comments=comments_of(other))
+    assert "# since June" in load_sources(database, [uid], "ada")[uid]
+    unstage(database, "ada")
+    assert load_sources(database, [uid], "ada") == load_sources(database)
 
 
 def test_comments_taken_away_in_a_change_set_are_there_until_it_is_applied(database: Database) -> None:
