@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual.binding import BindingType
-from textual.containers import Horizontal
 from textual.content import Content
-from textual.widget import Widget
 
 from console import drafts
 from console.blueprint_panes import PANES, Detail, kept_lines, read_detail
@@ -20,6 +18,7 @@ from console.drafts import Kept
 from console.paged import Paged
 from console.places import EDIT, Place
 from console.screens.bulk import Bulk
+from console.screens.by_kind import ByKind
 from console.screens.dataset_panes import LISTS, DatasetPanes
 from console.screens.keys import key
 from console.screens.paging import Listed, Paging
@@ -27,7 +26,7 @@ from console.screens.run_keys import launch
 from console.screens.trying import Trying
 from console.text import joined
 from console.widgets.chrome import Hint
-from console.widgets.rows import Column, Row, Rows
+from console.widgets.rows import Column, Rows
 from metadata.database import Database
 from metadata.errors import Fault
 from metadata.kinds import SECTIONS
@@ -43,7 +42,7 @@ _Read = tuple[dict[str, int], str, Paged[DefinitionRow], frozenset[str], Sequenc
 that were edited and not applied."""
 
 
-class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
+class BlueprintScreen(ByKind, Bulk, Trying, DatasetPanes, Paging):
     """Kinds, the definitions of one kind, and the one under the cursor."""
 
     CSS_PATH: ClassVar[list[str]] = ["split.tcss", "blueprint.tcss"]  # type: ignore[assignment]
@@ -88,16 +87,10 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
         if kind in SECTIONS:
             self.kind, self._wanted = kind, wanted
 
-    def left(self) -> Iterable[Widget]:
-        """Kinds beside their definitions."""
-        with Horizontal():
-            yield Rows((Column("KIND"), Column("", 5, "right")), id="kinds", marker=False)
-            yield Rows(self.COLUMNS, id="list")
-
     def turn_to(self, subject: str) -> None:
         """To one definition, or to those of a kind; from the kinds the cursor goes to their list."""
         if subject:
-            if self.there and self.focused is self.query_one("#kinds", Rows):
+            if self.there and self.focused is self.kinds:
                 self.list.focus()
             self._aim(subject)
             self._await()
@@ -134,10 +127,9 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
         if kind != self.kind:
             return
         page = self.take(paged)
-        kinds = self.query_one("#kinds", Rows)
         counts[ALL] = sum(counts.values())
-        kinds.show_rows([kind_row(each, counts.get(each, 0), each == kind) for each in (ALL, *SECTIONS)])
-        kinds.select(kind)
+        self.kinds.show_rows([kind_row(each, counts.get(each, 0), each == kind) for each in (ALL, *SECTIONS)])
+        self.kinds.select(kind)
         name = section_of(kind)
         makes = "" if kind == ALL else "n makes one, or "
         empty = (
@@ -170,35 +162,10 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
     def on_rows_moved(self, message: Rows.Moved) -> None:
         """Another kind opens its list."""
         kinds, row = message.rows, message.row
-        if kinds.id == "kinds" and row is not None and row.key != self.kind and self.focused is kinds:
+        if kinds is self.kinds is self.focused and row is not None and row.key != self.kind:
             self.kind, self._page = row.key, None
             self.first_page()
             self.reload()
-
-    def opened(self, rows: Rows, row: Row | None) -> None:
-        """Enter goes one column to the right."""
-        if rows.id == "kinds":
-            self.list.focus()
-        else:
-            super().opened(rows, row)
-
-    def do_half(self) -> None:
-        """Tab goes through kinds, definitions and detail."""
-        kinds = self.query_one("#kinds", Rows)
-        if self.focused is kinds:
-            self.list.focus()
-        elif self.focused is self.list:
-            self.turn_half(True)
-        else:
-            self.turn_half(False)
-            kinds.focus()
-
-    def do_back(self) -> None:
-        """Esc goes from the definitions to the kinds, then out."""
-        if not (self.filter or self.marked or self.has_class("right")) and self.focused is self.list:
-            self.query_one("#kinds", Rows).focus()
-        else:
-            super().do_back()
 
     def moved(self) -> None:
         """The definition under the cursor is read."""
@@ -264,6 +231,8 @@ class BlueprintScreen(Bulk, Trying, DatasetPanes, Paging):
 
     def unavailable(self, name: str) -> str:
         """What needs a definition, or a pipeline."""
+        if no_row := self.not_chosen(name):
+            return no_row
         row = self.definition() if self.there else None
         if name in ("edit", "form", "lineage", "launch") and row is None:
             return "there is no definition under the cursor"

@@ -58,10 +58,27 @@ async def test_keys_do_nothing_to_rows_of_the_kind_before(database: Database, ma
         await pilot.press("escape", "j")
         await until_seen(pilot, "Blueprint ▸ feature sets", "1 of 1")
         with reads_held_up(app):
-            await pilot.press("k", "m", "d")
+            await pilot.press("k", "tab", "m", "d")
             await until_seen(pilot, "Blueprint ▸ datasets", "there is no definition under the cursor")
             assert "marked" not in seen(app)
         await until_seen(pilot, "bronze.flights", "7 of 7")
+
+
+async def test_among_the_kinds_no_key_acts_on_a_row_that_nobody_chose(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("3")
+        await until_seen(pilot, "7 of 7")
+        await pilot.press("escape", *"jjjjj")
+        await until_seen(pilot, "Blueprint ▸ pipelines", "3 of 3")
+        for key in ("space", *"efdmRcltLAy"):
+            app.screen.say("")  # type: ignore[attr-defined]
+            await pilot.press(key)
+            await until_seen(pilot, "choose a row first (tab)", "Blueprint ▸ pipelines")
+        await pilot.press("question_mark")
+        await until_seen(pilot, "launch the pipeline under the cursor  (choose a row first (tab))")
+        await pilot.press("escape", "tab", "space")
+        await until_seen(pilot, "switched off in the change set")
 
 
 async def test_rows_are_shown_before_they_are_counted(database: Database, make_app: MakeApp) -> None:
