@@ -233,7 +233,8 @@ class PilothouseApp(Hearing):
         if self._answered_at is None:
             self.session.store.check(self, "loaded", lambda _database: _load(self._alone))
         self._opened, self._answered_at = True, seen.at
-        self._stand(database="up", running=seen.running, waiting=seen.waiting, staged=seen.staged)
+        state, why = ("read only", f"its file cannot be written: {seen.unwritable}") if seen.unwritable else ("up", "")
+        self._stand(database=state, detail=why, running=seen.running, waiting=seen.waiting, staged=seen.staged)
         self._tell(Looked(job="database"))
         if seen.change != self.session.change:
             self.session.change = seen.change

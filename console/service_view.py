@@ -58,8 +58,7 @@ def lines(services: Sequence[Service], logs: Path, now: datetime, width: int) ->
     told: list[Content] = []
     for one in services:
         dot, tone = DOTS[one.state]
-        known = one.since if one.name != "db" or one.away else None  # of a database that answers: when it last did
-        since = f" for {span((now - known).total_seconds())}" if known else ""
+        since = f" for {span((now - one.since).total_seconds())}" if one.since else ""
         name = "metadata database" if one.name == "db" else WHAT.get(one.name, one.name)
         told.append(joined((f"{glyph(dot)} ", tone), (name, "strong"), f"  {one.state}", (since, "quiet")))
         if one.away and one.name != "db":

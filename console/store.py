@@ -136,13 +136,17 @@ def _answer(work: Callable[[], Any], answer: Answer) -> Message:
 
 @dataclass(frozen=True)
 class Glance:
-    """What the header and the tab line show, and the number of the newest change when it was read."""
+    """What the header and the tab line show, and the number of the newest change when it was read.
+
+    `unwritable` is the file of the database, where that cannot be written.
+    """
 
     change: int
     running: int
     waiting: int
     staged: int
     at: datetime
+    unwritable: str = ""
 
 
 LINES = ("actions", "looks", "glances", "surveys", "counts", "asks", "peeks", "checks")

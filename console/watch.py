@@ -46,4 +46,5 @@ def glance(database: Database) -> Glance:
             select(func.count()).select_from(tables.decision).where(tables.decision.c.waits)
         ).scalar_one()
         staged = count_staged(connection, user())
-    return Glance(int(change), int(running), int(waiting), staged, utc_now())
+    unwritable = "" if database.writable() else database.file
+    return Glance(int(change), int(running), int(waiting), staged, utc_now(), unwritable)

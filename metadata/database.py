@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, select, update
@@ -95,7 +96,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection to read from, which sees one state of the database; nothing that is written in it stays."""
-        with _explained(), self._reading.connect() as connection, _dropped_on_error(connection):
+        with self._explained(), self._reading.connect() as connection, _dropped_on_error(connection):
             yield connection
 
     @contextmanager
@@ -121,12 +122,29 @@ class Database:
     @contextmanager
     def _transaction(self, **options: bool) -> Iterator[Connection]:
         with (
-            _explained(),
+            self._explained(),
             self.engine.connect().execution_options(**options) as connection,
             _dropped_on_error(connection),
             connection.begin(),
         ):
             yield connection
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except StatementError as error:
+            raise _fault(error, self.file) from error
+
+    @property
+    def file(self) -> str:
+        """The file of an embedded database; empty for any other."""
+        url = self.engine.url
+        return url.database or "" if url.get_backend_name() == "sqlite" else ""
+
+    def writable(self) -> bool:
+        """Whether nobody forbids to write the file of an embedded database, or whether there is none."""
+        return not self.file or not Path(self.file).exists() or os.access(self.file, os.W_OK)
 
     def close(self) -> None:
         """Close all connections."""
@@ -171,14 +189,6 @@ def _dropped_on_error(connection: Connection) -> Iterator[None]:
         raise
 
 
-@contextmanager
-def _explained() -> Iterator[None]:
-    try:
-        yield
-    except StatementError as error:
-        raise _fault(error) from error
-
-
 _SAID_BY_SERVER = {
     "55P03": (
         "another process keeps it locked",
@@ -202,7 +212,7 @@ _SAID_BY_SERVER = {
 """What a server that is there says in these states of SQL: cause and remedy."""
 
 
-def _fault(error: StatementError) -> PilothouseError:
+def _fault(error: StatementError, file: str) -> PilothouseError:
     """Whatever a driver raises, in our words: the database is away, is damaged, or refuses a statement."""
     text = str(error.orig or error)
     if (known := _SAID_BY_SERVER.get(getattr(error.orig, "sqlstate", None) or "")) is not None:
@@ -210,7 +220,7 @@ def _fault(error: StatementError) -> PilothouseError:
     lost = isinstance(error, DBAPIError) and error.connection_invalidated
     wrong = getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR  # a statement; called operational too
     if lost or (isinstance(error, OperationalError | InterfaceError) and not wrong):
-        return away(text)
+        return away(text, file)
     if type(error) is DatabaseError:
         cause, remedy = "it is damaged, or no database", "put a backup in its place: pilothouse db restore FILE"
         return PilothouseError("PH335", "metadata database", cause, remedy, detail=text)
@@ -219,8 +229,8 @@ def _fault(error: StatementError) -> PilothouseError:
     return PilothouseError("PH334", "metadata database", f"it refuses a statement: {said}", remedy, detail=text)
 
 
-def away(text: str) -> ServiceDownError:
-    """PH301 for what a driver says of a database that cannot be used now."""
+def away(text: str, file: str = "") -> ServiceDownError:
+    """PH301 for what a driver says of a database that cannot be used now; `file` is that of an embedded one."""
     if "locked" in text:
         cause = f"another process has kept it locked for {patience():g} s"
         remedy = "end what holds it (fuser names it by the file metadata.db), then try again; nothing was written"
@@ -229,9 +239,14 @@ def away(text: str) -> ServiceDownError:
     elif "disk I/O error" in text:
         cause = "its disk is full, or fails"
         remedy = "look at the disk of the home (df), free some space, then try again; nothing was written"
+    elif "readonly database" in text:
+        cause = f"its file cannot be written: {file}"
+        remedy = "make it and its folder yours to write (ls -l, lsattr, mount), then try again; nothing was written"
     elif "unable to open database file" in text:
         cause = "its file cannot be opened"
         remedy = "look at the home (PILOTHOUSE_HOME): metadata.db and its folder must be there and yours to write"
+    elif file:
+        cause, remedy = f"its file cannot be used: {text}", f"look at {file} and its folder; nothing was written"
     else:
         cause, remedy = "it cannot be reached", "check PILOTHOUSE_DATABASE_URL and that the server is up"
     return ServiceDownError("PH301", "metadata database", cause, remedy, detail=text)

@@ -30,7 +30,7 @@ class Service:
     """A service as the header shows it."""
 
     name: str
-    state: Literal["up", "starting", "down", "external"]
+    state: Literal["up", "starting", "down", "external", "read only"]
     since: datetime | None = None
     detail: str = ""
     ends: int = 0
@@ -72,7 +72,7 @@ def stand(
     before: Standing,
     answered_at: datetime | None,
     *,
-    database: Literal["up", "down"] | None = None,
+    database: Literal["up", "down", "read only"] | None = None,
     detail: str = "",
     services: tuple[Service, ...] | None = None,
     running: int | None = None,
@@ -82,7 +82,7 @@ def stand(
     """How the outside stands after some news of it; a database that does not answer is away since it last did."""
     shown = {one.name: one for one in before.services if services is None or one.name == "db"}
     if database is not None:
-        shown["db"] = Service("db", database, answered_at, detail)
+        shown["db"] = Service("db", database, answered_at if database == "down" else None, detail)
     earlier = {one.name: one for one in before.services}
     for one in services or ():
         shown[one.name] = _gone(one, earlier.get(one.name))
@@ -139,7 +139,13 @@ class Chrome(Widget):
             self.refresh()
 
 
-DOTS = {"up": ("●", "good"), "external": ("●", "good"), "starting": ("◐", "active"), "down": ("○", "bad")}
+DOTS = {
+    "up": ("●", "good"),
+    "external": ("●", "good"),
+    "starting": ("◐", "active"),
+    "down": ("○", "bad"),
+    "read only": ("◐", "bad"),
+}
 
 
 class Header(Chrome):
@@ -169,7 +175,7 @@ def _is_shown(service: Service) -> bool:
 
 def _service(service: Service, verbose: bool) -> Content:
     dot, tone = DOTS[service.state]
-    away = service.state in ("down", "starting")
+    away = service.state in ("down", "starting", "read only")
     note = ""
     if away and verbose:
         passed = span((utc_now() - service.since).total_seconds()) if service.since else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 import sqlite3
 import subprocess
@@ -122,6 +123,24 @@ def locked(path: Path) -> Iterator[None]:
         other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         other.execute("BEGIN EXCLUSIVE")
         yield
+
+
+@contextmanager
+def unwritable(path: Path) -> Iterator[None]:
+    """Nobody may write a file; the test is skipped, visibly, where root cannot be kept from that."""
+    path.chmod(0o444)
+    try:
+        if os.access(path, os.W_OK) and _fails(["chattr", "+i", str(path)]):
+            pytest.skip("root may write every file here")
+        yield
+    finally:
+        made_writable(path)
+
+
+def made_writable(path: Path) -> None:
+    """Its owner may write it again."""
+    _fails(["chattr", "-i", str(path)])
+    path.chmod(0o600)
 
 
 def _fails(command: list[str]) -> bool:

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +23,7 @@ from metadata.errors import PilothouseError
 from metadata.migrations import VERSIONS, look
 from metadata.settings import settings
 from metadata.values import utc_now
+from tests.console import faults
 from tests.console.looking import screen_name, seen, until, until_seen
 from tests.flows.homes import from_another_program
 from tests.metadata.earlier import up_to
@@ -48,6 +50,24 @@ async def test_a_dead_database_is_said_in_the_header_and_heals(database: Databas
         assert "Traceback" not in seen(app)
         app.session.store.database = good
         await until_seen(pilot, "db●")
+
+
+async def test_a_database_that_cannot_be_written_is_read_and_said_to_be_so(
+    database: Database, make_app: MakeApp, home: Path
+) -> None:
+    app, file = make_app(), home / "metadata.db"
+    database.close()  # what has the file open to write goes on to
+    with faults.unwritable(file):
+        async with app.run_test(size=(120, 30)) as pilot:
+            await until_seen(pilot, "db◐ read only  ", "ATTENTION 4")
+            await pilot.press("3")
+            await until_seen(pilot, "7 of 7")
+            await pilot.press("space")
+            await until_seen(pilot, "PH301  metadata database", "its file cannot be written", "yours to write")
+            await until(pilot, lambda: str(file) in "".join(seen(app).split()))
+            assert "URL" not in seen(app)
+            faults.made_writable(file)
+            await until_seen(pilot, "db●")
 
 
 async def test_a_long_context_leaves_room_for_the_services_and_since_when_one_is_away(
