@@ -27,6 +27,7 @@ from textual.scrollbar import ScrollBar  # noqa: E402
 from console import clipboard, places, theme  # noqa: E402
 from console.deeds import Asker, Deed, Deeds, Done  # noqa: E402
 from console.ears import Hearing  # noqa: E402
+from console.needing import Needing, needed  # noqa: E402
 from console.palette import ConsoleProvider, Palette  # noqa: E402
 from console.places import TABS, Place  # noqa: E402
 from console.screens.base import BaseScreen  # noqa: E402
@@ -78,13 +79,13 @@ class PilothouseApp(Hearing):
         plain = terminal.few_colours(os.environ)
         super().__init__(ansi_color=plain)
         self.stylesheet = Sheet(variables=self.get_css_variables())
-        self.session = session
-        self._start, self._alone = start, alone
+        self.session, self._start, self._alone = session, start, alone
         self._asked_at = utc_now()
         self._answered_at: datetime | None = None
         """When the database answered last; None before it has."""
         self._pending: set[str] = set()
         self._reading = self._opened = self._leaving = False
+        self._needing = Needing()
         self._deeds = Deeds(lambda one: self.screen is cast("object", one), self._is_open, _types)
         for one in (theme.PILOTHOUSE, theme.TERMINAL):
             self.register_theme(one)
@@ -147,9 +148,9 @@ class PilothouseApp(Hearing):
             self.session.history.visit(place, tab)
         if self.current_mode != tab:
             self.switch_mode(tab)
-        self.call_later(self._unfold, place, tab)
+        self.call_later(self._unfold, place, tab, visit)
 
-    async def _unfold(self, place: Place, tab: str) -> None:
+    async def _unfold(self, place: Place, tab: str, anew: bool) -> None:
         """Close what lies above a place that is open already, or open it; not where one has gone on to another tab.
 
         A question or a form that lies there stays: it is answered first, for who asked waits for that.
@@ -173,6 +174,8 @@ class PilothouseApp(Hearing):
             await self.push_screen(places.make(place))
         if place.part and isinstance(self.screen, BaseScreen):
             self.screen.open_part(place.part)
+        if anew and isinstance(self.screen, BaseScreen):
+            self.screen.opened_anew()
         self._fit(self.size)
 
     def leave(self, screen: BaseScreen) -> None:
@@ -220,6 +223,8 @@ class PilothouseApp(Hearing):
             self._database_is_away(fault)
         elif message.job == "glance":
             self._glanced(message.value)
+        elif message.job == "needed" and fault is None:
+            self._stand(needed=message.value)
         elif message.job == "services" and fault is None:
             self._stand(services=message.value)
             up = all(one.state in ("up", "external") and not one.other_program for one in message.value)
@@ -235,10 +240,11 @@ class PilothouseApp(Hearing):
         self._opened, self._answered_at = True, seen.at
         state, why = ("read only", f"its file cannot be written: {seen.unwritable}") if seen.unwritable else ("up", "")
         self._stand(database=state, detail=why, running=seen.running, waiting=seen.waiting, staged=seen.staged)
-        self._tell(Looked(job="database"))
-        if seen.change != self.session.change:
-            self.session.change = seen.change
-            self._tell(Looked(changed=True))
+        elsewhere = self.current_mode != "overview" or len(self.screen_stack) > 1
+        if elsewhere and self._needing.due(seen.change):
+            self.session.store.survey(self, "needed", functools.partial(needed, settings=self.session.settings))
+        changed, self.session.change = seen.change != self.session.change, seen.change
+        self._tell(Looked(changed, job="database"))
 
     def _database_is_away(self, fault: Fault) -> None:
         self._stand(database="down", detail=fault.cause)

@@ -27,6 +27,9 @@ class Listing(Prompting):
         """The list that has the cursor."""
         return self.focused if isinstance(self.focused, Rows) else None
 
+    def opened_anew(self) -> None:
+        """One has gone to it, not back; the base shows what it showed."""
+
     def on_rows_opened(self, message: Rows.Opened) -> None:
         """Enter leads where the row says."""
         if message.row is not None and message.row.place is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
@@ -13,6 +14,7 @@ from console import narrow, overview_view
 from console.chosen import Chosen
 from console.jump import definition_place
 from console.narrow import Matches
+from console.needing import MOST_KEPT
 from console.overview_view import Subject
 from console.places import EDIT, Place
 from console.screens.keys import key
@@ -29,8 +31,6 @@ if TYPE_CHECKING:
 
 READ_AGAIN_TICKS = 5
 """Some of it changes with time alone, or outside of the database: what is overdue or gone, edits that were left."""
-MOST_KEPT = 9
-"""Kept edits that are shown; the newest."""
 NOTHING = Subject(Chosen(), "", "")
 
 
@@ -53,6 +53,8 @@ class OverviewScreen(RunKeys):
         self._words = ""
         self._wanted: Matches = narrow.everything
         self._ticks = 0
+        self._back = False
+        """Whether it is in front again, and what happened meanwhile is not shown yet."""
 
     def body(self) -> ComposeResult:
         """The list."""
@@ -71,10 +73,24 @@ class OverviewScreen(RunKeys):
         """Apart from the rows of other screens."""
         self.session.store.survey(self, "page", query)
 
+    def on_screen_resume(self) -> None:
+        """Seen again."""
+        self._back = True
+
+    def opened_anew(self) -> None:
+        """What needs a person is seen first."""
+        self.query_one(Rows).show_top()
+
     def show(self, data: tuple[str, Matches, Overview, list[Kept]]) -> None:
-        """Four sections."""
+        """Four sections; from the top, if more needs a person than when one went away."""
+        before, back, self._back = self._overview, self._back, False
         self._words, self._wanted, self._overview, self._kept = data
+        if not self._words:
+            needed = len(self._overview.attention) + len(self._kept)
+            self.session.standing = replace(self.session.standing, needed=needed)
         self._draw()
+        if back and before is not None and _uids(self._overview) - _uids(before):
+            self.query_one(Rows).show_top()
 
     def tick(self) -> None:
         """Ages and the time of what runs move on."""
@@ -138,6 +154,10 @@ class OverviewScreen(RunKeys):
     def trail(self) -> Content | str:
         """What is filtered."""
         return joined(("Overview", "strong"), (f" ▸ {self.filter}", "accent")) if self.filter else ""
+
+
+def _uids(seen: Overview) -> set[str]:
+    return {one.uid for one in seen.attention}
 
 
 def _read(database: Database, settings: Settings, words: str) -> tuple[Overview, list[Kept]]:

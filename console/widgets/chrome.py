@@ -51,6 +51,8 @@ class Standing:
     services: tuple[Service, ...] = ()
     running: int = 0
     waiting: int = 0
+    needed: int = 0
+    """What needs a person, but for services that are away and the change set."""
     staged: int = 0
 
     @property
@@ -77,6 +79,7 @@ def stand(
     services: tuple[Service, ...] | None = None,
     running: int | None = None,
     waiting: int | None = None,
+    needed: int | None = None,
     staged: int | None = None,
 ) -> Standing:
     """How the outside stands after some news of it; a database that does not answer is away since it last did."""
@@ -92,6 +95,7 @@ def stand(
         services=tuple(sorted(shown.values(), key=lambda one: (one.name not in order, one.name != "db", one.name))),
         running=before.running if running is None else running,
         waiting=before.waiting if waiting is None else waiting,
+        needed=before.needed if needed is None else needed,
         staged=before.staged if staged is None else staged,
     )
 
@@ -185,7 +189,7 @@ def _service(service: Service, verbose: bool) -> Content:
 
 
 class Tabs(Chrome):
-    """The six screens by their digits, with what runs and what waits."""
+    """The six screens by their digits, with what needs a person, what runs and what waits."""
 
     class Chosen(Message):
         """A tab was clicked."""
@@ -202,7 +206,9 @@ class Tabs(Chrome):
     def line(self) -> Content:
         """Their titles, closer together where it is narrow."""
         standing = self._standing()
+        needed = standing.needed + len(standing.missing()) + bool(standing.staged)
         marks = {
+            "overview": (f" {needed}!", "warn") if needed else ("", ""),
             "blueprint": (f" {glyph('±')}{standing.staged}", "warn") if standing.staged else ("", ""),
             "runs": (f" {standing.running}{glyph('▶')}", "active") if standing.running else ("", ""),
             "decisions": (f" {standing.waiting}{glyph('‖')}", "warn") if standing.waiting else ("", ""),

@@ -211,6 +211,14 @@ class Rows(ScrollView, can_focus=True):
                 return True
         return False
 
+    def show_top(self) -> None:
+        """The first row comes under the cursor, and all that stands above it into view."""
+        before = self._cursor
+        self.action_end(-1)
+        self._reveal()
+        if self._cursor != before:
+            self._came, self._drawn = Message().time, False
+
     def _find(self, key: str | None, near: int) -> int:
         stops = [index for index, line in enumerate(self._lines) if line.row is not None]
         for index in stops:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import select, update
 
+from console import needing
 from console.app import PilothouseApp
 from console.jump import find
 from console.places import Place
@@ -22,6 +23,7 @@ from metadata.rows.staged import stage, stage_rename
 from metadata.states import State
 from tests.console import seed
 from tests.console.looking import screen_name, seen, until, until_seen
+from tests.metadata.rows import add_run
 
 MakeApp = Callable[[], PilothouseApp]
 
@@ -387,6 +389,32 @@ async def test_the_overview_acts_on_what_needs_a_person(database: Database, make
         await until_seen(pilot, "release what hold_when_broken #6 holds ?")
         await pilot.press("y")
         await until_seen(pilot, "ATTENTION 3")
+
+
+async def test_what_needs_a_person_is_seen_first_unless_one_comes_back(
+    database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(needing, "AFTER_CHANGE_SECONDS", 0.0)
+    app = make_app()
+    async with app.run_test(size=(80, 14)) as pilot:
+        await until_seen(pilot, "ATTENTION 4", "1 Overview 4!")
+        await pilot.press("G", "2")
+        await until_seen(pilot, "1 Overview 4!", "#14")
+        await pilot.press("1")
+        await until_seen(pilot, "ATTENTION 4")
+        await pilot.press("G", "enter")
+        await until(pilot, lambda: screen_name(app) == "blueprint")
+        await pilot.press("left_square_bracket")
+        await until(pilot, lambda: screen_name(app) == "overview")
+        await until_seen(pilot, "FRESHNESS")
+        assert "ATTENTION" not in seen(app)
+        await pilot.press("2")
+        await until_seen(pilot, "#14")
+        uid = load_blueprint(database).pipelines["backfill_2012"].uid
+        add_run(database, uid, "backfill_2012", "failed")
+        await until_seen(pilot, "1 Overview 5!")
+        await pilot.press("escape")
+        await until_seen(pilot, "ATTENTION 5", "backfill_2012 #18")
 
 
 async def test_an_empty_overview_says_what_would_be_there(empty_database: Database, make_app: MakeApp) -> None:
