@@ -157,7 +157,7 @@ def _missing(one: Service) -> Row:
     return Row(
         f"service {one.name}",
         (
-            joined((f"{sign} ", sign.tone), (one.name, "strong"), (" is down", "")),
+            joined((f"{sign} ", sign.tone), (one.name, "strong"), (f" is {one.word}", "")),
             plain(cause_of(one)),
             joined((f"{START} ", "key"), "start"),
         ),

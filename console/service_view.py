@@ -32,11 +32,14 @@ def cause_of(service: Service) -> str:
     return f"{service.detail or 'it does not answer'}{again}"
 
 
-def fault_of(service: Service, logs: Path) -> Fault:
-    """A service that is away, in the four parts of a fault; `logs` is where the services write."""
+def fault_of(service: Service, logs: Path, supervised: bool) -> Fault:
+    """A service that is away, in the four parts of a fault; `logs` is where the services write.
+
+    `supervised`: the supervisor is there, which starts what has ended again.
+    """
     if service.name == "supervisor":
         remedy = f"start it ({START}): until then nothing that ends is started again"
-    elif service.detail == "not started":
+    elif service.detail == "not started" or (not supervised and service.ends in (1, 2)):
         remedy = f"start it ({START})"
     elif service.state == "down" and not service.ends:
         remedy = "it is looked at again and again; look at the host that it runs on"
@@ -56,13 +59,14 @@ def waits_for(services: Sequence[Service]) -> Service | None:
 def lines(services: Sequence[Service], logs: Path, now: datetime, width: int) -> list[Content]:
     """All services: what each does, how it is and since when; those that are away with what mends it."""
     told: list[Content] = []
+    supervised = any(one.name == "supervisor" and one.state == "up" for one in services)
     for one in services:
-        dot, tone = DOTS[one.state]
+        dot, tone = DOTS[one.word]
         since = f" for {span((now - one.since).total_seconds())}" if one.since else ""
         name = "metadata database" if one.name == "db" else WHAT.get(one.name, one.name)
-        told.append(joined((f"{glyph(dot)} ", tone), (name, "strong"), f"  {one.state}", (since, "quiet")))
+        told.append(joined((f"{glyph(dot)} ", tone), (name, "strong"), f"  {one.word}", (since, "quiet")))
         if one.away and one.name != "db":
-            told += [fault_content(fault_of(one, logs), width=width), Content("")]
+            told += [fault_content(fault_of(one, logs, supervised), width=width), Content("")]
         elif one.detail:
             again = f"; start it again from this one ({START})" if one.other_program else ""
             told.append(styled(f"    {one.detail}{again}", "quiet"))

@@ -98,7 +98,9 @@ def spark_remote() -> str:
     record = _started(values, records.SPARK, "PH410", "compute (Spark)")
     if not record.alive():
         why = record.detail if record.state == "down" and record.detail else "the process has ended"
-        raise ServiceDownError("PH410", "compute (Spark)", why, "It is started again by itself; else `pilothouse up`")
+        supervised = (one := records.load(values.state, records.SUPERVISOR)) is not None and one.alive()
+        remedy = "It is started again by itself; else `pilothouse up`" if supervised else "Run `pilothouse up`"
+        raise ServiceDownError("PH410", "compute (Spark)", why, remedy)
     return record.url
 
 

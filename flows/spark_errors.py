@@ -53,7 +53,7 @@ REASONS = (
             "Application error processing RPC",
         ),
         "the Spark server went away while it worked",
-        "It is started again by itself: run it again (r). If memory ran out, raise PILOTHOUSE_SPARK_DRIVER_MEMORY",
+        "Run it again (r) when it is up (U starts it). If memory ran out, raise PILOTHOUSE_SPARK_DRIVER_MEMORY",
     ),
     Reason(
         "PH433",

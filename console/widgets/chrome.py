@@ -41,6 +41,11 @@ class Service:
         """Whether it was there, or should be, and is not: it has ended `ends` times in a row, or does not answer."""
         return self.state in ("down", "starting") and (self.ends > 0 or (self.state == "down" and bool(self.since)))
 
+    @property
+    def word(self) -> str:
+        """How it is, in the one word that every screen has for it: what ended is down until it is up again."""
+        return "down" if self.away else self.state
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -178,13 +183,12 @@ def _is_shown(service: Service) -> bool:
 
 
 def _service(service: Service, verbose: bool) -> Content:
-    dot, tone = DOTS[service.state]
+    dot, tone = DOTS[service.word]
     away = service.state in ("down", "starting", "read only")
     note = ""
     if away and verbose:
         passed = span((utc_now() - service.since).total_seconds()) if service.since else ""
-        word = "down" if service.away else service.state
-        note = f" {word} {passed}".rstrip()
+        note = f" {service.word} {passed}".rstrip()
     return joined((service.name, tone if away else "quiet"), (glyph(dot), tone), (note, tone))
 
 

@@ -50,7 +50,8 @@ def test_a_code_of_a_failure_says_what_it_means_and_how_it_is_mended(run: Comman
     assert "PH216 Several rows of one batch have the same key" in shown.out
     assert "To mend it\nLet the query give one row a key" in shown.out
     assert all(len(line) <= 80 for line in shown.out.splitlines())
-    assert run.told("explain", "PH410")["remedy"] == "it is started again by itself; else pilothouse up."
+    remedy = "it is started again by itself while the supervisor is up; else pilothouse up."
+    assert run.told("explain", "PH410")["remedy"] == remedy
 
 
 def test_without_a_code_all_are_listed(run: Commands) -> None:

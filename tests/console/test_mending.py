@@ -206,12 +206,23 @@ async def test_a_fault_that_holds_and_was_closed_is_not_told_again_until_it_is_a
 def test_a_service_that_ends_again_and_again_says_so_and_names_its_log() -> None:
     once = Service("spark", "starting", NOW, "the process was killed by SIGKILL", 1)
     often = Service("spark", "down", NOW, "the process has ended: no Java", 5)
-    assert service_view.fault_of(once, LOGS).remedy.startswith("it is started again by itself")
-    assert service_view.fault_of(often, LOGS).cause == "the process has ended: no Java (5 times in a row)"
-    assert "logs/spark.log" in service_view.fault_of(often, LOGS).remedy
+    assert service_view.fault_of(once, LOGS, True).remedy.startswith("it is started again by itself")
+    assert service_view.fault_of(often, LOGS, True).cause == "the process has ended: no Java (5 times in a row)"
+    assert "logs/spark.log" in service_view.fault_of(often, LOGS, True).remedy
     told = "\n".join(line.plain for line in service_view.lines([often], LOGS, NOW + timedelta(seconds=90), 78))
     for part in ("PH310", "compute (spark)", "no Java", "logs/spark.log", "for 1 min"):
         assert part in told
+
+
+def test_one_word_tells_how_a_service_is_and_only_a_supervisor_starts_it_again() -> None:
+    spark = Service("spark", "starting", NOW, "the process was killed by SIGKILL", 1)
+    gone = Service("supervisor", "down", NOW, "the process has ended", 1)
+    assert service_view.fault_of(spark, LOGS, False).remedy == "start it (U)"
+    for services, again in (((spark, gone), False), ((spark, Service("supervisor", "up")), True)):
+        told = "\n".join(line.plain for line in service_view.lines(services, LOGS, NOW, 78))
+        assert "compute (spark)  down" in told and "starting" not in told
+        assert ("started again by itself" in told) == again
+    assert [Service("spark", "starting").word, Service("spark", "up").word] == ["starting", "up"]
 
 
 def test_what_is_not_started_yet_is_not_away() -> None:
@@ -230,7 +241,7 @@ def test_what_was_there_and_was_taken_down_elsewhere_is_away_and_can_be_started(
     later = stand(taken_down, NOW, services=gone)
     assert [one.name for one in later.missing()] == ["worker"]
     assert later.services[0].since == taken_down.services[0].since is not None
-    assert service_view.fault_of(later.services[0], LOGS).remedy == "start it (U)"
+    assert service_view.fault_of(later.services[0], LOGS, True).remedy == "start it (U)"
 
 
 def test_a_queued_run_waits_for_the_first_service_that_is_missing() -> None:
