@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from metadata.errors import Fault
@@ -31,7 +30,6 @@ FILTER_REFUSED = "PH306"
 """Code of a filter that cannot be read."""
 START = "U"
 _BY_COMMAND = " (pilothouse blueprint diff)"
-_NAMED = re.compile(r"\(([A-Za-z])\)|\bpress ([A-Za-z])\b")
 
 
 def by_key(fault: Fault, again: str) -> Fault:
@@ -45,6 +43,5 @@ def keys_for(fault: Fault, labels: Mapping[str, str], again: str = "") -> str:
 
     `labels` are the keys that work where it is shown, `again` one that is of use whatever the fault says.
     """
-    named = [first or second for first, second in _NAMED.findall(fault.remedy)]
-    wanted = [again, *named, *([START] if fault.code in SERVICES_AWAY else [])]
+    wanted = [again, *fault.keys, *([START] if fault.code in SERVICES_AWAY else [])]
     return "   ".join(f"{key} {labels[key]}" for key in dict.fromkeys(wanted) if key in labels)

@@ -83,19 +83,19 @@ REASONS = (
         "PH437",
         ("DELTA_MULTIPLE_SOURCE_ROW_MATCHING_TARGET_ROW_IN_MERGE",),
         "several of the new rows have the same key",
-        "Make the query give one row a key, or add a quality rule `unique` on the keys",
+        "Make the query give one row a key (e), or add a quality rule `unique` on the keys",
     ),
     Reason(
         "PH438",
         ("DELTA_FAILED_TO_MERGE_FIELDS",),
         "column {currentField} has another type than in the table",
-        "Cast it to the table's type in the query, or correct the declared columns",
+        "Cast it to the table's type in the query (e), or correct the declared columns",
     ),
     Reason(
         "PH439",
         ("DELTA_METADATA_MISMATCH", "DELTA_MERGE_UNRESOLVED_EXPRESSION", "DELTA_SCHEMA_MISMATCH"),
         "the columns of the new rows are not those of the table",
-        "Correct the query, or say `schema_drift: evolve` on the dataset",
+        "Correct the query (e), or say `schema_drift: evolve` on the dataset",
     ),
     Reason(
         "PH441",
@@ -149,25 +149,25 @@ REASONS = (
         "PH448",
         ("CAST_INVALID_INPUT", "CONVERSION_INVALID_INPUT", "CANNOT_PARSE_TIMESTAMP", "CANNOT_PARSE_DECIMAL"),
         "the value {expression} is not of type {targetType}",
-        "Use try_cast where such values may occur, or say in the connection what means `no value`",
+        "Use try_cast where such values may occur (e), or say in the connection what means `no value`",
     ),
     Reason(
         "PH449",
         ("CAST_OVERFLOW", "ARITHMETIC_OVERFLOW", "NUMERIC_VALUE_OUT_OF_RANGE"),
         "a number is too large for its type",
-        "Cast to a wider type (BIGINT, DOUBLE) in the SQL",
+        "Cast to a wider type (BIGINT, DOUBLE) in the SQL: press e on the definition",
     ),
     Reason(
         "PH450",
         ("DIVIDE_BY_ZERO", "REMAINDER_BY_ZERO"),
         "something is divided by zero",
-        "Use try_divide in the SQL, or nullif on the divisor",
+        "Use try_divide in the SQL, or nullif on the divisor: press e on the definition",
     ),
     Reason(
         "PH451",
         ("INVALID_ARRAY_INDEX", "MAP_KEY_DOES_NOT_EXIST"),
         "an element is asked for that an array or map does not have",
-        "Use get() or try_element_at in the SQL",
+        "Use get() or try_element_at in the SQL: press e on the definition",
     ),
     Reason(
         "PH460",
@@ -197,13 +197,13 @@ REASONS = (
         "PH455",
         ("MISSING_GROUP_BY", "MISSING_AGGREGATION", "UNSUPPORTED_EXPR_FOR_OPERATOR"),
         "a query that aggregates names a column that it does not group by",
-        "Add the column to GROUP BY, or aggregate it",
+        "Add the column to GROUP BY, or aggregate it: press e on the definition",
     ),
     Reason(
         "PH456",
         ("USER_RAISED_EXCEPTION",),
         "the SQL raised: {errorMessage}",
-        "Look for raise_error or assert_true in the SQL",
+        "Look for raise_error or assert_true in the SQL: press e on the definition",
     ),
     Reason(
         "PH457",
@@ -221,7 +221,7 @@ REASONS = (
         "PH459",
         ("RESOURCE_EXHAUSTED", "larger than max"),
         "the answer is too large to be sent in one piece",
-        "Aggregate or limit it in the query",
+        "Aggregate or limit it in the query: press e on the definition",
     ),
 )
 

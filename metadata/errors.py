@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated
@@ -13,6 +14,8 @@ from metadata.values import storable
 
 Text = Annotated[str, AfterValidator(storable), AfterValidator(redacted)]
 """Text of whatever origin, as it can be kept in a row and shown: without a secret."""
+
+_NAMED = re.compile(r"\(([A-Za-z])\)|\bpress ([A-Za-z])\b")
 
 
 class Fault(BaseModel):
@@ -29,6 +32,16 @@ class Fault(BaseModel):
     cause: Text
     remedy: Text
     detail: Text = ""
+
+    @property
+    def keys(self) -> list[str]:
+        """Keys of the console that its remedy names, in their order."""
+        return [first or second for first, second in _NAMED.findall(self.remedy)]
+
+    @property
+    def by_editing(self) -> bool:
+        """Whether its cause lies in a definition, which another run of the same plan would meet again."""
+        return "e" in self.keys and "r" not in self.keys
 
     def __str__(self) -> str:
         return f"{self.code} {self.thing}: {self.cause}. {self.remedy}"

@@ -25,7 +25,7 @@ ALERTS = ("critical", "warning")
 """Severities of alerts that need somebody; `info` is for the log."""
 MOST = 200
 """Of each sort; more than anybody reads before the first of them are mended."""
-Remedy = Literal["run again", "release", "see why", "lineage"]
+Remedy = Literal["run again", "definition", "release", "see why", "lineage"]
 """What the key does that mends it; short, for it stands beside the key in a narrow column."""
 
 
@@ -88,12 +88,13 @@ def _runs(connection: Connection, wanted: Wanted) -> Iterator[Attention]:
 
 
 def _of_run(run: Run, count: int) -> Attention:
+    by_editing = run.fault is not None and run.fault.by_editing
     return Attention(
         what="lost" if run.state == State.LOST else "failed",
         thing=f"{run.pipeline_key} #{run.number}",
         cause=(run.fault.cause if run.fault else run.state_detail) or str(run.state),
-        key="r",
-        remedy="run again",
+        key="e" if by_editing else "r",
+        remedy="definition" if by_editing else "run again",
         at=run.ended_at or run.created_at,
         subject_kind="run",
         subject=str(run.number),

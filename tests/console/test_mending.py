@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from sqlalchemy import update
 
-from console import mending, service_view
+from console import mending, run_view, service_view
 from console.app import PilothouseApp
 from console.places import Place
 from console.run_view import fault_place
@@ -21,6 +23,7 @@ from metadata import tables
 from metadata.database import Database, next_change
 from metadata.errors import Fault
 from metadata.revisions import moved
+from metadata.states import State
 from tests.console import seed
 from tests.console.looking import screen_name, seen, until, until_seen
 
@@ -47,6 +50,12 @@ def fault(remedy: str = "mend it", code: str = "PH999", thing: str = "run 7") ->
 )
 def test_keys_are_those_of_the_remedy_that_work_here(told: Fault, again: str, expected: str) -> None:
     assert mending.keys_for(told, LABELS, again) == expected
+
+
+def test_a_cause_in_a_definition_is_mended_there_and_not_by_another_run() -> None:
+    failed: Any = SimpleNamespace(run=SimpleNamespace(state=State.FAILED))
+    assert run_view.keys_of(failed, fault("press e on the definition")) == "e definition"
+    assert run_view.keys_of(failed, fault("correct it (e), then run it again (r)")) == "r run again   e definition"
 
 
 def test_what_was_overtaken_names_the_key_that_looks_again_and_no_command() -> None:

@@ -52,6 +52,14 @@ def test_a_failure_needs_somebody_until_the_pipeline_succeeds(database: Database
     assert needed(database) == []
 
 
+def test_what_lies_in_a_definition_is_mended_there_and_not_by_another_run_of_the_same_plan(database: Database) -> None:
+    uid = applied(database).pipelines["orders"].uid
+    for remedy, key in (("Correct the SQL: press e on the definition", "e"), ("mend it (e), run it again (r)", "r")):
+        add_run(database, uid, "orders", "failed", fault={"code": "PH2", "thing": "x", "cause": "y", "remedy": remedy})
+        (item,) = overview(database, now=NOW).attention
+        assert (item.key, item.remedy) == (key, {"e": "definition", "r": "run again"}[key])
+
+
 def test_runs_of_a_deleted_pipeline_need_nobody(database: Database) -> None:
     applied(database)
     add_run(database, "gone", "gone", "failed")
