@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from textual.content import Content
 
@@ -43,6 +45,11 @@ def difference_lines(found: RunDifference) -> list[Content]:
     if found.bindings:
         lines += [Content(""), styled("Bindings", "strong"), *field_lines(found.bindings)]
     lines += [Content(""), styled("Plan", "strong")]
+    if found.of_two_pipelines and found.after:
+        names = (plain(run.pipeline_key) for run in (found.before, found.after))
+        lines.append(styled(f"These are two pipelines: {' and '.join(names)}.", "warn"))
+        only = {"deleted": f"only in #{found.before.number}", "created": f"only in #{found.after.number}"}
+        return [*lines, *_differing(found.plan, only)]
     return [*lines, *(_differing(found.plan) or [styled("    the same", "quiet")])]
 
 
@@ -53,8 +60,9 @@ def _run(run: Run) -> Content:
     )  # fmt: skip
 
 
-def _differing(found: PlanDifference) -> list[Content]:
-    return [*(line for change in found.changes for line in change_lines(change)), *field_lines(found.wiring)]
+def _differing(found: PlanDifference, words: Mapping[str, str] = MappingProxyType({})) -> list[Content]:
+    told = (change_lines(change, words.get(change.action, "")) for change in found.changes)
+    return [*itertools.chain.from_iterable(told), *field_lines(found.wiring)]
 
 
 def _since(found: RunPlan) -> list[Content]:

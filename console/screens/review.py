@@ -253,11 +253,11 @@ def impact_lines(touched: Sequence[Sized]) -> list[Content]:
     return [*lines, styled(f"  {more}", "quiet")] if more else lines
 
 
-def change_lines(change: Change) -> list[Content]:
-    """One definition: what happens to it, field by field."""
+def change_lines(change: Change, words: str = "") -> list[Content]:
+    """One definition: what happens to it, in such `words`, field by field."""
     sign, tone = SIGNS[change.action]
     head = joined(
-        (f"{sign} {change.action} ", tone), (f"{change.kind} ", "quiet"), (change.key, "strong"), change.former
+        (f"{sign} {words or change.action} ", tone), (f"{change.kind} ", "quiet"), (change.key, "strong"), change.former
     )
     return [head, *field_lines(change.fields)]
 

@@ -35,6 +35,11 @@ class RunDifference:
     plan: PlanDifference
     bindings: tuple[FieldChange, ...] = ()
 
+    @property
+    def of_two_pipelines(self) -> bool:
+        """Whether the runs are of two pipelines: what only one of them has, nobody made or deleted."""
+        return self.after is not None and self.after.pipeline_uid != self.before.pipeline_uid
+
     def __bool__(self) -> bool:
         return bool(self.plan or self.bindings)
 

@@ -66,6 +66,15 @@ async def test_runs_are_compared_and_one_is_repeated_on_its_plan_by_keys_alone(
         await until_seen(pilot, "clean:", "retries: 2", "waits for", "Since then:")
 
 
+async def test_runs_of_two_pipelines_differ_by_what_only_one_of_them_has(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 48)) as pilot:
+        app.go(Place("difference", "13 15"))
+        await until_seen(pilot, "These are two pipelines: flights and weather", "only in #13 pipeline flights")
+        await until_seen(pilot, "only in #15 pipeline weather", "only in #13 model late_arrival")
+        assert "deleted" not in seen(app) and "created" not in seen(app)
+
+
 async def test_what_a_plan_needs_and_is_gone_is_told_where_it_is_asked_for(
     database: Database, make_app: MakeApp
 ) -> None:
