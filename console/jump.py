@@ -6,7 +6,7 @@ import difflib
 import re
 from typing import TYPE_CHECKING
 
-from console.places import TABS, Place
+from console.places import EVERY_KIND, TABS, Place
 
 if TYPE_CHECKING:
     from metadata.database import Database
@@ -19,9 +19,12 @@ MOST, MOST_TOLD = 9, 3
 """Definitions that are looked for where several have a name that begins so, and those of them that are told."""
 KINDS = ("connection", "dataset", "feature_set", "model", "monitor", "decision", "pipeline", "schedule")
 _OF_KINDS = {word: kind for kind in KINDS for word in (f"{kind}s", kind)}
+_OF_TWO_WORDS = re.compile(r"(?i)\s*(feature)[ _-]+(sets?)(?=\s|$)")
+"""A kind that is told in two words, at the beginning of what was typed."""
 _LEADS: dict[str, Place | str] = {
     **{word: Place("blueprint", kind) for word, kind in _OF_KINDS.items()},
     **dict.fromkeys(("tasks", "task"), Place("blueprint", "pipeline")),
+    **dict.fromkeys(("all", "definitions"), Place("blueprint", EVERY_KIND)),
     **{screen: Place(screen) for screen in (*TABS, "audit", "changes", "history")},
     "model": Place("models"),
     "decision": Place("decisions"),
@@ -91,11 +94,12 @@ def complete(database: Database, typed: str, owner: str) -> str:
     """
     from metadata.rows import names
 
-    kind, space, beginning = typed.rpartition(" ")
+    said, space, beginning = typed.rpartition(" ")
+    kind = _OF_TWO_WORDS.sub(r"\1_\2", said)
     if not typed or (space and kind not in (*KINDS, "lineage")):
         return ""
     begun = names.begun(database, beginning, kind if kind in KINDS else None, 1, owner)
-    return f"{kind}{space}{begun[0]}" if begun else ""
+    return f"{said}{space}{begun[0]}" if begun else ""
 
 
 def definition_place(kind: str, key: str) -> Place:
@@ -115,5 +119,5 @@ def _begun(head: str) -> list[str]:
 
 
 def _parts(typed: str) -> tuple[str, str]:
-    words = typed.split(None, 1)
+    words = _OF_TWO_WORDS.sub(r"\1_\2", typed).split(None, 1)
     return words[0].lower().replace("-", "_"), words[1].strip() if len(words) > 1 else ""

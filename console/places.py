@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 EDIT = "edit"
 """The part of a definition that is its edit."""
+EVERY_KIND = "all"
+"""What of the blueprint is shown instead of one kind."""
 
 
 @dataclass(frozen=True)

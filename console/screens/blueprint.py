@@ -16,7 +16,7 @@ from console.blueprint_panes import pane as pane_of
 from console.definition_rows import definition_row, filter_words, kind_row, section_of
 from console.drafts import Kept
 from console.paged import Paged
-from console.places import EDIT, Place
+from console.places import EDIT, EVERY_KIND, Place
 from console.screens.bulk import Bulk
 from console.screens.by_kind import ByKind
 from console.screens.dataset_panes import LISTS, DatasetPanes
@@ -84,8 +84,8 @@ class BlueprintScreen(ByKind, Bulk, Trying, DatasetPanes, Paging):
 
     def _aim(self, subject: str) -> None:
         kind, _, wanted = subject.partition(" ")
-        if kind in SECTIONS:
-            self.kind, self._wanted = kind, wanted
+        if kind in (EVERY_KIND, *SECTIONS):
+            self.kind, self._wanted = ALL if kind == EVERY_KIND else kind, wanted
 
     def turn_to(self, subject: str) -> None:
         """To one definition, or to those of a kind; from the kinds the cursor goes to their list."""

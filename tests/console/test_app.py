@@ -121,7 +121,8 @@ def test_a_number_is_that_of_a_run_however_it_is_written(typed: str) -> None:
     ("typed", "leads"),
     [
         ("pipelines", Place("blueprint", "pipeline")),
-        ("feature-sets", Place("blueprint", "feature_set")),
+        *((typed, Place("blueprint", "feature_set")) for typed in ("feature-sets", "feature sets", "Feature Set")),
+        ("all", Place("blueprint", "all")),
         ("task", Place("blueprint", "pipeline")),
         ("model", Place("models")),
         ("dec", Place("decisions")),
@@ -149,6 +150,12 @@ async def test_a_beginning_leads_where_its_only_word_does_and_several_are_named(
         await until_seen(pilot, "Blueprint ▸ schedules")
         await pilot.press("colon", *"datasets silver.flights", "enter")
         await until_seen(pilot, "Blueprint ▸ datasets", "silver.flights")
+        await pilot.press("colon", *"all", "enter")
+        await until_seen(pilot, "Blueprint ▸ definitions", "18 of 18")
+        await pilot.press("colon", *"feature set fl")
+        await until_seen(pilot, ":feature set flight_context")
+        await pilot.press("tab", "enter")
+        await until_seen(pilot, "Blueprint ▸ feature sets", "flight_context")
 
 
 async def test_a_key_of_any_kind_is_completed_and_leads_there_where_it_is_the_only_one_that_begins_so(
