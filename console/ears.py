@@ -13,11 +13,16 @@ from textual.dom import DOMNode
 from textual.message import Message
 from textual.screen import ModalScreen
 
+from console.places import TABS
+from console.screens.keys import shown_key
 from console.screens.modal import Modal
 
+_JUMP = "colon"
+_LEADING = (_JUMP, *(str(at + 1) for at in range(len(TABS))))
+"""Keys that lead elsewhere, from a screen."""
 _TOGETHER = re.compile(r"alt\+(shift\+)?(\w)")
 PATIENCE_SECONDS = 1.0
-"""Time after which what is on its way to a widget counts as gone with it."""
+"""Time after which what is on its way to a widget counts as gone with it, and what is typed as begun anew."""
 
 
 class Ears:
@@ -34,6 +39,8 @@ class Ears:
         self._kept: list[events.Key | events.Paste] | None = None
         """What was typed after a key that opens something which is not there yet; None where there is no such key."""
         self._kept_from = 0.0
+        self._astray: float | None = None
+        """The time of the last key that was meant for a line which did not open; None where there is no such key."""
 
     def shut(self, dropped: Callable[[], None] | None = None) -> None:
         """What is typed is dropped until `open`, or esc, where the editor can be `dropped`."""
@@ -53,10 +60,20 @@ class Ears:
         for one in sorted(kept, key=lambda each: each.time):
             yield events.Paste(one.text) if isinstance(one, events.Paste) else events.Key(one.key, one.character)
 
+    def go_astray(self, since: float) -> None:
+        """What is typed from a time on is for a line that did not open: dropped until enter, esc or a pause."""
+        self._astray = since
+
     def take(self, event: events.Event) -> bool:
         """Whether an event is taken."""
         if not isinstance(event, events.InputEvent | events.Paste):
             return True
+        if self._astray is not None and event.time > self._astray and isinstance(event, events.Key | events.Paste):
+            key = event.key if isinstance(event, events.Key) else ""
+            goes_on = key != "escape" and event.time - self._astray < PATIENCE_SECONDS
+            self._astray = event.time if goes_on and key not in ("enter", "ctrl+j") else None
+            if goes_on:
+                return False
         waits = self._shut or self._kept is not None
         if waits and self._dropped and isinstance(event, events.Key) and event.key == "escape":
             self._dropped()
@@ -94,11 +111,27 @@ class Hearing(App[None]):
         if not isinstance(event, events.Key):
             await super().on_event(event)
             return
+        if self._leads_nowhere(event):
+            return
         below, at = self.screen, self.focused or self.screen
         await super().on_event(events.Key("enter", "\r") if event.key == "ctrl+j" else event)
         if isinstance(self.screen, ModalScreen) and below in self.screen_stack[:-1]:
             self.ears.keep(event.time)
             self.hear(*at.ancestors_with_self)
+
+    def _leads_nowhere(self, event: events.Key) -> bool:
+        """Whether a key that leads elsewhere does not from here, which is said; after `:` one types where to."""
+        front, at = self.screen, self.focused
+        if event.is_forwarded or event.key not in _LEADING:
+            return False
+        if not isinstance(front, Modal) or front.answered_by(event.key):
+            return False
+        if at is not None and at.check_consume_key(event.key, event.character or event.key):
+            return False
+        front.call_later(front.say, f"esc first, then {shown_key(event.key)}", "warn")
+        if event.key == _JUMP:
+            self.ears.go_astray(event.time)
+        return True
 
     def hear(self, *through: DOMNode) -> None:
         """What is kept goes to the question that is in front by then; what was typed earlier is still on its way."""

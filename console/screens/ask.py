@@ -55,13 +55,17 @@ class Ask(Modal[str]):
         if self.is_attached:
             self.query_one(Static).update(self._told())
 
+    def answered_by(self, key: str) -> bool:
+        """Whether it is one of the answers."""
+        return key in [name for name, _ in self._answers]
+
     def on_key(self, event: events.Key) -> None:
         """One key answers."""
         event.stop()
         pressed = event.character or event.key
         if event.key == "escape":
             self.dismiss("")
-        elif pressed in [key for key, _ in self._answers]:
+        elif self.answered_by(pressed):
             self.dismiss(pressed)
         elif event.key in _SCROLLS:
             self.query_one(VerticalScroll).scroll_relative(y=_SCROLLS[event.key], animate=False, immediate=True)

@@ -13,10 +13,12 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from console.app import PilothouseApp
+from console.ears import PATIENCE_SECONDS
 from console.edit import Review
 from console.places import Place
 from console.screens.ask import Ask
 from console.screens.help import HelpScreen
+from console.screens.note import NoteScreen
 from console.screens.review import ReviewScreen
 from console.screens.services import ServicesScreen
 from console.widgets.rows import Rows
@@ -278,3 +280,50 @@ async def test_a_question_that_one_letter_answers_is_seen_before_a_letter_answer
         assert isinstance(app.screen, Ask)
         await pilot.press("y")
         await until_seen(pilot, "an edit of it waits")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 30)], ids=["80x24", "120x30"])
+async def test_what_leads_elsewhere_says_that_a_form_is_left_first_and_what_is_typed_after_it_does_nothing(
+    database: Database, make_app: MakeApp, size: tuple[int, int]
+) -> None:
+    app = make_app()
+    async with app.run_test(size=size) as pilot:
+        app.go(Place("blueprint", "dataset bronze.flights"))
+        await until_seen(pilot, "1–7 of 7")
+        await until(pilot, lambda: app.screen.definition() is not None)  # type: ignore[attr-defined]
+        await pilot.press("f")
+        await until_seen(pilot, "dataset bronze.flights  form")
+        send(app, "j", "colon", *"datasets", "enter")
+        await until_seen(pilot, "esc first, then :")
+        await settled(pilot)
+        assert not app.screen.state.changed  # type: ignore[attr-defined]
+        send(app, "3")
+        await until_seen(pilot, "esc first, then 3")
+        send(app, "d")
+        await until_seen(pilot, "owner is taken out")
+        send(app, "colon", "u", "escape")
+        await until_seen(pilot, "Leave the form?")
+        send(app, "colon", "d", "2")
+        await until_seen(pilot, "Leave the form?", "esc first, then :")
+        await pilot.pause(PATIENCE_SECONDS)
+        send(app, "d")
+        await until_seen(pilot, "left: nothing is kept")
+
+
+async def test_a_digit_is_an_answer_where_it_is_one_and_a_line_of_text_has_every_key(
+    database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_seen(pilot, "PIPELINES 3")
+        answers: list[object] = []
+        app.push_screen(Ask("which ?", [("1", "one"), ("2", "two")]), answers.append)
+        await settled(pilot)
+        send(app, "3")
+        await until_seen(pilot, "esc first, then 3")
+        send(app, "2")
+        await until(pilot, lambda: answers == ["2"])
+        app.push_screen(NoteScreen("why ?"), answers.append)
+        await settled(pilot)
+        await pilot.press(*":3d", "enter")
+        await until(pilot, lambda: answers == ["2", ":3d"])
