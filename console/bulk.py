@@ -6,14 +6,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from console.edit import Review
-from metadata.bulk import Edited, Removal, edited, fields_of, found, removal, said
+from metadata.bulk import Edited, Removal, fields_of, found, removal, said
 from metadata.database import Database
 from metadata.errors import UsageError
 from metadata.rows.forming import keys_of
 from metadata.rows.nearby import users_of
 from metadata.rows.reviewing import look_at_many
 from metadata.rows.sizes import sized_impact
-from metadata.rows.staged import Staged, load_around
+from metadata.rows.staged import Staged, load_around, stage
 from metadata.settable import Settable
 from metadata.settings import Settings
 
@@ -62,14 +62,20 @@ def review_removal(database: Database, owner: str, kind: str, uids: Collection[s
     return removal(there.working.blueprint, kind, uids), there
 
 
-def switched(database: Database, owner: str, kind: str, uids: Collection[str]) -> tuple[Edited, Staged]:
-    """Definitions switched off where one of them is on, else on.
+def switch(
+    database: Database, settings: Settings, owner: str, kind: str, uids: Collection[str]
+) -> tuple[Edited, Review | None]:
+    """Switch definitions off in the change set of `owner` where one of them is on, else on.
 
-    Raises UsageError PH827 when none of them is there any more.
+    Where something is wrong then that was not before, nothing is switched, and the review tells it. Raises UsageError
+    PH827 when none of them is there any more.
     """
-    there = load_around(database, owner, *uids)
-    values = found(there.working.blueprint, kind, uids).values()
+    values = found(load_around(database, owner, *uids).working.blueprint, kind, uids).values()
     if not values:
         raise UsageError("PH827", kind, "what is to be switched is not there any more", "choose others")
     on = any(value.enabled for value in values)
-    return edited(there.working.blueprint, kind, uids, "enabled", "false" if on else "true"), there
+    made, review = review_edited(database, settings, owner, kind, uids, "enabled", "false" if on else "true")
+    if set(review.findings) - set(review.earlier):
+        return made, review
+    stage(database, owner, made.document, review.base, review.seen)
+    return made, None

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from textual.binding import BindingType
 
-from console.bulk import Offer, offer, review_edited, review_removal, switched
+from console.bulk import Offer, offer, review_edited, review_removal, switch
 from console.edit import Review
 from console.screens.ask import Ask
 from console.screens.blueprint_keys import BlueprintKeys
@@ -165,17 +165,20 @@ class Bulk(Making, BlueprintKeys, Marking):
         self.app.push_screen(Ask(question, STAGES), lambda answer: self._switch(kind, marks) if answer else None)
 
     def _switch(self, kind: str, uids: Collection[str]) -> None:
-        database, owner = self.session.store.database, self.session.owner
+        database, settings, owner = self.session.store.database, self.session.settings, self.session.owner
+        self.act(
+            "switched",
+            "it is switched in the change set",
+            lambda: switch(database, settings, owner, kind, uids),
+            reads_much=True,
+        )
 
-        def switch() -> Edited:
-            made, there = switched(database, owner, kind, uids)
-            stage(database, owner, made.document, there.revision, there.kept)
-            return made
-
-        self.act("switched", "it is switched in the change set", switch, reads_much=True)
-
-    def got_switched(self, made: Edited) -> None:
-        """It waits."""
+    def got_switched(self, found: tuple[Edited, Review | None]) -> None:
+        """It waits; or is asked about, where others need it."""
+        made, review = found
+        if review is not None:
+            self.act("changed_many", "what that changes is known", lambda: (made, review))
+            return
         word, keys = "on" if made.value == "true" else "off", getattr(made.document, SECTIONS[made.kind])
         self.say(f"{many(made.changed, made.kind)} switched {word} in the change set: {some(keys)}; P applies it")
         self.reload()

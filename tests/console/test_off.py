@@ -27,7 +27,14 @@ async def test_a_monitor_and_a_pipeline_are_switched_off_and_on_again_by_keys_al
         app.go(Place("blueprint", "monitor late_arrival_watch"))
         await until_seen(pilot, "1–1 of 1", "space on/off")
         await pilot.press("space")
-        await until_seen(pilot, "1 monitor switched off in the change set", "late_arrival_watch ±", "±1")
+        await until_seen(pilot, "1 monitor: enabled true → false", "PH174 (1 of 2)", "y into the change set")
+        await pilot.press("escape")
+        await until_seen(pilot, "left: nothing was changed")
+        assert not load_staged(database, getpass.getuser()).items
+        await pilot.press("space")
+        await until_seen(pilot, "PH174 (1 of 2)", "y into the change set")
+        await pilot.press("y")
+        await until_seen(pilot, "1 edit is in the change set", "late_arrival_watch ±", "±1")
         app.go(Place("blueprint", "pipeline flights"))
         await until_seen(pilot, "of 3")
         await pilot.press("space")
@@ -54,7 +61,8 @@ async def test_a_monitor_and_a_pipeline_are_switched_off_and_on_again_by_keys_al
         app.go(Place("blueprint", "monitor late_arrival_watch"))
         await until_seen(pilot, "late_arrival_watch (off)")
         await pilot.press("space")
-        await until_seen(pilot, "1 monitor switched on in the change set")
+        await until_seen(pilot, "1 monitor: enabled false → true", "PH168 (1 of 3)")
+        await pilot.press("y")
         await until(pilot, lambda: "±1" in seen(app))
     assert not load_blueprint(database).monitors["late_arrival_watch"].enabled
     assert load_staged(database, getpass.getuser()).working.blueprint.monitors["late_arrival_watch"].enabled
