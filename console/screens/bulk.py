@@ -106,8 +106,8 @@ class Bulk(Making, BlueprintKeys, Marking):
         known = now[0] if len(now) == 1 and now[0] != "nothing" and not field.many else ""
         how = ' a, b gives exactly these, +a adds one, -b takes one out, "-b" is called so.' if field.many else ""
         some = f" There are: {', '.join(choices[:9])}." if choices else ""
-        question = f"{whose}: {wrong or field.text}{how}{some}"
-        self.app.push_screen(NoteScreen(question, known if typed is None else typed), given)
+        question = f"{whose}: {field.text}{how}{some}"
+        self.app.push_screen(NoteScreen(question, known if typed is None else typed, said=wrong), given)
 
     def _look_at_value(self, found: Offer, field: Settable, value: str) -> None:
         database, settings, owner = self.session.store.database, self.session.settings, self.session.owner

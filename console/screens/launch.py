@@ -14,6 +14,7 @@ from console.screens.modal import Modal
 from console.session import Session
 from console.store import Answered
 from console.text import glyph, joined, plain, styled
+from console.widgets.in_order import TextLine
 from console.widgets.notice import Notice
 from console.widgets.rows import Column, Row, Rows
 from flows import client
@@ -174,7 +175,7 @@ def _filled(form: LaunchForm, name: str, parameter: Parameter) -> str:
 
 
 def _field(name: str, value: str, kind: str, about: str) -> Horizontal:
-    line = Input(value, placeholder=kind, name=name, compact=True, select_on_focus=False)
+    line = TextLine(value, placeholder=kind, name=name, compact=True)
     line.cursor_blink = False
     return Horizontal(
         Label(styled(name, "strong"), classes="name"),

@@ -14,6 +14,7 @@ from console.screens.ask import Ask
 from console.screens.forming import Forming
 from console.screens.keys import key
 from console.screens.note import NoteScreen
+from metadata.changes import ChangeSet
 from metadata.commented import with_comments
 from metadata.documents import key_of, read_text
 from metadata.forms import empty_text
@@ -21,6 +22,7 @@ from metadata.kinds import KEY
 from metadata.rows.names import has
 from metadata.rows.pages import DefinitionRow
 from metadata.rows.staged import stage_removal, stage_rename
+from metadata.values import counted
 
 
 class Making(Forming):
@@ -79,7 +81,9 @@ class Making(Forming):
 
         def rename(name: str) -> None:
             self.act(
-                "made", f"{key} is renamed in the change set", lambda: stage_rename(database, owner, row.uid, name)
+                "renamed",
+                f"{key} is renamed in the change set",
+                lambda: (name, stage_rename(database, owner, row.uid, name)),
             )
 
         self._ask_key(row.kind, f"The new key of {_words(row.kind)} {key}:", rename, key, key)
@@ -129,6 +133,14 @@ class Making(Forming):
             again(f"there is a {_words(kind)} {name} already")
         else:
             then()
+
+    def got_renamed(self, found: tuple[str, ChangeSet]) -> None:
+        """It waits, with what names it."""
+        name, changes = found
+        follow = len(changes.changes) - 1
+        follows = f"; {counted(follow, 'definition')} {'follows' if follow == 1 else 'follow'}" if follow else ""
+        self.say(f"renamed to {name} in the change set{follows}; P shows, and applies it")
+        self.reload()
 
     def got_made(self, _value: object) -> None:
         """It waits."""

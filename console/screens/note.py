@@ -13,6 +13,7 @@ from textual.widgets import Input, Static
 
 from console.screens.modal import Modal
 from console.text import styled
+from console.widgets.in_order import TextLine
 
 if TYPE_CHECKING:
     from console.screens.base import BaseScreen
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 class NoteScreen(Modal["str | None"]):
     """Gives what was typed, which may be empty; None for esc.
 
-    `wrong` says why a line is not taken: enter then says so, and what was typed stays.
+    What stands there is selected: a letter replaces it, an arrow keeps it. `wrong` says why a line is not taken: enter
+    then says so, and what was typed stays.
     """
 
     CSS_PATH = "ask.tcss"
@@ -30,13 +32,13 @@ class NoteScreen(Modal["str | None"]):
     def __init__(
         self, question: str, value: str = "", wrong: Callable[[str], str] | None = None, said: str = ""
     ) -> None:
-        """`said` is why `value` was not taken before."""
+        """`said` is why `value` was not taken before: then it is there to be mended."""
         super().__init__()
         self._question, self._value, self._wrong, self._said = question, value, wrong, said
 
     def compose(self) -> ComposeResult:
         """Question, line, keys."""
-        line = Input(self._value, compact=True, select_on_focus=False)
+        line = TextLine(self._value, compact=True, select_on_focus=not self._said)
         line.cursor_blink = False
         with Vertical(id="ask"):
             yield Static(styled(self._question, "strong"))

@@ -17,7 +17,7 @@ from console.form_view import chosen_from
 from console.text import joined, styled
 from console.widgets.chooser import Chooser
 from console.widgets.code_field import CodeField
-from console.widgets.in_order import Deeds, taken
+from console.widgets.in_order import Deeds, TextLine, taken
 from metadata.colouring import Language
 from metadata.completion import Names
 from metadata.forms import Line
@@ -32,8 +32,8 @@ _ONE = (("enter", "choose"), ("esc", "leave it"))
 _MANY = (("tab", "mark"), ("enter", "choose"), ("esc", "leave it"))
 
 
-class _OneLine(Input):
-    """A line that is done by enter and by esc: what was typed stays."""
+class _OneLine(TextLine):
+    """A line that is done by enter and by esc: what was typed stays. What stands there is replaced by a letter."""
 
     def __init__(self, deeds: Deeds, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, compact=True, select_on_focus=False)
@@ -160,7 +160,7 @@ class FieldEditor(Vertical):
         field.placeholder = line.text if line.value is ABSENT else ""
         with self.prevent(Input.Changed):
             field.value = self._first
-        field.cursor_position = len(self._first)
+        field.select_all()
         self.screen.set_focus(field)
 
     def _write(self, line: Line) -> None:

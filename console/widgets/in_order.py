@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 
 from textual import events
 from textual.widget import Widget
+from textual.widgets import Input
 
 Deeds = Mapping[str, Callable[[], None]]
 """What keys do, by name."""
@@ -26,3 +27,22 @@ def taken(field: Widget, event: events.Key, deeds: Deeds) -> None:
         deeds[event.key]()
     else:
         field.app.post_message(events.Key(event.key, event.character))
+
+
+_MOVES: Mapping[str, Callable[[Input], None]] = {
+    "left": Input.action_cursor_left,
+    "right": Input.action_cursor_right,
+    "home": Input.action_home,
+    "end": Input.action_end,
+}
+
+
+class TextLine(Input):
+    """A line in which the cursor moves before the letter that follows is looked at, which replaces what is selected."""
+
+    async def _on_key(self, event: events.Key) -> None:
+        move = _MOVES.get(event.key)
+        if move is not None:
+            event.stop()
+            event.prevent_default()
+            move(self)

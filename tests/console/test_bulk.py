@@ -56,7 +56,7 @@ async def test_fields_are_changed_on_all_that_is_marked_and_taken_out_again(
         await pilot.press(*"fresh", "enter")
         await until_seen(pilot, "fresh_within of 3 datasets", "Age at which it is called stale.")
         await pilot.press("ctrl+u", *"2 fortnights", "enter")
-        await until_seen(pilot, "'2 fortnights' is no duration", "enter go on")
+        await until_seen(pilot, "'2 fortnights' is no duration")
         await pilot.press(*["backspace"] * 10, "d", "enter")
         await until_seen(pilot, "3 datasets: fresh_within", "→ 2 d", "~ changed dataset bronze.flights")
         await pilot.press("y")

@@ -193,7 +193,7 @@ async def test_what_is_typed_at_once_after_a_key_that_asks_is_typed_there(
     async with app.run_test(size=(120, 30)) as pilot:
         app.go(Place("blueprint", "dataset bronze.flights"))
         await until_seen(pilot, "Flights as landed")
-        send(app, "j", keys, *"_ndj2")
+        send(app, "j", keys, "end", *"_ndj2")
         app.post_message(events.Paste("x:"))
         await until_seen(pilot, opened, "_ndj2x:")
         await pilot.press("escape")
@@ -209,7 +209,7 @@ async def test_what_is_typed_while_a_definition_is_read_waits_for_what_is_asked_
         app.go(Place("blueprint", "dataset bronze.flights"))
         await until_seen(pilot, "Flights as landed")
         with reads_held_up(app):
-            await pilot.press("j", "R", *"_ndj2")
+            await pilot.press("j", "R", "end", *"_ndj2")
             assert screen_name(app) == "blueprint"
         await until_seen(pilot, "The new key of dataset bronze.weather:", "bronze.weather_ndj2")
         await pilot.press("escape")
@@ -248,7 +248,7 @@ async def test_what_is_typed_at_once_after_the_key_of_a_form_is_typed_there(
     async with app.run_test(size=(120, 30)) as pilot:
         app.go(Place("blueprint", "dataset bronze.flights"))
         await until_seen(pilot, "Flights as landed")
-        send(app, "f", "j", "enter", "2", "enter")
+        send(app, "f", "j", "enter", "end", "2", "enter")
         await until_seen(pilot, "dataset bronze.flights  form", "ops2")
 
 

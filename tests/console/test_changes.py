@@ -130,7 +130,7 @@ async def test_no_form_is_opened_while_an_edit_is_taken_in(database: Database, m
             await pilot.press("G", "f")
             await until(pilot, lambda: isinstance(app.screen, FormScreen))
             await go_to(pilot, "owner")
-            await pilot.press("enter", *"2", "enter", "ctrl+s")
+            await pilot.press("enter", "end", "2", "enter", "ctrl+s")
             await until_seen(pilot, "owner: ada → ada2", "s keep in the change set")
             await pilot.press("s", "a")
             await until_seen(pilot, "Apply the change set", "f go to its field")
@@ -269,7 +269,7 @@ async def test_a_definition_whose_key_was_taken_is_given_another_one(database: D
         await until_seen(pilot, "its key is taken by somebody else's: choose another one first (c)")
         await pilot.press("c")
         await until_seen(pilot, "Somebody else has taken the key of dataset x.y. Another key:")
-        await pilot.press("2", "enter")
+        await pilot.press("end", "2", "enter")
         await until_seen(pilot, "decided", "dataset x.y2")
     now = load_staged(database, ME).working.blueprint.datasets
     assert (now["x.y"].description, now["x.y2"].description) == ("theirs", "mine")
@@ -289,7 +289,7 @@ async def test_a_rename_to_a_key_that_others_have_taken_is_given_another_one(
         await until_seen(pilot, "its key is taken by somebody else's: choose another one first (c)")
         await pilot.press("c")
         await until_seen(pilot, "Somebody else has taken the key of dataset gold.hours. Another key:")
-        await pilot.press("2", "enter")
+        await pilot.press("end", "2", "enter")
         await until_seen(pilot, "decided", "dataset gold.hours2")
         await until(pilot, lambda: "clashes" not in seen(app))
     assert load_staged(database, ME).working.blueprint.datasets["gold.hours2"].uid == uid
@@ -368,7 +368,7 @@ async def test_a_definition_is_renamed_and_removed_by_keys(database: Database, m
         await pilot.press("R")
         await until_seen(pilot, "The new key of dataset gold.delay_by_hour")
         await pilot.press("end", "2", "enter")
-        await until_seen(pilot, "kept in the change set", "±2", "gold.delay_by_hour ±")
+        await until_seen(pilot, "renamed to gold.delay_by_hour2 in the change set; 1 definition follows; P shows", "±2")
         working = load_staged(database, ME).working.blueprint
         assert "gold.delay_by_hour2" in working.datasets
         assert working.pipelines["flights"].tasks["summarise"].to == "gold.delay_by_hour2"  # type: ignore[attr-defined]
@@ -376,7 +376,9 @@ async def test_a_definition_is_renamed_and_removed_by_keys(database: Database, m
         await until_seen(pilot, "The new key of")
         await pilot.press("end", "!", "enter")
         await until_seen(pilot, "is no key: write lower-case letters")
-        await pilot.press("ctrl+u", *"silver.flights", "enter")
+        await pilot.press("escape", "R")
+        await until_seen(pilot, "The new key of")
+        await pilot.press(*"silver.flights", "enter")
         await until_seen(pilot, "there is a dataset silver.flights already", "The new key of")
         await pilot.press("escape")
         assert load_staged(database, ME).working.blueprint == working
@@ -436,7 +438,7 @@ def test_new_definitions_go_on_and_cloned_ones_begin_in_the_editor(database: Dat
         shown.until("q quit")
         shown.send("c")
         shown.until("The key of the new dataset like bronze.flights")
-        shown.send(*"_daily")
+        shown.send(*"bronze.flights_daily")
         shown.send("enter")
         shown.until("created dataset bronze.flights_daily")
         shown.send("s")

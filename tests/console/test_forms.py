@@ -221,6 +221,8 @@ async def test_what_is_typed_is_kept_gone_on_with_and_applied(database: Database
         await until(pilot, lambda: isinstance(app.screen, FormScreen))
         await go_to(pilot, "owner")
         await pilot.press("enter")
+        await typed(pilot, "ops")  # a letter replaces what stood there
+        await pilot.press("escape", "enter", "right")
         await typed(pilot, "2")
         await until(pilot, lambda: bool(drafts()) and "owner: ops2" in drafts()[0].read_text(encoding="utf-8"))
     app = make_app()
@@ -385,7 +387,7 @@ async def test_keys_that_come_in_one_burst_are_each_where_they_belong(database: 
         await until(pilot, lambda: isinstance(app.screen, FormScreen))
         await go_to(pilot, "owner")
         await pilot.press("enter")
-        burst(app, "2", "enter", "j", "enter")
+        burst(app, "end", "2", "enter", "j", "enter")
         await until_seen(pilot, "type to narrow the list")
         burst(app, "s", "i", "enter", "ctrl+s")
         await until_seen(pilot, "owner: ops → ops2", "layer: bronze → silver")
