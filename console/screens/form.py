@@ -16,7 +16,7 @@ from textual.timer import Timer
 from textual.widgets import Static
 
 from console.form_state import FormState
-from console.form_view import about, chosen_from, row_key, section
+from console.form_view import WARNING, about, chosen_from, row_key, section
 from console.screens.ask import Ask
 from console.screens.form_lines import Filled, FormLines, LineRows
 from console.screens.keys import own_bindings, shown_key
@@ -96,7 +96,7 @@ class FormScreen(FormLines):
         if self._at:
             self._go_to(self._at)
         elif self._said:
-            self.do_problem()
+            self.to_problem(self.state.lines().lines)
         if self._said:
             self.say(self._said, "warn")
         self._later()
@@ -200,7 +200,7 @@ class FormScreen(FormLines):
         self._close()
         problems = examine(self.state.now)[1]
         if problems:
-            self.do_problem()
+            self.to_problem(line for line in self.state.lines().lines if not line.problem.startswith(WARNING))
             self.say(f"{counted(len(problems), 'problem')} must be mended first: tab goes to the next one", "warn")
         else:
             self._leave("review")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
@@ -229,11 +229,15 @@ class FormLines(Modal[Filled]):
         here = self.lines_shown.row.key if self.lines_shown.row is not None else ""
         keys = [row_key(line.path) for line in lines]
         at = keys.index(here) + 1 if here in keys else 0
-        for line in (*lines[at:], *lines[:at]):
-            if line.problem:
-                self.lines_shown.select(row_key(line.path))
-                return
-        self.say("nothing is wrong with it, as far as it was checked", "quiet")
+        if not self.to_problem((*lines[at:], *lines[:at])):
+            self.say("nothing is wrong with it, as far as it was checked", "quiet")
+
+    def to_problem(self, lines: Iterable[Line]) -> bool:
+        """To the first of some lines that lacks something, or is wrong; whether there is one."""
+        wrong = next((line for line in lines if line.problem), None)
+        if wrong is not None:
+            self.lines_shown.select(row_key(wrong.path))
+        return wrong is not None
 
     def do_explain(self) -> None:
         """`w`"""

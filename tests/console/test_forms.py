@@ -561,3 +561,18 @@ def burst(app: PilothouseApp, *keys: str) -> None:
     """Keys that come together, before any of them is looked at."""
     for key in keys:
         app.post_message(events.Key(key, key if len(key) == 1 else None))
+
+
+@pytest.mark.parametrize(("kind", "first"), [("monitor", "model"), ("schedule", "pipeline")])
+async def test_ctrl_s_goes_to_the_first_field_from_the_top_that_lacks_something(
+    database: Database, make_app: MakeApp, kind: str, first: str
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await new_form(pilot, kind, "fresh")
+        for _ in range(2):
+            await pilot.press("ctrl+s")
+            await until_seen(pilot, "must be mended first")
+            cursor = app.screen.cursor  # type: ignore[attr-defined]
+            assert cursor is not None
+            assert cursor.path == (first,)
