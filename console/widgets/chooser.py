@@ -114,7 +114,8 @@ class Chooser(Vertical):
             self.query_one(Rows).select(self._marked[0])
         if self._wanted:
             self._choose()
-            for event in self._held:
+            held, self._held = self._held, []
+            for event in held:
                 self.app.post_message(events.Key(event.key, event.character))
 
     def lack(self) -> None:
@@ -162,6 +163,8 @@ class Chooser(Vertical):
         if self._wanted:
             return
         value = self._under_cursor()
+        if value is None and self.words:
+            return  # nothing matches, which the list says
         if self._many:
             more = (value,) if value and not self._touched and value not in self._marked else ()
             self._chosen((*self._marked, *more))

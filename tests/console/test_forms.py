@@ -576,3 +576,15 @@ async def test_ctrl_s_goes_to_the_first_field_from_the_top_that_lacks_something(
             cursor = app.screen.cursor  # type: ignore[attr-defined]
             assert cursor is not None
             assert cursor.path == (first,)
+
+
+async def test_a_list_in_which_nothing_matches_stays_open_and_says_so(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_form(pilot)
+        await go_to(pilot, "layer")
+        await pilot.press("enter", "z", "z", "enter")
+        await until_seen(pilot, "Nothing matches 'zz': it can be bronze, silver, gold", "enter choose")
+        await pilot.press("backspace", "backspace", *"sil", "enter")
+        await until(pilot, lambda: app.screen.state.now.body["layer"] == "silver")  # type: ignore[attr-defined]
+        assert "enter choose" not in seen(app)
