@@ -59,7 +59,17 @@ def kept_lines(kept: Iterable[Kept]) -> list[Content]:
         joined((glyph("✎ kept, not applied  "), "warn"), (f"{ago(one.at, now)}: ", "quiet"), plain(one.gist))
         for one in kept
     ]
-    return [*told, joined(("e", "key"), " goes on with it, ", ("f", "key"), " as a form"), Content("")]
+    keys = joined(
+        ("e", "key"),
+        " goes on with it, ",
+        ("f", "key"),
+        " as a form; ",
+        ("e", "key"),
+        ", then ",
+        ("d", "key"),
+        " throws it away",
+    )
+    return [*told, keys, Content("")]
 
 
 def read_detail(database: Database, row: DefinitionRow, owner: str) -> Detail | None:

@@ -371,7 +371,7 @@ def shown(path: Path) -> str:
 
 def _kept(draft: Draft) -> str:
     goes_on = "e goes on with it" if draft.original else "1 Overview goes on with it"
-    return f"the text is kept, {goes_on} ({shown(draft.path)})"
+    return f"the text is kept, {goes_on}, or throws it away ({shown(draft.path)})"
 
 
 def _run_editor(app: App[object], path: Path) -> None:

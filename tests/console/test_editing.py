@@ -145,7 +145,7 @@ def test_leaving_the_review_keeps_the_text_and_the_next_edit_does_not_overwrite_
         open_editor(shown)
         shown.until("y apply")
         shown.send("escape")
-        shown.until("left: nothing was applied; the text is kept, e goes on with it")
+        shown.until("left: nothing was applied; the text is kept, e goes on with it, or throws it away")
         shown.send("e")
         shown.until("An edit of dataset bronze.flights was not applied", "n  edit what is applied")
         shown.send("n")
@@ -680,7 +680,13 @@ async def test_two_kept_texts_of_one_definition_are_told_apart_by_what_they_say(
     async with app.run_test(size=(160, 48)) as pilot:
         await until_seen(pilot, "ATTENTION 6", "owner: ada", "owner: bob")
         app.go(Place("blueprint", "dataset silver.flights"))
-        await until_seen(pilot, "✎ kept, not applied", "owner: ada", "owner: bob", "e goes on with it, f as a form")
+        await until_seen(
+            pilot,
+            "✎ kept, not applied",
+            "owner: ada",
+            "owner: bob",
+            "e goes on with it, f as a form; e, then d throws it away",
+        )
         await pilot.press("e")
         await until_seen(pilot, "1  go on with the text of", ": owner: bob", "2  go on with", ": owner: ada")
 
