@@ -341,10 +341,6 @@ class BlueprintScreen(ByKind, Bulk, Trying, DatasetPanes, Paging):
         if row := self.definition():
             self.go(Place("lineage", f"{row.kind} {row.key}"))
 
-    def do_history(self) -> None:
-        """`H`"""
-        self.go(Place("history"))
-
     def audited(self) -> str:
         """What was done to the definition, whatever it was called, and in its name: runs, decisions."""
         if (row := self.definition()) is None:

@@ -41,6 +41,10 @@ class BlueprintKeys(BaseScreen):
         """`u`"""
         self._look_at("u", undo_of)
 
+    def do_history(self) -> None:
+        """`H`, where it is a key."""
+        self.go(Place("history"))
+
     def do_audit(self) -> None:
         """`A`"""
         self.go(Place("audit", self.audited()))

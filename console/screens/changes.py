@@ -67,6 +67,7 @@ class ChangesScreen(Forming, BlueprintKeys, Marking):
         key("d", "take_out", "take out", help="take it, or all that is marked, out of the change set, after asking"),
         key("c", "decide", "decide", help="where somebody else changed the same field: which stands"),
         key("e", "edit", "edit", help="edit on, in $EDITOR"),
+        key("H", "history", "history", help="what was applied: compare, undo, go back"),
     ]
 
     def __init__(self, subject: str = "") -> None:
@@ -125,6 +126,8 @@ class ChangesScreen(Forming, BlueprintKeys, Marking):
     def unavailable(self, name: str) -> str:
         """What needs an edit, or a clash."""
         one = self._edit() if self.there else None
+        if name in ("undo", "redo"):
+            return "d takes an edit out; H, u undoes what was applied"
         if name in ("apply", "take_out", "decide", "edit", "form") and one is None:
             return "the change set is empty"
         if name in ("edit", "form") and one is not None and one.displaced:
@@ -274,8 +277,8 @@ class ChangesScreen(Forming, BlueprintKeys, Marking):
             self.form(one.item.kind, key_of(one.text), one.text, one.uids)
 
     def hidden(self, name: str) -> bool:
-        """It is where `P` leads."""
-        return name == "changes" or super().hidden(name)
+        """It is where `P` leads; what undoes what was applied would undo none of these."""
+        return name in ("changes", "undo", "redo") or super().hidden(name)
 
     def caption(self) -> Content | str:
         """How many edits."""

@@ -173,6 +173,22 @@ async def test_esc_leaves_each_step_and_nothing_is_applied(database: Database, m
     assert len(load_staged(database, ME).items) == 1
 
 
+async def test_u_takes_back_nothing_that_is_applied_where_edits_wait_and_says_which_key_does(
+    database: Database, make_app: MakeApp
+) -> None:
+    stage(database, ME, described(database, "other words"))
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.go(Place("changes"))
+        await until_seen(pilot, "1 edit", "H history")
+        assert "u undo" not in seen(app)
+        for key in ("u", "ctrl+r"):
+            await pilot.press("j", key)
+            await until_seen(pilot, "d takes an edit out; H, u undoes what was applied")
+        await pilot.press("H")
+        await until(pilot, lambda: screen_name(app) == "history")
+
+
 async def test_what_others_applied_likewise_meanwhile_is_no_edit_any_more_once_it_is_looked_at(
     database: Database, make_app: MakeApp
 ) -> None:
