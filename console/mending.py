@@ -15,6 +15,13 @@ AGAIN = {
     "applied_set": "a",
     "edited": "e",
     "staged": "e",
+    "switched": "space",
+    "renamed": "R",
+    "made": "d",
+    "removed_many": "d",
+    "staged_many": "b",
+    "taken_out": "d",
+    "decided": "c",
     "woken": "U",
 }
 """Jobs of the screens, by the key that has them done."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import ClassVar
 
 from textual.binding import BindingType
@@ -17,6 +17,7 @@ from console.screens.making import Making
 from console.screens.marking import Marking
 from console.screens.note import NoteScreen
 from console.screens.review import ReviewScreen
+from console.text import glyph
 from metadata.bulk import Edited, Removal, many
 from metadata.changes import ChangeSet
 from metadata.errors import Fault
@@ -41,6 +42,8 @@ class Bulk(Making, BlueprintKeys, Marking):
         super().__init__(subject)
         self._asked_for: tuple[Offer, Settable, str] | None = None
         """The field that is changed, and what was typed for it."""
+        self._switching = ""
+        """What is switched, by key."""
 
     def unavailable(self, name: str) -> str:
         """What needs marks, or a definition."""
@@ -159,17 +162,19 @@ class Bulk(Making, BlueprintKeys, Marking):
         if not marks and not self.was_seen(self.list):
             return
         if not self._out_of_view(marks):
-            self._switch(kind, tuple(marks) or ((row.uid,) if row else ()))
+            self._switch(kind, marks or ({row.uid: row.key} if row else {}))
             return
         question = f"Switch {many(len(marks), kind)}, all that is marked? {self._named(marks)}."
         self.app.push_screen(Ask(question, STAGES), lambda answer: self._switch(kind, marks) if answer else None)
 
-    def _switch(self, kind: str, uids: Collection[str]) -> None:
+    def _switch(self, kind: str, marks: Mapping[str, str]) -> None:
         database, settings, owner = self.session.store.database, self.session.settings, self.session.owner
+        self._switching = some(marks.values())
+        self.say(glyph(f"switching {self._switching} …"), "quiet")
         self.act(
             "switched",
             "it is switched in the change set",
-            lambda: switch(database, settings, owner, kind, uids),
+            lambda: switch(database, settings, owner, kind, marks),
             reads_much=True,
         )
 
@@ -227,9 +232,12 @@ class Bulk(Making, BlueprintKeys, Marking):
         self.got_made(None)
 
     def refused(self, job: str, fault: Fault) -> None:
-        """A value that does not fit is asked for again, as it was typed."""
+        """A value that does not fit is asked for again, as it was typed; what is not switched is named."""
         if job == "changed_many" and fault.code == "PH826" and self._asked_for is not None and self.in_front:
             found, field, typed = self._asked_for
             self._ask_value(found, field, typed, f"{fault.cause}; {fault.remedy}.")
+        elif job == "switched":
+            cause = f"{self._switching} is not switched: {fault.cause}"
+            super().refused(job, fault.model_copy(update={"cause": cause}))
         else:
             super().refused(job, fault)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from console import store
 from console.app import PilothouseApp
 from console.places import Place
 from metadata.database import Database
 from metadata.definitions import load_blueprint
 from metadata.rows.staged import load_staged
+from tests.console import faults
 from tests.console.looking import seen, until, until_seen
 from tests.console.running import Commands
 
@@ -66,6 +69,26 @@ async def test_a_monitor_and_a_pipeline_are_switched_off_and_on_again_by_keys_al
         await until(pilot, lambda: "±1" in seen(app))
     assert not load_blueprint(database).monitors["late_arrival_watch"].enabled
     assert load_staged(database, getpass.getuser()).working.blueprint.monitors["late_arrival_watch"].enabled
+
+
+async def test_what_is_not_switched_while_the_database_is_locked_is_named_with_the_key_that_does_it_again(
+    database: Database, make_app: MakeApp, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "LOCK_SECONDS", 0.5)
+    app = make_app()
+    async with app.run_test(size=(120, 30)) as pilot:
+        app.go(Place("blueprint", "schedule flights_monthly"))
+        await until_seen(pilot, "1–2 of 2", "space on/off")
+        for again in ("space", "escape"):
+            with faults.locked(home / "metadata.db"):
+                await pilot.press("space")
+                await until_seen(pilot, "switching flights_monthly …")
+                await until_seen(
+                    pilot, "PH301", "flights_monthly is not switched: another process", "press    space on/off"
+                )
+            await pilot.press(again)
+            await until(pilot, lambda: "PH301" not in seen(app))
+    assert not load_staged(database, getpass.getuser()).working.blueprint.schedules["flights_monthly"].enabled
 
 
 def test_the_command_line_says_what_it_switches_off_and_refuses_what_could_not_run(
