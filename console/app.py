@@ -255,9 +255,11 @@ class PilothouseApp(Hearing):
         self._tell(Looked())
 
     def _tell(self, message: Message) -> None:
-        """Post to the screen that is seen; while the app closes there is none."""
-        if self.screen_stack:
-            self.screen.post_message(message)
+        """Post to the screen in front, and to what is seen around it; while the app closes there is none."""
+        for screen in reversed(self.screen_stack):
+            screen.post_message(message)
+            if not isinstance(screen, ModalScreen):
+                return
 
     def start_services(self) -> None:
         """Have those started that are not up, in another thread; what is done is said on the screen in front."""

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from console import app as console_app
 from console.app import PilothouseApp
@@ -18,7 +19,8 @@ from console.session import open_session
 from console.widgets.chrome import Service
 from console.widgets.rows import Rows
 from flows.services import process, standing
-from metadata.database import Database
+from metadata import tables
+from metadata.database import Database, next_change
 from metadata.errors import PilothouseError
 from metadata.migrations import VERSIONS, look
 from metadata.settings import settings
@@ -83,6 +85,29 @@ async def test_a_long_context_leaves_room_for_the_services_and_since_when_one_is
         app.session.store.database = good
         await pilot.resize_terminal(150, 24)
         await until_seen(pilot, f"{context} ", "anna@10.0.0.7")
+
+
+async def test_what_is_seen_around_a_sheet_goes_on(
+    database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = [Service("prefect", "down", utc_now(), "it has ended")]
+    monkeypatch.setattr(console_app, "_look_at_services", lambda: tuple(services))
+    app = make_app()
+    async with app.run_test(size=(160, 48)) as pilot:
+        await pilot.press("2")
+        await until_seen(pilot, "prefect○ down", "waits for a slot")
+        await pilot.press("l")
+        await until_seen(pilot, "launch weather", "as_of")
+        focused = app.focused
+        services[:] = [Service("prefect", "up")]
+        with database.write() as connection:
+            weather = tables.run.c.number == 17
+            connection.execute(
+                update(tables.run).where(weather).values(state_detail="began", changed=next_change(connection))
+            )
+        await until_seen(pilot, "prefect●", "began")
+        assert "launch weather" in seen(app)
+        assert app.focused is focused
 
 
 async def test_rows_that_are_no_longer_news_dim_and_their_times_stand(database: Database, make_app: MakeApp) -> None:
