@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from textual.content import Content
 
-from console import narrow
+from console import narrow, pulse_view
 from console.chosen import Chosen, Hold
 from console.jump import definition_place
 from console.mending import START
@@ -240,7 +240,7 @@ def _pipeline(one: PipelineRow, now: datetime) -> list[Row]:
     run = one.newest
     marks = joined(*((str(state_of(mark.state)), state_of(mark.state).tone) for mark in one.last))
     going = run is not None and not run.state.final
-    took = (now - run.started_at).total_seconds() if run and going and run.started_at else one.took
+    took = pulse_view.taken(run, now) if run and going else one.took
     slow = took is not None and one.usual is not None and took > max(1.5 * one.usual, one.usual + 2)
     rows = [
         Row(
@@ -258,7 +258,7 @@ def _pipeline(one: PipelineRow, now: datetime) -> list[Row]:
         )
     ]
     if run is not None and one.progress is not None and run.state is not State.QUEUED:
-        rows.append(_live(one))
+        rows.append(_live(one, now))
     return rows
 
 
@@ -267,16 +267,19 @@ def _last(one: PipelineRow, now: datetime) -> Content:
     if run is None:
         return styled("never", "quiet")
     if not run.state.final:
+        if pulse_view.silent(run, now):
+            return pulse_view.state(run, now)
         sign = state_of(run.state)
         return styled("now" if run.state is State.RUNNING else sign.word, sign.tone)
     return styled(ago(run.ended_at or run.created_at, now), "quiet")
 
 
-def _live(one: PipelineRow) -> Row:
+def _live(one: PipelineRow, now: datetime) -> Row:
     """The task that runs now: a bar of tasks done, and what it says of itself."""
     assert one.progress is not None and one.newest is not None  # noqa: S101 - the caller looked
     going = one.progress
-    sign = state_of(State.RUNNING)
+    heard = pulse_view.last_heard(one.newest, now)
+    sign = state_of(State.LOST if heard else State.RUNNING)
     said = going.said
     inner = f"{said.get('done', 0)}/{said.get('total', 0)} {said.get('what', '')}" if said.get("total") else ""
     return Row(
@@ -287,7 +290,7 @@ def _live(one: PipelineRow) -> Row:
             styled(f"{going.done} of {going.total}" if going.total < 1_000 else f"{going.done}/{going.total}", "quiet"),
             "",
             "",
-            styled(inner, "quiet"),
+            styled(heard or inner, "warn" if heard else "quiet"),
         ),
         Place("run", str(one.newest.number)),
         _of_pipeline(one),

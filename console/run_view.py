@@ -10,6 +10,7 @@ from textual.content import Content
 
 from console.mending import START, keys_for
 from console.places import Place
+from console.pulse_view import known_until, last_heard, silent, taken
 from console.service_view import WHAT, cause_of, waits_for
 from console.text import (
     SIGNS,
@@ -19,7 +20,6 @@ from console.text import (
     plain,
     seconds,
     shorten,
-    span,
     state_of,
     styled,
 )
@@ -40,8 +40,6 @@ STATE_CELLS = 16
 """Width of the states of tasks; what blocks one is shortened to it in the middle."""
 SLOW = 1.5
 """Times the usual time from which a task counts as slow (its bar changes colour)."""
-SILENT_SECONDS = 20
-"""Seconds without a heartbeat after which a running task is shown as lost."""
 REPEATABLE = (State.FAILED, State.LOST, State.CANCELLED)
 """States of a run that `r` mends."""
 
@@ -53,11 +51,12 @@ def task_rows(detail: RunDetail, now: datetime, width: int) -> list[Row]:
     written = sum(task.rows_out or 0 for task in detail.tasks if task.kind == "ingest")
     done = sum(1 for task in detail.tasks if task.state in (State.SUCCEEDED, State.SKIPPED))
     blockers = blockers_of(detail)
+    sign = state_of(State.LOST if silent(run, now) else run.state)
     whole = Row(
         WHOLE,
         (
             styled("whole run", "strong"),
-            joined((f"{state_of(run.state)} {done} of {len(detail.tasks)}", state_of(run.state).tone)),
+            joined((f"{sign} {done} of {len(detail.tasks)}", sign.tone)),
             styled(number(written) if written else "", "quiet"),
             styled(seconds(axis.elapsed) if run.started_at else "", "quiet"),
             axis.scale(),
@@ -86,7 +85,7 @@ def blockers_of(detail: RunDetail) -> dict[str, str]:
 
 
 def _cells(task: TaskRun, blocker: str, detail: RunDetail, now: datetime, axis: _Axis) -> Cells:
-    took = (_seen_last(task, now) - task.started_at).total_seconds() if task.started_at else None
+    took = taken(task, now)
     usual = detail.usual_of.get(task.task_uid)
     slow = usual is not None and took is not None and took > max(usual * SLOW, usual + 2)
     said = styled(task.state_detail, "quiet") if task.state is State.SKIPPED else axis.bar(task, usual, slow)
@@ -123,21 +122,6 @@ def _of_tries(number: int, tries: int | None) -> str:
     return f"({number}/{tries})" if tries and number <= tries else f"({number})"
 
 
-def silent(task: TaskRun, now: datetime) -> bool:
-    """Whether a running task has given no sign of life for too long."""
-    return (
-        task.state is State.RUNNING
-        and task.heartbeat_at is not None
-        and (now - task.heartbeat_at).total_seconds() > SILENT_SECONDS
-    )
-
-
-def _seen_last(task: TaskRun, now: datetime) -> datetime:
-    """Until when a task is known to have gone on: of one that is silent, its last heartbeat."""
-    heartbeat = task.heartbeat_at if silent(task, now) else None
-    return task.ended_at or heartbeat or now
-
-
 class _Axis:
     """The time axis of a run: as long as it took, or as it is going to take."""
 
@@ -145,8 +129,7 @@ class _Axis:
         run = detail.run
         starts = [task.started_at for task in detail.tasks if task.started_at and task.attempt == run.attempt]
         self.start = run.started_at or min(starts, default=run.created_at)
-        end = run.ended_at or now
-        self.elapsed = max(0.0, (end - self.start).total_seconds())
+        self.elapsed = max(0.0, (known_until(run, now) - self.start).total_seconds())
         total = self.elapsed if run.state.final else max(self.elapsed * 1.05, detail.usual or 0.0)
         self.total, self.width, self.now = max(total, 1.0), width, now
 
@@ -163,7 +146,7 @@ class _Axis:
         if task.started_at is None or task.started_at < self.start - timedelta(seconds=1):
             return Content("")
         begin = min(self._at(task.started_at), self.width - 1)
-        end = max(begin + 1, self._at(_seen_last(task, self.now)))
+        end = max(begin + 1, self._at(known_until(task, self.now)))
         lost = task.state in (State.FAILED, State.LOST) or silent(task, self.now)
         running = task.ended_at is None and not task.state.final and not lost
         tone = "bad" if lost else "warn" if slow else "active" if running else "quiet"
@@ -186,6 +169,9 @@ def reason(detail: RunDetail, task_key: str, now: datetime, services: Sequence[S
     run = detail.run
     if run.fault is not None:
         return run.fault
+    if heard := last_heard(run, now, services):
+        sign = state_of(State.LOST)
+        return joined((f"{sign} {heard}", sign.tone))
     failed = [task for task in detail.tasks if task.state in (State.FAILED, State.LOST, State.RETRYING)]
     if failed:
         told = next((task.fault for task in failed if task.fault is not None), None)
@@ -204,9 +190,9 @@ def _reason_of_task(
 ) -> Content | Fault | None:
     if task.fault is not None:
         return task.fault
-    if silent(task, now) and task.heartbeat_at is not None:
-        sign, passed = state_of(State.LOST), span((now - task.heartbeat_at).total_seconds())
-        return joined((f"{sign} no heartbeat for {passed}  ", sign.tone), _settled_when(services))
+    if heard := last_heard(task, now, services):
+        sign = state_of(State.LOST)
+        return joined((f"{sign} {heard}", sign.tone))
     if task.state_detail:
         sign = state_of(task.state)
         return joined((f"{sign} {sign.word}  ", sign.tone), plain(task.state_detail))
@@ -220,11 +206,6 @@ def _reason_of_task(
     if task.tries > 1:
         return joined((f"{counted(task.tries, 'try', 'tries')}", "quiet"))
     return None
-
-
-def _settled_when(services: Sequence[Service]) -> str:
-    away = waits_for(services)
-    return f"it is settled when services are up ({START})" if away is not None else "it is settled within a minute"
 
 
 def _why_queued(run: Run, service: Service | None) -> Content:

@@ -12,7 +12,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from console import narrow, run_panes, run_view
+from console import narrow, pulse_view, run_panes, run_view
 from console.chosen import Chosen, Hold
 from console.narrow import Matches
 from console.places import Place
@@ -20,7 +20,7 @@ from console.run_panes import DETAIL, PANES, PLAN
 from console.screens.halves import Halves, titles
 from console.screens.keys import key
 from console.screens.run_keys import LOG, RunKeys
-from console.text import as_of, joined, seconds, state_content, styled
+from console.text import as_of, joined, seconds, styled
 from console.widgets.chrome import Hint
 from console.widgets.lines import MOST, Lines
 from console.widgets.notice import Notice
@@ -243,12 +243,12 @@ class RunScreen(RunKeys, Halves):
         if self._detail is None:
             return f"Runs ▸ #{self.subject}"
         run, now = self._detail.run, utc_now()
-        took = ((run.ended_at or now) - run.started_at).total_seconds() if run.started_at else None
+        took = seconds(pulse_view.taken(run, now))
         usual = f" of usual {seconds(self._detail.usual)}" if self._detail.usual else ""
         return joined(
             ("Runs ▸ ", "quiet"), (run.pipeline_key, "strong"), (" ▸ ", "quiet"), (f"#{run.number}", "strong"),
             (f" ▸ {self.filter}" if self.filter else "", "accent"),
-            f"  {as_of(run.as_of)} UTC  ", state_content(run.state), f" {seconds(took)}", (usual, "quiet"),
+            f"  {as_of(run.as_of)} UTC  ", pulse_view.state(run, now), f" {took}", (usual, "quiet"),
         )  # fmt: skip
 
     def caption(self) -> Content | str:

@@ -10,10 +10,12 @@ from textual.binding import BindingType
 from textual.content import Content
 
 from console.chosen import Chosen, Hold
+from console.mending import START
 from console.places import Place
 from console.screens.ask import Ask
 from console.screens.base import BaseScreen
 from console.screens.keys import key
+from console.service_view import waits_for
 from console.text import joined, stacked, state_content, styled
 from metadata.states import State
 
@@ -76,7 +78,8 @@ class RunKeys(BaseScreen):
 
     def got_cancelled(self, number: int) -> None:
         """The cancellation is asked for."""
-        self.say(f"run {number} is being cancelled")
+        waits = f" as soon as services are up ({START})" if waits_for(self.session.standing.services) else ""
+        self.say(f"run {number} is being cancelled{waits}")
         self.reload()
 
     def do_again(self) -> None:

@@ -11,13 +11,15 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.content import Content
 
+from console import pulse_view
 from console.chosen import Chosen
 from console.paged import Paged
 from console.places import Place
 from console.screens.keys import key
 from console.screens.paging import Listed, Paging
 from console.screens.run_keys import LOG, RunKeys
-from console.text import ago, as_of, glyph, joined, number, seconds, state_content, styled
+from console.text import ago, as_of, glyph, joined, number, seconds, styled
+from console.widgets.chrome import Service
 from console.widgets.rows import Cells, Column, Lazy, Row, Rows
 from metadata.database import Database
 from metadata.rows.pages import list_runs
@@ -97,13 +99,13 @@ class RunsScreen(RunKeys, Paging):
     def _draw(self) -> None:
         if self._page is None:
             return
-        now = utc_now()
+        now, services = utc_now(), self.session.standing.services
         empty = (
             f"No run matches {self.filter!r} (words: of the newest {number(SEARCHED)}). esc takes the filter back."
             if self.filter
             else "No runs yet. l launches a pipeline; a schedule starts its own."
         )
-        rows = [run_row(run, now, run.number in self._marked) for run in self._page.items]
+        rows = [run_row(run, now, services, run.number in self._marked) for run in self._page.items]
         self.query_one(Rows).show_rows(rows, empty=empty, more=self._page.next is not None)
 
     def chosen(self) -> Chosen:
@@ -173,20 +175,20 @@ class RunsScreen(RunKeys, Paging):
         )  # fmt: skip
 
 
-def run_row(run: Run, now: datetime, marked: bool = False) -> Row:
+def run_row(run: Run, now: datetime, services: Sequence[Service], marked: bool) -> Row:
     """A run as a row of the list."""
-    return Row(run.id, Lazy(lambda: _cells(run, now, marked)), Place("run", str(run.number)), run)
+    return Row(run.id, Lazy(lambda: _cells(run, now, services, marked)), Place("run", str(run.number)), run)
 
 
-def _cells(run: Run, now: datetime, marked: bool) -> Cells:
-    took = ((run.ended_at or now) - run.started_at).total_seconds() if run.started_at else None
-    reason = f"{run.fault.thing}: {run.fault.cause}" if run.fault else run.state_detail
+def _cells(run: Run, now: datetime, services: Sequence[Service], marked: bool) -> Cells:
+    heard = pulse_view.last_heard(run, now, services)
+    reason = f"{run.fault.thing}: {run.fault.cause}" if run.fault else heard or run.state_detail
     return (
         styled(f"{'*' if marked else ''}#{run.number}", "accent" if marked else ""),
         styled(run.pipeline_key, "strong"),
         as_of(run.as_of),
-        state_content(run.state),
-        seconds(took),
+        pulse_view.state(run, now),
+        seconds(pulse_view.taken(run, now)),
         styled(ago(run.started_at or run.created_at, now), "quiet"),
         styled(run.trigger, "quiet"),
         styled(reason, "quiet"),

@@ -10,10 +10,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import update
 
+from console import app as console_app
 from console import run_panes, run_view
 from console.app import PilothouseApp
 from console.places import Place
 from console.widgets.chrome import Service
+from flows import client
 from metadata import tables
 from metadata.database import Database, next_change
 from metadata.errors import Fault
@@ -51,7 +53,7 @@ def test_a_task_without_a_heartbeat_is_lost_in_every_place(database: Database) -
     assert str(row.cells[1]) == "? no heartbeat"
     assert "╸" not in str(row.cells[4])
     reason = run_view.reason(detail, "predict", now)
-    assert str(reason).startswith("? no heartbeat for 41 s")
+    assert str(reason).startswith("? last heard of 41 s ago: it is settled")
     change(
         database, 14, "predict", heartbeat_at=utc_now() - timedelta(days=1), started_at=utc_now() - timedelta(days=1)
     )
@@ -59,7 +61,31 @@ def test_a_task_without_a_heartbeat_is_lost_in_every_place(database: Database) -
     row = next(row for row in run_view.task_rows(detail, utc_now(), 40) if row.key == "predict")
     assert str(row.cells[3]).startswith("0")
     down = [Service("worker", "down", "not started")]
-    assert str(run_view.reason(detail, "predict", utc_now(), down)).endswith("when services are up (U)")
+    assert str(run_view.reason(detail, "predict", utc_now(), down)).endswith("ago: the worker is down (U)")
+
+
+async def test_of_a_run_that_nothing_is_heard_of_times_stop_and_it_is_said_why(
+    database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = (Service("prefect", "up"), Service("worker", "down", None, "not started"))
+    monkeypatch.setattr(console_app, "_look_at_services", lambda: services)
+    monkeypatch.setattr(client, "cancel", lambda *_: None)
+    now, run = utc_now(), tables.run
+    with database.write() as connection:
+        heard = {"started_at": now - timedelta(seconds=67), "heartbeat_at": now - timedelta(seconds=47)}
+        connection.execute(update(run).where(run.c.number == 14).values(**heard, changed=next_change(connection)))
+    change(database, 14, "predict", **heard)
+    app = make_app()
+    async with app.run_test(size=(160, 40)) as pilot:
+        await until_seen(pilot, "? silent", " 0:20 ", "? predict", "last heard of ")
+        app.go(Place("runs"))
+        await until_seen(pilot, "? silent         0:20", " s ago: the worker is down (U)")
+        app.go(Place("run", "14"))
+        await until_seen(
+            pilot, "? silent 0:20", "? 6 of 13", "? no heartbeat", "? last heard of ", " s ago: the worker is down (U)"
+        )
+        await pilot.press("x", "y")
+        await until_seen(pilot, "run 14 is being cancelled as soon as services are up (U)")
 
 
 @pytest.mark.parametrize(("tries", "told"), [(1, "(2/3)"), (2, "(3/3)"), (3, "(4)")])
