@@ -207,6 +207,10 @@ class BlueprintScreen(ByKind, Bulk, Trying, DatasetPanes, Paging):
             self._await()
         super().refused(job, fault)
 
+    def has_pane(self, pane: str) -> bool:
+        """Datasets have lists of what is in them."""
+        return pane not in LISTS or self._kind_here() == "dataset"
+
     def lines(self, pane: str) -> Sequence[Content]:
         """What a pane says of it."""
         if self._detail is None:

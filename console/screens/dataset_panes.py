@@ -68,10 +68,6 @@ class DatasetPanes(SplitScreen):
     def _table(self) -> Rows:
         return self.query_one("#table", Rows)
 
-    @property
-    def _pane_name(self) -> str:
-        return self.PANES[self.pane]
-
     # What is drawn
 
     def draw_detail(self) -> None:
@@ -87,7 +83,7 @@ class DatasetPanes(SplitScreen):
         if sections:
             self.query_one("#told", Static).update(styled(words, "quiet"))
             self._table.show_sections(sections)
-            listed = (self._pane_name, self._unfolded_of, self._record is None)
+            listed = (self.pane_name, self._unfolded_of, self._record is None)
             if listed != self._listed and self._table.rows:
                 self._table.select(self._table.rows[0].key)
             self._listed = listed
@@ -128,14 +124,14 @@ class DatasetPanes(SplitScreen):
         detail = self._detail
         if detail is None or not isinstance(detail.definition, Dataset):
             return "", []
-        if self._pane_name == COLUMNS:
+        if self.pane_name == COLUMNS:
             types = panes.types_of(detail.definition, detail.state, detail.columns)
             section = panes.column_section(detail.definition, types, detail.readers, self._unfolded)
             return panes.state_told(detail.state), [section] if types else []
         seen = self._seen(detail)
         if isinstance(seen, Fault) or not seen:
             return "", []
-        if self._pane_name == VERSIONS:
+        if self.pane_name == VERSIONS:
             return "newest first; enter leads to the run", [panes.version_section(seen)]
         return self._rows(detail, seen)
 
@@ -159,8 +155,6 @@ class DatasetPanes(SplitScreen):
 
     def said(self, name: str, detail: Detail) -> Sequence[Content]:
         """Lines of a pane that has no list to show: why there is none."""
-        if not isinstance(detail.definition, Dataset):
-            return [styled(f"Only datasets have {name.lower()}.", "quiet")]
         if name == COLUMNS:
             return [styled("None declared: they are frozen when the first batch is written.", "quiet")]
         if detail.state is None or detail.state.version is None:
@@ -176,15 +170,15 @@ class DatasetPanes(SplitScreen):
 
     def _to_look_at(self, detail: Detail) -> Peek | None:
         row = self.row
-        if self._pane_name not in (ROWS, VERSIONS) or not isinstance(detail.definition, Dataset) or row is None:
+        if self.pane_name not in (ROWS, VERSIONS) or not isinstance(detail.definition, Dataset) or row is None:
             return None
         if detail.state is None or detail.state.version is None:
             return None
-        return Peek(self._pane_name, row.key, detail.uid, detail.state.version)
+        return Peek(self.pane_name, row.key, detail.uid, detail.state.version)
 
     def _seen(self, detail: Detail) -> Any:
         """What was seen of this dataset, in an earlier version too while the newest is looked at; None: nothing yet."""
-        wanted, value = self._looked.get(self._pane_name, (None, None))
+        wanted, value = self._looked.get(self.pane_name, (None, None))
         return value if wanted is not None and wanted.uid == detail.uid else None
 
     def _look(self) -> None:
@@ -239,12 +233,12 @@ class DatasetPanes(SplitScreen):
         """Enter in the list: unfold, look at one row, or say that it leads nowhere."""
         if rows is not self._table:
             super().opened(rows, row)
-        elif self._pane_name == COLUMNS and row is not None:
+        elif self.pane_name == COLUMNS and row is not None:
             self._open_column(row)
-        elif self._pane_name == ROWS and self._record is None and row is not None:
+        elif self.pane_name == ROWS and self._record is None and row is not None:
             self._record = row.value
             self.draw_detail()
-        elif self._pane_name == VERSIONS and row is not None and row.place is None:
+        elif self.pane_name == VERSIONS and row is not None and row.place is None:
             self.say("no run of ours wrote this version", "quiet")
 
     def _open_column(self, row: Row) -> None:
@@ -295,7 +289,7 @@ class DatasetPanes(SplitScreen):
 
     def do_back(self) -> None:
         """Esc goes from one row to all of them."""
-        if self._record is not None and self._pane_name == ROWS:
+        if self._record is not None and self.pane_name == ROWS:
             at, self._record = self._record, None
             self.draw_detail()
             self._table.select(panes.row_key(at))
@@ -307,7 +301,7 @@ class DatasetPanes(SplitScreen):
         row = self._table.row if self.focused is self._table else None
         if row is None or self._detail is None:
             return ""
-        if self._pane_name == ROWS and self._record is None:
+        if self.pane_name == ROWS and self._record is None:
             found = self._seen(self._detail).found
             names = (name for name, _ in found.columns)
             return json.dumps(dict(zip(names, found.rows[row.value], strict=True)), ensure_ascii=False)
@@ -321,13 +315,13 @@ class DatasetPanes(SplitScreen):
 
     def hidden(self, name: str) -> bool:
         """What turns rows sideways is of rows."""
-        return (name in ("onward", "backward") and self._pane_name != ROWS) or super().hidden(name)
+        return (name in ("onward", "backward") and self.pane_name != ROWS) or super().hidden(name)
 
     def unavailable(self, name: str) -> str:
         """What needs rows."""
         if name in ("onward", "backward"):
             seen = self._seen(self._detail) if self.there and self._detail is not None else None
-            if self._pane_name != ROWS or not isinstance(seen, panes.Grid) or not seen.found.rows:
+            if self.pane_name != ROWS or not isinstance(seen, panes.Grid) or not seen.found.rows:
                 return "there are no rows here (the pane Rows of a dataset that was written)"
         return super().unavailable(name)
 

@@ -54,6 +54,16 @@ class SplitScreen(Halves):
     def lines(self, pane: str) -> Sequence[Content]:
         """Lines of a pane, about what is under the cursor."""
 
+    def has_pane(self, pane: str) -> bool:
+        """Whether a pane can say anything of what is under the cursor; the base has all of them for everything."""
+        return True
+
+    @property
+    def pane_name(self) -> str:
+        """The pane that is shown: the chosen one, the first where that has nothing to say."""
+        name = self.PANES[self.pane]
+        return name if self.has_pane(name) else self.PANES[0]
+
     def about(self) -> str:
         """What the right half speaks of."""
         return self.row.key if self.row else ""
@@ -70,14 +80,14 @@ class SplitScreen(Halves):
 
     def tick(self) -> None:
         """Ages grow."""
-        if self.PANES[self.pane] in self.AGEING:
+        if self.pane_name in self.AGEING:
             self.draw_detail()
 
     def draw_detail(self) -> None:
         """Draw the right half."""
-        name, about = self.PANES[self.pane], self.about()
+        name, about = self.pane_name, self.about()
         self.set_class(not self.list.rows, "empty")
-        self.query_one("#panes", Static).update(titles(self.PANES, name, about))
+        self.query_one("#panes", Static).update(titles(list(filter(self.has_pane, self.PANES)), name, about))
         lines = self.query_one("#pane", Lines)
         lines.show(self.lines(name))
         if self._shown != (about, self.pane):
@@ -103,7 +113,8 @@ class SplitScreen(Halves):
 
     def turn_pane(self, by: int) -> None:
         """To another pane."""
-        self.pane = (self.pane + by) % len(self.PANES)
+        names = list(filter(self.has_pane, self.PANES))
+        self.pane = self.PANES.index(names[(names.index(self.pane_name) + by) % len(names)])
         self.draw_detail()
 
     def do_filter(self) -> None:

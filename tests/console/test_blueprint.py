@@ -111,6 +111,25 @@ async def test_columns_and_history_are_panes(database: Database, make_app: MakeA
         await until_seen(pilot, "revision 1", "made", "first blueprint")
 
 
+async def test_a_pane_that_has_nothing_for_a_kind_gives_way_to_the_definition(
+    database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(160, 48)) as pilot:
+        app.go(Place("blueprint", "dataset silver.flights"))
+        await until_seen(pilot, "has_aircraft")
+        await pilot.press("right", "right")
+        await until_seen(pilot, "287,650 rows, version 12")
+        await pilot.press("5")
+        await until_seen(pilot, "late_arrival")
+        await pilot.press("e")
+        await until_seen(pilot, "late_arrival:", "seed: 7", "YAML  Used by  History")
+        await pilot.press("right", "right")
+        await until_seen(pilot, "first blueprint")
+        await pilot.press("left", "left", "left", "left")
+        await until_seen(pilot, "monitor late_arrival_watch")
+
+
 async def test_a_change_elsewhere_leaves_the_pane_where_it_was(database: Database, make_app: MakeApp) -> None:
     app = make_app()
     async with app.run_test(size=(120, 24)) as pilot:

@@ -124,7 +124,7 @@ async def test_what_cannot_be_looked_at_says_why_and_other_kinds_have_none(
         await pilot.press("escape", "k")
         await until_seen(pilot, "Nothing was written to it yet")
         app.go(Place("blueprint", "pipeline flights"))
-        await until_seen(pilot, "Only datasets have rows.")
+        await until_seen(pilot, "YAML  Used by  History", "pipelines:")
 
 
 def test_the_command_line_says_the_same(lake: Path, database: Database, run: Commands) -> None:
