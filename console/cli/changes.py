@@ -86,7 +86,7 @@ def show_changes(changes: Sequence[Change], as_json: bool) -> None:
         print_json([plain_change(each) for each in changes])
         return
     for each in changes:
-        click.echo(f"{_SIGNS[each.action]} {each.kind} {plain(each.key)}{plain(each.former)}")
+        click.echo(f"{_SIGNS[each.action]} {each.kind.replace('_', ' ')} {plain(each.key)}{plain(each.former)}")
         for field in each.fields:
             for line in field_lines(field):
                 click.echo(f"    {line}")

@@ -256,8 +256,9 @@ def impact_lines(touched: Sequence[Sized]) -> list[Content]:
 def change_lines(change: Change, words: str = "") -> list[Content]:
     """One definition: what happens to it, in such `words`, field by field."""
     sign, tone = SIGNS[change.action]
+    kind = change.kind.replace("_", " ")
     head = joined(
-        (f"{sign} {words or change.action} ", tone), (f"{change.kind} ", "quiet"), (change.key, "strong"), change.former
+        (f"{sign} {words or change.action} ", tone), (f"{kind} ", "quiet"), (change.key, "strong"), change.former
     )
     return [head, *field_lines(change.fields)]
 

@@ -37,6 +37,7 @@ COLUMNS = (
     Column("TOOK", 7, "right"),
     Column("STARTED", 13),
     Column("BY", 10, shown_from=100),
+    Column("TRIGGER", 9, shown_from=130),
     Column("REASON", shown_from=100, prose=True, weight=3),
 )
 
@@ -190,6 +191,7 @@ def _cells(run: Run, now: datetime, services: Sequence[Service], marked: bool) -
         pulse_view.state(run, now),
         seconds(pulse_view.taken(run, now)),
         styled(ago(run.started_at or run.created_at, now), "quiet"),
+        styled(run.author, "quiet"),
         styled(run.trigger, "quiet"),
         styled(reason, "quiet"),
     )

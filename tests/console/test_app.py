@@ -343,7 +343,9 @@ async def test_reasons_of_runs_have_room_on_a_wide_screen(database: Database, ma
     app = make_app()
     async with app.run_test(size=(160, 48)) as pilot:
         await pilot.press("2")
-        await until_seen(pilot, "no heartbeat for 20 s; its process is gone")
+        await until_seen(pilot, "no heartbeat for 20 s; its process is gone", "BY          TRIGGER")
+        row = next(line for line in seen(app).splitlines() if "#13 " in line)
+        assert "operator" in row and "manual" in row
 
 
 async def test_services_say_since_when_what_is_known_of_them(database: Database, make_app: MakeApp) -> None:

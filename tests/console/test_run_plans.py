@@ -71,7 +71,9 @@ async def test_runs_of_two_pipelines_differ_by_what_only_one_of_them_has(databas
     async with app.run_test(size=(120, 48)) as pilot:
         app.go(Place("difference", "13 15"))
         await until_seen(pilot, "These are two pipelines: flights and weather", "only in #13 pipeline flights")
-        await until_seen(pilot, "only in #15 pipeline weather", "only in #13 model late_arrival")
+        await until_seen(
+            pilot, "only in #15 pipeline weather", "only in #13 model late_arrival", "feature set flight_context"
+        )
         assert "deleted" not in seen(app) and "created" not in seen(app)
 
 
