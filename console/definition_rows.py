@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from console.places import Place
 from console.text import glyph, joined, number, styled, switched
 from console.widgets.rows import Cells, Lazy, Row
 from metadata.kinds import SECTIONS
@@ -39,6 +40,19 @@ def _cells(row: DefinitionRow, of_all: bool, marked: bool, waits: bool, kept: bo
     )
     name = joined((f"{row.kind.replace('_', ' ')} ", "quiet"), key) if of_all else key
     return name, styled(row.about.removesuffix(OFF), "quiet"), styled(row.owner, "quiet"), number(row.used_by)
+
+
+def made_row(kind: str, key: str, of_all: bool) -> Row:
+    """A definition that only the change set has; it leads there."""
+    name = joined(("+ ", "warn"), (f"{kind.replace('_', ' ')} " if of_all else "", "quiet"), key)
+    return Row(f"+ {kind} {key}", (name, styled("not applied", "warn"), "", ""), Place("changes", f"{kind} {key}"))
+
+
+def nothing(kind: str, words: str) -> str:
+    """What is said where there is no definition of a kind, or none that a filter leaves."""
+    if words:
+        return f"Nothing matches {words!r}. esc takes the filter back."
+    return f"No {section_of(kind)} yet: {'n makes one, or ' if kind else ''}pilothouse blueprint apply FILE"
 
 
 def filter_words(rows: Sequence[DefinitionRow]) -> list[str]:

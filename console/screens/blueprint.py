@@ -13,7 +13,7 @@ from textual.content import Content
 from console import drafts
 from console.blueprint_panes import PANES, Detail, kept_lines, read_detail
 from console.blueprint_panes import pane as pane_of
-from console.definition_rows import definition_row, filter_words, kind_row, section_of
+from console.definition_rows import definition_row, filter_words, kind_row, nothing, section_of
 from console.drafts import Kept
 from console.paged import Paged
 from console.places import EDIT, EVERY_KIND, Place
@@ -24,6 +24,7 @@ from console.screens.keys import key
 from console.screens.paging import Listed, Paging
 from console.screens.run_keys import launch
 from console.screens.trying import Trying
+from console.screens.unapplied import Unapplied
 from console.text import joined
 from console.widgets.chrome import Hint
 from console.widgets.rows import Column, Rows
@@ -37,12 +38,12 @@ if TYPE_CHECKING:
 
 ALL = ""
 
-_Read = tuple[dict[str, int], str, Paged[DefinitionRow], frozenset[str], Sequence[Kept]]
-"""How many there are of each kind, which one is open, a page of it, the uids of those with a waiting edit, and texts
-that were edited and not applied."""
+_Read = tuple[dict[str, int], str, Paged[DefinitionRow], frozenset[str], Sequence[Kept], tuple[tuple[str, str], ...]]
+"""How many there are of each kind, which one is open, a page of it, the uids of those with a waiting edit, texts that
+were edited and not applied, and kind and key of what only the change set has."""
 
 
-class BlueprintScreen(ByKind, Bulk, Trying, DatasetPanes, Paging):
+class BlueprintScreen(ByKind, Unapplied, Bulk, Trying, DatasetPanes, Paging):
     """Kinds, the definitions of one kind, and the one under the cursor."""
 
     CSS_PATH: ClassVar[list[str]] = ["split.tcss", "blueprint.tcss"]  # type: ignore[assignment]
@@ -112,32 +113,25 @@ class BlueprintScreen(ByKind, Bulk, Trying, DatasetPanes, Paging):
     def read(self) -> Callable[[Database], Any]:
         """How many there are of each kind, and a page of the one that is open."""
         kind, read, owner = self.kind, self.reading(self._wanted), self.session.owner
-        settings = self.session.settings
+        settings, made = self.session.settings, self.reading_made(kind, self.filter, self._after is None)
 
         def query(database: Database) -> _Read:
             paged = read(database)
             waiting = waiting_among(database, owner, [each.uid for each in paged.page.items])
-            return count_kinds(database), kind, paged, waiting, drafts.kept(settings)
+            return count_kinds(database), kind, paged, waiting, drafts.kept(settings), made(database)
 
         return query
 
     def show(self, data: _Read) -> None:
         """Both lists."""
-        counts, kind, paged, waiting, kept = data
+        counts, kind, paged, waiting, kept, made = data
         if kind != self.kind:
             return
-        page = self.take(paged)
+        page, self.made = self.take(paged), made
         counts[ALL] = sum(counts.values())
         self.kinds.show_rows([kind_row(each, counts.get(each, 0), each == kind) for each in (ALL, *SECTIONS)])
         self.kinds.select(kind)
-        name = section_of(kind)
-        makes = "" if kind == ALL else "n makes one, or "
-        empty = (
-            f"Nothing matches {self.filter!r}. esc takes the filter back."
-            if self.filter
-            else f"No {name} yet: {makes}pilothouse blueprint apply FILE"
-        )
-        self._shown_rows, self._waiting, self._kept = (page, empty), waiting, kept
+        self._shown_rows, self._waiting, self._kept = (page, nothing(kind, self.filter)), waiting, kept
         self.draw_rows()
         self.landed(self.list, paged)
         self._known = ""
@@ -153,7 +147,7 @@ class BlueprintScreen(ByKind, Bulk, Trying, DatasetPanes, Paging):
         """The definitions, with the marks of those that have one."""
         page, empty = self._shown_rows
         marked, waiting = self.marked, self._waiting
-        rows = [
+        rows = self.made_rows(self.kind == ALL) + [
             definition_row(each, self.kind == ALL, each.uid in marked, each.uid in waiting, bool(self._kept_of(each)))
             for each in page.items
         ]
@@ -214,7 +208,7 @@ class BlueprintScreen(ByKind, Bulk, Trying, DatasetPanes, Paging):
     def lines(self, pane: str) -> Sequence[Content]:
         """What a pane says of it."""
         if self._detail is None:
-            return ()
+            return self.made_lines()
         said = self.said(pane, self._detail) if pane in LISTS else pane_of(pane, self._detail)
         row = self.definition()
         kept = self._kept_of(row) if row is not None and pane == PANES[0] else []
@@ -238,6 +232,8 @@ class BlueprintScreen(ByKind, Bulk, Trying, DatasetPanes, Paging):
         if no_row := self.not_chosen(name):
             return no_row
         row = self.definition() if self.there else None
+        if reason := self.unapplied(name, bool(self.marked)):
+            return reason
         if name in ("edit", "form", "lineage", "launch") and row is None:
             return "there is no definition under the cursor"
         detail = self._detail
@@ -358,7 +354,7 @@ class BlueprintScreen(ByKind, Bulk, Trying, DatasetPanes, Paging):
 
     def candidates(self) -> Sequence[str]:
         """Words of the filter."""
-        return filter_words([row.value for row in self.list.rows])
+        return filter_words([row.value for row in self.list.rows if row.value])
 
     def trail(self) -> Content | str:
         """Where one is."""

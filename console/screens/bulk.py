@@ -61,7 +61,7 @@ class Bulk(Making, BlueprintKeys, Marking):
 
     def _out_of_view(self, marks: Mapping[str, str]) -> list[str]:
         """Keys of those that are no row of the list as it is filtered now."""
-        shown = {row.value.uid for row in self.list.rows}
+        shown = {row.value.uid for row in self.list.rows if row.value}
         return [key for uid, key in marks.items() if uid not in shown]
 
     def _named(self, marks: Mapping[str, str]) -> str:

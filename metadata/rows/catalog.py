@@ -95,6 +95,15 @@ def waiting_among(database: Database, owner: str, uids: Collection[str]) -> froz
     return frozenset(found)
 
 
+def made_by(database: Database, owner: str, kind: str, limit: int = 50) -> list[tuple[str, str]]:
+    """Kind and key of the first definitions, of a kind or of all, that only the change set of a user has, by key."""
+    c = staged_item.c
+    new = select(c.kind, c.key).where(c.owner == owner, c.before.is_(None), c.after.is_not(None))
+    query = new.where(c.kind == kind) if kind else new
+    with database.read() as connection:
+        return [(row.kind, row.key) for row in connection.execute(query.order_by(c.key, c.kind).limit(limit))]
+
+
 def matching(database: Database, kind: str, words: str = "") -> dict[str, str]:
     """Uid and key of every definition of a kind that a filter leaves, by key, however many pages they fill."""
     c = definition.c

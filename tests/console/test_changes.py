@@ -57,7 +57,7 @@ async def test_edits_that_wait_are_shown_taken_out_and_applied_with_a_note(
         await until_seen(pilot, "Blueprint ±2")
         await pilot.press("3")
         await until_seen(pilot, "bronze.flights")
-        await pilot.press("enter")
+        await pilot.press("j", "enter")
         await until_seen(pilot, "an edit of it waits: P shows it")
         await pilot.press("escape", "P")
         await until_seen(pilot, "change set of", "2 edits", "dataset bronze.flights", "dataset x.y")
@@ -463,3 +463,25 @@ def test_new_definitions_go_on_and_cloned_ones_begin_in_the_editor(database: Dat
     assert working.datasets["bronze.fares"].description == "One row a fare."
     assert working.datasets["bronze.flights_daily"].description == description(database)
     assert working.datasets["bronze.flights_daily"].columns == working.datasets[KEY].columns
+
+
+async def test_what_is_made_and_not_applied_stands_at_the_top_of_its_kind_and_leads_to_its_edit(
+    database: Database, make_app: MakeApp
+) -> None:
+    stage(database, ME, Blueprint.model_validate({"datasets": {"x.y": {"owner": "ada"}}}))
+    app = make_app()
+    async with app.run_test(size=(140, 30)) as pilot:
+        app.go(Place("blueprint", "dataset"))
+        await until_seen(pilot, "+ x.y", "It is not applied yet", "bronze.flights")
+        assert seen(app).index("+ x.y") < seen(app).index("bronze.flights")
+        await pilot.press("tab", "g", "c")
+        await until_seen(pilot, "it is not applied yet: P leads to it")
+        await pilot.press("slash", *"flights")
+        await until(pilot, lambda: "+ x.y" not in seen(app))
+        await pilot.press("enter", "escape")
+        await until_seen(pilot, "+ x.y")
+        await pilot.press("g", "P")
+        await until_seen(pilot, "change set of", "+ created dataset x.y")
+        assert app.screen.subject == "dataset x.y"
+        await pilot.press("escape", "enter")
+        await until(pilot, lambda: screen_name(app) == "changes")

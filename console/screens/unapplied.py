@@ -1,0 +1,71 @@
+"""Definitions that are made and not applied: they stand on top of the list of their kind and lead to their edit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+
+from console.definition_rows import made_row
+from console.narrow import matcher
+from console.places import Place
+from console.screens.split import SplitScreen
+from console.text import styled
+from console.widgets.rows import Row, Rows
+from metadata.errors import UsageError
+from metadata.rows.catalog import made_by
+
+if TYPE_CHECKING:
+    from metadata.database import Database
+
+OF_ONE = ("edit", "form", "launch", "lineage", "clone", "rename", "try", "mark")
+OF_MARKED = ("remove", "switch")
+"""Keys that act on the definition under the cursor, and those that act on it where none is marked."""
+
+
+class Unapplied(SplitScreen):
+    """A list of definitions."""
+
+    made: tuple[tuple[str, str], ...] = ()
+    """Kind and key of those that only the change set has."""
+
+    def reading_made(self, kind: str, words: str, first: bool) -> Callable[[Database], tuple[tuple[str, str], ...]]:
+        """Reads those of a kind, or of all, that a filter leaves; they stand on the first page and are known by key."""
+        owner = self.session.owner
+
+        def query(database: Database) -> tuple[tuple[str, str], ...]:
+            try:
+                wanted = matcher(words, ("key", "kind"))
+            except UsageError:
+                return ()
+            found = made_by(database, owner, kind) if first else []
+            return tuple(one for one in found if wanted(one[1], one[1], {"kind": one[0], "key": one[1]}))
+
+        return query
+
+    def made_rows(self, of_all: bool) -> list[Row]:
+        """A row for each."""
+        return [made_row(kind, key, of_all) for kind, key in self.made]
+
+    def made_lines(self) -> list[Content]:
+        """What the right half says of the one under the cursor; nothing where it is applied."""
+        there = self.row is not None and self.row.place is not None
+        return [styled("It is not applied yet: enter leads to it in your change set.", "warn")] if there else []
+
+    def unapplied(self, name: str, marked: bool) -> str:
+        """Why a key does nothing with the one under the cursor; empty where it is applied."""
+        place = self.row.place if self.there and self.row is not None else None
+        of_it = name in OF_ONE or (name in OF_MARKED and not marked)
+        return "it is not applied yet: P leads to it" if place is not None and of_it else ""
+
+    def opened(self, rows: Rows, row: Row | None) -> None:
+        """Enter leads to its edit."""
+        if row is not None and row.place is not None:
+            self.go(row.place)
+        else:
+            super().opened(rows, row)
+
+    def do_changes(self) -> None:
+        """`P`: to the change set, and in it to what is under the cursor."""
+        self.go((self.row.place if self.row is not None else None) or Place("changes"))
