@@ -34,7 +34,7 @@ async def test_what_would_open_waits_until_nothing_is_typed(
         await pilot.press("c")
         await until(pilot, lambda: screen_name(app) == "NoteScreen")
         with held_up(app) as go_on:
-            await pilot.press(*"_b", "enter")
+            await pilot.press("end", *"_b", "enter")
             await until(pilot, lambda: screen_name(app) == "blueprint")
             await pilot.press("slash", *"fl")
             go_on()
