@@ -231,10 +231,14 @@ class _Liner:
             yield replace(line, text=shown(shape if isinstance(shape, Scalar | Words) else ANY, content))
 
 
-def _rank(field: Field, content: Body) -> tuple[bool, bool, bool]:
-    """What is said or must be comes first, values before what has more below it, what everything has last."""
+def _rank(field: Field, content: Body) -> tuple[bool, bool, bool, bool]:
+    """What is said or must be comes first, values before what has more below it, what everything has last.
+
+    After all that comes the former key, which renaming (R) says.
+    """
     wanted = field.required or field.name in content
-    return isinstance(field.shape, Part | Entries), not wanted, field.common and not wanted
+    has_more = isinstance(field.shape, Part | Entries)
+    return field.name == "was" and not wanted, has_more, not wanted, field.common and not wanted
 
 
 def _with_problems(made: list[Line], problems: Problems) -> Iterator[Line]:

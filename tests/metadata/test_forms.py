@@ -244,3 +244,11 @@ def test_a_path_that_dots_join_is_found_among_names_that_have_dots() -> None:
     assert path_within(body, "a.b.c.d.e") == ("a.b", "c.d", "e")
     assert path_within(body, "a.b.x") == ("a", "b")
     assert path_within(body, "x.y") == ()
+
+
+def test_a_former_key_that_is_not_said_comes_after_all_that_a_definition_says() -> None:
+    def shown(body: dict[str, Any]) -> list[str]:
+        return [line.name for line in lines(Subject("dataset", "x.y", body), {}, everything=True, opened=set()).lines]
+
+    assert shown({})[-1] == "was"
+    assert shown({"was": "x.z"}).index("was") < shown({"was": "x.z"}).index("description")
