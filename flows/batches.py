@@ -17,7 +17,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flows import client, engine, spark_errors
+from flows import client, engine, quality, spark_errors
 from flows.context import Figure, Outcome, TaskContext, task_tag
 from flows.folders import SourceChangedError
 from flows.storing import Target, drop_aside, recount, store
@@ -235,14 +235,13 @@ def _write(context: TaskContext, target: Target, batch: rows.Batch, build: Build
 def _close(context: TaskContext, target: Target, batch: rows.Batch, written: Written) -> rows.Batch:
     closed = rows.close_batch(context.database, batch, target.key, written)
     bad = "an unknown number" if written.rows_bad is None else str(written.rows_bad)
-    broken = ", ".join(f"{rule}: {count['rows_bad']}" for rule, count in (written.quality or {}).items())
     context.log.info(
         "batch %d of %s: %s written, %s bad%s",
         batch.sequence,
         target.key,
         counted(written.rows_out, "row"),
         bad,
-        f" ({broken})" if written.rows_bad else "",
+        f" ({quality.told(written.quality or {})})" if written.rows_bad else "",
     )
     return closed
 

@@ -99,6 +99,14 @@ def refused_by(rules: Mapping[str, QualityRule], figures: Iterable[Count]) -> li
     return refused
 
 
+def told(counts: Mapping[str, Mapping[str, Any]]) -> str:
+    """How many rows break each rule, as a batch has it, and which rules only warn of them."""
+    return ", ".join(
+        f"{rule}: {count['rows_bad']}{' only warned' if count['otherwise'] == 'warn' else ''}"
+        for rule, count in counts.items()
+    )
+
+
 def refusal(
     thing: str, rules: Mapping[str, QualityRule], refused: list[Count], rows: int, example: Mapping[str, Any]
 ) -> PilothouseError:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flows import engine, storing
+from flows import engine, quality, storing
 from flows.batches import quarantine_path
 from metadata.errors import PilothouseError, ServiceDownError
 from metadata.rows import batches
@@ -325,3 +325,8 @@ def test_a_share_of_bad_rows_is_of_all_that_a_task_wrote_or_unknown(house: Wareh
     outcome = house.execute(run, "take")
     assert (outcome.rows_in, outcome.rows_out, outcome.rows_bad) == (None, 2, None)
     assert [(figure.name, figure.value) for figure in outcome.figures] == [("rows", 2)]
+
+
+def test_what_is_said_of_bad_rows_tells_which_rules_only_warn() -> None:
+    counts = {"counted": {"otherwise": "quarantine", "rows_bad": 187}, "late": {"otherwise": "warn", "rows_bad": 379}}
+    assert quality.told(counts) == "counted: 187, late: 379 only warned"
