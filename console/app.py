@@ -86,6 +86,8 @@ class PilothouseApp(Hearing):
         self._pending: set[str] = set()
         self._reading = self._opened = self._leaving = False
         self._needing = Needing()
+        self._told = session.standing
+        """What was told last of the outside."""
         self._deeds = Deeds(lambda one: self.screen is cast("object", one), self._is_open, _types)
         for one in (theme.PILOTHOUSE, theme.TERMINAL):
             self.register_theme(one)
@@ -255,10 +257,16 @@ class PilothouseApp(Hearing):
         self._tell(Looked())
 
     def _tell(self, message: Message) -> None:
-        """Post to the screen in front, and to what is seen around it; while the app closes there is none."""
+        """Post to the screen in front, news also to what is seen around it; while the app closes there is none.
+
+        Textual draws all that is behind another screen anew for each message that it gets.
+        """
+        standing = self.session.standing
+        is_news = isinstance(message, Looked) and (message.changed or message.fault or self._told != standing)
+        self._told = standing
         for screen in reversed(self.screen_stack):
             screen.post_message(message)
-            if not isinstance(screen, ModalScreen):
+            if not (is_news and isinstance(screen, ModalScreen)):
                 return
 
     def start_services(self) -> None:

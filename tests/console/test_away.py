@@ -65,6 +65,8 @@ async def test_a_database_that_cannot_be_written_is_read_and_said_to_be_so(
             await pilot.press("3")
             await until_seen(pilot, "7 of 7")
             await pilot.press("space")
+            await until_seen(pilot, "y into the change set")
+            await pilot.press("y")
             await until_seen(pilot, "PH301  metadata database", "its file cannot be written", "yours to write")
             await until(pilot, lambda: str(file) in "".join(seen(app).split()))
             assert "URL" not in seen(app)
