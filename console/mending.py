@@ -50,5 +50,6 @@ def keys_for(fault: Fault, labels: Mapping[str, str], again: str = "") -> str:
 
     `labels` are the keys that work where it is shown, `again` one that is of use whatever the fault says.
     """
-    wanted = [again, *fault.keys, *([START] if fault.code in SERVICES_AWAY else [])]
+    told = [*fault.keys, again] if fault.by_editing else [again, *fault.keys]
+    wanted = [*told, *([START] if fault.code in SERVICES_AWAY else [])]
     return "   ".join(f"{key} {labels[key]}" for key in dict.fromkeys(wanted) if key in labels)

@@ -222,11 +222,10 @@ def _why_queued(run: Run, service: Service | None) -> Content:
 def keys_of(detail: RunDetail, fault: Fault) -> str:
     """The keys that mend a fault of a run."""
     repeatable = detail.run.state in REPEATABLE
-    again = "" if fault.by_editing else "r"
     labels = {"r": "run again", "e": "definition", START: "start services"}
     if not repeatable:
         del labels["r"]
-    keys = keys_for(fault, labels, again)
+    keys = keys_for(fault, labels, "r")
     return f"{keys}   D detail".strip() if fault.detail else keys
 
 

@@ -189,7 +189,7 @@ def extra_columns(thing: str, extra: list[str], wanted: Mapping[str, object], wh
         thing,
         f"{_columns(extra)}{f' in {where}' if where else ''} {'was' if len(extra) == 1 else 'were'} not there before "
         "and nobody declared what is new",
-        "declare what is new, or set schema_drift: evolve (e), and launch it anew (l)",
+        "mend the source and run it again (r), or declare it or set schema_drift: evolve (e) and launch it anew (l)",
         detail=f"declared: {', '.join(wanted)}",
     )
 

@@ -40,7 +40,7 @@ class Fault(BaseModel):
 
     @property
     def by_editing(self) -> bool:
-        """Whether its cause lies in a definition, which another run of the same plan would meet again."""
+        """Whether a definition is to be mended before all else: another run of the same plan may well meet it again."""
         return "e" in self.keys and "r" not in self.keys
 
     def __str__(self) -> str:

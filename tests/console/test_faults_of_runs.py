@@ -93,7 +93,7 @@ def test_what_stops_a_task_is_told_with_its_key_and_leaves_nothing(
         assert task.state == State.FAILED
         assert task.fault is not None
         told = (case.code, *case.words, task.fault.thing, task.fault.cause, task.fault.remedy)
-        soon(console, *told, "press r run again")
+        soon(console, *told, f"press {'e definition ' if task.fault.by_editing else ''}r run again")
         assert state_of(house.database, dataset.uid) is None
         assert open_batch_of(house.database, dataset.uid) is None
         assert list(Path(table_path(settings(), dataset)).glob("_delta_log/*.json")) == []

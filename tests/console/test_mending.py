@@ -41,7 +41,7 @@ def fault(remedy: str = "mend it", code: str = "PH999", thing: str = "run 7") ->
     ("told", "again", "expected"),
     [
         (fault("mend the file, then run it again (r)"), "", "r run again"),
-        (fault("press e on the definition"), "r", "r run again   e edit"),
+        (fault("press e on the definition"), "r", "e edit   r run again"),
         (fault("correct it (e), then run it again (r)"), "r", "r run again   e edit"),
         (fault("see what is there (3)"), "", ""),
         (fault("write press (z) for nothing"), "", ""),
@@ -52,9 +52,9 @@ def test_keys_are_those_of_the_remedy_that_work_here(told: Fault, again: str, ex
     assert mending.keys_for(told, LABELS, again) == expected
 
 
-def test_a_cause_in_a_definition_is_mended_there_and_not_by_another_run() -> None:
+def test_a_cause_in_a_definition_is_mended_there_before_another_run() -> None:
     failed: Any = SimpleNamespace(run=SimpleNamespace(state=State.FAILED))
-    assert run_view.keys_of(failed, fault("press e on the definition")) == "e definition"
+    assert run_view.keys_of(failed, fault("press e on the definition")) == "e definition   r run again"
     assert run_view.keys_of(failed, fault("correct it (e), then run it again (r)")) == "r run again   e definition"
 
 
