@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import getpass
+import threading
 from collections.abc import Callable
 
 import pytest
 from sqlalchemy import select, update
 
+from console import app as console_app
 from console import needing
 from console.app import PilothouseApp
 from console.jump import find
@@ -424,6 +426,32 @@ async def test_what_needs_a_person_is_seen_first_unless_one_comes_back(
         await until_seen(pilot, "1 Overview 5!")
         await pilot.press("escape")
         await until_seen(pilot, "ATTENTION 5", "backfill_2012 #18")
+
+
+async def test_what_needs_a_person_is_counted_once_at_a_time(
+    database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(needing, "AFTER_CHANGE_SECONDS", 0.0)
+    monkeypatch.setattr(needing, "AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(console_app, "LOOK_SECONDS", 0.05)
+    gate, asked = threading.Event(), list[str]()
+    monkeypatch.setattr(console_app, "needed", lambda _database, settings: gate.wait() and 7)
+    app = make_app()
+    survey = app.session.store.survey
+    monkeypatch.setattr(
+        app.session.store, "survey", lambda who, job, query: (asked.append(job), survey(who, job, query))
+    )
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until_seen(pilot, "PIPELINES 3")
+        await pilot.press("2")
+        try:
+            await until(pilot, lambda: "needed" in asked)
+            await pilot.pause(0.5)
+            assert asked.count("needed") == 1
+        finally:
+            gate.set()
+        await until_seen(pilot, "1 Overview 7!")
+        await until(pilot, lambda: asked.count("needed") > 1)
 
 
 async def test_an_empty_overview_says_what_would_be_there(empty_database: Database, make_app: MakeApp) -> None:
