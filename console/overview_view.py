@@ -98,10 +98,12 @@ def sections(
     words: str = "",
     wanted: Matches = narrow.everything,
     staged: int = 0,
+    services: Sequence[Service] = (),
 ) -> list[Section]:
     """The four sections, what needs a person first: services that are `missing` before all else, the own edits last.
 
-    Of these, so many as are `staged` wait in the change set, and those that are `kept` were not applied.
+    Of these, so many as are `staged` wait in the change set, and those that are `kept` were not applied. `services` are
+    all that there are: a run that nothing is heard of waits for one that is away.
 
     What was read was filtered by `words`, but for what needs a person: of that, those that are `wanted` are shown.
     It may be thousands, and is drawn each second: no more rows are made than are shown.
@@ -121,7 +123,7 @@ def sections(
     )
     pipelines = Section(
         PIPELINES,
-        [row for one in seen.pipelines.items for row in _pipeline(one, now)],
+        [row for one in seen.pipelines.items for row in _pipeline(one, now, services)],
         _title_of("PIPELINES", seen.pipelines),
         none
         or "No pipelines yet. Apply a blueprint (pilothouse blueprint apply FILE), or see the demo: pilothouse demo",
@@ -236,7 +238,7 @@ def _of_pipeline(one: PipelineRow) -> Subject:
     return Subject(chosen, f"pipeline {one.key}", one.key)
 
 
-def _pipeline(one: PipelineRow, now: datetime) -> list[Row]:
+def _pipeline(one: PipelineRow, now: datetime, services: Sequence[Service]) -> list[Row]:
     run = one.newest
     marks = joined(*((str(state_of(mark.state)), state_of(mark.state).tone) for mark in one.last))
     going = run is not None and not run.state.final
@@ -258,7 +260,7 @@ def _pipeline(one: PipelineRow, now: datetime) -> list[Row]:
         )
     ]
     if run is not None and one.progress is not None and run.state is not State.QUEUED:
-        rows.append(_live(one, now))
+        rows.append(_live(one, now, services))
     return rows
 
 
@@ -274,11 +276,11 @@ def _last(one: PipelineRow, now: datetime) -> Content:
     return styled(ago(run.ended_at or run.created_at, now), "quiet")
 
 
-def _live(one: PipelineRow, now: datetime) -> Row:
+def _live(one: PipelineRow, now: datetime, services: Sequence[Service]) -> Row:
     """The task that runs now: a bar of tasks done, and what it says of itself."""
     assert one.progress is not None and one.newest is not None  # noqa: S101 - the caller looked
     going = one.progress
-    heard = pulse_view.last_heard(one.newest, now)
+    heard = pulse_view.last_heard(one.newest, now, services)
     sign = state_of(State.LOST if heard else State.RUNNING)
     said = going.said
     inner = f"{said.get('done', 0)}/{said.get('total', 0)} {said.get('what', '')}" if said.get("total") else ""

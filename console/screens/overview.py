@@ -102,10 +102,9 @@ class OverviewScreen(RunKeys):
 
     def _draw(self) -> None:
         if self._overview is not None and self.there:
-            missing = self.session.standing.missing()
-            staged = self.session.standing.staged
+            it = self.session.standing
             found = overview_view.sections(
-                self._overview, utc_now(), missing, self._kept, self._words, self._wanted, staged
+                self._overview, utc_now(), it.missing(), self._kept, self._words, self._wanted, it.staged, it.services
             )
             self.query_one(Rows).show_sections(found)
 

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import update
 
 from console import app as console_app
-from console import run_panes, run_view
+from console import overview_view, run_panes, run_view
 from console.app import PilothouseApp
 from console.places import Place
 from console.widgets.chrome import Service
@@ -20,6 +20,7 @@ from metadata import tables
 from metadata.database import Database, next_change
 from metadata.errors import Fault
 from metadata.rows.logs import LogLine
+from metadata.rows.overview import overview
 from metadata.rows.run_detail import run_detail
 from metadata.states import State
 from metadata.values import utc_now
@@ -62,6 +63,17 @@ def test_a_task_without_a_heartbeat_is_lost_in_every_place(database: Database) -
     assert str(row.cells[3]).startswith("0")
     down = [Service("worker", "down", "not started")]
     assert str(run_view.reason(detail, "predict", utc_now(), down)).endswith("ago: the worker is down (U)")
+
+
+def test_the_overview_says_which_service_a_run_waits_for_that_nothing_is_heard_of(database: Database) -> None:
+    now, run = utc_now(), tables.run
+    with database.write() as connection:
+        heard = {"heartbeat_at": now - timedelta(seconds=47), "changed": next_change(connection)}
+        connection.execute(update(run).where(run.c.number == 14).values(**heard))
+    down = [Service("worker", "down", None, "not started")]
+    rows = overview_view.sections(overview(database), now, services=down)[1].rows
+    live = next(row for row in rows if row.key == "live flights")
+    assert str(live.cells[-1]) == "last heard of 47 s ago: the worker is down (U)"
 
 
 async def test_of_a_run_that_nothing_is_heard_of_times_stop_and_it_is_said_why(
