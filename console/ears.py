@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import re
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from textual import events
 from textual.app import App
 from textual.dom import DOMNode
 from textual.message import Message
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 
 from console.places import TABS
 from console.screens.keys import shown_key
@@ -92,6 +94,8 @@ class Hearing(App[None]):
         self.ears = Ears()
         self.pressed = 0.0
         """The time at which the key was pressed that is acted on now."""
+        self._left: Screen[Any] | None = None
+        """The screen to which esc is on its way, or went last."""
 
     async def on_event(self, event: events.Event) -> None:
         """A line feed is enter: a terminal makes one of the enter that is typed before the console has it.
@@ -114,13 +118,18 @@ class Hearing(App[None]):
         if self._leads_nowhere(event):
             return
         below, at = self.screen, self.focused or self.screen
+        if event.key == "escape" and not event.is_forwarded:
+            self._left = below
         await super().on_event(events.Key("enter", "\r") if event.key == "ctrl+j" else event)
         if isinstance(self.screen, ModalScreen) and below in self.screen_stack[:-1]:
             self.ears.keep(event.time)
             self.hear(*at.ancestors_with_self)
 
     def _leads_nowhere(self, event: events.Key) -> bool:
-        """Whether a key that leads elsewhere does not from here, which is said; after `:` one types where to."""
+        """Whether a key that leads elsewhere does not from here, which is said; after `:` one types where to.
+
+        It is looked at again, with what follows it, once an esc that came just before it is done.
+        """
         front, at = self.screen, self.focused
         if event.is_forwarded or event.key not in _LEADING:
             return False
@@ -128,24 +137,34 @@ class Hearing(App[None]):
             return False
         if at is not None and at.check_consume_key(event.key, event.character or event.key):
             return False
+        if front is self._left:
+            self._left = None
+            self.ears.keep(math.nextafter(event.time, 0))
+            self.ears.take(event)
+            self.hear(*(at or front).ancestors_with_self, anywhere=True)
+            return True
         front.call_later(front.say, f"esc first, then {shown_key(event.key)}", "warn")
         if event.key == _JUMP:
             self.ears.go_astray(event.time)
         return True
 
-    def hear(self, *through: DOMNode) -> None:
-        """What is kept goes to the question that is in front by then; what was typed earlier is still on its way."""
-        self.run_worker(self._hear(through))
+    def hear(self, *through: DOMNode, anywhere: bool = False) -> None:
+        """What is kept goes to the question that is in front by then, or to `anywhere` else.
 
-    async def _hear(self, through: Iterable[DOMNode]) -> None:
+        What was typed earlier is still on its way.
+        """
+        self.run_worker(self._hear(through, anywhere))
+
+    async def _hear(self, through: Iterable[DOMNode], anywhere: bool) -> None:
         for one in (*through, self.screen):
             done = asyncio.Event()
             if one.call_later(done.set):
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(done.wait(), PATIENCE_SECONDS)
-        self.call_later(self._hear_kept)
+        self.call_later(self._hear_kept, anywhere)
 
-    async def _hear_kept(self) -> None:
+    async def _hear_kept(self, anywhere: bool) -> None:
         for event in self.ears.kept():
-            if isinstance(self.screen, ModalScreen) and not (isinstance(self.screen, Modal) and self.screen.SEEN_FIRST):
+            seen_first = isinstance(self.screen, Modal) and self.screen.SEEN_FIRST
+            if not seen_first and (anywhere or isinstance(self.screen, ModalScreen)):
                 await self.on_event(event)

@@ -327,3 +327,23 @@ async def test_a_digit_is_an_answer_where_it_is_one_and_a_line_of_text_has_every
         await settled(pilot)
         await pilot.press(*":3d", "enter")
         await until(pilot, lambda: answers == ["2", ":3d"])
+
+
+async def test_esc_and_what_leads_elsewhere_that_come_together_leave_a_question_and_lead_there(
+    database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until_seen(pilot, "PIPELINES 3")
+        app.push_screen(Ask("really ?", [("y", "do it")]))
+        await settled(pilot)
+        await pilot.press("alt+2")
+        await until_seen(pilot, "newest first")
+        app.push_screen(HelpScreen("here", []))
+        await settled(pilot)
+        send(app, "escape", "colon", *"datasets", "enter")
+        await until_seen(pilot, "Blueprint ▸ datasets")
+        app.push_screen(Ask("really ?", [("y", "do it")]))
+        await settled(pilot)
+        await pilot.press("2")
+        await until_seen(pilot, "really ?", "esc first, then 2")
