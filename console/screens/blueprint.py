@@ -127,12 +127,13 @@ class BlueprintScreen(ByKind, Unapplied, Bulk, Trying, DatasetPanes, Paging):
         counts, kind, paged, waiting, kept, made = data
         if kind != self.kind:
             return
-        page, self.made = self.take(paged), made
+        page, was, self.made = self.take(paged), self.made_key(kind == ALL), made
         counts[ALL] = sum(counts.values())
         self.kinds.show_rows([kind_row(each, counts.get(each, 0), each == kind) for each in (ALL, *SECTIONS)])
         self.kinds.select(kind)
         self._shown_rows, self._waiting, self._kept = (page, nothing(kind, self.filter)), waiting, kept
         self.draw_rows()
+        self.follow(was, kind == ALL)
         self.landed(self.list, paged)
         self._known = ""
         if paged.wanted and paged.wanted == self._wanted:
@@ -350,7 +351,7 @@ class BlueprintScreen(ByKind, Unapplied, Bulk, Trying, DatasetPanes, Paging):
     def copied(self) -> str:
         """What is under the cursor in the list at the right, else its key."""
         row = self.definition()
-        return self.copied_from_list() or (row.key if row is not None else self.kind)
+        return self.copied_from_list() or (row.key if row is not None else self.made_key() or self.kind)
 
     def candidates(self) -> Sequence[str]:
         """Words of the filter."""

@@ -19,6 +19,8 @@ from metadata.rows.catalog import made_by
 if TYPE_CHECKING:
     from metadata.database import Database
 
+MOST = 50
+"""Those that are shown; a filter leads to the others."""
 OF_ONE = ("edit", "form", "launch", "lineage", "clone", "rename", "try", "mark")
 OF_MARKED = ("remove", "switch")
 """Keys that act on the definition under the cursor, and those that act on it where none is marked."""
@@ -39,8 +41,8 @@ class Unapplied(SplitScreen):
                 wanted = matcher(words, ("key", "kind"))
             except UsageError:
                 return ()
-            found = made_by(database, owner, kind) if first else []
-            return tuple(one for one in found if wanted(one[1], one[1], {"kind": one[0], "key": one[1]}))
+            found = made_by(database, owner, kind, None if words else MOST) if first else []
+            return tuple(one for one in found if wanted(one[1], one[1], {"kind": one[0], "key": one[1]}))[:MOST]
 
         return query
 
@@ -52,6 +54,18 @@ class Unapplied(SplitScreen):
         """What the right half says of the one under the cursor; nothing where it is applied."""
         there = self.row is not None and self.row.place is not None
         return [styled("It is not applied yet: enter leads to it in your change set.", "warn")] if there else []
+
+    def made_key(self, with_kind: bool = False) -> str:
+        """The key of the one under the cursor; empty where it is applied."""
+        place = self.row.place if self.row is not None else None
+        name = place.subject if place is not None else ""
+        return name if with_kind else name.partition(" ")[2]
+
+    def follow(self, key: str, of_all: bool) -> None:
+        """The cursor goes with what was under it and is applied by now, where that stands on this page."""
+        names = {f"{kind} {each}" if of_all else each for kind, each in self.made}
+        if key and key not in names:
+            self.list.select(key)
 
     def unapplied(self, name: str, marked: bool) -> str:
         """Why a key does nothing with the one under the cursor; empty where it is applied."""

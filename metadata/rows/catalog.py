@@ -95,8 +95,8 @@ def waiting_among(database: Database, owner: str, uids: Collection[str]) -> froz
     return frozenset(found)
 
 
-def made_by(database: Database, owner: str, kind: str, limit: int = 50) -> list[tuple[str, str]]:
-    """Kind and key of the first definitions, of a kind or of all, that only the change set of a user has, by key."""
+def made_by(database: Database, owner: str, kind: str, limit: int | None) -> list[tuple[str, str]]:
+    """Kind and key of definitions, of a kind or of all, that only the change set of a user has, by key: the first."""
     c = staged_item.c
     new = select(c.kind, c.key).where(c.owner == owner, c.before.is_(None), c.after.is_not(None))
     query = new.where(c.kind == kind) if kind else new
