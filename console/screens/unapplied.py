@@ -82,4 +82,5 @@ class Unapplied(SplitScreen):
 
     def do_changes(self) -> None:
         """`P`: to the change set, and in it to what is under the cursor."""
-        self.go((self.row.place if self.row is not None else None) or Place("changes"))
+        row = self.row if self.focused is self.list else None
+        self.go((row.place if row is not None else None) or Place("changes"))

@@ -246,3 +246,14 @@ async def test_a_definition_is_found_however_many_there_are(
         await until_seen(pilot, "of 620")
         app.go(Place("blueprint", "dataset bronze.nowhere"))
         await until_seen(pilot, "there is no dataset bronze.nowhere in the blueprint")
+
+
+async def test_a_key_that_has_no_room_beside_the_panes_is_cut_and_not_left_out(
+    database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(112, 30)) as pilot:
+        app.go(Place("blueprint", "dataset features.flight_context"))
+        await until_seen(pilot, "History", "features.")
+        line = next(each for each in seen(app).splitlines() if "YAML" in each)
+        assert "…" in line.partition("History")[2] or "features.flight_context" in line.partition("History")[2]
