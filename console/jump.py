@@ -24,7 +24,7 @@ _OF_TWO_WORDS = re.compile(r"(?i)\s*(feature)[ _-]+(sets?)(?=\s|$)")
 _LEADS: dict[str, Place | str] = {
     **{word: Place("blueprint", kind) for word, kind in _OF_KINDS.items()},
     **dict.fromkeys(("tasks", "task"), Place("blueprint", "pipeline")),
-    **{"all": Place("blueprint", EVERY_KIND)},
+    "all": Place("blueprint", EVERY_KIND),
     **{screen: Place(screen) for screen in (*TABS, "audit", "changes", "history")},
     "model": Place("models"),
     "decision": Place("decisions"),

@@ -233,7 +233,7 @@ class BlueprintScreen(ByKind, Unapplied, Bulk, Trying, DatasetPanes, Paging):
         if no_row := self.not_chosen(name):
             return no_row
         row = self.definition() if self.there else None
-        if reason := self.unapplied(name, bool(self.marked)):
+        if reason := self.unapplied(name):
             return reason
         if name in ("edit", "form", "lineage", "launch") and row is None:
             return "there is no definition under the cursor"

@@ -11,12 +11,8 @@ from console.screens.marking import Marking
 from console.widgets.chrome import Keys
 from console.widgets.rows import Column, Row, Rows
 
-OF_ROW = frozenset({
-    "audit", "clone", "copy", "edit", "form", "launch", "lineage", "mark", "remove", "rename", "switch", "try",
-})  # fmt: skip
-"""Keys that are of the row under the cursor."""
-OF_MARKS = frozenset({"remove", "switch"})
-"""Those of them that are of what is marked, if anything is."""
+READS_ROW = ("audit", "copy")
+"""Keys that only tell of the row under the cursor."""
 
 
 class ByKind(Marking):
@@ -36,8 +32,7 @@ class ByKind(Marking):
     def not_chosen(self, name: str) -> str:
         """Why a key that is of a row does nothing while the cursor is among the kinds: no row is chosen yet."""
         among_kinds = self.there and self.focused is self.kinds
-        of_row = name in OF_ROW and not (self.marked and name in OF_MARKS)
-        return "choose a row first (tab)" if among_kinds and of_row else ""
+        return "choose a row first (tab)" if among_kinds and (self.of_row(name) or name in READS_ROW) else ""
 
     def on_descendant_focus(self) -> None:
         """Other keys are on in the other column."""

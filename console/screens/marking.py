@@ -14,6 +14,13 @@ from console.screens.split import SplitScreen
 from console.text import glyph, joined
 from metadata.database import Database
 
+OF_ROW = frozenset({
+    "clone", "edit", "form", "launch", "lineage", "mark", "remove", "rename", "switch", "try",
+})  # fmt: skip
+"""Keys that act on the row under the cursor."""
+OF_MARKS = frozenset({"remove", "switch"})
+"""Those of them that act on what is marked, if anything is."""
+
 
 class Marking(SplitScreen):
     """A screen in whose list rows can be marked: they stay so when it is filtered, and when other rows are shown."""
@@ -49,6 +56,10 @@ class Marking(SplitScreen):
     def marked(self) -> Mapping[str, str]:
         """Uid and key of what is marked in the list that is shown."""
         return self._marks.get(self.marks_of, {})
+
+    def of_row(self, name: str) -> bool:
+        """Whether a key acts on the row under the cursor now, and not on what is marked."""
+        return name in OF_ROW and not (self.marked and name in OF_MARKS)
 
     def let_go(self, which: str) -> None:
         """Nothing is marked any more in the list of that name."""

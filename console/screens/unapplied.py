@@ -10,7 +10,7 @@ from textual.content import Content
 from console.definition_rows import made_row
 from console.narrow import matcher
 from console.places import Place
-from console.screens.split import SplitScreen
+from console.screens.marking import Marking
 from console.text import styled
 from console.widgets.rows import Row, Rows
 from metadata.errors import UsageError
@@ -21,12 +21,9 @@ if TYPE_CHECKING:
 
 MOST = 50
 """Those that are shown; a filter leads to the others."""
-OF_ONE = ("edit", "form", "launch", "lineage", "clone", "rename", "try", "mark")
-OF_MARKED = ("remove", "switch")
-"""Keys that act on the definition under the cursor, and those that act on it where none is marked."""
 
 
-class Unapplied(SplitScreen):
+class Unapplied(Marking):
     """A list of definitions."""
 
     made: tuple[tuple[str, str], ...] = ()
@@ -67,11 +64,10 @@ class Unapplied(SplitScreen):
         if key and key not in names:
             self.list.select(key)
 
-    def unapplied(self, name: str, marked: bool) -> str:
+    def unapplied(self, name: str) -> str:
         """Why a key does nothing with the one under the cursor; empty where it is applied."""
         place = self.row.place if self.there and self.row is not None else None
-        of_it = name in OF_ONE or (name in OF_MARKED and not marked)
-        return "it is not applied yet: P leads to it" if place is not None and of_it else ""
+        return "it is not applied yet: P leads to it" if place is not None and self.of_row(name) else ""
 
     def opened(self, rows: Rows, row: Row | None) -> None:
         """Enter leads to its edit."""
