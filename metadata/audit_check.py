@@ -256,8 +256,7 @@ def check_revisions(told: Told, revisions: Iterable[tuple[int, str]], faults: Fa
     for number in sorted(there):
         if number > (before.of or 0) and number not in told.revisions:
             wrong.add(not_told(f"revision {number}", "it was put in: the audit tells of none"))
-    with faults.noting():
-        wrong.tell()
+    faults.take(wrong)
     return not wrong
 
 
@@ -335,8 +334,7 @@ def check_decisions(told: Told, decisions: Iterable[Mapping[str, Any]], faults: 
             wrong.add(not_told(f"decision {word.of}", f"it was removed: entry {word.entry} of the audit tells of it"))
     if not wrong:  # else it may be another decision that holds
         holds.check(wrong)
-    with faults.noting():
-        wrong.tell()
+    faults.take(wrong)
     return count
 
 

@@ -105,6 +105,11 @@ class Faults:
         for each in error.errors:
             self._found.setdefault(each.fault.thing, each)
 
+    def take(self, others: Faults) -> None:
+        """Take down what others have gathered."""
+        for each in others._found.values():
+            self.add(each)
+
     @contextmanager
     def noting(self) -> Iterator[None]:
         """Take down what is raised meanwhile, and go on after it."""

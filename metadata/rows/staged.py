@@ -59,6 +59,8 @@ class Staged:
     """The edits as they are kept, in the keys of the revision at which each was made."""
     items: tuple[Item, ...]
     working: Working
+    left: frozenset[str]
+    """Those of `kept` (uids) that others have not applied likewise."""
     touched: frozenset[str] = frozenset()
     """What the edits can touch, where it was asked for: what is found wrong is told of this only."""
 
@@ -211,21 +213,20 @@ def stage_removals(
             section: {key: each for key, each in getattr(base, section).items() if each.uid not in uids}
             for section in sections
         }
-        _save(connection, owner, _with(there, differences(base, base.model_copy(update=left))), change)
+        _save(connection, owner, _with(there, differences(base, base.model_copy(update=left))), change, there.left)
 
 
 def unstage(database: Database, owner: str, uids: Collection[str] | None = None) -> None:
     """Take edits out of the change set of a user; without `uids` all of them."""
     with database.write() as connection:
         change = next_change(connection)
-        kept: tuple[Item, ...] = ()
-        if uids is not None:
-            there = load_within(connection, owner, ())
-            left = (item for item in there.items if item.uid not in uids)
-            kept = followed_by_others(there.current, there.items, left)
-        _save(connection, owner, kept, change)
         if uids is None:
+            _save(connection, owner, (), change, ())
             forget_comments(connection, owner)
+            return
+        there = load_within(connection, owner, ())
+        left = (item for item in there.items if item.uid not in uids)
+        _save(connection, owner, followed_by_others(there.current, there.items, left), change, there.left)
 
 
 def decide(database: Database, owner: str, uid: str, side: Literal["mine", "theirs"], shown: Sequence[Clash]) -> None:
@@ -239,7 +240,7 @@ def decide(database: Database, owner: str, uid: str, side: Literal["mine", "thei
         if [clash for clash in there.clashes if clash.uid == uid] != list(shown):
             cause, remedy = "somebody else has changed it once more", "look at the clash as it is now, then decide"
             raise PilothouseError("PH303", "change set", cause, remedy)
-        _save(connection, owner, decided(there.current, there.items, uid, side), change)
+        _save(connection, owner, decided(there.current, there.items, uid, side), change, there.left)
 
 
 def rekey(database: Database, owner: str, uid: str, key: str) -> None:
@@ -257,7 +258,7 @@ def rekey(database: Database, owner: str, uid: str, key: str) -> None:
                 read_text(dump_one(item.kind, key, value))
                 refuse_unstorable(item.kind, key, value)
         items = (replace(item, key=key) if item.uid == uid else item for item in there.items)
-        _save(connection, owner, followed_by_others(there.current, there.items, items), change)
+        _save(connection, owner, followed_by_others(there.current, there.items, items), change, there.left)
 
 
 def apply_staged(
@@ -313,7 +314,7 @@ def load_within(connection: Connection, owner: str, uids: Collection[str] | None
     left = not_applied_since(connection, kept)
     items = waiting(current, with_moved_tasks(current, in_keys_of_now(connection, left, number)))
     items = in_tasks_of_now(connection, left, current, items)
-    return Staged(number, current, kept, items, rebase(current, items))
+    return Staged(number, current, kept, items, rebase(current, items), frozenset(item.uid for item in left))
 
 
 def _stage(
@@ -339,7 +340,7 @@ def _taken(connection: Connection, owner: str, there: Staged, document: Blueprin
         if value is not None and each.after is not None:
             refuse_unstorable(each.kind, each.key, value)
             refuse_secrets(each.kind, each.key, value)
-    _save(connection, owner, _with(there, changes.changes), change)
+    _save(connection, owner, _with(there, changes.changes), change, there.left)
     return changes
 
 
@@ -370,12 +371,14 @@ def edits_of(connection: Connection, owner: str) -> list[Item]:
     return [Item(**row) for row in connection.execute(query.order_by(staged_item.c.position)).mappings()]
 
 
-def _save(connection: Connection, owner: str, items: Iterable[Item], change: int) -> None:
-    """Keep these edits and no other; what was said of those that others have applied likewise waits with them."""
+def _save(connection: Connection, owner: str, items: Iterable[Item], change: int, left: Collection[str]) -> None:
+    """Keep these edits and no other; of those that were `left`, what was said goes with those that are not kept.
+
+    What was said of an edit that others have applied likewise waits with the rest.
+    """
     items = tuple(items)
-    left = not_applied_since(connection, edits_of(connection, owner))
     connection.execute(delete(staged_item).where(staged_item.c.owner == owner))
-    forget_comments(connection, owner, {item.uid for item in left} - {item.uid for item in items})
+    forget_comments(connection, owner, set(left) - {item.uid for item in items})
     rows = [
         {**{name: getattr(item, name) for name in _NAMES}, "owner": owner, "position": position, "changed": change}
         for position, item in enumerate(items)
