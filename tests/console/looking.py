@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from textual.app import App
 from textual.pilot import Pilot
 
 from console.app import PilothouseApp
+from console.places import Place
 from console.screens.base import BaseScreen
 from console.store import Answered
 
@@ -38,6 +39,15 @@ async def until(pilot: Pilot[None], holds: Callable[[], bool], seconds: float = 
 async def until_seen(pilot: Pilot[None], *words: str, seconds: float = 30.0) -> None:
     """Wait until all words stand on the screen."""
     await until(pilot, lambda: all(word in seen(pilot.app) for word in words), seconds)
+
+
+@asynccontextmanager
+async def on_flights(app: PilothouseApp) -> AsyncIterator[Pilot[None]]:
+    """The console with the cursor on a dataset in the blueprint, of which all is read."""
+    async with app.run_test(size=(120, 30)) as pilot:
+        app.go(Place("blueprint", "dataset bronze.flights"))
+        await until_seen(pilot, "Flights as landed")
+        yield pilot
 
 
 def screen_name(app: App[None]) -> str:

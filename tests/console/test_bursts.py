@@ -25,7 +25,7 @@ from console.widgets.rows import Rows
 from metadata import tables
 from metadata.database import Database
 from metadata.rows.runs import find_run
-from tests.console.looking import reads_held_up, screen_name, seen, until, until_seen
+from tests.console.looking import on_flights, reads_held_up, screen_name, seen, until, until_seen
 
 MakeApp = Callable[[], PilothouseApp]
 
@@ -168,9 +168,7 @@ async def test_a_form_that_is_left_for_another_tab_is_there_when_one_comes_back(
     database: Database, make_app: MakeApp
 ) -> None:
     app = make_app()
-    async with app.run_test(size=(120, 30)) as pilot:
-        app.go(Place("blueprint", "dataset bronze.flights"))
-        await until_seen(pilot, "Flights as landed")
+    async with on_flights(app) as pilot:
         await pilot.press("f")
         await until(pilot, lambda: screen_name(app) == "FormScreen")
         app.go(Place("overview"))  # as a key does that was pressed before the form came
@@ -190,9 +188,7 @@ async def test_what_is_typed_at_once_after_a_key_that_asks_is_typed_there(
     database: Database, make_app: MakeApp, keys: str, opened: str
 ) -> None:
     app = make_app()
-    async with app.run_test(size=(120, 30)) as pilot:
-        app.go(Place("blueprint", "dataset bronze.flights"))
-        await until_seen(pilot, "Flights as landed")
+    async with on_flights(app) as pilot:
         send(app, "j", keys, "end", *"_ndj2")
         app.post_message(events.Paste("x:"))
         await until_seen(pilot, opened, "_ndj2x:")
@@ -205,9 +201,7 @@ async def test_what_is_typed_while_a_definition_is_read_waits_for_what_is_asked_
     database: Database, make_app: MakeApp
 ) -> None:
     app = make_app()
-    async with app.run_test(size=(120, 30)) as pilot:
-        app.go(Place("blueprint", "dataset bronze.flights"))
-        await until_seen(pilot, "Flights as landed")
+    async with on_flights(app) as pilot:
         with reads_held_up(app):
             await pilot.press("j", "R", "end", *"_ndj2")
             assert screen_name(app) == "blueprint"
@@ -226,9 +220,7 @@ async def test_who_leaves_while_a_definition_is_read_has_the_keys_of_the_screen_
     database: Database, make_app: MakeApp
 ) -> None:
     app = make_app()
-    async with app.run_test(size=(120, 30)) as pilot:
-        app.go(Place("blueprint", "dataset bronze.flights"))
-        await until_seen(pilot, "Flights as landed")
+    async with on_flights(app) as pilot:
         with reads_held_up(app):
             await pilot.press("j", "R", "_")
             app.go(Place("runs"))  # as a click on its tab does
@@ -245,9 +237,7 @@ async def test_what_is_typed_at_once_after_the_key_of_a_form_is_typed_there(
     database: Database, make_app: MakeApp
 ) -> None:
     app = make_app()
-    async with app.run_test(size=(120, 30)) as pilot:
-        app.go(Place("blueprint", "dataset bronze.flights"))
-        await until_seen(pilot, "Flights as landed")
+    async with on_flights(app) as pilot:
         send(app, "f", "j", "enter", "end", "2", "enter")
         await until_seen(pilot, "dataset bronze.flights  form", "ops2")
 
@@ -271,9 +261,7 @@ async def test_a_question_that_one_letter_answers_is_seen_before_a_letter_answer
     database: Database, make_app: MakeApp
 ) -> None:
     app = make_app()
-    async with app.run_test(size=(120, 30)) as pilot:
-        app.go(Place("blueprint", "dataset bronze.flights"))
-        await until_seen(pilot, "Flights as landed")
+    async with on_flights(app) as pilot:
         send(app, "d", "y")
         await until(pilot, lambda: isinstance(app.screen, Ask))
         await settled(pilot)

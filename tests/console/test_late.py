@@ -27,7 +27,7 @@ from metadata.rows.pages import list_decisions
 from metadata.rows.runs import find_run, get_run
 from metadata.rows.task_runs import TaskRun
 from metadata.states import State
-from tests.console.looking import held_up, reads_held_up, screen_name, seen, until, until_seen
+from tests.console.looking import held_up, on_flights, reads_held_up, screen_name, seen, until, until_seen
 
 MakeApp = Callable[[], PilothouseApp]
 
@@ -106,9 +106,7 @@ async def test_a_launch_whose_form_was_left_is_said_when_it_is_done_and_when_it_
 
 async def test_a_late_jump_closes_nothing_that_was_opened_meanwhile(database: Database, make_app: MakeApp) -> None:
     app = make_app()
-    async with app.run_test(size=(120, 30)) as pilot:
-        app.go(Place("blueprint", "dataset bronze.flights"))
-        await until_seen(pilot, "Flights as landed")
+    async with on_flights(app) as pilot:
         await until(pilot, lambda: "db●" in seen(app) and app.session.store._reads._jobs.empty())
         await pilot.pause(0.1)  # what the first look at the database has read anew is there
         with reads_held_up(app):
@@ -132,9 +130,7 @@ async def test_keys_are_taken_again_where_what_was_to_be_edited_is_left(
 ) -> None:
     monkeypatch.setenv("VISUAL", "false")
     app = make_app()
-    async with app.run_test(size=(120, 30)) as pilot:
-        app.go(Place("blueprint", "dataset bronze.flights"))
-        await until_seen(pilot, "Flights as landed")
+    async with on_flights(app) as pilot:
         with reads_held_up(app):
             await pilot.press("colon", *"gold.delay_by_hour", "enter", "j", "e")
         await until(pilot, lambda: app.screen.query_one("#list", Rows).row.key == "gold.delay_by_hour")  # type: ignore[union-attr]
