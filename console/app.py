@@ -26,8 +26,8 @@ from textual.scrollbar import ScrollBar  # noqa: E402
 
 from console import clipboard, places, theme  # noqa: E402
 from console.deeds import Asker, Deed, Deeds, Done  # noqa: E402
-from console.ears import Hearing  # noqa: E402
 from console.needing import Needing, needed  # noqa: E402
+from console.painting import Painting  # noqa: E402
 from console.palette import ConsoleProvider, Palette  # noqa: E402
 from console.places import TABS, Place  # noqa: E402
 from console.screens.base import BaseScreen  # noqa: E402
@@ -60,7 +60,7 @@ SILENT = Fault(
 )
 
 
-class PilothouseApp(Hearing):
+class PilothouseApp(Painting):
     """The console."""
 
     CSS_PATH = "app.tcss"
@@ -149,7 +149,7 @@ class PilothouseApp(Hearing):
         if visit:
             self.session.history.visit(place, tab)
         if self.current_mode != tab:
-            self.switch_mode(tab)
+            self.turn_to_tab(tab, alone=place.screen in TABS)
         self.call_later(self._unfold, place, tab, visit)
 
     async def _unfold(self, place: Place, tab: str, anew: bool) -> None:

@@ -458,3 +458,19 @@ async def test_an_empty_overview_says_what_would_be_there(empty_database: Databa
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
         await until_seen(pilot, "Nothing needs you", "No pipelines yet", "No data yet", "No models yet")
+
+
+async def test_a_tab_that_was_open_is_painted_when_one_goes_to_it_and_not_50_ms_later(
+    database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 30)) as pilot:
+        for key, words in (("2", "newest first"), ("3", "by key")):
+            await pilot.press(key)
+            await until_seen(pilot, words)
+        app.go(Place("runs"))
+        assert app.current_mode == "runs"
+        assert not app._batch_count
+        app.go(Place("models"))  # a screen that is made now is not shown half
+        assert app._batch_count
+        await until_seen(pilot, "Models", "1 of 1")
