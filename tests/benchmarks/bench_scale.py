@@ -12,6 +12,7 @@ of a query tells more than the clock: both are shown.
 from __future__ import annotations
 
 import argparse
+import functools
 import gc
 import re
 import tempfile
@@ -50,6 +51,7 @@ RUNS = (
     "clean", "nosuchword", "state:failed author:ada",
 )  # fmt: skip
 SMALL = Size(2_000, 5_000)
+PALETTE_LINES = 7
 PATIENCE = 60
 QUIET = 0.6
 """Seconds without anything written after which a key has led to all that it leads to."""
@@ -168,8 +170,8 @@ def keys(times: int) -> tuple[dict[str, list[float]], float]:
         for _ in range(times):
             shown.send("ctrl+p")
             until(shown, lambda text: "any word" in text)
-            shown.send("gold orders daily 0", wait=1)
-            took = pressed(shown, "6", lambda text: "gold.orders_daily_06600" in text and "daily_00600" not in text)
+            shown.send("gold b", wait=1)
+            took = pressed(shown, "a", functools.partial(_others, shown.text))
             found.setdefault("palette: a letter", []).append(took)
             shown.send("escape")
             until(shown, lambda text: "any word" not in text)
@@ -186,6 +188,12 @@ def _walk(shown: Terminal, found: dict[str, list[float]], name: str, times: int)
             shown.read(0.001)
         found.setdefault(name, []).append(1_000 * (time.perf_counter() - began))
         shown.read(0.3)
+
+
+def _others(before: str, text: str) -> bool:
+    """Whether the palette has other definitions below its line than before."""
+    was, found = (each.splitlines()[PALETTE_LINES:] for each in (before, text))
+    return found != was and any("gold." in line for line in found)
 
 
 def _details(shown: Terminal, found: dict[str, list[float]], name: str, times: int) -> None:
