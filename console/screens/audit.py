@@ -92,7 +92,7 @@ class AuditScreen(LogScreen):
         if data.paged.wanted and data.paged.wanted == self._wanted:
             self._wanted = ""
             self.list.select(data.paged.wanted)
-        self.landed(self.list, data.paged)
+        self.landed(data.paged)
         self.moved()
 
     def row_of(self, one: Entry) -> Row:

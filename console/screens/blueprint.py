@@ -134,7 +134,7 @@ class BlueprintScreen(ByKind, Unapplied, Bulk, Trying, DatasetPanes, Paging):
         self._shown_rows, self._waiting, self._kept = (page, nothing(kind, self.filter)), waiting, kept
         self.draw_rows()
         self.follow(was, kind == ALL)
-        self.landed(self.list, paged)
+        self.landed(paged, len(made))
         self._known = ""
         if paged.wanted and paged.wanted == self._wanted:
             self._wanted = ""
@@ -168,7 +168,7 @@ class BlueprintScreen(ByKind, Unapplied, Bulk, Trying, DatasetPanes, Paging):
         if row is None or self._detail is None or self._detail.uid != row.uid:
             self._detail = None
         self.draw_detail()
-        self.call_after_refresh(self._read_detail)  # where the cursor is now is seen first
+        self.list.call_after_refresh(self._read_detail)  # where the cursor is now is seen first
 
     def _read_detail(self) -> None:
         """One read at a time, of what is under the cursor when it begins; what was read of it before is shown still."""

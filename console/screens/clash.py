@@ -41,7 +41,7 @@ class Decide(Modal[str]):
 
     def __init__(self, name: str, clashes: Sequence[Clash]) -> None:
         super().__init__()
-        self._name, self._clashes = name, clashes
+        self._of, self._clashes = name, clashes
 
     def compose(self) -> ComposeResult:
         """Question, both sides, answers."""
@@ -49,7 +49,7 @@ class Decide(Modal[str]):
         theirs = "it stays removed, and your edit is dropped" if drops else "what does not clash of mine stays"
         answers = [("m", "mine stands"), ("t", f"theirs stands: {theirs}"), ("esc", "leave it")]
         with Vertical(id="clash"):
-            yield Static(styled(f"Somebody else changed {self._name}, too, where you did.", "strong"))
+            yield Static(styled(f"Somebody else changed {self._of}, too, where you did.", "strong"))
             yield Lines(id="sides")
             yield Static(Content("\n").join(joined((f"{key:>3}  ", "key"), what) for key, what in answers))
 

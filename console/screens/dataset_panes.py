@@ -53,7 +53,7 @@ class DatasetPanes(SplitScreen):
         self._unfolded_of = ""
         self._column = ("", "")
         """The key of a dataset, and its column that is to be unfolded as soon as it is there."""
-        self._first = 0
+        self._left_column = 0
         self._sheet: panes.Sheet | None = None
         self._record: int | None = None
         self._listed = ("", "", True)
@@ -75,7 +75,7 @@ class DatasetPanes(SplitScreen):
         super().draw_detail()
         if self._unfolded_of != (self._detail.uid if self._detail else ""):
             self._unfolded_of = self._detail.uid if self._detail else ""
-            self._unfolded, self._first, self._record = {}, 0, None
+            self._unfolded, self._left_column, self._record = {}, 0, None
         self._look()
         words, sections = self._list()
         was = self.has_class("listed")
@@ -144,7 +144,7 @@ class DatasetPanes(SplitScreen):
             of = f"{'the first ' if found.more else ''}{len(found.rows)}"
             words = f"row {self._record + 1} of {of}, version {found.version}; esc goes back"
             return words, [panes.record(found, self._record)]
-        self._sheet = panes.sheet(seen, self._first, self._room)
+        self._sheet = panes.sheet(seen, self._left_column, self._room)
         total = detail.state.rows if detail.state and detail.state.version == found.version else None
         return panes.rows_told(found, total, self._sheet), [self._sheet.section]
 
@@ -278,7 +278,7 @@ class DatasetPanes(SplitScreen):
             sheet, room = self._sheet, self._room
             if by > 0 and sheet.after >= len(found.columns):
                 self.say("these are the last columns", "quiet")
-            self._first = (
+            self._left_column = (
                 panes.before(seen.sizes, sheet.first, room)
                 if by < 0
                 else sheet.after

@@ -91,7 +91,7 @@ class DecisionsScreen(LogScreen):
             found = next((one.id for one in page.items if str(one.number) == data.wanted), "")
             if not self.list.select(found):
                 self.say(f"there is no decision {data.wanted}", "warn")
-        self.landed(self.list, data)
+        self.landed(data)
         self._outdated = set(self._aftermath)
         self.moved()
 

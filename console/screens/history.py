@@ -89,7 +89,7 @@ class HistoryScreen(LogScreen, BlueprintKeys):
         """The page; what differs since may be another now."""
         self.take(data)
         self._told = {wanted: found for wanted, found in self._told.items() if wanted.pane == DID}
-        self.landed(self.list, data)
+        self.landed(data)
         self.moved()
 
     def row_of(self, one: RevisionRow) -> Row:

@@ -105,7 +105,7 @@ class ModelsScreen(SplitScreen, Paging):
             versions = [self._version_row(each) for each in charts.versions]
             sections.append(Section(VERSIONS, versions, title="VERSION", empty=none))
         self.list.show_sections(sections)
-        self.landed(self.list, paged)
+        self.landed(paged)
         if paged.wanted and paged.wanted == self._wanted:
             self._wanted = ""
             if not self.list.select(f"model {paged.wanted}"):

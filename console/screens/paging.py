@@ -57,6 +57,11 @@ class Paging(BaseScreen):
         self._counting = self._owed = False
         """Whether they are being counted, and whether other rows were shown meanwhile: then they are counted again."""
 
+    @property
+    @abstractmethod
+    def list(self) -> Rows:
+        """Where the rows are shown."""
+
     @abstractmethod
     def listed(self) -> Listed:
         """The list."""
@@ -88,7 +93,7 @@ class Paging(BaseScreen):
         elif asked:
             if self._counted != self._which:
                 self._counted, self._total = self._which, None
-            self.call_after_refresh(self._count)
+            self.list.call_after_refresh(self._count)
         return paged.page
 
     def _count(self) -> None:
@@ -122,11 +127,11 @@ class Paging(BaseScreen):
         else:
             super().refused(job, fault)
 
-    def landed(self, rows: Rows, paged: Paged[Any]) -> None:
-        """Its rows are shown, before any others: the cursor goes on where it left the page before."""
+    def landed(self, paged: Paged[Any], above: int = 0) -> None:
+        """Its rows are shown, after `above` others: the cursor goes on where it left the page before."""
         if self._land and paged.after == self._after:
             if paged.page.items:
-                rows.select(rows.rows[0 if self._land < 0 else len(paged.page.items) - 1].key)
+                self.list.select(self.list.rows[above + (0 if self._land < 0 else len(paged.page.items) - 1)].key)
             self._land = 0
 
     def first_page(self) -> None:

@@ -69,9 +69,14 @@ class RunsScreen(RunKeys, Paging):
         """The list."""
         yield Rows(COLUMNS, id="runs")
 
+    @property
+    def list(self) -> Rows:
+        """The only one."""
+        return self.query_one(Rows)
+
     def on_mount(self) -> None:
         """The cursor is in the list."""
-        self.set_focus(self.query_one(Rows))
+        self.set_focus(self.list)
 
     def turn_to(self, subject: str) -> None:
         """`:runs state:failed` opens the list with that filter."""
@@ -90,7 +95,7 @@ class RunsScreen(RunKeys, Paging):
         """The page."""
         self.take(data)
         self._draw()
-        self.landed(self.query_one(Rows), data)
+        self.landed(data)
 
     def tick(self) -> None:
         """Runs that go on take longer."""
@@ -107,11 +112,11 @@ class RunsScreen(RunKeys, Paging):
             else "No runs yet. l launches a pipeline; a schedule starts its own."
         )
         rows = [run_row(run, now, services, run.number in self._marked) for run in self._page.items]
-        self.query_one(Rows).show_rows(rows, empty=empty, more=self._page.next is not None)
+        self.list.show_rows(rows, empty=empty, more=self._page.next is not None)
 
     def chosen(self) -> Chosen:
         """The run under the cursor."""
-        row = self.query_one(Rows).row
+        row = self.list.row
         if row is None:
             return Chosen()
         run: Run = row.value
@@ -134,7 +139,7 @@ class RunsScreen(RunKeys, Paging):
 
     def do_mark(self) -> None:
         """`m`: mark it, or take the mark from it; a third mark takes the first."""
-        if not self.was_seen(self.query_one(Rows)):
+        if not self.was_seen(self.list):
             return
         number = self.chosen().number
         others = [each for each in self._marked if each != number]

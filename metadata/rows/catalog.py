@@ -55,7 +55,8 @@ def list_definitions(
     place = _place(words)
     with database.read() as connection:
         if kind is not None:
-            return page(connection, query.where(place == kind).order_by(place), c.key, make, after=after, limit=limit, counted=counted)
+            of_it = query.where(place == kind).order_by(place)
+            return page(connection, of_it, c.key, make, after=after, limit=limit, counted=counted)
         return page_of_groups(connection, query, (place, c.key), make, after=after, limit=limit, counted=counted)
 
 

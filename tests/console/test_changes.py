@@ -23,7 +23,7 @@ from metadata.kinds import Blueprint
 from metadata.parts import QualityRule
 from metadata.revision_log import edits_of, newest_revision
 from metadata.revisions import apply
-from metadata.rows.staged import apply_staged, load_staged, stage, stage_removal, stage_rename
+from metadata.rows.staged import load_staged, stage, stage_removal, stage_rename
 from metadata.settings import settings
 from tests.console.looking import reads_held_up, screen_name, seen, until, until_seen
 from tests.console.pty_terminal import Terminal
@@ -463,54 +463,3 @@ def test_new_definitions_go_on_and_cloned_ones_begin_in_the_editor(database: Dat
     assert working.datasets["bronze.fares"].description == "One row a fare."
     assert working.datasets["bronze.flights_daily"].description == description(database)
     assert working.datasets["bronze.flights_daily"].columns == working.datasets[KEY].columns
-
-
-async def test_what_is_made_and_not_applied_stands_at_the_top_of_its_kind_and_leads_to_its_edit(
-    database: Database, make_app: MakeApp
-) -> None:
-    stage(database, ME, Blueprint.model_validate({"datasets": {"x.y": {"owner": "ada"}}}))
-    app = make_app()
-    async with app.run_test(size=(140, 30)) as pilot:
-        app.go(Place("blueprint", "dataset"))
-        await until_seen(pilot, "+ x.y", "It is not applied yet", "bronze.flights")
-        assert app.screen.copied() == "x.y"  # type: ignore[attr-defined]
-        assert seen(app).index("+ x.y") < seen(app).index("bronze.flights")
-        await pilot.press("tab", "g", "c")
-        await until_seen(pilot, "it is not applied yet: P leads to it")
-        await pilot.press("slash", *"flights")
-        await until(pilot, lambda: "+ x.y" not in seen(app))
-        await pilot.press("enter", "escape")
-        await until_seen(pilot, "+ x.y")
-        await pilot.press("g", "P")
-        await until_seen(pilot, "change set of", "+ created dataset x.y")
-        assert app.screen.subject == "dataset x.y"
-        await pilot.press("escape", "enter")
-        await until(pilot, lambda: screen_name(app) == "changes")
-
-
-async def test_what_is_made_is_found_by_a_filter_however_much_there_is_of_it(
-    database: Database, make_app: MakeApp
-) -> None:
-    made = {"datasets": {f"made.d{at:02}": {"owner": "ada"} for at in range(60)}}
-    stage(database, ME, Blueprint.model_validate(made))
-    app = make_app()
-    async with app.run_test(size=(140, 70)) as pilot:
-        app.go(Place("blueprint", "dataset"))
-        await until_seen(pilot, "+ made.d49")
-        assert "+ made.d50" not in seen(app)
-        await pilot.press("slash", *"d57", "enter")
-        await until_seen(pilot, "+ made.d57")
-        assert "+ made.d49" not in seen(app)
-
-
-@pytest.mark.parametrize(("shown", "key"), [("dataset", "x.y"), ("all", "dataset x.y")])
-async def test_the_cursor_goes_with_what_is_applied_meanwhile(
-    database: Database, make_app: MakeApp, shown: str, key: str
-) -> None:
-    stage(database, ME, Blueprint.model_validate({"datasets": {"x.y": {"owner": "ada"}}}))
-    app = make_app()
-    async with app.run_test(size=(140, 40)) as pilot:
-        app.go(Place("blueprint", shown))
-        await until_seen(pilot, "+ ", "x.y", "It is not applied yet")
-        apply_staged(database, ME, load_staged(database, ME), author=ME, settings=settings())
-        await until(pilot, lambda: app.screen.row is not None and app.screen.row.key == key)  # type: ignore[attr-defined]
