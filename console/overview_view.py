@@ -50,19 +50,26 @@ if TYPE_CHECKING:
 
 MOST_NEEDED = 50
 """Rows of what needs a person that are shown."""
-ATTENTION = (Column("", 22), Column("", prose=True), Column("", 13))
+KEY_CELLS = 48
+"""Cells of a key where there is room for them."""
+ATTENTION = (Column("", 22, most=KEY_CELLS), Column("", prose=True), Column("", 13))
 PIPELINES = (
-    Column("", 22),
+    Column("", 22, most=KEY_CELLS),
     Column("last 12", 12),
     Column("last", 10),
     Column("took", 7, "right"),
     Column("usual", 7, "right"),
     Column("next", prose=True),
 )
-FRESHNESS = (Column("", 26), Column("rows", 14, "right"), Column("age", 12, "right"), Column("", shown_from=60))
+FRESHNESS = (
+    Column("", 26, most=KEY_CELLS),
+    Column("rows", 14, "right"),
+    Column("age", 12, "right"),
+    Column("", shown_from=60),
+)
 METRIC_CELLS = 20
 MODELS = (
-    Column("", 26),
+    Column("", 26, most=KEY_CELLS),
     Column("metric", METRIC_CELLS),
     Column("measured", 10, "right"),
     Column("drift", 12),

@@ -12,6 +12,10 @@ from console.text import glyph, shorten, squeezed, styled, twinned
 
 GAP = 2
 """Cells between columns."""
+LEAST = 4
+"""Cells of a column that shares what is left."""
+NARROW = 80
+"""Cells that every list has to do with; columns that grow take half of what one is wider."""
 
 Cells = Sequence[Content | str]
 
@@ -43,6 +47,8 @@ class Lazy(Sequence[Content | str]):
 class Column:
     """A column: title, width in cells (0: shares what is left, by weight), from which width of the list it is shown.
 
+    One with a `most` grows from its width up to that by half of what a list has more than `NARROW` cells.
+
     Names that are too long are shortened in the middle, sentences (`prose`) at the end; what stands at the right is a
     quantity, and loses precision.
     """
@@ -53,20 +59,25 @@ class Column:
     shown_from: int = 0
     prose: bool = False
     weight: int = 1
+    most: int = 0
 
 
 def widths(columns: Sequence[Column], total: int) -> list[int]:
     """Width of each column in cells, 0 for those that are left out; columns of width 0 share what is left."""
     shown = [column.shown_from <= total for column in columns]
-    fixed = sum(column.width for column, there in zip(columns, shown, strict=True) if there)
+    found = [column.width if there else 0 for column, there in zip(columns, shown, strict=True)]
     gaps = GAP * max(0, sum(shown) - 1)
     flexible = [index for index, column in enumerate(columns) if shown[index] and not column.width]
-    room = max(0, total - fixed - gaps)
-    found = [column.width if there else 0 for column, there in zip(columns, shown, strict=True)]
+    room = max(0, total - sum(found) - gaps)
+    spare = min(max(0, total - NARROW) // 2, max(0, room - LEAST * len(flexible)))
+    for index, column in enumerate(columns):
+        if shown[index] and column.width < column.most:
+            grown = min(column.most - column.width, spare)
+            found[index], spare, room = column.width + grown, spare - grown, room - grown
     weight = sum(columns[index].weight for index in flexible)
     for index in flexible:
         share = room * columns[index].weight // weight
-        found[index] = max(4, share)
+        found[index] = max(LEAST, share)
         room, weight = room - share, weight - columns[index].weight
     return found
 

@@ -43,13 +43,19 @@ class ListApp(App[None]):
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 120)), min_size=1, max_size=8), st.integers(10, 160))
 def test_columns_never_take_more_than_there_is_if_what_is_fixed_fits(shape: list[tuple[int, int]], total: int) -> None:
-    columns = [Column("", width, shown_from=shown) for width, shown in shape]
+    columns = [Column("", width, shown_from=shown, most=2 * width) for width, shown in shape]
     sizes = widths(columns, total)
     shown = [size for size, column in zip(sizes, columns, strict=True) if column.shown_from <= total]
     least = sum(column.width or 4 for column in columns if column.shown_from <= total) + GAP * max(0, len(shown) - 1)
     if least <= total:
         assert sum(shown) + GAP * max(0, len(shown) - 1) <= total
     assert all(size == 0 for size, column in zip(sizes, columns, strict=True) if column.shown_from > total)
+
+
+def test_a_column_grows_up_to_its_most_where_a_list_is_wide() -> None:
+    columns = [Column("", 22, most=48), Column("", 10), Column("", prose=True)]
+    assert [widths(columns, total)[0] for total in (60, 80, 100, 132, 200)] == [22, 22, 32, 48, 48]
+    assert widths(columns, 132) == [48, 10, 70]
 
 
 def test_columns_share_what_is_left_by_their_weights() -> None:
