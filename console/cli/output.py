@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import click
 from pydantic import BaseModel
 
-from metadata.errors import MOST, Fault, PilothouseError
+from metadata.errors import MOST, Fault, PilothouseError, UsageError
 from metadata.rows.paging import Page
 from metadata.values import local
 
@@ -81,8 +81,18 @@ def jsonable(value: object) -> Any:
 
 
 def ask(context: click.Context, question: str) -> None:
-    """Go on after a yes; after a no, say that nothing was done, and exit with 1."""
-    if not click.confirm(question):
+    """Go on after a yes; after a no, say that nothing was done, and exit with 1.
+
+    Raises UsageError PH356 where the standard input has ended, as where a document came from it.
+    """
+    try:
+        agreed = click.confirm(question)
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        click.echo()
+        raise UsageError("PH356", "the question", "the standard input has no answer", "--yes answers it") from None
+    if not agreed:
         click.echo("Nothing was done.")
         context.exit(1)
 

@@ -208,3 +208,11 @@ def test_no_to_a_question_changes_nothing_and_is_told(database: Database, tmp_pa
     assert refused.code == 1
     assert refused.out.endswith("Nothing was done.\n")
     assert load_blueprint(database) == before
+
+
+def test_a_question_that_nobody_can_answer_says_how_it_is_answered(database: Database, run: Commands) -> None:
+    before = load_blueprint(database)
+    asked = run("blueprint", "apply", "-", "--prune", given=b"datasets:\n  bronze.one: {}\n")
+    assert (asked.code, asked.err.splitlines()[0]) == (2, "PH356 the question")
+    assert "--yes" in asked.err
+    assert load_blueprint(database) == before
