@@ -39,11 +39,14 @@ class ConsoleProvider(Provider):
     """Edits not applied first, then actions of the screen, then screens, then definitions and runs."""
 
     _kept: Sequence[Kept] = ()
+    _made: Sequence[tuple[str, str]] = ()
 
     async def startup(self) -> None:
-        """Look once for edits that were not applied."""
+        """Look once for edits that were not applied, and for definitions that only the change set has."""
         if isinstance(self.screen, BaseScreen):
-            self._kept = await asyncio.to_thread(_kept, self.screen.session.settings)
+            session = self.screen.session
+            self._kept = await asyncio.to_thread(_kept, session.settings)
+            self._made = await session.store.ask(lambda database: _made(database, session.owner)) or ()
 
     async def discover(self) -> Hits:
         """What stands there before anything is typed."""
@@ -56,7 +59,7 @@ class ConsoleProvider(Provider):
         asked = asyncio.ensure_future(_found(screen, query))
         try:
             await asyncio.wait({asked}, timeout=AT_ONCE)
-            for name, help_, command in self._commands():
+            for name, help_, command in (*self._commands(), *self._unapplied()):
                 score = matcher.match(name)
                 if score > 0:
                     shown = styled(name) if "[" in name else matcher.highlight(name)
@@ -89,6 +92,13 @@ class ConsoleProvider(Provider):
             yield f"go to {ROOMS[tab].title}", "one of the six screens", _going(screen, Place(tab))
         for room, help_ in _BELOW:
             yield f"go to {ROOMS[room].title}", help_, _going(screen, Place(room))
+
+    def _unapplied(self) -> Iterator[tuple[str, str, IgnoreReturnCallbackType]]:
+        """Definitions that only the change set has: where they wait."""
+        if isinstance(self.screen, BaseScreen):
+            for kind, key in self._made:
+                going = _going(self.screen, Place("changes", f"{kind} {key}"))
+                yield f"{kind.replace('_', ' ')} {key}", "not applied: it waits in the change set", going
 
 
 _BELOW = (
@@ -128,6 +138,12 @@ def _kept(settings: Settings) -> Sequence[Kept]:
     from console import drafts  # loads the kinds of definitions
 
     return drafts.kept(settings)
+
+
+def _made(database: Database, owner: str) -> Sequence[tuple[str, str]]:
+    from metadata.rows.catalog import made_by  # loads the database's library
+
+    return made_by(database, owner, "", None)
 
 
 async def _found(screen: Screen[object], query: str) -> Sequence[Found]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -14,11 +15,14 @@ from console.app import PilothouseApp
 from console.places import Place
 from metadata import tables
 from metadata.database import Database, next_change
+from metadata.kinds import Blueprint
+from metadata.rows.staged import stage
 from metadata.settings import Settings
 from metadata.values import utc_now
 from tests.console.looking import screen_name, seen, until, until_seen
 
 MakeApp = Callable[[], PilothouseApp]
+ME = getpass.getuser()
 
 
 async def test_the_palette_finds_actions_and_things(database: Database, make_app: MakeApp) -> None:
@@ -36,6 +40,17 @@ async def test_the_palette_finds_actions_and_things(database: Database, make_app
         await until_seen(pilot, "dataset silver.flights")
         await pilot.press("enter")
         await until_seen(pilot, "Blueprint ▸ datasets", "silver.flights")
+
+
+async def test_the_palette_finds_what_only_the_change_set_has(database: Database, make_app: MakeApp) -> None:
+    stage(database, ME, Blueprint.model_validate({"datasets": {"gold.tolls": {"owner": "ada"}}}))
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("ctrl+p", *"tolls")
+        await until_seen(pilot, "dataset gold.tolls", "not applied: it waits in the change set")
+        await pilot.press("enter")
+        await until(pilot, lambda: screen_name(app) == "changes")
+        assert app.screen.subject == "dataset gold.tolls"
 
 
 async def test_no_key_waits_while_kept_texts_are_looked_through(
