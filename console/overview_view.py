@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -51,10 +51,10 @@ if TYPE_CHECKING:
 MOST_NEEDED = 50
 """Rows of what needs a person that are shown."""
 KEY_CELLS = 48
-"""Cells of a key where there is room for them."""
-ATTENTION = (Column("", 22, most=KEY_CELLS), Column("", prose=True), Column("", 13))
+"""Cells that a key has at most."""
+ATTENTION = (Column("", 22), Column("", prose=True), Column("", 13))
 PIPELINES = (
-    Column("", 22, most=KEY_CELLS),
+    Column("", 22),
     Column("last 12", 12),
     Column("last", 10),
     Column("took", 7, "right"),
@@ -62,14 +62,14 @@ PIPELINES = (
     Column("next", prose=True),
 )
 FRESHNESS = (
-    Column("", 26, most=KEY_CELLS),
+    Column("", 26),
     Column("rows", 14, "right"),
     Column("age", 12, "right"),
     Column("", shown_from=60),
 )
 METRIC_CELLS = 20
 MODELS = (
-    Column("", 26, most=KEY_CELLS),
+    Column("", 26),
     Column("metric", METRIC_CELLS),
     Column("measured", 10, "right"),
     Column("drift", 12),
@@ -147,7 +147,13 @@ def sections(
         _title_of("MODELS", seen.models),
         none or "No models yet. A task of kind train makes one.",
     )
-    return [attention, pipelines, models, freshness]
+    return _grown([attention, pipelines, models, freshness])
+
+
+def _grown(some: Sequence[Section]) -> list[Section]:
+    """Sections whose keys have room for the longest of them, where the terminal is wide."""
+    most = min(KEY_CELLS, max((joined(row.cells[0]).cell_length for one in some for row in one.rows), default=0))
+    return [replace(one, columns=(replace(one.columns[0], most=most), *one.columns[1:])) for one in some]
 
 
 def _title_of(name: str, page: Page[Any]) -> str:

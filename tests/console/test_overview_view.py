@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any, get_args
@@ -15,6 +16,7 @@ from console.app import PilothouseApp
 from console.overview_view import ATTENTION
 from console.places import ROOMS, TABS
 from console.screens.keys import own_bindings
+from console.widgets.cells import widths
 from metadata.database import Database
 from metadata.definitions import load_blueprint
 from metadata.kinds import Blueprint
@@ -63,6 +65,14 @@ def shown(needed: tuple[Attention, ...], words: str = "") -> tuple[str, list[str
     seen = Overview(needed, NONE, NONE, NONE)
     section = overview_view.sections(seen, NOW, words=words, wanted=narrow.matcher(words))[0]
     return section.title, [str(row.cells[0])[2:] for row in section.rows]
+
+
+def test_a_long_key_is_whole_where_the_terminal_is_wide_and_others_stand_below_it() -> None:
+    long = replace(STALE, thing="silver.arrivals_of_scheduled_flights")
+    some = overview_view.sections(Overview((long, FAILED), NONE, NONE, NONE), NOW)
+    keys = [widths(section.columns, 160)[0] for section in some]
+    assert keys == [len("! silver.arrivals_of_scheduled_flights")] * 4
+    assert [widths(section.columns, 80)[0] for section in some] == [22, 22, 26, 26]
 
 
 @pytest.mark.parametrize(
