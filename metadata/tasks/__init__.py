@@ -121,10 +121,10 @@ def read_spec(value: Any) -> Any:
         return value
     kind, known = value.get("kind"), task_kinds()
     if not isinstance(kind, str) or kind not in known:
-        near = difflib.get_close_matches(str(kind), known, 1)
-        raise ValueError(
-            f"{kind!r} is no task kind" + (f"; did you mean {near[0]!r}?" if near else f": {sorted(known)}")
-        )
+        offered = sorted(name for name, model in known.items() if not model.GENERATED)
+        near = difflib.get_close_matches(str(kind), offered, 1)
+        cause = "the key kind is missing" if kind is None else f"{kind!r} is no task kind"
+        raise ValueError(cause + (f"; did you mean {near[0]!r}?" if near else f": there are: {', '.join(offered)}"))
     return known[kind].model_validate(value)
 
 

@@ -157,6 +157,8 @@ def found(text: str) -> tuple[Finding, ...]:
     [
         ("layer: silver", "layr: silver", "layr", "there is no key layr", "did you mean layer?"),
         ("kind: transform", "kind: transfrm", "clean:", "'transfrm' is no task kind", "did you mean 'transform'?"),
+        ("kind: transform", "retries: 1", "clean:", "the key kind is missing", "monitor, train, transform"),
+        ("kind: transform", "kind: 7", "clean:", "7 is no task kind", "there are: decide, features, infer"),
         ("seats: int", "seats: decimal", "seats: decimal", "'decimal' is not what seats can be", "decimal(p,s)"),
         ("seats: int", "seats: itn", "seats: itn", "'itn' is not what seats can be", "did you mean int?"),
         ("{mode: merge, keys: [flight_id]}", "{mode: mrge}", "mode: mrge", "'mrge' is not what mode", "merge?"),
