@@ -80,7 +80,7 @@ class Rule:
     def compile(cls, text: str, variables: Collection[str] | None = None, functions: Collection[str] = ()) -> Rule:
         """Read a rule over `variables` (None: any) and CEL's own functions, `worst` and `functions`.
 
-        Raises RuleError: syntax, an unknown variable or function, a macro within a macro.
+        Raises RuleError: syntax, an unknown variable or function, a macro within a macro, no input and no answer.
         """
         rule = _compile(text)
         for path in rule.paths if variables is not None else ():
@@ -90,6 +90,8 @@ class Rule:
         for name in rule.program.functions():
             if name.isidentifier() and name not in known:
                 raise RuleError(f"there is no function {name}", f"there are: {', '.join(sorted(FUNCTIONS | BUILT_IN))}")
+        if not rule.paths and (verdict := rule.evaluate({})).answer == "undecided":
+            raise RuleError(f"it names no input, and {verdict.reason}", "compare an input with something")
         return rule
 
     def evaluate(self, inputs: Mapping[str, Any]) -> Verdict:

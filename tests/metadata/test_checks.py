@@ -199,6 +199,8 @@ PROVOKED: list[tuple[str, dict[str, Any], str, str]] = [
                "datasets/gold.totals": {"storage": {"mode": "append"}}}, "never meet", "read all of one"),
     ("PH170", {"decisions/retrain/when": "performance.roc_auc <"}, "no CEL", "mend"),
     ("PH170", {"decisions/retrain/when": "perf.roc_auc < 1"}, "no input perf", "performance"),
+    ("PH170", {"decisions/retrain/when": "'yes'"}, "names no input, and it gives 'yes', not true or false", "compare"),
+    ("PH170", {f"{TASKS}/train/when": "1"}, "it gives 1.0, not true or false", "compare an input"),
     ("PH170", {"decisions/retrain/when": "psi.exists(x, psi.all(y, y > x))"}, "another macro", "worst"),
     ("PH170", {f"{TASKS}/train/when": "champ == null"}, "no input champ", "champion"),
     ("PH171", {"decisions/retrain/when": "performance.rmse < 1"}, "nobody measures performance.rmse", ""),
