@@ -12,6 +12,7 @@ from console.cli.access import database
 from console.cli.blueprint_files import export, fmt, past
 from console.cli.changes import plain_change, refuse, show_brought, show_change_set, show_changes, show_findings
 from console.cli.drafting import draft
+from console.cli.meanwhile import on_the_newest
 from console.cli.output import JSON_OPTION, ask, none_of, paged, print_json, print_page
 from console.cli.paths import PathType
 from console.cli.sources import texts_of
@@ -22,7 +23,7 @@ from metadata.commented import comments_of
 from metadata.documents import Document, DocumentError, read_texts
 from metadata.findings import Finding
 from metadata.kinds import SECTIONS
-from metadata.revision_log import WayBack, edits_of, verify_chain
+from metadata.revision_log import Revision, WayBack, edits_of, verify_chain
 from metadata.revisions import CheckError, changes_of, go_back
 from metadata.revisions import apply as apply_document
 from metadata.rows.history import list_revisions
@@ -125,14 +126,15 @@ def apply(context: click.Context, source: tuple[Path, ...], prune: bool, note: s
     """Make the blueprint what documents say, as one revision; nothing is changed when anything is wrong."""
     store, document = database(), _read(context, source)
     comments = comments_of(document)
-    look = look_at(store, document.blueprint, prune)
-    changes = look.changes
-    refuse(context, _located(document, look) if changes else ())
-    show_change_set(changes)
-    if changes.count("deleted") and not yes:
-        ask(context, f"Remove {counted(changes.count('deleted'), 'definition')}?")
-    try:
-        made = apply_document(
+
+    def once() -> Revision | None:
+        look = look_at(store, document.blueprint, prune)
+        changes = look.changes
+        refuse(context, _located(document, look) if changes else ())
+        show_change_set(changes)
+        if changes.count("deleted") and not yes:
+            ask(context, f"Remove {counted(changes.count('deleted'), 'definition')}?")
+        return apply_document(
             store,
             document.blueprint,
             author=author(),
@@ -142,6 +144,9 @@ def apply(context: click.Context, source: tuple[Path, ...], prune: bool, note: s
             base_revision=look.base,
             comments=comments,
         )
+
+    try:
+        made = on_the_newest(once)
         kept = 0 if made else keep_comments(store, comments, author())
     except CheckError as error:
         located = [document.locations.locate(each, SECTIONS.get(each.kind, "")) for each in error.findings]

@@ -9,6 +9,7 @@ import click
 from console.author import author, user
 from console.cli.access import database
 from console.cli.changes import plain_change, refuse, show_brought, show_change_set
+from console.cli.meanwhile import on_the_newest
 from console.cli.output import JSON_OPTION, ask, plain, print_json
 from metadata.bulk import Edited, many
 from metadata.changes import ChangeSet
@@ -62,19 +63,22 @@ def set_field(
     if words is not None and not parse(words):
         raise UsageError("PH306", "filter", "it is blank, and would match everything", "leave --filter out to mean all")
     store = database()
-    uids = matching(store, kind, words or "")
-    owner = user() if staging else NOBODY
-    there, made, changes = look_at_many(store, owner, kind, tuple(uids), field.strip(), value)
-    found, earlier = there.findings(changes, settings().estimator_prefixes) if changes else ((), ())
-    if not staging:
-        refuse(context, found)
-    if not as_json:
-        _show(made, changes, found, earlier, bool(uids), words)
-    if changes and not dry_run and not yes and not staging:
-        ask(context, f"Change {many(made.changed, kind)}?")
-    revision = None
-    if changes and not dry_run:
-        revision = _keep(context, store, made, there, staging, note)
+
+    def once() -> tuple[Edited, ChangeSet, Sequence[Finding], Revision | None]:
+        uids = matching(store, kind, words or "")
+        owner = user() if staging else NOBODY
+        there, made, changes = look_at_many(store, owner, kind, tuple(uids), field.strip(), value)
+        found, earlier = there.findings(changes, settings().estimator_prefixes) if changes else ((), ())
+        if not staging:
+            refuse(context, found)
+        if not as_json:
+            _show(made, changes, found, earlier, bool(uids), words)
+        if changes and not dry_run and not yes and not staging:
+            ask(context, f"Change {many(made.changed, kind)}?")
+        keeps = changes and not dry_run
+        return made, changes, found, _keep(context, store, made, there, staging, note) if keeps else None
+
+    made, changes, found, revision = on_the_newest(once)
     if as_json:
         _print(store, made, changes, found, revision, staged=bool(staging and changes and not dry_run))
     elif changes and not dry_run:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import update
 
+from console.cli import blueprint as blueprint_commands
+from console.cli import bulk
 from console.cli.changes import show_findings
 from console.watch import glance
 from metadata.database import Database
@@ -16,6 +19,8 @@ from metadata.definitions import definition, load_blueprint
 from metadata.documents import dump
 from metadata.findings import Finding
 from metadata.kinds import Blueprint
+from metadata.revisions import apply
+from metadata.settings import settings
 from metadata.values import utc_now
 from tests.console.running import Commands
 
@@ -208,6 +213,33 @@ def test_no_to_a_question_changes_nothing_and_is_told(database: Database, tmp_pa
     assert refused.code == 1
     assert refused.out.endswith("Nothing was done.\n")
     assert load_blueprint(database) == before
+
+
+@pytest.mark.parametrize("command", ["set", "apply"])
+def test_what_somebody_else_applies_meanwhile_is_looked_at_and_both_stand(
+    database: Database, tmp_path: Path, run: Commands, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    module, name = {"set": (bulk, "look_at_many"), "apply": (blueprint_commands, "look_at")}[command]
+    look, looks = getattr(module, name), list[int]()
+
+    def overtaken(*words: Any) -> Any:
+        found = look(*words)
+        looks.append(1)
+        if len(looks) <= 2:
+            owners = {"datasets": {"bronze.weather": {**weather, "owner": f"ada{len(looks)}"}}}
+            apply(database, Blueprint.model_validate(owners), author="ada", settings=settings())
+        return found
+
+    weather = load_blueprint(database).datasets["bronze.weather"].model_dump(mode="json", exclude_unset=True)
+    document = tmp_path / "one.yaml"
+    document.write_text("datasets: {made.one: {owner: eve}}", encoding="utf-8")
+    words = ("set", "owner=eve", "--kind", "dataset", "--filter", "key:bronze.flights")
+    monkeypatch.setattr(module, name, overtaken)
+    done = run("blueprint", *(words if command == "set" else ("apply", document)), "--yes")
+    assert (done.code, len(looks), done.err.count("meanwhile")) == (0, 3, 2)
+    now = load_blueprint(database).datasets
+    assert now["bronze.weather"].owner == "ada2"
+    assert now["bronze.flights" if command == "set" else "made.one"].owner == "eve"
 
 
 def test_a_question_that_nobody_can_answer_says_how_it_is_answered(database: Database, run: Commands) -> None:
