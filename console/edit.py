@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -87,10 +87,21 @@ def editor(environment: Mapping[str, str]) -> list[str]:
             raise UsageError("PH810", "editor", f"{name} cannot be read: {error}", f"set {name} anew") from None
         if words:
             return words
-    for name in FALLBACKS:
-        if shutil.which(name):
-            return [name]
-    raise UsageError("PH810", "editor", "none is set and none is installed", "set EDITOR, as in EDITOR=nano pilothouse")
+    if there := _installed():
+        return there[:1]
+    raise UsageError("PH810", "editor", "none is set and none is installed", another())
+
+
+def another(command: Sequence[str] = ()) -> str:
+    """How another editor than that of a command is named: one that is there."""
+    there = [name for name in _installed() if name not in command]
+    return (
+        f"VISUAL={there[0]} pilothouse" if there else "install one, then VISUAL=its_name pilothouse; f edits in a form"
+    )
+
+
+def _installed() -> list[str]:
+    return [name for name in FALLBACKS if shutil.which(name)]
 
 
 def without_remarks(text: str) -> str:

@@ -17,7 +17,7 @@ from textual.app import App, SuspendNotSupported
 
 from console import drafts
 from console.drafts import Draft, Kept
-from console.edit import Review, editor, review, with_remarks, without_remarks
+from console.edit import Review, another, editor, review, with_remarks, without_remarks
 from console.places import Place
 from console.screens.ask import Ask
 from console.screens.note import ask_why
@@ -377,7 +377,7 @@ def _kept(draft: Draft) -> str:
 def _run_editor(app: App[object], path: Path) -> None:
     """Give the terminal to the editor, which has ctrl+c while it runs. Raises UsageError PH810 unless it ends well."""
     command = editor(os.environ)
-    cause, remedy = "", "look at what it says, or name another one: EDITOR=nano pilothouse"
+    cause, remedy = "", f"look at what it says, or name another one: {another(command)}"
     try:
         with app.suspend():
             before = signal.signal(signal.SIGINT, lambda _number, _frame: None)
@@ -386,7 +386,7 @@ def _run_editor(app: App[object], path: Path) -> None:
                 cause = f"it ended with {code}" if code else ""
             except OSError as error:
                 cause = f"it could not be started: {error.strerror or error}"
-                remedy = "set VISUAL, or EDITOR where that is not set, to one that is there: VISUAL=nano pilothouse"
+                remedy = f"set VISUAL, or EDITOR where that is not set, to one that is there: {another(command)}"
             finally:
                 signal.signal(signal.SIGINT, before)
     except SuspendNotSupported:

@@ -16,7 +16,7 @@ import pytest
 
 from console import drafts as files
 from console.app import PilothouseApp
-from console.edit import Review, editor, review, with_remarks, without_remarks
+from console.edit import Review, another, editor, review, with_remarks, without_remarks
 from console.places import Place
 from console.widgets.rows import Rows
 from metadata.database import Database
@@ -181,7 +181,7 @@ def test_a_kept_text_is_thrown_away_when_asked(database: Database, edits: Editor
     edits.does(f"{SED} $1", "exit 1")
     with Terminal(size=(80, 24), env=edits.environ) as shown:
         open_editor(shown, "7 of 7")
-        shown.until("✗ PH810  editor", "cause    it ended with 1", "the text is kept", "press    e edit")
+        shown.until("✗ PH810  editor", "cause    it ended with 1", "e goes on with it", "press    e edit")
         shown.send("e")
         shown.until("d  throw the kept text away, after asking")
         shown.send("d")
@@ -449,6 +449,18 @@ def test_the_editor_is_named_by_the_environment() -> None:
     assert editor({"EDITOR": "nano"}) == ["nano"]
     with pytest.raises(UsageError, match="PH810"):
         editor({"EDITOR": "'nano"})
+
+
+def test_the_editor_that_is_advised_is_there_and_is_not_the_one_that_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "f edits in a form" in another(["nano"])
+    for name in ("nano", "vi"):
+        (tmp_path / name).touch(0o755)
+    assert another(["nano"]) == "VISUAL=vi pilothouse"
+    assert another(["vi", "-n"]) == "VISUAL=nano pilothouse"
+    assert editor({}) == ["nano"]
 
 
 def test_remarks_stand_at_their_lines_and_only_ours_are_taken_out() -> None:
