@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
@@ -18,6 +19,8 @@ from metadata.rows.paging import Page
 from metadata.values import local
 
 F = TypeVar("F", bound=Callable[..., Any])
+_DRIVES = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Control signs beyond ASCII's first 32, and those that turn the direction of what follows (Unicode, annex 9)."""
 JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -61,8 +64,12 @@ def _cell(value: object) -> tuple[str, bool]:
 
 
 def print_json(value: object, indent: int | None = 2) -> None:
-    """JSON, two spaces deep, or one line without `indent`; instants as ISO text in UTC."""
-    click.echo(json.dumps(jsonable(value), indent=indent, ensure_ascii=False, allow_nan=False, default=str))
+    """JSON, two spaces deep, or one line without `indent`; instants as ISO text in UTC.
+
+    What drives a terminal is escaped in it: JSON itself escapes no more than the first 32 signs.
+    """
+    text = json.dumps(jsonable(value), indent=indent, ensure_ascii=False, allow_nan=False, default=str)
+    click.echo(_DRIVES.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
 def jsonable(value: object) -> Any:

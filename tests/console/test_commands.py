@@ -21,7 +21,9 @@ from metadata.database import Database
 from metadata.definitions import load_blueprint
 from metadata.documents import dump
 from metadata.errors import PilothouseError
+from metadata.kinds import Blueprint
 from metadata.migrations import VERSIONS
+from metadata.revisions import apply
 from metadata.rows.pages import list_decisions, list_runs
 from metadata.settings import settings
 from metadata.signet import Signet
@@ -249,6 +251,17 @@ def test_running_again_promises_what_incremental_tasks_do(run: Commands) -> None
 def test_help_lists_every_exit_code(run: Commands) -> None:
     shown = run("--help").out
     assert all(code in shown for code in ("0 done", "1 failed", "2 wrong", "3 diff", "4 a service", "130 stopped"))
+
+
+def test_json_carries_what_drives_a_terminal_escaped_and_unharmed(database: Database, run: Commands) -> None:
+    odd = "a\u009b31m b\u202e c\x7f é 日"
+    document = {"datasets": {"made.odd": {"description": odd}}}
+    apply(database, Blueprint.model_validate(document), author="tests", settings=settings())
+    database.close()
+    said = run.said("blueprint", "list", "--filter", "key:made.odd", "--json")
+    assert not {"\u009b", "\u202e", "\x7f"} & set(said)
+    assert "é 日" in said
+    assert [row["description"] for row in json.loads(said)] == [odd]
 
 
 def test_starting_over_names_what_goes_and_spares_what_is_not_the_demos(
