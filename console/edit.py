@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 
 from console.drafts import Draft
 from metadata.changes import ChangeSet
@@ -94,7 +95,8 @@ def editor(environment: Mapping[str, str]) -> list[str]:
 
 def another(command: Sequence[str] = ()) -> str:
     """How another editor than that of a command is named: one that is there."""
-    there = [name for name in _installed() if name not in command]
+    tried = {Path(word).name for word in command}
+    there = [name for name in _installed() if name not in tried]
     return (
         f"VISUAL={there[0]} pilothouse" if there else "install one, then VISUAL=its_name pilothouse; f edits in a form"
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, cast
 
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider, SearchIcon
@@ -29,8 +30,13 @@ if TYPE_CHECKING:
     from metadata.rows.search import Found
     from metadata.settings import Settings
 
+    _Answer = tuple[Sequence[Found], Sequence[tuple[str, str]]]
+    """Definitions that hold the words, and kind and key of those whose keys do and that only the change set has."""
+
 IN_KEY, IN_TEXT = 0.6, 0.3
 """Where definitions stand among the actions, whose scores are up to about 1."""
+MOST_MADE = 50
+"""Definitions that only the change set has, of those that are shown."""
 AT_ONCE = 0.2
 """Seconds that actions wait for definitions, to be shown together."""
 
@@ -39,14 +45,11 @@ class ConsoleProvider(Provider):
     """Edits not applied first, then actions of the screen, then screens, then definitions and runs."""
 
     _kept: Sequence[Kept] = ()
-    _made: Sequence[tuple[str, str]] = ()
 
     async def startup(self) -> None:
-        """Look once for edits that were not applied, and for definitions that only the change set has."""
+        """Look once for edits that were not applied."""
         if isinstance(self.screen, BaseScreen):
-            session = self.screen.session
-            self._kept = await asyncio.to_thread(_kept, session.settings)
-            self._made = await session.store.ask(lambda database: _made(database, session.owner)) or ()
+            self._kept = await asyncio.to_thread(_kept, self.screen.session.settings)
 
     async def discover(self) -> Hits:
         """What stands there before anything is typed."""
@@ -59,13 +62,14 @@ class ConsoleProvider(Provider):
         asked = asyncio.ensure_future(_found(screen, query))
         try:
             await asyncio.wait({asked}, timeout=AT_ONCE)
-            for name, help_, command in (*self._commands(), *self._unapplied()):
+            for name, help_, command in self._commands():
                 score = matcher.match(name)
                 if score > 0:
                     shown = styled(name) if "[" in name else matcher.highlight(name)
                     yield Hit(score, shown, command, plain(name), _told(help_))
             if isinstance(screen, BaseScreen):
-                for hit in _named(screen, query, await asked):
+                found, made = await asked
+                for hit in (*_unapplied(screen, made), *_named(screen, query, found)):
                     yield hit
         finally:
             asked.cancel()
@@ -92,13 +96,6 @@ class ConsoleProvider(Provider):
             yield f"go to {ROOMS[tab].title}", "one of the six screens", _going(screen, Place(tab))
         for room, help_ in _BELOW:
             yield f"go to {ROOMS[room].title}", help_, _going(screen, Place(room))
-
-    def _unapplied(self) -> Iterator[tuple[str, str, IgnoreReturnCallbackType]]:
-        """Definitions that only the change set has: where they wait."""
-        if isinstance(self.screen, BaseScreen):
-            for kind, key in self._made:
-                going = _going(self.screen, Place("changes", f"{kind} {key}"))
-                yield f"{kind.replace('_', ' ')} {key}", "not applied: it waits in the change set", going
 
 
 _BELOW = (
@@ -140,16 +137,18 @@ def _kept(settings: Settings) -> Sequence[Kept]:
     return drafts.kept(settings)
 
 
-def _made(database: Database, owner: str) -> Sequence[tuple[str, str]]:
-    from metadata.rows.catalog import made_by  # loads the database's library
-
-    return made_by(database, owner, "", None)
-
-
-async def _found(screen: Screen[object], query: str) -> Sequence[Found]:
+async def _found(screen: Screen[object], query: str) -> _Answer:
     if not isinstance(screen, BaseScreen):
-        return ()
-    return await screen.session.store.ask(lambda database: _search(database, query)) or ()
+        return (), ()
+    session = screen.session
+    return await session.store.ask(lambda database: _search(database, query, session.owner)) or ((), ())
+
+
+def _unapplied(screen: BaseScreen, made: Sequence[tuple[str, str]]) -> Iterator[Hit]:
+    """Definitions that only the change set has: where they wait."""
+    for kind, key in made:
+        name, going = f"{kind.replace('_', ' ')} {key}", _going(screen, Place("changes", f"{kind} {key}"))
+        yield Hit(IN_KEY, styled(name), going, plain(name), _told("not applied: it waits in the change set"))
 
 
 def _named(screen: BaseScreen, query: str, found: Sequence[Found]) -> Iterator[Hit]:
@@ -166,10 +165,13 @@ def _named(screen: BaseScreen, query: str, found: Sequence[Found]) -> Iterator[H
         yield Hit(score, styled(name), _going(screen, place), plain(name), cast("str", where))
 
 
-def _search(database: Database, query: str) -> list[Found]:
-    from metadata.rows.search import search  # loads the database's library
+def _search(database: Database, query: str, owner: str) -> _Answer:
+    from metadata.rows.catalog import made_by  # loads the database's library
+    from metadata.rows.search import search
 
-    return search(database, query)
+    words = query.lower().split()
+    made = ((kind, key) for kind, key in made_by(database, owner, "", None) if all(word in key for word in words))
+    return search(database, query), tuple(islice(made, MOST_MADE))
 
 
 def _told(words: str) -> str:

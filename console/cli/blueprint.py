@@ -126,14 +126,18 @@ def apply(context: click.Context, source: tuple[Path, ...], prune: bool, note: s
     """Make the blueprint what documents say, as one revision; nothing is changed when anything is wrong."""
     store, document = database(), _read(context, source)
     comments = comments_of(document)
+    asked = False
 
     def once() -> Revision | None:
+        nonlocal asked
         look = look_at(store, document.blueprint, prune)
         changes = look.changes
         refuse(context, _located(document, look) if changes else ())
         show_change_set(changes)
-        if changes.count("deleted") and not yes:
-            ask(context, f"Remove {counted(changes.count('deleted'), 'definition')}?")
+        gone = changes.count("deleted")
+        if not yes and changes and (gone or asked):
+            asked = True
+            ask(context, f"Remove {counted(gone, 'definition')}?" if gone else "Apply that?")
         return apply_document(
             store,
             document.blueprint,

@@ -17,8 +17,8 @@ from metadata.database import Database
 from metadata.errors import UsageError
 from metadata.findings import Finding
 from metadata.kinds import SECTIONS
-from metadata.revision_log import Revision
-from metadata.revisions import CheckError, apply
+from metadata.revision_log import Revision, newest_revision
+from metadata.revisions import CheckError, apply, moved
 from metadata.rows.catalog import matching
 from metadata.rows.filters import parse
 from metadata.rows.reviewing import NOBODY, look_at_many
@@ -65,9 +65,12 @@ def set_field(
     store = database()
 
     def once() -> tuple[Edited, ChangeSet, Sequence[Finding], Revision | None]:
+        base = newest_revision(store)
         uids = matching(store, kind, words or "")
         owner = user() if staging else NOBODY
         there, made, changes = look_at_many(store, owner, kind, tuple(uids), field.strip(), value)
+        if there.revision != base:
+            raise moved(base, there.revision)
         found, earlier = there.findings(changes, settings().estimator_prefixes) if changes else ((), ())
         if not staging:
             refuse(context, found)

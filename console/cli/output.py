@@ -94,8 +94,8 @@ def ask(context: click.Context, question: str) -> None:
     """
     try:
         agreed = click.confirm(question)
-    except click.Abort:
-        if sys.stdin.isatty():
+    except click.Abort as stopped:
+        if sys.stdin.isatty() or isinstance(stopped.__context__, KeyboardInterrupt):
             raise
         click.echo()
         raise UsageError("PH356", "the question", "the standard input has no answer", "--yes answers it") from None

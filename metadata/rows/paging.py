@@ -107,7 +107,7 @@ def _count_alone(connection: Connection, query: Select[Any]) -> Page[Any]:
 
 def count(connection: Connection, query: Select[Any]) -> tuple[int, bool]:
     """Rows of `query` and whether there are more, of which no more than `COUNT_CAP` are counted."""
-    one = query.with_only_columns(literal(1).label("one"), maintain_column_froms=True)
+    one = query.with_only_columns(literal(1).label("one"), maintain_column_froms=True).order_by(None)
     some = one.limit(COUNT_CAP + 1).subquery()
     total = int(connection.execute(select(func.count()).select_from(some)).scalar_one())
     return min(total, COUNT_CAP), total > COUNT_CAP

@@ -242,6 +242,30 @@ def test_what_somebody_else_applies_meanwhile_is_looked_at_and_both_stand(
     assert now["bronze.flights" if command == "set" else "made.one"].owner == "eve"
 
 
+def test_who_was_asked_is_asked_again_where_the_changes_are_others_by_now(
+    database: Database, tmp_path: Path, run: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = load_blueprint(database)
+    less = whole.model_copy(update={"schedules": {}})
+    mine = Blueprint.model_validate({"datasets": {"made.one": {}}})
+    document = tmp_path / "less.yaml"
+    document.write_text(dump(less.model_copy(update={"datasets": {**whole.datasets, **mine.datasets}})), "utf-8")
+    look, looks = blueprint_commands.look_at, list[int]()
+
+    def overtaken(*words: Any) -> Any:
+        found = look(*words)
+        looks.append(1)
+        if len(looks) == 1:
+            apply(database, less, author="ada", prune=True, settings=settings())
+        return found
+
+    monkeypatch.setattr(blueprint_commands, "look_at", overtaken)
+    asked = run("blueprint", "apply", document, "--prune", given=b"y\nn\n")
+    assert (asked.code, len(looks)) == (1, 2)
+    assert asked.out.index("Remove 2 definitions?") < asked.out.index("Apply that?")
+    assert "made.one" not in load_blueprint(database).datasets
+
+
 def test_a_question_that_nobody_can_answer_says_how_it_is_answered(database: Database, run: Commands) -> None:
     before = load_blueprint(database)
     asked = run("blueprint", "apply", "-", "--prune", given=b"datasets:\n  bronze.one: {}\n")

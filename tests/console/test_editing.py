@@ -459,7 +459,7 @@ def test_the_editor_that_is_advised_is_there_and_is_not_the_one_that_failed(
     for name in ("nano", "vi"):
         (tmp_path / name).touch(0o755)
     assert another(["nano"]) == "VISUAL=vi pilothouse"
-    assert another(["vi", "-n"]) == "VISUAL=nano pilothouse"
+    assert another([str(tmp_path / "vi"), "-n"]) == "VISUAL=nano pilothouse"
     assert editor({}) == ["nano"]
 
 
