@@ -27,7 +27,7 @@ BLOCK_BYTES = 2**20
 csv.field_size_limit(2**31 - 1)  # 128 KiB otherwise
 LAND_OR_DECLARE = "land rows and run it again (r), or declare the columns (e) and launch it anew (l)"
 """What to do where files do not say what the columns are."""
-_NAME_BREAKS = str.maketrans(dict.fromkeys(" ,;{}()\n\t=\r.", "_"))
+_NAME_BREAKS = str.maketrans(dict.fromkeys(" ,;{}()\n\t=\r", "_"))
 
 
 def read_csv(

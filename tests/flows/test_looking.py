@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from flows.looking import look_at_files
 from flows.looking_databases import look_at_database
-from flows.sources import table_names
 from metadata.checks import check
 from metadata.documents import read_text
 from metadata.drafting import Origin, Seen, SeenColumn, draft, slug, type_of
@@ -30,18 +29,6 @@ def sound(text: str) -> Blueprint:
     assert check(found, estimator_prefixes=("sklearn",)) == []
     assert formatted(text) == text
     return found
-
-
-@given(st.lists(st.text(" ,;{}()\n\t=\r.ab", max_size=6), min_size=1, max_size=4))
-def test_whatever_stands_in_a_header_is_drafted_as_columns_that_a_table_may_have(header: list[str]) -> None:
-    try:
-        columns = table_names(header, "it", "a.csv")
-    except PilothouseError as error:
-        assert error.fault.code == "PH212"
-    else:
-        document = {"datasets": {"bronze.it": {"columns": dict.fromkeys(columns, "string")}}}
-        found = check(Blueprint.model_validate(document), estimator_prefixes=("sklearn",))
-        assert [each for each in found if each.code == "PH125"] == []
 
 
 def test_files_become_a_connection_datasets_and_tasks(tmp_path: Path) -> None:
