@@ -78,6 +78,8 @@ class FormScreen(FormLines):
         self._save: Timer | None = None
         self._drawing: Timer | None = None
         self._save_took = 0.0
+        self._unsaved = False
+        """Whether the text could not be written as it stands: then the form stays open, unless it is thrown away."""
 
     def compose(self) -> ComposeResult:
         """Where one is, lines, what the line is for, the field, keys."""
@@ -208,7 +210,7 @@ class FormScreen(FormLines):
     def do_editor(self) -> None:
         """`ctrl+e`"""
         self._close()
-        if self.app.screen is self:
+        if self.app.screen is self and self._write():
             cast("PilothouseApp", self.app).ears.shut()
         self._leave("editor")
 
@@ -230,7 +232,9 @@ class FormScreen(FormLines):
         self.app.push_screen(Ask("Leave the form? Nothing was applied.", answers, esc="go on with the form"), answered)
 
     def _leave(self, to: Literal["review", "editor", "nothing", "discard"]) -> None:
-        self._write()
+        if not self._write() and to != "discard":
+            return
+        self._unsaved = False
         self.dismiss(Filled(to, self._text, self.state.changed))
 
     # The field that is open
@@ -330,16 +334,19 @@ class FormScreen(FormLines):
         if self._save is None:
             self._save = self.set_timer(max(SAVE_SECONDS, self._save_took / SAVE_SHARE), self._write)
 
-    def _write(self) -> None:
-        """The text as it stands is in the draft."""
+    def _write(self) -> bool:
+        """The text as it stands is in the draft; False where it cannot be written."""
+        if self._save is None and not self._unsaved:
+            return True
         if self._save is not None:
             self._save.stop()
-            self._save, began = None, perf_counter()
-            self._text = self.state.text
-            fault = self._keep(self._text)
-            self._save_took = perf_counter() - began
-            if fault is not None and self.is_mounted and self.is_current:
-                self.say(f"the draft cannot be written: {fault.cause}; {fault.remedy}", "bad")
+        self._save, began = None, perf_counter()
+        self._text = self.state.text
+        fault = self._keep(self._text)
+        self._save_took, self._unsaved = perf_counter() - began, fault is not None
+        if fault is not None and self.is_mounted and self.is_current:
+            self.say(f"the draft cannot be written: {fault.cause}; {fault.remedy}", "bad")
+        return fault is None
 
     def _later(self) -> None:
         """It is checked after a pause."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import getpass
 from collections.abc import Callable
 from pathlib import Path
@@ -588,3 +589,31 @@ async def test_a_list_in_which_nothing_matches_stays_open_and_says_so(database: 
         await pilot.press("backspace", "backspace", *"sil", "enter")
         await until(pilot, lambda: app.screen.state.now.body["layer"] == "silver")  # type: ignore[attr-defined]
         assert "enter choose" not in seen(app)
+
+
+async def test_a_form_is_not_left_while_its_text_cannot_be_written(
+    database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_path: object, _text: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    app = make_app()
+    async with app.run_test(size=(110, 40)) as pilot:
+        app.go(Place("blueprint", "dataset bronze.flights"))
+        await until_seen(pilot, "YAML", "layer: bronze")
+        await pilot.press("f")
+        await until(pilot, lambda: screen_name(app) == "FormScreen")
+        with monkeypatch.context() as patch:
+            patch.setattr("console.drafts.write", full)
+            await go_to(pilot, "description")
+            await pilot.press("enter", "end")
+            await typed(pilot, ", whole")
+            await pilot.press("enter", "ctrl+s")
+            await until_seen(pilot, "the draft cannot be written: ", "free some space")
+            await pilot.press("escape")
+            await until_seen(pilot, "Leave the form?")
+            await pilot.press("y")
+            await until(pilot, lambda: screen_name(app) == "FormScreen")
+        assert ", whole" in seen(app)
+        await pilot.press("ctrl+s")
+        await until_seen(pilot, "changed dataset bronze.flights", "whole", "y apply")
