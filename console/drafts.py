@@ -129,9 +129,11 @@ def release(draft: Draft) -> bool:
 
 
 def discard(draft: Draft) -> None:
-    """Throw it away."""
-    _remove(draft.path)
-    os.close(draft.lock)
+    """Throw it away. Raises OSError where its file cannot be taken out: then it is kept, and edited no longer."""
+    try:
+        _remove(draft.path)
+    finally:
+        os.close(draft.lock)
 
 
 def kept(settings: Settings) -> list[Kept]:

@@ -232,8 +232,10 @@ class Editing(SplitScreen):
         self.reload()
 
     def _discard(self, draft: Draft) -> None:
-        drafts.discard(draft)
+        """Edit it no longer, and throw its text away; that it cannot be taken out undoes nothing that was done."""
         self._draft = None
+        with contextlib.suppress(OSError):
+            drafts.discard(draft)
 
     def got_reviewed(self, found: Review) -> None:
         """Checked: with errors at its lines the editor opens again, else the changes are shown."""

@@ -39,6 +39,8 @@ class Prompting(Screen[None]):
         """The filter that was given and taken last, and the one that was there before one is typed."""
         self._voice = Voice(self)
         self._before_prompt: Widget | None = None
+        self._prompts = 0
+        """Lines that were opened: a late answer to an earlier one leads nowhere."""
 
     @property
     @abstractmethod
@@ -151,14 +153,19 @@ class Prompting(Screen[None]):
         elif message.text:
             typed, found, owner = message.text, jump.find(message.text), self.session.owner
             if found is None:  # its answer goes first
-                self.session.store.read(self, "jump", lambda database: jump.find_named(database, typed, owner))
+                line = self._prompts
+                self.session.store.read(self, "jump", lambda database: (line, jump.find_named(database, typed, owner)))
                 return
-            self.got_jump(found)
+            self.got_jump((self._prompts, found))
         self.has_keys()
 
-    def got_jump(self, found: Place | str) -> None:
+    def got_jump(self, answer: tuple[int, Place | str]) -> None:
         """Where what was typed leads, or why it leads nowhere; nowhere, too, where something else was opened first."""
-        if next(one for one in reversed(self.app.screen_stack) if not isinstance(one, TooSmall)) is not self:
+        line, found = answer
+        if (
+            line != self._prompts
+            or next(one for one in reversed(self.app.screen_stack) if not isinstance(one, TooSmall)) is not self
+        ):
             return
         if isinstance(found, Place):
             self.go(found)
@@ -185,6 +192,7 @@ class Prompting(Screen[None]):
 
     def _ask(self, mark: str, text_: str = "") -> None:
         self._before_prompt = self.focused
+        self._prompts += 1
         self.query_one(Keys).display = False
         self.query_one(Prompt).ask(mark, text_)
 

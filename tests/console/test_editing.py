@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import getpass
 import os
 import shutil
@@ -31,7 +32,7 @@ from metadata.revisions import apply
 from metadata.rows.staged import load_staged, stage
 from metadata.settings import settings
 from tests.console.faults import fill, small_disk
-from tests.console.looking import seen, until, until_seen
+from tests.console.looking import screen_name, seen, until, until_seen
 from tests.console.pty_terminal import Terminal
 
 WIDE = (200, 30)
@@ -442,6 +443,28 @@ def test_what_is_no_utf_8_is_told_and_kept(database: Database, edits: Editor) ->
         open_editor(shown)
         shown.until("PH804  file", "it is no UTF-8", "save it as UTF-8", "the text is kept, e goes on with it")
     assert drafts()[0].read_bytes().endswith(b"\xff")
+
+
+async def test_what_is_applied_is_told_so_where_its_text_cannot_be_taken_out(
+    database: Database, make_app: Callable[[], PilothouseApp], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_only(_path: Path) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    app = make_app()
+    async with app.run_test(size=(110, 40)) as pilot:
+        app.go(Place("blueprint", "dataset bronze.flights"))
+        await until_seen(pilot, "YAML", "layer: bronze")
+        await pilot.press("f")
+        await until(pilot, lambda: screen_name(app) == "FormScreen")
+        await pilot.press("enter", "end", "z", "enter", "ctrl+s")
+        await until_seen(pilot, "changed dataset bronze.flights", "y apply")
+        with monkeypatch.context() as patch:
+            patch.setattr("console.drafts._remove", read_only)
+            await pilot.press("y")
+            await until_seen(pilot, "revision 3 is applied")
+        await pilot.press("f")
+        await until(pilot, lambda: screen_name(app) != "blueprint")
 
 
 def test_the_editor_is_named_by_the_environment() -> None:

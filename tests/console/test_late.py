@@ -125,6 +125,19 @@ async def test_a_late_jump_closes_nothing_that_was_opened_meanwhile(database: Da
         assert screen_name(app) == "runs"
 
 
+async def test_a_late_jump_does_not_lead_away_from_what_is_typed_meanwhile(
+    database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    async with on_flights(app) as pilot:
+        await until(pilot, lambda: "db●" in seen(app) and app.session.store._reads._jobs.empty())
+        with reads_held_up(app):
+            await pilot.press("colon", *"gold.delay_by_hour", "enter", "slash", *"silver")
+        await until(pilot, lambda: app.session.store._reads._jobs.empty())
+        await pilot.press(*".fl", "enter")
+        await until_seen(pilot, "Blueprint ▸ datasets ▸ silver.fl", "1–1 of 1")
+
+
 async def test_keys_are_taken_again_where_what_was_to_be_edited_is_left(
     database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
