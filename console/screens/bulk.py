@@ -14,7 +14,7 @@ from console.screens.blueprint_keys import BlueprintKeys
 from console.screens.choose import Choose
 from console.screens.keys import key
 from console.screens.making import Making
-from console.screens.marking import Marking
+from console.screens.marking import OF_MARKS, Marking
 from console.screens.note import NoteScreen
 from console.screens.review import ReviewScreen
 from console.text import glyph
@@ -49,6 +49,8 @@ class Bulk(Making, BlueprintKeys, Marking):
         """What needs marks, or a definition."""
         if name in ("mark", "mark_all", "bulk", "switch") and not self.kind:
             return "what is marked is of one kind: open that first"
+        if self._matching and name in (*OF_MARKS, "bulk"):
+            return "all that matches is being marked"
         if name == "bulk" and not self.marked:
             return "nothing is marked: m marks a row, M all that the filter matches"
         if name == "switch" and not (self.there and (self.marked or self.definition())):

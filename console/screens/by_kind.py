@@ -58,7 +58,8 @@ class ByKind(Marking):
 
     def do_back(self) -> None:
         """Esc goes from the definitions to the kinds, then out."""
-        if not (self.filter or self.marked or self.has_class("right")) and self.focused is self.list:
+        held = self.filter or self.marked or self._matching or self.has_class("right")
+        if not held and self.focused is self.list:
             self.kinds.focus()
         else:
             super().do_back()

@@ -13,6 +13,7 @@ from console.screens.keys import key
 from console.screens.split import SplitScreen
 from console.text import glyph, joined
 from metadata.database import Database
+from metadata.errors import Fault
 
 OF_ROW = frozenset({
     "clone", "edit", "form", "launch", "lineage", "mark", "remove", "rename", "switch", "try",
@@ -34,6 +35,8 @@ class Marking(SplitScreen):
         super().__init__(subject)
         self._marks: dict[str, dict[str, str]] = {}
         """Uid and key of what is marked, by the list in which it is."""
+        self._matching = False
+        """Whether all that matches is looked for, which is marked then."""
 
     @property
     @abstractmethod
@@ -90,20 +93,32 @@ class Marking(SplitScreen):
 
     def do_mark_all(self) -> None:
         """`M`"""
+        self._matching = True
         which, read = self.marks_of, self.all_matching()
         self.session.store.read(self, "matching", lambda database: (which, read(database)))
 
     def got_matching(self, found: tuple[str, Mapping[str, str]]) -> None:
-        """They are known: all of them are marked."""
+        """They are known: all of them are marked, unless esc let go of them before."""
+        if not self._matching:
+            return
+        self._matching = False
         which, rows = found
         self._marks.setdefault(which, {}).update(rows)
         if which == self.marks_of:
             self._draw_marks()
             self.say(f"{len(self.marked):,} marked; esc lets go of them")
 
+    def refused(self, job: str, fault: Fault) -> None:
+        """What matches is not known."""
+        if job == "matching":
+            self._matching = False
+        super().refused(job, fault)
+
     def do_back(self) -> None:
-        """Esc lets go of what is marked before it leads anywhere."""
-        if self.marked and not self.has_class("right"):
+        """Esc lets go of what is marked, or is going to be, before it leads anywhere."""
+        if self._matching:
+            self._matching = False
+        elif self.marked and not self.has_class("right"):
             self.let_go(self.marks_of)
         else:
             super().do_back()

@@ -150,6 +150,8 @@ class Paging(BaseScreen):
         """Beyond the end of the longest page lies the next one, before its beginning the one before."""
         page = self._page
         if self._land or self._begins != (self._after, self._first):
+            if not self._reading:  # the page that was asked for could not be read
+                self.reload()
             return
         if message.by > 0 and page is not None and page.next is not None and len(page.items) >= MOST:
             self._before.append((self._after, self._first))

@@ -19,7 +19,7 @@ from metadata.revision_log import edits_of, newest_revision
 from metadata.revisions import apply
 from metadata.rows.staged import load_staged, stage_removal
 from metadata.settings import settings
-from tests.console.looking import held_up, seen, until, until_seen
+from tests.console.looking import held_up, reads_held_up, seen, until, until_seen
 from tests.console.running import Commands
 
 MakeApp = Callable[[], PilothouseApp]
@@ -251,3 +251,20 @@ def test_what_the_change_set_broke_before_is_not_told_of_another_edit(database: 
     staged = run("blueprint", "set", "owner=ada", "--kind", "dataset", "--filter", "key:gold.delay_by_hour", "--stage")
     assert "PH110" not in staged.out
     assert "were there before (--json tells all)" in staged.out
+
+
+async def test_what_is_to_be_marked_is_waited_for_and_esc_lets_go_of_it(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        app.go(Place("blueprint", "dataset bronze.flights"))
+        await until_seen(pilot, "1–7 of 7")
+        with reads_held_up(app):
+            await pilot.press("M", "space")
+            await until_seen(pilot, "all that matches is being marked")
+            await pilot.press("escape")
+        await until(pilot, lambda: app.session.store._reads._jobs.empty())
+        await pilot.pause(0.1)
+        assert "marked" not in seen(app).splitlines()[2]
+        await pilot.press("M")
+        await until_seen(pilot, "7 marked")
+    assert waiting(database).datasets == load_blueprint(database).datasets
