@@ -174,9 +174,18 @@ def flag_field(condition: Condition) -> Matcher:
 
 
 def tag_field(column: ColumnElement[Any]) -> Matcher:
-    """One of the words of a JSON list; nothing for a list without words."""
+    """One of the words of a JSON list; nothing for a list without words.
+
+    A pattern has its `*` at its ends: another one could go from one word to the next.
+    """
     texts = func.coalesce(cast(column, types.Text), "")
-    return lambda value: _like(texts, f'*"{json.dumps(value)[1:-1]}"*') if value else not_(_like(texts, '*"*'))
+
+    def matcher(value: str) -> Condition:
+        if is_pattern(value.strip("*")):
+            raise ValueError("a whole word, or * before or after a part of one")
+        return _like(texts, f'*"{json.dumps(value)[1:-1]}"*') if value else not_(_like(texts, '*"*'))
+
+    return matcher
 
 
 def listed_field(column: ColumnElement[Any]) -> Matcher:

@@ -127,6 +127,8 @@ def test_rows_and_their_number_can_be_asked_for_apart(runs: Database, words: str
         ("age:yesterday", "an age"),
         ("age:>99999999 years", "an age|duration|year"),
         ("active:maybe", "yes or no"),
+        ("tag:team*prod", "* before or after a part of one"),
+        ("!tag:caf?", "* before or after a part of one"),
         ("state:faild", "write failed"),
         ("state:Succeeded", "write succeeded"),
         ("state:42", "one of scheduled, "),
