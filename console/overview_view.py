@@ -61,12 +61,7 @@ PIPELINES = (
     Column("usual", 7, "right"),
     Column("next", prose=True),
 )
-FRESHNESS = (
-    Column("", 26),
-    Column("rows", 14, "right"),
-    Column("age", 12, "right"),
-    Column("", shown_from=60),
-)
+FRESHNESS = (Column("", 26), Column("rows", 14, "right"), Column("age", 12, "right"), Column("", shown_from=60))
 METRIC_CELLS = 20
 MODELS = (
     Column("", 26),

@@ -32,7 +32,7 @@ from metadata.revisions import apply
 from metadata.rows.staged import load_staged, stage
 from metadata.settings import settings
 from tests.console.faults import fill, small_disk
-from tests.console.looking import screen_name, seen, until, until_seen
+from tests.console.looking import on_flights, screen_name, seen, until, until_seen
 from tests.console.pty_terminal import Terminal
 
 WIDE = (200, 30)
@@ -452,9 +452,7 @@ async def test_what_is_applied_is_told_so_where_its_text_cannot_be_taken_out(
         raise OSError(errno.EROFS, "Read-only file system")
 
     app = make_app()
-    async with app.run_test(size=(110, 40)) as pilot:
-        app.go(Place("blueprint", "dataset bronze.flights"))
-        await until_seen(pilot, "YAML", "layer: bronze")
+    async with on_flights(app) as pilot:
         await pilot.press("f")
         await until(pilot, lambda: screen_name(app) == "FormScreen")
         await pilot.press("enter", "end", "z", "enter", "ctrl+s")

@@ -599,10 +599,7 @@ async def test_a_form_is_not_left_while_its_text_cannot_be_written(
 
     app = make_app()
     async with app.run_test(size=(110, 40)) as pilot:
-        app.go(Place("blueprint", "dataset bronze.flights"))
-        await until_seen(pilot, "YAML", "layer: bronze")
-        await pilot.press("f")
-        await until(pilot, lambda: screen_name(app) == "FormScreen")
+        await open_form(pilot)
         with monkeypatch.context() as patch:
             patch.setattr("console.drafts.write", full)
             await go_to(pilot, "description")
