@@ -119,6 +119,13 @@ _FORMATS = (
         "uthorization",
         r"(?i:authorization['\"]?\s*[=:]\s*['\"]?(?:bearer|basic))\s+(?P<secret>\S{8,})",
     ),
+    # curl.se/docs/manpage.html, -u and -U
+    _Format(
+        "password of a command",
+        "curl",
+        r"(?<=curl)(?:(?!curl)[^\n]){0,300}?\s(?:-[a-zA-Z]*[uU]\s*|--(?:proxy-)?user[\s=]\s*)"
+        r"['\"]?[^\s:'\"]{1,64}:(?P<secret>[^\s'\"]{3,})",
+    ),
 )
 
 _MAY_BE = re.compile(r"[:=@]|[A-Za-z0-9+/_-]{16}|-----B|\sis\s|Q~|eyJ")

@@ -88,6 +88,8 @@ MADE: dict[str, Callable[[random.Random], str]] = {
     "password": lambda c: f"password={some(c, 6)}",
     "password in words": lambda c: f"the password: {some(c, 6)}9a!",
     "api key": lambda c: f"api_key: {some(c, 30, HEX)}a1",
+    "curl": lambda c: f"curl -sS -u app:{some(c, 9)} http://h:8080/x",
+    "curl's proxy": lambda c: f"curl --proxy-user 'app:{some(c, 4)}' h",
     "bearer": lambda c: f"Authorization: Bearer {some(c, 30, URLSAFE)}",
     "named": lambda c: f"token = 'aB3{some(c, 40)}'",
 }
@@ -125,6 +127,7 @@ def test_a_password_in_a_url_may_begin_as_a_port_does(text: str, secret: str) ->
 HOSTILE = [
     *("a", "a://b:", "http://a:1", "http://a:1/", "a://b:c@", "sk-", "sk--", "eyJ", "eyJaaaaaaaaaaa.", "_"),
     *("-----BEGIN PRIVATE KEY-----", "-----BEGIN RSA PRIVATE KEY-----\nabc-def\n", "-----BEGIN ", "Aa1", " "),
+    *("curl ", "curl -u ", "curl -u a:", "curl\t-u"),
     *("-----BEGIN CERT-----\nAa1Bb2Cc3Dd4Ee5Ff6Gg7Hh8Ii9Jj0Kk ", "Aa1Bb2Cc3Dd4Ee5Ff6Gg7Hh8Ii9Jj0Kk ", "password "),
 ]  # fmt: skip
 
@@ -178,6 +181,7 @@ PLAIN = [
     "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABgQC7aB3dE5fG7hI9jK1lM3nO5pQ7rS9tU1vW3xY5zA7bC9dE1 ann@ops",
     "-----BEGIN CERTIFICATE-----\nMIIDdzCCAl+gAwIBAgIEAgAAuTANBgkqhkiG9w0BAQUF\n-----END CERTIFICATE-----",
     "/Users/Ann/Work/DataV2/Flights2013/Q1/M05/D11/FlightsByCarrierAndDay.parquet",
+    "docker run -u 1000:1000 curl", "curl -u $USER:$PASSWORD http://h:1/x", "curl -o out:put http://h:8080/to:day",
     "0 6 2 * *", "Europe/Berlin", "arr_delay > 15 and dep_delay is not null", "2013-05-01T00:00:00+00:00",
     "psi > 0.1 && has(outcome.drift)", "risk-adjusted-sk-learn-pipeline-for-late-arrivals", "task-key-of-the-first-one",
 ]  # fmt: skip
