@@ -69,6 +69,10 @@ def diff(context: click.Context, number: int, other: int | None, as_json: bool) 
         _show_fields("\nBindings", found.bindings)
         if found.plan:
             click.echo("\nPlan")
+            if found.of_two_pipelines and found.after:
+                names = " and ".join(plain(run.pipeline_key) for run in (found.before, found.after))
+                one, other = found.before.number, found.after.number
+                click.echo(f"These are two pipelines, {names}: - is only in run {one}, + only in run {other}.")
             show_changes(found.plan.changes, as_json=False)
         _show_fields("", found.plan.wiring)
     if found:

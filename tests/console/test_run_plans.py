@@ -111,6 +111,12 @@ def test_the_command_line_says_the_same(database: Database, run: Commands, capsy
     assert run.told("run", "diff", "13", "13")["plan"] == {"changes": [], "wiring": []}
     differs = run("run", "diff", "13")
     assert (differs.code, "    ~ tasks.clean.retries: 2 → 7" in differs.out) == (3, True)
+    two = run("run", "diff", "13", "15").out
+    assert (
+        "two pipelines, flights and weather: - is only in run 13, + only in run 15." in two
+        and "\n- pipeline flights\n" in two
+    )
+    assert "two pipelines" not in differs.out
     assert plans.repeated(13, quiet=False).number == 18
     said = capsys.readouterr().out
     assert said.startswith("Run 18 is queued: run 13 once more, on its plan ")
