@@ -24,7 +24,7 @@ DIALECT = mssql.dialect(deprecate_large_types=True, paramstyle="named")  # type:
 MOST_PARAMETERS = 2_000
 """It takes 2,100, and some of them are the driver's own."""
 FUNCTIONS = (exp.And, exp.Or, exp.Case, exp.If, exp.Cast, exp.Coalesce, exp.Collate, exp.Exists, exp.RowNumber,
-             exp.Count, exp.Max, exp.Min, exp.Sum, exp.Lower, exp.Upper, exp.StrPosition)  # fmt: skip
+             exp.Count, exp.Max, exp.Min, exp.Sum, exp.Lower, exp.Upper, exp.StrPosition, exp.OpenJSON)  # fmt: skip
 WORDS = re.compile(
     r"\b(ILIKE|RETURNING|ON CONFLICT|LIMIT|RECURSIVE|FOR UPDATE|USING|NULLS (FIRST|LAST)|IS (NOT )?(TRUE|FALSE|0|1))\b"
     r"|\|\||::"

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, get_args
 
-from sqlalchemy import ColumnElement, and_, cast, func, literal, not_, or_, types
+from sqlalchemy import ColumnElement, and_, cast, func, literal, literal_column, not_, or_, select, types
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -176,14 +176,17 @@ def flag_field(condition: Condition) -> Matcher:
 def tag_field(column: ColumnElement[Any]) -> Matcher:
     """One of the words of a JSON list; nothing for a list without words.
 
-    A pattern has its `*` at its ends: another one could go from one word to the next.
+    A pattern is held against each of them. A word is looked for in the text of the list, in half the time.
     """
     texts = func.coalesce(cast(column, types.Text), "")
+    entry = Entries(column).table_valued("value", name="entry")
 
     def matcher(value: str) -> Condition:
-        if is_pattern(value.strip("*")):
-            raise ValueError("a whole word, or * before or after a part of one")
-        return _like(texts, f'*"{json.dumps(value)[1:-1]}"*') if value else not_(_like(texts, '*"*'))
+        if not value:
+            return not_(_like(texts, '*"*'))
+        if is_pattern(value):
+            return select(literal_column("1")).select_from(entry).where(_like(entry.c.value, value)).exists()
+        return _like(texts, f'*"{json.dumps(value)[1:-1]}"*')
 
     return matcher
 
@@ -297,6 +300,20 @@ def _place_in(element: PlaceIn, compiler: SQLCompiler, **how: Any) -> str:
     if compiler.dialect.name == "mssql":
         return f"CHARINDEX({part}, {text})"
     return f"{'strpos' if compiler.dialect.name == 'postgresql' else 'instr'}({text}, {part})"
+
+
+class Entries(FunctionElement[str]):
+    """The entries of a JSON list: rows with a `value`, by the function that each database has for it."""
+
+    type = types.Text()
+    inherit_cache = True
+
+
+@compiles(Entries)
+def _entries(element: Entries, compiler: SQLCompiler, **how: Any) -> str:
+    (listed,) = (compiler.process(each, **how) for each in element.clauses)
+    function = {"postgresql": "json_array_elements_text", "mssql": "OPENJSON"}.get(compiler.dialect.name, "json_each")
+    return f"{function}({listed})"
 
 
 class InOrderOfRows(FunctionElement[Any]):
