@@ -17,6 +17,7 @@ _OF_ALL: tuple[_Check, ...] = (
     naming.check_renames,
     naming.check_keys,
     naming.check_columns,
+    naming.check_lists,
     secrets.check_secrets,
     keeping.check_keeping,
     outside.check_paths,

@@ -1,13 +1,18 @@
-"""Names: references to nothing, kinds that do not fit, keys, and what was renamed."""
+"""Names: references to nothing, kinds that do not fit, keys, lists that name one thing twice, and what was renamed."""
 
 from __future__ import annotations
 
+import functools
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel
 
 from metadata.checks.view import View
-from metadata.findings import Finding, instead
+from metadata.field_marks import ColumnOf
+from metadata.findings import Finding, Path, instead
 from metadata.kinds import KEY, SECTIONS, Definition, FilesConnection, SqlConnection
 from metadata.references import references
 from metadata.tasks.ingest import Ingest
@@ -111,3 +116,41 @@ def check_columns(view: View) -> Iterator[Finding]:
                 cause = f"{column} is there twice (as {seen[column.lower()]}): case does not tell them apart"
                 yield view.finding("PH125", where, (field, column), cause, "keep one of them")
             seen[column.lower()] = column
+
+
+def check_lists(view: View) -> Iterator[Finding]:
+    """Nothing stands twice in a list: there is none in which that would mean anything."""
+    for kind, key, definition in view.blueprint:
+        for path, entries, of_columns in _lists(definition, ()):
+            for entry, times in Counter(each.lower() if of_columns else each for each in entries).items():
+                if times > 1:
+                    cause = f"{entry or 'an empty text'} is there {'twice' if times == 2 else f'{times} times'}"
+                    yield view.finding("PH119", (kind, key), path, cause, "keep one of them, or write what was meant")
+
+
+def _lists(part: Any, path: Path) -> Iterator[tuple[Path, tuple[str, ...], bool]]:
+    """Every list that a part holds, where it stands, and whether it is one of columns: their case means nothing.
+
+    What is given to an estimator is its own.
+    """
+    if isinstance(part, BaseModel):
+        for name, shown, of_columns in _fields(type(part)):
+            value = getattr(part, name)
+            if isinstance(value, tuple):
+                yield (*path, shown), value, of_columns
+            elif isinstance(value, BaseModel | dict):
+                yield from _lists(value, (*path, shown))
+    elif isinstance(part, dict):
+        for name, value in part.items():
+            yield from _lists(value, (*path, name))
+
+
+@functools.cache
+def _fields(model: type[BaseModel]) -> tuple[tuple[str, str, bool], ...]:
+    """Name, name in documents, and whether it lists columns, of each field."""
+    fields = model.model_fields
+    notes = {name: [note for each in get_args(fields[name].annotation) for note in get_args(each)] for name in fields}
+    return tuple(
+        (name, field.alias or name, any(isinstance(note, ColumnOf) for note in notes[name]))
+        for name, field in fields.items()
+    )

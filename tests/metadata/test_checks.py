@@ -38,6 +38,11 @@ def test_columns_are_followed_through_however_many_datasets_in_a_row() -> None:
     assert known is not None and known.columns == ("x",)
 
 
+def test_what_is_given_to_an_estimator_and_the_case_of_words_are_its_own() -> None:
+    layers = {"models/returns/estimator/params": {"hidden_layer_sizes": [8, 8], "of": {"these": ["a", "a"]}}}
+    assert found(**layers, **{"connections/landing/nulls": ["na", "NA"], "models/returns/tags": ["a", "A"]}) == []
+
+
 def test_rules_that_differ_in_the_case_of_a_text_are_two() -> None:
     rules = {"big": {"expect": "customer <> 'A'"}, "small": {"expect": "customer <> 'a'"}}
     assert found(**{"datasets/bronze.orders/quality": rules}) == []
@@ -84,6 +89,11 @@ PROVOKED: list[tuple[str, dict[str, Any], str, str]] = [
     ("PH118", {"datasets/bronze.orders/owner": "depot\0north"}, "holds a NUL character", "another value"),
     ("PH118", {"models/returns/estimator/seed": 2**70}, "more than 64 bits", "another value"),
     ("PH118", {f"datasets/{'k' * 300}": {}}, "a name of 300 characters, 255 at most", "another value"),
+    ("PH119", {"datasets/silver.orders/storage/keys": ["order_id", "Order_ID"]}, "order_id is there twice", "keep one"),
+    ("PH119", {"datasets/bronze.orders/tags": ["a", "b", "a", "a"]}, "a is there 3 times", "keep one of them"),
+    ("PH119", {"connections/landing/nulls": ["", "-", ""]}, "an empty text is there twice", "what was meant"),
+    ("PH119", {"monitors/returns_watch/watch/features": ["psi", "psi"]}, "psi is there twice", "keep one of them"),
+    ("PH119", {f"{TASKS}/clean/after": ["ingest", "ingest"]}, "ingest is there twice", "keep one of them"),
     ("PH120", {f"{TASKS}/clean/sql": "SELECT * FROM text.`/etc/passwd`"}, "names a path", "one SELECT"),
     ("PH120", {f"{TASKS}/clean/sql": "SELECT 1;\nDROP TABLE x"}, "semicolon", "one query"),
     ("PH121", {f"{TASKS}/clean/sql": CLEAN.replace("amount", "amont")}, "no column amont", "did you mean amount?"),
