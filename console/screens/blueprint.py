@@ -313,8 +313,13 @@ class BlueprintScreen(ByKind, Unapplied, Bulk, Trying, DatasetPanes, Paging):
 
     def on_screen_suspend(self) -> None:
         """What waits for a definition is not done any more, and what is typed is that of the screen in front."""
-        if self._next[1]:
+        self._await()
+
+    def failed(self, fault: Fault) -> None:
+        """The page could not be read: nothing is done by itself when it is read later."""
+        if not self._next[1]:
             self._await()
+        super().failed(fault)
 
     def do_edit(self) -> None:
         """`e`"""

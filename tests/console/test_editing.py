@@ -18,7 +18,7 @@ import pytest
 from console import drafts as files
 from console.app import PilothouseApp
 from console.edit import Review, another, editor, review, with_remarks, without_remarks
-from console.places import Place
+from console.places import EDIT, Place
 from console.widgets.rows import Rows
 from metadata.database import Database
 from metadata.definitions import load_blueprint
@@ -32,7 +32,7 @@ from metadata.revisions import apply
 from metadata.rows.staged import load_staged, stage
 from metadata.settings import settings
 from tests.console.faults import fill, small_disk
-from tests.console.looking import on_flights, screen_name, seen, until, until_seen
+from tests.console.looking import on_flights, reads_held_up, screen_name, seen, until, until_seen
 from tests.console.pty_terminal import Terminal
 
 WIDE = (200, 30)
@@ -689,6 +689,31 @@ async def test_a_kept_text_needs_a_person_on_the_first_screen_and_in_the_palette
         await until_seen(pilot, "An edit of dataset silver.flights was not applied")
         await pilot.press("escape", "ctrl+p")
         await until_seen(pilot, "kept edit of dataset silver.flights")
+
+
+async def test_a_kept_text_that_could_not_be_opened_at_once_is_not_opened_later(
+    database: Database, make_app: Callable[[], PilothouseApp]
+) -> None:
+    keep("dataset", "silver.flights")
+    app = make_app()
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until_seen(pilot, "ATTENTION 5", "not applied, ", "db●")
+        await pilot.press("j", "j", "j", "j")
+        with reads_held_up(app):
+            await pilot.press("e")
+            await until(pilot, lambda: screen_name(app) == "blueprint")
+            await pilot.press("2")
+        await until_seen(pilot, "newest first")
+        await pilot.press("3")
+        await until_seen(pilot, "silver.flights ✎ kept", "has_aircraft")
+        assert screen_name(app) == "blueprint"
+        good, app.session.store.database = app.session.store.database, Database("sqlite:////nowhere/at/all.db")
+        app.go(Place("blueprint", "dataset silver.flights", EDIT))
+        await until_seen(pilot, "PH301")
+        app.session.store.database = good
+        await until(pilot, lambda: app.screen._wanted == "")  # type: ignore[attr-defined]
+        await pilot.pause(0.3)
+        assert screen_name(app) == "blueprint"
 
 
 async def test_e_goes_on_with_the_kept_text_of_a_model_where_it_is_told_of(
