@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual.binding import BindingType
 from textual.content import Content
+from textual.message import Message
 
 from console import drafts
 from console.blueprint_panes import PANES, Detail, kept_lines, read_detail
@@ -17,6 +18,7 @@ from console.definition_rows import definition_row, filter_words, kind_row, noth
 from console.drafts import Kept
 from console.paged import Paged
 from console.places import EDIT, EVERY_KIND, Place
+from console.screens.acting import ASKING
 from console.screens.bulk import Bulk
 from console.screens.by_kind import ByKind
 from console.screens.dataset_panes import LISTS, DatasetPanes
@@ -25,7 +27,7 @@ from console.screens.paging import Listed, Paging
 from console.screens.run_keys import launch
 from console.screens.trying import Trying
 from console.screens.unapplied import Unapplied
-from console.text import joined
+from console.text import glyph, joined
 from console.widgets.chrome import Hint
 from console.widgets.rows import Column, Rows
 from metadata.database import Database
@@ -138,10 +140,12 @@ class BlueprintScreen(ByKind, Unapplied, Bulk, Trying, DatasetPanes, Paging):
         self._known = ""
         if paged.wanted and paged.wanted == self._wanted:
             self._wanted = ""
-            if not self.list.select(paged.wanted):
+            row = self.definition() if self.list.select(paged.wanted) else None
+            if row is None:
+                self._await()
                 self.say_gone(kind, paged.wanted)
-            elif self._next == (EDIT, "") and (row := self.definition()) is not None:
-                self._await(EDIT, row.uid)
+            elif self._next[0]:
+                self._next = self._next[0], row.uid
         self.moved()
 
     def draw_rows(self) -> None:
@@ -185,13 +189,15 @@ class BlueprintScreen(ByKind, Unapplied, Bulk, Trying, DatasetPanes, Paging):
         (of, value), (name, uid), row = found, self._next, self.definition()
         self._detail_read = False
         here = row.uid if row is not None else ""
+        done = value is not None and uid == of == here and self.in_front
         if uid and (uid == of or uid != here):
-            self._await()
+            self._await(anywhere=done and name not in ASKING)
         if value is not None and of == here:
             self._detail = value
             self.draw_detail()
             self.detail_came()
-            if uid == of and self.in_front:
+            if done:
+                cast("PilothouseApp", self.app).pressed = Message().time  # as if it were pressed now
                 self.action_do(name)
         self._read_detail()
 
@@ -294,21 +300,36 @@ class BlueprintScreen(ByKind, Unapplied, Bulk, Trying, DatasetPanes, Paging):
         if row is None or (detail is not None and detail.uid == row.uid and not self._detail_read):
             self._await()
             return False
-        self._await(name, row.uid)
+        self._hold(name, row.uid)
         if not self._detail_read:  # it could not be read before
             self._known = ""
             self._read_detail()
         return True
 
-    def _await(self, name: str = "", uid: str = "") -> None:
-        """What is done once a detail is read; what is typed meanwhile is kept for it, or dropped for an editor."""
+    def action_do(self, name: str) -> None:
+        """A key of a row waits for the one that one has come for, while that is looked for."""
+        if self._wanted and self.of_row(name) and (self._reading or not self.there):
+            self.say(glyph(f"looking for {self._wanted} …"), "quiet")
+            self._hold(name)
+        else:
+            super().action_do(name)
+
+    def _hold(self, name: str, uid: str = "") -> None:
+        """A key is done later; what is typed meanwhile is kept for it, or dropped for an editor."""
+        ears = cast("PilothouseApp", self.app).ears
+        if name == EDIT:
+            ears.shut(self._forget)
+        else:
+            ears.keep(cast("PilothouseApp", self.app).pressed, self._forget)
+        self._await(name, uid)
+
+    def _await(self, name: str = "", uid: str = "", *, anywhere: bool = False) -> None:
+        """What is done once a detail is read. What was kept for it goes where that leads, or `anywhere`."""
         app = cast("PilothouseApp", self.app)
         if self._next[0] == EDIT != name:
             app.ears.open()
         elif self._next[0] and not name:
-            app.hear()
-        if uid and name != EDIT:
-            app.ears.keep(app.pressed, self._forget)
+            app.hear(anywhere=anywhere)
         self._next = name, uid
 
     def on_screen_suspend(self) -> None:
@@ -323,14 +344,12 @@ class BlueprintScreen(ByKind, Unapplied, Bulk, Trying, DatasetPanes, Paging):
 
     def do_edit(self) -> None:
         """`e`"""
-        if (row := self.definition()) and self.waits(EDIT):
-            cast("PilothouseApp", self.app).ears.shut(self._forget)
-        elif row is not None and self._detail is not None:
+        if (row := self.definition()) and not self.waits(EDIT) and self._detail is not None:
             self.edit(row.kind, row.key, self._detail.to_edit, self._detail.uids)
 
     def _forget(self) -> None:
         self._await()
-        self.say("left: nothing is edited", "quiet")
+        self.say("left: nothing was changed", "quiet")
 
     def do_form(self) -> None:
         """`f`"""

@@ -207,7 +207,9 @@ class Rows(ScrollView, can_focus=True):
         """Put the cursor on the row of that key; False when it is not on this page."""
         for index, line in enumerate(self._lines):
             if line.row is not None and line.row.key == key:
+                before = self._cursor
                 self._go(index)
+                self._come_from(before)
                 return True
         return False
 
@@ -216,6 +218,10 @@ class Rows(ScrollView, can_focus=True):
         before = self._cursor
         self.action_end(-1)
         self._reveal()
+        self._come_from(before)
+
+    def _come_from(self, before: int) -> None:
+        """The cursor was put on a line by no key of the list; it may be the one `before`."""
         if self._cursor != before:
             self._came, self._drawn = Message().time, False
 

@@ -158,6 +158,25 @@ async def test_a_key_that_was_pressed_before_another_row_came_under_the_cursor_i
         await until_seen(pilot, f"1 schedule switched off in the change set: {next(iter(left))}")
 
 
+async def test_a_key_that_was_pressed_before_the_cursor_was_put_on_a_row_is_not_for_that(
+    database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.go(Place("blueprint", "schedule flights_monthly"))
+        await until_seen(pilot, "1–2 of 2")
+        rows = app.screen.query_one("#list", Rows)
+        early = [events.Key("space", " "), events.Key("m", "m")]
+        app.go(Place("blueprint", "schedule weather_hourly"))
+        await until(pilot, lambda: rows.row is not None and rows.row.key == "weather_hourly")
+        for key in early:
+            app.post_message(key)
+            await until_seen(pilot, "another row has come under the cursor just now: look, and press again")
+            await pilot.press("question_mark", "escape")
+        assert "marked" not in seen(app)
+        assert not load_staged(database, ME).items
+
+
 async def test_a_late_removal_lets_go_of_its_own_marks(database: Database, make_app: MakeApp) -> None:
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
