@@ -42,6 +42,8 @@ DRAW_SECONDS = 0.1
 """Time after which what is typed is shown in its line, too: fast typing draws the lines once for several letters."""
 PAUSE_SECONDS = 0.6
 """Time without a change after which it is checked."""
+AGAIN_SECONDS = 2.0
+"""Time after which it is checked again, where that could not be done."""
 SAVE_SECONDS = 0.2
 """Time after which what is typed is in the draft, where that is done in no time."""
 SAVE_SHARE = 0.05
@@ -73,6 +75,8 @@ class FormScreen(FormLines):
         self._named: Callable[[str | None], None] | None = None
         """Gets what is chosen in the field that is open, where that is the name of an entry, or of a field."""
         self._checked: Subject | None = None
+        self._unchecked: Fault | None = None
+        """Why it could not be checked the last time."""
         self._checking = self._asking = False
         self._pause: Timer | None = None
         self._save: Timer | None = None
@@ -348,17 +352,17 @@ class FormScreen(FormLines):
             self.say(f"the draft cannot be written: {fault.cause}; {fault.remedy}", "bad")
         return fault is None
 
-    def _later(self) -> None:
+    def _later(self, seconds: float = PAUSE_SECONDS) -> None:
         """It is checked after a pause."""
         if self._pause is not None:
             self._pause.stop()
-        self._pause = self.set_timer(PAUSE_SECONDS, self._check)
+        self._pause = self.set_timer(seconds, self._check)
 
     def _check(self) -> None:
         subject = self.state.now
         if self._checking or subject is self._checked:
             return
-        self._checking, self._checked = True, subject
+        self._checking = True
         owner, prefixes = self._session.owner, self._session.settings.estimator_prefixes
 
         def found(database: Database) -> tuple[Subject, tuple[Finding, ...]]:
@@ -369,19 +373,25 @@ class FormScreen(FormLines):
     def on_answered(self, message: Answered) -> None:
         """What was asked for is there."""
         if message.job == "checked":
-            self._checking = False
-        elif message.job == "choices":
+            self._got_checked(message.value, message.fault)
+            return
+        if message.job == "choices":
             self._asking = False
         if message.fault is not None:
             if message.job == "choices":
                 self._field.lack()
             self.say(f"{message.fault.cause}; {message.fault.remedy}", "warn")
-        elif message.job == "checked":
-            subject, self.state.findings = message.value
-            self.draw()
-            if subject is not self.state.now:
-                self._later()
         elif message.job == "names":
             self._field.know(message.value)
         elif message.job == "choices" and not self._field.offer(*message.value):
             self._field.ask_again()
+
+    def _got_checked(self, found: tuple[Subject, tuple[Finding, ...]], fault: Fault | None) -> None:
+        before, self._checking, self._unchecked = self._unchecked, False, fault
+        if fault is None:
+            self._checked, self.state.findings = found
+            self.draw()
+        elif fault != before:
+            self.say(f"{fault.cause}; {fault.remedy}", "warn")
+        if fault is not None or self._checked is not self.state.now:
+            self._later(PAUSE_SECONDS if fault is None else AGAIN_SECONDS)

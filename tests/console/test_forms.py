@@ -500,6 +500,28 @@ async def test_a_list_that_could_not_be_read_can_be_asked_for_again(
         await until(pilot, lambda: "type to narrow" not in seen(app))
 
 
+async def test_what_could_not_be_checked_is_checked_again_and_told_once(
+    database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locked(*_given: object) -> NoReturn:
+        asked.append(1)
+        raise UsageError("PH301", "metadata database", "it is locked", "wait")
+
+    asked: list[int] = []
+    monkeypatch.setattr(form, "AGAIN_SECONDS", 0.1)
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        with monkeypatch.context() as patch:
+            patch.setattr(form, "findings_in", locked)
+            await task_form(pilot, {"kind": "transform", "to": "gold.x", "sql": "SELECT 1 AS a FROM y"})
+            await until_seen(pilot, "it is locked")
+            told = len(asked)
+            await pilot.press("question_mark", "escape")
+            await until(pilot, lambda: len(asked) > told + 1)
+            assert "it is locked" not in seen(app)
+        await until_seen(pilot, "PH110")
+
+
 async def test_entries_that_are_called_by_keys_are_chosen_from_those_that_there_are(
     database: Database, make_app: MakeApp
 ) -> None:
