@@ -214,8 +214,6 @@ class FormScreen(FormLines):
     def do_editor(self) -> None:
         """`ctrl+e`"""
         self._close()
-        if self.app.screen is self and self._write():
-            cast("PilothouseApp", self.app).ears.shut()
         self._leave("editor")
 
     def do_back(self) -> None:
@@ -238,6 +236,8 @@ class FormScreen(FormLines):
     def _leave(self, to: Literal["review", "editor", "nothing", "discard"]) -> None:
         if not self._write() and to != "discard":
             return
+        if to == "editor" and self.app.screen is self:
+            cast("PilothouseApp", self.app).ears.shut()
         self._unsaved = False
         self.dismiss(Filled(to, self._text, self.state.changed))
 

@@ -617,8 +617,10 @@ async def test_a_form_is_not_left_while_its_text_cannot_be_written(
     database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(_path: object, _text: str) -> None:
+        tried.append(1)
         raise OSError(errno.ENOSPC, "No space left on device")
 
+    tried: list[int] = []
     app = make_app()
     async with app.run_test(size=(110, 40)) as pilot:
         await open_form(pilot)
@@ -629,6 +631,10 @@ async def test_a_form_is_not_left_while_its_text_cannot_be_written(
             await typed(pilot, ", whole")
             await pilot.press("enter", "ctrl+s")
             await until_seen(pilot, "the draft cannot be written: ", "free some space")
+            before = len(tried)
+            await pilot.press("ctrl+e")
+            await until_seen(pilot, "the draft cannot be written: ")
+            assert len(tried) == before + 1
             await pilot.press("escape")
             await until_seen(pilot, "Leave the form?")
             await pilot.press("y")
