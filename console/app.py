@@ -16,22 +16,21 @@ from console import terminal
 
 terminal.prepare()
 
-from textual import events  # noqa: E402 - textual reads the environment when it is imported
-from textual.binding import Binding, BindingType  # noqa: E402
+from textual.binding import Binding, BindingType  # noqa: E402 - textual reads the environment when it is imported
 from textual.command import Provider  # noqa: E402
-from textual.geometry import Size  # noqa: E402
 from textual.message import Message  # noqa: E402
 from textual.screen import ModalScreen, Screen  # noqa: E402
 from textual.scrollbar import ScrollBar  # noqa: E402
 
 from console import clipboard, places, theme  # noqa: E402
 from console.deeds import Asker, Deed, Deeds, Done  # noqa: E402
+from console.fitting import Fitting  # noqa: E402
 from console.needing import Needing, needed  # noqa: E402
-from console.painting import Painting  # noqa: E402
 from console.palette import ConsoleProvider, Palette  # noqa: E402
 from console.places import TABS, Place  # noqa: E402
+from console.screens.acting import STILL_CHECKING  # noqa: E402
 from console.screens.base import BaseScreen  # noqa: E402
-from console.screens.too_small import TooSmall, too_small  # noqa: E402
+from console.screens.too_small import TooSmall  # noqa: E402
 from console.session import Session, open_session  # noqa: E402
 from console.sheet import Sheet  # noqa: E402
 from console.store import Answered, Glance, Looked, Ticked, start_services  # noqa: E402
@@ -60,7 +59,7 @@ SILENT = Fault(
 )
 
 
-class PilothouseApp(Painting):
+class PilothouseApp(Fitting):
     """The console."""
 
     CSS_PATH = "app.tcss"
@@ -99,28 +98,9 @@ class PilothouseApp(Painting):
     def on_mount(self) -> None:
         """Paint, then look around, then start what is not up."""
         self.go(Place("overview"))
-        self.call_after_refresh(lambda: self._fit(self.size))
+        self.call_after_refresh(lambda: self.fit(self.size))
         self.call_after_refresh(self.call_after_refresh, self._read)
         self.set_timer(PAINT_SECONDS, self._read)
-
-    def on_resize(self, event: events.Resize) -> None:
-        """There may be room, or none any more."""
-        if self.current_mode in TABS:
-            self._fit(event.size)
-
-    def _fit(self, size: Size) -> None:
-        """Where there is no room for a screen it is said above all else, which stays as it is."""
-        told = [one for one in self.screen_stack if isinstance(one, TooSmall)]
-        if too_small(size) and self.screen in told:
-            return
-        for one in told:
-            if one is self.screen:
-                self.pop_screen()
-            else:
-                self._screen_stack.remove(one)
-                one.remove()
-        if too_small(size):
-            self.push_screen(TooSmall())
 
     def on_unmount(self) -> None:
         """The threads end with the app, what they have to do first."""
@@ -155,19 +135,27 @@ class PilothouseApp(Painting):
     async def _unfold(self, place: Place, tab: str, anew: bool) -> None:
         """Close what lies above a place that is open already, or open it; not where one has gone on to another tab.
 
-        A question or a form that lies there stays: it is answered first, for who asked waits for that.
+        A question or a form that lies there stays: it is answered first, for who asked waits for that. So does a screen
+        on which something opens as soon as it is checked.
         """
         if self.current_mode != tab:
             return
-        below = [isinstance(one, BaseScreen) and one.place == place for one in self.screen_stack]
+        stack = list(self.screen_stack)
+        below = [isinstance(one, BaseScreen) and one.place == place for one in stack]
         keep = 1 if place.screen in TABS else below.index(True) + 1 if True in below else len(below)
-        if any(isinstance(one, ModalScreen) for one in self.screen_stack[keep:]):
-            self._fit(self.size)
+        if any(isinstance(one, ModalScreen) for one in stack[keep:]):
+            self.fit(self.size)
             return
-        for _ in range(len(below) - keep):
+        held = [at + 1 for at, one in enumerate(stack) if at >= keep and self._deeds.holds(one)]
+        for _ in range(len(below) - max([keep, *held])):
             await self.pop_screen()
             if self.current_mode != tab:
                 return
+        if held:
+            self.fit(self.size)
+            if isinstance(self.screen, BaseScreen) and self.prepares(self.screen):
+                self.screen.say(STILL_CHECKING, "warn")
+            return
         bottom, top = self.screen_stack[0], self.screen
         if place.screen in TABS:
             if isinstance(bottom, BaseScreen):
@@ -178,7 +166,7 @@ class PilothouseApp(Painting):
             self.screen.open_part(place.part)
         if anew and isinstance(self.screen, BaseScreen):
             self.screen.opened_anew()
-        self._fit(self.size)
+        self.fit(self.size)
 
     def leave(self, screen: BaseScreen) -> None:
         """Esc: close what was opened; at the bottom, back to where one came from, at last to the overview."""

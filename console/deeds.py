@@ -66,6 +66,11 @@ class Deeds:
         """Whether something is under way that opens something on that screen."""
         return bool(self._preparing(asker))
 
+    def holds(self, asker: object) -> bool:
+        """The same, or what it opens waits until that screen is seen."""
+        opening = [deed for deed in self._under_way if deed.job in deed.asker.KEPT and deed not in self._dropped]
+        return any(deed.asker is asker for deed in [*opening, *(one.deed for one in self._kept)])
+
     def oldest(self, asker: Asker) -> Deed | None:
         """What that screen has waited for longest."""
         return next((deed for deed in self._under_way if deed.asker is asker and deed not in self._dropped), None)

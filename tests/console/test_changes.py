@@ -330,7 +330,7 @@ async def test_a_key_pressed_before_the_definition_was_read_is_done_as_soon_as_i
         await until_seen(pilot, f"{words} {key}")
 
 
-async def test_a_screen_that_is_left_while_its_edit_is_checked_lets_go_of_the_text(
+async def test_a_screen_that_is_left_while_its_edit_is_taken_in_lets_go_of_the_text(
     database: Database, make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage(database, ME, described(database, "Flights as landed, one file a month, in all."))
@@ -343,13 +343,14 @@ async def test_a_screen_that_is_left_while_its_edit_is_checked_lets_go_of_the_te
     async with app.run_test(size=(120, 40)) as pilot:
         app.go(Place("changes"))
         await until_seen(pilot, "1 edit")
+        await pilot.press("e")
+        await until_seen(pilot, "a file every month", "s keep in the change set")
         with held_up(app):
-            await pilot.press("e")
-            await until_seen(pilot, "checking …")
+            await pilot.press("s")
             app.go(Place("overview"))
             await until(pilot, lambda: screen_name(app) == "overview")
             await until(pilot, lambda: len(kept(settings())) == 1)
-        await until_seen(pilot, "is checked")
+        await until_seen(pilot, "done: the edit is kept in the change set")
         app.go(Place("changes"))
         await until_seen(pilot, "1 edit")
         await pilot.press("e")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import getpass
 import threading
 import time
 from collections.abc import Callable
@@ -23,8 +24,10 @@ from metadata import tables
 from metadata.database import Database, next_change
 from metadata.definitions import load_blueprint
 from metadata.errors import UsageError
+from metadata.kinds import Blueprint
 from metadata.rows.pages import list_decisions
 from metadata.rows.runs import find_run, get_run
+from metadata.rows.staged import stage
 from metadata.rows.task_runs import TaskRun
 from metadata.states import State
 from tests.console.looking import held_up, on_flights, reads_held_up, screen_name, seen, until, until_seen
@@ -64,6 +67,37 @@ async def test_a_late_review_waits_until_its_screen_is_seen_again(
         await until_seen(pilot, "changed dataset bronze.flights", "y apply")
         await pilot.press("y")
         await until(pilot, lambda: "a file every month" in description(database))
+
+
+@pytest.mark.parametrize("away", ["2", "1", "H"])
+async def test_a_late_review_of_the_change_set_waits_there_whichever_key_leads_away(
+    database: Database, make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, away: str
+) -> None:
+    script = tmp_path / "editor.sh"
+    script.write_text("sed -i 's/other words/better words/' $1", encoding="utf-8")
+    monkeypatch.setenv("VISUAL", f"sh {script}")
+    monkeypatch.setattr(PilothouseApp, "suspend", lambda _app: contextlib.nullcontext())
+    dataset = load_blueprint(database).datasets["bronze.flights"].model_copy(update={"description": "other words"})
+    stage(database, getpass.getuser(), Blueprint(datasets={"bronze.flights": dataset}))
+    app = make_app()
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until_seen(pilot, "ATTENTION")
+        await pilot.press("P")
+        await until_seen(pilot, "1 edit", "other words")
+        with held_up(app) as go_on:
+            await pilot.press("e")
+            await until_seen(pilot, "checking …")
+            await pilot.press(away)
+            await until_seen(pilot, "still checking what was asked for last; esc drops it" if away == "1" else " by ")
+            go_on()
+            if away != "1":
+                await until_seen(pilot, "the edit of dataset bronze.flights is checked; 1 goes on with it")
+                await pilot.press("1")
+        await until_seen(pilot, "better words", "s keep in the change set")
+        await pilot.press("s")
+        await until_seen(pilot, "kept in the change set")
+        await pilot.press("1")
+        await until(pilot, lambda: screen_name(app) == "overview")
 
 
 async def test_a_late_run_again_leads_nowhere_but_is_said(database: Database, make_app: MakeApp) -> None:
