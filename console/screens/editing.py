@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import shlex
-import signal
-import subprocess
 from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, cast
-
-from textual.app import App, SuspendNotSupported
 
 from console import drafts
 from console.drafts import Draft, Kept
-from console.edit import Review, another, editor, review, with_remarks, without_remarks
+from console.edit import Review, review, with_remarks, without_remarks
+from console.editor import run_editor
 from console.places import Place
 from console.screens.ask import Ask
 from console.screens.note import ask_why
@@ -26,15 +20,12 @@ from console.text import ago, styled
 from console.unforeseen import fault_of
 from console.widgets.cells import cut
 from metadata.changes import ChangeSet
-from metadata.errors import Fault, PilothouseError, UsageError
+from metadata.errors import Fault, PilothouseError
 from metadata.findings import Path as FieldPath
 from metadata.revision_log import Revision
 from metadata.revisions import apply
 from metadata.rows.staged import stage
 from metadata.values import utc_now
-
-if TYPE_CHECKING:
-    from console.app import PilothouseApp
 
 MOST_OFFERED = 9
 """Kept drafts of one definition that are offered, each by its digit."""
@@ -169,7 +160,7 @@ class Editing(SplitScreen):
         fault: Fault | None = None
         self._wrong, opened = wrong, monotonic()
         try:
-            _run_editor(self.app, draft.path)
+            run_editor(self.app, draft.path)
         except PilothouseError as error:
             fault = error.fault
         self._edited_for = monotonic() - opened
@@ -238,11 +229,17 @@ class Editing(SplitScreen):
             drafts.discard(draft)
 
     def got_reviewed(self, found: Review) -> None:
-        """Checked: with errors at its lines the editor opens again, else the changes are shown."""
+        """Checked: what comes of it; where that fails it is edited no longer, and its text is kept."""
         self.say("")
-        draft = self._draft
-        if draft is None:
+        if self._draft is None:
             return
+        try:
+            self._go_on(self._draft, found)
+        except Exception as error:  # noqa: BLE001 - whatever it is, no key is to wait for this edit
+            self.refused("reviewed", fault_of(error))
+
+    def _go_on(self, draft: Draft, found: Review) -> None:
+        """With errors at its lines the editor opens again, else the changes are shown."""
         if found.wants_the_editor and not self._mends_nothing(found):
             if self._put(draft, with_remarks(self._text or "", found.errors)):
                 self.open_draft(draft, self._text, found)
@@ -374,27 +371,3 @@ def shown(path: Path) -> str:
 def _kept(draft: Draft) -> str:
     goes_on = "e goes on with it" if draft.original else "1 Overview goes on with it"
     return f"the text is kept, {goes_on}, or throws it away ({shown(draft.path)})"
-
-
-def _run_editor(app: App[object], path: Path) -> None:
-    """Give the terminal to the editor, which has ctrl+c while it runs. Raises UsageError PH810 unless it ends well."""
-    command = editor(os.environ)
-    cause, remedy = "", f"look at what it says, or name another one: {another(command)}"
-    try:
-        with app.suspend():
-            before = signal.signal(signal.SIGINT, lambda _number, _frame: None)
-            try:
-                code = subprocess.run([*command, str(path)], check=False).returncode
-                cause = f"it ended with {code}" if code else ""
-            except OSError as error:
-                cause = f"it could not be started: {error.strerror or error}"
-                remedy = f"set VISUAL, or EDITOR where that is not set, to one that is there: {another(command)}"
-            finally:
-                signal.signal(signal.SIGINT, before)
-    except SuspendNotSupported:
-        cause, remedy = "this terminal cannot be given to it", "open the console in another terminal"
-    finally:
-        cast("PilothouseApp", app).ears.open()
-    app.refresh(layout=True)
-    if cause:
-        raise UsageError("PH810", f"editor {shlex.join(command)}", cause, remedy)

@@ -100,6 +100,28 @@ async def test_a_late_review_of_the_change_set_waits_there_whichever_key_leads_a
         await until(pilot, lambda: screen_name(app) == "overview")
 
 
+async def test_a_review_that_cannot_be_shown_is_told_and_the_next_edit_does_not_wait_for_it(
+    database: Database, make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_given: object, **_named: object) -> NoReturn:
+        raise OverflowError("cannot convert float infinity to integer")
+
+    script = tmp_path / "editor.sh"
+    script.write_text("sed -i 's/one file a month/a file every month/' $1", encoding="utf-8")
+    monkeypatch.setenv("VISUAL", f"sh {script}")
+    monkeypatch.setattr(PilothouseApp, "suspend", lambda _app: contextlib.nullcontext())
+    app = make_app()
+    async with on_flights(app) as pilot:
+        with monkeypatch.context() as patch:
+            patch.setattr("console.screens.review.ReviewScreen.__init__", broken)
+            await pilot.press("e")
+            await until_seen(pilot, "OverflowError", "the text is kept, e goes on with it")
+        await pilot.press("escape", "e")
+        await until_seen(pilot, "An edit of dataset bronze.flights was not applied")
+        await pilot.press("e")
+        await until_seen(pilot, "a file every month", "y apply")
+
+
 async def test_a_late_run_again_leads_nowhere_but_is_said(database: Database, make_app: MakeApp) -> None:
     app = make_app()
     async with app.run_test(size=(100, 30)) as pilot:
