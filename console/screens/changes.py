@@ -48,6 +48,8 @@ class _Edit:
     """What it makes of the definition, as YAML; empty when it goes, or its key was taken."""
     uids: dict[str, str]
     """Those of the definition and its tasks."""
+    kept: Item | None
+    """As it is in the database; None where it is of another definition there, of which others have moved a task."""
 
     @property
     def displaced(self) -> bool:
@@ -210,12 +212,13 @@ class ChangesScreen(Forming, BlueprintKeys, Marking):
             return
         database, owner = self.session.store.database, self.session.owner
         uids = set(self.marked) or {one.item.uid}
+        kept = [each.kept for each in self._edits if each.item.uid in uids and each.kept is not None]
         count = len(uids)
         what = f"the edit of {_name(one.item)}" if not self.marked else f"{counted(count, 'marked edit')}"
 
         def answered(answer: str | None) -> None:
             if answer == "y":
-                self.act("taken_out", f"{what} taken out", lambda: unstage(database, owner, uids))
+                self.act("taken_out", f"{what} taken out", lambda: unstage(database, owner, uids, kept))
 
         question = f"Take {what} out of the change set? {'It is' if count == 1 else 'They are'} not kept."
         self.app.push_screen(Ask(question, [("y", "take out")]), answered)
@@ -302,6 +305,7 @@ class ChangesScreen(Forming, BlueprintKeys, Marking):
 def _edits(database: Database, owner: str) -> list[_Edit]:
     found = load_edits(database, owner)
     sources = load_sources(database, [item.uid for item in found.items], owner)
+    kept = {item.uid: item for item in found.kept}
     return [
         _Edit(
             item,
@@ -309,6 +313,7 @@ def _edits(database: Database, owner: str) -> list[_Edit]:
             tuple(clash for clash in found.clashes if clash.uid == item.uid),
             found.text_of(item.uid, sources.get(item.uid)),
             uids_in(found.places[item.uid][2]) if item.uid in found.places else {"": item.uid},
+            kept.get(item.uid),
         )
         for item in found.items
     ]

@@ -216,8 +216,13 @@ def stage_removals(
         _save(connection, owner, _with(there, differences(base, base.model_copy(update=left))), change, there.left)
 
 
-def unstage(database: Database, owner: str, uids: Collection[str] | None = None) -> None:
-    """Take edits out of the change set of a user; without `uids` all of them."""
+def unstage(
+    database: Database, owner: str, uids: Collection[str] | None = None, shown: Iterable[Item] | None = None
+) -> None:
+    """Take edits out of the change set of a user; without `uids` all of them.
+
+    Raises PilothouseError PH303 when they are not kept (`Staged.kept`) as they were `shown`.
+    """
     with database.write() as connection:
         change = next_change(connection)
         if uids is None:
@@ -225,6 +230,10 @@ def unstage(database: Database, owner: str, uids: Collection[str] | None = None)
             forget_comments(connection, owner)
             return
         there = load_within(connection, owner, ())
+        kept = {item.uid: item for item in there.kept if item.uid in uids}
+        if shown is not None and kept != {item.uid: item for item in shown}:
+            cause, remedy = "what is taken out of it was edited once more", "look at it as it is now, then take it out"
+            raise PilothouseError("PH303", "change set", cause, remedy)
         left = (item for item in there.items if item.uid not in uids)
         _save(connection, owner, followed_by_others(there.current, there.items, left), change, there.left)
 

@@ -79,6 +79,27 @@ async def test_edits_that_wait_are_shown_taken_out_and_applied_with_a_note(
     assert edits_of(database, 3)[0].revision.note == "because"
 
 
+async def test_an_edit_that_was_changed_elsewhere_while_one_is_asked_is_not_taken_out_unseen(
+    database: Database, make_app: MakeApp
+) -> None:
+    stage(database, ME, described(database, "other words"))
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.go(Place("changes"))
+        await until_seen(pilot, "1 edit")
+        await pilot.press("d")
+        await until_seen(pilot, "Take the edit of dataset bronze.flights out")
+        stage(database, ME, described(database, "better words"))
+        await pilot.press("y")
+        await until_seen(pilot, "PH303", "look at it as it is now, then take it out", "d take out")
+        await pilot.press("escape", "enter")
+        await until_seen(pilot, "better words")
+        await pilot.press("escape", "d")
+        await until_seen(pilot, "Take the edit of dataset bronze.flights out")
+        await pilot.press("y")
+        await until_seen(pilot, "taken out", "Nothing waits.")
+
+
 async def test_f_goes_to_the_field_that_a_finding_names_or_to_the_definition(
     database: Database, make_app: MakeApp
 ) -> None:

@@ -87,6 +87,17 @@ def test_edits_are_taken_out_one_by_one_or_all(database: Database) -> None:
     assert load_staged(database, "ada").items == ()
 
 
+def test_an_edit_is_taken_out_as_it_was_shown(database: Database) -> None:
+    put(database, datasets(a="one", b="one"))
+    stage(database, "ada", datasets(a="two", b="two"))
+    shown = {item.key: item for item in load_staged(database, "ada").kept}
+    stage(database, "ada", datasets(b="three"))
+    unstage(database, "ada", {shown["a"].uid}, [shown["a"]])
+    with pytest.raises(PilothouseError, match="PH303 change set"):
+        unstage(database, "ada", {shown["b"].uid}, [shown["b"]])
+    assert load_staged(database, "ada").working.blueprint.datasets["b"].description == "three"
+
+
 def test_what_others_change_elsewhere_in_a_definition_is_merged(database: Database) -> None:
     put(database, datasets(a={"description": "one", "owner": "ops"}))
     stage(database, "ada", datasets(a={"description": "hers", "owner": "ops"}))
