@@ -213,9 +213,9 @@ class Bulk(Making, BlueprintKeys, Marking):
             return
         database, owner = self.session.store.database, self.session.owner
 
-        def remove() -> str:
+        def remove() -> Removal:
             stage_removals(database, owner, going.uids, there.revision, there.kept)
-            return going.kind
+            return going
 
         def answered(answer: str | None) -> None:
             if answer == "y":
@@ -228,9 +228,9 @@ class Bulk(Making, BlueprintKeys, Marking):
         )
         self.app.push_screen(Ask(question, STAGES, going.words), answered)
 
-    def got_removed_many(self, kind: str) -> None:
-        """They wait, and are marked no longer, whichever list is shown now."""
-        self.let_go(kind)
+    def got_removed_many(self, gone: Removal) -> None:
+        """They wait, and are marked no longer, whichever list is shown now; what stays is marked still."""
+        self.let_go(gone.kind, gone.uids)
         self.got_made(None)
 
     def refused(self, job: str, fault: Fault) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import ClassVar
 
 from textual.binding import BindingType
@@ -64,9 +64,11 @@ class Marking(SplitScreen):
         """Whether a key acts on the row under the cursor now, and not on what is marked."""
         return name in OF_ROW and not (self.marked and name in OF_MARKS)
 
-    def let_go(self, which: str) -> None:
-        """Nothing is marked any more in the list of that name."""
-        self._marks.pop(which, None)
+    def let_go(self, which: str, uids: Iterable[str] | None = None) -> None:
+        """In the list of that name these are marked no more; without `uids` nothing is."""
+        marks = self._marks.setdefault(which, {})
+        for uid in tuple(marks) if uids is None else uids:
+            marks.pop(uid, None)
         self._draw_marks()
 
     def mark_only(self, marks: Mapping[str, str]) -> None:
