@@ -124,8 +124,10 @@ def clean(path: Path) -> None:
 
 def release(draft: Draft) -> bool:
     """Edit it no longer. Whether it is kept: something was changed, or typed and not saved."""
-    os.close(draft.lock)
-    return _kept(draft.path, soon=True) is not None
+    try:
+        return _looked_at(draft.path) is not None
+    finally:
+        os.close(draft.lock)
 
 
 def discard(draft: Draft) -> None:
@@ -181,6 +183,14 @@ def _kept(path: Path, *, soon: bool = False) -> Kept | None:
     if lock is None:
         return None
     try:
+        return _looked_at(path)
+    finally:
+        os.close(lock)
+
+
+def _looked_at(path: Path) -> Kept | None:
+    """What is kept, by one who has its lock; where nothing was changed it is cleared away."""
+    try:
         _rescue(path)
         with suppress(UnicodeDecodeError):  # it is kept as it is, and told of when it is opened
             clean(path)
@@ -190,11 +200,9 @@ def _kept(path: Path, *, soon: bool = False) -> Kept | None:
             _remove(path)
             return None
         at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-        return Kept(kind, _key(path), path, at, uids.get("", ""), _gist(original, text))
+        return Kept(path.stem.partition("-")[0], _key(path), path, at, uids.get("", ""), _gist(original, text))
     except OSError:  # it is gone, not ours, or no file
         return None
-    finally:
-        os.close(lock)
 
 
 def _gist(original: bytes, text: bytes) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import getpass
 import os
 import shutil
@@ -10,6 +11,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -526,6 +528,23 @@ def test_a_draft_at_which_somebody_looks_just_now_is_offered(home: Path) -> None
     looks.start()
     assert [found.path for found in files.kept_of(settings(), "dataset", "a.b")] == [draft.path]
     looks.join()
+
+
+def test_a_draft_is_kept_however_long_another_console_looks_at_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed_and_looked_at(lock: int) -> None:
+        close(lock)
+        with suppress(OSError):
+            fcntl.flock(os.open(path.with_suffix(".original"), os.O_RDWR), fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    close = os.close
+    for text, is_kept in (("another text", True), ("text", False)):
+        draft = files.begin(settings(), "dataset", "a.b", "text")
+        path = draft.path
+        files.write(path, text)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "close", closed_and_looked_at)
+            assert files.release(draft) is is_kept
+        assert path.exists() is is_kept
 
 
 def test_nobody_waits_for_the_text_of_another_definition(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
