@@ -25,6 +25,7 @@ _DOUBLE = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?")
 _INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}.*")
 _MOST_CANDIDATES = 3
 _LONGEST_NAME = 60
+_LONGEST_SLUG = 200
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def type_of(values: Collection[str]) -> str:
 
 def slug(name: str) -> str:
     """A name as a key can have it."""
-    words = "_".join(re.findall(r"[a-z0-9]+", name.lower()))
+    words = "_".join(re.findall(r"[a-z0-9]+", name.lower()))[:_LONGEST_SLUG]
     return words if words and not words[0].isdigit() else f"d_{words}".rstrip("_")
 
 
@@ -136,12 +137,12 @@ def _dataset(made: _Draft, key: str, seen: Seen) -> str | None:
     read = "all" if seen.whole else "the first"
     lines = [f"Drafted from {seen.source}: {read} {seen.rows:,} rows were read."]
     body: dict[str, Any] = {"layer": "bronze"}
-    undeclared = [column for column in seen.columns if not column.type]
+    undeclared = [(column.name, why) for column in seen.columns if (why := _undeclarable(column))]
     reserved = [column.name for column in seen.columns if column.name.startswith("_")]
     if reserved:
         lines.append(f"Rename {', '.join(reserved[:_MOST_CANDIDATES])} at the source: _ is kept for the system.")
     elif undeclared:
-        told = ", ".join(f"{column.name} is {column.told or 'odd'}" for column in undeclared[:_MOST_CANDIDATES])
+        told = ", ".join(f"{_short(name)} {why}" for name, why in undeclared[:_MOST_CANDIDATES])
         lines.append(f"Its columns are frozen at the first batch: {told}, which cannot be declared.")
     else:
         body["columns"] = {column.name: column.type for column in seen.columns}
@@ -152,6 +153,21 @@ def _dataset(made: _Draft, key: str, seen: Seen) -> str | None:
     made.content["datasets"][key] = body
     made.say(path, [*lines, *seen.remarks])
     return watermark
+
+
+def _undeclarable(column: SeenColumn) -> str:
+    """Why a dataset cannot declare it, where it cannot; a table can hold it all the same."""
+    from metadata.storable import LONGEST_KEY  # loads the database's library
+
+    if "." in column.name:
+        return "has a dot in its name"
+    if len(column.name) > LONGEST_KEY:
+        return f"has a name of {len(column.name):,} characters"
+    return "" if column.type else f"is {column.told or 'odd'}"
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…"
 
 
 def _storage(made: _Draft, path: Path, body: dict[str, Any], seen: Seen) -> str | None:
@@ -193,7 +209,7 @@ def _task(origin: Origin, seen: Seen, key: str, watermark: str | None) -> dict[s
 def _said(column: SeenColumn, seen: Seen) -> str:
     words = [column.told] if column.told else []
     if column.own and column.own != column.name:
-        words.append(f"{column.own[:_LONGEST_NAME]!r} at the source")
+        words.append(f"{_short(column.own)!r} at the source")
     if column.empty and seen.rows:
         words.append(f"no value in {column.empty:,} of {seen.rows:,}")
     return "; ".join(words)

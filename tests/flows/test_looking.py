@@ -97,6 +97,15 @@ def test_all_endings_that_an_ingest_takes_for_json_lines_are_known(tmp_path: Pat
         look_at_files([document], None)
 
 
+def test_a_column_whose_name_cannot_be_declared_is_told_and_left_to_the_first_batch(tmp_path: Path) -> None:
+    (tmp_path / "dotted.csv").write_text("id,geo.lat\n1,48.2\n", encoding="utf-8")
+    (tmp_path / f"{'long' * 50}.jsonl").write_text('{"%s": 1}\n' % ("n" * 300), encoding="utf-8")
+    text = draft(look_at_files([tmp_path], None))
+    assert [dict(each.columns) for each in sound(text).datasets.values()] == [{}, {}]
+    assert "frozen at the first batch: geo.lat has a dot in its name, which cannot be declared" in text
+    assert "nnn… has a name of 300 characters, which cannot be declared" in text
+
+
 def test_a_long_file_is_not_read_to_its_end(tmp_path: Path) -> None:
     file = tmp_path / "long.csv"
     with file.open("w", encoding="utf-8") as out:
@@ -179,7 +188,7 @@ def test_a_database_that_cannot_be_looked_at_is_said_without_its_secret(source: 
     assert "hunter2" not in f"{refused.value} {refused.value.fault}"
 
 
-_NAME = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,8}", fullmatch=True)
+_NAME = st.from_regex(r"[A-Za-z_][A-Za-z0-9_.]{0,8}", fullmatch=True)
 _COLUMN = st.builds(
     SeenColumn,
     _NAME,
