@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from flows.sources import table_names
-from metadata.drafting import NO_VALUES, Origin, Seen, SeenColumn, slug, type_of
+from metadata.drafting import NO_VALUES, Origin, Seen, SeenColumn, is_value, slug, type_of
 from metadata.errors import PilothouseError, UsageError
 
 if TYPE_CHECKING:
@@ -58,9 +58,9 @@ def look_at_files(paths: Sequence[Path], data: Path | None) -> list[tuple[Origin
     origins = []
     for folder, groups in found.items():
         every = [_together(name, suffix, files) for (name, suffix), files in groups.items()]
-        for delimiter in dict.fromkeys(seen.delimiter for seen in every):
-            some = [seen for seen in every if seen.delimiter == delimiter]
-            origins.append((_folder(folder, data, delimiter, some, taken), some))
+        for delimiter, header in dict.fromkeys((seen.delimiter, seen.header) for seen in every):
+            some = [seen for seen in every if (seen.delimiter, seen.header) == (delimiter, header)]
+            origins.append((_folder(folder, data, some, taken), some))
     return origins
 
 
@@ -103,7 +103,7 @@ def _suffix(path: Path) -> str:
     return path.name[-len(max(fitting, key=len)) :]
 
 
-def _folder(folder: Path, data: Path | None, delimiter: str, found: list[Seen], taken: set[str]) -> Origin:
+def _folder(folder: Path, data: Path | None, found: list[Seen], taken: set[str]) -> Origin:
     key = slug(folder.name or "landing")
     key = next(each for each in (key, *(f"{key}_{number}" for number in range(2, 10_000))) if each not in taken)
     taken.add(key)
@@ -112,8 +112,10 @@ def _folder(folder: Path, data: Path | None, delimiter: str, found: list[Seen], 
     remarks = () if inside else (f"The files of {folder} are to lie in this folder below the data root.",)
     if nulls := sorted({each for seen in found for each in seen.nulls}):
         body["nulls"] = ["", *nulls]
-    if delimiter != ",":
-        body["delimiter"] = delimiter
+    if found[0].delimiter != ",":
+        body["delimiter"] = found[0].delimiter
+    if not found[0].header:
+        body["header"] = False
     return Origin(key, body, remarks)
 
 
@@ -128,6 +130,11 @@ def _together(name: str, suffix: str, files: list[Path]) -> Seen:
     sign = apart.pop() if len(apart) == 1 and apart <= set("-_.") else ""
     pattern = f"{name}{sign}*{suffix}" if numbered else files[0].name
     remarks = [f"{len(chosen)} of {len(files):,} files were looked at."] if len(chosen) < len(files) else []
+    if not first.header:
+        remarks += [
+            f"The first row of {chosen[0].name} holds no names, but values: it is read as a row (header: false).",
+            "Name the columns here, in their order; if that row does name them, take header: false out.",
+        ]
     other = [path.name for path, look in zip(chosen, looks, strict=True) if _names(look) != _names(first)]
     if other:
         remarks.append(f"Not all files have the same columns: {', '.join(other)} differ from {chosen[0].name}.")
@@ -195,21 +202,30 @@ def _csv(path: Path) -> Seen:
         raise _odd(path, f"it is no CSV: {error}") from None
     if not rows:
         raise _odd(path, "it is empty: it has not even a header")
-    header, cut = rows[0], len(rows) > SAMPLE_ROWS + 1
-    body = rows[1 : SAMPLE_ROWS + 1] if cut else rows[1 : None if whole else -1]
-    uneven = next((row for row in body if len(row) != len(header)), None)
+    first, cut = rows[0], len(rows) > SAMPLE_ROWS + 1
+    named = not all(is_value(each.strip()) for each in first)
+    body = rows[named : SAMPLE_ROWS + 1] if cut else rows[named : None if whole else -1]
+    uneven = next((row for row in body if len(row) != len(first)), None)
     if uneven is not None:
         line = rows.index(uneven) + 1
-        raise _odd(path, f"row {line} has {len(uneven)} fields, its header {len(header)}")
-    texts = [[row[index].strip() for row in body] for index in range(len(header))]
+        raise _odd(path, f"row {line} has {len(uneven)} fields, its {'header' if named else 'first row'} {len(first)}")
+    header = first if named else [""] * len(first)
+    texts = [[row[index].strip() for row in body] for index in range(len(first))]
     nulls = {each for values in texts for each in _nulls(values)}
     columns = [
         replace(_column(name, [value for value in values if value and value not in nulls], len(body)), own=own.strip())
         for own, name, values in zip(header, table_names(header, f"file {path}", path.name), texts, strict=True)
     ]
-    kind: Literal["csv"] = "csv"
     return Seen(
-        path.name, tuple(columns), len(body), whole and not cut, path.name, kind, (), delimiter, tuple(sorted(nulls))
+        path.name,
+        tuple(columns),
+        rows=len(body),
+        whole=whole and not cut,
+        source=path.name,
+        format="csv",
+        delimiter=delimiter,
+        nulls=tuple(sorted(nulls)),
+        header=named,
     )
 
 

@@ -64,6 +64,8 @@ class Seen:
     nulls: tuple[str, ...] = ()
     """What stands for no value in its text, beside nothing."""
     remarks: tuple[str, ...] = ()
+    header: bool = True
+    """Whether the first row of its text names the columns."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,11 @@ def type_of(values: Collection[str]) -> str:
     if all(_is_date(value) for value in values):
         return "date"
     return "timestamp" if all(_is_instant(value) for value in values) else "string"
+
+
+def is_value(text: str) -> bool:
+    """Whether it is a number, a date, true, false, or nothing, which columns are hardly called."""
+    return not text or text in NO_VALUES or bool(_DOUBLE.fullmatch(text)) or type_of([text]) != "string"
 
 
 def slug(name: str) -> str:

@@ -97,6 +97,26 @@ def test_all_endings_that_an_ingest_takes_for_json_lines_are_known(tmp_path: Pat
         look_at_files([document], None)
 
 
+def test_a_file_whose_first_row_holds_values_has_no_header_and_says_so(tmp_path: Path) -> None:
+    (tmp_path / "bare.csv").write_text("1,2024-01-31,,0.5\n1,2024-02-29,007,-3\n", encoding="utf-8")
+    (tmp_path / "named.csv").write_text("2023,what\n1,2\n", encoding="utf-8")
+    (tmp_path / "same.csv").write_text("7;7\n", encoding="utf-8")
+    text = draft(look_at_files([tmp_path], None))
+    found = sound(text)
+    assert [(each.delimiter, each.header) for each in found.connections.values()] == [  # type: ignore[union-attr]
+        (",", False), (",", True), (";", False),
+    ]  # fmt: skip
+    types = {key: {name: each.type for name, each in one.columns.items()} for key, one in found.datasets.items()}
+    assert types == {
+        "bronze.bare": {"column_1": "long", "column_2": "date", "column_3": "string", "column_4": "double"},
+        "bronze.same": {"column_1": "long", "column_2": "long"},
+        "bronze.named": {"2023": "long", "what": "long"},
+    }
+    above = text[text.index("# Drafted from bare.csv: all 2 rows were read.") : text.index("bronze.bare:")]
+    assert "The first row of bare.csv holds no names" in above
+    assert text.count("holds no names") == 2
+
+
 def test_a_column_whose_name_cannot_be_declared_is_told_and_left_to_the_first_batch(tmp_path: Path) -> None:
     (tmp_path / "dotted.csv").write_text("id,geo.lat\n1,48.2\n", encoding="utf-8")
     (tmp_path / f"{'long' * 50}.jsonl").write_text('{"%s": 1}\n' % ("n" * 300), encoding="utf-8")
