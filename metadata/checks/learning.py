@@ -8,6 +8,7 @@ from datetime import timedelta
 from metadata.checks.datasets import expression, named_columns
 from metadata.checks.view import View
 from metadata.findings import Finding, instead
+from metadata.importable import missing
 from metadata.kinds import FeatureSet, Model, Monitor
 from metadata.parts import Feature
 from metadata.sql import parse_expression
@@ -74,6 +75,8 @@ def check_models(view: View) -> Iterator[Finding]:
         if prefixes is not None and not model.estimator.path.startswith(prefixes):
             cause = f"{model.estimator.path} is under no import path that the settings allow"
             yield view.finding("PH161", where, ("estimator", "class"), cause, f"they allow {', '.join(prefixes)}")
+        elif prefixes is not None and (lack := missing(model.estimator.path)):
+            yield view.finding("PH161", where, ("estimator", "class"), *lack, "warning")
         fit = METRICS[model.predicts.kind]
         if model.metric not in fit:
             cause = f"{model.metric} is no metric of a {model.predicts.kind} model"

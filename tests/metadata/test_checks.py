@@ -38,6 +38,16 @@ def test_columns_are_followed_through_however_many_datasets_in_a_row() -> None:
     assert known is not None and known.columns == ("x",)
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["sklearn.ensemble.HistGradientBoostingClassifier", "sklearn.linear_model._logistic.LogisticRegression",
+     "sklearn.tree._tree.Tree", "sklearn.model_selection.HalvingGridSearchCV", "not_installed.here.Model"],
+)  # fmt: skip
+def test_an_estimator_that_is_there_or_of_which_nobody_can_tell_passes(path: str) -> None:
+    body = changed(**{"models/returns/estimator/class": path})
+    assert check(body, estimator_prefixes=["sklearn.", "not_installed."]) == []
+
+
 def test_what_is_given_to_an_estimator_and_the_case_of_words_are_its_own() -> None:
     layers = {"models/returns/estimator/params": {"hidden_layer_sizes": [8, 8], "of": {"these": ["a", "a"]}}}
     assert found(**layers, **{"connections/landing/nulls": ["na", "NA"], "models/returns/tags": ["a", "A"]}) == []
@@ -189,6 +199,10 @@ PROVOKED: list[tuple[str, dict[str, Any], str, str]] = [
     ("PH160", {"feature_sets/order_context/features/mean_30d/over": "0 d"}, "shorter than a second", "over: 30 d"),
     ("PH160", {"feature_sets/order_context/features/mean_30d/over": "0 months"}, "shorter than a second", "over"),
     ("PH161", {"models/returns/estimator/class": "os.system"}, "os.system", "sklearn."),
+    ("PH161", {"models/returns/estimator/class": "sklearn.linear_model.LogisticRegresion"},
+     "sklearn.linear_model has no LogisticRegresion", "did you mean LogisticRegression?"),
+    ("PH161", {"models/returns/estimator/class": "sklearn.linear_modle.Ridge"}, "no module", "mean linear_model?"),
+    ("PH161", {"models/returns/estimator/class": "sklearn./etc/passwd.x"}, "is no import path", "package.module"),
     ("PH162", {"models/returns/metric": "rmse"}, "no metric of a binary model", "predicts.kind: regression"),
     ("PH162", {"monitors/returns_watch/watch/performance": ["roc_auk"]}, "roc_auk", "roc_auc?"),
     ("PH162", {"monitors/returns_watch/watch": {}}, "watches nothing", "performance"),
