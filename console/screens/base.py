@@ -55,9 +55,9 @@ class BaseScreen(Acting, Listing):
     def __init__(self, subject: str = "") -> None:
         super().__init__()
         self.subject = subject
-        self._reading = self._stale = self._missed = self._broken = self._left = False
+        self._reading = self._stale = self._broken = self._left = self.there = False
+        self._missed: set[str] = set()
         self._asked = ""
-        self.there = False
         self.notes: dict[str, str] = {}
         """Why something was to be done, by what that is, until something is."""
 
@@ -192,7 +192,10 @@ class BaseScreen(Acting, Listing):
         self.session.store.read(self, "page", query)
 
     def on_answered(self, message: Answered) -> None:
-        """A query came back."""
+        """A query came back; one that the database did not answer is asked again when that is back."""
+        fault = message.fault
+        missed = fault is not None and (self.session.standing.stale or fault.code == mending.DATABASE_AWAY)
+        (self._missed.add if missed else self._missed.discard)(message.job)
         self.done(message)
 
     def done(self, message: Answered) -> None:
@@ -214,8 +217,6 @@ class BaseScreen(Acting, Listing):
     def _paged(self, message: Answered) -> None:
         """The page came back."""
         self._reading = False
-        stale = self.session.standing.stale
-        self._missed = message.fault is not None and (stale or message.fault.code == mending.DATABASE_AWAY)
         if message.fault is not None:
             self.failed(message.fault)
         else:
@@ -270,7 +271,9 @@ class BaseScreen(Acting, Listing):
             self.tell(message.fault, message.job, again=True)
         elif message.job:
             self._voice.well(message.job, *message.also)
-            if self._missed:
+            if self._missed and message.job == "database":
+                self._voice.well(*self._missed - {"page"})
+                self._missed &= {"page"}
                 self.reload()
 
     def on_ticked(self, _message: Ticked) -> None:

@@ -26,7 +26,7 @@ from metadata.migrations import VERSIONS, look
 from metadata.settings import settings
 from metadata.values import utc_now
 from tests.console import faults
-from tests.console.looking import screen_name, seen, until, until_seen
+from tests.console.looking import on_flights, screen_name, seen, until, until_seen
 from tests.flows.homes import from_another_program
 from tests.metadata.earlier import up_to
 
@@ -266,3 +266,32 @@ async def test_a_database_that_cannot_be_used_is_said_before_it_is_asked_again(
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
         await until_seen(pilot, "PH302  metadata database", "it is of a newer version", seconds=3.5)
+
+
+async def test_a_definition_that_could_not_be_read_is_read_when_the_database_is_back(
+    database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    async with on_flights(app) as pilot:
+        await until(pilot, lambda: "db●" in seen(app) and app.session.store._reads._jobs.empty())
+        good, app.session.store.database = app.session.store.database, Database("sqlite:////nowhere/at/all.db")
+        await pilot.press("j", "M")
+        await until(pilot, lambda: {"detail", "matching"} <= set(app.screen._voice._told))  # type: ignore[attr-defined]
+        await until_seen(pilot, "PH301", "db○ down")
+        app.session.store.database = good
+        await until_seen(pilot, "db●", "bronze.weather:")
+        await until(pilot, lambda: "PH301" not in seen(app))
+
+
+async def test_what_was_not_done_while_the_database_was_away_is_told_when_it_is_back(
+    database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    async with on_flights(app) as pilot:
+        good, app.session.store.database = app.session.store.database, Database("sqlite:////nowhere/at/all.db")
+        await pilot.press("space")
+        await until_seen(pilot, "bronze.flights is not switched")
+        app.session.store.database = good
+        await until_seen(pilot, "db●", "bronze.flights is not switched")
+        await pilot.pause(1.2)
+        await until_seen(pilot, "bronze.flights is not switched")
