@@ -42,8 +42,8 @@ class Bulk(Making, BlueprintKeys, Marking):
         super().__init__(subject)
         self._asked_for: tuple[Offer, Settable, str] | None = None
         """The field that is changed, and what was typed for it."""
-        self._switching = ""
-        """What is switched, by key."""
+        self._switching: list[str] = []
+        """What is switched, by key, in the order in which it is answered: that in which it was asked for."""
 
     def unavailable(self, name: str) -> str:
         """What needs marks, or a definition."""
@@ -171,8 +171,8 @@ class Bulk(Making, BlueprintKeys, Marking):
 
     def _switch(self, kind: str, marks: Mapping[str, str]) -> None:
         database, settings, owner = self.session.store.database, self.session.settings, self.session.owner
-        self._switching = some(marks.values())
-        self.say(glyph(f"switching {self._switching} …"), "quiet")
+        self._switching.append(some(marks.values()))
+        self.say(glyph(f"switching {self._switching[-1]} …"), "quiet")
         self.act(
             "switched",
             "it is switched in the change set",
@@ -181,8 +181,9 @@ class Bulk(Making, BlueprintKeys, Marking):
         )
 
     def got_switched(self, found: tuple[Edited, Review | None]) -> None:
-        """It waits; or is asked about, where others need it."""
+        """It waits; or is asked about, where others need it. What was not done with others stays told."""
         made, review = found
+        self._voice.well(f"switched {self._switching.pop(0)}")
         if review is not None:
             self.act("changed_many", "what that changes is known", lambda: (made, review))
             return
@@ -239,7 +240,8 @@ class Bulk(Making, BlueprintKeys, Marking):
             found, field, typed = self._asked_for
             self._ask_value(found, field, typed, f"{fault.cause}; {fault.remedy}.")
         elif job == "switched":
-            cause = f"{self._switching} is not switched: {fault.cause}"
-            super().refused(job, fault.model_copy(update={"cause": cause}))
+            names = self._switching.pop(0)
+            cause = f"{names} is not switched: {fault.cause}"
+            super().refused(f"{job} {names}", fault.model_copy(update={"cause": cause}))
         else:
             super().refused(job, fault)

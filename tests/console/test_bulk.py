@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Callable
+from typing import Any
 
+import pytest
 from sqlalchemy import Engine, event
 from textual import events
 
 from console.app import PilothouseApp
 from console.edit import review_staged
 from console.places import Place
+from console.screens import bulk
 from console.widgets.rows import Rows
 from metadata.database import Database
 from metadata.definitions import load_blueprint
+from metadata.errors import UsageError
 from metadata.kinds import Blueprint
 from metadata.revision_log import edits_of, newest_revision
 from metadata.revisions import apply
@@ -288,3 +292,29 @@ async def test_what_is_to_be_marked_is_waited_for_and_esc_lets_go_of_it(database
         await pilot.press("M")
         await until_seen(pilot, "7 marked")
     assert waiting(database).datasets == load_blueprint(database).datasets
+
+
+async def test_of_two_that_are_switched_at_once_the_one_that_was_not_is_named_and_stays_told(
+    database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flights, switch = load_blueprint(database).schedules["flights_monthly"].uid, bulk.switch
+
+    def refuse(database: Database, *given: Any) -> object:
+        if flights in given[-1]:
+            raise UsageError("PH301", "metadata database", "another process kept it locked", "wait")
+        return switch(database, *given)
+
+    monkeypatch.setattr(bulk, "switch", refuse)
+    app = make_app()
+    async with app.run_test(size=(120, 30)) as pilot:
+        app.go(Place("blueprint", "schedule flights_monthly"))
+        await until_seen(pilot, "1–2 of 2")
+        with held_up(app):
+            await pilot.press("space", "j", "space")
+            await until_seen(pilot, "switching weather_hourly")
+        await until_seen(pilot, "1 schedule switched off in the change set: weather_hourly")
+        await until_seen(pilot, "flights_monthly is not switched: another process kept it locked", "space on/off")
+        monkeypatch.setattr(bulk, "switch", switch)
+        await pilot.press("k", "space")
+        await until_seen(pilot, "1 schedule switched off in the change set: flights_monthly")
+        assert "PH301" not in seen(app)
