@@ -230,8 +230,8 @@ class PilothouseApp(Fitting):
         self._opened, self._answered_at = True, seen.at
         state, why = ("read only", f"its file cannot be written: {seen.unwritable}") if seen.unwritable else ("up", "")
         self._stand(database=state, detail=why, running=seen.running, waiting=seen.waiting, staged=seen.staged)
-        elsewhere = self.current_mode != "overview" or len(self.screen_stack) > 1
-        if elsewhere and "needed" not in self._pending and self._needing.due(seen.change):
+        counts = isinstance(one := self.screen, BaseScreen) and one.place.screen == "overview" and not one.filter
+        if not counts and "needed" not in self._pending and self._needing.due(seen.change):
             self._pending.add("needed")
             self.session.store.survey(self, "needed", functools.partial(needed, settings=self.session.settings))
         changed, self.session.change = seen.change != self.session.change, seen.change

@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 import pytest
 
-from console import narrow, overview_view
+from console import narrow, needing, overview_view
 from console.app import PilothouseApp
 from console.overview_view import ATTENTION
 from console.places import ROOMS, TABS
@@ -27,6 +27,7 @@ from metadata.rows.paging import Page
 from metadata.rows.staged import stage_removal
 from metadata.settings import settings
 from tests.console.looking import seen, until, until_seen
+from tests.metadata.rows import add_run
 
 
 def test_every_remedy_fits_beside_its_key() -> None:
@@ -117,6 +118,19 @@ async def test_the_change_set_is_opened_by_its_key_from_every_main_screen(
         await until_seen(pilot, "Blueprint ▸ change set", "weather_hourly", "1 edit")
         screens = [getattr(import_module(ROOMS[tab].module), ROOMS[tab].name) for tab in TABS]
         assert all("P" in [one.key for one in own_bindings(screen)] for screen in screens)
+
+
+async def test_the_tab_tells_how_much_needs_a_person_whatever_the_overview_is_filtered_by(
+    database: Database, make_app: Callable[[], PilothouseApp], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(needing, "AFTER_CHANGE_SECONDS", 0.0)
+    app = make_app()
+    async with app.run_test(size=(100, 40)) as pilot:
+        await until_seen(pilot, "ATTENTION 4", "1 Overview 4!")
+        await pilot.press("slash", *"kind:dataset", "enter")
+        await until_seen(pilot, "ATTENTION 1", "1 Overview 4!")
+        add_run(database, load_blueprint(database).pipelines["backfill_2012"].uid, "backfill_2012", "failed")
+        await until_seen(pilot, "1 Overview 5!", "ATTENTION 1")
 
 
 def test_what_is_more_than_is_counted_says_so() -> None:
