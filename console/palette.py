@@ -170,7 +170,7 @@ def _search(database: Database, query: str, owner: str) -> _Answer:
     from metadata.rows.search import search
 
     words = query.lower().split()
-    made = ((kind, key) for kind, key in made_by(database, owner, "", None) if all(word in key for word in words))
+    made = ((kind, key) for kind, key in made_by(database, owner, "") if all(word in key for word in words))
     return search(database, query), tuple(islice(made, MOST_MADE))
 
 

@@ -129,14 +129,15 @@ class BlueprintScreen(ByKind, Unapplied, Bulk, Trying, DatasetPanes, Paging):
         counts, kind, paged, waiting, kept, made = data
         if kind != self.kind:
             return
-        page, was, self.made = self.take(paged), self.made_key(kind == ALL), made
+        page, was = self.take(paged), self.made_key(kind == ALL)
+        self.take_made(made)
         counts[ALL] = sum(counts.values())
         self.kinds.show_rows([kind_row(each, counts.get(each, 0), each == kind) for each in (ALL, *SECTIONS)])
         self.kinds.select(kind)
         self._shown_rows, self._waiting, self._kept = (page, nothing(kind, self.filter)), waiting, kept
         self.draw_rows()
         self.follow(was, kind == ALL)
-        self.landed(paged, len(made))
+        self.landed(paged, len(self.made))
         self._known = ""
         if paged.wanted and paged.wanted == self._wanted:
             self._wanted = ""

@@ -11,7 +11,7 @@ from console.definition_rows import made_row
 from console.narrow import matcher
 from console.places import Place
 from console.screens.marking import Marking
-from console.text import styled
+from console.text import glyph, joined, number, styled
 from console.widgets.rows import Row, Rows
 from metadata.errors import UsageError
 from metadata.rows.catalog import made_by
@@ -21,27 +21,41 @@ if TYPE_CHECKING:
 
 MOST = 50
 """Those that are shown; a filter leads to the others."""
+Made = tuple[tuple[str, str], ...]
+"""Kind and key of some that only the change set has."""
 
 
 class Unapplied(Marking):
     """A list of definitions."""
 
-    made: tuple[tuple[str, str], ...] = ()
-    """Kind and key of those that only the change set has."""
+    made: Made = ()
+    """Those that are shown."""
+    made_in_all = 0
 
-    def reading_made(self, kind: str, words: str, first: bool) -> Callable[[Database], tuple[tuple[str, str], ...]]:
-        """Reads those of a kind, or of all, that a filter leaves; they stand on the first page and are known by key."""
+    def reading_made(self, kind: str, words: str, first: bool) -> Callable[[Database], Made]:
+        """Reads all of a kind, or of any, that a filter leaves; they stand on the first page and are known by key."""
         owner = self.session.owner
 
-        def query(database: Database) -> tuple[tuple[str, str], ...]:
+        def query(database: Database) -> Made:
             try:
                 wanted = matcher(words, ("key", "kind"))
             except UsageError:
                 return ()
-            found = made_by(database, owner, kind, None if words else MOST) if first else []
-            return tuple(one for one in found if wanted(one[1], one[1], {"kind": one[0], "key": one[1]}))[:MOST]
+            found = made_by(database, owner, kind) if first else []
+            return tuple(one for one in found if wanted(one[1], one[1], {"kind": one[0], "key": one[1]}))
 
         return query
+
+    def take_made(self, made: Made) -> None:
+        """They were read: the first of them are shown."""
+        self.made, self.made_in_all = made[:MOST], len(made)
+
+    def caption(self) -> Content | str:
+        """How many of them are shown, where that is not all, beside what there is."""
+        there, shown = super().caption(), len(self.made)
+        if shown == self.made_in_all:
+            return there
+        return joined((glyph(f"{shown} of {number(self.made_in_all)} not applied · "), "quiet"), there)
 
     def made_rows(self, of_all: bool) -> list[Row]:
         """A row for each."""

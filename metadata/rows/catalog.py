@@ -96,13 +96,13 @@ def waiting_among(database: Database, owner: str, uids: Collection[str]) -> froz
     return frozenset(found)
 
 
-def made_by(database: Database, owner: str, kind: str, limit: int | None) -> list[tuple[str, str]]:
-    """Kind and key of definitions, of a kind or of all, that only the change set of a user has, by key: the first."""
+def made_by(database: Database, owner: str, kind: str) -> list[tuple[str, str]]:
+    """Kind and key of definitions, of a kind or of all, that only the change set of a user has, by key."""
     c = staged_item.c
     new = select(c.kind, c.key).where(c.owner == owner, c.before.is_(None), c.after.is_not(None))
     query = new.where(c.kind == kind) if kind else new
     with database.read() as connection:
-        return [(row.kind, row.key) for row in connection.execute(query.order_by(c.key, c.kind).limit(limit))]
+        return [(row.kind, row.key) for row in connection.execute(query.order_by(c.key, c.kind))]
 
 
 def matching(database: Database, kind: str, words: str = "") -> dict[str, str]:

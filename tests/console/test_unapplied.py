@@ -52,11 +52,14 @@ async def test_what_is_made_is_found_by_a_filter_however_much_there_is_of_it(
     app = make_app()
     async with app.run_test(size=(140, 70)) as pilot:
         app.go(Place("blueprint", "dataset"))
-        await until_seen(pilot, "+ made.d49")
+        await until_seen(pilot, "+ made.d49", "50 of 60 not applied · 1–7 of 7")
         assert "+ made.d50" not in seen(app)
-        await pilot.press("slash", *"d57", "enter")
+        await pilot.press("slash", *"made", "enter")
+        await until_seen(pilot, "+ made.d49", "50 of 60 not applied · 0, by key")
+        await pilot.press("slash", "ctrl+u", *"d57", "enter")
         await until_seen(pilot, "+ made.d57")
         assert "+ made.d49" not in seen(app)
+        assert "not applied ·" not in seen(app)
 
 
 @pytest.mark.parametrize(("shown", "key"), [("dataset", "x.y"), ("all", "dataset x.y")])
