@@ -19,7 +19,7 @@ MOST, MOST_TOLD = 9, 3
 """Definitions that are looked for where several have a name that begins so, and those of them that are told."""
 KINDS = ("connection", "dataset", "feature_set", "model", "monitor", "decision", "pipeline", "schedule")
 _OF_KINDS = {word: kind for kind in KINDS for word in (f"{kind}s", kind)}
-_OF_TWO_WORDS = re.compile(r"(?i)\s*(feature)[ _-]+(sets?)(?=\s|$)")
+_OF_TWO_WORDS = re.compile(r"(?i)^\s*(feature)[ _-]+(sets?)(?=\s|$)")
 """A kind that is told in two words, at the beginning of what was typed."""
 _LEADS: dict[str, Place | str] = {
     **{word: Place("blueprint", kind) for word, kind in _OF_KINDS.items()},
@@ -63,8 +63,10 @@ def find_named(database: Database, typed: str, owner: str) -> Place | str:
         word = words[0] if len(words) == 1 else head
         head = _OF_KINDS.get(head) or _OF_KINDS.get(word, head)
     if head == "lineage":
-        kinds = names.kinds_of(database, rest)
-        return Place("lineage", f"{kinds[0]} {rest}") if kinds else f"nothing is named {rest!r}"
+        word, key = _parts(rest)
+        wanted, key = (_OF_KINDS.get(word), key) if key else (None, rest)
+        kinds = [kind for kind in names.kinds_of(database, key) if wanted in (None, kind)]
+        return Place("lineage", f"{kinds[0]} {key}") if kinds else f"nothing is named {rest!r}"
     found = names.named(database, rest or head, head if rest else None, MOST, owner)
     exact = [one for one in found if one[0] == (rest or head)]
     if not rest and not exact and len(words) == 1:
@@ -95,7 +97,7 @@ def complete(database: Database, typed: str, owner: str) -> str:
     from metadata.rows import names
 
     said, space, beginning = typed.rpartition(" ")
-    kind = _OF_TWO_WORDS.sub(r"\1_\2", said)
+    kind = _OF_TWO_WORDS.sub(r"\1_\2", said.removeprefix("lineage "))
     if not typed or (space and kind not in (*KINDS, "lineage")):
         return ""
     begun = names.begun(database, beginning, kind if kind in KINDS else None, 1, owner)

@@ -31,9 +31,10 @@ def has(database: Database, kind: str, key: str) -> bool:
 
 
 def kinds_of(database: Database, key: str) -> list[str]:
-    """The kinds in which a definition has that key."""
+    """The kinds in which a definition has that key, datasets first."""
     with database.read() as connection:
-        return sorted(connection.execute(select(_C.kind).where(_C.key == key)).scalars())
+        found = connection.execute(select(_C.kind).where(_C.key == key)).scalars()
+        return sorted(found, key=lambda kind: (kind != "dataset", kind))
 
 
 def begun(database: Database, beginning: str, kind: str | None = None, limit: int = 2, owner: str = "") -> list[str]:

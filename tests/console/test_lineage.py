@@ -8,10 +8,14 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import update
 
+from console import jump
 from console.app import PilothouseApp
 from console.places import Place
 from metadata.database import Database
 from metadata.definitions import definition
+from metadata.kinds import Blueprint
+from metadata.revisions import apply
+from metadata.settings import settings
 from tests.console.looking import seen, until, until_seen
 
 MakeApp = Callable[[], PilothouseApp]
@@ -118,3 +122,21 @@ async def test_without_a_blueprint_it_says_what_would_be_here(empty_database: Da
     async with app.run_test(size=(120, 30)) as pilot:
         await pilot.press("4")
         await until_seen(pilot, "Nothing yet: pilothouse blueprint apply FILE")
+
+
+def test_a_key_of_several_kinds_leads_to_the_lineage_of_the_dataset_or_of_the_kind_that_is_named(
+    database: Database,
+) -> None:
+    more = {"connections": {"silver.flights": {"kind": "files", "path": "x"}}}
+    apply(database, Blueprint.model_validate(more), author="ada", settings=settings())
+    for typed, subject in (
+        ("lineage silver.flights", "dataset silver.flights"),
+        ("lineage connection silver.flights", "connection silver.flights"),
+        ("lineage datasets silver.flights", "dataset silver.flights"),
+        ("lineage late_arrival", "model late_arrival"),
+        ("lineage feature set flight_context", "feature_set flight_context"),
+    ):
+        assert jump.find_named(database, typed, "") == Place("lineage", subject)
+    assert jump.find_named(database, "lineage model silver.flights", "") == "nothing is named 'model silver.flights'"
+    assert jump.complete(database, "lineage connection silv", "") == "lineage connection silver.flights"
+    assert jump.complete(database, "lineage silver.fl", "") == "lineage silver.flights"
