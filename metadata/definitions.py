@@ -132,6 +132,7 @@ revision_item = Table(
     Column("before", JSON(none_as_null=True)),
     Column("after", JSON(none_as_null=True)),
     Index("ix_revision_item_uid", "uid"),
+    Index("ix_revision_item_key", "key"),
     Index("ix_revision_item_revision_position", "revision", "position"),
 )
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 from contextlib import suppress
-from functools import cached_property
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, case, select
+from sqlalchemy import ColumnElement, Connection, Row, case, exists, select
 
 from metadata.definitions import revision_item
 from metadata.kinds import Blueprint, Definition, Pipeline
 from metadata.references import with_new_keys
-from metadata.successors import Gone, called_otherwise, names_of, tasks_of
+from metadata.successors import Gone, names_of, tasks_of
 from metadata.tasks import TaskSpec, read_spec
+from metadata.values import in_chunks
 
 
 class _Places(NamedTuple):
@@ -28,12 +28,38 @@ class _Places(NamedTuple):
     gone: dict[str, int]
 
 
-class Former:
-    """The past of the blueprint `current`, read when it is asked for; `taken` are the uids that are in use."""
+class _Called:
+    """What was called how, at a time that goes back from `names` (kind and key by uid); `now` has those of now."""
 
-    def __init__(self, connection: Connection, current: Blueprint) -> None:
+    def __init__(self, names: dict[str, tuple[str, str]], now: dict[str, tuple[str, str]]) -> None:
+        self._names, self._now = dict[str, tuple[str, str]](), now
+        self._uids: dict[tuple[str, str], str] = {}
+        self.keys: dict[tuple[str, str], str] = {}
+        """By kind and key of then: the key of now; of what is not there any more its uid."""
+        for uid, name in names.items():
+            self.call(uid, name)
+
+    def call(self, uid: str, name: tuple[str, str] | None) -> None:
+        """It was called that, or was not there. Where two change their keys for one another each has its own."""
+        before = self._names.pop(uid, None)
+        if before is not None and self._uids.get(before) == uid:
+            del self._uids[before], self.keys[before]
+        if name is not None:
+            self._names[uid], self._uids[name] = name, uid
+            self.keys[name] = self._now.get(uid, ("", uid))[1]
+
+
+class Former:
+    """The past of the blueprint `current`, read when it is asked for; `taken` are the uids that are in use.
+
+    What is read at once is about names that `asked` says.
+    """
+
+    def __init__(self, connection: Connection, current: Blueprint, asked: Blueprint) -> None:
         self._connection = connection
-        self.current = current
+        self.current, self._asked = current, asked
+        self._removals: dict[tuple[str, str], list[str]] = {}
+        self._changes: dict[str, list[Row[Any]]] = {}
         self._uids = {(kind, key): value.uid for kind, key, value in current}
         self._tasks: dict[str, _Places] = {}
         self.taken = {each.uid for _, _, value in current for each in parts_of(value)}
@@ -49,16 +75,20 @@ class Former:
         """The definition that was removed last under that key, unless it is in use; None where another stands now."""
         if (kind, key) in self._uids:
             return None
-        return next((uid for uid in self._removed[kind, key] if uid not in self.taken), None)
+        return next((uid for uid in self._removed(kind, key) if uid not in self.taken), None)
 
     def last_of(self, said: Definition, key: str) -> str | None:
         """The definition that was removed last under the key that `said` says it had, else under its own."""
         names = (name for name in (said.was, key) if name)
         return next(filter(None, (self.last(said.KIND, name) for name in names)), None)
 
-    def keys(self, kind: str) -> Iterator[tuple[str, str]]:
-        """Each key that a definition of that kind had, with its uid, the last one first."""
-        return ((row.key_before, row.uid) for row in self._names if row.kind == kind and row.key_before is not None)
+    def keys(self, kind: str, wanted: Collection[str]) -> Iterator[tuple[str, str]]:
+        """Each of these keys that a definition of that kind had, with its uid, the last one first."""
+        item, found = revision_item.c, list[Row[Any]]()
+        query = select(item.revision, item.key_before, item.uid).where(item.kind == kind)
+        for some in in_chunks(sorted(wanted)):
+            found += self._connection.execute(query.where(item.key_before.in_(some)))
+        return ((row.key_before, row.uid) for row in sorted(found, key=lambda row: row.revision, reverse=True))
 
     def is_itself(self, kind: str, last: str, was: str) -> bool:
         """Whether the definition `last` is meant by a key that it had, whatever is said by `was`.
@@ -66,12 +96,12 @@ class Former:
         So it is if it had that key, too, or did not go before the one of that key.
         """
         other = self.last(kind, was)
-        had = any(was in (row.key, row.key_before) for row in self._names if row.uid == last)
+        had = any(was in (row.key, row.key_before) for row in self._changes_of(last))
         stayed = last in self.taken
         return had or other is None or stayed or self._removed_at(last) >= self._removed_at(other)
 
     def _removed_at(self, uid: str) -> int:
-        return max(int(row.revision) for row in self._names if row.uid == uid and row.removed)
+        return max(int(row.revision) for row in self._changes_of(uid) if row.removed)
 
     def places(self, was: str | None, pipeline: str | None) -> list[tuple[str, str]]:
         """Where a task of `pipeline` (uid) stood that `was` says: pipeline (uid) and key.
@@ -80,7 +110,7 @@ class Former:
         """
         home, _, key = (was or "").rpartition("/")
         now = self._uids.get((Pipeline.KIND, home)) if home else pipeline
-        homes = [now, *(self._removed[Pipeline.KIND, home] if home else ())]
+        homes = [now, *(self._removed(Pipeline.KIND, home) if home else ())]
         return [(uid, key) for uid in homes if uid and key]
 
     def task(self, pipeline: str, key: str, kind: str) -> str | None:
@@ -106,13 +136,19 @@ class Former:
         gone = self._places(pipeline).gone[last]
         return stood or not others or gone >= self._places(others[0][0]).gone[others[0][1]]
 
-    def gone_tasks(self, merged: Blueprint, kinds: Collection[str]) -> Iterator[Gone]:
-        """Tasks of those kinds that are not there now, as they were last, the newest first, in the keys of `merged`."""
+    def gone_tasks(self, merged: Blueprint, wanted: Collection[tuple[str, str]]) -> Iterator[Gone]:
+        """Tasks that are not there now, as they were last, the newest first, in the keys of `merged`.
+
+        Those of which the kind, and the dataset that it writes, is `wanted`.
+        """
+        kinds = {kind for kind, _ in wanted}
         seen = {task.uid for _, _, task in tasks_of(self.current)}
         keys = {value.uid: key for key, value in self.current.pipelines.items()}
-        then, now = names_of(self.current), names_of(merged)
-        log = iter(self._names)
-        row = next(log, None)
+        then = _Called(names_of(self.current), names_of(merged))
+        item = revision_item.c
+        log = select(item.revision, item.uid, item.kind, item.key_before).order_by(item.revision.desc())
+        rows = iter(self._connection.execute(log))
+        row = next(rows, None)
         for revision, pipeline, key, tasks in self._earlier():
             keys.setdefault(pipeline, key)
             for name, task in tasks.items():
@@ -122,33 +158,43 @@ class Former:
                 if task["kind"] not in kinds:
                     continue
                 while row is not None and row.revision >= revision:
-                    then.pop(row.uid, None)
-                    if row.key_before is not None:
-                        then[row.uid] = (row.kind, row.key_before)
-                    row = next(log, None)
+                    then.call(row.uid, None if row.key_before is None else (row.kind, row.key_before))
+                    row = next(rows, None)
+                to = task.get("to", "")
+                if (task["kind"], then.keys.get(("dataset", to), to)) not in wanted:
+                    continue
                 with suppress(ValueError):
                     said = read_spec(task)
-                    spec = with_new_keys(said, called_otherwise(then, now))
+                    spec = with_new_keys(said, then.keys)
                     home = self._uids.get((Pipeline.KIND, keys[pipeline]), pipeline)
                     yield Gone(pipeline, keys[pipeline], name, spec, said, replaced=self._stands(home, name))
 
-    @cached_property
-    def _names(self) -> list[Row[Any]]:
-        """What each change says of keys, newest first."""
-        item = revision_item.c
-        removed = case((item.after.is_(None), 1), else_=0).label("removed")
-        columns = (item.revision, item.uid, item.kind, item.key, item.key_before, removed)
-        return list(self._connection.execute(select(*columns).order_by(item.revision.desc())))
+    def _changes_of(self, uid: str) -> list[Row[Any]]:
+        """What each change of a definition says of its key."""
+        if uid not in self._changes:
+            item = revision_item.c
+            removed = case((item.after.is_(None), 1), else_=0).label("removed")
+            query = select(item.revision, item.key, item.key_before, removed).where(item.uid == uid)
+            self._changes[uid] = list(self._connection.execute(query))
+        return self._changes[uid]
 
-    @cached_property
-    def _removed(self) -> defaultdict[tuple[str, str], list[str]]:
-        found: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
-        seen: set[str] = set()
-        for row in self._names:
-            if row.removed and row.uid not in seen:
-                seen.add(row.uid)
-                found[row.kind, row.key].append(row.uid)
-        return found
+    def _removed(self, kind: str, key: str) -> list[str]:
+        """What had that key when it was removed last, the newest first."""
+        if not self._removals:
+            self._read_removed(names_said(self._asked))
+        if (kind, key) not in self._removals:
+            self._read_removed({(kind, key)})
+        return self._removals[kind, key]
+
+    def _read_removed(self, names: Collection[tuple[str, str]]) -> None:
+        item, later = revision_item.c, revision_item.alias("later").c
+        again = exists().where(later.uid == item.uid, later.after.is_(None), later.revision > item.revision)
+        query = select(item.uid, item.kind, item.key).where(item.after.is_(None), ~again).order_by(item.revision.desc())
+        self._removals |= {name: [] for name in names}
+        for some in in_chunks(sorted({key for _, key in names})):
+            for row in self._connection.execute(query.where(item.key.in_(some))):
+                if (row.kind, row.key) in names:
+                    self._removals[row.kind, row.key].append(row.uid)
 
     def _stands(self, pipeline: str, key: str) -> bool:
         return any(value.uid == pipeline and key in value.tasks for value in self.current.pipelines.values())
@@ -179,3 +225,11 @@ def parts_of(value: Definition) -> Iterator[Definition | TaskSpec]:
     yield value
     if isinstance(value, Pipeline):
         yield from value.tasks.values()
+
+
+def names_said(document: Blueprint) -> set[tuple[str, str]]:
+    """Kind and key of what a document defines, as it is called and was, and of the pipelines that its tasks were in."""
+    pipelines = (value for _, _, value in document if isinstance(value, Pipeline))
+    homes = ((task.was or "").rpartition("/")[0] for each in pipelines for task in each.tasks.values())
+    named = {(kind, key) for kind, key, _ in document} | {(Pipeline.KIND, home) for home in homes if home}
+    return named | {(kind, value.was) for kind, _, value in document if value.was}

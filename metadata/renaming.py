@@ -31,7 +31,7 @@ def _definitions(former: Former, kind: str, there: dict[str, Definition], asked:
     befores = origins(kind, there, {key: value.was for key, value in asked.items()})
     new = {key for key, before in befores.items() if before is None}
     going = {value.uid: key for key, value in there.items() if key not in befores.values()}
-    for key, uid in former.keys(kind) if new and going else ():
+    for key, uid in former.keys(kind, frozenset(new)) if new and going else ():
         if key in new and uid not in former.taken:
             new.remove(key)
         elif key in new and uid in going and former.is_itself(kind, uid, asked[key].was or ""):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from metadata.changes import origins
 from metadata.former import Former, parts_of
 from metadata.kinds import SECTIONS, Blueprint, Definition, Pipeline
-from metadata.successors import refuse_other_sources, refuse_reading_again, tasks_of
+from metadata.successors import appended_by_new, refuse_other_sources, refuse_reading_again
 from metadata.tasks import TaskSpec
 
 
@@ -112,8 +112,8 @@ def refuse_work_again(former: Former, past: Blueprint) -> None:
 
 
 def _refuse_lost_work(former: Former, there: Collection[str], merged: Blueprint) -> None:
-    kinds = {task.kind for _, _, task in tasks_of(merged) if task.uid not in there}
-    gone = list(former.gone_tasks(merged, kinds)) if kinds else []
+    new = appended_by_new(merged, there)
+    gone = list(former.gone_tasks(merged, new)) if new else []
     refuse_reading_again((each for each in gone if each.task.uid not in former.taken), merged, former.taken)
     refuse_other_sources((each for each in gone if each.task.uid in former.taken), merged)
 

@@ -169,7 +169,7 @@ def snapshot(database: Database) -> tuple[int, Blueprint]:
 
 def diff_of(connection: Connection, current: Blueprint, document: Blueprint, prune: bool = False) -> ChangeSet:
     """What applying `document` to `current` does, by the log, within a transaction. Raises what `diff` raises."""
-    former = Former(connection, current)
+    former = Former(connection, current, document)
     wanted = with_renames_back(former, without_stale_was(former, document, prune), prune)
     return diff(current, wanted, prune, partial(with_last_uids, former))
 
@@ -186,7 +186,7 @@ def _diff_back(database: Database, current: Blueprint, way: WayBack) -> ChangeSe
 
 
 def _exactly(connection: Connection, current: Blueprint, wanted: Blueprint, written: Blueprint) -> ChangeSet:
-    refuse_work_again(Former(connection, current), wanted)
+    refuse_work_again(Former(connection, current, wanted), wanted)
     new = {value.uid for _, _, value in wanted} - {value.uid for _, _, value in current}
     return exact(current, wanted, new - known_uids(connection, new), written)
 

@@ -61,6 +61,13 @@ def called_otherwise(
     return {name: after.get(uid, ("", uid))[1] for uid, name in before.items() if after.get(uid) != name}
 
 
+def appended_by_new(blueprint: Blueprint, known: Collection[str]) -> set[tuple[str, str]]:
+    """Kind of each task not of `known` (uids) that appends, and key of the dataset: no other does work once more."""
+    new = ((task.kind, getattr(task, "to", "")) for _, _, task in tasks_of(blueprint) if task.uid not in known)
+    there = blueprint.datasets
+    return {(kind, to) for kind, to in new if to in there and there[to].storage.mode == "append"}
+
+
 def refuse_second_reading(current: Blueprint, merged: Blueprint) -> None:
     """Raises PilothouseError PH341 where a new task would append what one that `merged` lacks has appended."""
     before, after = ({task.uid for _, _, task in tasks_of(each)} for each in (current, merged))

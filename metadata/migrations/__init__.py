@@ -22,7 +22,7 @@ from metadata.values import utc_now
 if TYPE_CHECKING:
     from alembic.config import Config
 
-VERSIONS: tuple[str, ...] = tuple(f"{number:04}" for number in range(1, 15))
+VERSIONS: tuple[str, ...] = tuple(f"{number:04}" for number in range(1, 16))
 """Every version of the schema, oldest first; the last one is what this program works with."""
 VERSION_TABLE = "pilothouse_version"
 """Where the version stands. Alembic's own name for it is what MLflow and Prefect use, who may share the database."""

@@ -121,9 +121,12 @@ def _all_users(connection: Connection, uids: Collection[str]) -> set[str]:
 
 def _removed_as(connection: Connection, names: Collection[tuple[str, str]]) -> set[str]:
     """What was removed under these names (kind, key), whatever has become of it."""
-    item = revision_item.c
-    rows = connection.execute(select(item.uid, item.kind, item.key).where(item.after.is_(None)))
-    return {row.uid for row in rows if (row.kind, row.key) in names}
+    item, found = revision_item.c, set[str]()
+    query = select(item.uid, item.kind, item.key).where(item.after.is_(None))
+    for some in in_chunks(sorted({key for _, key in names})):
+        rows = connection.execute(query.where(item.key.in_(some)))
+        found.update(row.uid for row in rows if (row.kind, row.key) in names)
+    return found
 
 
 def _tasks_ever_in(connection: Connection, pipelines: Collection[str]) -> set[str]:
