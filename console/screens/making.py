@@ -120,9 +120,9 @@ class Making(Forming):
 
     def _if_free(self, kind: str, name: str, then: Callable[[], None], again: Callable[[str], None]) -> None:
         """Go on when something new can be called that; else ask again, with why not."""
-        database = self.session.store.database
+        database, owner = self.session.store.database, self.session.owner
         what = f"it is known whether {name} is taken; {self.tab_key} goes on with it"
-        self.act("free", what, lambda: (kind, name, then, again, has(database, kind, name)))
+        self.act("free", what, lambda: (kind, name, then, again, has(database, kind, name, owner)))
 
     def got_free(self, found: tuple[str, str, Callable[[], None], Callable[[str], None], bool]) -> None:
         """It was looked whether the key is free; an edit that was begun meanwhile goes first."""

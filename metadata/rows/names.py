@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 
-from sqlalchemy import Connection, collate, select
+from sqlalchemy import Connection, case, collate, or_, select
 
 from metadata.database import Database
 from metadata.definitions import definition, staged_item
@@ -24,10 +24,17 @@ MOST_NAMED = 13
 _C, _I = definition.c, staged_item.c
 
 
-def has(database: Database, kind: str, key: str) -> bool:
-    """Whether a definition has that key now."""
+def has(database: Database, kind: str, key: str, owner: str = "") -> bool:
+    """Whether a definition has that key now; with an owner, with the edits of his change set."""
+    named = or_(_I.key == key, _I.key_before == key)
+    removed = case((_I.after.is_(None), 1), else_=0).label("removed")
+    edits = select(_I.uid, _I.key, _I.key_before, removed).where(_I.owner == owner, _I.kind == kind, named)
     with database.read() as connection:
-        return connection.execute(select(_C.uid).where(_C.kind == kind, _C.key == key)).first() is not None
+        there = connection.execute(select(_C.uid).where(_C.kind == kind, _C.key == key)).scalar()
+        mine = list(connection.execute(edits))
+    given = any(each.key == key != each.key_before and not each.removed for each in mine)
+    left = any(each.uid == there and (each.removed or each.key != key) for each in mine)
+    return given or (there is not None and not left)
 
 
 def kinds_of(database: Database, key: str) -> list[str]:

@@ -222,6 +222,23 @@ async def test_what_others_applied_likewise_meanwhile_is_no_edit_any_more_once_i
         await until_seen(pilot, "1 edit", "dataset x.y", "Blueprint ±1")
 
 
+async def test_a_key_that_the_change_set_gives_is_taken_and_one_that_it_frees_is_not(
+    database: Database, make_app: MakeApp
+) -> None:
+    stage(database, ME, Blueprint.model_validate({"datasets": {"x.y": {"owner": "ada"}}}))
+    stage_removal(database, ME, load_blueprint(database).datasets["gold.delay_by_hour"].uid)
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.go(Place("blueprint", f"dataset {KEY}"))
+        await until_seen(pilot, "Flights as landed")
+        await pilot.press("R", *"x.y", "enter")
+        await until_seen(pilot, "there is a dataset x.y already", "The new key of")
+        await pilot.press("ctrl+u", *"gold.delay_by_hour", "enter")
+        await until_seen(pilot, "renamed to gold.delay_by_hour in the change set")
+    now = load_staged(database, ME).working.blueprint.datasets
+    assert (now["x.y"].owner, now["gold.delay_by_hour"].uid) == ("ada", load_blueprint(database).datasets[KEY].uid)
+
+
 @pytest.mark.parametrize(("answer", "stands"), [("m", "mine"), ("t", "theirs")])
 async def test_a_clash_shows_all_three_sides_and_is_decided_before_it_is_applied(
     database: Database, make_app: MakeApp, answer: str, stands: str

@@ -96,6 +96,21 @@ def test_words_are_taken_apart_at_dots_and_underscores() -> None:
     assert said == ["order", "id", "silver", "orders", "größe", "10"]
 
 
+def test_a_key_is_free_or_taken_with_the_edits_of_a_change_set(database: Database) -> None:
+    body = {"a": {"description": "one"}, "b": {}, "c": {}}
+    apply(database, Blueprint.model_validate({"datasets": body}), author="bea", settings=SETTINGS)
+    uids = {key: value.uid for key, value in load_blueprint(database).datasets.items()}
+    stage_removal(database, "ada", uids["a"])
+    stage_rename(database, "ada", uids["b"], "d")
+    stage(database, "ada", Blueprint.model_validate({"datasets": {"c": {"owner": "x"}, "e": {}}}))
+    mine = [key for key in "abcdef" if names.has(database, "dataset", key, "ada")]
+    theirs = [key for key in "abcdef" if names.has(database, "dataset", key, "bea")]
+    assert (mine, theirs) == (["c", "d", "e"], ["a", "b", "c"])
+    stage_rename(database, "ada", uids["b"], "a")
+    stage(database, "ada", Blueprint.model_validate({"datasets": {"b": {}}}))
+    assert [key for key in "abcdef" if names.has(database, "dataset", key, "ada")] == ["a", "b", "c", "e"]
+
+
 def test_names_go_on_as_typed_and_the_nearest_is_told(database: Database) -> None:
     applied(database)
     assert names.has(database, "dataset", "silver.orders")
