@@ -53,7 +53,7 @@ class _Edit:
 
     @property
     def displaced(self) -> bool:
-        """Whether somebody else has taken the key that it wants."""
+        """Whether another definition has the key that it wants: somebody else's, or one that stays after all."""
         about_keys = (clash.conflict for clash in self.clashes if clash.conflict.path == "key")
         return any(same(conflict.mine, conflict.theirs) for conflict in about_keys)
 
@@ -133,13 +133,13 @@ class ChangesScreen(Forming, BlueprintKeys, Marking):
         if name in ("apply", "take_out", "decide", "edit", "form") and one is None:
             return "the change set is empty"
         if name in ("edit", "form") and one is not None and one.displaced:
-            return "its key is taken by somebody else's: choose another one first (c)"
+            return "another definition has its key: choose another one first (c)"
         if name in ("edit", "form") and (self.edits or (one is not None and not one.text)):
             return "the last edit is being checked" if self.edits else "it is removed: take that out first (d)"
         if name == "decide" and one is not None and not one.clashes:
             return "it clashes with nothing"
         if name == "apply" and any(row.value.clashes for row in self.list.rows):
-            return "an edit clashes with what somebody else applied: decide first which stands (c)"
+            return "an edit clashes with what is applied: decide first which stands (c)"
         return super().unavailable(name)
 
     def do_apply(self) -> None:
@@ -259,7 +259,7 @@ class ChangesScreen(Forming, BlueprintKeys, Marking):
             if name and name != one.item.key:
                 self.act("decided", f"it is {name} now", lambda: rekey(database, owner, uid, name))
 
-        question = f"Somebody else has taken the key of {_name(one.item)}. Another key:"
+        question = f"Another definition has the key of {_name(one.item)}. Another key:"
         self.app.push_screen(NoteScreen(question, one.item.key, wrong_key), named)
 
     def got_decided(self, _value: object) -> None:

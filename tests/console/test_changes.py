@@ -289,6 +289,31 @@ async def test_where_others_have_removed_what_an_edit_changes_both_sides_are_sho
     assert "flights_monthly" not in load_staged(database, ME).working.blueprint.schedules
 
 
+async def test_a_definition_whose_key_is_another_ones_since_that_stays_after_all_is_given_another_one(
+    database: Database, make_app: MakeApp
+) -> None:
+    uids = {key: value.uid for key, value in load_blueprint(database).datasets.items()}
+    stage_removal(database, ME, uids["gold.delay_by_hour"])
+    stage(database, ME, Blueprint.model_validate({"datasets": {"x.y": {"owner": "ada"}}}))
+    stage_rename(database, ME, load_staged(database, ME).working.blueprint.datasets["x.y"].uid, "gold.delay_by_hour")
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.go(Place("changes"))
+        await until_seen(pilot, "2 edits")
+        row = app.screen.query_one("#list", Rows).row
+        assert row is not None and row.key == uids["gold.delay_by_hour"]
+        await pilot.press("d")
+        await until_seen(pilot, "Take the edit of dataset gold.delay_by_hour out")
+        await pilot.press("y")
+        await until_seen(pilot, "1 edit", "clashes")
+        await pilot.press("c")
+        await until_seen(pilot, "Another definition has the key of dataset gold.delay_by_hour. Another key:")
+        await pilot.press("end", "2", "enter")
+        await until_seen(pilot, "decided", "dataset gold.delay_by_hour2")
+        await until(pilot, lambda: "clashes" not in seen(app))
+    assert load_staged(database, ME).working.blueprint.datasets["gold.delay_by_hour2"].owner == "ada"
+
+
 async def test_the_note_is_kept_when_somebody_else_applied_meanwhile(database: Database, make_app: MakeApp) -> None:
     stage(database, ME, described(database, "other words"))
     app = make_app()
@@ -320,9 +345,9 @@ async def test_a_definition_whose_key_was_taken_is_given_another_one(database: D
         app.go(Place("changes"))
         await until_seen(pilot, "dataset x.y", "clashes")
         await pilot.press("e")
-        await until_seen(pilot, "its key is taken by somebody else's: choose another one first (c)")
+        await until_seen(pilot, "another definition has its key: choose another one first (c)")
         await pilot.press("c")
-        await until_seen(pilot, "Somebody else has taken the key of dataset x.y. Another key:")
+        await until_seen(pilot, "Another definition has the key of dataset x.y. Another key:")
         await pilot.press("end", "2", "enter")
         await until_seen(pilot, "decided", "dataset x.y2")
     now = load_staged(database, ME).working.blueprint.datasets
@@ -340,9 +365,9 @@ async def test_a_rename_to_a_key_that_others_have_taken_is_given_another_one(
         app.go(Place("changes"))
         await until_seen(pilot, "dataset gold.hours", "clashes")
         await pilot.press("e")
-        await until_seen(pilot, "its key is taken by somebody else's: choose another one first (c)")
+        await until_seen(pilot, "another definition has its key: choose another one first (c)")
         await pilot.press("c")
-        await until_seen(pilot, "Somebody else has taken the key of dataset gold.hours. Another key:")
+        await until_seen(pilot, "Another definition has the key of dataset gold.hours. Another key:")
         await pilot.press("end", "2", "enter")
         await until_seen(pilot, "decided", "dataset gold.hours2")
         await until(pilot, lambda: "clashes" not in seen(app))
