@@ -176,7 +176,7 @@ def flag_field(condition: Condition) -> Matcher:
 def tag_field(column: ColumnElement[Any]) -> Matcher:
     """One of the words of a JSON list; nothing for a list without words.
 
-    A pattern is held against each of them. A word is looked for in the text of the list, in half the time.
+    Each of them is compared; a word is looked for in the text of the list first, in half the time.
     """
     texts = func.coalesce(cast(column, types.Text), "")
     entry = Entries(column).table_valued("value", name="entry")
@@ -184,9 +184,8 @@ def tag_field(column: ColumnElement[Any]) -> Matcher:
     def matcher(value: str) -> Condition:
         if not value:
             return not_(_like(texts, '*"*'))
-        if is_pattern(value):
-            return select(literal_column("1")).select_from(entry).where(_like(entry.c.value, value)).exists()
-        return _like(texts, f'*"{json.dumps(value)[1:-1]}"*')
+        one_is = select(literal_column("1")).select_from(entry).where(_like(entry.c.value, value)).exists()
+        return one_is if is_pattern(value) else and_(_like(texts, f'*"{json.dumps(value)[1:-1]}"*'), one_is)
 
     return matcher
 

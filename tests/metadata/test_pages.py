@@ -179,7 +179,7 @@ def test_a_pattern_of_tags_is_held_against_each_of_them(database: Database) -> N
         "b": ["teams", "noprod", "team-o"],
         "c": ["team", "100%", "a_b"],
         "d": ["café", "täglich", "Team o"],
-        "e": ["x, y", "back\\slash"],
+        "e": ["x, y", "back\\slash", 'no"pii'],
         "f": [],
     }
     applied(database, Blueprint.model_validate({"datasets": {key: {"tags": said} for key, said in tags.items()}}))
@@ -195,6 +195,8 @@ def test_a_pattern_of_tags_is_held_against_each_of_them(database: Database) -> N
         "!tag:*": "f",
         'tag:"*, *"': "e",
         "tag:*\\*": "e",
+        "tag:pii": "",
+        "tag:*pii": "e",
         "tag:*_*": "c",
         "tag:*%": "c",
         "tag:*[*": "",
