@@ -14,10 +14,13 @@ from textual.app import App
 from textual.dom import DOMNode
 from textual.message import Message
 from textual.screen import ModalScreen, Screen
+from textual.widgets import Input
 
 from console.places import TABS
 from console.screens.keys import shown_key
 from console.screens.modal import Modal
+from console.screens.prompting import Prompting
+from console.widgets.prompt import Prompt
 
 _JUMP = "colon"
 _LEADING = (_JUMP, *(str(at + 1) for at in range(len(TABS))))
@@ -68,7 +71,7 @@ class Ears:
 
     def take(self, event: events.Event) -> bool:
         """Whether an event is taken."""
-        if not isinstance(event, events.InputEvent | events.Paste):
+        if not isinstance(event, events.InputEvent | events.Paste) or getattr(event, "key", "") == "ctrl+q":
             return True
         if self._astray is not None and event.time > self._astray and isinstance(event, events.Key | events.Paste):
             key = event.key if isinstance(event, events.Key) else ""
@@ -87,7 +90,10 @@ class Ears:
 
 
 class Hearing(App[None]):
-    """An app in which what is typed after a key that opens a question goes there, however fast it comes."""
+    """An app in which what is typed after a key that opens a question goes there, however fast it comes.
+
+    What comes after enter in a line is not of that line any more.
+    """
 
     def __init__(self, *, ansi_color: bool) -> None:
         super().__init__(ansi_color=ansi_color)
@@ -118,12 +124,17 @@ class Hearing(App[None]):
         if self._leads_nowhere(event):
             return
         below, at = self.screen, self.focused or self.screen
+        given = isinstance(at, Input) and event.key in ("enter", "ctrl+j") and not event.is_forwarded
         if event.key == "escape" and not event.is_forwarded:
             self._left = below
         await super().on_event(events.Key("enter", "\r") if event.key == "ctrl+j" else event)
         if isinstance(self.screen, ModalScreen) and below in self.screen_stack[:-1]:
             self.ears.keep(event.time)
             self.hear(*at.ancestors_with_self)
+        elif given:
+            self.ears.keep(event.time)
+            leads, way = isinstance(at, Prompt), at.ancestors_with_self
+            self.hear(*way, *way, *way, leads=leads, anywhere=leads)  # there, given by a key of the app, and told
 
     def _leads_nowhere(self, event: events.Key) -> bool:
         """Whether a key that leads elsewhere does not from here, which is said; after `:` one types where to.
@@ -148,19 +159,20 @@ class Hearing(App[None]):
             self.ears.go_astray(event.time)
         return True
 
-    def hear(self, *through: DOMNode, anywhere: bool = False) -> None:
+    def hear(self, *through: DOMNode, leads: bool = False, anywhere: bool = False) -> None:
         """What is kept goes to the question that is in front by then, or to `anywhere` else.
 
-        What was typed earlier is still on its way.
+        What was typed earlier is still on its way; what `leads` elsewhere is there when that is found and has its rows.
         """
-        self.run_worker(self._hear(through, anywhere))
+        self.run_worker(self._hear(through, leads, anywhere))
 
-    async def _hear(self, through: Iterable[DOMNode], anywhere: bool) -> None:
+    async def _hear(self, through: Iterable[DOMNode], leads: bool, anywhere: bool) -> None:
         for one in (*through, self.screen):
-            done = asyncio.Event()
-            if one.call_later(done.set):
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(done.wait(), PATIENCE_SECONDS)
+            await _done_by(one)
+        for _ in range(2 if leads else 0):
+            if isinstance(self.screen, Prompting):
+                await _patiently(self.screen.answered)
+            await _done_by(self)
         self.call_later(self._hear_kept, anywhere)
 
     async def _hear_kept(self, anywhere: bool) -> None:
@@ -168,3 +180,15 @@ class Hearing(App[None]):
             seen_first = isinstance(self.screen, Modal) and self.screen.SEEN_FIRST
             if not seen_first and (anywhere or isinstance(self.screen, ModalScreen)):
                 await self.on_event(event)
+
+
+async def _done_by(one: DOMNode) -> None:
+    """What was sent to it until now is done."""
+    done = asyncio.Event()
+    if one.call_later(done.set):
+        await _patiently(done)
+
+
+async def _patiently(done: asyncio.Event) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(done.wait(), PATIENCE_SECONDS)

@@ -212,7 +212,7 @@ class BaseScreen(Acting, Listing):
             with self._told_of(message.job):
                 getattr(self, f"got_{message.job}")(message.value)
         if message.job == "jump":
-            self.has_keys()
+            self.jumped()
 
     def _paged(self, message: Answered) -> None:
         """The page came back."""

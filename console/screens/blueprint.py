@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual.binding import BindingType
 from textual.content import Content
-from textual.message import Message
 
 from console import drafts
 from console.blueprint_panes import PANES, Detail, kept_lines, read_detail
@@ -96,6 +95,7 @@ class BlueprintScreen(ByKind, Unapplied, Bulk, Trying, DatasetPanes, Paging):
             if self.there and self.focused is self.kinds:
                 self.list.focus()
             self._aim(subject)
+            self.awaits("page")
             self._await()
             self.first_page()
             self.filter = ""
@@ -141,12 +141,10 @@ class BlueprintScreen(ByKind, Unapplied, Bulk, Trying, DatasetPanes, Paging):
         self._known = ""
         if paged.wanted and paged.wanted == self._wanted:
             self._wanted = ""
-            row = self.definition() if self.list.select(paged.wanted) else None
-            if row is None:
-                self._await()
+            if not self.list.select(paged.wanted):
                 self.say_gone(kind, paged.wanted)
-            elif self._next[0]:
-                self._next = self._next[0], row.uid
+            elif self._next == (EDIT, "") and (row := self.definition()) is not None:
+                self._await(EDIT, row.uid)
         self.moved()
 
     def draw_rows(self) -> None:
@@ -190,15 +188,13 @@ class BlueprintScreen(ByKind, Unapplied, Bulk, Trying, DatasetPanes, Paging):
         (of, value), (name, uid), row = found, self._next, self.definition()
         self._detail_read = False
         here = row.uid if row is not None else ""
-        done = value is not None and uid == of == here and self.in_front
         if uid and (uid == of or uid != here):
-            self._await(anywhere=done and name not in ASKING)
+            self._await()
         if value is not None and of == here:
             self._detail = value
             self.draw_detail()
             self.detail_came()
-            if done:
-                cast("PilothouseApp", self.app).pressed = Message().time  # as if it were pressed now
+            if uid == of and self.in_front:
                 self.action_do(name)
         self._read_detail()
 
@@ -234,6 +230,16 @@ class BlueprintScreen(ByKind, Unapplied, Bulk, Trying, DatasetPanes, Paging):
     def subject_key(self) -> str:
         """The key that one came for, else that under the cursor."""
         return self._wanted or (self.row.key if self.row else "")
+
+    def asks_next(self, name: str) -> str:
+        """While one comes for a definition no key acts on the row before; what is typed after such a key is dropped."""
+        comes = self._wanted and (self._reading or not self.there)
+        if not (self.of_row(name) and (comes or "jump" in self.awaited)):
+            return super().asks_next(name)
+        if name in ASKING:
+            app = cast("PilothouseApp", self.app)
+            app.ears.go_astray(app.pressed)
+        return glyph(f"looking for {self._wanted or 'what was given'} …")
 
     def unavailable(self, name: str) -> str:
         """What needs a definition, or a pipeline."""
@@ -301,36 +307,21 @@ class BlueprintScreen(ByKind, Unapplied, Bulk, Trying, DatasetPanes, Paging):
         if row is None or (detail is not None and detail.uid == row.uid and not self._detail_read):
             self._await()
             return False
-        self._hold(name, row.uid)
+        self._await(name, row.uid)
         if not self._detail_read:  # it could not be read before
             self._known = ""
             self._read_detail()
         return True
 
-    def action_do(self, name: str) -> None:
-        """A key of a row waits for the one that one has come for, while that is looked for."""
-        if self._wanted and self.of_row(name) and (self._reading or not self.there):
-            self.say(glyph(f"looking for {self._wanted} …"), "quiet")
-            self._hold(name)
-        else:
-            super().action_do(name)
-
-    def _hold(self, name: str, uid: str = "") -> None:
-        """A key is done later; what is typed meanwhile is kept for it, or dropped for an editor."""
-        ears = cast("PilothouseApp", self.app).ears
-        if name == EDIT:
-            ears.shut(self._forget)
-        else:
-            ears.keep(cast("PilothouseApp", self.app).pressed, self._forget)
-        self._await(name, uid)
-
-    def _await(self, name: str = "", uid: str = "", *, anywhere: bool = False) -> None:
-        """What is done once a detail is read. What was kept for it goes where that leads, or `anywhere`."""
+    def _await(self, name: str = "", uid: str = "") -> None:
+        """What is done once a detail is read; what is typed meanwhile is kept for it, or dropped for an editor."""
         app = cast("PilothouseApp", self.app)
         if self._next[0] == EDIT != name:
             app.ears.open()
         elif self._next[0] and not name:
-            app.hear(anywhere=anywhere)
+            app.hear()
+        if uid and name != EDIT:
+            app.ears.keep(app.pressed, self._forget)
         self._next = name, uid
 
     def on_screen_suspend(self) -> None:
@@ -345,12 +336,14 @@ class BlueprintScreen(ByKind, Unapplied, Bulk, Trying, DatasetPanes, Paging):
 
     def do_edit(self) -> None:
         """`e`"""
-        if (row := self.definition()) and not self.waits(EDIT) and self._detail is not None:
+        if (row := self.definition()) and self.waits(EDIT):
+            cast("PilothouseApp", self.app).ears.shut(self._forget)
+        elif row is not None and self._detail is not None:
             self.edit(row.kind, row.key, self._detail.to_edit, self._detail.uids)
 
     def _forget(self) -> None:
         self._await()
-        self.say("left: nothing was changed", "quiet")
+        self.say("left: nothing is edited", "quiet")
 
     def do_form(self) -> None:
         """`f`"""

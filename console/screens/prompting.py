@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
@@ -41,6 +42,10 @@ class Prompting(Screen[None]):
         self._before_prompt: Widget | None = None
         self._prompts = 0
         """Lines that were opened: a late answer to an earlier one leads nowhere."""
+        self.awaited = {"page"}
+        """What is read that keys after enter in the line are meant for: the place that was given, and the rows."""
+        self.answered = asyncio.Event()
+        """Whether that is nothing."""
 
     @property
     @abstractmethod
@@ -83,14 +88,18 @@ class Prompting(Screen[None]):
     """What a filter names definitions by, such as `pipeline:`, and their kind (None: of any)."""
 
     @property
+    def _line(self) -> Prompt:
+        return self.query_one(Prompt)
+
+    @property
     def typing(self) -> bool:
         """Whether something is typed in the line."""
-        return self.query_one(Prompt).has_class("open")
+        return self._line.has_class("open")
 
     @property
     def filtering(self) -> bool:
         """Whether a filter is typed there."""
-        return self.typing and self.query_one(Prompt).mark == "/"
+        return self.typing and self._line.mark == "/"
 
     # The keys
 
@@ -119,11 +128,24 @@ class Prompting(Screen[None]):
         """Rows were read with that filter; what is typed of one, or was before it was given, is none."""
         if filter_ == (self._filter_before if self.filtering else self.filter):
             self._good = filter_
+        if filter_ == self.filter:
+            self.came("page")
 
     def drop_filter(self) -> None:
         """The filter is refused: the one that was there before it is back."""
         self.filter, self._good = "" if self._good == self.filter else self._good, ""
         self.reload()
+
+    def awaits(self, what: str) -> None:
+        """That is to be read."""
+        self.awaited.add(what)
+        self.answered.clear()
+
+    def came(self, what: str) -> None:
+        """It was read, or nobody waits for it."""
+        self.awaited.discard(what)
+        if not self.awaited:
+            self.answered.set()
 
     # The line
 
@@ -150,10 +172,12 @@ class Prompting(Screen[None]):
             self.set_filter(message.text)
             if self.filter != self._good:  # now it is taken, or told and dropped
                 self.reload()
+                self.awaits("page")
         elif message.text:
             typed, found, owner = message.text, jump.find(message.text), self.session.owner
             if found is None:  # its answer goes first
                 line = self._prompts
+                self.awaits("jump")
                 self.session.store.read(self, "jump", lambda database: (line, jump.find_named(database, typed, owner)))
                 return
             self.got_jump((self._prompts, found))
@@ -176,6 +200,11 @@ class Prompting(Screen[None]):
         else:
             self.say(found, "warn")
 
+    def jumped(self) -> None:
+        """What was typed after such a place was given goes to where that leads."""
+        self.came("jump")
+        self.has_keys()
+
     def on_prompt_typed(self, message: Prompt.Typed) -> None:
         """Typing filters at once."""
         if message.mark == "/":
@@ -193,11 +222,12 @@ class Prompting(Screen[None]):
     def _ask(self, mark: str, text_: str = "") -> None:
         self._before_prompt = self.focused
         self._prompts += 1
+        self.came("jump")
         self.query_one(Keys).display = False
-        self.query_one(Prompt).ask(mark, text_)
+        self._line.ask(mark, text_)
 
     def _close_prompt(self) -> None:
-        self.query_one(Prompt).close()
+        self._line.close()
         self.query_one(Keys).display = True
         self.set_focus(self._before_prompt)
         self._voice.typed(self.labels())

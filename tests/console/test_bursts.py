@@ -118,7 +118,8 @@ async def test_a_pipeline_chosen_twice_has_its_fields_once(database: Database, m
         await settled(pilot)
         names = [field.name for field in app.screen.query(Input)]
         assert len(names) == len(set(names))
-        await pilot.press(*[key for _ in names[1:] for key in ["tab"]], *"2013-02-02", "enter")
+        await pilot.press(*[key for _ in names[1:] for key in ["tab"]])
+        send(app, *"2013-02-02", "enter", "0")
         await until(pilot, lambda: screen_name(app) == "run" and "#18" in seen(app))
         assert find_run(database, 18).as_of.isoformat() == "2013-02-02T00:00:00+00:00"
 
@@ -195,6 +196,33 @@ async def test_what_is_typed_at_once_after_a_key_that_asks_is_typed_there(
         await pilot.press("escape")
         await until(pilot, lambda: screen_name(app) == "blueprint")
         assert app.screen.query_one("#list", Rows).row.key == "bronze.weather"  # type: ignore[union-attr]
+
+
+async def test_what_is_typed_at_once_after_a_line_is_given_goes_where_that_leads(
+    database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    async with on_flights(app) as pilot:
+        send(app, "slash", *"silver", "enter", "2")
+        await until_seen(pilot, "newest first")
+        await pilot.press("3")
+        await until_seen(pilot, "▸ datasets ▸ silver ", "1–1 of 1")
+        send(app, "slash", "ctrl+u", "enter")
+        await until_seen(pilot, "1–7 of 7")
+        send(app, "colon", *"dataset gold.delay_by_hour", "enter", "m", "m", "2")
+        await until_seen(pilot, "newest first")
+        await pilot.press("3")
+        await until_seen(pilot, "*gold.delay_by_hour")
+        assert "nothing is named" not in seen(app)
+
+
+async def test_what_is_typed_after_enter_is_not_in_the_name_that_was_asked_for(
+    database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    async with on_flights(app) as pilot:
+        send(app, "R", "end", "2", "enter", "3", "4")
+        await until_seen(pilot, "renamed to bronze.flights2 ")
 
 
 async def test_what_is_typed_while_a_definition_is_read_waits_for_what_is_asked_then(

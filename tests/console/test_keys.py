@@ -303,6 +303,7 @@ async def test_a_filter_that_is_refused_while_another_is_begun_is_dropped_and_to
         await until_seen(pilot, "1–2 of 2")
         with reads_held_up(app):
             await pilot.press("slash", "ctrl+u", *"pipelin:x", "enter", "slash")
+            await until(pilot, lambda: app.screen.typing)  # type: ignore[attr-defined]
         await pilot.pause(0.5)
         assert "PH306" not in seen(app)
         await pilot.press("escape")

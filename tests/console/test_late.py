@@ -166,13 +166,12 @@ async def test_a_late_jump_closes_nothing_that_was_opened_meanwhile(database: Da
         await until(pilot, lambda: "db●" in seen(app) and app.session.store._reads._jobs.empty())
         await pilot.pause(0.1)  # what the first look at the database has read anew is there
         with reads_held_up(app):
-            await pilot.press("colon", *"silver.flights", "enter", "f")
-            await until(pilot, lambda: screen_name(app) == "FormScreen")
+            await pilot.press("colon", *"silver.flights", "enter", "n")
+            await until(pilot, lambda: screen_name(app) == "NoteScreen")
         await until(pilot, lambda: app.session.store._reads._jobs.empty())
         await pilot.pause(0.1)
-        assert screen_name(app) == "FormScreen"
+        assert screen_name(app) == "NoteScreen"
         await pilot.press("escape")
-        await until_seen(pilot, "left: nothing to apply")
         with reads_held_up(app):
             await pilot.press("colon", *"gold.delay_by_hour", "enter", "2")
         await until(pilot, lambda: app.session.store._reads._jobs.empty())
@@ -208,45 +207,7 @@ async def test_keys_are_taken_again_where_what_was_to_be_edited_is_left(
         await until_seen(pilot, "newest first")
 
 
-async def test_a_key_of_a_row_waits_for_the_one_that_one_came_for_and_does_nothing_to_the_row_before(
-    database: Database, make_app: MakeApp
-) -> None:
-    app = make_app()
-    async with on_flights(app) as pilot:
-        await until(pilot, lambda: "db●" in seen(app) and app.session.store._reads._jobs.empty())
-        for keys, told in (
-            (["R", "end", *"_ndj2"], "The new key of dataset gold.delay_by_hour:"),
-            (["d", "y"], "Remove dataset gold.delay_by_hour?"),
-            (["f", "enter", "end", "2", "enter"], "dataset gold.delay_by_hour  form"),
-        ):
-            app.go(Place("blueprint", "dataset bronze.flights"))
-            await until_seen(pilot, "Flights as landed")
-            with reads_held_up(app):
-                app.go(Place("blueprint", "dataset gold.delay_by_hour"))
-                await until(pilot, lambda: app.screen._wanted == "gold.delay_by_hour")  # type: ignore[attr-defined]
-                await pilot.press(*keys)
-                await until_seen(pilot, "looking for gold.delay_by_hour")
-                assert screen_name(app) == "blueprint"
-            await until_seen(pilot, told, *(["_ndj2"] if "R" in keys else ["bi2"] if "f" in keys else []))
-            await pilot.press("escape", *("d" if "f" in keys else ""))
-            await until(pilot, lambda: screen_name(app) == "blueprint")
-        with reads_held_up(app):
-            app.go(Place("blueprint", "dataset bronze.weather"))
-            await until(pilot, lambda: app.screen._wanted == "bronze.weather")  # type: ignore[attr-defined]
-            await pilot.press("m", "m")
-        await until_seen(pilot, "2 marked", "*bronze.weather", "*features.", " bronze.flights")
-        with reads_held_up(app):
-            app.go(Place("blueprint", "dataset silver.nowhere"))
-            await until(pilot, lambda: app.screen._wanted == "silver.nowhere")  # type: ignore[attr-defined]
-            await pilot.press("m", "m", "n")
-        await until_seen(pilot, "there is no dataset silver.nowhere", "2 marked")
-        await pilot.pause(0.2)
-        assert screen_name(app) == "blueprint"
-        await pilot.press("2")
-        await until_seen(pilot, "newest first")
-
-
-async def test_esc_lets_go_of_a_key_that_waits_for_the_row_that_one_came_for(
+async def test_no_key_acts_on_the_row_before_while_the_one_that_one_comes_for_is_looked_for(
     database: Database, make_app: MakeApp
 ) -> None:
     app = make_app()
@@ -255,10 +216,29 @@ async def test_esc_lets_go_of_a_key_that_waits_for_the_row_that_one_came_for(
         with reads_held_up(app):
             app.go(Place("blueprint", "dataset gold.delay_by_hour"))
             await until(pilot, lambda: app.screen._wanted == "gold.delay_by_hour")  # type: ignore[attr-defined]
-            await pilot.press("m", "m", "escape")
-            await until_seen(pilot, "left: nothing")
+            for keys in ("m", " ", "d", "R_nd2", "e", "f"):
+                await pilot.press(*(key.replace(" ", "space") for key in keys))
+                await until_seen(pilot, "looking for gold.delay_by_hour")
+                await pilot.press("enter")
+                assert screen_name(app) == "blueprint"
         await until_seen(pilot, "layer: gold")
-        assert "marked" not in seen(app)
+        assert "marked" not in seen(app) and "±" not in seen(app)
+        await pilot.press("R", "end", *"_2")
+        await until_seen(pilot, "The new key of dataset gold.delay_by_hour:", "gold.delay_by_hour_2")
+
+
+async def test_while_a_place_is_looked_for_that_takes_long_no_key_acts_on_the_row_before(
+    database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    async with on_flights(app) as pilot:
+        await until(pilot, lambda: "db●" in seen(app) and app.session.store._reads._jobs.empty())
+        with reads_held_up(app):
+            await pilot.press("colon", *"gold.delay_by_hour", "enter", "d")
+            await until_seen(pilot, "looking for what was given")
+            assert screen_name(app) == "blueprint"
+        await until_seen(pilot, "layer: gold")
+        assert screen_name(app) == "blueprint"
 
 
 async def test_what_could_not_be_read_is_read_again_for_a_key_that_needs_it(
