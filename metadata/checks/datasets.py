@@ -51,6 +51,9 @@ def check_quality(view: View) -> Iterator[Finding]:
                     cause = f"{part[:60]} is of more than its own row"
                     remedy = "compute it in a transform, and name its column here"
                     yield view.finding("PH123", ("dataset", key), (*path, "expect"), cause, remedy)
+                elif (never := _never_answers(rule.expect, dataset)) is not None:
+                    remedy = "compare it with something, as in amount > 0"
+                    yield view.finding("PH123", ("dataset", key), (*path, "expect"), never, remedy)
             yield from named_columns(view, ("dataset", key), key, (*path, "unique"), rule.unique)
             said = _said(rule.expect) if rule.expect is not None else frozenset(rule.unique)
             if said in seen:
@@ -74,6 +77,21 @@ def _of_other_rows(text: str) -> str | None:
     nodes = tree.find_all(exp.AggFunc, exp.Window, exp.UDTF, exp.Anonymous)
     found = (node for node in nodes if not isinstance(node, exp.Anonymous) or node.name.lower() in GENERATORS)
     return next((node.sql(DIALECT) for node in found), None)
+
+
+def _never_answers(text: str, dataset: Dataset) -> str | None:
+    """Why a predicate is neither true nor false of any row: it is a value, a calculation, or a column of such."""
+    from sqlglot import exp
+
+    tree, _ = parse_expression(text)
+    tree = tree.unnest() if tree is not None else None
+    if isinstance(tree, exp.Literal | exp.Null | exp.Neg | exp.DPipe | exp.Add | exp.Sub | exp.Mul | exp.Div | exp.Mod):
+        return f"{text[:60]} is neither true nor false"
+    if isinstance(tree, exp.Column) and len(tree.parts) == 1:
+        types = {name.lower(): column.type for name, column in dataset.columns.items()}
+        type_ = types.get(tree.name.lower(), "boolean")
+        return None if type_ == "boolean" else f"{tree.name} is a {type_}, neither true nor false"
+    return None
 
 
 def named_columns(
