@@ -25,14 +25,18 @@ _C, _I = definition.c, staged_item.c
 
 
 def has(database: Database, kind: str, key: str, owner: str = "") -> bool:
-    """Whether a definition has that key now; with an owner, with the edits of his change set."""
+    """Whether a definition has that key now; with an owner, with the edits of his change set.
+
+    One that he edits has it still where others have removed it: what becomes of that edit is his to decide.
+    """
     named = or_(_I.key == key, _I.key_before == key)
     removed = case((_I.after.is_(None), 1), else_=0).label("removed")
-    edits = select(_I.uid, _I.key, _I.key_before, removed).where(_I.owner == owner, _I.kind == kind, named)
+    edits = select(_I.uid, _I.key, _I.key_before, removed, _C.uid.label("now")).where(_I.owner == owner, named)
+    edits = edits.where(_I.kind == kind).outerjoin_from(staged_item, definition, _C.uid == _I.uid)
     with database.read() as connection:
         there = connection.execute(select(_C.uid).where(_C.kind == kind, _C.key == key)).scalar()
         mine = list(connection.execute(edits))
-    given = any(each.key == key != each.key_before and not each.removed for each in mine)
+    given = any(each.key == key and (key != each.key_before or not each.now) for each in mine if not each.removed)
     left = any(each.uid == there and (each.removed or each.key != key) for each in mine)
     return given or (there is not None and not left)
 

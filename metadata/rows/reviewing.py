@@ -21,8 +21,9 @@ from metadata.revision_log import WayBack, head
 from metadata.revisions import changes_of, exactly, moved
 from metadata.rows.concerned import concerned
 from metadata.rows.edited_since import in_keys_of_now, not_applied_since
+from metadata.rows.kept_edits import edits_of
 from metadata.rows.nearby import uids_of
-from metadata.rows.staged import Staged, changes_beside, edits_of, load_within, told_of
+from metadata.rows.staged import Staged, changes_beside, load_within, told_of
 from metadata.rows.touched import asked_for, homes_in, needed_for, surely, touched_by
 from metadata.staging import definition_of
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete
 
 from metadata.audit import Book, audited
 from metadata.changes import Change, ChangeSet, differences
@@ -27,6 +27,7 @@ from metadata.revision_log import Revision, head
 from metadata.revisions import apply_exactly, diff_of, exactly, moved
 from metadata.rows.concerned import concerned
 from metadata.rows.edited_since import in_keys_of_now, in_tasks_of_now, not_applied_since
+from metadata.rows.kept_edits import edits_of, save_edits
 from metadata.rows.nearby import instead_of, nearby, uids_of
 from metadata.rows.sources import Seen, apply_comments, forget_comments, stage_comments
 from metadata.rows.touched import asked_for, surely
@@ -45,8 +46,6 @@ from metadata.staging import (
     waiting,
 )
 from metadata.storable import refuse_unstorable
-
-_NAMES = tuple(field.name for field in fields(Item))
 
 
 @dataclass(frozen=True)
@@ -177,13 +176,14 @@ def stage(
 def stage_rename(database: Database, owner: str, uid: str, key: str) -> ChangeSet:
     """Take another key of a definition into the change set of a user; the rest of it is as it is now.
 
-    Raises UsageError PH307 when there is no such definition, DocumentError PH105 for what is no key, and what `stage`
-    raises.
+    Raises UsageError PH307 when there is no such definition, DocumentError PH105 for what is no key, PilothouseError
+    PH303 where another one has that key by now, and what `stage` raises.
     """
     with database.write() as connection:
         change = next_change(connection)
         kind, was, value = _in_working(load_within(connection, owner, (uid,)), uid)
         document = read_text(dump_one(kind, key, value.model_copy(update={"was": was}))).blueprint
+        _refuse_taken(connection, owner, kind, key, uid)
         return _stage(connection, owner, document, change)
 
 
@@ -213,7 +213,7 @@ def stage_removals(
             section: {key: each for key, each in getattr(base, section).items() if each.uid not in uids}
             for section in sections
         }
-        _save(connection, owner, _with(there, differences(base, base.model_copy(update=left))), change, there.left)
+        save_edits(connection, owner, _with(there, differences(base, base.model_copy(update=left))), change, there.left)
 
 
 def unstage(
@@ -226,7 +226,7 @@ def unstage(
     with database.write() as connection:
         change = next_change(connection)
         if uids is None:
-            _save(connection, owner, (), change, ())
+            save_edits(connection, owner, (), change, ())
             forget_comments(connection, owner)
             return
         there = load_within(connection, owner, ())
@@ -235,7 +235,7 @@ def unstage(
             cause, remedy = "what is taken out of it was edited once more", "look at it as it is now, then take it out"
             raise PilothouseError("PH303", "change set", cause, remedy)
         left = (item for item in there.items if item.uid not in uids)
-        _save(connection, owner, followed_by_others(there.current, there.items, left), change, there.left)
+        save_edits(connection, owner, followed_by_others(there.current, there.items, left), change, there.left)
 
 
 def decide(database: Database, owner: str, uid: str, side: Literal["mine", "theirs"], shown: Sequence[Clash]) -> None:
@@ -249,7 +249,7 @@ def decide(database: Database, owner: str, uid: str, side: Literal["mine", "thei
         if [clash for clash in there.clashes if clash.uid == uid] != list(shown):
             cause, remedy = "somebody else has changed it once more", "look at the clash as it is now, then decide"
             raise PilothouseError("PH303", "change set", cause, remedy)
-        _save(connection, owner, decided(there.current, there.items, uid, side), change, there.left)
+        save_edits(connection, owner, decided(there.current, there.items, uid, side), change, there.left)
 
 
 def rekey(database: Database, owner: str, uid: str, key: str) -> None:
@@ -267,7 +267,7 @@ def rekey(database: Database, owner: str, uid: str, key: str) -> None:
                 read_text(dump_one(item.kind, key, value))
                 refuse_unstorable(item.kind, key, value)
         items = (replace(item, key=key) if item.uid == uid else item for item in there.items)
-        _save(connection, owner, followed_by_others(there.current, there.items, items), change, there.left)
+        save_edits(connection, owner, followed_by_others(there.current, there.items, items), change, there.left)
 
 
 def apply_staged(
@@ -349,7 +349,7 @@ def _taken(connection: Connection, owner: str, there: Staged, document: Blueprin
         if value is not None and each.after is not None:
             refuse_unstorable(each.kind, each.key, value)
             refuse_secrets(each.kind, each.key, value)
-    _save(connection, owner, _with(there, changes.changes), change, there.left)
+    save_edits(connection, owner, _with(there, changes.changes), change, there.left)
     return changes
 
 
@@ -362,6 +362,15 @@ def _refuse_unseen(there: Staged, base_revision: int | None, seen: Sequence[Item
         raise PilothouseError("PH303", "change set", cause, remedy)
 
 
+def _refuse_taken(connection: Connection, owner: str, kind: str, key: str, uid: str) -> None:
+    """Raises PilothouseError PH303 where another definition than `uid` has that key, with the edits in it."""
+    applied = uids_of(connection, [(kind, key)]).values()
+    found = load_within(connection, owner, applied).working.blueprint.get(kind, key)
+    if found is not None and found.uid != uid:
+        cause = "another one has that key by now, applied or in the change set"
+        raise PilothouseError("PH303", f"{kind} {key}", cause, "give it another key, or look at that one first")
+
+
 def _with(there: Staged, changes: Iterable[Change]) -> tuple[Item, ...]:
     clashing = {clash.uid for clash in there.clashes}
     return staged(there.current, there.items, changes, there.revision, clashing)
@@ -372,25 +381,3 @@ def _in_working(there: Staged, uid: str) -> Place:
     if uid not in there.places:
         raise UsageError("PH307", f"definition {uid}", "there is none", "pilothouse blueprint export shows all")
     return there.places[uid]
-
-
-def edits_of(connection: Connection, owner: str) -> list[Item]:
-    """The edits of a user as they are kept."""
-    query = select(*(staged_item.c[name] for name in _NAMES)).where(staged_item.c.owner == owner)
-    return [Item(**row) for row in connection.execute(query.order_by(staged_item.c.position)).mappings()]
-
-
-def _save(connection: Connection, owner: str, items: Iterable[Item], change: int, left: Collection[str]) -> None:
-    """Keep these edits and no other; of those that were `left`, what was said goes with those that are not kept.
-
-    What was said of an edit that others have applied likewise waits with the rest.
-    """
-    items = tuple(items)
-    connection.execute(delete(staged_item).where(staged_item.c.owner == owner))
-    forget_comments(connection, owner, set(left) - {item.uid for item in items})
-    rows = [
-        {**{name: getattr(item, name) for name in _NAMES}, "owner": owner, "position": position, "changed": change}
-        for position, item in enumerate(items)
-    ]
-    if rows:
-        connection.execute(insert(staged_item), rows)

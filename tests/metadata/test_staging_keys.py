@@ -10,6 +10,7 @@ from metadata.database import Database
 from metadata.definitions import load_blueprint
 from metadata.errors import PilothouseError
 from metadata.kinds import Blueprint
+from metadata.rows.names import has
 from metadata.rows.staged import (
     changes_of_staged,
     decide,
@@ -231,3 +232,28 @@ def test_what_others_take_back_does_not_come_again_with_a_second_edit(database: 
     put(database, datasets(a={"description": "one", "owner": "ops"}))
     now = applied(database).datasets["a"]
     assert (now.description, now.owner) == ("hers again", "ops")
+
+
+def test_a_key_is_given_to_no_other_while_an_edit_of_what_others_removed_has_it(database: Database) -> None:
+    put(database, datasets(a="one", b="two"))
+    stage(database, "ada", datasets(a="hours of work"))
+    uid = put(database, datasets(b="two"), prune=True).datasets["b"].uid
+    before = load_staged(database, "ada")
+    assert has(database, "dataset", "a", "ada")
+    assert not has(database, "dataset", "a", "bea")
+    with pytest.raises(PilothouseError, match="PH303 dataset a: another one has that key"):
+        stage_rename(database, "ada", uid, "a")
+    assert load_staged(database, "ada") == before
+    stage_rename(database, "bea", uid, "a")
+
+
+def test_a_key_that_was_given_meanwhile_is_given_to_no_other(database: Database) -> None:
+    uid = put(database, datasets(b="two", c="three")).datasets["b"].uid
+    stage(database, "ada", datasets(new="hers"))
+    before = load_staged(database, "ada")
+    for key in ("c", "new"):
+        with pytest.raises(PilothouseError, match=f"PH303 dataset {key}: another one has that key"):
+            stage_rename(database, "ada", uid, key)
+    assert load_staged(database, "ada") == before
+    stage_rename(database, "ada", uid, "b")
+    assert load_staged(database, "ada") == before
