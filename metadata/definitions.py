@@ -291,10 +291,10 @@ def _rows_of(
     connection: Connection, table: Table, uid: ColumnElement[str], only: Collection[str] | None
 ) -> list[RowMapping]:
     if only is None:
-        return list(connection.execute(select(table)).mappings())
+        return list(connection.execute(select(table)).mappings().all())
     found: list[RowMapping] = []
     for some in in_chunks(sorted(only)):
-        found += connection.execute(select(table).where(uid.in_(some))).mappings()
+        found += connection.execute(select(table).where(uid.in_(some))).mappings().all()
     return found
 
 

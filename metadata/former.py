@@ -122,11 +122,10 @@ class Former:
             return None
         return next((uid for uid in self._places(pipeline).last[key, kind] if uid not in self.taken), None)
 
-    def stood(self, pipelines: Collection[str]) -> Iterator[tuple[str, str, str, str]]:
+    def stood(self, pipelines: Collection[str]) -> list[tuple[str, str, str, str]]:
         """Each place that a task had in these pipelines (uids), with its kind and uid, the last one first."""
-        for _, pipeline, _, tasks in self._earlier(revision_item.c.uid.in_(pipelines)):
-            for key, task in tasks.items():
-                yield pipeline, key, task["kind"], task["uid"]
+        earlier = self._earlier(revision_item.c.uid.in_(pipelines))
+        return [(home, key, task["kind"], task["uid"]) for _, home, _, tasks in earlier for key, task in tasks.items()]
 
     def task_is_itself(self, pipeline: str, last: str, kind: str, was: str) -> bool:
         """The same of the task `last` (uid) of a pipeline (uid), and of where it stood by `was`."""
@@ -147,7 +146,7 @@ class Former:
         then = _Called(names_of(self.current), names_of(merged))
         item = revision_item.c
         log = select(item.revision, item.uid, item.kind, item.key_before).order_by(item.revision.desc())
-        rows = iter(self._connection.execute(log))
+        rows = iter(self._connection.execute(log).all())
         row = next(rows, None)
         for revision, pipeline, key, tasks in self._earlier():
             keys.setdefault(pipeline, key)

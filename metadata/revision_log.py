@@ -163,9 +163,8 @@ def _held_against_itself(connection: Connection) -> int:
     faults = Faults()
     rows = connection.execute(select(revision).order_by(revision.c.number)).mappings().all()
     items: dict[int, list[Any]] = {}
-    for item in connection.execute(
-        select(revision_item).order_by(revision_item.c.revision, revision_item.c.position)
-    ).mappings():
+    log = select(revision_item).order_by(revision_item.c.revision, revision_item.c.position)
+    for item in connection.execute(log).mappings().all():
         of_one = items.setdefault(item["revision"], [])
         if item["position"] != len(of_one):
             faults.add(_broken(f"revision {item['revision']}", "its changes are not in the order that they had"))

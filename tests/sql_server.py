@@ -9,11 +9,12 @@ import logging
 import re
 from collections.abc import Iterator
 from typing import Any
+from weakref import WeakSet
 
 import sqlglot
 from sqlalchemy import Connection, event
 from sqlalchemy.dialects import mssql
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import CursorResult, Engine
 from sqlalchemy.sql import ClauseElement, visitors
 from sqlglot import exp
 
@@ -101,6 +102,15 @@ class Watch:
         self._seen: set[str] = set()
         self._found: list[str] = []
         event.listen(Engine, "before_cursor_execute", self._look)
+        event.listen(Engine, "after_cursor_execute", self._opened)
+        read_out = CursorResult._soft_close  # no event tells it
+
+        def closed(result: CursorResult[Any], hard: bool = False) -> None:
+            if result.dialect.name == "sqlite":
+                _open_on(result.connection).discard(result.context)
+            read_out(result, hard)
+
+        CursorResult._soft_close = closed  # type: ignore[method-assign]
 
     def told(self) -> list[str]:
         """What was found since it was told last."""
@@ -110,7 +120,10 @@ class Watch:
     def _look(
         self, connection: Connection, _cursor: Any, text: str, _parameters: Any, context: Any, _many: bool
     ) -> None:
-        if text in self._seen or connection.dialect.name != "sqlite":
+        if connection.dialect.name != "sqlite":
+            return
+        self._found += [f"{text}\nwhile rows are to be read of\n{each.statement}" for each in _open_on(connection)]
+        if text in self._seen:
             return
         self._seen.add(text)
         made = getattr(context, "compiled", None)
@@ -122,6 +135,18 @@ class Watch:
             self._found.append(f"{error}\n{text}")
             return
         self._found += [f"{lack}\n{sql}" for lack in lacks(sql)]
+
+    def _opened(
+        self, connection: Connection, cursor: Any, _text: str, _parameters: Any, context: Any, _many: bool
+    ) -> None:
+        if connection.dialect.name == "sqlite" and cursor.description is not None:
+            _open_on(connection).add(context)
+
+
+def _open_on(connection: Connection) -> WeakSet[Any]:
+    """What was asked on a connection, and is not read to its end: SQL Server lets one do nothing else there."""
+    found: WeakSet[Any] = connection.info.setdefault("open", WeakSet())
+    return found
 
 
 def _is_ours(statement: ClauseElement) -> bool:

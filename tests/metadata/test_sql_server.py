@@ -173,6 +173,19 @@ def test_what_tests_execute_is_looked_at(tmp_path_factory: pytest.TempPathFactor
     assert found.startswith("the word IS 1\nSELECT run.number")
 
 
+def test_that_two_results_are_read_at_once_is_found(sqlite_template: str) -> None:
+    database, numbers = Database(f"sqlite:///{sqlite_template}"), select(func.count(run.c.number))
+    with database.read() as connection:
+        assert connection.execute(numbers).scalar() == connection.execute(numbers).all()[0][0]
+        assert WATCH.told() == []
+        rows = connection.execute(numbers)
+        connection.execute(select(batch.c.id)).all()
+        assert rows.all() == [(0,)]
+    database.close()
+    (found,) = WATCH.told()
+    assert "FROM batch\nwhile rows are to be read of\nSELECT count(run.number)" in found
+
+
 def test_a_page_without_an_order_has_no_words_there() -> None:
     with pytest.raises(CompileError, match="order_by"):
         compiled(WHATEVER.offset(3).limit(2))
