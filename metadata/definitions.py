@@ -133,6 +133,7 @@ revision_item = Table(
     Column("after", JSON(none_as_null=True)),
     Index("ix_revision_item_uid", "uid"),
     Index("ix_revision_item_key", "key"),
+    Index("ix_revision_item_key_before", "key_before"),
     Index("ix_revision_item_revision_position", "revision", "position"),
 )
 

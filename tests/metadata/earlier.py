@@ -9,7 +9,7 @@ from metadata.database import Database
 from metadata.migrations import VERSION_TABLE, configuration
 
 BROUGHT: dict[str, tuple[str, ...]] = {
-    "0015": ("INDEX ix_revision_item_key",),
+    "0015": ("INDEX ix_revision_item_key", "INDEX ix_revision_item_key_before"),
     "0014": (
         *("INDEX ix_definition_layer", "INDEX ix_definition_mode"),
         *("COLUMN layer", "COLUMN mode", "COLUMN holds"),

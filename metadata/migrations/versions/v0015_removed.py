@@ -1,4 +1,4 @@
-"""What had a key when it was removed is found by that key."""
+"""What had a key when it was removed, or before it got another one, is found by that key."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """What had a key when it was removed is found by that key."""
+    """What had a key when it was removed, or before it got another one, is found by that key."""
     with op.batch_alter_table("revision_item", schema=None) as batch_op:
         batch_op.create_index("ix_revision_item_key", ["key"], unique=False)
+        batch_op.create_index("ix_revision_item_key_before", ["key_before"], unique=False)

@@ -1,0 +1,61 @@
+"""However long the log of revisions is: what an edit asks of it is found by an index."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from metadata.database import Database
+from metadata.definitions import revision_item
+from metadata.revisions import changes_of
+from tests.metadata.change_sets import datasets, put
+
+
+@pytest.fixture
+def home(tmp_path: Path, sqlite_template: Path) -> Iterator[Database]:
+    """Datasets, of which one is gone, and another is called otherwise by now."""
+    path = tmp_path / "metadata.db"
+    shutil.copy(sqlite_template, path)
+    database = Database(f"sqlite:///{path}")
+    put(database, datasets(a="one", b="one", gone="one"))
+    put(database, datasets(a="one", c={"description": "one", "was": "b"}), prune=True)
+    yield database
+    database.close()
+
+
+@contextmanager
+def asked_of_the_log(database: Database) -> Iterator[list[tuple[str, Any]]]:
+    """The statements, with their parameters."""
+    said: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, sql: str, parameters: Any, *_rest: Any) -> None:
+        if f"FROM {revision_item.name}" in sql:
+            said.append((sql, parameters))
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    yield said
+    event.remove(database.engine, "before_cursor_execute", note)
+
+
+def scans(database: Database, said: list[tuple[str, Any]]) -> list[str]:
+    """Those for which SQLite looks at each row of the log."""
+    found: list[str] = []
+    with database.read() as connection:
+        for sql, parameters in said:
+            plan = [row.detail for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", parameters)]
+            found += [sql for step in plan if step.startswith(f"SCAN {revision_item.name}")]
+    return found
+
+
+def test_what_a_document_gives_its_earlier_key_back_is_found(home: Database) -> None:
+    with asked_of_the_log(home) as said:
+        _, changes = changes_of(home, datasets(a="one", b="one"), prune=True)
+    assert [(each.action, each.key, each.key_before) for each in changes.changes] == [("renamed", "b", "c")]
+    assert said
+    assert scans(home, said) == []
