@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Row, case, exists, select
 from metadata.definitions import revision_item
 from metadata.kinds import Blueprint, Definition, Pipeline
 from metadata.references import with_new_keys
+from metadata.revision_log import known_uids
 from metadata.successors import Gone, names_of, tasks_of
 from metadata.tasks import TaskSpec, read_spec
 from metadata.values import in_chunks
@@ -58,7 +59,7 @@ class Former:
     def __init__(self, connection: Connection, current: Blueprint, asked: Blueprint) -> None:
         self._connection = connection
         self.current, self._asked = current, asked
-        self._removals: dict[tuple[str, str], list[str]] = {}
+        self._removals: dict[tuple[str, str], list[str]] | None = None
         self._changes: dict[str, list[Row[Any]]] = {}
         self._uids = {(kind, key): value.uid for kind, key, value in current}
         self._tasks: dict[str, _Places] = {}
@@ -138,8 +139,13 @@ class Former:
     def gone_tasks(self, merged: Blueprint, wanted: Collection[tuple[str, str]]) -> Iterator[Gone]:
         """Tasks that are not there now, as they were last, the newest first, in the keys of `merged`.
 
-        Those of which the kind, and the dataset that it writes, is `wanted`.
+        Those of which the kind, and the dataset that it writes, is `wanted`: into what no revision has known none did.
         """
+        into = {to: merged.datasets[to].uid for _, to in wanted}
+        known = known_uids(self._connection, into.values())
+        wanted = {(kind, to) for kind, to in wanted if into[to] in known}
+        if not wanted:
+            return
         kinds = {kind for kind, _ in wanted}
         seen = {task.uid for _, _, task in tasks_of(self.current)}
         keys = {value.uid: key for key, value in self.current.pipelines.items()}
@@ -179,21 +185,23 @@ class Former:
 
     def _removed(self, kind: str, key: str) -> list[str]:
         """What had that key when it was removed last, the newest first."""
-        if not self._removals:
-            self._read_removed(names_said(self._asked))
+        if self._removals is None:
+            gone = names_said(self._asked) - self._uids.keys()
+            self._removals = self._read_removed(gone | _homes_said(self._asked))
         if (kind, key) not in self._removals:
-            self._read_removed({(kind, key)})
+            self._removals |= self._read_removed({(kind, key)})
         return self._removals[kind, key]
 
-    def _read_removed(self, names: Collection[tuple[str, str]]) -> None:
+    def _read_removed(self, names: Collection[tuple[str, str]]) -> dict[tuple[str, str], list[str]]:
         item, later = revision_item.c, revision_item.alias("later").c
         again = exists().where(later.uid == item.uid, later.after.is_(None), later.revision > item.revision)
         query = select(item.uid, item.kind, item.key).where(item.after.is_(None), ~again).order_by(item.revision.desc())
-        self._removals |= {name: [] for name in names}
+        found: dict[tuple[str, str], list[str]] = {name: [] for name in names}
         for some in in_chunks(sorted({key for _, key in names})):
             for row in self._connection.execute(query.where(item.key.in_(some))):
-                if (row.kind, row.key) in names:
-                    self._removals[row.kind, row.key].append(row.uid)
+                if (row.kind, row.key) in found:
+                    found[row.kind, row.key].append(row.uid)
+        return found
 
     def _stands(self, pipeline: str, key: str) -> bool:
         return any(value.uid == pipeline and key in value.tasks for value in self.current.pipelines.values())
@@ -227,8 +235,11 @@ def parts_of(value: Definition) -> Iterator[Definition | TaskSpec]:
 
 
 def names_said(document: Blueprint) -> set[tuple[str, str]]:
-    """Kind and key of what a document defines, as it is called and was, and of the pipelines that its tasks were in."""
-    pipelines = (value for _, _, value in document if isinstance(value, Pipeline))
-    homes = ((task.was or "").rpartition("/")[0] for each in pipelines for task in each.tasks.values())
-    named = {(kind, key) for kind, key, _ in document} | {(Pipeline.KIND, home) for home in homes if home}
-    return named | {(kind, value.was) for kind, _, value in document if value.was}
+    """Kind and key of what a document defines, as it is called and was."""
+    return {(kind, name) for kind, key, value in document for name in (key, value.was) if name}
+
+
+def _homes_said(document: Blueprint) -> set[tuple[str, str]]:
+    """The same of the pipelines that its tasks were in."""
+    homes = ((task.was or "").rpartition("/")[0] for _, _, task in tasks_of(document))
+    return {(Pipeline.KIND, home) for home in homes if home}

@@ -13,7 +13,9 @@ from sqlalchemy import event
 
 from metadata.database import Database
 from metadata.definitions import revision_item
+from metadata.kinds import Blueprint
 from metadata.revisions import changes_of
+from metadata.rows.staged import stage
 from tests.metadata.change_sets import datasets, put
 
 
@@ -53,9 +55,32 @@ def scans(database: Database, said: list[tuple[str, Any]]) -> list[str]:
     return found
 
 
+def made(mode: str, **more: Any) -> Blueprint:
+    """A new pipeline that writes a new dataset."""
+    task = {"kind": "transform", "to": "made", "sql": "SELECT * FROM a", "reads": {"a": "new"}}
+    new = {"datasets": {"made": {"storage": {"mode": mode}}, **more}, "pipelines": {"p": {"tasks": {"t": task}}}}
+    return Blueprint.model_validate(new)
+
+
 def test_what_a_document_gives_its_earlier_key_back_is_found(home: Database) -> None:
     with asked_of_the_log(home) as said:
         _, changes = changes_of(home, datasets(a="one", b="one"), prune=True)
     assert [(each.action, each.key, each.key_before) for each in changes.changes] == [("renamed", "b", "c")]
     assert said
     assert scans(home, said) == []
+
+
+@pytest.mark.parametrize("mode", ["overwrite", "append"])
+def test_what_is_new_is_taken_in_without_a_look_at_all_that_was_ever(home: Database, mode: str) -> None:
+    with asked_of_the_log(home) as said:
+        changes = stage(home, "ada", made(mode, gone={}))
+    assert {(each.action, each.key) for each in changes.changes} == {("created", key) for key in ("p", "made", "gone")}
+    assert said
+    assert scans(home, said) == []
+
+
+def test_what_stands_is_not_looked_for_among_what_was_removed(home: Database) -> None:
+    with asked_of_the_log(home) as said:
+        changes_of(home, datasets(a="other", c="other", new="one"))
+    asked = [parameters for sql, parameters in said if "removed" in sql or ".key IN" in sql.replace('"', "")]
+    assert asked == [("new",)]
