@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -287,18 +286,3 @@ def test_what_others_have_applied_likewise_is_asked_for_in_statements_of_a_bound
         left = not_applied_since(connection, kept)
     assert [item.key for item in left] == [f"d{at}" for at in range(1, many - 1)]
     assert max(asked) <= AT_ONCE + 1
-
-
-def test_what_is_new_is_taken_in_without_a_look_at_all_that_was_ever_removed(database: Database) -> None:
-    put(database, datasets(a="one", b="one", gone="one"))
-    put(database, datasets(a="one", b="one"), prune=True)
-    said: list[str] = []
-    event.listen(database.engine, "before_cursor_execute", lambda _one, _two, sql, *_rest: said.append(sql))
-    task = {"kind": "transform", "to": "made", "sql": "SELECT * FROM a"}
-    made = {"made": {"storage": {"mode": "overwrite"}}}
-    new = {"pipelines": {"p": {"tasks": {"t": task}}}, "datasets": made | {"gone": {}}}
-    changes = stage(database, "ada", Blueprint.model_validate(new))
-    assert {(each.action, each.key) for each in changes.changes} == {("created", key) for key in ("p", "made", "gone")}
-    asked = [sql.partition("WHERE") for sql in said if "FROM revision_item" in sql]
-    assert asked
-    assert [where for _, _, where in asked if not re.search(r'(key"?|uid) (IN|=)', where)] == []
