@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar, get_args
 
@@ -12,9 +11,10 @@ from pydantic import BaseModel
 
 from metadata.checks.view import View
 from metadata.field_marks import ColumnOf
-from metadata.findings import Finding, Path, instead
+from metadata.findings import Finding, Path, Severity, brief, instead
 from metadata.kinds import KEY, SECTIONS, Definition, FilesConnection, SqlConnection
 from metadata.references import references
+from metadata.secrets import redacted
 from metadata.tasks.ingest import Ingest
 
 K = TypeVar("K")
@@ -119,13 +119,27 @@ def check_columns(view: View) -> Iterator[Finding]:
 
 
 def check_lists(view: View) -> Iterator[Finding]:
-    """Nothing stands twice in a list: there is none in which that would mean anything."""
+    """Nothing stands twice in a list. It is an error among columns alone, where another one was meant."""
     for kind, key, definition in view.blueprint:
         for path, entries, of_columns in _lists(definition, ()):
-            for entry, times in Counter(each.lower() if of_columns else each for each in entries).items():
-                if times > 1:
-                    cause = f"{entry or 'an empty text'} is there {'twice' if times == 2 else f'{times} times'}"
-                    yield view.finding("PH119", (kind, key), path, cause, "keep one of them, or write what was meant")
+            alike: dict[str, list[str]] = {}
+            for entry in entries:
+                alike.setdefault(entry.lower() if of_columns else entry, []).append(entry)
+            for first, *others in alike.values():
+                if others:
+                    times = "twice" if len(others) == 1 else f"{len(others) + 1} times"
+                    as_first = f" (as {_told(first)}): case does not tell them apart" if others[-1] != first else ""
+                    cause = f"{_told(others[-1])} is there {times}{as_first}"
+                    severity: Severity = "error" if of_columns else "warning"
+                    yield view.finding(
+                        "PH119", (kind, key), path, cause, "keep one of them, or write what was meant", severity
+                    )
+
+
+def _told(entry: str) -> str:
+    """An entry of a list in a line: no secret, and of a long one the beginning."""
+    line = " ".join(redacted(entry).split())
+    return brief(line, line) or "an empty text"
 
 
 def _lists(part: Any, path: Path) -> Iterator[tuple[Path, tuple[str, ...], bool]]:

@@ -53,6 +53,33 @@ def test_what_is_given_to_an_estimator_and_the_case_of_words_are_its_own() -> No
     assert found(**layers, **{"connections/landing/nulls": ["na", "NA"], "models/returns/tags": ["a", "A"]}) == []
 
 
+@pytest.mark.parametrize(
+    ("path", "entries", "severity"),
+    [("datasets/silver.orders/storage/keys", ["order_id", "order_id"], "error"),
+     ("datasets/silver.orders/storage/partition_by", ["customer", "CUSTOMER"], "error"),
+     ("datasets/silver.orders/quality", {"one": {"unique": ["order_id", "order_id"]}}, "error"),
+     ("feature_sets/order_context/entity", ["order_id", "order_id"], "error"),
+     ("feature_sets/order_context/features/mean_30d/by", ["customer", "customer"], "error"),
+     ("datasets/silver.orders/tags", ["a", "a"], "warning"),
+     ("connections/landing/nulls", ["-", "-"], "warning"),
+     ("monitors/returns_watch/watch/performance", ["roc_auc", "roc_auc"], "warning"),
+     (f"{TASKS}/decide/decisions", ["retrain", "retrain"], "warning"),
+     (f"{TASKS}/clean/after", ["ingest", "ingest"], "warning")],
+)  # fmt: skip
+def test_a_repeat_is_an_error_among_columns_alone(path: str, entries: Any, severity: str) -> None:
+    assert {each.severity for each in found(**{path: entries}) if each.code == "PH119"} == {severity}
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [("password=hunter2abc", "password=•••password••• is there twice"), ("  \n", "an empty text is there twice"),
+     ("two\nlines", "two lines is there twice"), ("x" * 500, "x" * 57 + "… is there twice")],
+)  # fmt: skip
+def test_what_is_listed_twice_is_told_in_a_line_without_secrets(entry: str, told: str) -> None:
+    (finding,) = (each for each in found(**{"datasets/silver.orders/tags": [entry, entry]}) if each.code == "PH119")
+    assert finding.cause == told
+
+
 def test_rules_that_differ_in_the_case_of_a_text_are_two() -> None:
     rules = {"big": {"expect": "customer <> 'A'"}, "small": {"expect": "customer <> 'a'"}}
     assert found(**{"datasets/bronze.orders/quality": rules}) == []
@@ -99,7 +126,8 @@ PROVOKED: list[tuple[str, dict[str, Any], str, str]] = [
     ("PH118", {"datasets/bronze.orders/owner": "depot\0north"}, "holds a NUL character", "another value"),
     ("PH118", {"models/returns/estimator/seed": 2**70}, "more than 64 bits", "another value"),
     ("PH118", {f"datasets/{'k' * 300}": {}}, "a name of 300 characters, 255 at most", "another value"),
-    ("PH119", {"datasets/silver.orders/storage/keys": ["order_id", "Order_ID"]}, "order_id is there twice", "keep one"),
+    ("PH119", {"datasets/silver.orders/storage/keys": ["order_id", "Order_ID"]},
+     "Order_ID is there twice (as order_id)", "keep one"),
     ("PH119", {"datasets/bronze.orders/tags": ["a", "b", "a", "a"]}, "a is there 3 times", "keep one of them"),
     ("PH119", {"connections/landing/nulls": ["", "-", ""]}, "an empty text is there twice", "what was meant"),
     ("PH119", {"monitors/returns_watch/watch/features": ["psi", "psi"]}, "psi is there twice", "keep one of them"),
