@@ -53,6 +53,12 @@ _TO_NEXT_RULE = r"(?:[^-]++|-(?!----))*+"
 _IN_URL = r"://[^\s/:@'\"]*+:{port}(?:(?P<secret>[^\s@'\"]++)@|[^\s@'\"]++)"
 _WEB = ("http", "https", "docker", "oci")
 """Of these URLs a user has no slash in a password: a port stands there, and a path."""
+_QUOTED = r"'(?:(?!curl)[^'\n])*+'|\"(?:(?!curl)[^\"\n])*+\""
+_OF_CURL = (
+    rf"(?<=curl)(?>(?!curl)(?:\\\r?\n|{_QUOTED}|[^\n|;&]|&(?=\w))){{0,300}}?"
+    r"(?<=\s)(?:-[#0-9aBfgGiIjJklLMnNOpqRsSvVZ]*[uU]|--(?:proxy-)?user[\s=])[^\S\n]*+"
+)
+"""Up to a name and a password, in the same command; of letters before u, those of flags that take no value."""
 _FORMATS = (
     # PEM, RFC 7468; also within the JSON of a Google service account, where line ends are \n
     _Format(
@@ -120,11 +126,12 @@ _FORMATS = (
         r"(?i:authorization['\"]?\s*[=:]\s*['\"]?(?:bearer|basic))\s+(?P<secret>\S{8,})",
     ),
     # curl.se/docs/manpage.html, -u and -U
-    _Format(
-        "password of a command",
-        "curl",
-        r"(?<=curl)(?:(?!curl)[^\n]){0,300}?\s(?:-[a-zA-Z]*[uU]\s*|--(?:proxy-)?user[\s=]\s*)"
-        r"['\"]?[^\s:'\"]{1,64}:(?P<secret>[^\s'\"]{3,})",
+    *(
+        _Format("password of a command", "curl", _OF_CURL + value)
+        for value in (
+            r"['\"]?[^\s:'\"]{1,64}:(?P<secret>[^\s'\"`]{3,})",
+            *(rf"{quote}[^:{quote}\n]{{1,64}}:(?P<secret>(?=\S)[^{quote}\n]{{3,}}+){quote}" for quote in "'\""),
+        )
     ),
 )
 

@@ -124,10 +124,27 @@ def test_a_password_in_a_url_may_begin_as_a_port_does(text: str, secret: str) ->
     assert [text[one.start : one.end] for one in find_secrets(text)] == ([secret] if secret else [])
 
 
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ("curl -X POST \\\n  -u app:s3cret \\\n http://h", "s3cret"),
+        ("curl -sS \\\n-u app:s3cret http://h", "s3cret"),
+        ("curl -u 'app:ge heim' http://h", "ge heim"),
+        ('curl --user "app:it\'s one" http://h', "it's one"),
+        ("curl -u 'app:geheim", "geheim"),
+        ("curl -sSLuapp:s3cret http://h", "s3cret"),
+        ("curl -H 'Accept: a; q=1' \"http://h?a=1&b=2|3\" -u app:s3cret", "s3cret"),
+        ("curl http://h?a=1&b=2 -u app:s3cret", "s3cret"),
+    ],
+)
+def test_a_password_is_found_wherever_the_same_command_goes_on(text: str, secret: str) -> None:
+    assert [text[one.start : one.end] for one in find_secrets(text)] == [secret]
+
+
 HOSTILE = [
     *("a", "a://b:", "http://a:1", "http://a:1/", "a://b:c@", "sk-", "sk--", "eyJ", "eyJaaaaaaaaaaa.", "_"),
     *("-----BEGIN PRIVATE KEY-----", "-----BEGIN RSA PRIVATE KEY-----\nabc-def\n", "-----BEGIN ", "Aa1", " "),
-    *("curl ", "curl -u ", "curl -u a:", "curl\t-u"),
+    *("curl ", "curl -u ", "curl -u a:", "curl\t-u", "curl -u 'a:", "curl '", "curl\"'", "curl \\\n", "-su "),
     *("-----BEGIN CERT-----\nAa1Bb2Cc3Dd4Ee5Ff6Gg7Hh8Ii9Jj0Kk ", "Aa1Bb2Cc3Dd4Ee5Ff6Gg7Hh8Ii9Jj0Kk ", "password "),
 ]  # fmt: skip
 
@@ -182,6 +199,10 @@ PLAIN = [
     "-----BEGIN CERTIFICATE-----\nMIIDdzCCAl+gAwIBAgIEAgAAuTANBgkqhkiG9w0BAQUF\n-----END CERTIFICATE-----",
     "/Users/Ann/Work/DataV2/Flights2013/Q1/M05/D11/FlightsByCarrierAndDay.parquet",
     "docker run -u 1000:1000 curl", "curl -u $USER:$PASSWORD http://h:1/x", "curl -o out:put http://h:8080/to:day",
+    "curl -O http://x && docker run -u 1000:1000 img", "curl -s http://h/f | chown -Ru ann:staff /x",
+    "curl http://h/x.tgz | tar -xu --owner=root:root", "curl https://h/a -o b; rsync -au src:dst/ x",
+    "as in `curl -u NAME:PASSWORD`, or `curl -u NAME:PASSWORD h`",
+    "We curl it -menu starters:mains", "curl -HUser-Agent:foo/1.0 http://x", "curl -durl=https://example.com/x",
     "0 6 2 * *", "Europe/Berlin", "arr_delay > 15 and dep_delay is not null", "2013-05-01T00:00:00+00:00",
     "psi > 0.1 && has(outcome.drift)", "risk-adjusted-sk-learn-pipeline-for-late-arrivals", "task-key-of-the-first-one",
 ]  # fmt: skip
