@@ -4,30 +4,42 @@ from __future__ import annotations
 
 import ast
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
 from metadata.findings import instead
 
+_ANY_NAME = frozenset({"*", "__getattr__", "globals", "vars", "exec", "setattr", "modules"})
+"""A module that says one of these may have names that its file does not tell."""
+_ANY_MODULE = frozenset({"modules", "__path__"})
+"""A package that says one of these may have modules that are not in its folder."""
 
-@functools.lru_cache(1_000)
+
 def missing(path: str) -> tuple[str, str] | None:
     """What of an import path is not there, and what to write instead; None where it is there, or nobody can tell."""
+    with suppress(OSError):
+        return _missing(path)
+    return None
+
+
+def _missing(path: str) -> tuple[str, str] | None:
     module, _, name = path.rpartition(".")
     parts = module.split(".")
     if not all(part.isidentifier() for part in (*parts, name)):
         return f"{path} is no import path", "write package.module.Class"
-    place = _package(parts[0])
+    places = _package(parts[0])
     for depth, part in enumerate(parts[1:], 1):
-        if place is None or not place.is_dir():
+        folders = [place for place in places if place.is_dir()]
+        there = {each.name.partition(".")[0] for place in folders for each in place.iterdir() if each.suffix != ".pyi"}
+        if not there or (part not in there and _ANY_MODULE & _said(folders)):
             return None
-        there = {each.name.partition(".")[0] for each in place.iterdir() if each.suffix != ".pyi"}
         if part not in there:
             return f"{'.'.join(parts[:depth])} has no module {part}", instead(part, _public(there))
-        place /= part
-    said = _said(place) if place else frozenset()
-    if not said or name in said or {"*", "__getattr__"} & said:
+        places = [place / part for place in folders]
+    said = _said(places)
+    if not said or name in said or _ANY_NAME & said:
         return None
     return f"{module} has no {name}", instead(name, _public(said))
 
@@ -36,21 +48,27 @@ def _public(names: set[str] | frozenset[str]) -> list[str]:
     return sorted(name for name in names if not name.startswith("_"))
 
 
-def _package(name: str) -> Path | None:
-    """The folder of a package that is installed here."""
+def _package(name: str) -> list[Path]:
+    """The folders of a package that is installed here."""
     try:
         found = find_spec(name)
     except (ImportError, ValueError):
-        return None
-    return Path(found.origin).parent if found and found.origin and found.submodule_search_locations else None
+        return []
+    return [Path(each) for each in (found and found.submodule_search_locations) or ()]
 
 
-def _said(place: Path) -> frozenset[str]:
+def _said(places: Iterable[Path]) -> frozenset[str]:
     """Every name in the file of a module, and in its lists of names; of a module without such a file, nothing."""
-    file = next((each for each in (place / "__init__.py", place.with_suffix(".py")) if each.is_file()), None)
+    files = (file for place in places for file in (place / "__init__.py", place.with_suffix(".py")))
+    file = next((each for each in files if each.is_file()), None)
+    return _said_in(file, file.stat().st_mtime_ns, file.stat().st_size) if file else frozenset()
+
+
+@functools.lru_cache(1_000)
+def _said_in(file: Path, _changed: int, _size: int) -> frozenset[str]:
     try:
-        return frozenset(_names(ast.parse(file.read_bytes()))) if file else frozenset()
-    except (OSError, SyntaxError, ValueError):
+        return frozenset(_names(ast.parse(file.read_bytes())))
+    except (SyntaxError, ValueError):
         return frozenset()
 
 
@@ -63,5 +81,7 @@ def _names(tree: ast.Module) -> Iterator[str]:
                 yield node.name
             case ast.Name():
                 yield node.id
+            case ast.Attribute(attr="modules"):
+                yield node.attr
             case ast.Constant(value=str() as text) if text.isidentifier():
                 yield text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -69,13 +70,14 @@ def _window_problems(name: str, feature: Feature, definition: FeatureSet) -> Ite
 
 def check_models(view: View) -> Iterator[Finding]:
     """Models can be trained: an allowed estimator, a metric that fits, features that are materialised."""
+    lacks = functools.cache(missing)
     for key, model in view.blueprint.models.items():
         where = ("model", key)
         prefixes = view.estimator_prefixes
         if prefixes is not None and not model.estimator.path.startswith(prefixes):
             cause = f"{model.estimator.path} is under no import path that the settings allow"
             yield view.finding("PH161", where, ("estimator", "class"), cause, f"they allow {', '.join(prefixes)}")
-        elif prefixes is not None and (lack := missing(model.estimator.path)):
+        elif prefixes is not None and (lack := lacks(model.estimator.path)):
             yield view.finding("PH161", where, ("estimator", "class"), *lack, "warning")
         fit = METRICS[model.predicts.kind]
         if model.metric not in fit:
