@@ -41,6 +41,7 @@ _SUFFIXES: dict[str, Literal["csv", "json", "parquet"]] = {
     ".ndjson.gz": "json",
     ".parquet": "parquet",
 }
+_COUNTING = "The first row of {name} holds numbers that count up: they are taken for names; a row needs header: false."
 _NUMBERED = re.compile(r"[-_.]?\d[\d\-_.T]*$")
 
 
@@ -135,9 +136,13 @@ def _together(name: str, suffix: str, files: list[Path]) -> Seen:
             f"The first row of {chosen[0].name} holds no names, but values: it is read as a row (header: false).",
             "Name the columns here, in their order; if that row does name them, take header: false out.",
         ]
+    remarks += first.remarks
+    bare = [path.name for path, look in zip(chosen, looks, strict=True) if not look.header]
+    if 0 < len(bare) < len(looks):
+        remarks.append(f"Not all files have a header: {', '.join(bare)} {'has' if len(bare) == 1 else 'have'} none.")
     other = [path.name for path, look in zip(chosen, looks, strict=True) if _names(look) != _names(first)]
-    if other:
-        remarks.append(f"Not all files have the same columns: {', '.join(other)} differ from {chosen[0].name}.")
+    if odd := [name for name in other if (name in bare) != first.header]:
+        remarks.append(f"Not all files have the same columns: {', '.join(odd)} differ from {chosen[0].name}.")
     return replace(
         first,
         name=name,
@@ -203,7 +208,8 @@ def _csv(path: Path) -> Seen:
     if not rows:
         raise _odd(path, "it is empty: it has not even a header")
     first, cut = rows[0], len(rows) > SAMPLE_ROWS + 1
-    named = not all(is_value(each.strip()) for each in first)
+    counting = _count_up([each.strip() for each in first])
+    named = counting or not all(is_value(each.strip()) for each in first)
     body = rows[named : SAMPLE_ROWS + 1] if cut else rows[named : None if whole else -1]
     uneven = next((row for row in body if len(row) != len(first)), None)
     if uneven is not None:
@@ -225,8 +231,16 @@ def _csv(path: Path) -> Seen:
         format="csv",
         delimiter=delimiter,
         nulls=tuple(sorted(nulls)),
+        remarks=(_COUNTING.format(name=path.name),) if counting else (),
         header=named,
     )
+
+
+def _count_up(first: list[str]) -> bool:
+    """Whether the numbers of a first row name columns: from 0 or 1, or years; an index before them has no name."""
+    numbers = first[not first[0] :]
+    start = int(numbers[0]) if numbers and re.fullmatch("[01]|[1-9][0-9]{3}", numbers[0]) else -1
+    return start >= 0 and len(first) > 2 and numbers == [str(start + each) for each in range(len(numbers))]
 
 
 def _nulls(values: list[str]) -> set[str]:

@@ -117,6 +117,48 @@ def test_a_file_whose_first_row_holds_values_has_no_header_and_says_so(tmp_path:
     assert text.count("holds no names") == 2
 
 
+@pytest.mark.parametrize(
+    ("first", "names"),
+    [
+        ("2019,2020,2021", ["2019", "2020", "2021"]),
+        (",0,1,2", ["column_1", "0", "1", "2"]),
+        ("0,1,2", ["0", "1", "2"]),
+        ("1, 2 ,3", ["1", "2", "3"]),
+        (",2019,2020", ["column_1", "2019", "2020"]),
+        ("1,2", []),
+        ("2,3,4", []),
+        ("2019,2021,2022", []),
+        ("1,2,3.0", []),
+        ("0,1,-", []),
+    ],
+)
+def test_numbers_that_count_up_name_columns_and_others_are_values(tmp_path: Path, first: str, names: list[str]) -> None:
+    (tmp_path / "wide.csv").write_text(f"{first}\n{','.join('7' * len(first.split(',')))}\n", encoding="utf-8")
+    text = draft(look_at_files([tmp_path], None))
+    columns = list(sound(text).datasets["bronze.wide"].columns)
+    assert columns == (names or [f"column_{number}" for number in range(1, len(columns) + 1)])
+    assert ("holds no names" in text) == (not names)
+    assert ("holds numbers that count up: they are taken for names" in text) == bool(names)
+
+
+@pytest.mark.parametrize(
+    ("texts", "told"),
+    [
+        (["1,2\n3,4\n", "x,y\n3,4\n"], "Not all files have a header: a_1.csv has none."),
+        (["x,y\n3,4\n", "5,6\n3,4\n"], "Not all files have a header: a_2.csv has none."),
+        (["x,y\n3,4\n", "5\n", "8,9\n3,4\n"], "Not all files have a header: a_2.csv, a_3.csv have none."),
+    ],
+)
+def test_of_files_of_which_some_have_a_header_it_is_told_which_have_none(
+    tmp_path: Path, texts: list[str], told: str
+) -> None:
+    for number, text in enumerate(texts, 1):
+        (tmp_path / f"a_{number}.csv").write_text(text, encoding="utf-8")
+    text = draft(look_at_files([tmp_path], None))
+    sound(text)
+    assert told in text and "the same columns" not in text
+
+
 def test_a_column_whose_name_cannot_be_declared_is_told_and_left_to_the_first_batch(tmp_path: Path) -> None:
     (tmp_path / "dotted.csv").write_text("id,geo.lat\n1,48.2\n", encoding="utf-8")
     (tmp_path / f"{'long' * 50}.jsonl").write_text('{"%s": 1}\n' % ("n" * 300), encoding="utf-8")
