@@ -36,6 +36,15 @@ def section(lines: Sequence[Line], empty: str, width: int) -> Section:
     return Section((first, _VALUE, *([_WRONG] if wrong else [])), rows, empty=empty)
 
 
+def wrong_in(lines: Sequence[Line], unchecked: str) -> str:
+    """How many lines lack something or are wrong, and why they could not be checked as they are now, if so."""
+    lacking = sum(line.problem == REQUIRED for line in lines)
+    wrong = sum(bool(line.problem) for line in lines) - lacking
+    told = [f"{lacking} required"] if lacking else []
+    told += [counted(wrong, "problem")] if wrong else []
+    return ", ".join([*told, f"not checked: {unchecked}"] if unchecked else told)
+
+
 def about(line: Line, key: str) -> list[Content]:
     """What stands below the list about the line under the cursor: what it is for, and what is wrong in full."""
     words = line.shape.words

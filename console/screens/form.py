@@ -16,20 +16,22 @@ from textual.timer import Timer
 from textual.widgets import Static
 
 from console.form_state import FormState
-from console.form_view import WARNING, about, chosen_from, row_key, section
+from console.form_view import WARNING, about, chosen_from, row_key, section, wrong_in
+from console.mending import DATABASE_AWAY
 from console.screens.ask import Ask
 from console.screens.form_lines import Filled, FormLines, LineRows
 from console.screens.keys import own_bindings, shown_key
 from console.session import Session
 from console.store import Answered
 from console.text import joined, stacked, styled
+from console.widgets.cells import cut
 from console.widgets.chrome import Hint, Keys, Rule
 from console.widgets.field import FieldEditor
 from console.widgets.rows import Rows
 from metadata.database import Database
 from metadata.errors import Fault
 from metadata.findings import Finding, Path
-from metadata.forms import REQUIRED, Line, Subject, examine
+from metadata.forms import Line, Subject, examine
 from metadata.rows.forming import Choice, choices, columns_in, findings_in, names_in, tasks_in
 from metadata.shapes import ANY, Entries, Scalar, shape_at
 from metadata.three_way import ABSENT
@@ -43,7 +45,7 @@ DRAW_SECONDS = 0.1
 PAUSE_SECONDS = 0.6
 """Time without a change after which it is checked."""
 AGAIN_SECONDS = 2.0
-"""Time after which it is checked again, where that could not be done."""
+"""Time after which it is checked again, where the database did not answer."""
 SAVE_SECONDS = 0.2
 """Time after which what is typed is in the draft, where that is done in no time."""
 SAVE_SHARE = 0.05
@@ -77,7 +79,8 @@ class FormScreen(FormLines):
         self._checked: Subject | None = None
         self._unchecked: Fault | None = None
         """Why it could not be checked the last time."""
-        self._checking = self._asking = False
+        self._checking: Subject | None = None
+        self._asking = False
         self._pause: Timer | None = None
         self._save: Timer | None = None
         self._drawing: Timer | None = None
@@ -138,14 +141,12 @@ class FormScreen(FormLines):
         self.lines_shown.show_sections([section(found.lines, more, self.size.width)])
         if at is not None:
             self.lines_shown.select(row_key(at))
-        lacking = sum(line.problem == REQUIRED for line in found.lines)
-        wrong = sum(bool(line.problem) for line in found.lines) - lacking
-        told = [f"{lacking} required"] if lacking else []
-        told += [counted(wrong, "problem")] if wrong else []
         subject = self.state.now
         where = joined((f"{subject.kind.replace('_', ' ')} ", "quiet"), (subject.key, "strong"), ("  form", "quiet"))
-        count = styled(", ".join(told), "warn") if told else styled(more or "", "quiet")
-        self.query_one("#trail", Rule).say(where, count)
+        fault = self._unchecked if subject is not self._checked else None
+        told = wrong_in(found.lines, fault.cause if fault is not None else "")
+        count = styled(told, "warn") if told else styled(more, "quiet")
+        self.query_one("#trail", Rule).say(where, cut(count, self.size.width // 2))
         self._draw_about()
 
     def _draw_about(self) -> None:
@@ -360,15 +361,10 @@ class FormScreen(FormLines):
 
     def _check(self) -> None:
         subject = self.state.now
-        if self._checking or subject is self._checked:
+        if self._checking is not None or subject is self._checked:
             return
-        self._checking = True
-        owner, prefixes = self._session.owner, self._session.settings.estimator_prefixes
-
-        def found(database: Database) -> tuple[Subject, tuple[Finding, ...]]:
-            return subject, findings_in(database, owner, subject, prefixes)
-
-        self._session.store.check(self, "checked", found)
+        self._checking, owner, prefixes = subject, self._session.owner, self._session.settings.estimator_prefixes
+        self._session.store.check(self, "checked", lambda database: findings_in(database, owner, subject, prefixes))
 
     def on_answered(self, message: Answered) -> None:
         """What was asked for is there."""
@@ -386,12 +382,14 @@ class FormScreen(FormLines):
         elif message.job == "choices" and not self._field.offer(*message.value):
             self._field.ask_again()
 
-    def _got_checked(self, found: tuple[Subject, tuple[Finding, ...]], fault: Fault | None) -> None:
-        before, self._checking, self._unchecked = self._unchecked, False, fault
+    def _got_checked(self, found: tuple[Finding, ...], fault: Fault | None) -> None:
+        subject, before, self._checking, self._unchecked = self._checking, self._unchecked, None, fault
         if fault is None:
-            self._checked, self.state.findings = found
-            self.draw()
+            self._checked, self.state.findings = subject, found
         elif fault != before:
-            self.say(f"{fault.cause}; {fault.remedy}", "warn")
-        if fault is not None or self._checked is not self.state.now:
-            self._later(PAUSE_SECONDS if fault is None else AGAIN_SECONDS)
+            self.say(f"not checked: {fault.cause}; {fault.remedy}", "warn")
+        self.draw()
+        if subject is not self.state.now:
+            self._later()
+        elif fault is not None and fault.code == DATABASE_AWAY:
+            self._later(AGAIN_SECONDS)

@@ -518,8 +518,36 @@ async def test_what_could_not_be_checked_is_checked_again_and_told_once(
             told = len(asked)
             await pilot.press("question_mark", "escape")
             await until(pilot, lambda: len(asked) > told + 1)
-            assert "it is locked" not in seen(app)
+            assert "not checked: it is locked" in seen(app) and "it is locked; wait" not in seen(app)
         await until_seen(pilot, "PH110")
+        assert "not checked" not in seen(app)
+
+
+async def test_after_a_fault_of_the_program_findings_are_said_to_be_old_until_a_change_is_checked(
+    database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_given: object) -> NoReturn:
+        asked.append(1)
+        raise RuntimeError("broken")
+
+    asked: list[int] = []
+    monkeypatch.setattr(form, "AGAIN_SECONDS", 0.1)
+    monkeypatch.setattr(form, "PAUSE_SECONDS", 0.05)
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        state = await task_form(pilot, {"kind": "transform", "to": "gold.x", "sql": "SELECT 1 AS a FROM y"})
+        await until_seen(pilot, "PH110")
+        with monkeypatch.context() as patch:
+            patch.setattr(form, "findings_in", broken)
+            await go_to(pilot, "tasks", "t", "to")
+            await pilot.press("d")
+            await until_seen(pilot, "not checked: ")
+            assert len(asked) == 1
+            await pilot.pause(0.5)
+            assert len(asked) == 1 and "not checked: " in seen(app)
+        await pilot.press("u")
+        await until(pilot, lambda: "not checked" not in seen(app))
+        assert state.now.at(("tasks", "t", "to")) == "gold.x" and "PH110" in seen(app)
 
 
 async def test_entries_that_are_called_by_keys_are_chosen_from_those_that_there_are(
