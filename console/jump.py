@@ -59,14 +59,14 @@ def find_named(database: Database, typed: str, owner: str) -> Place | str:
 
     head, rest = _parts(typed)
     words = _begun(head)
-    if rest and head not in KINDS:
-        word = words[0] if len(words) == 1 else head
-        head = _OF_KINDS.get(head) or _OF_KINDS.get(word, head)
+    if rest:
+        head = _kind(head) or head
     if head == "lineage":
         word, key = _parts(rest)
-        wanted, key = (_OF_KINDS.get(word), key) if key else (None, rest)
-        kinds = [kind for kind in names.kinds_of(database, key) if wanted in (None, kind)]
-        return Place("lineage", f"{kinds[0]} {key}") if kinds else f"nothing is named {rest!r}"
+        kinds = names.kinds_of(database, key or rest)
+        if key:
+            kinds = [kind for kind in kinds if kind == _kind(word)]
+        return Place("lineage", f"{kinds[0]} {key or rest}") if kinds else f"nothing is named {rest!r}"
     found = names.named(database, rest or head, head if rest else None, MOST, owner)
     exact = [one for one in found if one[0] == (rest or head)]
     if not rest and not exact and len(words) == 1:
@@ -92,7 +92,7 @@ def find_named(database: Database, typed: str, owner: str) -> Place | str:
 def complete(database: Database, typed: str, owner: str) -> str:
     """What was typed with the first name that goes on so, of a kind or of any; empty where there is none.
 
-    Names that only the change set of an owner has are names, too.
+    Names that only the change set of an owner has are names, too, but none of the lineage.
     """
     from metadata.rows import names
 
@@ -100,6 +100,7 @@ def complete(database: Database, typed: str, owner: str) -> str:
     kind = _OF_TWO_WORDS.sub(r"\1_\2", said.removeprefix("lineage "))
     if not typed or (space and kind not in (*KINDS, "lineage")):
         return ""
+    owner = "" if said.startswith("lineage") else owner
     begun = names.begun(database, beginning, kind if kind in KINDS else None, 1, owner)
     return f"{said}{space}{begun[0]}" if begun else ""
 
@@ -109,6 +110,12 @@ def definition_place(kind: str, key: str) -> Place:
     if kind == "model":
         return Place("models", key)
     return Place("blueprint", f"{kind} {key}")
+
+
+def _kind(word: str) -> str | None:
+    """The kind that a word names, or begins to."""
+    begun = _begun(word)
+    return _OF_KINDS.get(word) or (_OF_KINDS.get(begun[0]) if len(begun) == 1 else None)
 
 
 def _begun(head: str) -> list[str]:

@@ -15,6 +15,7 @@ from metadata.database import Database
 from metadata.definitions import definition
 from metadata.kinds import Blueprint
 from metadata.revisions import apply
+from metadata.rows.staged import stage
 from metadata.settings import settings
 from tests.console.looking import seen, until, until_seen
 
@@ -133,10 +134,19 @@ def test_a_key_of_several_kinds_leads_to_the_lineage_of_the_dataset_or_of_the_ki
         ("lineage silver.flights", "dataset silver.flights"),
         ("lineage connection silver.flights", "connection silver.flights"),
         ("lineage datasets silver.flights", "dataset silver.flights"),
+        ("lineage conn silver.flights", "connection silver.flights"),
         ("lineage late_arrival", "model late_arrival"),
         ("lineage feature set flight_context", "feature_set flight_context"),
     ):
         assert jump.find_named(database, typed, "") == Place("lineage", subject)
-    assert jump.find_named(database, "lineage model silver.flights", "") == "nothing is named 'model silver.flights'"
+    for wrong in ("model silver.flights", "conection silver.flights", "lineage silver.flights"):
+        assert jump.find_named(database, f"lineage {wrong}", "") == f"nothing is named {wrong!r}"
     assert jump.complete(database, "lineage connection silv", "") == "lineage connection silver.flights"
     assert jump.complete(database, "lineage silver.fl", "") == "lineage silver.flights"
+
+
+def test_lineage_is_completed_by_what_it_can_show(database: Database) -> None:
+    stage(database, "ada", Blueprint.model_validate({"datasets": {"mine.only": {}}}))
+    assert jump.complete(database, "dataset mine", "ada") == "dataset mine.only"
+    assert jump.complete(database, "lineage mine", "ada") == ""
+    assert jump.complete(database, "lineage dataset mine", "ada") == ""
