@@ -125,7 +125,7 @@ def clean(path: Path) -> None:
 def release(draft: Draft) -> bool:
     """Edit it no longer. Whether it is kept: something was changed, or typed and not saved."""
     try:
-        return _looked_at(draft.path) is not None
+        return _is_of_lock(draft.path, draft.lock) and _looked_at(draft.path) is not None
     finally:
         os.close(draft.lock)
 
@@ -133,7 +133,8 @@ def release(draft: Draft) -> bool:
 def discard(draft: Draft) -> None:
     """Throw it away. Raises OSError where its file cannot be taken out: then it is kept, and edited no longer."""
     try:
-        _remove(draft.path)
+        if _is_of_lock(draft.path, draft.lock):
+            _remove(draft.path)
     finally:
         os.close(draft.lock)
 
@@ -157,8 +158,12 @@ def resume(one: Kept) -> Draft | None:
     lock = _claim_soon(one.path)
     if lock is None:
         return None
-    uids, original = _opened(one.path)
-    return Draft(one.kind, one.key, one.path, original.decode(), lock, uids)
+    try:
+        uids, original = _opened(one.path)
+    except OSError:
+        os.close(lock)
+        raise
+    return Draft(one.kind, one.key, one.path, original.decode(errors="replace"), lock, uids)
 
 
 def _newest_first(found: Iterable[Kept | None]) -> list[Kept]:
@@ -229,12 +234,20 @@ def _claim(path: Path) -> int | None:
         return None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if path.exists() and os.fstat(lock).st_ino == _original(path).stat().st_ino:
+        if path.exists() and _is_of_lock(path, lock):
             return lock
-    except (BlockingIOError, FileNotFoundError):
+    except BlockingIOError:
         pass
     os.close(lock)
     return None
+
+
+def _is_of_lock(path: Path, lock: int) -> bool:
+    """Whether a lock is on the draft that is there now: files that were removed may have made room for another's."""
+    try:
+        return os.path.samestat(os.fstat(lock), _original(path).stat())
+    except OSError:
+        return False
 
 
 def _claim_soon(path: Path) -> int | None:

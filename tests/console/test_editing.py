@@ -533,8 +533,8 @@ def test_a_draft_at_which_somebody_looks_just_now_is_offered(home: Path) -> None
 def test_a_draft_is_kept_however_long_another_console_looks_at_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def closed_and_looked_at(lock: int) -> None:
         close(lock)
-        with suppress(OSError):
-            fcntl.flock(os.open(path.with_suffix(".original"), os.O_RDWR), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with suppress(OSError), path.with_suffix(".original").open("r+b") as looked_at:
+            fcntl.flock(looked_at, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     close = os.close
     for text, is_kept in (("another text", True), ("text", False)):
@@ -545,6 +545,31 @@ def test_a_draft_is_kept_however_long_another_console_looks_at_it(home: Path, mo
             patch.setattr(os, "close", closed_and_looked_at)
             assert files.release(draft) is is_kept
         assert path.exists() is is_kept
+
+
+@pytest.mark.parametrize("end", [files.release, files.discard])
+def test_a_draft_whose_files_are_gone_ends_without_those_of_another(
+    home: Path, end: Callable[[files.Draft], object]
+) -> None:
+    first = files.begin(settings(), "dataset", "a.b", "text")
+    for each in (home / "drafts").iterdir():
+        each.unlink()
+    second = files.begin(settings(), "dataset", "a.b", "text")
+    assert second.path == first.path
+    assert not end(first)
+    assert second.path.exists()
+    files.write(second.path, "another text")
+    assert files.release(second)
+
+
+def test_of_what_was_opened_what_is_no_utf_8_is_replaced_and_no_lock_is_left(home: Path) -> None:
+    path = keep("dataset", "a")
+    path.with_suffix(".original").write_bytes(b"as it \xff was")
+    (found,) = files.kept(settings())
+    for _ in range(2):
+        again = files.resume(found)
+        assert again is not None and again.original == "as it \ufffd was"
+        assert files.release(again)
 
 
 def test_nobody_waits_for_the_text_of_another_definition(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
