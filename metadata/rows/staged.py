@@ -221,7 +221,7 @@ def unstage(
 ) -> None:
     """Take edits out of the change set of a user; without `uids` all of them.
 
-    Raises PilothouseError PH303 when they are not kept (`Staged.kept`) as they were `shown`.
+    Raises PilothouseError PH303 when one is not kept (`Staged.kept`) as it was `shown`; those that are out already are.
     """
     with database.write() as connection:
         change = next_change(connection)
@@ -231,7 +231,7 @@ def unstage(
             return
         there = load_within(connection, owner, ())
         kept = {item.uid: item for item in there.kept if item.uid in uids}
-        if shown is not None and kept != {item.uid: item for item in shown}:
+        if shown is not None and kept != {item.uid: item for item in shown if item.uid in kept}:
             cause, remedy = "what is taken out of it was edited once more", "look at it as it is now, then take it out"
             raise PilothouseError("PH303", "change set", cause, remedy)
         left = (item for item in there.items if item.uid not in uids)

@@ -98,6 +98,16 @@ def test_an_edit_is_taken_out_as_it_was_shown(database: Database) -> None:
     assert load_staged(database, "ada").working.blueprint.datasets["b"].description == "three"
 
 
+def test_an_edit_that_was_taken_out_elsewhere_is_out(database: Database) -> None:
+    put(database, datasets(a="one", b="one", c="one"))
+    stage(database, "ada", datasets(a="two", b="two", c="two"))
+    shown = [item for item in load_staged(database, "ada").kept if item.key != "c"]
+    unstage(database, "ada", {shown[0].uid})
+    unstage(database, "ada", {item.uid for item in shown}, shown)
+    unstage(database, "ada", {item.uid for item in shown}, shown)
+    assert [item.key for item in load_staged(database, "ada").items] == ["c"]
+
+
 def test_what_others_change_elsewhere_in_a_definition_is_merged(database: Database) -> None:
     put(database, datasets(a={"description": "one", "owner": "ops"}))
     stage(database, "ada", datasets(a={"description": "hers", "owner": "ops"}))
