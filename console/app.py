@@ -227,7 +227,7 @@ class PilothouseApp(Fitting):
     def _glanced(self, seen: Glance) -> None:
         if self._answered_at is None:
             self.session.store.check(self, "loaded", lambda _database: _load(self._alone))
-        self._opened, self._answered_at = True, seen.at
+        was_away, self._opened, self._answered_at = self.session.standing.stale, True, seen.at
         state, why = ("read only", f"its file cannot be written: {seen.unwritable}") if seen.unwritable else ("up", "")
         self._stand(database=state, detail=why, running=seen.running, waiting=seen.waiting, staged=seen.staged)
         counts = isinstance(one := self.screen, BaseScreen) and one.place.screen == "overview" and not one.filter
@@ -235,7 +235,7 @@ class PilothouseApp(Fitting):
             self._pending.add("needed")
             self.session.store.survey(self, "needed", functools.partial(needed, settings=self.session.settings))
         changed, self.session.change = seen.change != self.session.change, seen.change
-        self._tell(Looked(changed, job="database"))
+        self._tell(Looked(changed or was_away, job="database"))
 
     def _database_is_away(self, fault: Fault) -> None:
         self._stand(database="down", detail=fault.cause)

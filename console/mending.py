@@ -23,12 +23,14 @@ AGAIN = {
     "taken_out": "d",
     "decided": "c",
     "woken": "U",
+    "matching": "M",
+    "jump": ":",
 }
-"""Jobs of the screens, by the key that has them done."""
+"""What the user asks a screen for, by the key that has it done."""
 SERVICES_AWAY = frozenset({"PH310", "PH311", "PH314", "PH316", "PH349", "PH410", "PH411"})
 """Codes of faults that end when the services of the home are up."""
 DATABASE_AWAY = "PH301"
-"""Code of a metadata database that does not answer: what could not be read is read again when it does."""
+"""Code of a metadata database that does not answer: what a screen shows is read again when it does."""
 AWAY = SERVICES_AWAY | {DATABASE_AWAY}
 """Codes of faults that hold whatever is done, until what is away is back."""
 OVERTAKEN = "PH303"

@@ -86,3 +86,18 @@ class Acting(Prompting):
         """What waited is done, after what was asked for in the line."""
         app = cast("PilothouseApp", self.app)
         app.call_later(app.seen, self)
+
+    def do_services(self) -> None:
+        """How the services of the home are."""
+        from console.screens.services import ServicesScreen
+
+        self.app.push_screen(ServicesScreen(self.session), lambda start: self.do_wake() if start else None)
+
+    def do_wake(self) -> None:
+        """`U`"""
+        self.say("starting what is not there …", "quiet")
+        self.act("woken", "the services are being started", cast("PilothouseApp", self.app).start_services)
+
+    def got_woken(self, _value: object) -> None:
+        """They are on their way."""
+        self.say("services are being started; the header says when they are up")

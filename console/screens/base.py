@@ -55,8 +55,7 @@ class BaseScreen(Acting, Listing):
     def __init__(self, subject: str = "") -> None:
         super().__init__()
         self.subject = subject
-        self._reading = self._stale = self._broken = self._left = self.there = False
-        self._missed: set[str] = set()
+        self._reading = self._stale = self._missed = self._broken = self._left = self.there = False
         self._asked = ""
         self.notes: dict[str, str] = {}
         """Why something was to be done, by what that is, until something is."""
@@ -192,10 +191,7 @@ class BaseScreen(Acting, Listing):
         self.session.store.read(self, "page", query)
 
     def on_answered(self, message: Answered) -> None:
-        """A query came back; one that the database did not answer is asked again when that is back."""
-        fault = message.fault
-        missed = fault is not None and (self.session.standing.stale or fault.code == mending.DATABASE_AWAY)
-        (self._missed.add if missed else self._missed.discard)(message.job)
+        """A query came back."""
         self.done(message)
 
     def done(self, message: Answered) -> None:
@@ -216,9 +212,10 @@ class BaseScreen(Acting, Listing):
 
     def _paged(self, message: Answered) -> None:
         """The page came back."""
-        self._reading = False
-        if message.fault is not None:
-            self.failed(message.fault)
+        stale, fault, self._reading = self.session.standing.stale, message.fault, False
+        self._missed = fault is not None and (stale or fault.code == mending.DATABASE_AWAY)
+        if fault is not None:
+            self.failed(fault)
         else:
             self._broken = False
             if self._asked == self.filter or not self._stale:  # else nobody wants to see it: another filter is typed
@@ -265,16 +262,12 @@ class BaseScreen(Acting, Listing):
         if not self.there:
             return
         self.frame()
-        if message.changed:
+        if message.changed or (self._missed and message.job == "database" and message.fault is None):
             self.reload()
         if message.fault is not None:
             self.tell(message.fault, message.job, again=True)
         elif message.job:
             self._voice.well(message.job, *message.also)
-            if self._missed and message.job == "database":
-                self._voice.well(*self._missed - {"page"})
-                self._missed &= {"page"}
-                self.reload()
 
     def on_ticked(self, _message: Ticked) -> None:
         """A second has passed; times do not go on where nothing is known of what goes on."""
@@ -303,7 +296,8 @@ class BaseScreen(Acting, Listing):
 
     def labels(self) -> dict[str, str]:
         """Keys that make sense here, with what they do."""
-        return {one.key: one.description for one in own_bindings(type(self)) if not self.hidden(one.id or "")}
+        shown = [one for one in own_bindings(type(self)) if not self.hidden(one.id or "")]
+        return {shown_key(one.key): one.description for one in shown}
 
     # The grammar of keys
 
@@ -356,21 +350,6 @@ class BaseScreen(Acting, Listing):
             self.set_filter("")
         else:
             cast("PilothouseApp", self.app).leave(self)
-
-    def do_services(self) -> None:
-        """How the services of the home are."""
-        from console.screens.services import ServicesScreen
-
-        self.app.push_screen(ServicesScreen(self.session), lambda start: self.do_wake() if start else None)
-
-    def do_wake(self) -> None:
-        """`U`"""
-        self.say("starting what is not there …", "quiet")
-        self.act("woken", "the services are being started", cast("PilothouseApp", self.app).start_services)
-
-    def got_woken(self, _value: object) -> None:
-        """They are on their way."""
-        self.say("services are being started; the header says when they are up")
 
     def do_earlier(self) -> None:
         """`[`"""

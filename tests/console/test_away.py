@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -15,6 +16,7 @@ from sqlalchemy import update
 from console import app as console_app
 from console.app import PilothouseApp
 from console.places import Place
+from console.screens import blueprint
 from console.session import open_session
 from console.widgets.chrome import Service
 from console.widgets.rows import Rows
@@ -269,8 +271,9 @@ async def test_a_database_that_cannot_be_used_is_said_before_it_is_asked_again(
 
 
 async def test_a_definition_that_could_not_be_read_is_read_when_the_database_is_back(
-    database: Database, make_app: MakeApp
+    database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(console_app, "LOOK_SECONDS", 0.1)
     app = make_app()
     async with on_flights(app) as pilot:
         await until(pilot, lambda: "db●" in seen(app) and app.session.store._reads._jobs.empty())
@@ -279,8 +282,47 @@ async def test_a_definition_that_could_not_be_read_is_read_when_the_database_is_
         await until(pilot, lambda: {"detail", "matching"} <= set(app.screen._voice._told))  # type: ignore[attr-defined]
         await until_seen(pilot, "PH301", "db○ down")
         app.session.store.database = good
-        await until_seen(pilot, "db●", "bronze.weather:")
-        await until(pilot, lambda: "PH301" not in seen(app))
+        await until_seen(pilot, "db●", "bronze.weather:", "PH301", "M mark all")
+        assert set(app.screen._voice._told) == {"matching"}  # type: ignore[attr-defined]
+        await pilot.press("escape")
+        app.session.store.database = Database("sqlite:////nowhere/at/all.db")
+        await pilot.press("colon", *"flights", "enter")
+        await until(pilot, lambda: "jump" in app.screen._voice._told)  # type: ignore[attr-defined]
+        await until_seen(pilot, "db○ down")
+        app.session.store.database = good
+        await until_seen(pilot, "db●", "PH301", ": jump")
+
+
+async def test_what_is_not_read_while_the_database_is_there_is_not_asked_for_over_and_over(
+    database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts, details = [0], [0]
+    fault = PilothouseError("PH301", "metadata database", "canceling statement due to statement timeout", "wait")
+    list_definitions = blueprint.list_definitions
+
+    def listed(*given: Any, limit: int, **named: Any) -> Any:
+        if limit:
+            return replace(list_definitions(*given, limit=limit, **named), counted=False)
+        counts[0] += 1
+        raise fault
+
+    def detail(*_given: object) -> object:
+        details[0] += 1
+        raise fault
+
+    monkeypatch.setattr(console_app, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(blueprint, "list_definitions", listed)
+    monkeypatch.setattr(blueprint, "read_detail", detail)
+    app = make_app()
+    async with app.run_test(size=(120, 30)) as pilot:
+        app.go(Place("blueprint", "dataset bronze.flights"))
+        await until_seen(pilot, "PH301", "statement timeout")
+        await until(pilot, lambda: counts[0] > 0)
+        asked = counts[0], details[0]
+        await pilot.press("escape")
+        await pilot.pause(1)
+        assert (counts[0], details[0]) == asked
+        assert "PH301" not in seen(app)
 
 
 async def test_what_was_not_done_while_the_database_was_away_is_told_when_it_is_back(
