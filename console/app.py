@@ -230,12 +230,16 @@ class PilothouseApp(Fitting):
         was_away, self._opened, self._answered_at = self.session.standing.stale, True, seen.at
         state, why = ("read only", f"its file cannot be written: {seen.unwritable}") if seen.unwritable else ("up", "")
         self._stand(database=state, detail=why, running=seen.running, waiting=seen.waiting, staged=seen.staged)
-        counts = isinstance(one := self.screen, BaseScreen) and one.place.screen == "overview" and not one.filter
-        if not counts and "needed" not in self._pending and self._needing.due(seen.change):
+        if not self._overview_counts() and "needed" not in self._pending and self._needing.due(seen.change):
             self._pending.add("needed")
             self.session.store.survey(self, "needed", functools.partial(needed, settings=self.session.settings))
         changed, self.session.change = seen.change != self.session.change, seen.change
         self._tell(Looked(changed or was_away, job="database"))
+
+    def _overview_counts(self) -> bool:
+        """Whether the overview is in front, unfiltered: what it shows is then counted there."""
+        in_front = [one for one in self.screen_stack[-1:] if isinstance(one, BaseScreen)]
+        return any(one.place.screen == "overview" and not one.filter for one in in_front)
 
     def _database_is_away(self, fault: Fault) -> None:
         self._stand(database="down", detail=fault.cause)

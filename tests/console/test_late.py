@@ -18,7 +18,7 @@ from console import run_view
 from console.app import PilothouseApp
 from console.places import Place
 from console.screens import blueprint, runs
-from console.store import Answered
+from console.store import Answered, Glance
 from console.widgets.rows import Row, Rows
 from metadata import tables
 from metadata.database import Database, next_change
@@ -30,6 +30,7 @@ from metadata.rows.runs import find_run, get_run
 from metadata.rows.staged import stage
 from metadata.rows.task_runs import TaskRun
 from metadata.states import State
+from metadata.values import utc_now
 from tests.console.looking import held_up, on_flights, reads_held_up, screen_name, seen, until, until_seen
 
 MakeApp = Callable[[], PilothouseApp]
@@ -431,6 +432,17 @@ async def test_the_threads_of_a_console_end_with_it_and_what_was_asked_for_is_do
         await asyncio.sleep(0.1)
     assert lines() == set()
     assert done.is_set() is painted
+
+
+async def test_a_look_that_is_answered_when_the_screens_are_gone_is_let_go(
+    database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_seen(pilot, "ATTENTION")
+    assert not app.screen_stack
+    app.on_answered(Answered("glance", Glance(1, 2, 3, 4, utc_now())))
+    assert app.session.standing.waiting == 3
 
 
 async def test_rows_come_although_the_first_screen_was_never_painted(
