@@ -35,12 +35,16 @@ class Acting(Prompting):
     def done(self, message: Answered) -> None:
         """A query or an action came back."""
 
-    def act(self, job: str, what: str, action: Callable[[], Any], *, reads_much: bool = False) -> None:
+    def act(
+        self, job: str, what: str, action: Callable[[], Any], *, reads_much: bool = False, follows: bool = False
+    ) -> None:
         """Have something done outside of the event loop; `got_<job>` gets what it gives.
 
         `what` says what it is to whoever looks at another screen when it is done. What `reads_much` holds up no other.
+        What `follows` from a deed is no new one: what went wrong before stays told.
         """
-        self._voice.begin()
+        if not follows:
+            self._voice.begin()
         cast("PilothouseApp", self.app).act(self, job, what, action, reads_much=reads_much)
 
     def asks_next(self, name: str) -> str:

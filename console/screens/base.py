@@ -292,7 +292,7 @@ class BaseScreen(Acting, Listing):
 
     def key_again(self, job: str) -> str:
         """The key that has a job done once more; empty where there is none."""
-        return mending.AGAIN.get(job.partition(" ")[0], "")
+        return mending.AGAIN.get(job, "")
 
     def labels(self) -> dict[str, str]:
         """Keys that make sense here, with what they do."""

@@ -42,8 +42,10 @@ class Bulk(Making, BlueprintKeys, Marking):
         super().__init__(subject)
         self._asked_for: tuple[Offer, Settable, str] | None = None
         """The field that is changed, and what was typed for it."""
-        self._switching: list[str] = []
-        """What is switched, by key, in the order in which it is answered: that in which it was asked for."""
+        self._switching: list[Mapping[str, str]] = []
+        """Uid and key of what is switched, in the order in which it is answered: that in which it was asked for."""
+        self._unswitched: dict[str, str] = {}
+        """What was not switched, by uid, with what its fault is told as."""
 
     def unavailable(self, name: str) -> str:
         """What needs marks, or a definition."""
@@ -171,8 +173,8 @@ class Bulk(Making, BlueprintKeys, Marking):
 
     def _switch(self, kind: str, marks: Mapping[str, str]) -> None:
         database, settings, owner = self.session.store.database, self.session.settings, self.session.owner
-        self._switching.append(some(marks.values()))
-        self.say(glyph(f"switching {self._switching[-1]} …"), "quiet")
+        self._switching.append(marks)
+        self.say(glyph(f"switching {some(marks.values())} …"), "quiet")
         self.act(
             "switched",
             "it is switched in the change set",
@@ -183,13 +185,24 @@ class Bulk(Making, BlueprintKeys, Marking):
     def got_switched(self, found: tuple[Edited, Review | None]) -> None:
         """It waits; or is asked about, where others need it. What was not done with others stays told."""
         made, review = found
-        self._voice.well(f"switched {self._switching.pop(0)}")
+        self._answered_switch()
         if review is not None:
-            self.act("changed_many", "what that changes is known", lambda: (made, review))
+            self.act("changed_many", "what that changes is known", lambda: (made, review), follows=True)
             return
         word, keys = "on" if made.value == "true" else "off", getattr(made.document, SECTIONS[made.kind])
         self.say(f"{many(made.changed, made.kind)} switched {word} in the change set: {some(keys)}; P applies it")
         self.reload()
+
+    def _answered_switch(self) -> Mapping[str, str]:
+        """What was to be switched; what was told of it before is over, but where that is of others, too."""
+        marks = self._switching.pop(0)
+        told = {self._unswitched.pop(uid) for uid in marks if uid in self._unswitched}
+        self._voice.well(*told.difference(self._unswitched.values()))
+        return marks
+
+    def key_again(self, job: str) -> str:
+        """What was not switched is switched by the same key."""
+        return super().key_again("switched" if job in self._unswitched.values() else job)
 
     # Away with all of them
 
@@ -235,13 +248,14 @@ class Bulk(Making, BlueprintKeys, Marking):
         self.got_made(None)
 
     def refused(self, job: str, fault: Fault) -> None:
-        """A value that does not fit is asked for again, as it was typed; what is not switched is named."""
+        """A value that does not fit is asked for again, as it was typed; what was not switched is named."""
         if job == "changed_many" and fault.code == "PH826" and self._asked_for is not None and self.in_front:
             found, field, typed = self._asked_for
             self._ask_value(found, field, typed, f"{fault.cause}; {fault.remedy}.")
         elif job == "switched":
-            names = self._switching.pop(0)
-            cause = f"{names} is not switched: {fault.cause}"
-            super().refused(f"{job} {names}", fault.model_copy(update={"cause": cause}))
+            marks = self._answered_switch()
+            told_as = f"{some(marks.values())} {'was' if len(marks) == 1 else 'were'} not switched"
+            self._unswitched |= dict.fromkeys(marks, told_as)
+            super().refused(told_as, fault.model_copy(update={"cause": f"{told_as}: {fault.cause}"}))
         else:
             super().refused(job, fault)

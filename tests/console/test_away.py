@@ -332,8 +332,8 @@ async def test_what_was_not_done_while_the_database_was_away_is_told_when_it_is_
     async with on_flights(app) as pilot:
         good, app.session.store.database = app.session.store.database, Database("sqlite:////nowhere/at/all.db")
         await pilot.press("space")
-        await until_seen(pilot, "bronze.flights is not switched")
+        await until_seen(pilot, "bronze.flights was not switched")
         app.session.store.database = good
-        await until_seen(pilot, "db●", "bronze.flights is not switched")
+        await until_seen(pilot, "db●", "bronze.flights was not switched")
         await pilot.pause(1.2)
-        await until_seen(pilot, "bronze.flights is not switched")
+        await until_seen(pilot, "bronze.flights was not switched")

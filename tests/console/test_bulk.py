@@ -11,6 +11,7 @@ from sqlalchemy import Engine, event
 from textual import events
 
 from console.app import PilothouseApp
+from console.bulk import review_edited
 from console.edit import review_staged
 from console.places import Place
 from console.screens import bulk
@@ -313,8 +314,41 @@ async def test_of_two_that_are_switched_at_once_the_one_that_was_not_is_named_an
             await pilot.press("space", "j", "space")
             await until_seen(pilot, "switching weather_hourly")
         await until_seen(pilot, "1 schedule switched off in the change set: weather_hourly")
-        await until_seen(pilot, "flights_monthly is not switched: another process kept it locked", "space on/off")
+        await until_seen(pilot, "flights_monthly was not switched: another process kept it locked", "space on/off")
+        await pilot.press("M", "space")
+        await until_seen(pilot, "flights_monthly, weather_hourly were not switched: another process")
+        await pilot.press("k", "m", "space")
+        await until_seen(pilot, "1 schedule switched on in the change set: weather_hourly")
+        await until_seen(pilot, "flights_monthly, weather_hourly were not switched: another process")
         monkeypatch.setattr(bulk, "switch", switch)
-        await pilot.press("k", "space")
-        await until_seen(pilot, "1 schedule switched off in the change set: flights_monthly")
+        await pilot.press("M", "space")
+        await until_seen(pilot, "2 schedules switched off in the change set: flights_monthly, weather_hourly")
         assert "PH301" not in seen(app)
+
+
+async def test_of_two_that_are_switched_at_once_the_one_that_was_not_stays_told_when_the_other_is_asked_about(
+    database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flights = load_blueprint(database).schedules["flights_monthly"].uid
+
+    def ask(*given: Any) -> object:
+        if flights in given[-1]:
+            raise UsageError("PH309", "change set", "it is not there any more", "look at it again")
+        return review_edited(*given, "enabled", "false")
+
+    monkeypatch.setattr(bulk, "switch", ask)
+    app = make_app()
+    async with app.run_test(size=(120, 30)) as pilot:
+        app.go(Place("blueprint", "schedule flights_monthly"))
+        await until_seen(pilot, "1–2 of 2")
+        with held_up(app):
+            await pilot.press("space", "j", "space")
+            await until_seen(pilot, "switching weather_hourly")
+        await until_seen(pilot, "1 schedule: enabled true → false", "y into the change set")
+        await pilot.press("escape")
+        await until_seen(pilot, "left: nothing was changed", "PH309", "flights_monthly was not switched")
+        await pilot.press("space")
+        await until_seen(pilot, "y into the change set")
+        await pilot.press("escape")
+        await until_seen(pilot, "left: nothing was changed")
+        assert "PH309" not in seen(app)

@@ -84,7 +84,7 @@ async def test_what_is_not_switched_while_the_database_is_locked_is_named_with_t
                 await pilot.press("space")
                 await until_seen(pilot, "switching flights_monthly …")
                 await until_seen(
-                    pilot, "PH301", "flights_monthly is not switched: another process", "press    space on/off"
+                    pilot, "PH301", "flights_monthly was not switched: another process", "press    space on/off"
                 )
             await pilot.press(again)
             await until(pilot, lambda: "PH301" not in seen(app))
