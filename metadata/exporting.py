@@ -15,6 +15,7 @@ from metadata.findings import Locations
 from metadata.kinds import SECTIONS, Blueprint, Definition
 from metadata.splicing import is_empty, updated
 from metadata.starting import SCHEMA_FILE, schema_text
+from metadata.values import counted
 from metadata.yaml_text import read_yaml
 
 HEAD = f"# yaml-language-server: $schema={SCHEMA_FILE}\n\n"
@@ -56,19 +57,24 @@ def brought_up_to_date(
     texts: Mapping[str, str],
     blueprint: Blueprint,
     sources: Mapping[str, str],
-    former: Mapping[str, Collection[str]],
+    former: Mapping[str, Collection[Name]],
     folder: FilePath | None,
+    lose: bool = False,
 ) -> dict[str, str]:
     """Texts by file name that say the blueprint, from those that are there: only what differs is another.
 
-    A definition stays in its file, under whatever key; `former` has the earlier ones by uid. What is new goes where
-    most of its kind are, or into a file of its kind in `folder`. Its comments are those that are kept (`sources`, by
-    uid), else those in the file. Raises DocumentError for texts that cannot be read, PilothouseError PH836.
+    A definition stays in its file, under whatever key; `former` has all names that each had, by uid. What is new goes
+    where most of its kind are, or into a file of its kind in `folder`. Its comments are those that are kept (`sources`,
+    by uid), else those in the file. Raises DocumentError for texts that cannot be read, PilothouseError PH836, and
+    PH843 for those that would `lose` what the blueprint never had, or all that they have.
     """
     document = _read(texts)
     there = {(kind, key): _home(document, kind, key) for kind, key, _ in document.blueprint}
     wanted = {(kind, key): value for kind, key, value in blueprint}
     keys = _renames(there, wanted, former)
+    gone = {name: home for name, home in there.items() if name not in wanted and name not in keys}
+    if not lose:
+        _refuse_loss(gone, wanted, former)
     homes = {(kind, keys.get((kind, key), key)): home for (kind, key), home in there.items()}
     said = {(kind, keys.get((kind, key), key)): text for (kind, key), text in comments_of(document).items()}
     given: dict[str, dict[Name, str]] = {}
@@ -126,16 +132,30 @@ def _home(document: Document, kind: str, key: str) -> str:
 
 
 def _renames(
-    there: Mapping[Name, str], wanted: Mapping[Name, Definition], former: Mapping[str, Collection[str]]
+    there: Mapping[Name, str], wanted: Mapping[Name, Definition], former: Mapping[str, Collection[Name]]
 ) -> dict[Name, str]:
     """The new keys of what the texts have under an earlier one."""
     found: dict[Name, str] = {}
     for (kind, key), value in wanted.items():
-        earlier = [] if (kind, key) in there else [(kind, old) for old in former.get(value.uid, ())]
+        earlier = () if (kind, key) in there else former.get(value.uid, ())
         gone = [name for name in earlier if name in there and name not in wanted and name not in found]
         if gone:
             found[gone[-1]] = key
     return found
+
+
+def _refuse_loss(
+    gone: Mapping[Name, str], wanted: Mapping[Name, Definition], former: Mapping[str, Collection[Name]]
+) -> None:
+    """What goes stands in the log, or else in these files alone; without a blueprint it is the wrong one."""
+    known = {name for names in former.values() for name in names} if wanted else ()
+    lost = [name for name in gone if name not in known]
+    if lost:
+        (kind, key), more = lost[0], len(lost) - 1
+        cause = f"{gone[lost[0]]} has it, and the blueprint {'never had' if wanted else 'of this home is empty'}"
+        remedy = "name the home that it is of (PILOTHOUSE_HOME), or apply it first; --yes takes it out of the files"
+        others = f" and {counted(more, 'other')}" if more else ""
+        raise UsageError("PH843", f"{kind.replace('_', ' ')} {key}{others}", cause, remedy)
 
 
 def _new_home(kind: str, there: Mapping[Name, str], texts: Mapping[str, str], folder: FilePath | None) -> str:

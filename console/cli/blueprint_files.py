@@ -19,7 +19,7 @@ from metadata.exporting import as_folder, brought_up_to_date, write_file, write_
 from metadata.formatting import formatted
 from metadata.kinds import SECTIONS, Blueprint
 from metadata.revision_log import newest_revision, no_revision
-from metadata.rows.sources import former_keys, load_sources
+from metadata.rows.sources import former_names, load_sources
 from metadata.values import counted
 
 REVISION = click.IntRange(1, 2**31 - 1)
@@ -61,10 +61,12 @@ def fmt(context: click.Context, source: tuple[Path, ...], check: bool) -> None:
 @click.option("--revision", type=REVISION, help="As it was at that revision, without comments.")
 @click.option("--to", "folder", type=PathType(), help="Write a new folder: one file for each kind.")
 @click.option("--into", type=PathType(exists=True), help="Bring a file or a folder up to date in place.")
-def export(keys: tuple[str, ...], revision: int | None, folder: Path | None, into: Path | None) -> None:
+@click.option("--yes", is_flag=True, help="Take out of them also what this home never had.")
+def export(keys: tuple[str, ...], revision: int | None, folder: Path | None, into: Path | None, yes: bool) -> None:
     """Print the blueprint as YAML: all of it, or the definitions of KEYS. Comments come along.
 
-    With --into, only what differs is written anew: comments, order and the form of all else stay.
+    With --into, only what differs is written anew: comments, order and the form of all else stay. Files that have what
+    this home never had, and would lose it, are refused.
     """
     if (folder is not None) + (into is not None) + bool(keys) > 1:
         raise click.UsageError("name KEYS, or --to, or --into")
@@ -74,7 +76,7 @@ def export(keys: tuple[str, ...], revision: int | None, folder: Path | None, int
         write_folder(folder, files)
         click.echo(f"{counted(len(files), 'file')} in {plain(folder)}.")
     elif into is not None:
-        _update(into, found, sources)
+        _update(into, found, sources, yes)
     else:
         click.echo(dump_with_comments(_chosen(found, keys) if keys else found, sources), nl=False)
 
@@ -98,7 +100,7 @@ def _chosen(found: Blueprint, keys: tuple[str, ...]) -> Blueprint:
     )
 
 
-def _update(into: Path, found: Blueprint, sources: dict[str, str]) -> None:
+def _update(into: Path, found: Blueprint, sources: dict[str, str], yes: bool) -> None:
     is_folder = into.is_dir()
     try:
         texts = read_files([into])
@@ -106,7 +108,7 @@ def _update(into: Path, found: Blueprint, sources: dict[str, str]) -> None:
         if not is_folder or any(each.file != str(into) for each in error.findings):
             raise
         texts = {}  # a folder without a file yet
-    changed = brought_up_to_date(texts, found, sources, former_keys(database()), into if is_folder else None)
+    changed = brought_up_to_date(texts, found, sources, former_names(database()), into if is_folder else None, yes)
     for name, text in changed.items():
         if text.strip():
             _write(Path(name), text)

@@ -118,12 +118,12 @@ def stage_comments(
     write_comments(connection, others, book, author, seen=seen)
 
 
-def former_keys(database: Database) -> dict[str, list[str]]:
-    """Every key that a definition had, by uid, the newest last."""
-    item, found = revision_item.c, dict[str, list[str]]()
+def former_names(database: Database) -> dict[str, list[tuple[str, str]]]:
+    """Every kind and key that a definition had, by uid, the newest last."""
+    item, found = revision_item.c, dict[str, list[tuple[str, str]]]()
     with database.read() as connection:
-        for row in connection.execute(select(item.uid, item.key).order_by(item.revision)):
-            found.setdefault(row.uid, []).append(row.key)
+        for row in connection.execute(select(item.uid, item.kind, item.key).order_by(item.revision)):
+            found.setdefault(row.uid, []).append((row.kind, row.key))
     return found
 
 

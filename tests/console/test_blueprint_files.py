@@ -130,10 +130,36 @@ def test_everything_removed_leaves_no_file_but_the_comments_of_one(run: Commands
     folder.mkdir()
     (folder / "shop.yaml").write_text(SHOP, encoding="utf-8")
     (folder / "more.yaml").write_text("datasets:\n  more: {}\n", encoding="utf-8")
-    assert run("blueprint", "export", "--into", folder).code == 0
+    assert run("blueprint", "export", "--into", folder, "--yes").code == 0
     assert [path.name for path in folder.iterdir()] == ["shop.yaml"]
     assert (folder / "shop.yaml").read_text(encoding="utf-8").strip() == "# The shop, by Ada."
     assert run("blueprint", "export", "--into", folder).code == 0
+
+
+def test_files_do_not_lose_what_the_home_never_had(run: Commands, tmp_path: Path) -> None:
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    (folder / "shop.yaml").write_text(SHOP, encoding="utf-8")
+    (folder / "more.yaml").write_text("datasets:\n  more: {}\n", encoding="utf-8")
+
+    def refused(thing: str, cause: str) -> None:
+        said = {path.name: path.read_bytes() for path in folder.iterdir()}
+        ended = run("blueprint", "export", "--into", folder)
+        assert (ended.code, ended.out) == (2, ""), ended
+        assert ended.err.startswith(f"PH843 {thing}\n")
+        assert cause in ended.err
+        assert "--yes" in ended.err
+        assert {path.name: path.read_bytes() for path in folder.iterdir()} == said
+
+    refused(
+        "connection landing and 3 others", f"{folder / 'shop.yaml'} has it, and the blueprint of this home is empty"
+    )
+    run("blueprint", "apply", folder / "shop.yaml")
+    refused("dataset more", "the blueprint never had")
+    run("blueprint", "apply", folder / "more.yaml")
+    run("blueprint", "apply", folder / "shop.yaml", "--prune", "--yes")
+    assert "holds nothing any more: removed" in run("blueprint", "export", "--into", folder).out
+    assert [path.name for path in folder.iterdir()] == ["shop.yaml"]
 
 
 def test_fmt_reads_standard_input_and_refuses_what_it_cannot_read(run: Commands, tmp_path: Path) -> None:
