@@ -41,6 +41,12 @@ class _Words(Input):
             taken(self, event, self._deeds)
 
 
+def _distance(words: str, key: str) -> tuple[bool, bool]:
+    """How far a value is from words: it begins as the first of them, holds all, or has them beside it."""
+    wanted, name = words.lower().split(), key.lower()
+    return not all(word in name for word in wanted), not name.startswith(tuple(wanted[:1]))
+
+
 class Chooser(Vertical):
     """Asks for the list of other words as they are typed. What is not in it can be chosen, too, where it is free."""
 
@@ -106,12 +112,17 @@ class Chooser(Vertical):
         return self.query_one(Input).value.strip()
 
     def show(self, words: str, options: Iterable[tuple[str, ...]], empty: str) -> None:
-        """Show these values, each with what it is in the other columns, that fit the words."""
-        first, self._shown = self._shown is None, words
-        self._rows = [Row(key, (key or NOTHING, *about)) for key, *about in options]
+        """Show these values, each with what it is in the other columns, that fit the words: those that do best first.
+
+        The cursor is on the first for other words, and on what is chosen when it is opened.
+        """
+        rows, before, self._shown = self.query_one(Rows), self._shown, words
+        fitting = sorted(options, key=lambda option: _distance(words, option[0]))
+        self._rows = [Row(key, (key or NOTHING, *about)) for key, *about in fitting]
         self._draw(empty)
-        if first and self._marked:
-            self.query_one(Rows).select(self._marked[0])
+        is_at_chosen = before is None and bool(self._marked) and rows.select(self._marked[0])
+        if before != words and not is_at_chosen:
+            rows.show_top()
         if self._wanted:
             self._choose()
             held, self._held = self._held, []

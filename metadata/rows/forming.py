@@ -37,11 +37,12 @@ class Choice:
 def choices(database: Database, kind: str, words: str, owner: str) -> tuple[Choice, ...]:
     """Definitions of a kind that a filter wants, as they will be called once the change set of a user is applied.
 
-    Those whose key holds the words come first: `pend` means predictions.pending before all that append.
+    Those whose key begins with the words come first, then those whose key holds them: `pend` means predictions.pending
+    before all that append.
     """
     staged = _staged(database, kind, owner)
     gone = {before for before, key in staged if before is not None and before != key}
-    filters = (_of_keys(words), words) if words.strip() else (words,)
+    filters = (_of_keys(words, '/"{}*"'), _of_keys(words, '/"*{}*"'), words) if words.strip() else (words,)
     pages = (list_definitions(database, kind, each, limit=MOST_CHOICES) for each in filters if each is not None)
     rows = {row.key: row for page in pages for row in page.items}
     found = [Choice(row.key, row.about) for row in rows.values() if row.key not in gone][:MOST_CHOICES]
@@ -111,11 +112,11 @@ def findings_in(database: Database, owner: str, subject: Subject, prefixes: Iter
     return tuple(each for each in found if (each.kind, each.key) == (subject.kind, subject.key))
 
 
-def _of_keys(words: str) -> str | None:
-    """The filter that looks for the same words in keys alone; None for one that does not only look for words."""
+def _of_keys(words: str, pattern: str) -> str | None:
+    """The filter by which keys have each word as a pattern says; None for one that does not only look for words."""
     terms = parse(words)
     plain = all(term.kind == "text" and not term.negated for term in terms)
-    return " ".join(f'/"*{term.values[0]}*"' for term in terms) if plain else None
+    return " ".join(pattern.format(term.values[0]) for term in terms) if plain else None
 
 
 def _staged(database: Database, kind: str, owner: str) -> list[tuple[str | None, str | None]]:

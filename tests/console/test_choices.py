@@ -24,6 +24,8 @@ def test_choices_are_what_there_will_be(database: Database) -> None:
     assert [one.key for one in choices(database, "dataset", "", "somebody else")] == sorted(before)
     found = [(one.key, one.about) for one in choices(database, "dataset", "pend", owner)]
     assert found[0][0] == "predictions.pending" and ("bronze.weather", "bronze append") in found[1:]
+    found = [(one.key, one.about) for one in choices(database, "dataset", "g", owner)]
+    assert [key for key, _ in found][:2] == ["gold.delay_by_hour", "features.flight_context"]
     unused = next(key for kind, key, value in blueprint if kind == "schedule")
     stage_removal(database, owner, blueprint.schedules[unused].uid)
     assert unused not in {one.key for one in choices(database, "schedule", "", owner)}

@@ -18,6 +18,7 @@ from console.form_state import FormState
 from console.places import Place
 from console.screens import form
 from console.screens.form import FormScreen
+from console.widgets.chooser import Chooser
 from console.widgets.code_field import CodeField
 from console.widgets.rows import Rows
 from metadata.database import Database
@@ -639,6 +640,39 @@ async def test_a_list_in_which_nothing_matches_stays_open_and_says_so(database: 
         await pilot.press("backspace", "backspace", *"sil", "enter")
         await until(pilot, lambda: app.screen.state.now.body["layer"] == "silver")  # type: ignore[attr-defined]
         assert "enter choose" not in seen(app)
+
+
+async def test_a_list_opens_on_its_value_else_on_the_first_and_words_lead_to_what_matches_them_best(
+    database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await new_form(pilot, "monitor", "watched")
+        rows = app.screen.query_one("#chooser", Chooser).query_one(Rows)
+
+        async def shown(key: str, first: str = "") -> None:
+            await until(pilot, lambda: rows.row is not None and rows.row.key == key)
+            assert not first or rows.rows[0].key == first
+
+        await go_to(pilot, "predictions")
+        await pilot.press("enter")
+        await shown("bronze.flights", "bronze.flights")
+        await pilot.press("down", "enter")
+        await go_to(pilot, "watch", "features")
+        await pilot.press("enter")
+        await shown("psi", "psi")
+        await pilot.press("escape")
+        await go_to(pilot, "predictions")
+        await pilot.press("enter")
+        await shown("bronze.weather", "bronze.flights")
+        await typed(pilot, "l")
+        await shown("bronze.flights", "bronze.flights")
+        await pilot.press("down", "down", "backspace", "g")
+        await shown("gold.delay_by_hour", "gold.delay_by_hour")
+        assert [row.key for row in rows.rows[1:]] == [
+            "bronze.flights", "features.flight_context", "predictions.pending", "silver.flights",
+            "predictions.late_arrival",
+        ]  # fmt: skip
 
 
 async def test_a_form_is_not_left_while_its_text_cannot_be_written(
