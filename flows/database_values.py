@@ -1,4 +1,4 @@
-"""What the drivers of databases give, as Arrow tables: one type a column, whatever its values are."""
+"""What the drivers of databases give: a table by its name, and its rows as Arrow tables, one type a column."""
 
 from __future__ import annotations
 
@@ -39,6 +39,12 @@ def arrow_type(kind: Any) -> pa.DataType | None:
     if isinstance(kind, sa.types.NullType):
         return None
     return pa.string()
+
+
+def schema_and_table(inspector: sa.Inspector, named: str) -> tuple[str | None, str]:
+    """Where the table is that a source names `schema.table`: one of its own schema may have dots in its name."""
+    schema, _, name = named.rpartition(".")
+    return (None, named) if not schema or inspector.has_table(named) else (schema, name)
 
 
 def chunk(part: Sequence[Any], names: Sequence[str], schema: Sequence[Any], thing: str) -> pa.Table:

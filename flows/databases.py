@@ -255,12 +255,13 @@ def _table(context: TaskContext, source: Source, connection: SqlConnection) -> I
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
         what = "its URL is no SQLAlchemy URL" if isinstance(error, ArgumentError) else "its driver is not installed"
         raise PilothouseError("PH250", thing, what, "write dialect+driver://USER:PASSWORD@host/name there") from None
-    schema, _, name = str(source.table).rpartition(".")
+    schema, name = None, str(source.table)
     try:
         with _snapshot(engine) as link:
             if engine.dialect.name == "postgresql" and (limit := context.task.spec.timeout):
                 link.exec_driver_sql(f"SET LOCAL statement_timeout = {round(seconds_from_now(limit) * 1000)}")
-            yield link, sa.Table(name, sa.MetaData(), schema=schema or None, autoload_with=link, resolve_fks=False)
+            schema, name = database_values.schema_and_table(sa.inspect(link), name)
+            yield link, sa.Table(name, sa.MetaData(), schema=schema, autoload_with=link, resolve_fks=False)
     except NoSuchTableError:
         raise _no_table(engine, thing, schema, name) from None
     except SQLAlchemyError as error:
@@ -286,9 +287,9 @@ def _snapshot(engine: sa.Engine) -> sa.Connection:
     return link
 
 
-def _no_table(engine: sa.Engine, thing: str, schema: str, name: str) -> PilothouseError:
+def _no_table(engine: sa.Engine, thing: str, schema: str | None, name: str) -> PilothouseError:
     inspector = sa.inspect(engine)
-    there = [*inspector.get_table_names(schema or None), *inspector.get_view_names(schema or None)]
+    there = [*inspector.get_table_names(schema), *inspector.get_view_names(schema)]
     near = difflib.get_close_matches(name, there, 3, cutoff=0.4) or there[:3]
     hint = f"; there are {', '.join(near)}" if near else ""
     return PilothouseError("PH251", thing, f"it has no table {name}{hint}", "name another table (e)")

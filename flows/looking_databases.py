@@ -82,13 +82,13 @@ def _names(inspector: sa.Inspector) -> list[str]:
 
 def _look(link: sa.Connection, name: str) -> Seen:
     inspector = sa.inspect(link)
-    schema, _, own = name.rpartition(".")
-    if not inspector.has_table(own, schema or None):
-        there = [*inspector.get_table_names(schema or None), *inspector.get_view_names(schema or None)]
+    schema, own = database_values.schema_and_table(inspector, name)
+    if not inspector.has_table(own, schema):
+        there = [*inspector.get_table_names(schema), *inspector.get_view_names(schema)]
         near = difflib.get_close_matches(own, there, 3, cutoff=0.4) or there[:3]
         remedy = f"there are {', '.join(near)}" if near else "name a table of another schema: schema.name"
         raise UsageError("PH838", f"table {name}", "there is none", remedy)
-    table = sa.Table(own, sa.MetaData(), schema=schema or None, autoload_with=link, resolve_fks=False)
+    table = sa.Table(own, sa.MetaData(), schema=schema, autoload_with=link, resolve_fks=False)
     names = dict(zip(table.columns.keys(), table_names(table.columns.keys(), f"table {name}", name), strict=True))
     try:
         rows = link.execute(sa.select(table).limit(SAMPLE_ROWS)).all()

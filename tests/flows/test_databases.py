@@ -150,6 +150,14 @@ def test_the_whole_table(house: Warehouse, crm: Crm) -> None:
     assert house.rows("bronze.x") == []
 
 
+def test_a_table_with_a_dot_in_its_name(house: Warehouse, crm: Crm) -> None:
+    define(house, table="shop.obs", storage={"mode": "overwrite"})
+    crm.run('ALTER TABLE obs RENAME TO "shop.obs"')
+    crm.run("""INSERT INTO "shop.obs" VALUES (1, NULL, 'a')""")
+    house.run()
+    assert house.rows("bronze.x", columns="id, v") == [(1, "a")]
+
+
 def test_odd_types(house: Warehouse, crm: Crm) -> None:
     engine = sa.create_engine(f"sqlite:///{crm.path}")
     meta = sa.MetaData()

@@ -234,6 +234,20 @@ def test_tables_have_their_keys_and_a_watermark(tmp_path: Path, monkeypatch: pyt
     sound(literal)
 
 
+def test_a_table_with_a_dot_in_its_name_is_drafted_with_the_rest(tmp_path: Path) -> None:
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'dots.db'}")
+    with engine.begin() as link:
+        link.exec_driver_sql("CREATE TABLE orders (id INTEGER PRIMARY KEY)")
+        link.exec_driver_sql('CREATE TABLE "shop.visits" (id INTEGER PRIMARY KEY)')
+    url = str(engine.url)
+    engine.dispose()
+    text = draft([look_at_database(url, [])])
+    assert list(sound(text).datasets) == ["bronze.orders", "bronze.shop_visits"]
+    assert "table: shop.visits" in text
+    assert list(sound(draft([look_at_database(url, ["shop.visits"])])).datasets) == ["bronze.shop_visits"]
+    assert list(sound(draft([look_at_database(url, ["main.orders"])])).datasets) == ["bronze.orders"]
+
+
 @pytest.mark.parametrize(
     ("source", "fault"),
     [
