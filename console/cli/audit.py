@@ -58,8 +58,9 @@ def log(words: str, limit: int, after: int | None, as_json: bool) -> None:
 def verify(context: click.Context, file: Path | None, as_json: bool) -> None:
     """Hold the audit against its hashes, its signatures and what this home has seen of it. Exits with 1 if they differ.
 
-    What was changed, put in or removed is named: an entry, a revision, a run or its plan, a decision, a definition. Of
-    a FILE that `audit export` made, all but today's definitions; it needs the key that signed, and no database.
+    What was changed, put in or removed is named: an entry, a revision, a decision, a definition, a run (how it was
+    launched, its plan, author, attempt and cancellation). How a run went is not verified. Of a FILE that `audit export`
+    made, all but today's definitions; it needs the key that signed, and no database.
     """
     try:
         found = verify_database(database()) if file is None else _verify_file(file)
