@@ -25,7 +25,7 @@ from console.screens.keys import key
 from console.screens.paging import Listed, Paging
 from console.screens.run_keys import launch
 from console.screens.trying import Trying
-from console.screens.unapplied import Unapplied
+from console.screens.unapplied import Made, Unapplied
 from console.text import glyph, joined
 from console.widgets.chrome import Hint
 from console.widgets.rows import Column, Rows
@@ -39,9 +39,9 @@ if TYPE_CHECKING:
 
 ALL = ""
 
-_Read = tuple[dict[str, int], str, Paged[DefinitionRow], frozenset[str], Sequence[Kept], tuple[tuple[str, str], ...]]
+_Read = tuple[dict[str, int], str, Paged[DefinitionRow], frozenset[str], Sequence[Kept], Made]
 """How many there are of each kind, which one is open, a page of it, the uids of those with a waiting edit, texts that
-were edited and not applied, and kind and key of what only the change set has."""
+were edited and not applied, and what only the change set has."""
 
 
 class BlueprintScreen(ByKind, Unapplied, Bulk, Trying, DatasetPanes, Paging):

@@ -3,52 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from textual.content import Content
 
 from console.definition_rows import made_row
-from console.narrow import matcher
+from console.narrow import everything, matcher
 from console.places import Place
 from console.screens.marking import Marking
 from console.text import glyph, joined, number, styled
 from console.widgets.rows import Row, Rows
 from metadata.errors import UsageError
-from metadata.rows.catalog import made_by
+from metadata.rows.catalog import count_made, made_by
 
 if TYPE_CHECKING:
     from metadata.database import Database
 
 MOST = 50
 """Those that are shown; a filter leads to the others."""
-Made = tuple[tuple[str, str], ...]
-"""Kind and key of some that only the change set has."""
+Names = tuple[tuple[str, str], ...]
+"""Kind and key of each."""
+
+
+class Made(NamedTuple):
+    """The first of those that only the change set has, and how many there are."""
+
+    first: Names = ()
+    in_all: int = 0
 
 
 class Unapplied(Marking):
     """A list of definitions."""
 
-    made: Made = ()
+    made: Names = ()
     """Those that are shown."""
     made_in_all = 0
 
     def reading_made(self, kind: str, words: str, first: bool) -> Callable[[Database], Made]:
-        """Reads all of a kind, or of any, that a filter leaves; they stand on the first page and are known by key."""
+        """Reads those of a kind, or of any, that a filter leaves; they stand on the first page and are known by key."""
         owner = self.session.owner
 
         def query(database: Database) -> Made:
             try:
                 wanted = matcher(words, ("key", "kind"))
             except UsageError:
-                return ()
+                return Made()
+            if first and wanted is everything:
+                return Made(tuple(made_by(database, owner, kind, MOST)), count_made(database, owner, kind))
             found = made_by(database, owner, kind) if first else []
-            return tuple(one for one in found if wanted(one[1], one[1], {"kind": one[0], "key": one[1]}))
+            left = tuple(one for one in found if wanted(one[1], one[1], {"kind": one[0], "key": one[1]}))
+            return Made(left[:MOST], len(left))
 
         return query
 
     def take_made(self, made: Made) -> None:
-        """They were read: the first of them are shown."""
-        self.made, self.made_in_all = made[:MOST], len(made)
+        """They were read."""
+        self.made, self.made_in_all = made
 
     def caption(self) -> Content | str:
         """How many of them are shown, where that is not all, beside what there is."""

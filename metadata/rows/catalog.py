@@ -96,13 +96,24 @@ def waiting_among(database: Database, owner: str, uids: Collection[str]) -> froz
     return frozenset(found)
 
 
-def made_by(database: Database, owner: str, kind: str) -> list[tuple[str, str]]:
-    """Kind and key of definitions, of a kind or of all, that only the change set of a user has, by key."""
+def made_by(database: Database, owner: str, kind: str, limit: int | None = None) -> list[tuple[str, str]]:
+    """Kind and key of definitions, of a kind or of all, that only the change set of a user has, by key: the first."""
     c = staged_item.c
-    new = select(c.kind, c.key).where(c.owner == owner, c.before.is_(None), c.after.is_not(None))
-    query = new.where(c.kind == kind) if kind else new
+    query = select(c.kind, c.key).where(*_only_in(owner, kind)).order_by(c.key, c.kind).limit(limit)
     with database.read() as connection:
-        return [(row.kind, row.key) for row in connection.execute(query.order_by(c.key, c.kind))]
+        return [(row.kind, row.key) for row in connection.execute(query)]
+
+
+def count_made(database: Database, owner: str, kind: str) -> int:
+    """How many of them there are."""
+    query = select(func.count()).select_from(staged_item).where(*_only_in(owner, kind))
+    with database.read() as connection:
+        return int(connection.execute(query).scalar_one())
+
+
+def _only_in(owner: str, kind: str) -> list[ColumnElement[bool]]:
+    c = staged_item.c
+    return [c.owner == owner, c.before.is_(None), c.after.is_not(None), *([c.kind == kind] if kind else [])]
 
 
 def matching(database: Database, kind: str, words: str = "") -> dict[str, str]:

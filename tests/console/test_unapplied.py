@@ -6,6 +6,7 @@ import getpass
 from collections.abc import Callable
 
 import pytest
+from sqlalchemy import event
 
 from console.app import PilothouseApp
 from console.places import Place
@@ -50,9 +51,15 @@ async def test_what_is_made_is_found_by_a_filter_however_much_there_is_of_it(
     made = {"datasets": {f"made.d{at:02}": {"owner": "ada"} for at in range(60)}}
     stage(database, ME, Blueprint.model_validate(made))
     app = make_app()
+    asked: list[str] = []
+    engine = app.session.store.database.engine
+    event.listen(engine, "before_cursor_execute", lambda _one, _two, sql, *_rest: asked.append(sql))
     async with app.run_test(size=(140, 70)) as pilot:
         app.go(Place("blueprint", "dataset"))
         await until_seen(pilot, "+ made.d49", "50 of 60 not applied · 1–7 of 7")
+        read = [sql for sql in asked if sql.startswith("SELECT staged_item.kind")]
+        assert read
+        assert all("LIMIT" in sql for sql in read)
         assert "+ made.d50" not in seen(app)
         await pilot.press("slash", *"made", "enter")
         await until_seen(pilot, "+ made.d49", "50 of 60 not applied · 0, by key")

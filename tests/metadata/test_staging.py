@@ -18,6 +18,7 @@ from metadata.kinds import Blueprint
 from metadata.migrations import ensure
 from metadata.revision_log import newest_revision
 from metadata.revisions import CheckError
+from metadata.rows.catalog import count_made, made_by
 from metadata.rows.staged import (
     apply_staged,
     changes_of_staged,
@@ -277,6 +278,16 @@ def test_a_rename_by_key_keeps_what_others_wrote_up_to_then(database: Database) 
     stage_rename(database, "ada", uid, "b")
     now = applied(database)
     assert {key: value.description for key, value in now.datasets.items()} == {"b": "bea's"}
+
+
+def test_of_what_only_a_change_set_has_the_first_are_read_and_all_counted(database: Database) -> None:
+    uids = {key: value.uid for key, value in put(database, datasets(c="there", d="there")).datasets.items()}
+    stage(database, "ada", datasets(b="new", a="new", e="new", c="edited"))
+    stage_removal(database, "ada", uids["d"])
+    stage(database, "bea", datasets(f="new"))
+    assert made_by(database, "ada", "dataset", 2) == [("dataset", "a"), ("dataset", "b")]
+    assert [key for _, key in made_by(database, "ada", "")] == ["a", "b", "e"]
+    assert [count_made(database, "ada", kind) for kind in ("dataset", "", "model")] == [3, 3, 0]
 
 
 def test_a_text_that_was_looked_at_on_an_older_revision_is_not_kept_unseen(database: Database) -> None:
