@@ -195,12 +195,9 @@ class Former:
     def _read_removed(self, names: Collection[tuple[str, str]]) -> dict[tuple[str, str], list[str]]:
         item, later = revision_item.c, revision_item.alias("later").c
         again = exists().where(later.uid == item.uid, later.after.is_(None), later.revision > item.revision)
-        query = select(item.uid, item.kind, item.key).where(item.after.is_(None), ~again).order_by(item.revision.desc())
         found: dict[tuple[str, str], list[str]] = {name: [] for name in names}
-        for some in in_chunks(sorted({key for _, key in names})):
-            for row in self._connection.execute(query.where(item.key.in_(some))):
-                if (row.kind, row.key) in found:
-                    found[row.kind, row.key].append(row.uid)
+        for row in removed_as(self._connection, names, ~again):
+            found[row.kind, row.key].append(row.uid)
         return found
 
     def _stands(self, pipeline: str, key: str) -> bool:
@@ -225,6 +222,17 @@ class Former:
         )
         for row in self._connection.execute(bodies.order_by(item.revision.desc())):
             yield row.revision, row.uid, row.key_before, row.before.get("tasks", {})
+
+
+def removed_as(
+    connection: Connection, names: Collection[tuple[str, str]], *which: ColumnElement[bool]
+) -> Iterator[Row[Any]]:
+    """Each removal of what had one of these names (kind, key), with its uid; of one name the newest first."""
+    item = revision_item.c
+    query = select(item.uid, item.kind, item.key).where(item.after.is_(None), *which).order_by(item.revision.desc())
+    for some in in_chunks(sorted({key for _, key in names})):
+        rows = connection.execute(query.where(item.key.in_(some))).all()
+        yield from (row for row in rows if (row.kind, row.key) in names)
 
 
 def parts_of(value: Definition) -> Iterator[Definition | TaskSpec]:

@@ -16,6 +16,7 @@ from metadata.database import Database
 from metadata.definitions import read_blueprint, read_past, revision_item
 from metadata.edits import Item
 from metadata.findings import Finding
+from metadata.former import names_said
 from metadata.kinds import Blueprint
 from metadata.revision_log import WayBack, head
 from metadata.revisions import changes_of, exactly, moved
@@ -144,10 +145,8 @@ def load_touched(
         items = in_keys_of_now(connection, not_applied_since(connection, kept), head(connection))
         after = (definition_of(item.kind, item.uid, item.after) for item in items if item.after is not None)
         edited = [*(value for value in after if value), *(value for _, _, value in document)]
-        names = uids_of(
-            connection, ((kind, name) for kind, key, value in document for name in (key, value.was) if name)
-        )
-        own = {*uids, *homes_in(connection, uids), *names.values(), *concerned(connection, kept)}
+        named = uids_of(connection, names_said(document)).values()
+        own = {*uids, *homes_in(connection, uids), *named, *concerned(connection, kept)}
         touched = frozenset(touched_by(connection, own, edited))
         asked = None if whole else asked_for(connection, document, kept)
         within = None if asked is None else asked | needed_for(connection, touched, edited, items)

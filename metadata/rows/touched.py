@@ -13,6 +13,7 @@ from sqlalchemy import Connection, and_, select
 from metadata.definitions import LAYOUTS, definition, reference, revision_item
 from metadata.edits import Item
 from metadata.errors import PilothouseError
+from metadata.former import names_said, removed_as
 from metadata.kinds import Blueprint, DecisionRule, Definition, Pipeline
 from metadata.references import references
 from metadata.rows.nearby import each_of, instead_of, nearby, uids_of
@@ -87,7 +88,7 @@ def asked_for(connection: Connection, document: Blueprint, items: Iterable[Item]
     if not is_local(document):
         return None
     former = {(kind, value.was) for kind, _, value in document if value.was is not None}
-    own = {(kind, key) for kind, key, _ in document} | former
+    own = names_said(document)
     named = own | {(of, name) for _, _, value in document for _, of, name in references(value)}
     applied, edits = uids_of(connection, named), {(item.kind, item.key): item.uid for item in items}
     there = applied | edits
@@ -95,7 +96,7 @@ def asked_for(connection: Connection, document: Blueprint, items: Iterable[Item]
     asking = each_of(connection, _USERS, reference.c.to_uid, decisions)
     renamed = [there[name] for name in former if name in there]
     new = {name for name in own if name not in applied or name in edits} | former
-    removed = _removed_as(connection, new) if new else set()
+    removed = {row.uid for row in removed_as(connection, new)}
     found = {*there.values(), *asking, *_all_users(connection, renamed), *removed}
     pipelines = [value for kind, _, value in document if kind == Pipeline.KIND]
     if pipelines:
@@ -116,16 +117,6 @@ def _all_users(connection: Connection, uids: Collection[str]) -> set[str]:
     while new:
         found |= new
         new = each_of(connection, _USERS, reference.c.to_uid, new) - found
-    return found
-
-
-def _removed_as(connection: Connection, names: Collection[tuple[str, str]]) -> set[str]:
-    """What was removed under these names (kind, key), whatever has become of it."""
-    item, found = revision_item.c, set[str]()
-    query = select(item.uid, item.kind, item.key).where(item.after.is_(None))
-    for some in in_chunks(sorted({key for _, key in names})):
-        rows = connection.execute(query.where(item.key.in_(some)))
-        found.update(row.uid for row in rows if (row.kind, row.key) in names)
     return found
 
 
