@@ -126,36 +126,41 @@ class PilothouseApp(Fitting):
     def go(self, place: Place, *, visit: bool = True, tab: str = "") -> None:
         """Open a place: one of the six screens as it was left, or what lies below a tab, on top of what is there."""
         tab = place.screen if place.screen in TABS else tab or self.current_mode
-        if visit:
-            self.session.history.visit(place, tab)
         if self.current_mode != tab:
             self.turn_to_tab(tab, alone=place.screen in TABS)
-        self.call_later(self._unfold, place, tab, visit)
+        self.call_later(self._arrive, place, tab, visit)
 
-    async def _unfold(self, place: Place, tab: str, anew: bool) -> None:
+    async def _arrive(self, place: Place, tab: str, anew: bool) -> None:
+        """What was got to was visited, when it is gone to `anew`."""
+        if await self._unfold(place, tab, anew) and anew:
+            self.session.history.visit(place, tab)
+
+    async def _unfold(self, place: Place, tab: str, anew: bool) -> bool:
         """Close what lies above a place that is open already, or open it; not where one has gone on to another tab.
+
+        Gives whether one got there, were it only to its tab.
 
         A question or a form that lies there stays: it is answered first, for who asked waits for that. So does a screen
         on which something opens as soon as it is checked.
         """
         if self.current_mode != tab:
-            return
+            return True
         stack = list(self.screen_stack)
         below = [isinstance(one, BaseScreen) and one.place == place for one in stack]
         keep = 1 if place.screen in TABS else below.index(True) + 1 if True in below else len(below)
         if any(isinstance(one, ModalScreen) for one in stack[keep:]):
             self.fit(self.size)
-            return
+            return False
         held = [at + 1 for at, one in enumerate(stack) if at >= keep and self._deeds.holds(one)]
         for _ in range(len(below) - max([keep, *held])):
             await self.pop_screen()
             if self.current_mode != tab:
-                return
+                return True
         if held:
             self.fit(self.size)
             if isinstance(self.screen, BaseScreen) and self.prepares(self.screen):
                 self.screen.say(STILL_CHECKING, "warn")
-            return
+            return False
         bottom, top = self.screen_stack[0], self.screen
         if place.screen in TABS:
             if isinstance(bottom, BaseScreen):
@@ -167,6 +172,7 @@ class PilothouseApp(Fitting):
         if anew and isinstance(self.screen, BaseScreen):
             self.screen.opened_anew()
         self.fit(self.size)
+        return True
 
     def leave(self, screen: BaseScreen) -> None:
         """Esc: close what was opened; at the bottom, back to where one came from, at last to the overview."""

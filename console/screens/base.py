@@ -352,12 +352,12 @@ class BaseScreen(Acting, Listing):
             cast("PilothouseApp", self.app).leave(self)
 
     def do_earlier(self) -> None:
-        """`[`"""
-        cast("PilothouseApp", self.app).step(-1)
+        """`[`: from where one has got to by then."""
+        self.app.call_later(cast("PilothouseApp", self.app).step, -1)
 
     def do_later(self) -> None:
         """`]`"""
-        cast("PilothouseApp", self.app).step(1)
+        self.app.call_later(cast("PilothouseApp", self.app).step, 1)
 
     def do_changes(self) -> None:
         """`P`"""

@@ -90,6 +90,8 @@ async def test_a_late_review_of_the_change_set_waits_there_whichever_key_leads_a
             await until_seen(pilot, "checking …")
             await pilot.press(away)
             await until_seen(pilot, "still checking what was asked for last; esc drops it" if away == "1" else " by ")
+            if away == "1":  # it led nowhere: nowhere was it visited
+                assert app.session.history.visits[app.session.history.at].place == Place("changes")
             go_on()
             if away != "1":
                 await until_seen(pilot, "the edit of dataset bronze.flights is checked; 1 goes on with it")
