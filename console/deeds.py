@@ -67,16 +67,15 @@ class Deeds:
         return bool(self._preparing(asker))
 
     def holds(self, asker: object) -> bool:
-        """The same, or what it opens waits until that screen is seen."""
-        opening = [deed for deed in self._under_way if deed.job in deed.asker.KEPT and deed not in self._dropped]
-        return any(deed.asker is asker for deed in [*opening, *(one.deed for one in self._kept)])
+        """Whether something is under way that opens something on that screen, or waits until that is seen."""
+        return bool(self._preparing(asker)) or any(one.deed.asker is asker for one in self._kept)
 
     def oldest(self, asker: Asker) -> Deed | None:
         """What that screen has waited for longest."""
         return next((deed for deed in self._under_way if deed.asker is asker and deed not in self._dropped), None)
 
-    def _preparing(self, asker: Asker) -> list[Deed]:
-        asked = (deed for deed in self._under_way if deed.asker is asker and deed.job in asker.KEPT)
+    def _preparing(self, asker: object) -> list[Deed]:
+        asked = (deed for deed in self._under_way if deed.asker is asker and deed.job in deed.asker.KEPT)
         return [deed for deed in asked if deed not in self._dropped]
 
     def drop(self, asker: Asker) -> list[str]:

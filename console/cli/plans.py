@@ -71,8 +71,8 @@ def diff(context: click.Context, number: int, other: int | None, as_json: bool) 
             click.echo("\nPlan")
             if found.of_two_pipelines and found.after:
                 names = " and ".join(plain(run.pipeline_key) for run in (found.before, found.after))
-                one, other = found.before.number, found.after.number
-                click.echo(f"These are two pipelines, {names}: - is only in run {one}, + only in run {other}.")
+                before, after = found.before.number, found.after.number
+                click.echo(f"These are two pipelines, {names}: - is only in run {before}, + only in run {after}.")
             show_changes(found.plan.changes, as_json=False)
         _show_fields("", found.plan.wiring)
     if found:
