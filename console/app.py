@@ -87,7 +87,7 @@ class PilothouseApp(Fitting):
         self._needing = Needing()
         self._told = session.standing
         """What was told last of the outside."""
-        self._deeds = Deeds(lambda one: self.screen is cast("object", one), self._is_open, _types)
+        self._deeds = Deeds(lambda one: cast("object", one) in self.screen_stack[-1:], self._is_open, _types)
         for one in (theme.PILOTHOUSE, theme.TERMINAL):
             self.register_theme(one)
         self.theme = theme.TERMINAL.name if plain else theme.PILOTHOUSE.name

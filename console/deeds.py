@@ -1,7 +1,8 @@
 """What the user had done, until it is answered: no answer is lost, and none takes a screen that is not in front.
 
-An answer goes to the screen that asked. When that is not in front, what became of it is said on the one that is; what
-would open something waits until the screen that asked is seen again, and nothing is typed in its line.
+An answer goes to the screen that asked, also when that was closed. When it is not in front, what became of it is said
+on the one that is; what would open something waits until the screen that asked is seen again, and nothing is typed in
+its line.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ class Asker(Protocol):
 
     def done(self, answer: Answered) -> None:
         """Take an answer. Called on the event loop, at once: what was in front still is."""
+
+    def closed_with(self, answer: Answered) -> None:
+        """Take an answer that came when this was closed: nothing is shown of it here any more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +110,8 @@ class Deeds:
                 self._kept.append(done)
             else:
                 deed.asker.done(answer)
+        else:
+            deed.asker.closed_with(answer)
         return answer.fault or f"done: {deed.what}"
 
     def seen(self, asker: Asker) -> None:

@@ -47,6 +47,9 @@ class Acting(Prompting):
             self._voice.begin()
         cast("PilothouseApp", self.app).act(self, job, what, action, reads_much=reads_much)
 
+    def closed_with(self, _answer: Answered) -> None:
+        """What was asked for was answered when this was closed; the base has nothing to put away."""
+
     def asks_next(self, name: str) -> str:
         """Why a key opens nothing now: what was asked for before opens something as soon as it is checked."""
         waits = name in ASKING and cast("PilothouseApp", self.app).prepares(self)

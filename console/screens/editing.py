@@ -16,6 +16,7 @@ from console.places import Place
 from console.screens.ask import Ask
 from console.screens.note import ask_why
 from console.screens.split import SplitScreen
+from console.store import Answered
 from console.text import ago, styled
 from console.unforeseen import fault_of
 from console.widgets.cells import cut
@@ -27,6 +28,8 @@ from metadata.revisions import apply
 from metadata.rows.staged import stage
 from metadata.values import utc_now
 
+TAKEN_IN = ("applied", "staged", "commented")
+"""Jobs after which the text of an edit is no longer needed."""
 MOST_OFFERED = 9
 """Kept drafts of one definition that are offered, each by its digit."""
 HASTE_SECONDS = 2.0
@@ -49,15 +52,31 @@ class Editing(SplitScreen):
         """What was wrong with it when the editor was opened."""
         self._edited_for = 0.0
         """Seconds for which the editor was open."""
+        self._taken_in = False
+        """Whether the edit is being applied or taken into the change set."""
 
     def on_unmount(self) -> None:
-        """The screen is left while an edit is checked or applied: it is edited no longer, and its text is kept."""
-        draft, self._draft = self._draft, None
-        if draft is not None:
-            if self._text is not None:
-                with contextlib.suppress(OSError):  # then the text is what the editor left
-                    drafts.write(draft.path, self._text)
-            drafts.release(draft)
+        """The screen is left while an edit is checked: it is edited no longer, and its text is kept.
+
+        What comes of one that is being applied, or taken in, is waited for.
+        """
+        if self._draft is None:
+            return
+        if self._text is not None:
+            with contextlib.suppress(OSError):  # then the text is what the editor left
+                drafts.write(self._draft.path, self._text)
+        if not self._taken_in:
+            drafts.release(self._draft)
+            self._draft = None
+
+    def closed_with(self, answer: Answered) -> None:
+        """The draft goes where its edit went through, and is kept where it did not."""
+        if answer.job in TAKEN_IN and self._draft is not None:
+            if answer.fault is None:
+                self._discard(self._draft)
+            else:
+                drafts.release(self._draft)
+                self._draft = None
 
     @property
     def edits(self) -> bool:
@@ -217,14 +236,14 @@ class Editing(SplitScreen):
 
     def _fail(self, draft: Draft, fault: Fault, job: str = "edited") -> None:
         """Tell a fault and edit the draft no longer; its file stays as it is, if anything was changed."""
-        self._draft = None
+        self._draft, self._taken_in = None, False
         kept = f"{fault.remedy}; {_kept(draft)}" if drafts.release(draft) else fault.remedy
         self.tell(fault.model_copy(update={"remedy": f"{kept}; nothing was applied"}), job)
         self.reload()
 
     def _discard(self, draft: Draft) -> None:
         """Edit it no longer, and throw its text away; that it cannot be taken out undoes nothing that was done."""
-        self._draft = None
+        self._draft, self._taken_in = None, False
         with contextlib.suppress(OSError):
             drafts.discard(draft)
 
@@ -297,6 +316,7 @@ class Editing(SplitScreen):
     def _apply(self, found: Review, note: str) -> None:
         database, settings, author = self.session.store.database, self.session.settings, self.session.author
         document, base = found.document, found.base
+        self._taken_in = document is not None
         if document is not None:
             self.act(
                 "applied",
@@ -316,6 +336,7 @@ class Editing(SplitScreen):
     def _stage(self, found: Review, job: str = "staged") -> None:
         database, owner, document = self.session.store.database, self.session.owner, found.document
         author = self.session.author
+        self._taken_in = document is not None
         if document is not None:
             self.act(
                 job,
@@ -356,7 +377,7 @@ class Editing(SplitScreen):
 
     def refused(self, job: str, fault: Fault) -> None:
         """Not checked, or not applied: the text stays."""
-        if job in ("reviewed", "applied", "staged", "commented") and self._draft is not None:
+        if job in ("reviewed", *TAKEN_IN) and self._draft is not None:
             if self._text is None or self._put(self._draft, self._text):
                 self._fail(self._draft, fault, job)
         else:

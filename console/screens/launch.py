@@ -93,6 +93,9 @@ class LaunchScreen(Modal[int]):
         elif message.job == "form":
             await self._show_form(message.value)
 
+    def closed_with(self, answer: Answered) -> None:
+        """The form was left: what came of it is said where one is."""
+
     def done(self, answer: Answered) -> None:
         """The run is there; or why not is said, and nothing typed is lost."""
         self._sent = False

@@ -9,15 +9,16 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, cast
 
 import pytest
 from sqlalchemy import insert, select
 
-from console import run_view
+from console import drafts, run_view
 from console.app import PilothouseApp
+from console.deeds import Asker, Deed, Done
 from console.places import Place
-from console.screens import blueprint, runs
+from console.screens import blueprint, editing, runs
 from console.store import Answered, Glance
 from console.widgets.rows import Row, Rows
 from metadata import tables
@@ -29,6 +30,7 @@ from metadata.rows.pages import list_decisions
 from metadata.rows.runs import find_run, get_run
 from metadata.rows.staged import stage
 from metadata.rows.task_runs import TaskRun
+from metadata.settings import settings
 from metadata.states import State
 from metadata.values import utc_now
 from tests.console.looking import held_up, on_flights, reads_held_up, screen_name, seen, until, until_seen
@@ -101,6 +103,38 @@ async def test_a_late_review_of_the_change_set_waits_there_whichever_key_leads_a
         await until_seen(pilot, "kept in the change set")
         await pilot.press("1")
         await until(pilot, lambda: screen_name(app) == "overview")
+
+
+@pytest.mark.parametrize("well", [True, False])
+async def test_a_text_goes_with_its_edit_although_the_screen_was_left_and_stays_where_that_was_not_taken_in(
+    database: Database, make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, well: bool
+) -> None:
+    def refuse(*_given: object) -> NoReturn:
+        raise UsageError("PH309", "change set", "it was edited elsewhere", "look again")
+
+    script = tmp_path / "editor.sh"
+    script.write_text("sed -i 's/other words/better words/' $1", encoding="utf-8")
+    monkeypatch.setenv("VISUAL", f"sh {script}")
+    monkeypatch.setattr(PilothouseApp, "suspend", lambda _app: contextlib.nullcontext())
+    if not well:
+        monkeypatch.setattr(editing, "stage", refuse)
+    dataset = load_blueprint(database).datasets["bronze.flights"].model_copy(update={"description": "other words"})
+    stage(database, getpass.getuser(), Blueprint(datasets={"bronze.flights": dataset}))
+    app = make_app()
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until_seen(pilot, "ATTENTION")
+        await pilot.press("P")
+        await until_seen(pilot, "1 edit", "other words")
+        await pilot.press("e")
+        await until_seen(pilot, "better words", "s keep in the change set")
+        with held_up(app) as go_on:
+            await pilot.press("s", "1")
+            await until(pilot, lambda: screen_name(app) == "overview")
+            assert not drafts.kept(settings())
+            go_on()
+            await until_seen(pilot, "done: the edit is kept in the change set" if well else "it was edited elsewhere")
+        assert [one.key for one in drafts.kept(settings())] == ([] if well else ["bronze.flights"])
+        assert [*(settings().home / "drafts").iterdir()] == [] or not well
 
 
 async def test_a_review_that_cannot_be_shown_is_told_and_the_next_edit_does_not_wait_for_it(
@@ -436,13 +470,15 @@ async def test_the_threads_of_a_console_end_with_it_and_what_was_asked_for_is_do
     assert done.is_set() is painted
 
 
-async def test_a_look_that_is_answered_when_the_screens_are_gone_is_let_go(
-    database: Database, make_app: MakeApp
-) -> None:
+async def test_what_is_answered_when_the_screens_are_gone_is_let_go(database: Database, make_app: MakeApp) -> None:
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
         await until_seen(pilot, "ATTENTION")
+        deed = Deed(cast("Asker", app.screen), "released", "it is released")
+        app._deeds.begin(deed)
     assert not app.screen_stack
+    app.on_done(Done(deed, None, None))
+    assert not app._deeds.under_way
     app.on_answered(Answered("glance", Glance(1, 2, 3, 4, utc_now())))
     assert app.session.standing.waiting == 3
 
