@@ -78,7 +78,8 @@ def export(keys: tuple[str, ...], revision: int | None, folder: Path | None, int
     elif into is not None:
         _update(into, found, sources, yes)
     else:
-        click.echo(dump_with_comments(_chosen(found, keys) if keys else found, sources), nl=False)
+        made = dump_with_comments(_chosen(found, keys) if keys else found, sources)
+        click.echo(made if made.strip() else "# There is no definition in this blueprint.\n", nl=False)
 
 
 def past(number: int | None) -> Blueprint:

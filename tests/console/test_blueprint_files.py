@@ -136,6 +136,12 @@ def test_everything_removed_leaves_no_file_but_the_comments_of_one(run: Commands
     assert run("blueprint", "export", "--into", folder).code == 0
 
 
+def test_an_export_of_nothing_says_so(run: Commands) -> None:
+    made = run("blueprint", "export")
+    assert (made.code, made.out) == (0, "# There is no definition in this blueprint.\n")
+    assert "there is no definition in it" in run("blueprint", "diff", "--prune", "-", given=made.out.encode()).err
+
+
 def test_files_do_not_lose_what_the_home_never_had(run: Commands, tmp_path: Path) -> None:
     folder = tmp_path / "shop"
     folder.mkdir()

@@ -167,6 +167,7 @@ def test_a_start_is_written_once_and_passes_the_check_as_it_stands(
     assert (made.code, made.err) == (0, "")
     assert "pilothouse.schema.json" in made.out
     assert run.told("blueprint", "check", first) == []
+    assert run("blueprint", "fmt", "--check", first).code == 0
     refused = run("blueprint", "init", first)
     assert (refused.code, refused.out) == (2, "")
     assert f"PH355 {first}" in refused.err
