@@ -24,6 +24,11 @@ _PLAIN = re.compile(
 )
 _FLOW_PLAIN = re.compile(r"[\w/.(][\w/.()<>=+*%°;'-]*( [\w/.()<>=+*%°;'-]+)*")
 _KEY = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
+_ODD = re.compile(
+    r"yes|no|on|off|[-+]?(0b[01_]+|0x[0-9a-f_]+|\.?\d[\d_]*\.?[\d_]*(e[-+]?\d+)?)|\d{4}-\d\d-\d\d",
+    re.ASCII | re.IGNORECASE,
+)
+"""What is a text as it is read here, and a truth, a number or a date in YAML 1.1, as many others read it."""
 _BREAKS = re.compile(r"[\r\x85\u2028\u2029\ufeff]")
 _LAST = ("after", "when", "retries", "retry_delay", "timeout", "sql")
 _FIRST = ("kind", "was", "description")
@@ -241,7 +246,7 @@ def _scalar(value: Any, exact: bool, allowed: re.Pattern[str]) -> str:
         return str(value)
     text = str(value)
     short = len(text) < WIDTH * 4 and allowed.fullmatch(text) and plain_value(text) == text
-    return text if short and all(_printable(each) for each in text) else quoted(text)
+    return text if short and not _ODD.fullmatch(text) and all(map(_printable, text)) else quoted(text)
 
 
 def _number(value: float, exact: bool) -> str:

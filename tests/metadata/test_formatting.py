@@ -12,6 +12,7 @@ from metadata.commented import comments_of, dump_with_comments
 from metadata.documents import DocumentError, dump, read_text
 from metadata.formatting import formatted, says
 from metadata.kinds import Blueprint
+from metadata.splicing import updated
 from metadata.yaml_notes import NONE
 from metadata.yaml_text import read_yaml
 from metadata.yaml_writer import write_content
@@ -181,6 +182,23 @@ def test_what_cannot_be_read_is_refused() -> None:
     with pytest.raises(DocumentError, match="PH103"):
         formatted("datasets:\n  a: {}\n  a: {}\n")
     assert dump(orders())
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["yes", "on", "No", "OFF", "2020-01-01", "1_000", "+1_0.5", "0b11", "-0x_f", "0_7"],
+)
+def test_a_text_that_other_programs_would_not_read_as_one_is_quoted(text: str) -> None:
+    made = dump(Blueprint.model_validate({"datasets": {"gold.a": {"description": text, "tags": [text]}}}))
+    assert made == f'datasets:\n  gold.a:\n    description: "{text}"\n    tags: ["{text}"]\n'
+    said = made.replace('"', "")
+    assert updated(said, read_text(said).blueprint) == said
+
+
+@pytest.mark.parametrize("text", ["yEs, it is", "once", "2020-01", "1.2.3", "a_1", "_", "0b", "12 months"])
+def test_all_other_words_are_written_as_they_are(text: str) -> None:
+    made = dump(Blueprint.model_validate({"datasets": {"gold.a": {"description": text}}}))
+    assert made == f"datasets:\n  gold.a:\n    description: {text}\n"
 
 
 def test_what_can_be_seen_is_written_as_it_is() -> None:
