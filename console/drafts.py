@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from console.text import glyph
-from metadata.kinds import SECTIONS
+from metadata.kinds import KINDS, SECTIONS
 from metadata.secrets import redacted
 from metadata.settings import Settings
 
@@ -216,7 +216,7 @@ def _gist(original: bytes, text: bytes) -> str:
         for each in (original, text)
     )
     for at, line in enumerate(after):
-        if at >= len(before) or line != before[at]:
+        if (at >= len(before) or line != before[at]) and line.removesuffix(":") not in KINDS:
             return _from_difference(line.strip(), before[at].strip() if at < len(before) else "")
     return f"without {before[len(after)].strip()}" if len(before) > len(after) else "typed, and not saved"
 

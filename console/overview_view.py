@@ -195,7 +195,7 @@ def _kept(one: Kept, now: datetime) -> Row:
         f"kept {one.path}",
         (
             joined((f"{sign} ", sign.tone), (plain(one.key), "strong")),
-            f"not applied, {ago(one.at, now)}: {plain(one.gist)}",
+            f"{one.kind.replace('_', ' ')} not applied, {ago(one.at, now)}: {plain(one.gist)}",
             joined(("enter ", "key"), "open"),
         ),
         Place("blueprint", f"{one.kind} {one.key}"),

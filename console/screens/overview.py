@@ -161,6 +161,9 @@ def _uids(seen: Overview) -> set[str]:
 
 def _read(database: Database, settings: Settings, words: str) -> tuple[Overview, list[Kept]]:
     from console import drafts
+    from metadata.rows.catalog import keys_by_uid
     from metadata.rows.overview import overview
 
-    return overview(database, words), drafts.kept(settings)[:MOST_KEPT]
+    kept = drafts.kept(settings)[:MOST_KEPT]
+    keys = keys_by_uid(database, {one.uid for one in kept if one.uid}) if kept else {}
+    return overview(database, words), [replace(one, key=keys.get(one.uid, one.key)) for one in kept]

@@ -116,6 +116,16 @@ def _only_in(owner: str, kind: str) -> list[ColumnElement[bool]]:
     return [c.owner == owner, c.before.is_(None), c.after.is_not(None), *([c.kind == kind] if kind else [])]
 
 
+def keys_by_uid(database: Database, uids: Collection[str]) -> dict[str, str]:
+    """The keys of today of some definitions, by uid; those that are gone have none."""
+    c, found = definition.c, dict[str, str]()
+    with database.read() as connection:
+        for some in in_chunks(sorted(uids)):
+            query = select(c.uid, c.key).where(c.uid.in_(some))
+            found.update({row.uid: row.key for row in connection.execute(query)})
+    return found
+
+
 def matching(database: Database, kind: str, words: str = "") -> dict[str, str]:
     """Uid and key of every definition of a kind that a filter leaves, by key, however many pages they fill."""
     c = definition.c

@@ -735,6 +735,21 @@ async def test_a_kept_text_needs_a_person_on_the_first_screen_and_in_the_palette
         await until_seen(pilot, "kept edit of dataset silver.flights")
 
 
+async def test_a_kept_text_of_what_is_renamed_stands_under_the_key_of_today(
+    database: Database, make_app: Callable[[], PilothouseApp]
+) -> None:
+    uids = {"": load_blueprint(database).datasets["silver.flights"].uid}
+    draft = files.begin(settings(), "dataset", "silver.legs", "what it was", uids=uids)
+    files.write(draft.path, "what it shall be")
+    assert files.release(draft)
+    app = make_app()
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until_seen(pilot, "ATTENTION 5", "silver.flights", "dataset not applied, ")
+        assert "silver.legs" not in seen(app)
+        await pilot.press("j", "j", "j", "j", "e")
+        await until_seen(pilot, "An edit of dataset silver.flights was not applied", "go on with the text")
+
+
 async def test_a_kept_text_that_could_not_be_opened_at_once_is_not_opened_later(
     database: Database, make_app: Callable[[], PilothouseApp]
 ) -> None:
@@ -817,7 +832,7 @@ async def test_a_kept_text_of_what_is_gone_is_gone_on_with(
     path = keep("dataset", "gone.away", "datasets:\n  gone.away: {layer: gold, owner: ada}\n", new=True)
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
-        await until_seen(pilot, "ATTENTION 5", "gone.away")
+        await until_seen(pilot, "ATTENTION 5", "gone.away", "dataset not applied, ", ": gone.away: {")
         await pilot.press("j", "j", "j", "j", "enter")
         await until_seen(pilot, "There is no dataset gone.away in the blueprint", path.name, "e  go on with it")
         assert "edit what is applied" not in seen(app)
