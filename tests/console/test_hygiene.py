@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import inspect
 import pkgutil
@@ -49,12 +50,13 @@ def screens() -> Iterator[type[object]]:
                 yield value
 
 
-def kept(of: type[object]) -> set[str]:
+@functools.cache
+def kept(of: type[object]) -> frozenset[str]:
     """The private names that one class sets at its beginning."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(of)))
     beginnings = [each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef) and each.name == "__init__"]
     targets = [each for beginning in beginnings for each in ast.walk(beginning) if isinstance(each, ast.Attribute)]
-    return {each.attr for each in targets if isinstance(each.ctx, ast.Store) and each.attr.startswith("_")}
+    return frozenset(each.attr for each in targets if isinstance(each.ctx, ast.Store) and each.attr.startswith("_"))
 
 
 def test_no_two_classes_of_a_screen_keep_something_under_one_name() -> None:
