@@ -53,6 +53,9 @@ ROOMS: dict[str, Room] = {
 
 TABS = ("overview", "runs", "blueprint", "lineage", "models", "decisions")
 
+_READERS = ("ruamel.yaml", "ruamel.yaml.nodes", "metadata.tasks.monitor")
+"""What reads the first detail imports, while the list beside it is painted."""
+
 
 def make(place: Place) -> BaseScreen:
     """A new screen for a place."""
@@ -63,8 +66,8 @@ def make(place: Place) -> BaseScreen:
 
 def load() -> None:
     """Import what draws every screen, so that the first key that leads to one does not wait for it."""
-    for room in ROOMS.values():
-        import_module(room.module)
+    for module in (*(room.module for room in ROOMS.values()), *_READERS):
+        import_module(module)
 
 
 @dataclass(frozen=True)

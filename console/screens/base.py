@@ -226,6 +226,7 @@ class BaseScreen(Acting, Listing):
             if self.there and not self._broken:
                 self._voice.well("page")
                 self._voice.caught_up()
+        cast("PilothouseApp", self.app).paint()
         if self._stale:
             self.reload()
 

@@ -237,7 +237,8 @@ async def test_keys_are_taken_again_where_what_was_to_be_edited_is_left(
     app = make_app()
     async with on_flights(app) as pilot:
         with reads_held_up(app):
-            await pilot.press("colon", *"gold.delay_by_hour", "enter", "j", "e")
+            await pilot.press("j", "e")
+            app.go(Place("blueprint", "dataset gold.delay_by_hour"))
         await until(pilot, lambda: app.screen.query_one("#list", Rows).row.key == "gold.delay_by_hour")  # type: ignore[union-attr]
         await until_seen(pilot, "layer: gold")
         await pilot.press("2")
@@ -423,6 +424,22 @@ async def test_what_reads_much_holds_up_no_action(database: Database, make_app: 
         app.session.store.act(app, acted.set, lambda value, _: Answered("gate", value))
         await until(pilot, acted.is_set)
         gate.set()
+
+
+async def test_a_tab_is_painted_once_it_has_rows_or_without_them_where_they_take_long(
+    database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until_seen(pilot, "PIPELINES 3")
+        await until(pilot, lambda: app.session.store._reads._jobs.empty())
+        with reads_held_up(app):
+            await pilot.press("2")
+            await until(pilot, lambda: not app._batch_count)
+            assert "newest first" not in seen(app)
+        await until_seen(pilot, "newest first")
+        await pilot.press("3", "4", "1")
+        await until(pilot, lambda: not app._batch_count)
 
 
 async def test_no_screen_waits_for_the_first_one(database: Database, make_app: MakeApp) -> None:
