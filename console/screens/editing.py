@@ -316,8 +316,8 @@ class Editing(SplitScreen):
     def _apply(self, found: Review, note: str) -> None:
         database, settings, author = self.session.store.database, self.session.settings, self.session.author
         document, base = found.document, found.base
-        self._taken_in = document is not None
         if document is not None:
+            self._taken_in = True
             self.act(
                 "applied",
                 "the edit is applied",
@@ -336,8 +336,8 @@ class Editing(SplitScreen):
     def _stage(self, found: Review, job: str = "staged") -> None:
         database, owner, document = self.session.store.database, self.session.owner, found.document
         author = self.session.author
-        self._taken_in = document is not None
         if document is not None:
+            self._taken_in = True
             self.act(
                 job,
                 "the edit is kept in the change set" if job == "staged" else "the comments are kept",

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event
 from textual import events
+from textual.pilot import Pilot
 
 from console.app import PilothouseApp
 from console.bulk import review_edited
@@ -139,6 +140,16 @@ async def test_what_is_marked_and_not_in_view_is_named_before_a_key_reaches_it(
         await until_seen(pilot, f"2 schedules switched off in the change set: {first}, {last}; P")
 
 
+async def nothing_is_done_by(pilot: Pilot[None], early: list[events.Key], database: Database) -> None:
+    """Keys of before a row came under the cursor are refused."""
+    for key in early:
+        pilot.app.post_message(key)
+        await until_seen(pilot, "another row has come under the cursor just now: look, and press again")
+        await pilot.press("question_mark", "escape")
+    assert "marked" not in seen(pilot.app)
+    assert not load_staged(database, ME).items
+
+
 async def test_a_key_that_was_pressed_before_another_row_came_under_the_cursor_is_not_for_that(
     database: Database, make_app: MakeApp
 ) -> None:
@@ -154,12 +165,7 @@ async def test_a_key_that_was_pressed_before_another_row_came_under_the_cursor_i
         less = blueprint.model_copy(update={"schedules": left})
         apply(database, less, author="ada", prune=True, settings=settings())
         await until(pilot, lambda: [row.key for row in rows.rows] == list(left))
-        for key in early:
-            app.post_message(key)
-            await until_seen(pilot, "another row has come under the cursor just now: look, and press again")
-            await pilot.press("question_mark", "escape")
-        assert "marked" not in seen(app)
-        assert not load_staged(database, ME).items
+        await nothing_is_done_by(pilot, early, database)
         await pilot.press("space")
         await until_seen(pilot, f"1 schedule switched off in the change set: {next(iter(left))}")
 
@@ -175,12 +181,7 @@ async def test_a_key_that_was_pressed_before_the_cursor_was_put_on_a_row_is_not_
         early = [events.Key("space", " "), events.Key("m", "m")]
         app.go(Place("blueprint", "schedule weather_hourly"))
         await until(pilot, lambda: rows.row is not None and rows.row.key == "weather_hourly")
-        for key in early:
-            app.post_message(key)
-            await until_seen(pilot, "another row has come under the cursor just now: look, and press again")
-            await pilot.press("question_mark", "escape")
-        assert "marked" not in seen(app)
-        assert not load_staged(database, ME).items
+        await nothing_is_done_by(pilot, early, database)
 
 
 async def test_a_late_removal_lets_go_of_its_own_marks(database: Database, make_app: MakeApp) -> None:

@@ -42,13 +42,23 @@ def description(database: Database) -> str:
     return load_blueprint(database).datasets["bronze.flights"].description
 
 
+def edits_by(folder: Path, monkeypatch: pytest.MonkeyPatch, words: str, others: str) -> None:
+    """The editor writes others in the place of some words, and has no terminal."""
+    script = folder / "editor.sh"
+    script.write_text(f"sed -i 's/{words}/{others}/' $1", encoding="utf-8")
+    monkeypatch.setenv("VISUAL", f"sh {script}")
+    monkeypatch.setattr(PilothouseApp, "suspend", lambda _app: contextlib.nullcontext())
+
+
+def stage_other_words(database: Database) -> None:
+    dataset = load_blueprint(database).datasets["bronze.flights"].model_copy(update={"description": "other words"})
+    stage(database, getpass.getuser(), Blueprint(datasets={"bronze.flights": dataset}))
+
+
 async def test_a_late_review_waits_until_its_screen_is_seen_again(
     database: Database, make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    script = tmp_path / "editor.sh"
-    script.write_text("sed -i 's/one file a month/a file every month/' $1", encoding="utf-8")
-    monkeypatch.setenv("VISUAL", f"sh {script}")
-    monkeypatch.setattr(PilothouseApp, "suspend", lambda _app: contextlib.nullcontext())
+    edits_by(tmp_path, monkeypatch, "one file a month", "a file every month")
     app = make_app()
     async with app.run_test(size=(120, 30)) as pilot:
         await pilot.press("3")
@@ -76,12 +86,8 @@ async def test_a_late_review_waits_until_its_screen_is_seen_again(
 async def test_a_late_review_of_the_change_set_waits_there_whichever_key_leads_away(
     database: Database, make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, away: str
 ) -> None:
-    script = tmp_path / "editor.sh"
-    script.write_text("sed -i 's/other words/better words/' $1", encoding="utf-8")
-    monkeypatch.setenv("VISUAL", f"sh {script}")
-    monkeypatch.setattr(PilothouseApp, "suspend", lambda _app: contextlib.nullcontext())
-    dataset = load_blueprint(database).datasets["bronze.flights"].model_copy(update={"description": "other words"})
-    stage(database, getpass.getuser(), Blueprint(datasets={"bronze.flights": dataset}))
+    edits_by(tmp_path, monkeypatch, "other words", "better words")
+    stage_other_words(database)
     app = make_app()
     async with app.run_test(size=(120, 30)) as pilot:
         await until_seen(pilot, "ATTENTION")
@@ -112,14 +118,10 @@ async def test_a_text_goes_with_its_edit_although_the_screen_was_left_and_stays_
     def refuse(*_given: object) -> NoReturn:
         raise UsageError("PH309", "change set", "it was edited elsewhere", "look again")
 
-    script = tmp_path / "editor.sh"
-    script.write_text("sed -i 's/other words/better words/' $1", encoding="utf-8")
-    monkeypatch.setenv("VISUAL", f"sh {script}")
-    monkeypatch.setattr(PilothouseApp, "suspend", lambda _app: contextlib.nullcontext())
+    edits_by(tmp_path, monkeypatch, "other words", "better words")
     if not well:
         monkeypatch.setattr(editing, "stage", refuse)
-    dataset = load_blueprint(database).datasets["bronze.flights"].model_copy(update={"description": "other words"})
-    stage(database, getpass.getuser(), Blueprint(datasets={"bronze.flights": dataset}))
+    stage_other_words(database)
     app = make_app()
     async with app.run_test(size=(120, 30)) as pilot:
         await until_seen(pilot, "ATTENTION")
@@ -143,10 +145,7 @@ async def test_a_review_that_cannot_be_shown_is_told_and_the_next_edit_does_not_
     def broken(*_given: object, **_named: object) -> NoReturn:
         raise OverflowError("cannot convert float infinity to integer")
 
-    script = tmp_path / "editor.sh"
-    script.write_text("sed -i 's/one file a month/a file every month/' $1", encoding="utf-8")
-    monkeypatch.setenv("VISUAL", f"sh {script}")
-    monkeypatch.setattr(PilothouseApp, "suspend", lambda _app: contextlib.nullcontext())
+    edits_by(tmp_path, monkeypatch, "one file a month", "a file every month")
     app = make_app()
     async with on_flights(app) as pilot:
         with monkeypatch.context() as patch:
