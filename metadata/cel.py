@@ -24,7 +24,7 @@ MACROS = frozenset({"all", "exists", "exists_one", "existsOne", "filter", "map"}
 FUNCTIONS = frozenset({"worst"})
 """Functions of our own: `worst(map)` is the largest of its values."""
 BUILT_IN = frozenset(
-    {"size", "has", "double", "int", "uint", "string", "bool", "contains", "startsWith", "endsWith", "matches", "dyn"}
+    {"size", "has", "double", "int", "uint", "string", "contains", "startsWith", "endsWith", "matches", "dyn"}
 )
 WORDS = frozenset({"true", "false", "null", "in"})
 """Words of a rule that name nothing."""
@@ -392,4 +392,7 @@ def _shown(value: Any) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:160]
+    if isinstance(error, KeyError):
+        return f"nothing is found under {error}"[:160]
+    first = (str(error).splitlines() or [type(error).__name__])[0]
+    return first.removeprefix("No such overload: ").partition(". CEL does not coerce")[0][:160]

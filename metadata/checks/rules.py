@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from typing import Any
 
 from metadata.cel import Rule, RuleError, show
 from metadata.checks.learning import METRICS
@@ -10,6 +11,7 @@ from metadata.checks.off import off_by
 from metadata.checks.view import Task, View
 from metadata.findings import Finding, instead
 from metadata.kinds import DecisionRule
+from metadata.rule_probe import Figures, by_name, never_decides, parameter
 from metadata.tasks import Read, Ref, TaskSpec
 from metadata.tasks.decide import can_wait
 
@@ -17,6 +19,8 @@ RULE_INPUTS = ("performance", "psi", "null_rate", "prediction", "alarms", "champ
 """What a decision rule may read."""
 GUARD_INPUTS = ("champion", "tasks", "decisions", "params")
 """What a guard may read."""
+COMPARED = "compare figures with figures, as in rows > 5 or champion.roc_auc < 0.7"
+"""What to do about a rule that can never decide."""
 
 
 def check_decisions(view: View) -> Iterator[Finding]:
@@ -28,15 +32,30 @@ def check_decisions(view: View) -> Iterator[Finding]:
         except RuleError as error:
             yield view.finding("PH170", where, ("when",), error.cause, error.remedy)
         else:
-            for path in compiled.paths:
-                known = rule_names(view, rule.after, path[0])
-                if known is not None and len(path) > 1 and path[1] not in known:
-                    cause = f"nobody measures {show(path)}"
-                    yield view.finding("PH171", where, ("when",), cause, instead(path[1], known))
-                elif known is not None and not known:
-                    cause = f"{rule.after} does not watch {path[0]}"
-                    yield view.finding("PH171", where, ("when",), cause, "add it to `watch` of the monitor")
+            unknown = list(_unmeasured(view, where, rule.after, compiled))
+            yield from unknown or _never(view, where, rule.after, compiled)
         yield from _actions(view, key, rule)
+
+
+def _unmeasured(view: View, where: tuple[str, str], after: str, rule: Rule) -> Iterator[Finding]:
+    for path in rule.paths:
+        known = rule_names(view, after, path[0])
+        if known is not None and len(path) > 1 and path[1] not in known:
+            yield view.finding("PH171", where, ("when",), f"nobody measures {show(path)}", instead(path[1], known))
+        elif known is not None and not known:
+            cause = f"{after} does not watch {path[0]}"
+            yield view.finding("PH171", where, ("when",), cause, "add it to `watch` of the monitor")
+
+
+def _never(view: View, where: tuple[str, str], after: str, rule: Rule) -> Iterator[Finding]:
+    names = {root: rule_names(view, after, root) for root in RULE_INPUTS}
+
+    def inputs(figures: Figures, _: str) -> dict[str, Any]:
+        maps = {root: by_name(rule, (root,), known, figures) for root, known in names.items()}
+        return {**maps, "rows": next(figures), "alarms": next(figures)}
+
+    if (why := never_decides(rule, inputs)) is not None:
+        yield view.finding("PH170", where, ("when",), f"it can never decide: {why}", COMPARED)
 
 
 def rule_names(view: View, after: str, root: str) -> Collection[str] | None:
@@ -152,14 +171,35 @@ def check_guards(view: View) -> Iterator[Finding]:
         except RuleError as error:
             yield view.of_task("PH170", task, ("when",), error.cause, error.remedy)
             continue
-        names = guard_names(view, task.pipeline, task.key)
-        for path in rule.paths:
-            if len(path) > 1 and path[1] not in names[path[0]]:
-                if path[1] in guard_names(view.written, task.pipeline, task.key)[path[0]]:
-                    cause = f"{show(path)} is never known: {path[1]} is off"
-                    remedy = f"enable {path[1]}, leave it out of the guard, or disable this task too"
-                    yield view.of_task("PH175", task, ("when",), cause, remedy)
-                    continue
-                cause = f"{show(path)} is nothing that this pipeline has"
-                code = "PH122" if path[0] == "params" else "PH171"
-                yield view.of_task(code, task, ("when",), cause, instead(path[1], names[path[0]]))
+        unknown = list(_unknown(view, task, rule))
+        yield from unknown or _never_of_task(view, task, rule)
+
+
+def _unknown(view: View, task: Task, rule: Rule) -> Iterator[Finding]:
+    names = guard_names(view, task.pipeline, task.key)
+    for path in rule.paths:
+        if len(path) > 1 and path[1] not in names[path[0]]:
+            if path[1] in guard_names(view.written, task.pipeline, task.key)[path[0]]:
+                cause = f"{show(path)} is never known: {path[1]} is off"
+                remedy = f"enable {path[1]}, leave it out of the guard, or disable this task too"
+                yield view.of_task("PH175", task, ("when",), cause, remedy)
+                continue
+            cause = f"{show(path)} is nothing that this pipeline has"
+            code = "PH122" if path[0] == "params" else "PH171"
+            yield view.of_task(code, task, ("when",), cause, instead(path[1], names[path[0]]))
+
+
+def _never_of_task(view: View, task: Task, rule: Rule) -> Iterator[Finding]:
+    names = guard_names(view, task.pipeline, task.key)
+    parameters = view.blueprint.pipelines[task.pipeline].parameters
+
+    def inputs(figures: Figures, text: str) -> dict[str, Any]:
+        return {
+            "champion": by_name(rule, ("champion",), names["champion"], figures),
+            "tasks": {name: by_name(rule, ("tasks", name), None, figures) for name in names["tasks"]},
+            "decisions": {name: next(figures) > 0 for name in names["decisions"]},
+            "params": {"as_of": text, **{name: parameter(each, figures, text) for name, each in parameters.items()}},
+        }
+
+    if (why := never_decides(rule, inputs)) is not None:
+        yield view.of_task("PH170", task, ("when",), f"it can never decide: {why}", COMPARED)

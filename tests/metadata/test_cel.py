@@ -110,7 +110,9 @@ def test_what_was_seen_can_be_stored_as_json() -> None:
     assert evaluate("x > 1", {"x": NAN}).inputs == {"x": "NaN"}
 
 
-@pytest.mark.parametrize(("text", "cause"), [("y > 1", "no input y"), ("foo(x) > 1", "no function foo")])
+@pytest.mark.parametrize(
+    ("text", "cause"), [("y > 1", "no input y"), ("foo(x) > 1", "no function foo"), ("bool(x)", "no function bool")]
+)
 def test_unknown_names_are_found_before_anything_runs(text: str, cause: str) -> None:
     with pytest.raises(RuleError, match=cause):
         Rule.compile(text, {"x"})

@@ -48,6 +48,30 @@ def test_an_estimator_that_is_there_or_of_which_nobody_can_tell_passes(path: str
     assert check(body, estimator_prefixes=["sklearn.", "not_installed."]) == []
 
 
+@pytest.mark.parametrize(
+    "when",
+    ["alarms / (rows - alarms) > 0.5", "size(psi) == 3 || worst(psi) > 0.25", "rows > 1000000000",
+     "psi.filter(name, psi[name] > 0.2).size() > 1 && psi.map(name, psi[name])[0] < 9",
+     "champion == null || champion.roc_auc - performance.roc_auc > 0.02", "psi.amount == null || psi.amount > 0.1",
+     "1 / (performance.roc_auc - 0.5) > 0", "(rows > 5 ? 'many' : 'few') == 'many'"],
+)  # fmt: skip
+def test_a_rule_that_can_decide_passes_though_it_seldom_does(when: str) -> None:
+    assert found(**{"decisions/retrain/when": when}) == []
+
+
+@pytest.mark.parametrize(
+    "when",
+    ["params.on && int(params.text) > 3", "params.day > '2026-01-01' || params.as_of < '2026-01-01'",
+     "params.n > 7 || double(params.text) > 0.5", "params.text.startsWith('x')",
+     'decisions["retrain"] && tasks["retrain returns"].trained == 1'],
+)  # fmt: skip
+def test_a_guard_that_can_decide_passes(when: str) -> None:
+    types = {"on": "boolean", "text": "string", "day": "date", "n": "int"}
+    parameters = {name: {"type": type_} for name, type_ in types.items()}
+    findings = found(**{f"{TASKS}/train/when": when, "pipelines/orders/parameters": parameters})
+    assert {each.code for each in findings} == {"PH122"}, "a schedule gives them no value"
+
+
 def test_what_is_given_to_an_estimator_and_the_case_of_words_are_its_own() -> None:
     layers = {"models/returns/estimator/params": {"hidden_layer_sizes": [8, 8], "of": {"these": ["a", "a"]}}}
     assert found(**layers, **{"connections/landing/nulls": ["na", "NA"], "models/returns/tags": ["a", "A"]}) == []
@@ -258,6 +282,15 @@ PROVOKED: list[tuple[str, dict[str, Any], str, str]] = [
     ("PH170", {f"{TASKS}/train/when": "1"}, "it gives 1.0, not true or false", "compare an input"),
     ("PH170", {"decisions/retrain/when": "psi.exists(x, psi.all(y, y > x))"}, "another macro", "worst"),
     ("PH170", {f"{TASKS}/train/when": "champ == null"}, "no input champ", "champion"),
+    ("PH170", {"decisions/retrain/when": 'performance.roc_auc < "x"'}, "never decide: it cannot be eval", "figures"),
+    ("PH170", {"decisions/retrain/when": "performance[0] > 1"}, "nothing is found under '0'", "figures"),
+    ("PH170", {"decisions/retrain/when": 'rows > "5"'}, "not defined for the given operand types", "figures"),
+    ("PH170", {"decisions/retrain/when": "rows + 1"}, "not true or false", "compare"),
+    ("PH170", {"decisions/retrain/when": "rows.all > 1"}, "rows.all is missing", "compare"),
+    ("PH170", {"decisions/retrain/when": "psi.amount && true"}, "never decide", "compare"),
+    ("PH170", {f"{TASKS}/train/when": "tasks.clean.rows"}, "it gives 0.5, not true or false", "compare"),
+    ("PH170", {f"{TASKS}/train/when": 'decisions["retrain"] > 0.5'}, "not defined for", "compare"),
+    ("PH170", {f"{TASKS}/train/when": "params.as_of > 5"}, "not defined for", "compare"),
     ("PH171", {"decisions/retrain/when": "performance.rmse < 1"}, "nobody measures performance.rmse", ""),
     ("PH171", {"decisions/retrain/when": "worst(null_rate) > 1"}, "does not watch null_rate", "watch"),
     ("PH171", {"decisions/retrain/when": "psi.amonut > 1"}, "psi.amonut", "amount?"),
