@@ -11,13 +11,12 @@ from flows.context import TaskContext
 from flows.model_sql import Relation, model_columns
 from metadata.errors import PilothouseError
 from metadata.intents import Intent, PinnedInput
+from metadata.parts import NUMBERS
 from metadata.rows.batches import state_of
 from metadata.rows.models import ModelFeature, ModelVersion
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_NUMBERS = ("boolean", "short", "int", "long", "float", "double", "decimal")
 
 
 def relation_of(context: TaskContext, pinned: dict[str, PinnedInput]) -> Relation:
@@ -45,7 +44,7 @@ def model_features(context: TaskContext, key: str) -> tuple[ModelFeature, ...]:
                 f"{dataset} does not have it yet: its features task has not run since it was added",
                 "run it on new rows, or once with reads: all of its source (e, l), then train again",
             )
-        if kind != "string" and not kind.startswith(_NUMBERS):
+        if kind != "string" and not kind.startswith(NUMBERS):
             raise PilothouseError(
                 "PH609",
                 f"feature {name}",

@@ -42,6 +42,8 @@ ColumnType = Annotated[
         description="string, boolean, short, int, long, float, double, decimal(p,s), date, timestamp or binary.",
     ),
 ]
+NUMBERS = ("boolean", "short", "int", "long", "float", "double", "decimal")
+"""What the types begin with that a model takes as numbers; true is 1."""
 
 
 class Column(Part):

@@ -46,7 +46,7 @@ def check_quality(view: View) -> Iterator[Finding]:
             path = ("quality", name)
             if rule.expect is not None:
                 yield from expression(view, ("dataset", key), key, (*path, "expect"), rule.expect)
-                part = _of_other_rows(rule.expect)
+                part = of_other_rows(rule.expect)
                 if part is not None:
                     cause = f"{part[:60]} is of more than its own row"
                     remedy = "compute it in a transform, and name its column here"
@@ -67,7 +67,7 @@ def _said(text: str) -> tuple[str, ...]:
     return tuple(word.text if word.role == "string" else word.text.lower() for word in words("sql", text))
 
 
-def _of_other_rows(text: str) -> str | None:
+def of_other_rows(text: str) -> str | None:
     """The first aggregate, window or function that makes several rows of one: rules are asked of each row by itself."""
     from sqlglot import exp
 
@@ -87,11 +87,19 @@ def _never_answers(text: str, dataset: Dataset) -> str | None:
     tree = tree.unnest() if tree is not None else None
     if isinstance(tree, exp.Literal | exp.Null | exp.Neg | exp.DPipe | exp.Add | exp.Sub | exp.Mul | exp.Div | exp.Mod):
         return f"{text[:60]} is neither true nor false"
-    if isinstance(tree, exp.Column) and len(tree.parts) == 1:
-        types = {name.lower(): column.type for name, column in dataset.columns.items()}
-        type_ = types.get(tree.name.lower(), "boolean")
-        return None if type_ == "boolean" else f"{tree.name} is a {type_}, neither true nor false"
-    return None
+    type_ = type_of(text, dataset) or "boolean"
+    return None if type_ == "boolean" else f"{text[:60]} is a {type_}, neither true nor false"
+
+
+def type_of(text: str, dataset: Dataset | None) -> str | None:
+    """The declared type of the column that an expression is; None where it is anything else."""
+    from sqlglot import exp
+
+    tree, _ = parse_expression(text)
+    tree = tree.unnest() if tree is not None else None
+    if dataset is None or not isinstance(tree, exp.Column) or len(tree.parts) > 1:
+        return None
+    return next((column.type for name, column in dataset.columns.items() if name.lower() == tree.name.lower()), None)
 
 
 def named_columns(

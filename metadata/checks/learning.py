@@ -6,12 +6,12 @@ import functools
 from collections.abc import Iterator
 from datetime import timedelta
 
-from metadata.checks.datasets import expression, named_columns
+from metadata.checks.datasets import expression, named_columns, of_other_rows, type_of
 from metadata.checks.view import View
 from metadata.findings import Finding, instead
 from metadata.importable import missing
 from metadata.kinds import FeatureSet, Model, Monitor
-from metadata.parts import Feature
+from metadata.parts import NUMBERS, Feature
 from metadata.sql import parse_expression
 from metadata.tasks import Ref
 from metadata.values import period
@@ -38,8 +38,22 @@ def check_feature_sets(view: View) -> Iterator[Finding]:
             else:
                 yield from named_columns(view, where, definition.source, path, [name])
             yield from named_columns(view, where, definition.source, (*path, "by"), feature.by)
+            type_ = type_of(feature.expr or name, view.blueprint.datasets.get(definition.source))
+            if type_ is not None and feature.over is None:
+                yield from _unfit_type(view, key, name, feature, type_)
             for cause, remedy, severe in _window_problems(name, feature, definition):
                 yield view.finding("PH160", where, path, cause, remedy, "error" if severe else "warning")
+
+
+def _unfit_type(view: View, key: str, name: str, feature: Feature, type_: str) -> Iterator[Finding]:
+    where, path = ("feature_set", key), ("features", name)
+    number = type_.startswith(NUMBERS)
+    if not number and type_ != "string":
+        remedy = "make a number or a text of it, as in expr: hour(ordered_at)"
+        yield view.finding("PH160", where, path, f"it is a {type_}, and a feature is a number or a text", remedy)
+    elif number and isinstance(feature.default, str):
+        cause = f"it is a {type_}, and its default is a text"
+        yield view.finding("PH160", where, (*path, "default"), cause, "write a number")
 
 
 def _window_problems(name: str, feature: Feature, definition: FeatureSet) -> Iterator[tuple[str, str, bool]]:
@@ -87,7 +101,19 @@ def check_models(view: View) -> Iterator[Finding]:
             yield view.finding("PH162", where, ("metric",), cause, remedy)
         source = model.predicts.source
         yield from expression(view, where, source, ("predicts", "label"), model.predicts.label)
+        yield from _unfit_label(view, key, model)
         yield from _features_of(view, key, model)
+
+
+def _unfit_label(view: View, key: str, model: Model) -> Iterator[Finding]:
+    where, path, label = ("model", key), ("predicts", "label"), model.predicts.label
+    type_ = type_of(label, view.blueprint.datasets.get(model.predicts.source))
+    if (part := of_other_rows(label)) is not None:
+        cause = f"{part[:60]} is of more than its own row"
+        yield view.finding("PH123", where, path, cause, "compute it in a transform, and name its column here")
+    elif type_ is not None and type_ != "string" and not type_.startswith(NUMBERS):
+        remedy = "make a number of it, or compare it with something"
+        yield view.finding("PH123", where, path, f"{label[:60]} is a {type_}, and a label is a number", remedy)
 
 
 def _features_of(view: View, key: str, model: Model) -> Iterator[Finding]:
