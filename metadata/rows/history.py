@@ -36,8 +36,8 @@ class RevisionRow(Revision):
 
     @property
     def what(self) -> str:
-        """What was done, in a few words: `dataset silver.flights and 2 more`, `undo revision 4`."""
-        return self.way or first_of(self.kind, self.key, self.items)
+        """What was changed, in a few words: `dataset silver.flights and 2 more`."""
+        return first_of(self.kind, self.key, self.items)
 
 
 def first_of(kind: str, key: str, items: int) -> str:
