@@ -43,7 +43,7 @@ FALLBACKS = ("vim", "nano", "vi")
 class Review:
     """What a draft would do: the document, its changes from a revision, what was found, and what the changes touch.
 
-    Errors forbid applying.
+    Errors that it brings forbid applying it.
     """
 
     document: Blueprint | None
@@ -67,7 +67,7 @@ class Review:
     @property
     def errors(self) -> tuple[Finding, ...]:
         """What must be mended first."""
-        return tuple(each for each in self.findings if each.severity == "error")
+        return tuple(each for each in self.findings if each.severity == "error" and each not in self.earlier)
 
     @property
     def wants_the_editor(self) -> bool:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, insert, select
 from metadata.audit import Book, Subject, audited
 from metadata.changes import Change, ChangeSet, diff, exact
 from metadata.checks import check
+from metadata.checks.earlier import forbidding
 from metadata.column_lineage import Traced, trace, write_traced
 from metadata.commented import Comments
 from metadata.compiler import compile_plan, drawn_plans
@@ -146,18 +147,18 @@ def exactly(database: Database, current: Blueprint, wanted: Blueprint, written: 
         return _exactly(connection, current, wanted, written)
 
 
-def prepare(blueprint: Blueprint, settings: Settings) -> list[Plan]:
-    """Check a whole blueprint and compile the pipelines that are on.
+def prepare(changes: ChangeSet, settings: Settings) -> list[Plan]:
+    """Check the whole blueprint that changes make, and compile the pipelines of it that are on.
 
-    Raises CheckError for findings that are errors, and PH309.
+    Raises CheckError for findings that forbid the changes, PH309, and what the compiler refuses.
     """
-    for kind, key, value in blueprint:
+    for kind, key, value in changes.blueprint:
         refuse_unstorable(kind, key, value)
-    found = check(blueprint, estimator_prefixes=settings.estimator_prefixes)
-    errors = [finding for finding in found if finding.severity == "error"]
-    if errors:
+    prefixes = settings.estimator_prefixes
+    found = check(changes.blueprint, estimator_prefixes=prefixes)
+    if errors := forbidding(changes, found, estimator_prefixes=prefixes):
         raise CheckError(errors)
-    left = in_force(blueprint)
+    left = in_force(changes.blueprint)
     return [compile_plan(left, key) for key in left.pipelines]
 
 
@@ -207,7 +208,7 @@ def _commit(
         changes = changes_of_now(current)
         if not changes:
             return None
-        plans = prepare(changes.blueprint, settings)
+        plans = prepare(changes, settings)
         traced, drawn = trace(database, changes.blueprint, plans), drawn_plans(changes.blueprint, plans)
         with audited(database) as (connection, book):
             change = next_change(connection)  # first: who waited for it finds what the one before has applied

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -123,7 +124,10 @@ def diff(
 @YES
 @click.pass_context
 def apply(context: click.Context, source: tuple[Path, ...], prune: bool, note: str, yes: bool) -> None:
-    """Make the blueprint what documents say, as one revision; nothing is changed when anything is wrong."""
+    """Make the blueprint what documents say, as one revision; nothing is changed when they bring an error.
+
+    What was wrong before in other definitions keeps nobody from that.
+    """
     store, document = database(), _read(context, source)
     comments = comments_of(document)
     asked = False
@@ -132,7 +136,7 @@ def apply(context: click.Context, source: tuple[Path, ...], prune: bool, note: s
         nonlocal asked
         look = look_at(store, document.blueprint, prune)
         changes = look.changes
-        refuse(context, _located(document, look) if changes else ())
+        refuse(context, _at_lines(document, look.forbidding(settings().estimator_prefixes)) if changes else ())
         show_change_set(changes)
         gone = changes.count("deleted")
         if not yes and changes and (gone or asked):
@@ -153,8 +157,7 @@ def apply(context: click.Context, source: tuple[Path, ...], prune: bool, note: s
         made = on_the_newest(once)
         kept = 0 if made else keep_comments(store, comments, author())
     except CheckError as error:
-        located = [document.locations.locate(each, SECTIONS.get(each.kind, "")) for each in error.findings]
-        show_findings(located, as_json=False, err=True)
+        show_findings(_at_lines(document, error.findings), as_json=False, err=True)
         context.exit(1)
     if kept:
         click.echo(f"The comments of {counted(kept, 'definition')} are kept; nothing else differs: no revision.")
@@ -230,7 +233,7 @@ def _go_back(context: click.Context, way: WayBack, note: str, yes: bool) -> None
     if not look.changes:
         click.echo(f"Nothing to change: the blueprint is what revision {way.state} left.")
         return
-    refuse(context, look.findings(settings().estimator_prefixes))
+    refuse(context, look.forbidding(settings().estimator_prefixes))
     show_change_set(look.changes)
     if not yes:
         ask(context, f"{way.words[0].upper()}{way.words[1:]}?")
@@ -259,5 +262,8 @@ def _read(context: click.Context, source: tuple[Path, ...]) -> Document:
 
 def _located(document: Document, look: Look) -> list[Finding]:
     """What is found wrong once a document is applied, at its lines."""
-    found = look.findings(settings().estimator_prefixes)
+    return _at_lines(document, look.findings(settings().estimator_prefixes))
+
+
+def _at_lines(document: Document, found: Iterable[Finding]) -> list[Finding]:
     return [document.locations.locate(each, SECTIONS.get(each.kind, "")) for each in found]

@@ -73,7 +73,7 @@ def set_field(
             raise moved(base, there.revision)
         found, earlier = there.findings(changes, settings().estimator_prefixes) if changes else ((), ())
         if not staging:
-            refuse(context, found)
+            refuse(context, [each for each in found if each not in earlier])
         if not as_json:
             _show(made, changes, found, earlier, bool(uids), words)
         if changes and not dry_run and not yes and not staging:

@@ -206,9 +206,6 @@ def _count(earlier: Sequence[Finding]) -> str:
 
 def _waits(review: Review) -> str:
     """Why it cannot be applied now, where nothing is wrong with it."""
-    if review.errors and set(review.errors) <= set(review.earlier):
-        stands = "stands that was" if len(review.errors) == 1 else "stand that were"
-        return f"not applied while {counted(len(review.errors), 'error')} {stands} there before (b)"
     count = 0 if review.errors else review.staged
     both = "both" if count == 1 else "all of them"
     waiting = f"{counted(count, 'edit')} {'waits' if count == 1 else 'wait'} in your change set"

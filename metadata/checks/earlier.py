@@ -33,6 +33,18 @@ def there_before(
     return tuple(each for name, each in names if (name, each.severity) in known)
 
 
+def forbidding(
+    changes: ChangeSet, found: Iterable[Finding], *, estimator_prefixes: Iterable[str] | None = None
+) -> list[Finding]:
+    """Errors among the findings after a change that forbid it: not those of others, which stand with it or without.
+
+    So a version of the program that finds more does not keep anybody from an edit of something else.
+    """
+    errors = [each for each in found if each.severity == "error"]
+    before = there_before(changes, errors, estimator_prefixes=estimator_prefixes)
+    return [each for each in errors if each not in before]
+
+
 def _known(blueprint: Blueprint, found: Iterable[Finding]) -> list[_Known]:
     """What is the same of a finding when its definition has another key."""
     uids = {(kind, key): value.uid for kind, key, value in blueprint}

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select
 from metadata.bulk import Edited, edited
 from metadata.changes import ChangeSet, differences
 from metadata.checks import check
+from metadata.checks.earlier import forbidding
 from metadata.database import Database
 from metadata.definitions import read_blueprint, read_past, revision_item
 from metadata.edits import Item
@@ -47,6 +48,10 @@ class Look:
         """What is wrong with all that can be touched, once it is applied."""
         found = check(self.changes.blueprint, estimator_prefixes=estimator_prefixes)
         return found if self.touched is None else told_of(found, self.changes, self.touched)
+
+    def forbidding(self, estimator_prefixes: Iterable[str] | None) -> list[Finding]:
+        """Those of them that keep it from being applied."""
+        return forbidding(self.changes, self.findings(estimator_prefixes), estimator_prefixes=estimator_prefixes)
 
 
 def look_at(database: Database, document: Blueprint, prune: bool = False) -> Look:

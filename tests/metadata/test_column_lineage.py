@@ -145,7 +145,7 @@ def test_only_tasks_for_which_something_is_another_are_traced_again(database: Da
 
     def again(body: dict[str, Any]) -> set[str]:
         changes = changes_of(database, Blueprint.model_validate(body))[1]
-        plans = prepare(changes.blueprint, SETTINGS)
+        plans = prepare(changes, SETTINGS)
         keys = {task.spec.uid: task.key for plan in plans for task in plan.tasks}
         return {keys[uid] for uid in trace(database, changes.blueprint, plans).tasks}
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, select, update
 
-from metadata import definitions, tables
+from metadata import definitions, revisions, tables
 from metadata.database import Database
 from metadata.definitions import (
     definition,
@@ -202,6 +202,22 @@ def test_findings_refuse_the_whole_document(database: Database) -> None:
     assert refused.value.findings
     assert newest_revision(database) == 0
     assert list(load_blueprint(database)) == []
+
+
+def test_what_an_older_program_let_pass_keeps_nobody_from_an_edit_of_something_else(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    never = "performance.roc_auc < 'x'"
+    with monkeypatch.context() as older:
+        older.setattr(revisions, "check", lambda *_, **__: [])
+        put(database, orders({"decisions retrain when": never}))
+    put(database, datasets(extra={}))
+    assert "extra" in load_blueprint(database).datasets
+    with pytest.raises(CheckError, match="PH170"):
+        put(database, orders({"decisions retrain when": f"{never} && true"}))
+    with pytest.raises(CheckError, match="PH110") as refused:
+        put(database, Blueprint.model_validate({"schedules": {"nightly": {"pipeline": "gone", "cron": "0 1 * * *"}}}))
+    assert [each.code for each in refused.value.findings] == ["PH110"], "of what the edit brings alone"
 
 
 def test_an_edit_that_started_from_an_older_revision_is_refused(database: Database) -> None:
