@@ -52,11 +52,6 @@ class Revision:
         """How it went back, in words: `undo revision 4`; empty for what was applied."""
         return _WORDS[self.deed].format(self.of)
 
-    @property
-    def why(self) -> str:
-        """The way back, if it was one, and the note: `undo revision 4: too strict`."""
-        return ": ".join(word for word in (self.way, self.note) if word)
-
 
 @dataclass(frozen=True)
 class WayBack:

@@ -270,4 +270,5 @@ def _write(
 
 def _enter(book: Book, author: str, made: Revision, changes: Sequence[Change]) -> None:
     key = changes[0].key if len(changes) == 1 else ""
-    book.enter(author, made.deed, Subject("revision", key=key, of=made.number), note=made.why, digest=made.hash)
+    note = ": ".join(word for word in (made.way, made.note) if word)
+    book.enter(author, made.deed, Subject("revision", key=key, of=made.number), note=note, digest=made.hash)

@@ -183,7 +183,7 @@ def log(revision: int | None, words: str, limit: int, after: int | None, as_json
             "WHEN": lambda row: row.applied_at,
             "BY": lambda row: row.author,
             "WHAT": lambda row: row.what,
-            "NOTE": lambda row: row.why,
+            "NOTE": lambda row: row.note,
         },
         none_of("revision", words, "No revision yet. Apply a blueprint with: pilothouse blueprint apply FILE"),
     )

@@ -96,7 +96,7 @@ class HistoryScreen(LogScreen, BlueprintKeys):
         """Number, what was done, why, by whom, when."""
         marked = one.number == self._marked
         number = styled(f"{'*' if marked else ''}{one.number}", "accent" if marked else "")
-        note, author = styled(one.why, "quiet"), styled(one.author, "quiet")
+        note, author = styled(one.note, "quiet"), styled(one.author, "quiet")
         return Row(str(one.number), (number, one.what, note, author, ago(one.applied_at, utc_now())), value=one)
 
     def _revision(self) -> RevisionRow | None:

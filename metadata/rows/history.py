@@ -36,8 +36,9 @@ class RevisionRow(Revision):
 
     @property
     def what(self) -> str:
-        """What was changed, in a few words: `dataset silver.flights and 2 more`."""
-        return first_of(self.kind, self.key, self.items)
+        """What was changed, in a few words: `dataset silver.flights and 2 more`, `undo 4: dataset silver.flights`."""
+        changed = first_of(self.kind, self.key, self.items)
+        return changed if self.of is None else f"{self.deed} {self.of}: {changed}"
 
 
 def first_of(kind: str, key: str, items: int) -> str:
