@@ -20,6 +20,8 @@ from metadata.unread_rules import unread_rules
 from metadata.yaml_text import YamlText, fault, read_yaml
 from metadata.yaml_writer import write_blueprint
 
+EMPTY = "datasets: {}"
+"""What a document says that is to hold no definition: without it, that is taken for a mistake."""
 _ENDINGS = (".yaml", ".yml")
 
 
@@ -97,7 +99,7 @@ def _try_read(texts: Mapping[str, str]) -> tuple[Document | None, tuple[Finding,
     content, locations = _merged(read, findings)
     for name, each in read.items():
         _look_for_tails(name, each, findings)
-    if not findings and not any(content.values()):
+    if not findings and not content:
         name = next(iter(read), "document")
         findings.append(fault("PH100", name, 1, "there is no definition in it", "begin with datasets:, models:, …"))
     if any(each.value is None for each in read.values()):

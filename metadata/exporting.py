@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path as FilePath
 
 from metadata.commented import alike, comments_of, dump_with_comments, texts_with_comments
-from metadata.documents import Document, read_texts
+from metadata.documents import EMPTY, Document, read_texts
 from metadata.errors import UsageError
 from metadata.findings import Locations
 from metadata.kinds import SECTIONS, Blueprint, Definition
@@ -23,6 +23,12 @@ Name = tuple[str, str]
 """Kind and key."""
 
 
+def as_text(blueprint: Blueprint, sources: Mapping[str, str]) -> str:
+    """One text with the comments of those that are kept (by uid), of which none is taken for a mistake when read."""
+    made = dump_with_comments(blueprint, sources)
+    return made if made.strip() else f"# There is no definition in this blueprint.\n{EMPTY}\n"
+
+
 def as_folder(blueprint: Blueprint, sources: Mapping[str, str]) -> dict[str, str]:
     """Texts by file name: one file for each kind of definition, and the schema that editors check them by."""
     files = {SCHEMA_FILE: schema_text()}
@@ -31,7 +37,7 @@ def as_folder(blueprint: Blueprint, sources: Mapping[str, str]) -> dict[str, str
         if entries:
             one = Blueprint().model_copy(update={section: entries})
             files[f"{section}.yaml"] = HEAD + dump_with_comments(one, sources)
-    return files
+    return files if len(files) > 1 else {**files, "datasets.yaml": HEAD + as_text(blueprint, sources)}
 
 
 def write_folder(folder: FilePath, files: Mapping[str, str]) -> None:
@@ -92,6 +98,9 @@ def brought_up_to_date(
         part = Blueprint().model_copy(update=sections)
         before = texts.get(name, HEAD if name not in texts and _has_schema(name) else "")
         made[name] = updated(before, part, name, of_file, given.get(name))
+    if made and not wanted and not any(read_yaml(text, "it").value for text in made.values()):
+        name = next((name for name, text in made.items() if text.strip()), next(iter(made)))
+        made[name] = f"{made[name].rstrip()}\n\n{EMPTY}\n".lstrip()
     return {name: text for name, text in made.items() if text != texts.get(name)}
 
 

@@ -11,11 +11,10 @@ from console.cli.access import database
 from console.cli.output import plain
 from console.cli.paths import PathType
 from console.cli.sources import STDIN, texts_of
-from metadata.commented import dump_with_comments
 from metadata.definitions import load_blueprint
 from metadata.documents import DocumentError, read_files
 from metadata.errors import UsageError
-from metadata.exporting import as_folder, brought_up_to_date, write_file, write_folder
+from metadata.exporting import as_folder, as_text, brought_up_to_date, write_file, write_folder
 from metadata.formatting import formatted
 from metadata.kinds import SECTIONS, Blueprint
 from metadata.revision_log import newest_revision, no_revision
@@ -78,8 +77,7 @@ def export(keys: tuple[str, ...], revision: int | None, folder: Path | None, int
     elif into is not None:
         _update(into, found, sources, yes)
     else:
-        made = dump_with_comments(_chosen(found, keys) if keys else found, sources)
-        click.echo(made if made.strip() else "# There is no definition in this blueprint.\n", nl=False)
+        click.echo(as_text(_chosen(found, keys) if keys else found, sources), nl=False)
 
 
 def past(number: int | None) -> Blueprint:

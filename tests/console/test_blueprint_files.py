@@ -132,14 +132,30 @@ def test_everything_removed_leaves_no_file_but_the_comments_of_one(run: Commands
     (folder / "more.yaml").write_text("datasets:\n  more: {}\n", encoding="utf-8")
     assert run("blueprint", "export", "--into", folder, "--yes").code == 0
     assert [path.name for path in folder.iterdir()] == ["shop.yaml"]
-    assert (folder / "shop.yaml").read_text(encoding="utf-8").strip() == "# The shop, by Ada."
-    assert run("blueprint", "export", "--into", folder).code == 0
+    assert (folder / "shop.yaml").read_text(encoding="utf-8") == "# The shop, by Ada.\n\ndatasets: {}\n"
+    assert run("blueprint", "export", "--into", folder).out == f"{folder} is up to date.\n"
+    assert run("blueprint", "diff", "--prune", folder).code == 0
+    (folder / "shop.yaml").write_text(SHOP[SHOP.index("datasets") :], encoding="utf-8")
+    assert run("blueprint", "export", "--into", folder, "--yes").code == 0
+    assert (folder / "shop.yaml").read_text(encoding="utf-8") == "datasets: {}\n"
 
 
-def test_an_export_of_nothing_says_so(run: Commands) -> None:
+def test_an_export_of_nothing_says_so_and_is_read_back(run: Commands, tmp_path: Path) -> None:
     made = run("blueprint", "export")
-    assert (made.code, made.out) == (0, "# There is no definition in this blueprint.\n")
-    assert "there is no definition in it" in run("blueprint", "diff", "--prune", "-", given=made.out.encode()).err
+    assert (made.code, made.out) == (0, "# There is no definition in this blueprint.\ndatasets: {}\n")
+    assert run("blueprint", "fmt", "-", "--check", given=made.out.encode()).code == 0
+    assert run("blueprint", "export", "--to", tmp_path / "none").code == 0
+
+    run("blueprint", "apply", "-", given=SHOP.encode())
+    for nothing in (b"", b"# nothing\n", b"datasets:\n"):
+        refused = run("blueprint", "apply", "--prune", "--yes", "-", given=nothing)
+        assert (refused.code, "there is no definition in it" in refused.err) == (1, True)
+    for source, given in ((tmp_path / "none", b""), ("-", made.out.encode())):
+        assert run("blueprint", "check", source, given=given).code == 0
+        assert "No differences." in run("blueprint", "diff", source, given=given).out
+        assert "- dataset gold.revenue" in run("blueprint", "diff", "--prune", source, given=given).out
+    assert run("blueprint", "apply", "--prune", "--yes", "-", given=made.out.encode()).code == 0
+    assert run("blueprint", "export").out == made.out
 
 
 def test_files_do_not_lose_what_the_home_never_had(run: Commands, tmp_path: Path) -> None:
