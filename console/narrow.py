@@ -85,11 +85,8 @@ def text_of(row: Row) -> str:
 
 
 def _holds(term: Term, key: str, text: str, facts: Facts) -> bool:
+    from metadata.rows.filters import as_glob, some
+
     where = {"key": key, "field": facts.get(term.field, ""), "text": text}[term.kind]
-    patterns = tuple(f"*{value}*" for value in term.values) if term.kind == "text" else term.values
-    return any(fnmatch.fnmatchcase(where.lower(), _literal(pattern.lower())) for pattern in patterns)
-
-
-def _literal(pattern: str) -> str:
-    """Brackets are no sets: the language has `*` and `?` only."""
-    return pattern.replace("[", "[[]")
+    patterns = (f"*{value}*" if term.kind == "text" else some(value) for value in term.values)
+    return any(fnmatch.fnmatchcase(where.lower(), as_glob(pattern.lower())) for pattern in patterns)

@@ -5,7 +5,7 @@ What belongs to one kind (`layer`, `cron` …) leaves no definition of another.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, select
@@ -48,9 +48,9 @@ def common_fields() -> dict[str, Matcher]:
         "revision": number_field(c.revision_changed),
         "used": number_field(c.users),
         "about": exact_field(c.about, empty=True),
-        "layer": _said(c.layer, LAYERS),
-        "storage": _said(c.mode, MODES),
-        "mode": _said(c.mode, MODES),
+        "layer": word_field(c.layer, LAYERS),
+        "storage": word_field(c.mode, MODES),
+        "mode": word_field(c.mode, MODES),
         "uses": _uses,
         **fields_of_kinds(),
         "column": _holding("dataset", column.c.dataset_uid, column.c.name),
@@ -86,12 +86,6 @@ def fields_of_kinds() -> dict[str, Matcher]:
 def _having(uid: ColumnElement[Any], matcher: Matcher) -> Matcher:
     """Matches by the row that a definition has in another table."""
     return lambda value: definition.c.uid.in_(select(uid).where(matcher(value)))
-
-
-def _said(column: ColumnElement[Any], words: Iterable[str]) -> Matcher:
-    """One of some words; what has none, such as a definition of another kind, is like no pattern."""
-    matches = word_field(column, words)
-    return lambda value: and_(matches(value), column != "") if is_pattern(value) else matches(value)
 
 
 def _holding(kind: str, uid: ColumnElement[Any], name: ColumnElement[Any]) -> Matcher:

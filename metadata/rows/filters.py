@@ -1,7 +1,8 @@
 """The one language of filters: `state:failed pipeline:flights,weather !tag:test rows:>1000 some words /bronze.*`.
 
 Words are joined by AND; the values of one word, separated by commas, by OR; `!` negates; quotes keep spaces together.
-`field:value` matches a field, `field:` what has no value in it, `*` and `?` stand for any characters; a word that
+`field:value` matches a field, `field:` what has no value in it, `field:*` what has one; `*` stands for any characters
+and `?` for one, in quotes too; after a backslash (`\\*`, `\\?`, `\\"`, `\\\\`) each stands for itself. A word that
 begins with `/` is a pattern for the key; any other word must occur in one of the texts. Everything becomes bound
 parameters of SQL.
 """
@@ -38,7 +39,10 @@ ONLY_FIELDS: tuple[TermKind, ...] = ("field",)
 
 @dataclass(frozen=True)
 class Term:
-    """One word of a filter. `field` is empty for texts and for patterns of the key."""
+    """One word of a filter. `field` is empty for texts and for patterns of the key.
+
+    Values are patterns: what has a backslash before it stands for itself (`plain_text`).
+    """
 
     kind: TermKind
     field: str
@@ -58,7 +62,9 @@ class Language:
     case."""
 
 
-_WORD = re.compile(r"""(?P<negated>!?)(?:(?P<field>[A-Za-z_]+):)?(?P<rest>(?:"[^"]*"?|[^\s"])*)""")
+_ESCAPED = r'\\["*?\\]'
+_QUOTED = rf'"(?:{_ESCAPED}|[^"])*"?|{_ESCAPED}'
+_WORD = re.compile(rf'(?P<negated>!?)(?:(?P<field>[A-Za-z_]+):)?(?P<rest>(?:{_QUOTED}|[^\s"])*)')
 
 
 def parse(text: str) -> tuple[Term, ...]:
@@ -66,7 +72,7 @@ def parse(text: str) -> tuple[Term, ...]:
 
     Raises UsageError PH306 for a word that would leave out nothing: a lone `!`, nothing in quotes, a quote without end.
     """
-    if text.count('"') % 2:
+    if re.sub(_ESCAPED, "", text).count('"') % 2:
         raise UsageError("PH306", f"filter {text.strip()}", "a quote in it has no end", 'write "a b"')
     terms: list[Term] = []
     for match in _WORD.finditer(text.replace("\0", "")):
@@ -76,12 +82,12 @@ def parse(text: str) -> tuple[Term, ...]:
         values, negated = tuple(_split(rest)), bool(match["negated"])
         if field:
             terms.append(Term("field", field, values or ("",), negated))
-        elif not rest.replace('"', ""):
+        elif not _unquoted(rest):
             raise UsageError("PH306", f"filter {match[0]}", "it says nothing", "write a word, or leave it out")
         elif rest.startswith("/") and len(rest) > 1:
             terms.append(Term("key", "", tuple(each.removeprefix("/") for each in values), negated))
         else:
-            terms.append(Term("text", "", (rest.replace('"', ""),), negated))
+            terms.append(Term("text", "", (_unquoted(rest),), negated))
     return tuple(terms)
 
 
@@ -100,9 +106,9 @@ def conditions(text: str, language: Language, kinds: Collection[TermKind] = TERM
 
 
 def text_field(column: ColumnElement[Any]) -> Matcher:
-    """Equal to the value, or like it where it holds `*` or `?`."""
+    """Equal to the value, or like it where it holds `*` or `?`; what has no value is like no pattern."""
     present = func.coalesce(column, "")
-    return lambda value: _like(present, value) if is_pattern(value) else present == value
+    return lambda value: _like(present, some(value)) if is_pattern(value) else present == plain_text(value)
 
 
 def exact_field(column: ColumnElement[Any], *, empty: bool = False) -> Matcher:
@@ -111,7 +117,7 @@ def exact_field(column: ColumnElement[Any], *, empty: bool = False) -> Matcher:
     def matcher(value: str) -> Condition:
         if not value and not empty:
             raise ValueError("a value after the colon")
-        return _like(column, value) if is_pattern(value) else column == value
+        return _like(column, some(value)) if is_pattern(value) else column == plain_text(value)
 
     return matcher
 
@@ -185,14 +191,15 @@ def tag_field(column: ColumnElement[Any]) -> Matcher:
         if not value:
             return not_(_like(texts, '*"*'))
         one_is = select(literal_column("1")).select_from(entry).where(_like(entry.c.value, value)).exists()
-        return one_is if is_pattern(value) else and_(_like(texts, f'*"{json.dumps(value)[1:-1]}"*'), one_is)
+        written = re.sub(r"([*?\\])", r"\\\1", json.dumps(plain_text(value)))
+        return one_is if is_pattern(value) else and_(_like(texts, f"*{written}*"), one_is)
 
     return matcher
 
 
 def listed_field(column: ColumnElement[Any]) -> Matcher:
     """One of the words of a JSON list, to the letter."""
-    return lambda value: PlaceIn(cast(column, types.Text), literal(json.dumps(value))) > 0
+    return lambda value: PlaceIn(cast(column, types.Text), literal(json.dumps(plain_text(value)))) > 0
 
 
 def _condition(term: Term, value: str, language: Language) -> Condition:
@@ -230,12 +237,32 @@ def _never_null(column: ColumnElement[Any]) -> ColumnElement[Any]:
 
 def _split(text: str) -> list[str]:
     """Values by commas outside quotes, without the quotes."""
-    return [part.replace('"', "") for part in re.findall(r'(?:"[^"]*"?|[^,"])+', text)]
+    return [_unquoted(part) for part in re.findall(rf'(?:{_QUOTED}|[^,"])+', text)]
+
+
+def _unquoted(text: str) -> str:
+    """The same without its quotes, each backslash that stands for itself with one before it."""
+    return re.sub(rf'({_ESCAPED})|"|(\\)', r"\1\2\2", text)
 
 
 def is_pattern(value: str) -> bool:
     """Whether it stands for more than one text."""
-    return "*" in value or "?" in value
+    return re.search(r"[*?]", re.sub(_ESCAPED, "", value)) is not None
+
+
+def plain_text(value: str) -> str:
+    """The text that a value stands for that is no pattern."""
+    return re.sub(_ESCAPED, lambda each: each[0][1], value)
+
+
+def some(value: str) -> str:
+    """The pattern for what has a value: `*` alone stands for any that there is."""
+    return "?*" if value and not value.strip("*") else value
+
+
+def as_glob(value: str) -> str:
+    """The pattern in the words of `fnmatch`, which has no backslash, and sets in brackets."""
+    return re.sub(rf"{_ESCAPED}|\[", lambda each: f"[{each[0][-1]}]", value)
 
 
 def _like(column: ColumnElement[Any], pattern: str) -> Condition:
@@ -247,7 +274,9 @@ def _like_lowered(column: ColumnElement[Any], pattern: str) -> Condition:
 
 
 def _escaped(pattern: str) -> str:
-    return re.sub(r"([!%_\[])", r"!\1", pattern).replace("*", "%").replace("?", "_")
+    wild = {"*": "%", "?": "_"}
+    found = re.compile(rf"{_ESCAPED}|[*?!%_\[]")
+    return found.sub(lambda each: each[0][1:] or wild.get(each[0], f"!{each[0]}"), pattern)
 
 
 SQL_SERVER_WORDS = "Latin1_General_100_CI_AS_SC_UTF8"

@@ -320,7 +320,15 @@ async def test_a_filter_that_is_refused_while_another_is_begun_is_dropped_and_to
         ("/run*", True),
         ("/x", False),
         ("[a]", False),
+        (r"4.1\?%", False),
+        (r"\#13", False),
+        ("state:*", True),
+        ("note:*", False),
+        ("note:", True),
+        (r"state:late\?", True),
+        (r"state:l\*", False),
     ],
 )
 def test_words_of_a_filter(words: str, wanted: bool) -> None:
-    assert matcher(words)("run 13", "flights #13 4.1 %") is wanted
+    known = {"state": "late?", "note": ""}
+    assert matcher(words, known)("run 13", "flights #13 4.1 %", known) is wanted

@@ -168,6 +168,8 @@ def test_a_field_without_a_value_finds_what_has_none(database: Database) -> None
         return "".join(row.key for row in list_definitions(database, "dataset", words).items)
 
     assert (found("owner:"), found("!owner:"), found('owner:ops,""')) == ("c", "ab", "ac")
+    assert (found("owner:*"), found("!owner:**"), found("owner:*a*"), found('owner:"",*')) == ("ab", "c", "b", "abc")
+    assert (found("layer:*"), found("kind:*")) == ("", "abc")
     assert (found("tag:"), found("!tag:"), found("tag:,"), found(",")) == ("b", "ac", "b", "")
     with pytest.raises(UsageError, match="PH306"):
         found("uses:")
@@ -194,7 +196,8 @@ def test_a_pattern_of_tags_is_held_against_each_of_them(database: Database) -> N
         "tag:*": "abcde",
         "!tag:*": "f",
         'tag:"*, *"': "e",
-        "tag:*\\*": "e",
+        "tag:*\\\\*": "e",
+        "tag:*k\\s*": "e",
         "tag:pii": "",
         "tag:*pii": "e",
         "tag:*_*": "c",
@@ -206,6 +209,31 @@ def test_a_pattern_of_tags_is_held_against_each_of_them(database: Database) -> N
     assert {words: "".join(row.key for row in rows) for words, rows in found.items()} == expected
 
 
+def test_a_backslash_takes_what_stands_for_others_as_it_is(database: Database) -> None:
+    said = {"a": "2*3", "b": "2x3", "c": "why?", "d": "why!", "e": 'say "no"', "f": "back\\slash", "g": "50%_[x]"}
+    datasets = {key: {"owner": one, "tags": [one], "description": one} for key, one in said.items()}
+    applied(database, Blueprint.model_validate({"datasets": datasets}))
+    expected = {
+        "2*3": "ab",
+        r"2\*3": "a",
+        r'"2\*3"': "a",
+        r"2\*?": "a",
+        r"?hy\?": "c",
+        r'"say \"no\""': "e",
+        r"say*\"": "e",
+        r"back\slash": "f",
+        r"back\\slash": "f",
+        r"*\\s?ash": "f",
+        r"50%_[?]": "g",
+        r"50%_[\?]": "",
+    }
+    for field in ("owner:", "tag:", ""):
+        found = {words: list_definitions(database, "dataset", field + words).items for words in expected}
+        assert {words: "".join(row.key for row in rows) for words, rows in found.items()} == expected, field
+    with pytest.raises(UsageError, match="no end"):
+        list_definitions(database, "dataset", r'tag:"no\"')
+
+
 def test_words_are_read_as_documented() -> None:
     assert parse('state:failed,lost !tag:"a b" free /glob* 12:04') == (
         Term("field", "state", ("failed", "lost")),
@@ -213,6 +241,11 @@ def test_words_are_read_as_documented() -> None:
         Term("text", "", ("free",)),
         Term("key", "", ("glob*",)),
         Term("text", "", ("12:04",)),
+    )
+    assert parse(r'a\b "\*" author:"a \"b",c\?') == (
+        Term("text", "", (r"a\\b",)),
+        Term("text", "", (r"\*",)),
+        Term("field", "author", (r"a \"b", r"c\?")),
     )
 
 
