@@ -10,10 +10,12 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from metadata.secrets import redacted
-from metadata.values import storable
+from metadata.values import short, storable
 
 Text = Annotated[str, AfterValidator(storable), AfterValidator(redacted)]
 """Text of whatever origin, as it can be kept in a row and shown: without a secret."""
+Line = Annotated[Text, AfterValidator(short)]
+"""The same as one line that people read: a long value that it repeats is cut."""
 
 _NAMED = re.compile(r"\(([A-Za-z])\)|\bpress ([A-Za-z])\b")
 
@@ -28,9 +30,9 @@ class Fault(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     code: str
-    thing: Text
-    cause: Text
-    remedy: Text
+    thing: Line
+    cause: Line
+    remedy: Line
     detail: Text = ""
 
     @property

@@ -7,6 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from metadata.secrets import redacted
+from metadata.values import short
+
 Path = tuple[str | int, ...]
 """Where a value stands: names of keys, and numbers of list items."""
 BRIEF = 60
@@ -25,7 +28,10 @@ class Place:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong. `kind` and `key` name the definition (empty: none); `path` leads to the field in it."""
+    """One thing that is wrong. `kind` and `key` name the definition (empty: none); `path` leads to the field in it.
+
+    A long value that its cause or its remedy repeats is cut.
+    """
 
     code: str
     severity: Severity
@@ -37,10 +43,17 @@ class Finding:
     file: str = ""
     line: int = 0
 
+    def __post_init__(self) -> None:
+        for name in ("cause", "remedy"):
+            text = getattr(self, name)
+            if short(text) != text:  # of a secret that is cut nobody would see that it is one
+                object.__setattr__(self, name, short(redacted(text)))
+
     @property
     def thing(self) -> str:
         """What it is about, such as `dataset silver.flights` or `pipeline flights tasks.clean.sql`."""
-        return " ".join(word for word in (self.kind.replace("_", " "), self.key, self.field) if word) or "blueprint"
+        words = (word for word in (self.kind.replace("_", " "), self.key, self.field) if word)
+        return short(" ".join(words)) or "blueprint"
 
     @property
     def field(self) -> str:
@@ -92,8 +105,9 @@ def instead(word: str, known: Iterable[str]) -> str:
 
 
 def brief(text: str, value: object) -> str:
-    """A text that may repeat a value, as it stands or in quotes: of a long one only its beginning stays."""
+    """A text that may repeat a value, as it stands, in quotes or cut: of a long one only its beginning stays."""
     if isinstance(value, str) and len(value) > BRIEF:
         for whole in (value, repr(value)[1:-1]):
-            text = text.replace(whole, f"{whole[: BRIEF - 3]}…")
+            text = text.replace(whole, f"{redacted(whole)[: BRIEF - 3]}…")
+        return short(text, BRIEF, 4 * BRIEF)
     return text

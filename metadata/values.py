@@ -33,6 +33,12 @@ def counted(count: int, one: str, many: str = "") -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
+def short(text: str, word: int = 256, most: int = 1_000) -> str:
+    """`text` without what is too long to be told, such as a value that it repeats: of a word, and of all of it."""
+    words = re.sub(rf"(\S{{{word}}})\S{{4,}}", r"\1…", text)
+    return words if len(words) <= most else f"{words[: most * 2 // 3]} … {words[-most // 3 :]}"
+
+
 def some(names: Collection[str], most: int = 3) -> str:
     """The first of some names, and how many more there are: `a, b, c and 9 more`."""
     more = f" and {len(names) - most:,} more" if len(names) > most else ""

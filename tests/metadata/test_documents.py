@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import random
 import re
 from importlib import resources
 from pathlib import Path
@@ -10,7 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from metadata.checks import check
 from metadata.documents import DocumentError, dump, dump_one, read, read_text, try_read
+from metadata.errors import PilothouseError
 from metadata.findings import Finding
 from metadata.kinds import SECTIONS, Blueprint, Dataset, Definition
 from metadata.yaml_text import plain_value
@@ -267,6 +271,43 @@ def test_what_is_no_blueprint_is_said_so(text: str, code: str) -> None:
     findings = found(text)
     assert code in {finding.code for finding in findings}
     assert all(finding.line for finding in findings)
+
+
+LONG = "a" * 10_000
+TASK = "{kind: ingest, from: {connection: c, files: f}, to: d}"
+
+
+@pytest.mark.parametrize(
+    ("text", "end"),
+    [
+        (f"schedules: {{s: {{pipeline: p, cron: '{'1' * 5000}'}}}}", "has 1 field, not five"),
+        (f"schedules: {{s: {{pipeline: p, cron: '{'1 ' * 5000}'}}}}", "has 5,000 fields, not five"),
+        (f"schedules: {{s: {{pipeline: {LONG}, cron: 0 6 * * *}}}}", "there is no pipeline aaaa"),
+        (f"schedules: {{s: {{pipeline: p, cron: 0 6 * * *, timezone: {LONG}}}}}", "there is no time zone aaaa"),
+        (f"datasets:\n  ? {LONG}\n  : {{}}", "it has a name of 10000 characters"),
+        (f"datasets:\n  ? A{LONG}\n  : {{}}", "is no key"),
+        (f"? {LONG}\n: {{}}", "is no kind of definition"),
+        (f"datasets:\n  ? {LONG}\n  : {{}}\n  ? {LONG}\n  : {{}}", "is there twice (first in line 2)"),
+        (f"pipelines: {{p: {{tasks: {{t: {{kind: {LONG}}}}}}}}}", "'aaaa"),
+        (f"connections: {{c: {{kind: files, path: /{LONG}/../..}}}}", "leads out of the data root"),
+        (f"pipelines:\n  p:\n    tasks:\n      ? {LONG}\n      : {TASK}", "there is no connection c"),
+        (f"datasets: {{d: {{columns: {{x: int}}, quality: {{q: {{expect: {LONG}}}}}}}}}", "there is no column aaaa"),
+    ],
+)
+def test_of_a_value_that_is_too_long_only_so_much_is_repeated_as_can_be_read(text: str, end: str) -> None:
+    document, told = try_read({"it": text})
+    told = tuple(check(document.blueprint, estimator_prefixes=["sklearn."])) if document else told
+    assert any(end in each.cause for each in told), told
+    assert max(len(each) for one in told for each in (one.thing, one.cause, one.remedy)) <= 1_010
+    assert all(len(word) <= 300 for one in told for word in str(one).split())
+
+
+def test_of_a_secret_that_is_too_long_nothing_is_repeated() -> None:
+    some = random.Random(7)
+    parts = b'{"alg":"RS256"}', b'{"sub":"%s"}' % some.randbytes(600).hex().encode(), some.randbytes(256)
+    token = ".".join(base64.urlsafe_b64encode(each).decode().rstrip("=") for each in parts)
+    (told,) = (each for each in found(f"datasets: {{a: {{fresh_within: {token}}}}}") if each.field == "fresh_within")
+    assert token[:20] not in str(told) + str(PilothouseError("PH105", token, token, token))
 
 
 def test_a_billion_laughs_is_refused_without_laughing() -> None:
