@@ -28,7 +28,7 @@ from metadata.revision_log import Revision, WayBack, edits_of, verify_chain
 from metadata.revisions import CheckError, changes_of, go_back
 from metadata.revisions import apply as apply_document
 from metadata.rows.history import list_revisions
-from metadata.rows.reviewing import Look, look_at, look_back
+from metadata.rows.reviewing import Look, look_at, look_back, without_a_past
 from metadata.rows.sizes import sized_impact
 from metadata.rows.sources import differing, keep_comments
 from metadata.settings import settings
@@ -138,6 +138,8 @@ def apply(context: click.Context, source: tuple[Path, ...], prune: bool, note: s
         changes = look.changes
         refuse(context, _at_lines(document, look.forbidding(settings().estimator_prefixes)) if changes else ())
         show_change_set(changes)
+        if unmet := without_a_past(store, document.blueprint, look):
+            show_findings(_at_lines(document, unmet), as_json=False, err=True)
         gone = changes.count("deleted")
         if not yes and changes and (gone or asked):
             asked = True
@@ -262,7 +264,8 @@ def _read(context: click.Context, source: tuple[Path, ...]) -> Document:
 
 def _located(document: Document, look: Look) -> list[Finding]:
     """What is found wrong once a document is applied, at its lines."""
-    return _at_lines(document, look.findings(settings().estimator_prefixes))
+    prefixes = settings().estimator_prefixes
+    return _at_lines(document, [*look.findings(prefixes), *without_a_past(database(), document.blueprint, look)])
 
 
 def _at_lines(document: Document, found: Iterable[Finding]) -> list[Finding]:

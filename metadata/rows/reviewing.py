@@ -24,6 +24,7 @@ from metadata.revisions import changes_of, exactly, moved
 from metadata.rows.concerned import concerned
 from metadata.rows.edited_since import in_keys_of_now, not_applied_since
 from metadata.rows.kept_edits import edits_of
+from metadata.rows.names import instead_of_key
 from metadata.rows.nearby import uids_of
 from metadata.rows.staged import Staged, changes_beside, load_within, told_of
 from metadata.rows.touched import asked_for, homes_in, needed_for, surely, touched_by
@@ -60,6 +61,22 @@ def look_at(database: Database, document: Blueprint, prune: bool = False) -> Loo
         return Look(*changes_of(database, document, prune))
     there, changes = reviewed(database, NOBODY, lambda there: changes_beside(database, there, document), document)
     return Look(there.revision, changes, there.touched)
+
+
+def without_a_past(database: Database, document: Blueprint, look: Look) -> list[Finding]:
+    """What of a document is new although it says what it `was`: a rename that none is.
+
+    In a database where nothing was applied yet all of it is new, whatever a document keeps of renames elsewhere.
+    """
+    created = (each for each in look.changes.changes if look.base and each.action == "created" and not each.returns)
+    new = {(each.kind, each.key) for each in created}
+    found: list[Finding] = []
+    for kind, key, value in document:
+        if value.was and (kind, key) in new:
+            cause = f"there is no {kind.replace('_', ' ')} {value.was} to be renamed: it is new, and has no past"
+            remedy = f"{instead_of_key(database, kind, value.was)}; or leave was: out"
+            found.append(Finding("PH350", "warning", kind, key, ("was",), cause, remedy))
+    return found
 
 
 def look_at_many(

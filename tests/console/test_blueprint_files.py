@@ -261,3 +261,29 @@ def test_of_many_findings_the_first_are_shown_and_the_rest_is_counted(run: Comma
     assert said.code == 1
     assert (said.out + said.err).count("PH105") == 101  # that of the last line tells of its page
     assert "and 30 more" in said.err
+
+
+def test_a_rename_of_what_is_not_there_is_told_with_what_is_near(run: Commands, tmp_path: Path) -> None:
+    file = tmp_path / "shop.yaml"
+    file.write_text("datasets:\n  bronze.sales: {was: bronze.sold, layer: bronze}\n  gold.a: {}\n", encoding="utf-8")
+    assert run("blueprint", "check", file).out == "Nothing is wrong.\n"
+    assert "PH350" not in run("blueprint", "apply", file).err
+
+    file.write_text("datasets:\n  bronze.orders:\n    layer: bronze\n    was: bronze.sale\n", encoding="utf-8")
+    told = run.told("blueprint", "check", file)
+    assert [(one["code"], one["severity"], one["key"], one["line"]) for one in told] == [
+        ("PH350", "warning", "bronze.orders", 4)
+    ]
+    assert told[0]["remedy"] == "did you mean bronze.sales?; or leave was: out"
+    assert "PH350" in run("blueprint", "diff", file).out
+    assert "PH350" in run("blueprint", "diff", "--prune", file).out
+    assert run("blueprint", "check", file).code == 0
+
+    meant = file.read_text(encoding="utf-8").replace("bronze.sale", "bronze.sales")
+    assert "PH350" not in run("blueprint", "diff", "-", given=meant.encode()).out
+    for given, says in ((file.read_text(encoding="utf-8"), True), (meant, False)):
+        made = run("blueprint", "apply", "-", given=given.encode())
+        assert (made.code, "PH350" in made.err) == (0, says)
+    assert run("blueprint", "apply", "-", "--prune", "--yes", given=b"datasets: {gold.a: {}}").code == 0
+    back = run("blueprint", "apply", file)
+    assert ("comes back" in back.out, "PH350" in back.err) == (True, False)
