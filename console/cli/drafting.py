@@ -8,6 +8,7 @@ import click
 
 from console.cli.paths import PathType
 from metadata.drafting import draft as drafted
+from metadata.errors import PilothouseError, UsageError
 from metadata.settings import settings
 
 
@@ -28,6 +29,10 @@ def draft(source: tuple[str, ...], tables: tuple[str, ...]) -> None:
         raise click.UsageError("--table goes with one database")
     files = [Path(each) for each in source if each not in databases]
     root = settings().data
-    origins = look_at_files(files, None if "://" in root else Path(root)) if files else []
-    origins += [look_at_database(each, tables) for each in databases]
+    try:
+        origins = look_at_files(files, None if "://" in root else Path(root)) if files else []
+        origins += [look_at_database(each, tables) for each in databases]
+    except PilothouseError as error:  # whatever it is, another source is to be named
+        fault = error.fault
+        raise UsageError(fault.code, fault.thing, fault.cause, fault.remedy) from error
     click.echo(drafted(origins), nl=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -252,6 +253,25 @@ def test_a_draft_of_files_passes_the_check_and_a_secret_is_not_repeated(run: Com
     refused = run("blueprint", "draft", "postgresql://ada:hunter2@localhost/shop")
     assert (refused.code, "PH839" in refused.err, "hunter2" in refused.err) == (2, True, False)
     assert run("blueprint", "draft", landed, "--table", "x").code == 2
+
+
+def test_what_cannot_be_drafted_is_a_wrong_call_and_what_is_near_is_named(run: Commands, tmp_path: Path) -> None:
+    (tmp_path / "twice.csv").write_text("a b,a_b\n1,2\n", encoding="utf-8")
+    with sqlite3.connect(tmp_path / "shop.db") as link:
+        link.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY)")
+        link.execute('CREATE TABLE twice ("a b" TEXT, a_b TEXT)')
+    link.close()
+    database = f"sqlite:///{tmp_path / 'shop.db'}"
+    for source, told in (
+        ((tmp_path / "twice.csv",), "PH212"),
+        ((database, "--table", "twice"), "PH212"),
+        (("env:NOT_SET_ANYWHERE",), "PH230"),
+        ((database, "--table", "order"), "there are orders"),
+        ((database, "--table", "main.order"), "there are main.orders"),
+        ((database, "--table", "mian.orders"), "there are orders"),
+    ):
+        refused = run("blueprint", "draft", *source)
+        assert (refused.code, told in refused.err) == (2, True), refused.err
 
 
 def test_of_many_findings_the_first_are_shown_and_the_rest_is_counted(run: Commands, tmp_path: Path) -> None:
