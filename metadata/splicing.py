@@ -79,7 +79,7 @@ def rekeyed(text: str, keys: NewKeys) -> str:
         section, key = (str(step) for step in entry.path)
         new = keys.get((KINDS.get(section, ""), key))
         if new is not None:
-            text = text[: entry.start] + new + text[entry.key_end :]
+            text = text[: entry.start] + written_key(new) + text[entry.key_end :]
     return text
 
 

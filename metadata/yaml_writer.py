@@ -25,7 +25,7 @@ _PLAIN = re.compile(
 _FLOW_PLAIN = re.compile(r"[\w/.(][\w/.()<>=+*%°;'-]*( [\w/.()<>=+*%°;'-]+)*")
 _KEY = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
 _ODD = re.compile(
-    r"yes|no|on|off|[-+]?(0b[01_]+|0x[0-9a-f_]+|\.?\d[\d_]*\.?[\d_]*(e[-+]?\d+)?)|\d{4}-\d\d-\d\d",
+    r"y|yes|n|no|on|off|[-+]?(0b[01_]+|0x[0-9a-f_]+|\.?\d[\d_]*\.?[\d_]*(e[-+]?\d+)?)|\d{4}-\d\d-\d\d",
     re.ASCII | re.IGNORECASE,
 )
 """What is a text as it is read here, and a truth, a number or a date in YAML 1.1, as many others read it."""
@@ -232,7 +232,7 @@ def _flow(value: Any, exact: bool) -> str:
 
 def written_key(key: str) -> str:
     """A key as it stands in a text."""
-    return key if _KEY.fullmatch(key) and plain_value(key) == key else quoted(key)
+    return key if _KEY.fullmatch(key) and plain_value(key) == key and not _ODD.fullmatch(key) else quoted(key)
 
 
 def _scalar(value: Any, exact: bool, allowed: re.Pattern[str]) -> str:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from importlib import resources
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from metadata.commented import comments_of, dump_with_comments
 from metadata.documents import DocumentError, dump, read_text
@@ -186,13 +189,54 @@ def test_what_cannot_be_read_is_refused() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["yes", "on", "No", "OFF", "2020-01-01", "1_000", "+1_0.5", "0b11", "-0x_f", "0_7"],
+    ["y", "yes", "n", "on", "No", "OFF", "2020-01-01", "1_000", "+1_0.5", "0b11", "-0x_f", "0_7"],
 )
 def test_a_text_that_other_programs_would_not_read_as_one_is_quoted(text: str) -> None:
     made = dump(Blueprint.model_validate({"datasets": {"gold.a": {"description": text, "tags": [text]}}}))
     assert made == f'datasets:\n  gold.a:\n    description: "{text}"\n    tags: ["{text}"]\n'
     said = made.replace('"', "")
     assert updated(said, read_text(said).blueprint) == said
+
+
+@pytest.mark.parametrize("key", ["y", "n", "yes", "no", "on", "off", "No", "oFF"])
+def test_a_key_that_other_programs_would_not_read_as_a_text_is_quoted(key: str) -> None:
+    said = f"datasets:\n  # ours\n  {key.lower()}:\n    columns: {{{key}: long, id: long}}  # both\n"
+    made = said.replace(f"{key.lower()}:\n", f'"{key.lower()}":\n').replace(f"{{{key}:", f'{{"{key}":')
+    there = read_text(said).blueprint
+    assert formatted(said) == formatted(made) == made
+    assert dump_with_comments(there, {}) == made.replace("  # ours\n", "").replace("  # both", "")
+    assert updated(said, there) == said
+    renamed = there.model_copy(update={"datasets": {"off": there.datasets[key.lower()]}})
+    assert updated(said, renamed, keys={("dataset", key.lower()): "off"}).count('  "off":\n') == 1
+    yaml = pytest.importorskip("yaml")
+    assert list(yaml.safe_load(made)["datasets"][key.lower()]["columns"]) == [key, "id"]
+
+
+ODD = st.sampled_from(["y", "No", "off", "null", ".inf", "1e5", "0o7", "017", "1_0", "1:30", "<<", "=", "~"]) | st.text(
+    "019eE.+-_xobyn:", min_size=1
+)
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=100)
+@given(blueprints(), st.lists(ODD, min_size=3, max_size=6, unique_by=str.lower))
+def test_another_program_reads_the_same_keys_and_texts(blueprint: Blueprint, odd: list[str]) -> None:
+    yaml = pytest.importorskip("yaml")
+    body = {"description": odd[0], "tags": odd, "columns": {key: {"type": "long", "unit": odd[1]} for key in odd}}
+    more = Blueprint.model_validate({"datasets": {"no": body}}).datasets
+    text = dump(blueprint.model_copy(update={"datasets": {**blueprint.datasets, **more}}))
+    assert list(texts_in(yaml.safe_load(text))) == list(texts_in(read_yaml(text, "it").value))
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """Every key and every text, in order; what is no text is left out."""
+    if isinstance(value, dict):
+        for key, each in value.items():
+            yield f"{key!r}:"
+            yield from texts_in(each)
+    elif isinstance(value, list):
+        yield from (text for each in value for text in texts_in(each))
+    elif isinstance(value, str):
+        yield value
 
 
 @pytest.mark.parametrize("text", ["yEs, it is", "once", "2020-01", "1.2.3", "a_1", "_", "0b", "12 months"])
