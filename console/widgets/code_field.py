@@ -102,15 +102,20 @@ class CodeField(TextArea):
         taken(self, event, self._deeds)
 
     def complete(self) -> None:
-        """Tab: put in what can stand here, the next one when it is pressed again; at the begin of a line, indent."""
+        """Tab: put in what can stand here, the next one when it is pressed again; nothing, where nothing can.
+
+        At the begin of a line, indent: but in CEL, which has no lines.
+        """
         offer = self._offer
         if offer is not None and offer[0] == self.text:
             number, found = (offer[1] + 1) % len(offer[2].candidates), offer[2]
         else:
             number, found = 0, self._candidates()
         row, column = self.cursor_location
-        if not found.candidates or (offer is None and not self.document.get_line(row)[:column].strip()):
+        if self.written != "cel" and offer is None and not self.document.get_line(row)[:column].strip():
             self.insert(INDENT)
+            return
+        if not found.candidates:
             return
         self.replace(found.candidates[number], self._place(found.start), self.cursor_location)
         self._offer = (self.text, number, found)

@@ -598,6 +598,31 @@ async def test_what_stands_before_the_cursor_or_behind_it_is_taken_of_the_whole_
         assert code.text == "--\ncolumn_30x"
 
 
+async def test_tab_puts_in_nothing_where_nothing_can_stand_but_indents_lines(
+    database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await task_form(pilot, {"kind": "transform", "to": "gold.x", "sql": "SELECT 1 AS one", "when": "1 < 2"})
+        for field, typed_first, expected in (
+            ("when", (), "1 < 2"),
+            ("when", ("ctrl+u", "q", "q"), "qq"),
+            ("sql", (), "SELECT 1 AS one"),
+            ("sql", ("ctrl+home",), "  SELECT 1 AS one"),
+        ):
+            await go_to(pilot, "tasks", "t", field)
+            await pilot.press("enter")
+            await until_seen(pilot, "tab complete")
+            await pilot.press(*typed_first, "tab")
+            assert app.screen.query_one(CodeField).text == expected
+            await pilot.press("escape")
+        await go_to(pilot, "tasks", "t", "when")
+        await pilot.press("enter", "ctrl+u")
+        await until_seen(pilot, "champion")
+        await pilot.press("tab")
+        assert app.screen.query_one(CodeField).text.strip()
+
+
 def test_half_a_character_is_replaced_while_it_is_typed() -> None:
     state = FormState.of(Subject("dataset", KEY, {}))
     owner = next(line for line in state.lines().lines if line.name == "owner")
