@@ -8,6 +8,7 @@ the kind of it stands in its place.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import itertools
 import json
@@ -61,11 +62,12 @@ class Kept:
         return self.kind == kind and (self.key == key or bool(uid and self.uid == uid))
 
 
-@dataclass(frozen=True)
+@dataclass
 class Draft:
     """A definition that is being edited: its file, and the text it had when it was opened, empty for a new one.
 
-    `uids` are those that it and its tasks had then (`metadata.rebasing.uids_in`); none where they are not known.
+    `uids` are those that it and its tasks had then (`metadata.rebasing.uids_in`); none where they are not known. The
+    file is another one after somebody has removed it (`write`).
     """
 
     kind: str
@@ -85,6 +87,36 @@ def begin(
     """
     original, uids = ("", {}) if new else (text, uids or {})
     folder = settings.home / "drafts"
+    path, lock = _made(folder, kind, key, original, uids, text)
+    return Draft(kind, key, path, original, lock, uids)
+
+
+def write(draft: Draft, text: str) -> None:
+    """Write the text of a draft without its secrets, all of it or none. Raises OSError.
+
+    Where its files were removed it gets new ones: under their name there may be the draft of another by now.
+    """
+    if _is_of_lock(draft.path, draft.lock):
+        _put(draft.path, text)
+    else:
+        left = draft.lock
+        folder, original, uids = draft.path.parent, draft.original, draft.uids
+        draft.path, draft.lock = _made(folder, draft.kind, draft.key, original, uids, text)
+        os.close(left)
+
+
+def clean(draft: Draft) -> None:
+    """Take out the secrets that an editor has left in a draft. Raises OSError, and UnicodeDecodeError.
+
+    So it does where the file under its name is that of another by now.
+    """
+    if not _is_of_lock(draft.path, draft.lock) and _original(draft.path).exists():
+        raise OSError(errno.ESTALE, "it was removed meanwhile, and is that of another edit now", str(draft.path))
+    _clean(draft.path)
+
+
+def _made(folder: Path, kind: str, key: str, original: str, uids: Mapping[str, str], text: str) -> tuple[Path, int]:
+    """New files, and the lock on them."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for number in itertools.count(1):
         path = folder / (f"{kind}-{key}{TEXT}" if number == 1 else f"{kind}-{key}{COUNT}{number}{TEXT}")
@@ -95,17 +127,16 @@ def begin(
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
             _write(os.dup(lock), f"{_UIDS}{json.dumps(uids)}\n{original}" if uids else original)
-            write(path, text)
+            _put(path, text)
         except OSError:
             _remove(path)
             os.close(lock)
             raise
-        return Draft(kind, key, path, original, lock, uids)
+        return path, lock
     raise AssertionError("itertools.count ends")
 
 
-def write(path: Path, text: str) -> None:
-    """Write the text of a draft without its secrets, all of it or none. Raises OSError."""
+def _put(path: Path, text: str) -> None:
     fresh = path.with_name(f".{path.name}.new")
     try:
         _write(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), text)
@@ -115,11 +146,10 @@ def write(path: Path, text: str) -> None:
         raise
 
 
-def clean(path: Path) -> None:
-    """Take out the secrets that an editor has left in a draft. Raises OSError, and UnicodeDecodeError."""
+def _clean(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     if redacted(text) != text:
-        write(path, text)
+        _put(path, text)
 
 
 def release(draft: Draft) -> bool:
@@ -198,7 +228,7 @@ def _looked_at(path: Path) -> Kept | None:
     try:
         _rescue(path)
         with suppress(UnicodeDecodeError):  # it is kept as it is, and told of when it is opened
-            clean(path)
+            _clean(path)
         uids, original = _opened(path)
         text = path.read_bytes()
         if text == original and not any(_unsaved(path)):

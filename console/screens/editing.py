@@ -64,7 +64,7 @@ class Editing(SplitScreen):
             return
         if self._text is not None:
             with contextlib.suppress(OSError):  # then the text is what the editor left
-                drafts.write(self._draft.path, self._text)
+                drafts.write(self._draft, self._text)
         if not self._taken_in:
             drafts.release(self._draft)
             self._draft = None
@@ -184,7 +184,7 @@ class Editing(SplitScreen):
             fault = error.fault
         self._edited_for = monotonic() - opened
         try:
-            drafts.clean(draft.path)
+            drafts.clean(draft)
             self._text = without_remarks(draft.path.read_text(encoding="utf-8"))
         except UnicodeDecodeError:
             cause, remedy = "it is no UTF-8", "save it as UTF-8"
@@ -193,7 +193,7 @@ class Editing(SplitScreen):
         except OSError as error:
             if self._text is not None and not draft.path.exists():
                 with contextlib.suppress(OSError):  # then it was told already what is wrong there
-                    drafts.write(draft.path, self._text)
+                    drafts.write(draft, self._text)
             self._fail(draft, fault_of(error))
             return
         if fault is not None:
@@ -228,7 +228,7 @@ class Editing(SplitScreen):
     def _put(self, draft: Draft, text: str) -> bool:
         """Write a text into the draft; where that fails it stays as the editor left it, and is edited no longer."""
         try:
-            drafts.write(draft.path, text)
+            drafts.write(draft, text)
         except OSError as error:
             self._fail(draft, fault_of(error).model_copy(update={"thing": f"file {shown(draft.path)}"}))
             return False

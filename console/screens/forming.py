@@ -121,7 +121,7 @@ class Forming(Editing):
         if self._draft is draft:
             self._text = text
         try:
-            drafts.write(draft.path, text)
+            drafts.write(draft, text)
         except OSError as error:
             return fault_of(error)
         return None

@@ -509,7 +509,7 @@ def test_a_draft_never_takes_the_file_of_another(home: Path) -> None:
 
 def test_a_draft_is_kept_when_nobody_edits_it_and_something_was_changed(home: Path) -> None:
     draft = files.begin(settings(), "feature_set", "a.b", "text")
-    files.write(draft.path, "another text")
+    files.write(draft, "another text")
     assert files.kept(settings()) == [], "it is being edited"
     assert files.release(draft)
     (found,) = files.kept_of(settings(), "feature_set", "a.b")
@@ -523,7 +523,7 @@ def test_a_draft_is_kept_when_nobody_edits_it_and_something_was_changed(home: Pa
 
 def test_a_draft_at_which_somebody_looks_just_now_is_offered(home: Path) -> None:
     draft = files.begin(settings(), "dataset", "a.b", "text")
-    files.write(draft.path, "another text")
+    files.write(draft, "another text")
     looks = threading.Timer(0.03, os.close, [draft.lock])
     looks.start()
     assert [found.path for found in files.kept_of(settings(), "dataset", "a.b")] == [draft.path]
@@ -540,7 +540,7 @@ def test_a_draft_is_kept_however_long_another_console_looks_at_it(home: Path, mo
     for text, is_kept in (("another text", True), ("text", False)):
         draft = files.begin(settings(), "dataset", "a.b", "text")
         path = draft.path
-        files.write(path, text)
+        files.write(draft, text)
         with monkeypatch.context() as patch:
             patch.setattr(os, "close", closed_and_looked_at)
             assert files.release(draft) is is_kept
@@ -558,8 +558,42 @@ def test_a_draft_whose_files_are_gone_ends_without_those_of_another(
     assert second.path == first.path
     assert not end(first)
     assert second.path.exists()
-    files.write(second.path, "another text")
+    files.write(second, "another text")
     assert files.release(second)
+
+
+def test_what_is_written_after_its_files_were_removed_goes_into_new_ones_not_into_those_of_another(home: Path) -> None:
+    def removed(text: str) -> files.Draft:
+        draft = files.begin(settings(), "dataset", "a.b", text, uids={"": "u"})
+        for each in (draft.path, draft.path.with_suffix(".original")):
+            each.unlink()
+        return draft
+
+    alone = removed("text")
+    files.write(alone, "mine")
+    assert files.release(alone)
+    (found,) = files.kept_of(settings(), "dataset", "a.b", "u")
+    assert (found.path, found.uid) == (alone.path, "u")
+    found.path.with_suffix(".original").unlink()
+    found.path.unlink()
+
+    mine = removed("text")
+    other = files.begin(settings(), "dataset", "a.b", "another text")
+    assert other.path == mine.path
+    other.path.write_text("password: hunter2hunter2\n", encoding="utf-8")
+    with pytest.raises(OSError, match="that of another edit"):
+        files.clean(mine)
+    files.write(mine, "mine")
+    assert other.path.read_text(encoding="utf-8") == "password: hunter2hunter2\n"
+    files.clean(mine)
+    assert mine.path != other.path
+    assert files.release(mine)
+    (found,) = files.kept(settings())
+    again = files.resume(found)
+    assert again is not None
+    assert (again.path.read_text(encoding="utf-8"), again.original, again.uids) == ("mine", "text", {"": "u"})
+    files.discard(again)
+    assert files.release(other)
 
 
 def test_of_what_was_opened_what_is_no_utf_8_is_replaced_and_no_lock_is_left(home: Path) -> None:
@@ -574,7 +608,7 @@ def test_of_what_was_opened_what_is_no_utf_8_is_replaced_and_no_lock_is_left(hom
 
 def test_nobody_waits_for_the_text_of_another_definition(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = files.begin(settings(), "dataset", "b.a", "b: 1\n", uids={"": "u"})
-    files.write(other.path, "b: 2\n")
+    files.write(other, "b: 2\n")
     slept: list[float] = []
     monkeypatch.setattr(time, "sleep", slept.append)
     assert files.kept_of(settings(), "dataset", "a.b", "v") == []
@@ -586,7 +620,7 @@ def test_nobody_waits_for_the_text_of_another_definition(home: Path, monkeypatch
 def test_a_kept_text_is_that_of_its_own_key_whatever_the_key(home: Path) -> None:
     for key in ("late", "late-2", "late-flights"):
         draft = files.begin(settings(), "dataset", key, "text")
-        files.write(draft.path, f"text of {key}")
+        files.write(draft, f"text of {key}")
         files.release(draft)
     for key in ("late", "late-2", "late-flights"):
         (found,) = files.kept_of(settings(), "dataset", key)
@@ -615,14 +649,14 @@ def test_what_an_editor_saved_when_its_terminal_went_away_is_the_text(home: Path
 def test_a_draft_knows_the_uids_of_what_was_opened_and_one_of_before_goes_on_without(home: Path) -> None:
     uids = {"": "uid of a", "work": "uid of work"}
     draft = files.begin(settings(), "pipeline", "a", "text", uids=uids)
-    files.write(draft.path, "another text")
+    files.write(draft, "another text")
     assert files.release(draft)
     (found,) = files.kept_of(settings(), "pipeline", "renamed", "uid of a")
     assert files.kept_of(settings(), "pipeline", "a", "uid of another") == [found], "it is reached by its key, too"
     assert files.kept_of(settings(), "pipeline", "b", "uid of another") == []
     again = files.resume(found)
     assert again is not None and (again.original, again.uids) == ("text", uids)
-    files.write(draft.path, "text")
+    files.write(again, "text")
     assert not files.release(again), "nothing is changed"
     path = keep("pipeline", "a")
     path.with_suffix(".original").write_text("as it was", encoding="utf-8")
@@ -712,7 +746,7 @@ def test_an_edit_that_another_console_took_into_the_change_set_meanwhile_is_not_
 def keep(kind: str, key: str, text: str = "what it shall be", new: bool = False) -> Path:
     """A draft that somebody left."""
     draft = files.begin(settings(), kind, key, "what it was", new)
-    files.write(draft.path, text)
+    files.write(draft, text)
     assert files.release(draft)
     return draft.path
 
@@ -740,7 +774,7 @@ async def test_a_kept_text_of_what_is_renamed_stands_under_the_key_of_today(
 ) -> None:
     uids = {"": load_blueprint(database).datasets["silver.flights"].uid}
     draft = files.begin(settings(), "dataset", "silver.legs", "what it was", uids=uids)
-    files.write(draft.path, "what it shall be")
+    files.write(draft, "what it shall be")
     assert files.release(draft)
     app = make_app()
     async with app.run_test(size=(120, 30)) as pilot:
@@ -815,7 +849,7 @@ async def test_kept_texts_that_differ_far_in_a_long_line_are_told_from_where_the
     line = f"description: {'what comes of it, and why, ' * 6}{{}} knows, and so do all of those who come after\n"
     for name in ("ada", "bob"):
         draft = files.begin(settings(), "dataset", "silver.flights", line.format("nobody"))
-        files.write(draft.path, line.format(name))
+        files.write(draft, line.format(name))
         assert files.release(draft)
     app = make_app()
     async with app.run_test(size=size) as pilot:
