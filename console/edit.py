@@ -24,7 +24,7 @@ from metadata.findings import Finding, Locations, Severity
 from metadata.kinds import SECTIONS, Blueprint
 from metadata.rebasing import Clashes, Unsure, now_of, rebased, where, with_uids
 from metadata.revision_log import WayBack
-from metadata.rows.reviewing import load_touched, look_back, reviewed
+from metadata.rows.reviewing import Look, load_touched, look_back, reviewed, without_a_past
 from metadata.rows.sizes import Sized, sized_impact
 from metadata.rows.sources import Seen, Uids, differing_beside, load_sources, with_others
 from metadata.rows.staged import Staged, changes_beside, changes_of_staged
@@ -160,9 +160,10 @@ def review(database: Database, settings: Settings, draft: Draft, text: str, owne
     other = bool(differing_beside(database, owner, comments, uids))
     locate = partial(_located, locations=document.locations, in_text=in_text)
     found, earlier = (tuple(map(locate, some)) for some in there.findings(changes, settings.estimator_prefixes))
+    unmet = map(locate, without_a_past(database, document.blueprint, Look(there.revision, changes)))
     impact = sized_impact(database, changes)
     waiting, seen = len(there.items), tuple(there.kept)
-    found_all = (*meanwhile, *found)
+    found_all = (*meanwhile, *found, *unmet)
     seen_comments = {name: kept.get(uid) for name, uid in uids.items()}
     return Review(
         edited, there.revision, changes, found_all, impact, waiting, seen, comments, seen_comments, other, earlier

@@ -129,6 +129,17 @@ async def test_f_goes_to_the_field_that_a_finding_names_or_to_the_definition(
     assert newest_revision(database) == 2
 
 
+@pytest.mark.parametrize(("was", "codes"), [("silver.flihgts", [("PH350", "warning", 3)]), ("silver.flights", [])])
+def test_what_says_that_it_was_what_is_not_there_is_told_so(
+    database: Database, was: str, codes: list[tuple[str, str, int]]
+) -> None:
+    text = f"datasets:\n  x.y:\n    was: {was}\n"
+    found = review(database, settings(), begin(settings(), "dataset", "x.y", text, new=True), text, ME)
+    told = [each for each in found.findings if each.path == ("was",)]
+    assert [(each.code, each.severity, each.line) for each in told] == codes
+    assert all("did you mean silver.flights?" in each.remedy for each in told)
+
+
 def test_what_is_wrong_with_another_edit_has_no_line_in_this_text(database: Database) -> None:
     odd = load_blueprint(database).datasets[KEY].model_copy(update={"quality": {"odd": QualityRule(expect="nope > 1")}})
     stage(database, ME, Blueprint(datasets={KEY: odd}))
