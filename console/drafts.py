@@ -169,6 +169,20 @@ def discard(draft: Draft) -> None:
         os.close(draft.lock)
 
 
+def throw_away(one: Kept) -> bool:
+    """Throw a kept draft away as it was looked at; False where somebody edits it, or has since. Raises OSError."""
+    lock = _claim_soon(one.path)
+    if lock is None:
+        return False
+    try:
+        as_seen = _looked_at(one.path) == one
+        if as_seen:
+            _remove(one.path)
+        return as_seen
+    finally:
+        os.close(lock)
+
+
 def kept(settings: Settings) -> list[Kept]:
     """Every draft that is kept, newest first. Where nothing was changed it is cleared away; what is not ours is not."""
     return _newest_first(_kept(path) for path in (settings.home / "drafts").glob(f"*{TEXT}"))

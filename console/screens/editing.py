@@ -162,13 +162,15 @@ class Editing(SplitScreen):
 
     def _throw_away(self, there: list[Kept]) -> None:
         try:
-            for draft in filter(None, map(drafts.resume, there)):
-                drafts.discard(draft)
+            left = [one for one in there if not drafts.throw_away(one)]
         except OSError as error:
             self.tell(fault_of(error), "edited")
+            return
+        if left:
+            self.say(f"not thrown away: {shown(left[0].path)} was edited elsewhere since, or applied", "warn")
         else:
             self.say("the kept text is thrown away", "quiet")
-            self.reload()
+        self.reload()
 
     def open_draft(self, draft: Draft, before: str | None, wrong: Review | None = None) -> None:
         """Edit the draft; what is left as it was `before`, or left with an error of the editor, changes nothing.

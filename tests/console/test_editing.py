@@ -842,6 +842,31 @@ async def test_two_kept_texts_of_one_definition_are_told_apart_by_what_they_say(
         await until_seen(pilot, "1  go on with the text of", ": owner: bob", "2  go on with", ": owner: ada")
 
 
+@pytest.mark.parametrize("ended", [True, False])
+async def test_a_kept_text_that_was_edited_elsewhere_since_it_was_asked_about_is_not_thrown_away(
+    database: Database, make_app: Callable[[], PilothouseApp], ended: bool
+) -> None:
+    path = keep("dataset", "silver.flights", "owner: ada")
+    app = make_app()
+    async with app.run_test(size=(160, 48)) as pilot:
+        app.go(Place("blueprint", "dataset silver.flights"))
+        await until_seen(pilot, "silver.flights ✎ kept")
+        await pilot.press("e")
+        await until_seen(pilot, "d  throw the kept text away")
+        await pilot.press("d")
+        await until_seen(pilot, "away for good?")
+        elsewhere = files.resume(files.kept(settings())[0])
+        assert elsewhere is not None
+        files.write(path, "owner: bob")
+        if ended:
+            assert files.release(elsewhere)
+        await pilot.press("y")
+        await until_seen(pilot, "not thrown away: ", "was edited elsewhere since, or applied")
+        assert path.read_text(encoding="utf-8") == "owner: bob"
+        if not ended:
+            assert files.release(elsewhere)
+
+
 @pytest.mark.parametrize("size", [(80, 24), (160, 48)], ids=["80x24", "160x48"])
 async def test_kept_texts_that_differ_far_in_a_long_line_are_told_from_where_they_do(
     database: Database, make_app: Callable[[], PilothouseApp], size: tuple[int, int]
