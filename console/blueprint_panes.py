@@ -26,6 +26,8 @@ from metadata.values import counted, utc_now
 
 MOST_USES = 500
 """Users of a definition that are shown."""
+MOST_EDITS = 100
+"""Revisions of a definition that are shown; the newest."""
 PANES = ("YAML", "Used by", "Columns", "Rows", "Versions", "History")
 
 
@@ -90,7 +92,7 @@ def read_detail(database: Database, row: DefinitionRow, owner: str) -> Detail | 
         definition=definition,
         uses=tuple(references_of(database, row.uid)),
         used_by=tuple(used_by(database, row.uid, MOST_USES + 1)),
-        history=tuple(history_of(database, row.uid)),
+        history=tuple(history_of(database, row.uid, MOST_EDITS + 1)),
         state=state_of(database, row.uid) if is_dataset else None,
         columns=columns_known(database, row.uid) if is_dataset else (),
         readers=readers_of(database, row.uid) if is_dataset else {},
@@ -123,7 +125,7 @@ def _references(uses: Iterable[Use], none: str) -> list[Content]:
 
 def _history(detail: Detail) -> list[Content]:
     lines: list[Content] = []
-    for edit in detail.history:
+    for edit in detail.history[:MOST_EDITS]:
         revision, change = edit.revision, edit.change
         what = {"created": "made", "deleted": "deleted"}.get(change.action) or counted(len(change.fields), "change")
         lines += [
@@ -135,4 +137,6 @@ def _history(detail: Detail) -> list[Content]:
             *([styled(f"    {revision.note}", "quiet")] if revision.note else []),
             *field_lines(change.fields),
         ]
+    if len(detail.history) > MOST_EDITS:
+        lines.append(styled("and more: A lists every one", "quiet"))
     return lines or [styled("No history.", "quiet")]

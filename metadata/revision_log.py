@@ -110,15 +110,15 @@ def places_of(connection: Connection, uids: Collection[str]) -> dict[str, tuple[
 
 def edits_of(database: Database, number: int) -> list[Edit]:
     """What a revision did, in its order. Raises UsageError PH333 when there is no such revision."""
-    found = _edits(database, revision_item.c.revision == number)
+    found = _edits(database, revision_item.c.revision == number, revision_item.c.position)
     if not found:
         raise no_revision(number)
     return found
 
 
-def history_of(database: Database, uid: str) -> list[Edit]:
-    """What revisions did to one definition, newest first."""
-    return _edits(database, revision_item.c.uid == uid)[::-1]
+def history_of(database: Database, uid: str, limit: int | None = None) -> list[Edit]:
+    """What revisions did to one definition, newest first: all of them, or so many."""
+    return _edits(database, revision_item.c.uid == uid, revision_item.c.revision.desc(), limit)
 
 
 def verify_chain(database: Database) -> int:
@@ -220,12 +220,13 @@ def to_revision(row: Any) -> Revision:
     return Revision(**{field.name: row[field.name] for field in fields(Revision)})
 
 
-def _edits(database: Database, condition: Any) -> list[Edit]:
+def _edits(database: Database, condition: Any, order: Any, limit: int | None = None) -> list[Edit]:
     query = (
         select(revision, *(revision_item.c[name] for name in ITEM))
         .join(revision_item, revision.c.number == revision_item.c.revision)
         .where(condition)
-        .order_by(revision_item.c.revision, revision_item.c.position)
+        .order_by(order)
+        .limit(limit)
     )
     with database.read() as connection:
         return [

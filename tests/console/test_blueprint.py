@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from console import blueprint_panes
 from console.app import PilothouseApp
 from console.places import Place
 from console.widgets.lines import Lines
 from console.widgets.rows import Rows
 from metadata.database import Database
-from metadata.documents import read
+from metadata.documents import read, read_text
 from metadata.revisions import apply
 from metadata.settings import settings
 from tests.console import seed
@@ -257,3 +258,21 @@ async def test_a_key_that_has_no_room_beside_the_panes_is_cut_and_not_left_out(
         await until_seen(pilot, "History", "features.")
         line = next(each for each in seen(app).splitlines() if "YAML" in each)
         assert "…" in line.partition("History")[2] or "features.flight_context" in line.partition("History")[2]
+
+
+async def test_of_a_long_history_the_newest_is_read_and_a_key_leads_to_the_rest(
+    database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blueprint_panes, "MOST_EDITS", 2)
+    for words in ("third", "fourth", "fifth"):
+        said = f"datasets:\n  bronze.flights: {{description: {words}}}\n"
+        apply(database, read_text(said).blueprint, author="ada", settings=settings())
+    app = make_app()
+    async with app.run_test(size=(160, 48)) as pilot:
+        app.go(Place("blueprint", "dataset bronze.flights"))
+        await until_seen(pilot, "bronze.flights:")
+        await pilot.press("left")
+        await until_seen(pilot, "revision 5", "revision 4", "and more: A lists every one")
+        assert "revision 3" not in seen(app)
+        await pilot.press("A")
+        await until_seen(pilot, "key:bronze.flights", "4 of 4")

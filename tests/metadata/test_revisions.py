@@ -92,6 +92,7 @@ def test_a_rename_keeps_uids_and_history_and_the_next_apply_finds_nothing_to_do(
         ("bronze.orders", "raw.orders"),
         (None, "bronze.orders"),
     ]
+    assert history_of(database, uid, 1) == history_of(database, uid)[:1]
     assert put(database, renamed) is None
     assert verify_chain(database) == 2
 
