@@ -98,6 +98,13 @@ def known_uids(connection: Connection, uids: Collection[str]) -> set[str]:
     return found
 
 
+def edited_after(connection: Connection, older: int, newer: int | None = None) -> set[str]:
+    """Definitions (uids) that revisions after one have changed, up to another or up to now, within a transaction."""
+    item = revision_item.c
+    query = select(item.uid).where(item.revision > older, *([item.revision <= newer] if newer is not None else []))
+    return set(connection.execute(query).scalars())
+
+
 def places_of(connection: Connection, uids: Collection[str]) -> dict[str, tuple[int, int]]:
     """Revision and place in it that first brought each of these, where one has."""
     item, found = revision_item.c, dict[str, tuple[int, int]]()

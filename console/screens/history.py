@@ -17,12 +17,10 @@ from console.screens.paging import Listed
 from console.screens.review import change_lines
 from console.text import ago, instant, joined, plain, styled
 from console.widgets.rows import Column, Row
-from metadata.changes import differences
 from metadata.database import Database
-from metadata.definitions import load_blueprint
 from metadata.errors import Fault
 from metadata.revision_log import edits_of
-from metadata.rows.history import RevisionRow, list_revisions
+from metadata.rows.history import RevisionRow, changes_between, list_revisions
 from metadata.values import utc_now
 
 DID, SINCE = "What it did", "Difference"
@@ -205,5 +203,5 @@ def _changes(database: Database, wanted: _Wanted) -> tuple[Content, ...]:
     if wanted.pane == DID:
         changes = [edit.change for edit in edits_of(database, wanted.number)]
     else:
-        changes = [*differences(*(load_blueprint(database, number) for number in wanted.between))]
+        changes = [*changes_between(database, *wanted.between)]
     return tuple(line for change in changes for line in change_lines(change))

@@ -6,10 +6,11 @@ from dataclasses import dataclass, fields
 
 from sqlalchemy import RowMapping, and_, exists, func, literal, or_, select
 
+from metadata.changes import Change, differences
 from metadata.database import Database
-from metadata.definitions import revision, revision_item
+from metadata.definitions import read_blueprint, read_past, revision, revision_item
 from metadata.kinds import SECTIONS
-from metadata.revision_log import DEEDS, Revision, to_revision
+from metadata.revision_log import DEEDS, Revision, edited_after, to_revision
 from metadata.rows.filters import (
     Condition,
     Language,
@@ -101,3 +102,11 @@ def list_revisions(
         return page(
             connection, query, revision.c.number, make, after=after, limit=limit, counted=counted, newest_first=True
         )
+
+
+def changes_between(database: Database, older: int, newer: int | None = None) -> tuple[Change, ...]:
+    """What differs between two revisions, or one and today; no more of them is read than was edited in between."""
+    with database.read() as connection:
+        uids = edited_after(connection, older, newer)
+        now = read_blueprint(connection, uids) if newer is None else read_past(connection, newer, uids)
+        return differences(read_past(connection, older, uids), now)

@@ -7,19 +7,19 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from metadata.bulk import Edited, edited
 from metadata.changes import ChangeSet, differences
 from metadata.checks import check
 from metadata.checks.earlier import forbidding
 from metadata.database import Database
-from metadata.definitions import read_blueprint, read_past, revision_item
+from metadata.definitions import read_blueprint, read_past
 from metadata.edits import Item
 from metadata.findings import Finding
 from metadata.former import names_said
 from metadata.kinds import Blueprint
-from metadata.revision_log import WayBack, head
+from metadata.revision_log import WayBack, edited_after, head
 from metadata.revisions import changes_of, exactly, moved
 from metadata.rows.concerned import concerned
 from metadata.rows.edited_since import in_keys_of_now, not_applied_since
@@ -100,8 +100,7 @@ def look_back(database: Database, way: WayBack) -> Look:
     touched: frozenset[str] | None = None
     within: set[str] | None = None
     with database.read() as connection:
-        since = select(revision_item.c.uid).where(revision_item.c.revision > way.state).distinct()
-        uids = set(connection.execute(since.limit(_MANY + 1)).scalars())
+        uids = edited_after(connection, way.state)
         if len(uids) <= _MANY:
             touched, within = _touched_back(connection, way, uids)
     return Look(way.base, surely(partial(changes_back, database, way), within), touched)

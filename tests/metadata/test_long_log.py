@@ -11,11 +11,15 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from metadata.changes import differences
 from metadata.database import Database
-from metadata.definitions import revision_item
+from metadata.definitions import load_blueprint, revision_item
 from metadata.kinds import Blueprint
 from metadata.revisions import changes_of
+from metadata.rows.history import changes_between
+from metadata.rows.reviewing import look_back
 from metadata.rows.staged import stage
+from metadata.undoing import revert_to
 from tests.metadata.change_sets import datasets, put
 
 
@@ -84,3 +88,22 @@ def test_what_stands_is_not_looked_for_among_what_was_removed(home: Database) ->
         changes_of(home, datasets(a="other", c="other", new="one"))
     asked = [parameters for sql, parameters in said if "removed" in sql or ".key IN" in sql.replace('"', "")]
     assert asked == [("new",)]
+
+
+@pytest.mark.parametrize("newer", [2, 3, None])
+def test_of_two_revisions_no_more_is_read_than_was_edited_between_them(home: Database, newer: int | None) -> None:
+    put(home, datasets(c="two", back="one"))
+    put(home, datasets(c="one"))
+    with asked_of_the_log(home) as said:
+        found = changes_between(home, 1, newer)
+    assert found == differences(load_blueprint(home, 1), load_blueprint(home, newer))
+    assert {each.key for each in found} == {"c", "gone", *(["back"] if newer != 2 else [])}
+    assert said
+    assert scans(home, said) == []
+
+
+def test_what_going_back_changes_is_found(home: Database) -> None:
+    with asked_of_the_log(home) as said:
+        look = look_back(home, revert_to(home, 1))
+    assert {each.key for each in look.changes.changes} == {"b", "gone"}
+    assert scans(home, said) == []
