@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
 from typing import TYPE_CHECKING, cast
 
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider, SearchIcon
@@ -169,9 +168,7 @@ def _search(database: Database, query: str, owner: str) -> _Answer:
     from metadata.rows.catalog import made_by  # loads the database's library
     from metadata.rows.search import search
 
-    words = query.lower().split()
-    made = ((kind, key) for kind, key in made_by(database, owner, "") if all(word in key for word in words))
-    return search(database, query), tuple(islice(made, MOST_MADE))
+    return search(database, query), made_by(database, owner, "", MOST_MADE, query.split())
 
 
 def _told(words: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, RowMapping, func, select
@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, RowMapping, func, select
 from metadata.database import Database
 from metadata.definitions import LAYOUTS, definition, staged_item
 from metadata.rows.fields import language, looks_elsewhere
-from metadata.rows.filters import ONLY_FIELDS, InOrderOfRows, conditions, parse
+from metadata.rows.filters import ONLY_FIELDS, InOrderOfRows, conditions, parse, within_field
 from metadata.rows.paging import Cursor, Page, page, page_of_groups
 from metadata.values import in_chunks
 
@@ -96,10 +96,16 @@ def waiting_among(database: Database, owner: str, uids: Collection[str]) -> froz
     return frozenset(found)
 
 
-def made_by(database: Database, owner: str, kind: str, limit: int | None = None) -> list[tuple[str, str]]:
-    """Kind and key of definitions, of a kind or of all, that only the change set of a user has, by key: the first."""
+def made_by(
+    database: Database, owner: str, kind: str, limit: int | None = None, words: Iterable[str] = ()
+) -> list[tuple[str, str]]:
+    """Kind and key of definitions, of a kind or of all, that only the change set of a user has, by key: the first.
+
+    Their keys hold all of the words.
+    """
     c = staged_item.c
-    query = select(c.kind, c.key).where(*_only_in(owner, kind)).order_by(c.key, c.kind).limit(limit)
+    named = (within_field(c.key)(word) for word in words)
+    query = select(c.kind, c.key).where(*_only_in(owner, kind), *named).order_by(c.key, c.kind).limit(limit)
     with database.read() as connection:
         return [(row.kind, row.key) for row in connection.execute(query)]
 

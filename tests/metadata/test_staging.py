@@ -287,6 +287,8 @@ def test_of_what_only_a_change_set_has_the_first_are_read_and_all_counted(databa
     stage(database, "bea", datasets(f="new"))
     assert made_by(database, "ada", "dataset", 2) == [("dataset", "a"), ("dataset", "b")]
     assert [key for _, key in made_by(database, "ada", "")] == ["a", "b", "e"]
+    assert made_by(database, "ada", "", words=("B", "b")) == [("dataset", "b")]
+    assert made_by(database, "ada", "", words=("b", "%")) == []
     assert [count_made(database, "ada", kind) for kind in ("dataset", "", "model")] == [3, 3, 0]
 
 
