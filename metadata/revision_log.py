@@ -115,9 +115,9 @@ def places_of(connection: Connection, uids: Collection[str]) -> dict[str, tuple[
     return found
 
 
-def edits_of(database: Database, number: int) -> list[Edit]:
-    """What a revision did, in its order. Raises UsageError PH333 when there is no such revision."""
-    found = _edits(database, revision_item.c.revision == number, revision_item.c.position)
+def edits_of(database: Database, number: int, limit: int | None = None) -> list[Edit]:
+    """What a revision did, in its order: all, or the first. Raises UsageError PH333 when there is no such revision."""
+    found = _edits(database, revision_item.c.revision == number, revision_item.c.position, limit)
     if not found:
         raise no_revision(number)
     return found

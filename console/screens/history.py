@@ -17,6 +17,7 @@ from console.screens.paging import Listed
 from console.screens.review import change_lines
 from console.text import ago, instant, joined, plain, styled
 from console.widgets.rows import Column, Row
+from metadata.changes import Change
 from metadata.database import Database
 from metadata.errors import Fault
 from metadata.revision_log import edits_of
@@ -24,6 +25,8 @@ from metadata.rows.history import RevisionRow, changes_between, list_revisions
 from metadata.values import utc_now
 
 DID, SINCE = "What it did", "Difference"
+MOST_CHANGES = 500
+"""Definitions of which a pane tells what became of them."""
 
 
 @dataclass(frozen=True)
@@ -120,8 +123,9 @@ class HistoryScreen(LogScreen, BlueprintKeys):
         wanted = self._wanted()
         if wanted is None or wanted in self._told or self._under_way is not None:
             return
-        self._under_way = wanted
-        self.session.store.read(self, "changes", lambda database: (wanted, _changes(database, wanted)))
+        self._under_way, store = wanted, self.session.store
+        read = store.check if wanted.pane == SINCE else store.read
+        read(self, "changes", lambda database: (wanted, _changes(database, wanted)))
 
     def got_changes(self, value: tuple[_Wanted, tuple[Content, ...]]) -> None:
         """They were read."""
@@ -200,8 +204,14 @@ class HistoryScreen(LogScreen, BlueprintKeys):
 
 
 def _changes(database: Database, wanted: _Wanted) -> tuple[Content, ...]:
+    changes: Sequence[Change]
     if wanted.pane == DID:
-        changes = [edit.change for edit in edits_of(database, wanted.number)]
+        changes = [edit.change for edit in edits_of(database, wanted.number, MOST_CHANGES + 1)]
+        all_of_it = f"log {wanted.number}"
     else:
-        changes = [*changes_between(database, *wanted.between)]
-    return tuple(line for change in changes for line in change_lines(change))
+        older, newer = wanted.between
+        changes = changes_between(database, older, newer)
+        all_of_it = f"diff --from {older}" + (f" --to {newer}" if newer is not None else "")
+    lines = [line for change in changes[:MOST_CHANGES] for line in change_lines(change)]
+    more = f"and more: pilothouse blueprint {all_of_it} tells all of it" if len(changes) > MOST_CHANGES else ""
+    return (*lines, *([styled(more, "quiet")] if more else []))

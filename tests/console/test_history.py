@@ -182,6 +182,27 @@ async def test_what_a_revision_did_is_drawn_once_and_not_where_keys_wait_for_it(
     assert threading.main_thread() not in drawn
 
 
+async def test_of_much_that_was_changed_the_first_is_told_and_the_command_that_tells_all(
+    database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "MOST_CHANGES", 2)
+    many = {"datasets": {f"x.{name}": {} for name in "abc"}}
+    apply(database, Blueprint.model_validate(many), author="bea", settings=settings())
+    describe(database, "other words")
+    app = make_app()
+    async with app.run_test(size=(160, 48)) as pilot:
+        app.go(Place("history"))
+        await until_seen(pilot, "changed dataset bronze.flights")
+        assert "and more" not in seen(app)
+        await pilot.press("j")
+        await until_seen(pilot, "created dataset x.a", "x.b", "and more: pilothouse blueprint log 3 tells all of it")
+        assert "x.c" not in seen(app)
+        await pilot.press("j", "right")
+        await until_seen(pilot, "and more: pilothouse blueprint diff --from 2 tells all of it")
+        await pilot.press("m", "k")
+        await until_seen(pilot, "and more: pilothouse blueprint diff --from 2 --to 3 tells all of it")
+
+
 async def test_the_history_of_one_definition_is_a_filter(database: Database, make_app: MakeApp) -> None:
     apply(database, Blueprint.model_validate({"datasets": {"x.y": {}}}), author="bea", settings=settings())
     app = make_app()

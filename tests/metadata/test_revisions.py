@@ -93,6 +93,7 @@ def test_a_rename_keeps_uids_and_history_and_the_next_apply_finds_nothing_to_do(
         (None, "bronze.orders"),
     ]
     assert history_of(database, uid, 1) == history_of(database, uid)[:1]
+    assert edits_of(database, 1, 2) == edits_of(database, 1)[:2]
     assert put(database, renamed) is None
     assert verify_chain(database) == 2
 
