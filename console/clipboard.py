@@ -25,9 +25,12 @@ def copy(value: str, write: Callable[[str], None], home: Path) -> str:
     """Copy a text; says what became of it. What is too long for a terminal goes to a file of the home, mode 0600."""
     if len(value.encode()) > LONGEST:
         path = home / "copied.txt"
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
-            handle.write(value)
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
+                handle.write(value)
+        except OSError as error:
+            return f"too long for the clipboard of a terminal, and {path} cannot be written: {error.strerror or error}"
         return f"too long for the clipboard of a terminal; written to {path}"
     write(sequence(value))
     return f"copied {value.splitlines()[0][:60] if value else ''}"

@@ -166,6 +166,11 @@ def test_what_is_too_long_to_copy_goes_to_a_file(home: Path) -> None:
     path = home / "copied.txt"
     assert path.stat().st_mode & 0o777 == 0o600
     assert len(path.read_text(encoding="utf-8")) == 80_000
+    path.unlink()
+    path.mkdir()
+    said = clipboard.copy("y" * 80_000, written.append, home)
+    assert f"{path} cannot be written: Is a directory" in said
+    assert written == []
 
 
 def test_what_is_typed_before_the_console_is_there_goes_where_it_would_then(database: Database) -> None:
