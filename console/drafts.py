@@ -271,17 +271,15 @@ def _from_difference(line: str, before: str) -> str:
 
 
 def _claim(path: Path) -> int | None:
-    """A lock on a draft, as a descriptor; None while it is edited, and when it is gone or not ours."""
+    """A lock on a draft, as a descriptor; None while it is edited, and when it is gone, not ours, or cannot be."""
     try:
         lock = os.open(_original(path), os.O_RDWR)
-    except (FileNotFoundError, PermissionError):
+    except OSError:
         return None
-    try:
+    with suppress(OSError):
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if path.exists() and _is_of_lock(path, lock):
             return lock
-    except BlockingIOError:
-        pass
     os.close(lock)
     return None
 

@@ -637,6 +637,26 @@ def test_a_draft_in_which_nothing_was_changed_is_cleared_away(home: Path) -> Non
     assert files.kept(settings()) == []
 
 
+@pytest.mark.parametrize("failing", ["open", "flock"])
+def test_a_draft_that_cannot_be_locked_is_no_end_of_those_that_can(
+    home: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    def refuse(what: Any, *more: Any) -> Any:
+        path = what if isinstance(what, Path) else Path(f"/proc/self/fd/{what}").readlink()
+        if path == bad.with_suffix(".original"):
+            raise OSError(errno.EROFS, "Read-only file system")
+        return actual(what, *more)
+
+    good, bad = keep("dataset", "good"), keep("dataset", "bad")
+    module = os if failing == "open" else fcntl
+    actual = getattr(module, failing)
+    monkeypatch.setattr(module, failing, refuse)
+    assert [each.path for each in files.kept(settings())] == [good]
+    assert files.kept_of(settings(), "dataset", "bad") == []
+    monkeypatch.undo()
+    assert len(files.kept(settings())) == 2
+
+
 def test_what_an_editor_saved_when_its_terminal_went_away_is_the_text(home: Path) -> None:
     draft = files.begin(settings(), "dataset", "a", "text")
     Path(f"{draft.path}.save").write_text("typed, not saved", encoding="utf-8")
