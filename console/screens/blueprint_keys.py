@@ -103,6 +103,7 @@ class BlueprintKeys(BaseScreen):
             "went_back",
             f"done: {way.words}",
             lambda: go_back(database, way, author=author, note=note, settings=settings),
+            reads_much=True,
         )
 
     def got_went_back(self, revision: Revision | None) -> None:

@@ -197,6 +197,7 @@ class ChangesScreen(Forming, BlueprintKeys, Marking):
             "applied_set",
             "the change set is applied",
             lambda: apply_staged(database, owner, staged, author=author, note=note, settings=settings),
+            reads_much=True,
         )
 
     def got_applied_set(self, revision: Revision | None) -> None:

@@ -333,6 +333,7 @@ class Editing(SplitScreen):
                     comments=found.comments,
                     seen_comments=found.seen_comments,
                 ),
+                reads_much=True,
             )
 
     def _stage(self, found: Review, job: str = "staged") -> None:

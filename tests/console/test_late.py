@@ -26,6 +26,7 @@ from metadata.database import Database, next_change
 from metadata.definitions import load_blueprint
 from metadata.errors import UsageError
 from metadata.kinds import Blueprint
+from metadata.revision_log import newest_revision
 from metadata.rows.pages import list_decisions
 from metadata.rows.runs import find_run, get_run
 from metadata.rows.staged import stage
@@ -423,6 +424,32 @@ async def test_what_reads_much_holds_up_no_action(database: Database, make_app: 
         app.session.store.act(app, acted.set, lambda value, _: Answered("gate", value))
         await until(pilot, acted.is_set)
         gate.set()
+
+
+@pytest.mark.parametrize("keys", [("3", "u"), ("P", "a")])
+async def test_a_run_is_cancelled_while_what_changes_the_blueprint_is_applied(
+    database: Database, make_app: MakeApp, keys: tuple[str, str]
+) -> None:
+    stage_other_words(database)
+    app, gate, before = make_app(), threading.Event(), newest_revision(database)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until_seen(pilot, "ATTENTION")
+        await pilot.press(keys[0])
+        await until_seen(pilot, "bronze.flights")
+        await pilot.press(keys[1])
+        await until_seen(pilot, "y apply")
+        app.session.store.act(app, gate.wait, lambda value, _: Answered("gate", value), reads_much=True)
+        await pilot.press("y", *(["enter"] if keys[1] == "a" else []))
+        await until(pilot, lambda: bool(app._deeds.under_way))
+        app.go(Place("run", "14"))
+        await until_seen(pilot, "6 of 13")
+        await pilot.press("x")
+        await until_seen(pilot, "run 14 of flights")
+        await pilot.press("y")
+        await until(pilot, lambda: find_run(database, 14).state is State.CANCELLING)
+        assert newest_revision(database) == before
+        gate.set()
+        await until(pilot, lambda: newest_revision(database) == before + 1)
 
 
 async def test_a_tab_is_painted_once_it_has_rows_or_without_them_where_they_take_long(
