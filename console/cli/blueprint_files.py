@@ -69,13 +69,14 @@ def export(keys: tuple[str, ...], revision: int | None, folder: Path | None, int
     """
     if (folder is not None) + (into is not None) + bool(keys) > 1:
         raise click.UsageError("name KEYS, or --to, or --into")
+    had = former_names(database()) if into is not None else {}  # first: what comes meanwhile counts as never had
     found, sources = past(revision), load_sources(database()) if revision is None else {}
     if folder is not None:
         files = as_folder(found, sources)
         write_folder(folder, files)
         click.echo(f"{counted(len(files), 'file')} in {plain(folder)}.")
     elif into is not None:
-        _update(into, found, sources, yes)
+        _update(into, found, sources, had, yes)
     else:
         click.echo(as_text(_chosen(found, keys) if keys else found, sources), nl=False)
 
@@ -99,7 +100,9 @@ def _chosen(found: Blueprint, keys: tuple[str, ...]) -> Blueprint:
     )
 
 
-def _update(into: Path, found: Blueprint, sources: dict[str, str], yes: bool) -> None:
+def _update(
+    into: Path, found: Blueprint, sources: dict[str, str], had: dict[str, list[tuple[str, str]]], yes: bool
+) -> None:
     is_folder = into.is_dir()
     try:
         texts = read_files([into])
@@ -107,7 +110,7 @@ def _update(into: Path, found: Blueprint, sources: dict[str, str], yes: bool) ->
         if not is_folder or any(each.file != str(into) for each in error.findings):
             raise
         texts = {}  # a folder without a file yet
-    changed = brought_up_to_date(texts, found, sources, former_names(database()), into if is_folder else None, yes)
+    changed = brought_up_to_date(texts, found, sources, had, into if is_folder else None, yes)
     for name, text in changed.items():
         if text.strip():
             _write(Path(name), text)

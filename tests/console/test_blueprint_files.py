@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from console.cli import blueprint_files
 from metadata.database import Database
 from metadata.definitions import load_blueprint
 from metadata.documents import read
+from metadata.kinds import Blueprint
+from metadata.revisions import apply
+from metadata.settings import settings
 from metadata.starting import SCHEMA_FILE
 from metadata.yaml_writer import plain_content
 from tests.console.running import Commands
@@ -183,6 +187,27 @@ def test_files_do_not_lose_what_the_home_never_had(run: Commands, tmp_path: Path
     run("blueprint", "apply", folder / "shop.yaml", "--prune", "--yes")
     assert "holds nothing any more: removed" in run("blueprint", "export", "--into", folder).out
     assert [path.name for path in folder.iterdir()] == ["shop.yaml"]
+
+
+def test_files_do_not_lose_what_is_applied_while_they_are_brought_up_to_date(
+    run: Commands, tmp_path: Path, empty_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_just_before_it_is_applied(database: Database, number: int | None = None) -> Blueprint:
+        found = load_blueprint(database, number)
+        apply(database, read([folder / "more.yaml"]).blueprint, author="ada", settings=settings())
+        return found
+
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    (folder / "shop.yaml").write_text(SHOP, encoding="utf-8")
+    assert run("blueprint", "apply", folder).code == 0
+    (folder / "more.yaml").write_text("datasets:\n  more: {}\n", encoding="utf-8")
+    with monkeypatch.context() as patch:
+        patch.setattr(blueprint_files, "load_blueprint", read_just_before_it_is_applied)
+        ended = run("blueprint", "export", "--into", folder)
+    assert (ended.code, ended.err.partition("\n")[0]) == (2, "PH843 dataset more")
+    assert (folder / "more.yaml").exists()
+    assert run("blueprint", "export", "--into", folder).out == f"{folder} is up to date.\n"
 
 
 def test_fmt_reads_standard_input_and_refuses_what_it_cannot_read(run: Commands, tmp_path: Path) -> None:
