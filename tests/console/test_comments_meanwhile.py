@@ -67,6 +67,13 @@ def test_an_edit_drops_no_comment_of_others(empty_database: Database, way: str) 
     assert shown(empty_database) == both.format("ops")
 
 
+@pytest.mark.parametrize("way", ["at once", "change set"])
+def test_a_text_beside_which_nobody_said_anything_is_kept_as_it_was_written(empty_database: Database, way: str) -> None:
+    say(empty_database, FIRST)
+    keep(empty_database, edited(empty_database, "owner: ops", "owner:   'data'   # asks me", FIRST), way)
+    assert shown(empty_database) == FIRST.replace("owner: ops", "owner:   'data'   # asks me")
+
+
 def test_comments_alone_drop_none_of_others_and_one_taken_away_stays_away(empty_database: Database) -> None:
     say(empty_database, FIRST)
     theirs = FIRST.replace("ops", "ops  # asks bea")
