@@ -326,9 +326,8 @@ def _read(database: Database, subject: str, wanted: set[Path], first: bool) -> _
 def _root(database: Database, subject: str) -> Node | None:
     kind, _, name = subject.partition(" ")
     if not name:
-        some = [
-            row for words in ("layer:silver", "") for row in list_definitions(database, "dataset", words, limit=1).items
-        ]
+        pages = (list_definitions(database, "dataset", words, limit=1, counted=False) for words in ("layer:silver", ""))
+        some = [row for page in pages for row in page.items]
         return find_node(database, some[0].key, "dataset") if some else None
     return _of_pipeline(database, name) if kind == "pipeline" else find_node(database, name, kind)
 

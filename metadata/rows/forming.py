@@ -43,12 +43,13 @@ def choices(database: Database, kind: str, words: str, owner: str) -> tuple[Choi
     staged = _staged(database, kind, owner)
     gone = {before for before, key in staged if before is not None and before != key}
     filters = (_of_keys(words, '/"{}*"'), _of_keys(words, '/"*{}*"'), words) if words.strip() else (words,)
-    pages = (list_definitions(database, kind, each, limit=MOST_CHOICES) for each in filters if each is not None)
+    wanted = (each for each in filters if each is not None)
+    pages = (list_definitions(database, kind, each, limit=MOST_CHOICES, counted=False) for each in wanted)
     rows = {row.key: row for page in pages for row in page.items}
     found = [Choice(row.key, row.about) for row in rows.values() if row.key not in gone][:MOST_CHOICES]
     there = {one.key for one in found} | {before for before, _ in staged if before not in gone}
-    wanted = words.lower().split()
-    new = [key for _, key in staged if key and key not in there and all(word in key.lower() for word in wanted)]
+    plain = words.lower().split()
+    new = [key for _, key in staged if key and key not in there and all(word in key.lower() for word in plain)]
     return (*(Choice(key, "in the change set", True) for key in new), *found)
 
 

@@ -17,7 +17,8 @@ from metadata.findings import Finding
 from metadata.form_names import names_for
 from metadata.forms import Subject, examine, subject_of
 from metadata.kinds import SECTIONS, Blueprint
-from metadata.rows.forming import findings_in, keys_of, names_in
+from metadata.rows import forming, paging
+from metadata.rows.forming import choices, findings_in, keys_of, names_in
 from metadata.rows.nearby import nearby
 from metadata.rows.staged import load_around, load_staged, stage, stage_removals, stage_rename
 from tests.metadata.blueprints import orders
@@ -117,3 +118,11 @@ def test_a_name_that_is_not_there_is_told_with_what_is(lived_in: Database) -> No
         value = next(each for each in changed(**changes) if each[2] != orders().get(*each[:2]))
         found = findings_in(lived_in, "bea", subject_of(dump_one(*value)), PREFIXES)
         assert [each for each in found if each.code == code and cause in each.cause and remedy in each.remedy]
+
+
+def test_what_can_be_chosen_is_not_counted(lived_in: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    every = choices(lived_in, "dataset", "", "bea")
+    assert len(every) > 1
+    monkeypatch.setattr(forming, "MOST_CHOICES", 1)
+    monkeypatch.setattr(paging, "count", lambda *_: pytest.fail("rows are counted"))
+    assert choices(lived_in, "dataset", "", "bea") == every[:1]
