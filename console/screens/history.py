@@ -73,6 +73,8 @@ class HistoryScreen(LogScreen, BlueprintKeys):
         self._told: dict[_Wanted, tuple[Content, ...]] = {}
         """Each change, line by line."""
         self._under_way: _Wanted | None = None
+        self._overtaken = False
+        """Whether the blueprint may be another one since that is read."""
 
     def turn_to(self, subject: str) -> None:
         """To another filter."""
@@ -90,6 +92,7 @@ class HistoryScreen(LogScreen, BlueprintKeys):
         """The page; what differs since may be another now."""
         self.take(data)
         self._told = {wanted: found for wanted, found in self._told.items() if wanted.pane == DID}
+        self._overtaken = True
         self.landed(data)
         self.moved()
 
@@ -123,14 +126,15 @@ class HistoryScreen(LogScreen, BlueprintKeys):
         wanted = self._wanted()
         if wanted is None or wanted in self._told or self._under_way is not None:
             return
-        self._under_way, store = wanted, self.session.store
+        self._under_way, self._overtaken, store = wanted, False, self.session.store
         read = store.check if wanted.pane == SINCE else store.read
         read(self, "changes", lambda database: (wanted, _changes(database, wanted)))
 
     def got_changes(self, value: tuple[_Wanted, tuple[Content, ...]]) -> None:
-        """They were read."""
+        """They were read; what differs since, once more, where something was applied meanwhile."""
         self._under_way = None
-        self._told[value[0]] = value[1]
+        if value[0].pane == DID or not self._overtaken:
+            self._told[value[0]] = value[1]
         self.draw_detail()
         self._read_changes()
 

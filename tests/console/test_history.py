@@ -18,6 +18,7 @@ from metadata.definitions import load_blueprint
 from metadata.kinds import Blueprint
 from metadata.revision_log import newest_revision
 from metadata.revisions import apply
+from metadata.rows.history import changes_between
 from metadata.settings import settings
 from tests.console.looking import held_up, screen_name, seen, until, until_seen
 
@@ -180,6 +181,30 @@ async def test_what_a_revision_did_is_drawn_once_and_not_where_keys_wait_for_it(
         await until_seen(pilot, "description: Flights")
         assert len(drawn) == described + 1
     assert threading.main_thread() not in drawn
+
+
+async def test_what_differs_today_is_read_once_more_where_something_was_applied_meanwhile(
+    database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answered_late(database: Database, older: int, newer: int | None = None) -> tuple[Change, ...]:
+        found = changes_between(database, older, newer)
+        looked.set()
+        late.wait()
+        return found
+
+    looked, late = threading.Event(), threading.Event()
+    monkeypatch.setattr(history, "changes_between", answered_late)
+    describe(database, "third")
+    app = make_app()
+    async with app.run_test(size=(160, 48)) as pilot:
+        app.go(Place("history"))
+        await until_seen(pilot, "3 of 3")
+        await pilot.press("right")
+        await until(pilot, looked.is_set)
+        describe(database, "fourth")
+        await until_seen(pilot, "4 of 4", "revision 3 → today")
+        late.set()
+        await until_seen(pilot, "description: third → fourth")
 
 
 async def test_of_much_that_was_changed_the_first_is_told_and_the_command_that_tells_all(
