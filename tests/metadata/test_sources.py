@@ -19,6 +19,7 @@ from metadata.rows import sources
 from metadata.rows.audit_log import list_entries
 from metadata.rows.sources import differing, keep_comments, load_sources
 from metadata.rows.staged import apply_staged, load_edits, load_staged, stage, stage_rename, unstage
+from metadata.secrets import redacted
 from metadata.undoing import undo_of
 from tests.metadata.change_sets import SETTINGS, put
 
@@ -184,9 +185,10 @@ def test_a_kept_text_that_says_nothing_any_more_is_not_shown(database: Database)
         assert with_comments(broken, "dataset", "x", value) == dump_one("dataset", "x", value)
 
 
-def test_a_comment_that_holds_a_credential_is_kept_nowhere(database: Database) -> None:
+@pytest.mark.parametrize("said", ["password=hunter2hunter2", redacted("password=hunter2hunter2")])
+def test_a_comment_that_holds_a_credential_or_has_lost_one_is_kept_nowhere(database: Database, said: str) -> None:
     with pytest.raises(PilothouseError, match="PH150 comments") as refused:
-        say(database, TEXT.replace("asks finance first", "password=hunter2hunter2"))
+        say(database, TEXT.replace("asks finance first", said))
     assert "hunter2" not in str(refused.value)
     assert newest_revision(database) == 0
     assert load_sources(database) == {}
