@@ -156,9 +156,10 @@ def load_touched(
     *,
     whole: bool = False,
 ) -> Staged:
-    """The same of all that the edits can touch, and a document with them, and of what it takes to check that.
+    """The change set of a user, on all that its edits can touch, and a document with them, and what it takes to check
+    that.
 
-    Of definitions and tasks `uids` as well; or the `whole` of the blueprint.
+    On definitions and tasks `uids` as well; or on the `whole` of the blueprint.
     """
     document = document or Blueprint()
     with database.read() as connection:
