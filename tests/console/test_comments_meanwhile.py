@@ -74,6 +74,19 @@ def test_a_text_beside_which_nobody_said_anything_is_kept_as_it_was_written(empt
     assert shown(empty_database) == FIRST.replace("owner: ops", "owner:   'data'   # asks me")
 
 
+def test_a_comment_of_the_change_set_stays_where_its_edit_is_edited_on(empty_database: Database) -> None:
+    say(empty_database, FIRST)
+    found = edited(empty_database, "owner: ops", "owner: data  # mine", FIRST)
+    assert found.document is not None
+    stage(empty_database, "ann", found.document, found.base, found.seen, found.comments, "ann", found.seen_comments)
+    ((uid, (_, _, value)),) = load_staged(empty_database, "ann").places.items()
+    text = with_comments(load_sources(empty_database, [uid], "ann")[uid], "dataset", "x", value)
+    draft = drafts.begin(settings(), "dataset", "x", text, uids=uids_in(value))
+    again = review(empty_database, settings(), draft, text.replace("owner: data", "owner: more"), "ann")
+    keep(empty_database, again, "change set")
+    assert shown(empty_database) == FIRST.replace("owner: ops", "owner: more  # mine")
+
+
 def test_comments_alone_drop_none_of_others_and_one_taken_away_stays_away(empty_database: Database) -> None:
     say(empty_database, FIRST)
     theirs = FIRST.replace("ops", "ops  # asks bea")
