@@ -18,7 +18,7 @@ from metadata.revisions import apply, go_back
 from metadata.rows import sources
 from metadata.rows.audit_log import list_entries
 from metadata.rows.sources import differing, keep_comments, load_sources
-from metadata.rows.staged import apply_staged, load_edits, load_staged, stage, stage_rename, unstage
+from metadata.rows.staged import apply_staged, load_edits, load_staged, stage, stage_removal, stage_rename, unstage
 from metadata.secrets import redacted
 from metadata.undoing import undo_of
 from tests.metadata.change_sets import SETTINGS, put
@@ -208,6 +208,17 @@ def test_who_keeps_comments_waits_for_whoever_writes(database: Database) -> None
 
 
 OURS = "datasets:\n  # first\n  x: {owner: ops}\n"
+
+
+def test_what_was_said_of_it_by_both_is_no_end_of_a_removal(database: Database) -> None:
+    say(database, OURS)
+    mine = read_text(OURS.replace("# first", "# mine").replace("ops", "data"))
+    stage(database, "ann", mine.blueprint, comments=comments_of(mine))
+    say(database, OURS.replace("# first", "# theirs"))
+    stage_removal(database, "ann", load_blueprint(database).datasets["x"].uid)
+    apply_staged(database, "ann", load_staged(database, "ann"), author="ann", settings=SETTINGS)
+    assert not load_blueprint(database).datasets
+    assert "# theirs" in "".join(load_sources(database).values())
 
 
 def staged_and_theirs(database: Database, mine: str, theirs: str) -> str:
