@@ -17,6 +17,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 
 from console import mending
+from console.noting import Notes
 from console.places import ROOMS, TABS, Place
 from console.screens.acting import Acting
 from console.screens.keys import key, own_bindings, shown_key
@@ -57,8 +58,7 @@ class BaseScreen(Acting, Listing):
         self.subject = subject
         self._reading = self._stale = self._missed = self._broken = self._left = self.there = False
         self._asked = ""
-        self.notes: dict[str, str] = {}
-        """Why something was to be done, by what that is, until something is."""
+        self.notes = Notes(lambda: self.session.settings.home / "drafts")
 
     @property
     def session(self) -> Session:

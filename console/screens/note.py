@@ -30,11 +30,16 @@ class NoteScreen(Modal["str | None"]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "back", priority=True)]
 
     def __init__(
-        self, question: str, value: str = "", wrong: Callable[[str], str] | None = None, said: str = ""
+        self,
+        question: str,
+        value: str = "",
+        wrong: Callable[[str], str] | None = None,
+        said: str = "",
+        typed: Callable[[str], None] | None = None,
     ) -> None:
-        """`said` is why `value` was not taken before: then it is there to be mended."""
+        """`said` is why `value` was not taken before: then it is there to be mended. `typed` hears all that is."""
         super().__init__()
-        self._question, self._value, self._wrong, self._said = question, value, wrong, said
+        self._question, self._value, self._wrong, self._said, self._typed = question, value, wrong, said, typed
 
     def compose(self) -> ComposeResult:
         """Question, line, keys."""
@@ -45,6 +50,11 @@ class NoteScreen(Modal["str | None"]):
             yield line
             told = styled(self._said, "warn") if self._said else styled("enter go on   esc leave", "quiet")
             yield Static(told, id="told")
+
+    def on_input_changed(self, message: Input.Changed) -> None:
+        """A letter more, or less."""
+        if self._typed:
+            self._typed(message.value)
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
         """Enter."""
@@ -63,20 +73,22 @@ class NoteScreen(Modal["str | None"]):
 def ask_why(screen: BaseScreen, what: str, answered: Callable[[str | None], None], *, always: bool = False) -> None:
     """Ask why a revision is made, where the home requires that, or `always`; else the note is empty. None for esc.
 
-    What was answered for `what` before, which was not done then, stands there.
+    What was answered for `what` before, which was not done then, stands there; so does what was typed when the line was
+    cut.
     """
     from metadata.notes import wrong  # with what loads the kinds of definitions
 
-    settings = screen.session.settings
+    settings, notes = screen.session.settings, screen.notes
     if not always and settings.notes == "optional":
         answered("")
         return
 
     def noted(note: str | None) -> None:
         if note is not None:
-            screen.notes[what] = note
+            notes[what] = note
+        notes.typed(what, notes.get(what, ""))
         answered(note)
 
-    before = screen.notes.get(what, "")
-    asking = NoteScreen("Why? It stands in the history.", before, wrong=partial(wrong, settings=settings))
+    question, refused = "Why? It stands in the history.", partial(wrong, settings=settings)
+    asking = NoteScreen(question, notes.begun(what), refused, typed=partial(notes.typed, what))
     screen.app.push_screen(asking, noted)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from textual.pilot import Pilot
 
 from console.app import PilothouseApp
 from console.drafts import begin, kept
@@ -345,6 +346,40 @@ async def test_the_note_is_kept_when_somebody_else_applied_meanwhile(database: D
         await pilot.press("enter")
         await until_seen(pilot, "revision 4 is applied")
     assert edits_of(database, 4)[0].revision.note == "because"
+
+
+async def test_a_note_that_was_not_given_yet_when_the_console_was_gone_stands_there_again(
+    database: Database, make_app: MakeApp
+) -> None:
+    stage(database, ME, described(database, "other words"))
+
+    async def asked(pilot: Pilot[None], app: PilothouseApp) -> None:
+        app.go(Place("changes"))
+        await until_seen(pilot, "1 edit")
+        await pilot.press("a")
+        await until_seen(pilot, "y apply")
+        await pilot.press("y")
+        await until_seen(pilot, "Why?")
+
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await asked(pilot, app)
+        await pilot.press(*"what was sa")
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await asked(pilot, app)
+        await until_seen(pilot, "what was sa")
+        await pilot.press("end", *"id", "enter")
+        await until_seen(pilot, "revision 3 is applied")
+    assert edits_of(database, 3)[0].revision.note == "what was said"
+    stage(database, ME, described(database, "more words"))
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await asked(pilot, app)
+        assert "what was said" not in seen(app)
+        await pilot.press(*"no", "escape")
+        await until_seen(pilot, "left: the change set stays")
+    assert [*(settings().home / "drafts").iterdir()] == []
 
 
 async def test_a_definition_whose_key_was_taken_is_given_another_one(database: Database, make_app: MakeApp) -> None:
