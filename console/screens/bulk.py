@@ -49,7 +49,7 @@ class Bulk(Making, BlueprintKeys, Marking):
 
     def unavailable(self, name: str) -> str:
         """What needs marks, or a definition."""
-        if name in ("mark", "mark_all", "bulk", "switch") and not self.kind:
+        if name in ("mark", "mark_all", "bulk") and not self.kind:
             return "what is marked is of one kind: open that first"
         if self._matching and name in (*OF_MARKS, "bulk"):
             return "all that matches is being marked"
@@ -162,7 +162,8 @@ class Bulk(Making, BlueprintKeys, Marking):
 
     def do_switch(self) -> None:
         """`space`"""
-        row, kind, marks = self.definition(), self.kind, dict(self.marked)
+        row, marks = self.definition(), dict(self.marked)
+        kind = self.kind or (row.kind if row else "")
         if not marks and not self.was_seen(self.list):
             return
         if not self._out_of_view(marks):

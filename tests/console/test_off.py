@@ -10,7 +10,7 @@ import pytest
 
 from console import store
 from console.app import PilothouseApp
-from console.places import Place
+from console.places import EVERY_KIND, Place
 from metadata.database import Database
 from metadata.definitions import load_blueprint
 from metadata.rows.staged import load_staged
@@ -69,6 +69,20 @@ async def test_a_monitor_and_a_pipeline_are_switched_off_and_on_again_by_keys_al
         await until(pilot, lambda: "±1" in seen(app))
     assert not load_blueprint(database).monitors["late_arrival_watch"].enabled
     assert load_staged(database, getpass.getuser()).working.blueprint.monitors["late_arrival_watch"].enabled
+
+
+async def test_among_all_kinds_space_switches_the_row_under_the_cursor(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.go(Place("blueprint", EVERY_KIND))
+        await until_seen(pilot, "definitions")
+        await pilot.press("slash", *"key:flights kind:pipeline", "enter")
+        await until_seen(pilot, "1–1 of 1", "pipeline flights", "space on/off")
+        await pilot.press("space")
+        await until_seen(pilot, "1 pipeline: enabled true → false", "y into the change set")
+        await pilot.press("y")
+        await until_seen(pilot, "pipeline flights ±", "±1")
+    assert not load_staged(database, getpass.getuser()).working.blueprint.pipelines["flights"].enabled
 
 
 async def test_what_is_not_switched_while_the_database_is_locked_is_named_with_the_key_that_does_it_again(
