@@ -70,7 +70,8 @@ _WORD = re.compile(rf'(?P<negated>!?)(?:(?P<field>[A-Za-z_]+):)?(?P<rest>(?:{_QU
 def parse(text: str) -> tuple[Term, ...]:
     """The words of a filter. Unknown fields are refused by `conditions`.
 
-    Raises UsageError PH306 for a word that would leave out nothing: a lone `!`, nothing in quotes, a quote without end.
+    Raises UsageError PH306 for a word that would leave out nothing: a lone `!`, two of them, nothing in quotes, a quote
+    without end.
     """
     if re.sub(_ESCAPED, "", text).count('"') % 2:
         raise UsageError("PH306", f"filter {text.strip()}", "a quote in it has no end", 'write "a b"')
@@ -84,6 +85,10 @@ def parse(text: str) -> tuple[Term, ...]:
             terms.append(Term("field", field, values or ("",), negated))
         elif not _unquoted(rest):
             raise UsageError("PH306", f"filter {match[0]}", "it says nothing", "write a word, or leave it out")
+        elif negated and rest.startswith("!"):
+            raise UsageError(
+                "PH306", f"filter {match[0]}", "it begins with two !", 'write one, or quote the word: !"!x"'
+            )
         elif rest.startswith("/") and len(rest) > 1:
             terms.append(Term("key", "", tuple(each.removeprefix("/") for each in values), negated))
         else:

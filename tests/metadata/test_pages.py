@@ -136,6 +136,7 @@ def test_rows_and_their_number_can_be_asked_for_apart(runs: Database, words: str
         ('""', "says nothing"),
         ('bob !"" x', "says nothing"),
         ("!", "says nothing"),
+        ("!!state:failed", "begins with two !"),
         ("author:", "a value after the colon"),
         ("state:", "one of scheduled, "),
         ("number:", "a number"),
