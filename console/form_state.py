@@ -28,6 +28,8 @@ class FormState:
     """Whether fields are shown that are not said, and need not be."""
     opened_parts: set[Path] = field(default_factory=set)
     """Entries whose fields are shown, and parts of which all are."""
+    kept_whole: set[Path] = field(default_factory=set)
+    """Parts of which all was shown, since they said nothing, until the first of their fields was filled in."""
     findings: tuple[Finding, ...] = ()
     """What checks have found last."""
     _past: list[Subject] = field(default_factory=list)
@@ -55,7 +57,8 @@ class FormState:
     def lines(self, typed: Path | None = None) -> Lines:
         """The form, with the line of what is typed."""
         problems = {**with_findings(self.now, self.findings), **examine(self.now)[1]}
-        return lines(self.now, problems, everything=self.everything, opened=self.opened_parts, typed=typed)
+        opened, whole = self.opened_parts, self.kept_whole
+        return lines(self.now, problems, everything=self.everything, opened=opened, whole=whole, typed=typed)
 
     def paths(self) -> dict[str, Path]:
         """Where each field stands, by its name in words; those too that are folded away, not what is in an entry."""
@@ -76,6 +79,8 @@ class FormState:
         What no document can hold is replaced.
         """
         value = None if value is ABSENT and line.own else _storable(value)
+        if line.path[1:] and self.now.at(line.path[:-1]) in (ABSENT, None, {}):
+            self.kept_whole.add(line.path[:-1])
         around = shape_at(self.now.kind, self.now.body, line.path[:-1]) if line.path[1:] else None
         around = around or definition_shape(self.now.kind)
         if line.name == TAG and isinstance(around, Part) and around.kinds and value is not ABSENT:

@@ -156,13 +156,20 @@ def with_findings(subject: Subject, findings: Iterable[Finding]) -> dict[Path, s
 
 
 def lines(
-    subject: Subject, problems: Problems, *, everything: bool, opened: Collection[Path], typed: Path | None = None
+    subject: Subject,
+    problems: Problems,
+    *,
+    everything: bool,
+    opened: Collection[Path],
+    whole: Collection[Path] = (),
+    typed: Path | None = None,
 ) -> Lines:
     """The form: what is said and what must be, and with `everything` also what may be.
 
-    `opened` are entries of which the fields are shown, and parts of which all are. What is `typed` has its line.
+    `opened` are entries of which the fields are shown, and parts of which all are; a part or entry in `whole` goes on
+    being shown as while it said nothing. What is `typed` has its line.
     """
-    liner = _Liner(everything, frozenset(opened), typed)
+    liner = _Liner(everything, frozenset(opened), frozenset(whole), typed)
     made = list(liner.of_part(definition_shape(subject.kind), subject.body, ()))
     if any(not path for path in problems):
         made.insert(0, Line("part", (), definition_shape(subject.kind), subject.body, ""))
@@ -173,6 +180,7 @@ def lines(
 class _Liner:
     everything: bool
     opened: frozenset[Path]
+    whole: frozenset[Path] = frozenset()
     typed: Path | None = None
     hidden: int = 0
     needed: set[Path] = dataclass_field(default_factory=set)
@@ -185,7 +193,8 @@ class _Liner:
         fields = part.fields(content)
         known = {field.name for field in fields}
         whole = self.everything or (bool(path) and self._is_shown_whole(path, fields, said and bool(content)))
-        for field in sorted(fields, key=lambda each: _rank(each, content)):
+        ranked = {} if path in self.whole else content  # what is filled in one by one stays where it is
+        for field in sorted(fields, key=lambda each: _rank(each, ranked)):
             value = content.get(field.name, ABSENT) if said else ABSENT
             if not said and field.name in content:
                 field = replace(field, default=content[field.name], required=False)
@@ -199,7 +208,8 @@ class _Liner:
 
     def _is_shown_whole(self, path: Path, fields: Collection[Field], said: bool) -> bool:
         """Whether all fields of a part are shown: it was opened, or it must be said, is not, and none alone must be."""
-        needs_any = not said and path in self.needed | self.own and not any(field.required for field in fields)
+        empty = not said or path in self.whole
+        needs_any = empty and path in self.needed | self.own and not any(field.required for field in fields)
         return needs_any or (path in self.opened and path not in self.own)
 
     def _of_field(self, field: Field, value: Any, path: Path) -> Iterator[Line]:

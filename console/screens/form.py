@@ -16,7 +16,7 @@ from textual.timer import Timer
 from textual.widgets import Static
 
 from console.form_state import FormState
-from console.form_view import WARNING, about, chosen_from, row_key, section, wrong_in
+from console.form_view import about, chosen_from, row_key, section, wrong_in
 from console.mending import DATABASE_AWAY
 from console.screens.ask import Ask
 from console.screens.form_lines import Filled, FormLines, LineRows
@@ -105,7 +105,7 @@ class FormScreen(FormLines):
         if self._at:
             self._go_to(self._at)
         elif self._said:
-            self.to_problem(self.state.lines().lines)
+            self.to_error()
         if self._said:
             self.say(self._said, "warn")
         self._later()
@@ -207,7 +207,7 @@ class FormScreen(FormLines):
         self._close()
         problems = examine(self.state.now)[1]
         if problems:
-            self.to_problem(line for line in self.state.lines().lines if not line.problem.startswith(WARNING))
+            self.to_error()
             self.say(f"{counted(len(problems), 'problem')} must be mended first: tab goes to the next one", "warn")
         else:
             self._leave("review")

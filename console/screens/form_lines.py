@@ -239,6 +239,10 @@ class FormLines(Modal[Filled]):
             self.lines_shown.select(row_key(wrong.path))
         return wrong is not None
 
+    def to_error(self) -> None:
+        """To the first line that is wrong, or lacks something; to one of which there is only a warning after all."""
+        self.to_problem(sorted(self.state.lines().lines, key=lambda line: line.problem.startswith(WARNING)))
+
     def do_explain(self) -> None:
         """`w`"""
         line = self.cursor

@@ -114,10 +114,14 @@ class Chooser(Vertical):
     def show(self, words: str, options: Iterable[tuple[str, ...]], empty: str) -> None:
         """Show these values, each with what it is in the other columns, that fit the words: those that do best first.
 
-        The cursor is on the first for other words, and on what is chosen when it is opened.
+        The cursor is on the first for other words, and on what is chosen when it is opened. Of several, those that are
+        chosen and are not among these stand there before any words: else nobody could let go of what is there no more.
         """
         rows, before, self._shown = self.query_one(Rows), self._shown, words
         fitting = sorted(options, key=lambda option: _distance(words, option[0]))
+        if self._many and not words:
+            known, nothing = {key for key, *_ in fitting}, ("",) * (len(self._columns) - 1)
+            fitting = [*((key, *nothing) for key in self._marked if key not in known), *fitting]
         self._rows = [Row(key, (key or NOTHING, *about)) for key, *about in fitting]
         self._draw(empty)
         is_at_chosen = before is None and bool(self._marked) and rows.select(self._marked[0])

@@ -25,6 +25,7 @@ from metadata.database import Database
 from metadata.definitions import load_blueprint
 from metadata.documents import dump_one
 from metadata.errors import UsageError
+from metadata.findings import Finding
 from metadata.forms import Subject, examine, subject_of, with_findings
 from metadata.rows.forming import findings_in
 from metadata.rows.sources import keep_comments, load_sources
@@ -653,6 +654,48 @@ async def test_ctrl_s_goes_to_the_first_field_from_the_top_that_lacks_something(
             cursor = app.screen.cursor  # type: ignore[attr-defined]
             assert cursor is not None
             assert cursor.path == (first,)
+
+
+async def test_a_form_that_comes_back_from_review_is_at_the_error_and_not_at_a_warning_above(make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_seen(pilot, "ATTENTION")
+        state = FormState.of(Subject("decision", "d", {"after": "m", "when": "kilo > 1", "then": {"alert": "info"}}))
+        state.findings = (
+            Finding("PH168", "warning", "decision", "d", (), "no decide task asks it", "add it"),
+            Finding("PH170", "error", "decision", "d", ("when",), "there is no input kilo", "mend the rule"),
+        )
+        form = FormScreen(app.session, state, lambda _text: None, "", "PH170 there is no input kilo")
+        await app.push_screen(form)
+        await pilot.pause()
+        assert form.cursor is not None and form.cursor.path == ("when",)
+
+
+async def test_of_several_values_one_that_is_no_longer_there_can_be_let_go_of(
+    database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        state = await task_form(pilot, {"kind": "decide", "decisions": ["retrain_when_worse", "gone"]})
+        await go_to(pilot, "tasks", "t", "decisions")
+        await pilot.press("enter")
+        await until_seen(pilot, "✓  gone", "✓  retrain_when_worse", "hold_when_broken")
+        await pilot.press("up", "up", "up", "tab", "enter")
+        await until_seen(pilot, "ctrl+s review")
+        assert state.now.at(("tasks", "t", "decisions")) == ["retrain_when_worse"]
+
+
+def test_what_may_be_said_in_a_part_stays_in_sight_and_in_place_when_the_first_of_it_is() -> None:
+    state = FormState.of(Subject("monitor", "m", {}))
+
+    def shown() -> list[str]:
+        return [line.name for line in state.lines().lines if line.path[:1] == ("watch",)]
+
+    before = shown()
+    assert before == ["watch", "features", "prediction", "performance"]
+    state.set(next(line for line in state.lines().lines if line.name == "performance"), ["rmse"])
+    assert shown() == before
+    assert [line.name for line in FormState.of(state.now).lines().lines if line.path[1:]] == ["performance"]
 
 
 async def test_a_list_in_which_nothing_matches_stays_open_and_says_so(database: Database, make_app: MakeApp) -> None:
