@@ -116,9 +116,6 @@ def verify(database: Database) -> Checked:
     with database.read() as connection:
         head = head_of(connection)
         told = check_entries(entries_of(connection), head, installation, key, seen, faults)
-        if not faults and seen is not None and seen.number > told.entries:
-            cause = f"it was removed: this home has seen the audit up to entry {seen.number}"
-            faults.add(_seen_otherwise(f"audit entry {told.entries + 1}", cause))
         if not faults:  # what is told by entries that are not sound says nothing of others
             rows = connection.execute(select(revision.c.number, revision.c.hash).order_by(revision.c.number))
             log_is_told = check_revisions(told, ((row.number, row.hash) for row in rows), faults)
@@ -238,6 +235,9 @@ def check_entries(
         if sound and (head is None or (newest, head.hash) != (told.entries, previous)):
             cause = f"it is not entry {told.entries}, which is the newest"
             raise PilothouseError("PH360", "audit head", "it was removed" if head is None else cause, REMEDY)
+        if sound and seen is not None and seen.number > told.entries:
+            cause = f"it was removed: this home has seen the audit up to entry {seen.number}"
+            raise _seen_otherwise(f"audit entry {told.entries + 1}", cause)
         if sound and key and head and not key.signed(installation, head):
             raise PilothouseError("PH361", "audit head", "its signature is not that of the newest entry", REMEDY)
     return told

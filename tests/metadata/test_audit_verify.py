@@ -192,6 +192,14 @@ def test_the_newest_entries_are_missed_though_the_head_is_an_old_copy(audit: Dat
     assert found_by_verify(audit).startswith(f"PH36{2 if left else 0} audit entry {left + 1}: it was removed")
 
 
+def test_the_newest_entry_is_missed_though_the_head_was_made_to_fit(audit: Database) -> None:
+    *_, before, newest = entries(audit)
+    with audit.write() as connection:
+        connection.execute(delete(tables.audit).where(tables.audit.c.number == newest.number))
+        connection.execute(update(tables.audit_head).values(number=before.number, hash=before.hash))
+    assert found_by_verify(audit).startswith(f"PH362 audit entry {newest.number}: it was removed")
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_what_is_done_afterwards_does_not_cover_it(audit: Database, seed: int) -> None:
     chosen = random.Random(seed)
