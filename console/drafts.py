@@ -260,7 +260,8 @@ def _gist(original: bytes, text: bytes) -> str:
         for each in (original, text)
     )
     for at, line in enumerate(after):
-        if (at >= len(before) or line != before[at]) and line.removesuffix(":") not in KINDS:
+        differs = line != before[at] if at < len(before) else bool(line.strip())
+        if differs and line.removesuffix(":") not in KINDS:
             return _from_difference(line.strip(), before[at].strip() if at < len(before) else "")
     return f"without {before[len(after)].strip()}" if len(before) > len(after) else "typed, and not saved"
 

@@ -507,6 +507,13 @@ def test_a_draft_never_takes_the_file_of_another(home: Path) -> None:
     assert (home / "drafts").stat().st_mode & 0o777 == 0o700
 
 
+def test_a_kept_text_is_told_by_what_was_written_below_it_and_not_by_the_blank_line_before(home: Path) -> None:
+    draft = files.begin(settings(), "dataset", "a.b", "datasets:\n  a.b: {}\n")
+    draft.path.write_text("datasets:\n  a.b: {}\n\n  # ask the vets\n", encoding="utf-8")
+    assert files.release(draft)
+    assert [each.gist for each in files.kept(settings())] == ["# ask the vets"]
+
+
 def test_a_draft_is_kept_when_nobody_edits_it_and_something_was_changed(home: Path) -> None:
     draft = files.begin(settings(), "feature_set", "a.b", "text")
     files.write(draft, "another text")
