@@ -15,6 +15,7 @@ from metadata.contents import content_hash, json_text
 from metadata.database import Database
 from metadata.definitions import IN_ORDER, definition, read_blueprint, read_past, revision, revision_item
 from metadata.errors import Faults, PilothouseError, UsageError
+from metadata.search_index import summary_of
 from metadata.values import in_chunks
 
 GENESIS = "0" * 64
@@ -179,12 +180,20 @@ def _held_against_itself(connection: Connection) -> int:
     check_log(((found := to_revision(row), items.get(found.number, [])) for row in rows), faults)
     faults.tell()
     said = {value.uid: (kind, key, content_hash(value)) for kind, key, value in read_past(connection, len(rows))}
-    now = {value.uid: (kind, key, content_hash(value)) for kind, key, value in read_blueprint(connection)}
+    blueprint = [*read_blueprint(connection)]
+    now = {value.uid: (kind, key, content_hash(value)) for kind, key, value in blueprint}
     for uid, (kind, key, digest) in now.items():
         if said.pop(uid, None) != (kind, key, digest):
             faults.add(_broken(f"{kind} {key}", "it is not what the newest revision left"))
     for kind, key, _ in said.values():
         faults.add(_broken(f"{kind} {key}", "it is gone, and no revision deleted it"))
+    listed = {
+        uid: of for uid, *of in connection.execute(select(definition.c.uid, definition.c.layer, definition.c.mode))
+    }
+    for kind, key, value in blueprint:
+        repeated = summary_of(key, value)
+        if listed[value.uid] != [repeated["layer"], repeated["mode"]]:
+            faults.add(_broken(f"{kind} {key}", "filters read another layer or storage of it than it has"))
     faults.tell()
     return len(rows)
 

@@ -446,6 +446,8 @@ def test_a_definition_that_was_changed_by_hand_is_named(audit: Database) -> None
     [
         ("UPDATE definition SET kind = 'nonsense' WHERE kind = 'schedule'", r"PH305 (nonsense|schedule) \S+:"),
         ("DELETE FROM schedule", r"PH305 schedule \S+:"),
+        ("UPDATE definition SET layer = 'gold' WHERE key = 'bronze.orders'", r"PH305 dataset bronze.orders: filters"),
+        ("UPDATE definition SET mode = 'merge' WHERE key = 'bronze.orders'", r"PH305 dataset bronze.orders: filters"),
         ("UPDATE monitor_threshold SET kind = 'nonsense'", r"PH305 monitor \S+:"),
     ],
 )
