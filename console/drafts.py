@@ -97,7 +97,7 @@ def write(draft: Draft, text: str) -> None:
     Where its files were removed it gets new ones: under their name there may be the draft of another by now.
     """
     if _is_of_lock(draft.path, draft.lock):
-        _put(draft.path, text)
+        put(draft.path, text)
     else:
         left = draft.lock
         folder, original, uids = draft.path.parent, draft.original, draft.uids
@@ -127,7 +127,7 @@ def _made(folder: Path, kind: str, key: str, original: str, uids: Mapping[str, s
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
             _write(os.dup(lock), f"{_UIDS}{json.dumps(uids)}\n{original}" if uids else original)
-            _put(path, text)
+            put(path, text)
         except OSError:
             _remove(path)
             os.close(lock)
@@ -136,7 +136,8 @@ def _made(folder: Path, kind: str, key: str, original: str, uids: Mapping[str, s
     raise AssertionError("itertools.count ends")
 
 
-def _put(path: Path, text: str) -> None:
+def put(path: Path, text: str) -> None:
+    """Write a file that only its owner reads, without secrets, all of it or none. Raises OSError."""
     fresh = path.with_name(f".{path.name}.new")
     try:
         _write(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), text)
@@ -149,7 +150,7 @@ def _put(path: Path, text: str) -> None:
 def _clean(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     if redacted(text) != text:
-        _put(path, text)
+        put(path, text)
 
 
 def release(draft: Draft) -> bool:

@@ -33,7 +33,7 @@ class Notes(dict[str, str]):
             path = self._path(what)
             if note:
                 path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                drafts.write(path, note)
+                drafts.put(path, note)
             else:
                 path.unlink(missing_ok=True)
 

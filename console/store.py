@@ -149,7 +149,7 @@ class Glance:
     unwritable: str = ""
 
 
-LINES = ("actions", "looks", "glances", "surveys", "counts", "asks", "peeks", "checks")
+LINES = ("actions", "looks", "glances", "surveys", "counts", "asks", "peeks", "checks", "audits")
 """What is done beside the reads of screens, each in a line of its own."""
 
 
@@ -157,7 +157,8 @@ class Store:
     """The metadata database as the console reads it.
 
     Beside the reader it has a line for what it has others do, two that look what changed, one for the first screen, one
-    that counts, one for what is asked while one types, one that looks into tables, and one for what takes long.
+    that counts, one for what is asked while one types, one that looks into tables, one for what takes long, and one for
+    what goes through the whole log.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -233,6 +234,10 @@ class Store:
     def check(self, who: MessagePump, job: str, query: Callable[[Database], Any]) -> None:
         """Read much, for as long as it takes, apart from all else."""
         self._submit("checks", who, lambda: query(self.database), job)
+
+    def verify(self, who: MessagePump, job: str, query: Callable[[Database], Any]) -> None:
+        """Go through the whole log; nothing that is applied meanwhile waits for it."""
+        self._submit("audits", who, lambda: query(self.database), job)
 
     def glance(self, who: MessagePump, job: str, query: Callable[[Database], Any]) -> None:
         """Look whether something changed; waits for no other query."""

@@ -160,7 +160,7 @@ class AuditScreen(LogScreen):
         self._verifies = True
         self._told(styled("verifying …", "active"))
         self._voice.well("verified")
-        self.session.store.check(self, "verified", verify)
+        self.session.store.verify(self, "verified", verify)
 
     def got_verified(self, found: Checked) -> None:
         """All of it is what was written."""

@@ -250,7 +250,7 @@ class FormScreen(FormLines):
         self._draw_about()
         if self._field.language is not None:
             subject, owner, path = self.state.now, self._session.owner, line.path
-            self._session.store.read(self, "names", lambda database: names_in(database, owner, subject, path))
+            self._session.store.check(self, "names", lambda database: names_in(database, owner, subject, path))
 
     def ask_name(self, path: Path, question: str, named: Callable[[str | None], None]) -> None:
         """Where entries are called by the keys of definitions these are offered, else it is typed."""
