@@ -884,7 +884,7 @@ async def test_a_kept_text_that_was_edited_elsewhere_since_it_was_asked_about_is
         await until_seen(pilot, "away for good?")
         elsewhere = files.resume(files.kept(settings())[0])
         assert elsewhere is not None
-        files.write(path, "owner: bob")
+        files.write(elsewhere, "owner: bob")
         if ended:
             assert files.release(elsewhere)
         await pilot.press("y")
