@@ -162,7 +162,8 @@ class Hearing(App[None]):
     def hear(self, *through: DOMNode, leads: bool = False, anywhere: bool = False) -> None:
         """What is kept goes to the question that is in front by then, or to `anywhere` else.
 
-        What was typed earlier is still on its way; what `leads` elsewhere is there when that is found and has its rows.
+        What was typed earlier is still on its way; what `leads` elsewhere is there when that is found, has its rows, and
+        is painted.
         """
         self.run_worker(self._hear(through, leads, anywhere))
 
@@ -173,6 +174,8 @@ class Hearing(App[None]):
             if isinstance(self.screen, Prompting):
                 await _patiently(self.screen.answered)
             await _done_by(self)
+        if leads:
+            await _painted(self.focused or self.screen)
         self.call_later(self._hear_kept, anywhere)
 
     async def _hear_kept(self, anywhere: bool) -> None:
@@ -186,6 +189,13 @@ async def _done_by(one: DOMNode) -> None:
     """What was sent to it until now is done."""
     done = asyncio.Event()
     if one.call_later(done.set):
+        await _patiently(done)
+
+
+async def _painted(one: DOMNode) -> None:
+    """It is on the screen as it is now: keys that act on a row that nobody can have seen do nothing."""
+    done = asyncio.Event()
+    if one.call_after_refresh(done.set):
         await _patiently(done)
 
 

@@ -229,6 +229,8 @@ class BaseScreen(Acting, Listing):
         cast("PilothouseApp", self.app).paint()
         if self._stale:
             self.reload()
+        elif fault is None and self._asked == self.filter:
+            self.came("page")
 
     @contextmanager
     def _told_of(self, job: str) -> Iterator[None]:

@@ -128,8 +128,6 @@ class Prompting(Screen[None]):
         """Rows were read with that filter; what is typed of one, or was before it was given, is none."""
         if filter_ == (self._filter_before if self.filtering else self.filter):
             self._good = filter_
-        if filter_ == self.filter:
-            self.came("page")
 
     def drop_filter(self) -> None:
         """The filter is refused: the one that was there before it is back."""

@@ -888,7 +888,7 @@ async def test_a_kept_text_that_was_edited_elsewhere_since_it_was_asked_about_is
         if ended:
             assert files.release(elsewhere)
         await pilot.press("y")
-        await until_seen(pilot, "not thrown away: ", "was edited elsewhere since, or applied")
+        await until_seen(pilot, "not thrown away: ", "elsewhere")
         assert path.read_text(encoding="utf-8") == "owner: bob"
         if not ended:
             assert files.release(elsewhere)
