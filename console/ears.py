@@ -162,8 +162,8 @@ class Hearing(App[None]):
     def hear(self, *through: DOMNode, leads: bool = False, anywhere: bool = False) -> None:
         """What is kept goes to the question that is in front by then, or to `anywhere` else.
 
-        What was typed earlier is still on its way; what `leads` elsewhere is there when that is found, has its rows, and
-        is painted.
+        What was typed earlier is still on its way; what `leads` elsewhere is there when that is found, and its rows are
+        painted.
         """
         self.run_worker(self._hear(through, leads, anywhere))
 
