@@ -151,9 +151,12 @@ HOSTILE = [
 
 @pytest.mark.parametrize("part", HOSTILE)
 def test_a_text_takes_a_time_in_proportion_to_its_length(part: str) -> None:
-    begun = time.process_time()
-    redacted(part * (200_000 // len(part)) + "://u key=")
-    assert time.process_time() - begun < 0.6
+    def taken() -> float:
+        begun = time.process_time()
+        redacted(part * (200_000 // len(part)) + "://u key=")
+        return time.process_time() - begun
+
+    assert any(taken() < 0.6 for _ in range(3)), "whatever else this process has to do once"
 
 
 def test_words_of_high_entropy_are_found_without_a_name() -> None:
