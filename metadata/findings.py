@@ -45,15 +45,13 @@ class Finding:
 
     def __post_init__(self) -> None:
         for name in ("cause", "remedy"):
-            text = getattr(self, name)
-            if short(text) != text:  # of a secret that is cut nobody would see that it is one
-                object.__setattr__(self, name, short(redacted(text)))
+            object.__setattr__(self, name, _cut(getattr(self, name)))
 
     @property
     def thing(self) -> str:
         """What it is about, such as `dataset silver.flights` or `pipeline flights tasks.clean.sql`."""
         words = (word for word in (self.kind.replace("_", " "), self.key, self.field) if word)
-        return short(" ".join(words)) or "blueprint"
+        return _cut(" ".join(words)) or "blueprint"
 
     @property
     def field(self) -> str:
@@ -109,5 +107,10 @@ def brief(text: str, value: object) -> str:
     if isinstance(value, str) and len(value) > BRIEF:
         for whole in (value, repr(value)[1:-1]):
             text = text.replace(whole, f"{redacted(whole)[: BRIEF - 3]}…")
-        return short(text, BRIEF, 4 * BRIEF)
+        return short(redacted(text), BRIEF, 4 * BRIEF)
     return text
+
+
+def _cut(text: str) -> str:
+    """The text without what is too long to be told: of a secret that is cut nobody would see that it is one."""
+    return text if short(text) == text else short(redacted(text))

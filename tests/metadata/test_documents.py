@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from metadata.checks import check
 from metadata.documents import DocumentError, dump, dump_one, read, read_text, try_read
 from metadata.errors import PilothouseError
-from metadata.findings import Finding
+from metadata.findings import Finding, brief
 from metadata.kinds import SECTIONS, Blueprint, Dataset, Definition
 from metadata.yaml_text import plain_value
 from tests.metadata.blueprints import definitions, orders
@@ -308,6 +308,9 @@ def test_of_a_secret_that_is_too_long_nothing_is_repeated() -> None:
     token = ".".join(base64.urlsafe_b64encode(each).decode().rstrip("=") for each in parts)
     (told,) = (each for each in found(f"datasets: {{a: {{fresh_within: {token}}}}}") if each.field == "fresh_within")
     assert token[:20] not in str(told) + str(PilothouseError("PH105", token, token, token))
+    assert token[:20] not in Finding("PH105", "error", "dataset", "a", ("columns", token), "", "").thing
+    key = f"dop_v1_{some.randbytes(32).hex()}"
+    assert key[:20] not in brief(f"{key} is in it", f"{key} and more")
 
 
 def test_a_billion_laughs_is_refused_without_laughing() -> None:
