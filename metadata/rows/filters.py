@@ -129,7 +129,7 @@ def exact_field(column: ColumnElement[Any], *, empty: bool = False) -> Matcher:
 
 def within_field(column: ColumnElement[Any]) -> Matcher:
     """The value anywhere in a column that is never NULL; without a value, what holds no text."""
-    return lambda value: _like(column, f"*{value}*") if value else column == ""
+    return lambda value: _like(column, some(f"*{value}*")) if value else column == ""
 
 
 def word_field(column: ColumnElement[Any], words: Iterable[str]) -> Matcher:

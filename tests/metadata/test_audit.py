@@ -127,7 +127,7 @@ def test_the_list_speaks_the_language_of_filters(audit: Database) -> None:
     assert numbers("kind:run of:2 key:ord*") == numbers("/ord* deed:launch,cancel of:2") == [8, 7]
     assert numbers("age:<1h the first") == numbers('note:"the first"') == numbers("note:first") == [1]
     noted = {one.number for one in list_entries(audit).items if one.note}
-    assert set(numbers("!note:")) == noted and not noted & set(numbers("note:"))
+    assert set(numbers("!note:")) == set(numbers("note:*")) == noted and not noted & set(numbers("note:"))
     assert numbers("age:>1h") == []
     with pytest.raises(UsageError, match="PH306.*undo"):
         numbers("deed:undoo")
