@@ -44,6 +44,11 @@ class _Wanted:
             return self.number, None
         return min(self.number, self.marked), max(self.number, self.marked)
 
+    @property
+    def stays(self) -> bool:
+        """Whether it is the same for ever, as all that is not told of today."""
+        return self.pane == DID or self.between[1] is not None
+
 
 class HistoryScreen(LogScreen, BlueprintKeys):
     """Revisions; `subject` is a filter, such as `key:silver.flights`."""
@@ -70,11 +75,11 @@ class HistoryScreen(LogScreen, BlueprintKeys):
         super().__init__(subject)
         self.filter = subject
         self._marked: int | None = None
-        self._told: dict[_Wanted, tuple[Content, ...]] = {}
-        """Each change, line by line."""
+        self._told: dict[_Wanted, tuple[int, tuple[Content, ...]]] = {}
+        """Each change, line by line, and how many pages had come when that was asked for."""
+        self._pages = 0
+        """How many have come: since the last of them the blueprint may be another one."""
         self._under_way: _Wanted | None = None
-        self._overtaken = False
-        """Whether the blueprint may be another one since that is read."""
 
     def turn_to(self, subject: str) -> None:
         """To another filter."""
@@ -91,8 +96,7 @@ class HistoryScreen(LogScreen, BlueprintKeys):
     def show(self, data: Paged[RevisionRow]) -> None:
         """The page; what differs since may be another now."""
         self.take(data)
-        self._told = {wanted: found for wanted, found in self._told.items() if wanted.pane == DID}
-        self._overtaken = True
+        self._pages += 1
         self.landed(data)
         self.moved()
 
@@ -123,18 +127,20 @@ class HistoryScreen(LogScreen, BlueprintKeys):
 
     def _read_changes(self) -> None:
         """One read at a time."""
-        wanted = self._wanted()
-        if wanted is None or wanted in self._told or self._under_way is not None:
+        wanted, pages, store = self._wanted(), self._pages, self.session.store
+        if wanted is None or self._under_way is not None:
             return
-        self._under_way, self._overtaken, store = wanted, False, self.session.store
+        if wanted in self._told and (wanted.stays or self._told[wanted][0] == pages):
+            return
+        self._under_way = wanted
         read = store.check if wanted.pane == SINCE else store.read
-        read(self, "changes", lambda database: (wanted, _changes(database, wanted)))
+        read(self, "changes", lambda database: (wanted, pages, _changes(database, wanted)))
 
-    def got_changes(self, value: tuple[_Wanted, tuple[Content, ...]]) -> None:
-        """They were read; what differs since, once more, where something was applied meanwhile."""
+    def got_changes(self, value: tuple[_Wanted, int, tuple[Content, ...]]) -> None:
+        """They were read; what differs today stands there, and is read once more, where something came meanwhile."""
         self._under_way = None
-        if value[0].pane == DID or not self._overtaken:
-            self._told[value[0]] = value[1]
+        wanted, pages, found = value
+        self._told[wanted] = pages, found
         self.draw_detail()
         self._read_changes()
 
@@ -166,12 +172,10 @@ class HistoryScreen(LogScreen, BlueprintKeys):
                 *([joined(("note   ", "quiet"), plain(one.note))] if one.note else []),
                 Content(""),
             ]
-        changes = self._told.get(wanted)
-        if changes is None:
+        if wanted not in self._told:
             return [*found, styled("…", "quiet")]
-        if not changes:
-            return [*found, styled("Nothing differs.", "quiet")]
-        return [*found, *changes]
+        _, changes = self._told[wanted]
+        return [*found, *(changes or [styled("Nothing differs.", "quiet")])]
 
     def unavailable(self, name: str) -> str:
         """What needs a revision under the cursor."""

@@ -207,6 +207,35 @@ async def test_what_differs_today_is_read_once_more_where_something_was_applied_
         await until_seen(pilot, "description: third → fourth")
 
 
+async def test_what_differs_today_is_told_though_something_comes_before_it_is_read(
+    database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answered_late(database: Database, older: int, newer: int | None = None) -> tuple[Change, ...]:
+        found = changes_between(database, older, newer)
+        looks.append(older)
+        late[len(looks) - 1].wait()
+        return found
+
+    looks: list[int] = []
+    late = [threading.Event(), threading.Event()]
+    monkeypatch.setattr(history, "changes_between", answered_late)
+    describe(database, "third")
+    app = make_app()
+    async with app.run_test(size=(160, 48)) as pilot:
+        app.go(Place("history"))
+        await until_seen(pilot, "3 of 3")
+        await pilot.press("j", "right")
+        await until(pilot, lambda: len(looks) == 1)
+        describe(database, "fourth")
+        await until_seen(pilot, "4 of 4", "revision 2 → today")
+        late[0].set()
+        try:
+            await until_seen(pilot, "description: Flights", "→ third")
+        finally:
+            late[1].set()
+        await until_seen(pilot, "→ fourth")
+
+
 async def test_of_much_that_was_changed_the_first_is_told_and_the_command_that_tells_all(
     database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
