@@ -83,9 +83,9 @@ def _names(inspector: sa.Inspector) -> list[str]:
 def _look(link: sa.Connection, name: str) -> Seen:
     inspector = sa.inspect(link)
     schema, own = database_values.schema_and_table(inspector, name)
-    if schema is not None and schema not in inspector.get_schema_names():
-        schema, own = None, name
     if not inspector.has_table(own, schema):
+        if schema not in (None, *inspector.get_schema_names()):
+            schema, own = None, name
         there = [*inspector.get_table_names(schema), *inspector.get_view_names(schema)]
         near = difflib.get_close_matches(own, there, 3, cutoff=0.4) or there[:3]
         near = [f"{schema}.{each}" if schema else each for each in near]

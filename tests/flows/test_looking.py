@@ -248,6 +248,18 @@ def test_a_table_with_a_dot_in_its_name_is_drafted_with_the_rest(tmp_path: Path)
     assert list(sound(draft([look_at_database(url, ["main.orders"])])).datasets) == ["bronze.orders"]
 
 
+def test_a_table_that_is_there_is_found_whether_or_not_its_schema_is_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'shop.db'}")
+    with engine.begin() as link:
+        link.exec_driver_sql("CREATE TABLE orders (id INTEGER PRIMARY KEY)")
+    url = str(engine.url)
+    engine.dispose()
+    monkeypatch.setattr(sa.Inspector, "get_schema_names", lambda _: [])  # as SQL Server of DBO, and of other.dbo
+    assert list(sound(draft([look_at_database(url, ["main.orders"])])).datasets) == ["bronze.orders"]
+
+
 @pytest.mark.parametrize(
     ("source", "fault"),
     [
