@@ -85,8 +85,8 @@ def text_of(row: Row) -> str:
 
 
 def _holds(term: Term, key: str, text: str, facts: Facts) -> bool:
-    from metadata.rows.filters import as_glob, some
+    from metadata.rows.filters import as_glob, not_empty
 
     where = {"key": key, "field": facts.get(term.field, ""), "text": text}[term.kind]
-    patterns = (f"*{value}*" if term.kind == "text" else some(value) for value in term.values)
+    patterns = (f"*{value}*" if term.kind == "text" else not_empty(value) for value in term.values)
     return any(fnmatch.fnmatchcase(where.lower(), as_glob(pattern.lower())) for pattern in patterns)

@@ -113,7 +113,7 @@ def conditions(text: str, language: Language, kinds: Collection[TermKind] = TERM
 def text_field(column: ColumnElement[Any]) -> Matcher:
     """Equal to the value, or like it where it holds `*` or `?`; what has no value is like no pattern."""
     present = func.coalesce(column, "")
-    return lambda value: _like(present, some(value)) if is_pattern(value) else present == plain_text(value)
+    return lambda value: _like(present, not_empty(value)) if is_pattern(value) else present == plain_text(value)
 
 
 def exact_field(column: ColumnElement[Any], *, empty: bool = False) -> Matcher:
@@ -122,14 +122,14 @@ def exact_field(column: ColumnElement[Any], *, empty: bool = False) -> Matcher:
     def matcher(value: str) -> Condition:
         if not value and not empty:
             raise ValueError("a value after the colon")
-        return _like(column, some(value)) if is_pattern(value) else column == plain_text(value)
+        return _like(column, not_empty(value)) if is_pattern(value) else column == plain_text(value)
 
     return matcher
 
 
 def within_field(column: ColumnElement[Any]) -> Matcher:
     """The value anywhere in a column that is never NULL; without a value, what holds no text."""
-    return lambda value: _like(column, some(f"*{value}*")) if value else column == ""
+    return lambda value: _like(column, not_empty(f"*{value}*")) if value else column == ""
 
 
 def word_field(column: ColumnElement[Any], words: Iterable[str]) -> Matcher:
@@ -260,7 +260,7 @@ def plain_text(value: str) -> str:
     return re.sub(_ESCAPED, lambda each: each[0][1], value)
 
 
-def some(value: str) -> str:
+def not_empty(value: str) -> str:
     """The pattern for what has a value: `*` alone stands for any that there is."""
     return "?*" if value and not value.strip("*") else value
 
