@@ -137,12 +137,12 @@ def _made(folder: Path, kind: str, key: str, original: str, uids: Mapping[str, s
 
 
 def put(path: Path, text: str) -> None:
-    """Write a file that only its owner reads, without secrets, all of it or none. Raises OSError."""
+    """Write a file that its owner alone reads, without secrets, all of it or none. Raises OSError, UnicodeError."""
     fresh = path.with_name(f".{path.name}.new")
     try:
         _write(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), text)
         fresh.replace(path)
-    except OSError:
+    except (OSError, UnicodeError):
         fresh.unlink(missing_ok=True)
         raise
 

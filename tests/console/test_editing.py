@@ -20,6 +20,7 @@ import pytest
 from console import drafts as files
 from console.app import PilothouseApp
 from console.edit import Review, another, editor, review, with_remarks, without_remarks
+from console.noting import Notes
 from console.places import EDIT, Place
 from console.widgets.rows import Rows
 from metadata.database import Database
@@ -505,6 +506,12 @@ def test_a_draft_never_takes_the_file_of_another(home: Path) -> None:
     assert first.path.parent == second.path.parent == home / "drafts"
     assert {path.stat().st_mode & 0o777 for path in (home / "drafts").glob("*")} == {0o600}
     assert (home / "drafts").stat().st_mode & 0o777 == 0o700
+
+
+def test_of_a_note_that_cannot_be_written_nothing_is_left_beside_the_drafts(home: Path) -> None:
+    notes = Notes(lambda: home / "drafts")
+    notes.typed("changes", "half \udc80")
+    assert [*(home / "drafts").iterdir()] == []
 
 
 def test_a_kept_text_is_told_by_what_was_written_below_it_and_not_by_the_blank_line_before(home: Path) -> None:
