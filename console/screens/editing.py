@@ -357,7 +357,8 @@ class Editing(SplitScreen):
         self.reload()
 
     def got_staged(self, _changes: ChangeSet) -> None:
-        """In the change set: the draft is no longer needed."""
+        """In the change set: the draft, and why it was to be applied by itself, are no longer needed."""
+        self.notes.clear()
         if self._draft is not None:
             self._discard(self._draft)
         self.say("kept in the change set: P shows it, and applies it")
