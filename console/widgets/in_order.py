@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from textual import events
+from textual.binding import Binding
 from textual.widget import Widget
 from textual.widgets import Input
 
@@ -29,20 +30,20 @@ def taken(field: Widget, event: events.Key, deeds: Deeds) -> None:
         field.app.post_message(events.Key(event.key, event.character))
 
 
-_MOVES: Mapping[str, Callable[[Input], None]] = {
-    "left": Input.action_cursor_left,
-    "right": Input.action_cursor_right,
-    "home": Input.action_home,
-    "end": Input.action_end,
+_EDITS: Mapping[str, str] = {
+    key: binding.action
+    for binding in Input.BINDINGS
+    if isinstance(binding, Binding) and binding.action not in ("submit", "copy")
+    for key in binding.key.split(",")
 }
 
 
 class TextLine(Input):
-    """A line in which the cursor moves before the letter that follows is looked at, which replaces what is selected."""
+    """A line that is edited in the order of the keys: one that moves or deletes before the letter that follows it."""
 
     async def _on_key(self, event: events.Key) -> None:
-        move = _MOVES.get(event.key)
-        if move is not None:
+        action = _EDITS.get(event.key)
+        if action is not None:
             event.stop()
             event.prevent_default()
-            move(self)
+            await self.run_action(action)

@@ -10,6 +10,8 @@ from textual.message import Message
 from textual.suggester import Suggester
 from textual.widgets import Input
 
+from console.widgets.in_order import TextLine
+
 Complete = Callable[[str, str], Awaitable[str]]
 """`complete(mark, text)` gives the text as it goes on, or nothing."""
 
@@ -26,7 +28,7 @@ class _Completion(Suggester):
         return await self._complete(value) or None
 
 
-class Prompt(Input):
+class Prompt(TextLine):
     """One line of input, with completion (tab or right). Posts `Given` on enter, `Typed` meanwhile, `Left` on esc."""
 
     DEFAULT_CSS = """

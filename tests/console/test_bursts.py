@@ -270,6 +270,26 @@ async def test_what_is_typed_at_once_after_the_key_of_a_form_is_typed_there(
         await until_seen(pilot, "dataset bronze.flights  form", "ops2")
 
 
+@pytest.mark.parametrize(
+    ("keys", "typed"),
+    [
+        (("f", "j", "enter", "ctrl+u", *"data"), "data"),
+        (("f", "j", "enter", "end", *"xy", "backspace", "backspace", "2"), "ops2"),
+        (("R", "ctrl+u", *"bronze.fleet"), "bronze.fleet"),
+        (("slash", *"own:", "left", "delete", *"er:ops", "ctrl+a", "right", *"!"), "/!owner:ops"),
+        (("slash", *"one two", "ctrl+w", *"three", "backspace", "e"), "/one three"),
+    ],
+    ids=["all", "letters", "key", "places", "word"],
+)
+async def test_keys_that_delete_are_done_before_the_letters_that_follow_them(
+    database: Database, make_app: MakeApp, keys: tuple[str, ...], typed: str
+) -> None:
+    app = make_app()
+    async with on_flights(app) as pilot:
+        send(app, *keys)
+        await until(pilot, lambda: isinstance(app.focused, Input) and app.focused.value == typed)
+
+
 async def test_esc_and_a_key_that_come_together_are_both_where_nothing_is_typed(
     database: Database, make_app: MakeApp
 ) -> None:
