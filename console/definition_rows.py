@@ -51,7 +51,7 @@ def made_row(kind: str, key: str, of_all: bool) -> Row:
 def nothing(kind: str, words: str) -> str:
     """What is said where there is no definition of a kind, or none that a filter leaves."""
     if words:
-        return f"Nothing matches {words!r}. esc takes the filter back."
+        return f"Nothing matches '{words}'. esc takes the filter back."
     return f"No {section_of(kind)} yet: {'n makes one, or ' if kind else ''}pilothouse blueprint apply FILE"
 
 

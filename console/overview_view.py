@@ -116,7 +116,7 @@ def sections(
     some = [one for one in seen.attention if wanted(_name(one), f"{one.thing} {one.cause} {one.remedy}")]
     needed = [*first, *map(_attention, some[:MOST_NEEDED]), *last][:MOST_NEEDED]
     total = len(first) + len(some) + len(last)
-    none = f"Nothing matches {words!r}. esc takes the filter back." if words else ""
+    none = f"Nothing matches '{words}'. esc takes the filter back." if words else ""
     attention = Section(
         ATTENTION,
         needed,

@@ -115,7 +115,7 @@ def _show(
     words: str | None,
 ) -> None:
     if not any_match:
-        which = f" matches {words!r}" if words else " is there"
+        which = f" matches '{words}'" if words else " is there"
         click.echo(f"No {made.kind.replace('_', ' ')}{plain(which)}.")
     elif not changes:
         click.echo(f"Nothing to change: all of them have {made.field} {plain(made.value)}.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from console.cli.access import database
-from console.cli.output import JSON_OPTION, none_of, paged, print_page, print_rows
+from console.cli.output import JSON_OPTION, none_of, paged, plain, print_page, print_rows
 from metadata.rows.pages import list_definitions
 from metadata.rows.search import search as search_words
 
@@ -47,5 +47,5 @@ def search(text: str, limit: int, as_json: bool) -> None:
             "IN": lambda row: row.field,
             "WORD": lambda row: row.word,
         },
-        f"No definition has the words {text!r}.",
+        f"No definition has the words '{plain(text)}'.",
     )

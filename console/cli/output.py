@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 import re
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
@@ -132,12 +133,13 @@ def print_page(as_json: bool, page: Page[Any], columns: dict[str, Callable[[Any]
     print_rows(as_json, page.items, columns, empty)
     if page.next is not None:
         total = f"{'more than ' if page.capped else ''}{page.total:,}"
-        click.echo(f"({len(page.items):,} of {total}; the next ones: --after {plain(page.next)})", err=True)
+        after = shlex.quote(plain(page.next))
+        click.echo(f"({len(page.items):,} of {total}; the next ones: --after {after})", err=True)
 
 
 def none_of(what: str, words: str, empty: str) -> str:
     """What is said where a list has no row: that its filter leaves none, else why there is none at all."""
-    return f"No {what} matches {words!r}." if words else empty
+    return f"No {what} matches '{plain(words)}'." if words else empty
 
 
 def show_error(error: PilothouseError) -> None:

@@ -52,7 +52,7 @@ class Choose(Modal["str | None"]):
     def _narrow(self, typed: str) -> None:
         words = typed.lower().split()
         left = [one for one in self._choices if all(word in one[0].lower() for word in words)]
-        self.query_one(Chooser).show(typed, left[:MOST], f"Nothing matches {typed!r}.")
+        self.query_one(Chooser).show(typed, left[:MOST], f"Nothing matches '{typed}'.")
 
     def _chosen(self, names: tuple[str, ...]) -> None:
         for name in names:

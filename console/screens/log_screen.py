@@ -43,7 +43,7 @@ class LogScreen(SplitScreen, Paging):
         """Draw the rows."""
         page = self._page
         if page is not None:
-            matches = f"No {self.WHAT} matches {self.filter!r}. esc takes the filter back."
+            matches = f"No {self.WHAT} matches '{self.filter}'. esc takes the filter back."
             rows = [self.row_of(one) for one in page.items]
             self.list.show_rows(rows, empty=matches if self.filter else self.EMPTY, more=page.next is not None)
 

@@ -94,7 +94,7 @@ class ModelsScreen(SplitScreen, Paging):
         paged, charts = data
         page, self._charts = self.take(paged), charts
         empty = (
-            f"Nothing matches {self.filter!r}. esc takes the filter back."
+            f"Nothing matches '{self.filter}'. esc takes the filter back."
             if self.filter
             else "No models yet: a model and a train task in the blueprint (3) make one."
         )

@@ -204,7 +204,7 @@ class RunScreen(RunKeys, Halves):
             self._last_line = chosen[-1] if chosen else None
         if anew:
             self._log_of = of if lines else NO_LOG  # the first line takes the place of what is said instead
-            none = styled(f"No line matches {words!r}. esc takes the filter back.", "quiet")
+            none = styled(f"No line matches '{words}'. esc takes the filter back.", "quiet")
             pane.show(lines or [none if words else run_panes.no_log(self._detail, task)])
             pane.call_after_refresh(pane.scroll_end, animate=False)
         else:

@@ -107,7 +107,7 @@ class RunsScreen(RunKeys, Paging):
             return
         now, services = utc_now(), self.session.standing.services
         empty = (
-            f"No run matches {self.filter!r} (words: of the newest {number(SEARCHED)}). esc takes the filter back."
+            f"No run matches '{self.filter}' (words: of the newest {number(SEARCHED)}). esc takes the filter back."
             if self.filter
             else "No runs yet. l launches a pipeline; a schedule starts its own."
         )

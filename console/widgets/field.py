@@ -184,7 +184,7 @@ class FieldEditor(Vertical):
             self.post_message(self.Asked(self._line, choice.refers, words))
         else:
             fitting = [(one, "") for one in choice.choices if words.lower() in one.lower()]
-            can_be = f"Nothing matches {words!r}: it can be {', '.join(choice.choices)}."
+            can_be = f"Nothing matches '{words}': it can be {', '.join(choice.choices)}."
             self.query_one(Chooser).show(words, fitting, can_be)
 
     def _asked(self, words: str) -> None:
