@@ -11,7 +11,15 @@ from console.author import author
 from console.cli import bulk, definitions, documents
 from console.cli.access import database
 from console.cli.blueprint_files import export, fmt, past
-from console.cli.changes import plain_change, refuse, show_brought, show_change_set, show_changes, show_findings
+from console.cli.changes import (
+    plain_change,
+    refuse,
+    show_brought,
+    show_change_set,
+    show_changes,
+    show_earlier,
+    show_findings,
+)
 from console.cli.drafting import draft
 from console.cli.meanwhile import on_the_newest
 from console.cli.output import JSON_OPTION, ask, none_of, paged, print_json, print_page
@@ -136,8 +144,12 @@ def apply(context: click.Context, source: tuple[Path, ...], prune: bool, note: s
         nonlocal asked
         look = look_at(store, document.blueprint, prune)
         changes = look.changes
-        refuse(context, _at_lines(document, look.forbidding(settings().estimator_prefixes)) if changes else ())
+        prefixes = settings().estimator_prefixes
+        errors = [each for each in look.findings(prefixes) if each.severity == "error"] if changes else []
+        earlier = there_before(changes, errors, estimator_prefixes=prefixes)
+        refuse(context, _at_lines(document, [each for each in errors if each not in earlier]))
         show_change_set(changes)
+        show_earlier(earlier, "check tells all")
         if unmet := without_a_past(store, document.blueprint, look):
             show_findings(_at_lines(document, unmet), as_json=False, err=True)
         gone = changes.count("deleted")

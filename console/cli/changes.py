@@ -53,9 +53,16 @@ def show_brought(found: Sequence[Finding], earlier: Collection[Finding]) -> None
         click.echo("\nFindings")
     if brought:
         show_findings(brought, as_json=False)
+    show_earlier(earlier, "--json tells all")
+
+
+def show_earlier(earlier: Collection[Finding], where: str) -> None:
+    """How many findings were there before a change, with the errors among them, which it leaves as they are."""
     if earlier:
         was = "was" if len(earlier) == 1 else "were"
-        click.echo(f"{counted(len(earlier), 'finding')} {was} there before (--json tells all).")
+        errors = sum(each.severity == "error" for each in earlier)
+        beside = f"{counted(errors, 'error')}; " if errors else ""
+        click.echo(f"{counted(len(earlier), 'finding')} {was} there before ({beside}{where}).")
 
 
 def refuse(context: click.Context, found: Sequence[Finding]) -> None:

@@ -14,9 +14,10 @@ from console.cli import blueprint as blueprint_commands
 from console.cli import bulk
 from console.cli.changes import show_findings
 from console.watch import glance
+from metadata import revisions
 from metadata.database import Database
 from metadata.definitions import definition, load_blueprint
-from metadata.documents import dump
+from metadata.documents import dump, read
 from metadata.findings import Finding
 from metadata.kinds import Blueprint
 from metadata.revisions import apply
@@ -91,6 +92,27 @@ def test_two_revisions_are_compared_and_differences_are_told_by_the_exit_code(
     assert (same.code, same.out) == (0, "No differences.\n")
     for wrong in ([], ["--to", "2"], ["some.yaml", "--from", "1"], ["some.yaml", "--to", "1"], ["--from", "9"]):
         assert run("blueprint", "diff", *wrong).code == 2
+
+
+def test_errors_of_others_that_stand_are_told_where_something_else_is_applied(
+    database: Database, tmp_path: Path, run: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = tmp_path / "one.yaml"
+    text = run("blueprint", "export", "retrain_when_worse", "late_arrival_watch").out
+    with monkeypatch.context() as older:
+        older.setattr(revisions, "check", lambda *_, **__: [])
+        document.write_text(text.replace("champion.roc_auc - 0.02", "'x'"), encoding="utf-8")
+        written = read(document).blueprint
+        assert apply(database, written, author="older", settings=settings()) is not None
+    text = run("blueprint", "export", "late_arrival_watch").out
+    document.write_text(
+        text.replace("  late_arrival_watch:\n", "  late_arrival_watch:\n    owner: ops\n"), encoding="utf-8"
+    )
+    stands = "(1 error; "
+    assert stands in run("blueprint", "diff", document).out
+    applied = run("blueprint", "apply", document)
+    assert (applied.code, applied.err) == (0, "")
+    assert f"1 finding was there before {stands}check tells all)." in applied.out
 
 
 def with_sql(database: Database, folder: Path) -> Path:

@@ -276,7 +276,7 @@ def test_what_the_change_set_broke_before_is_not_told_of_another_edit(database: 
     stage_removal(database, ME, load_blueprint(database).datasets["bronze.weather"].uid)
     staged = run("blueprint", "set", "owner=ada", "--kind", "dataset", "--filter", "key:gold.delay_by_hour", "--stage")
     assert "PH110" not in staged.out
-    assert "were there before (--json tells all)" in staged.out
+    assert "errors; --json tells all)" in staged.out
 
 
 async def test_what_is_to_be_marked_is_waited_for_and_esc_lets_go_of_it(database: Database, make_app: MakeApp) -> None:
