@@ -327,16 +327,21 @@ async def test_a_definition_whose_key_is_another_ones_since_that_stays_after_all
     assert load_staged(database, ME).working.blueprint.datasets["gold.delay_by_hour2"].owner == "ada"
 
 
+async def asked_why(pilot: Pilot[None], app: PilothouseApp) -> None:
+    """The change set of one edit is going to be applied."""
+    app.go(Place("changes"))
+    await until_seen(pilot, "1 edit")
+    await pilot.press("a")
+    await until_seen(pilot, "y apply")
+    await pilot.press("y")
+    await until_seen(pilot, "Why?")
+
+
 async def test_the_note_is_kept_when_somebody_else_applied_meanwhile(database: Database, make_app: MakeApp) -> None:
     stage(database, ME, described(database, "other words"))
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
-        app.go(Place("changes"))
-        await until_seen(pilot, "1 edit")
-        await pilot.press("a")
-        await until_seen(pilot, "y apply")
-        await pilot.press("y")
-        await until_seen(pilot, "Why?")
+        await asked_why(pilot, app)
         apply(database, Blueprint.model_validate({"datasets": {"x.y": {}}}), author="ada", settings=settings())
         await pilot.press(*"because", "enter")
         await until_seen(pilot, "PH303")
@@ -353,22 +358,13 @@ async def test_a_note_that_was_not_given_yet_when_the_console_was_gone_stands_th
     database: Database, make_app: MakeApp
 ) -> None:
     stage(database, ME, described(database, "other words"))
-
-    async def asked(pilot: Pilot[None], app: PilothouseApp) -> None:
-        app.go(Place("changes"))
-        await until_seen(pilot, "1 edit")
-        await pilot.press("a")
-        await until_seen(pilot, "y apply")
-        await pilot.press("y")
-        await until_seen(pilot, "Why?")
-
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
-        await asked(pilot, app)
+        await asked_why(pilot, app)
         await pilot.press(*"what was sa")
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
-        await asked(pilot, app)
+        await asked_why(pilot, app)
         await until_seen(pilot, "what was sa")
         await pilot.press("end", *"id", "enter")
         await until_seen(pilot, "revision 3 is applied")
@@ -376,7 +372,7 @@ async def test_a_note_that_was_not_given_yet_when_the_console_was_gone_stands_th
     stage(database, ME, described(database, "more words"))
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
-        await asked(pilot, app)
+        await asked_why(pilot, app)
         assert "what was said" not in seen(app)
         await pilot.press(*"no", "escape")
         await until_seen(pilot, "left: the change set stays")

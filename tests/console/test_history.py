@@ -183,24 +183,32 @@ async def test_what_a_revision_did_is_drawn_once_and_not_where_keys_wait_for_it(
     assert threading.main_thread() not in drawn
 
 
+def answers_late(monkeypatch: pytest.MonkeyPatch, *late: threading.Event) -> list[int]:
+    """What two revisions differ in is told when these are set, one after another; gives the older one of each look."""
+    looks: list[int] = []
+
+    def answered_late(database: Database, older: int, newer: int | None = None) -> tuple[Change, ...]:
+        found = changes_between(database, older, newer)
+        looks.append(older)
+        late[min(len(looks), len(late)) - 1].wait()
+        return found
+
+    monkeypatch.setattr(history, "changes_between", answered_late)
+    return looks
+
+
 async def test_what_differs_today_is_read_once_more_where_something_was_applied_meanwhile(
     database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def answered_late(database: Database, older: int, newer: int | None = None) -> tuple[Change, ...]:
-        found = changes_between(database, older, newer)
-        looked.set()
-        late.wait()
-        return found
-
-    looked, late = threading.Event(), threading.Event()
-    monkeypatch.setattr(history, "changes_between", answered_late)
+    late = threading.Event()
+    looks = answers_late(monkeypatch, late)
     describe(database, "third")
     app = make_app()
     async with app.run_test(size=(160, 48)) as pilot:
         app.go(Place("history"))
         await until_seen(pilot, "3 of 3")
         await pilot.press("right")
-        await until(pilot, looked.is_set)
+        await until(pilot, lambda: bool(looks))
         describe(database, "fourth")
         await until_seen(pilot, "4 of 4", "revision 3 → today")
         late.set()
@@ -210,15 +218,8 @@ async def test_what_differs_today_is_read_once_more_where_something_was_applied_
 async def test_what_differs_today_is_told_though_something_comes_before_it_is_read(
     database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def answered_late(database: Database, older: int, newer: int | None = None) -> tuple[Change, ...]:
-        found = changes_between(database, older, newer)
-        looks.append(older)
-        late[len(looks) - 1].wait()
-        return found
-
-    looks: list[int] = []
     late = [threading.Event(), threading.Event()]
-    monkeypatch.setattr(history, "changes_between", answered_late)
+    looks = answers_late(monkeypatch, *late)
     describe(database, "third")
     app = make_app()
     async with app.run_test(size=(160, 48)) as pilot:
