@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from console.narrow import unmatched
 from console.places import Place
 from console.text import glyph, joined, number, styled, switched
 from console.widgets.rows import Cells, Lazy, Row
@@ -51,7 +52,7 @@ def made_row(kind: str, key: str, of_all: bool) -> Row:
 def nothing(kind: str, words: str) -> str:
     """What is said where there is no definition of a kind, or none that a filter leaves."""
     if words:
-        return f"Nothing matches '{words}'. esc takes the filter back."
+        return unmatched(words)
     return f"No {section_of(kind)} yet: {'n makes one, or ' if kind else ''}pilothouse blueprint apply FILE"
 
 

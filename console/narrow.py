@@ -33,7 +33,7 @@ def matcher(words: str, known: Collection[str] = (), *, elsewhere: bool = False)
 
     Raises UsageError PH306 for a word with a field otherwise. Loads the database's library.
     """
-    from metadata.rows.filters import parse
+    from metadata.rows.filters import as_glob, not_empty, parse
 
     terms = parse(words)
     if not terms:
@@ -44,10 +44,15 @@ def matcher(words: str, known: Collection[str] = (), *, elsewhere: bool = False)
             raise UsageError(
                 "PH306", f"filter {term.field}:{term.values[0]}", cause, "write the value without its field"
             )
-    here = [term for term in terms if term.kind != "field" or term.field in known]
+
+    def globs(term: Term) -> list[str]:
+        patterns = (f"*{value}*" if term.kind == "text" else not_empty(value) for value in term.values)
+        return [as_glob(pattern.lower()) for pattern in patterns]
+
+    here = [(term, globs(term)) for term in terms if term.kind != "field" or term.field in known]
 
     def matches(name: str, text: str, facts: Facts = NONE, /) -> bool:
-        return all(_holds(term, name, text, facts) != term.negated for term in here)
+        return all(_holds(term, patterns, name, text, facts) != term.negated for term, patterns in here)
 
     return matches
 
@@ -79,14 +84,16 @@ def rows(
     return list(given) if wanted is everything else [row for row in given if stays(row)]
 
 
+def unmatched(words: str, what: str = "Nothing", beside: str = "") -> str:
+    """What is said where a filter leaves nothing: the filter as it was written, and how one gets rid of it."""
+    return f"{what} matches '{words}'{beside}. esc takes the filter back."
+
+
 def text_of(row: Row) -> str:
     """What a row shows, in plain text."""
     return " ".join(cell if isinstance(cell, str) else cell.plain for cell in row.cells)
 
 
-def _holds(term: Term, key: str, text: str, facts: Facts) -> bool:
-    from metadata.rows.filters import as_glob, not_empty
-
-    where = {"key": key, "field": facts.get(term.field, ""), "text": text}[term.kind]
-    patterns = (f"*{value}*" if term.kind == "text" else not_empty(value) for value in term.values)
-    return any(fnmatch.fnmatchcase(where.lower(), as_glob(pattern.lower())) for pattern in patterns)
+def _holds(term: Term, patterns: Iterable[str], key: str, text: str, facts: Facts) -> bool:
+    where = {"key": key, "field": facts.get(term.field, ""), "text": text}[term.kind].lower()
+    return any(fnmatch.fnmatchcase(where, pattern) for pattern in patterns)

@@ -14,7 +14,7 @@ from console import narrow, pulse_view
 from console.chosen import Chosen, Hold
 from console.jump import definition_place
 from console.mending import START
-from console.narrow import Matches
+from console.narrow import Matches, unmatched
 from console.places import Place
 from console.service_view import cause_of
 from console.text import (
@@ -116,7 +116,7 @@ def sections(
     some = [one for one in seen.attention if wanted(_name(one), f"{one.thing} {one.cause} {one.remedy}")]
     needed = [*first, *map(_attention, some[:MOST_NEEDED]), *last][:MOST_NEEDED]
     total = len(first) + len(some) + len(last)
-    none = f"Nothing matches '{words}'. esc takes the filter back." if words else ""
+    none = unmatched(words) if words else ""
     attention = Section(
         ATTENTION,
         needed,

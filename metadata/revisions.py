@@ -11,7 +11,7 @@ from sqlalchemy import Connection, insert, select
 from metadata.audit import Book, Subject, audited
 from metadata.changes import Change, ChangeSet, diff, exact
 from metadata.checks import check
-from metadata.checks.earlier import forbidding
+from metadata.checks.earlier import errors_after
 from metadata.column_lineage import Traced, trace, write_traced
 from metadata.commented import Comments
 from metadata.compiler import compile_plan, drawn_plans
@@ -156,7 +156,7 @@ def prepare(changes: ChangeSet, settings: Settings) -> list[Plan]:
         refuse_unstorable(kind, key, value)
     prefixes = settings.estimator_prefixes
     found = check(changes.blueprint, estimator_prefixes=prefixes)
-    if errors := forbidding(changes, found, estimator_prefixes=prefixes):
+    if errors := errors_after(changes, found, estimator_prefixes=prefixes).forbidding:
         raise CheckError(errors)
     left = in_force(changes.blueprint)
     return [compile_plan(left, key) for key in left.pipelines]

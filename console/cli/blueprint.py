@@ -26,7 +26,7 @@ from console.cli.output import JSON_OPTION, ask, none_of, paged, print_json, pri
 from console.cli.paths import PathType
 from console.cli.sources import texts_of
 from metadata.changes import compare
-from metadata.checks.earlier import there_before
+from metadata.checks.earlier import Errors, there_before
 from metadata.checks.secrets import secrets_of
 from metadata.commented import comments_of
 from metadata.documents import Document, DocumentError, read_texts
@@ -144,12 +144,10 @@ def apply(context: click.Context, source: tuple[Path, ...], prune: bool, note: s
         nonlocal asked
         look = look_at(store, document.blueprint, prune)
         changes = look.changes
-        prefixes = settings().estimator_prefixes
-        errors = [each for each in look.findings(prefixes) if each.severity == "error"] if changes else []
-        earlier = there_before(changes, errors, estimator_prefixes=prefixes)
-        refuse(context, _at_lines(document, [each for each in errors if each not in earlier]))
+        errors = look.errors(settings().estimator_prefixes) if changes else Errors()
+        refuse(context, _at_lines(document, errors.forbidding))
         show_change_set(changes)
-        show_earlier(earlier, "check tells all")
+        show_earlier(errors.standing, "check tells all")
         if unmet := without_a_past(store, document.blueprint, look):
             show_findings(_at_lines(document, unmet), as_json=False, err=True)
         gone = changes.count("deleted")
@@ -247,7 +245,7 @@ def _go_back(context: click.Context, way: WayBack, note: str, yes: bool) -> None
     if not look.changes:
         click.echo(f"Nothing to change: the blueprint is what revision {way.state} left.")
         return
-    refuse(context, look.forbidding(settings().estimator_prefixes))
+    refuse(context, look.errors(settings().estimator_prefixes).forbidding)
     show_change_set(look.changes)
     if not yes:
         ask(context, f"{way.words[0].upper()}{way.words[1:]}?")

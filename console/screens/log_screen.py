@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from textual.content import Content
 
+from console.narrow import unmatched
 from console.paged import Paged
 from console.screens.paging import Paging
 from console.screens.split import SplitScreen
@@ -43,9 +44,9 @@ class LogScreen(SplitScreen, Paging):
         """Draw the rows."""
         page = self._page
         if page is not None:
-            matches = f"No {self.WHAT} matches '{self.filter}'. esc takes the filter back."
+            empty = unmatched(self.filter, f"No {self.WHAT}") if self.filter else self.EMPTY
             rows = [self.row_of(one) for one in page.items]
-            self.list.show_rows(rows, empty=matches if self.filter else self.EMPTY, more=page.next is not None)
+            self.list.show_rows(rows, empty=empty, more=page.next is not None)
 
     def trail_of(self, *before: str) -> Content:
         """Where one is: what it lies below, itself, and the filter."""

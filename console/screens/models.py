@@ -10,6 +10,7 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.widget import Widget
 
+from console.narrow import unmatched
 from console.paged import Paged
 from console.places import Place
 from console.screens.keys import key
@@ -94,7 +95,7 @@ class ModelsScreen(SplitScreen, Paging):
         paged, charts = data
         page, self._charts = self.take(paged), charts
         empty = (
-            f"Nothing matches '{self.filter}'. esc takes the filter back."
+            unmatched(self.filter)
             if self.filter
             else "No models yet: a model and a train task in the blueprint (3) make one."
         )

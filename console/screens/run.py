@@ -14,7 +14,7 @@ from textual.widgets import Static
 
 from console import narrow, pulse_view, run_panes, run_view
 from console.chosen import Chosen, Hold
-from console.narrow import Matches
+from console.narrow import Matches, unmatched
 from console.places import Place
 from console.run_panes import DETAIL, PANES, PLAN
 from console.screens.halves import Halves, titles
@@ -204,7 +204,7 @@ class RunScreen(RunKeys, Halves):
             self._last_line = chosen[-1] if chosen else None
         if anew:
             self._log_of = of if lines else NO_LOG  # the first line takes the place of what is said instead
-            none = styled(f"No line matches '{words}'. esc takes the filter back.", "quiet")
+            none = styled(unmatched(words, "No line"), "quiet")
             pane.show(lines or [none if words else run_panes.no_log(self._detail, task)])
             pane.call_after_refresh(pane.scroll_end, animate=False)
         else:

@@ -13,6 +13,7 @@ from textual.content import Content
 
 from console import pulse_view
 from console.chosen import Chosen
+from console.narrow import unmatched
 from console.paged import Paged
 from console.places import Place
 from console.screens.keys import key
@@ -107,7 +108,7 @@ class RunsScreen(RunKeys, Paging):
             return
         now, services = utc_now(), self.session.standing.services
         empty = (
-            f"No run matches '{self.filter}' (words: of the newest {number(SEARCHED)}). esc takes the filter back."
+            unmatched(self.filter, "No run", f" (words: of the newest {number(SEARCHED)})")
             if self.filter
             else "No runs yet. l launches a pipeline; a schedule starts its own."
         )

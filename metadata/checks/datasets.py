@@ -46,11 +46,9 @@ def check_quality(view: View) -> Iterator[Finding]:
             path = ("quality", name)
             if rule.expect is not None:
                 yield from expression(view, ("dataset", key), key, (*path, "expect"), rule.expect)
-                part = of_other_rows(rule.expect)
-                if part is not None:
-                    cause = f"{part[:60]} is of more than its own row"
-                    remedy = "compute it in a transform, and name its column here"
-                    yield view.finding("PH123", ("dataset", key), (*path, "expect"), cause, remedy)
+                beyond = beyond_its_row(view, ("dataset", key), (*path, "expect"), rule.expect)
+                if beyond is not None:
+                    yield beyond
                 elif (never := _never_answers(rule.expect, dataset)) is not None:
                     remedy = "compare it with something, as in amount > 0"
                     yield view.finding("PH123", ("dataset", key), (*path, "expect"), never, remedy)
@@ -67,7 +65,16 @@ def _said(text: str) -> tuple[str, ...]:
     return tuple(word.text if word.role == "string" else word.text.lower() for word in words("sql", text))
 
 
-def of_other_rows(text: str) -> str | None:
+def beyond_its_row(view: View, where: tuple[str, str], path: Path, text: str) -> Finding | None:
+    """PH123 for an expression that is asked of each row by itself, and is of several."""
+    part = _of_other_rows(text)
+    if part is None:
+        return None
+    cause, remedy = f"{part[:60]} is of more than its own row", "compute it in a transform, and name its column here"
+    return view.finding("PH123", where, path, cause, remedy)
+
+
+def _of_other_rows(text: str) -> str | None:
     """The first aggregate, window or function that makes several rows of one: rules are asked of each row by itself."""
     from sqlglot import exp
 

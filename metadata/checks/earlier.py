@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
 
 from metadata.changes import ChangeSet
 from metadata.checks import check
@@ -10,6 +11,16 @@ from metadata.findings import Finding, Path
 from metadata.kinds import Blueprint
 
 _Known = tuple[str, str, str, Path, str]
+
+
+class Errors(NamedTuple):
+    """Errors that forbid a change, and those of other definitions, which stand with it or without.
+
+    So a version of the program that finds more does not keep anybody from an edit of something else.
+    """
+
+    forbidding: tuple[Finding, ...] = ()
+    standing: tuple[Finding, ...] = ()
 
 
 def there_before(
@@ -33,16 +44,13 @@ def there_before(
     return tuple(each for name, each in names if (name, each.severity) in known)
 
 
-def forbidding(
+def errors_after(
     changes: ChangeSet, found: Iterable[Finding], *, estimator_prefixes: Iterable[str] | None = None
-) -> list[Finding]:
-    """Errors among the findings after a change that forbid it: not those of others, which stand with it or without.
-
-    So a version of the program that finds more does not keep anybody from an edit of something else.
-    """
+) -> Errors:
+    """The errors among the findings after a change."""
     errors = [each for each in found if each.severity == "error"]
-    before = there_before(changes, errors, estimator_prefixes=estimator_prefixes)
-    return [each for each in errors if each not in before]
+    standing = there_before(changes, errors, estimator_prefixes=estimator_prefixes)
+    return Errors(tuple(each for each in errors if each not in standing), standing)
 
 
 def _known(blueprint: Blueprint, found: Iterable[Finding]) -> list[_Known]:

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterator
 from datetime import timedelta
 
-from metadata.checks.datasets import expression, named_columns, of_other_rows, type_of
+from metadata.checks.datasets import beyond_its_row, expression, named_columns, type_of
 from metadata.checks.view import View
 from metadata.findings import Finding, instead
 from metadata.importable import missing
@@ -108,9 +108,8 @@ def check_models(view: View) -> Iterator[Finding]:
 def _unfit_label(view: View, key: str, model: Model) -> Iterator[Finding]:
     where, path, label = ("model", key), ("predicts", "label"), model.predicts.label
     type_ = type_of(label, view.blueprint.datasets.get(model.predicts.source))
-    if (part := of_other_rows(label)) is not None:
-        cause = f"{part[:60]} is of more than its own row"
-        yield view.finding("PH123", where, path, cause, "compute it in a transform, and name its column here")
+    if (beyond := beyond_its_row(view, where, path, label)) is not None:
+        yield beyond
     elif type_ is not None and type_ != "string" and not type_.startswith(NUMBERS):
         remedy = "make a number of it, or compare it with something"
         yield view.finding("PH123", where, path, f"{label[:60]} is a {type_}, and a label is a number", remedy)

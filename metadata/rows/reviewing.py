@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from metadata.bulk import Edited, edited
 from metadata.changes import ChangeSet, differences
 from metadata.checks import check
-from metadata.checks.earlier import forbidding
+from metadata.checks.earlier import Errors, errors_after
 from metadata.database import Database
 from metadata.definitions import read_blueprint, read_past
 from metadata.edits import Item
@@ -50,9 +50,9 @@ class Look:
         found = check(self.changes.blueprint, estimator_prefixes=estimator_prefixes)
         return found if self.touched is None else told_of(found, self.changes, self.touched)
 
-    def forbidding(self, estimator_prefixes: Iterable[str] | None) -> list[Finding]:
-        """Those of them that keep it from being applied."""
-        return forbidding(self.changes, self.findings(estimator_prefixes), estimator_prefixes=estimator_prefixes)
+    def errors(self, estimator_prefixes: Iterable[str] | None) -> Errors:
+        """The errors among them: those that keep it from being applied, and those that do not."""
+        return errors_after(self.changes, self.findings(estimator_prefixes), estimator_prefixes=estimator_prefixes)
 
 
 def look_at(database: Database, document: Blueprint, prune: bool = False) -> Look:
