@@ -6,10 +6,10 @@ What loads the database's library (`console.watch`) is imported in threads, afte
 from __future__ import annotations
 
 import functools
-import gc
 import os
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from console import terminal
@@ -25,6 +25,7 @@ from textual.scrollbar import ScrollBar  # noqa: E402
 from console import clipboard, places, theme  # noqa: E402
 from console.deeds import Asker, Deed, Deeds, Done  # noqa: E402
 from console.fitting import Fitting  # noqa: E402
+from console.garbage import Collector  # noqa: E402
 from console.needing import Needing, needed  # noqa: E402
 from console.palette import ConsoleProvider, Palette  # noqa: E402
 from console.places import TABS, Place  # noqa: E402
@@ -78,7 +79,8 @@ class PilothouseApp(Fitting):
         plain = terminal.few_colours(os.environ)
         super().__init__(ansi_color=plain)
         self.stylesheet = Sheet(variables=self.get_css_variables())
-        self.session, self._start, self._alone = session, start, alone
+        self.session, self._start = session, start
+        self._collector = Collector(lambda: monotonic() - self.pressed) if alone else None
         self._asked_at = utc_now()
         self._answered_at: datetime | None = None
         """When the database answered last; None before it has."""
@@ -207,6 +209,8 @@ class PilothouseApp(Fitting):
             self._pending.add("services")
             store.watch(self, "services", _look_at_services)
         self._tell(Ticked())
+        if self._collector:
+            self._collector.look()
 
     def on_answered(self, message: Answered) -> None:
         """A look came back."""
@@ -227,12 +231,14 @@ class PilothouseApp(Fitting):
             self._tell(Looked(job="services", also=("started", "woken") if up else ()))
         elif message.job == "services":
             self._tell(Looked(job="services", fault=fault))
+        elif message.job == "loaded" and self._collector:
+            self._collector.loaded()
         elif message.job == "started" and fault is not None:
             self._announce(fault, "started")
 
     def _glanced(self, seen: Glance) -> None:
         if self._answered_at is None:
-            self.session.store.check(self, "loaded", lambda _database: _load(self._alone))
+            self.session.store.check(self, "loaded", lambda _database: places.load())
         was_away, self._opened, self._answered_at = self.session.standing.stale, True, seen.at
         state, why = ("read only", f"its file cannot be written: {seen.unwritable}") if seen.unwritable else ("up", "")
         self._stand(database=state, detail=why, running=seen.running, waiting=seen.waiting, staged=seen.staged)
@@ -354,14 +360,6 @@ class PilothouseApp(Fitting):
 
 def _types(asker: Asker) -> bool:
     return isinstance(asker, BaseScreen) and asker.typing
-
-
-def _load(alone: bool) -> None:
-    """Load all screens; a collector of garbage need not go through what stays, which takes it a tenth of a second."""
-    places.load()
-    if alone:
-        gc.collect()
-        gc.freeze()
 
 
 def _open(database: Database) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import pwd
 import socket
@@ -11,10 +12,16 @@ from metadata.author import Author
 
 def user() -> str:
     """The user of this operating system, whose change set is the same wherever an SSH session comes from."""
+    return _named(os.geteuid())
+
+
+@functools.cache
+def _named(uid: int) -> str:
+    """Asked once: that may go to a directory server, and each paint needs it."""
     try:
-        return pwd.getpwuid(os.geteuid()).pw_name
+        return pwd.getpwuid(uid).pw_name
     except KeyError:
-        return f"uid {os.geteuid()}"
+        return f"uid {uid}"
 
 
 def author() -> Author:

@@ -207,9 +207,9 @@ def _details(shown: Terminal, found: dict[str, list[float]], name: str, times: i
 
 
 def _used(text: str) -> str:
-    """The definition of which the right half tells by whom it is used; none while that is not read."""
-    told = re.search(r"History +(\S+)", text)
-    return told[1] if told and "│ Uses" in text else ""
+    """By whom the right half tells that a definition is used, its name before; nothing while that is not read."""
+    told = re.search(r"History +(\S.*?)│ Uses", text, re.DOTALL)
+    return told[1] if told else ""
 
 
 def _filter(shown: Terminal, found: dict[str, list[float]], name: str, words: str, times: int) -> None:
