@@ -26,7 +26,7 @@ from console.cli.output import JSON_OPTION, ask, none_of, paged, print_json, pri
 from console.cli.paths import PathType
 from console.cli.sources import texts_of
 from metadata.changes import compare
-from metadata.checks.earlier import Errors, there_before
+from metadata.checks.earlier import Errors, errors_after, there_before
 from metadata.checks.secrets import secrets_of
 from metadata.commented import comments_of
 from metadata.documents import Document, DocumentError, read_texts
@@ -69,16 +69,23 @@ for command in (
 def check(context: click.Context, source: tuple[Path, ...], as_json: bool) -> None:
     """Say what is wrong with documents, merged into the blueprint that is there. Exits with 1 for an error.
 
-    `-` is a document on standard input, for `diff` and `apply`, too.
+    One that was there before, in a definition that they do not name, is told, and does not count: it keeps nobody from
+    applying them. `-` is a document on standard input, for `diff` and `apply`, too.
     """
+    standing: tuple[Finding, ...] = ()
     try:
         document = read_texts(texts_of(source))
-        found = _located(document, Look(*changes_of(database(), document.blueprint)))
+        look = Look(*changes_of(database(), document.blueprint))
+        found = _located(document, look)
+        prefixes = settings().estimator_prefixes
+        standing = errors_after(look.changes, found, estimator_prefixes=prefixes).standing
     except DocumentError as error:
         found = list(error.findings)
     show_findings(found, as_json)
-    if any(each.severity == "error" for each in found):
+    if any(each.severity == "error" and (each.line or each not in standing) for each in found):
         context.exit(1)
+    if standing and not as_json:
+        click.echo(f"{counted(len(standing), 'error')} of what these do not name: there before, apply leaves it alone.")
 
 
 @blueprint.command()

@@ -108,11 +108,17 @@ def test_errors_of_others_that_stand_are_told_where_something_else_is_applied(
     document.write_text(
         text.replace("  late_arrival_watch:\n", "  late_arrival_watch:\n    owner: ops\n"), encoding="utf-8"
     )
+    checked = run("blueprint", "check", document)
+    assert checked.code == 0
+    assert "error PH170 decision retrain_when_worse" in checked.out
+    assert "1 error of what these do not name" in checked.out
     stands = "(1 error; "
     assert stands in run("blueprint", "diff", document).out
     applied = run("blueprint", "apply", document)
     assert (applied.code, applied.err) == (0, "")
     assert f"1 finding was there before {stands}check tells all)." in applied.out
+    document.write_text(run("blueprint", "export").out, encoding="utf-8")
+    assert run("blueprint", "check", document).code == 1
 
 
 def with_sql(database: Database, folder: Path) -> Path:
