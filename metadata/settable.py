@@ -27,6 +27,8 @@ class Settable:
     """Whether it is a list of such values."""
     optional: bool = False
     """Whether it can be left without a value."""
+    required: bool = False
+    """Whether it has to be said; what is left out is what the model gives it."""
     inside: tuple[str, ...] = ()
     """Steps of the path to the entry in which it is: names may have dots."""
 
@@ -108,4 +110,4 @@ def _settable(field: Field, place: str, text: str) -> Settable | None:
     choices = value.choices if value.closed else ()
     if len(choices) == 1 and not field.optional:
         return None
-    return Settable(place, text, choices, value.refers, many, field.optional)
+    return Settable(place, text, choices, value.refers, many, field.optional, field.required)
