@@ -75,7 +75,7 @@ def switch(
         raise UsageError("PH827", kind, "what is to be switched is not there any more", "choose others")
     on = any(value.enabled for value in values)
     made, review = review_edited(database, settings, owner, kind, uids, "enabled", "false" if on else "true")
-    if set(review.findings) - set(review.earlier):
+    if set(review.findings) - review.earlier:
         return made, review
     stage(database, owner, made.document, review.base, review.seen)
     return made, None

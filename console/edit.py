@@ -61,7 +61,7 @@ class Review:
     """Those that are kept beside which it was looked at."""
     other_comments: bool = False
     """Whether they are others than those that are kept."""
-    earlier: tuple[Finding, ...] = ()
+    earlier: frozenset[Finding] = frozenset()
     """Those of the findings that were there before it."""
 
     @property
@@ -159,11 +159,12 @@ def review(database: Database, settings: Settings, draft: Draft, text: str, owne
     comments = with_others(written, *_sides(draft, opened, there, changes.blueprint, uids, kept))
     other = bool(differing_beside(database, owner, comments, uids))
     locate = partial(_located, locations=document.locations, in_text=in_text)
-    found, earlier = (tuple(map(locate, some)) for some in there.findings(changes, settings.estimator_prefixes))
+    found, before = there.findings(changes, settings.estimator_prefixes)
     unmet = map(locate, without_a_past(database, document.blueprint, Look(there.revision, changes)))
     impact = sized_impact(database, changes)
     waiting, seen = len(there.items), tuple(there.kept)
-    found_all = (*meanwhile, *found, *unmet)
+    found_all = (*meanwhile, *map(locate, found), *unmet)
+    earlier = frozenset(map(locate, before))
     seen_comments = {name: kept.get(uid) for name, uid in uids.items()}
     return Review(
         edited, there.revision, changes, found_all, impact, waiting, seen, comments, seen_comments, other, earlier

@@ -72,7 +72,7 @@ def check(context: click.Context, source: tuple[Path, ...], as_json: bool) -> No
     One that was there before, in a definition that they do not name, is told, and does not count: it keeps nobody from
     applying them. `-` is a document on standard input, for `diff` and `apply`, too.
     """
-    standing: tuple[Finding, ...] = ()
+    standing = frozenset[Finding]()
     try:
         document = read_texts(texts_of(source))
         look = Look(*changes_of(database(), document.blueprint))

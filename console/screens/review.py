@@ -69,11 +69,10 @@ class ReviewScreen(Modal[str]):
         self._review, self._title = review, title
         self._has_own_answers, self._open_at = answers is not None, frozenset(open_at)
         self._answers = _answers(review, edits) if answers is None else list(answers)
-        earlier = set(review.earlier)
-        brought = [each for each in review.findings if each not in earlier]
+        brought = [each for each in review.findings if each not in review.earlier]
         self._brought = sorted(brought, key=lambda each: each.code != _OUTDATED)
         """What others did to it meanwhile comes first, above the changes."""
-        self._earlier = [each for each in review.findings if each in earlier]
+        self._earlier = [each for each in review.findings if each in review.earlier]
         self._unfolded = False
         self._chosen = 0
         self._waits = _waits(review) if edits and answers is None else ""

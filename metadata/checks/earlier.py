@@ -20,7 +20,7 @@ class Errors(NamedTuple):
     """
 
     forbidding: tuple[Finding, ...] = ()
-    standing: tuple[Finding, ...] = ()
+    standing: frozenset[Finding] = frozenset()
 
 
 def there_before(
@@ -29,7 +29,7 @@ def there_before(
     *,
     estimator_prefixes: Iterable[str] | None = None,
     removed: Collection[tuple[str, str]] = (),
-) -> tuple[Finding, ...]:
+) -> frozenset[Finding]:
     """Those of the findings after a change that the blueprint had before it, under whatever key.
 
     An error in what the change is about is none of them: it is to be mended now. The rest is as for `check`.
@@ -37,11 +37,11 @@ def there_before(
     changed = {(change.kind, change.key) for change in changes.changes}
     asked = [each for each in found if each.severity != "error" or (each.kind, each.key) not in changed]
     if not asked:
-        return ()
+        return frozenset()
     before = check(changes.before, estimator_prefixes=estimator_prefixes, removed=removed)
     known = set(zip(_known(changes.before, before), (each.severity for each in before), strict=True))
     names = zip(_known(changes.blueprint, asked), asked, strict=True)
-    return tuple(each for name, each in names if (name, each.severity) in known)
+    return frozenset(each for name, each in names if (name, each.severity) in known)
 
 
 def errors_after(

@@ -83,7 +83,7 @@ class Staged:
 
     def findings(
         self, changes: ChangeSet, estimator_prefixes: Iterable[str] | None
-    ) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
+    ) -> tuple[tuple[Finding, ...], frozenset[Finding]]:
         """What is wrong with all that can be touched, once these changes are applied; and what of it was before."""
         found = check(changes.blueprint, estimator_prefixes=estimator_prefixes, removed=self.removed)
         about = tuple(told_of(found, changes, self.touched))
