@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -54,11 +55,11 @@ class FormState:
         """The document that says what it says."""
         return comments_kept(self.source, text_of(self.now))
 
-    def lines(self, typed: Path | None = None) -> Lines:
-        """The form, with the line of what is typed."""
+    def lines(self, held: Sequence[Path] = ()) -> Lines:
+        """The form; lines that are `held` stay where they are."""
         problems = {**with_findings(self.now, self.findings), **examine(self.now)[1]}
         opened, whole = self.opened_parts, self.kept_whole
-        return lines(self.now, problems, everything=self.everything, opened=opened, whole=whole, typed=typed)
+        return lines(self.now, problems, everything=self.everything, opened=opened, whole=whole, held=held)
 
     def paths(self) -> dict[str, Path]:
         """Where each field stands, by its name in words; those too that are folded away, not what is in an entry."""

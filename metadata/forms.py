@@ -5,7 +5,7 @@ The lines come from the shape that the models give, so that a form knows every k
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
 from typing import Any, Literal
@@ -162,14 +162,15 @@ def lines(
     everything: bool,
     opened: Collection[Path],
     whole: Collection[Path] = (),
-    typed: Path | None = None,
+    held: Sequence[Path] = (),
 ) -> Lines:
     """The form: what is said and what must be, and with `everything` also what may be.
 
     `opened` are entries of which the fields are shown, and parts of which all are; a part or entry in `whole` goes on
-    being shown as while it said nothing. What is `typed` has its line.
+    being shown as while it said nothing. Lines that are `held` stay, in their order, whatever they say.
     """
-    liner = _Liner(everything, frozenset(opened), frozenset(whole), typed)
+    places = {path: place for place, path in enumerate(held)}
+    liner = _Liner(everything, frozenset(opened), frozenset(whole), places)
     made = list(liner.of_part(definition_shape(subject.kind), subject.body, ()))
     if any(not path for path in problems):
         made.insert(0, Line("part", (), definition_shape(subject.kind), subject.body, ""))
@@ -181,7 +182,7 @@ class _Liner:
     everything: bool
     opened: frozenset[Path]
     whole: frozenset[Path] = frozenset()
-    typed: Path | None = None
+    held: Mapping[Path, int] = dataclass_field(default_factory=dict)
     hidden: int = 0
     needed: set[Path] = dataclass_field(default_factory=set)
     """Parts that must be said."""
@@ -194,11 +195,12 @@ class _Liner:
         known = {field.name for field in fields}
         whole = self.everything or (bool(path) and self._is_shown_whole(path, fields, said and bool(content)))
         ranked = {} if path in self.whole else content  # what is filled in one by one stays where it is
-        for field in sorted(fields, key=lambda each: _rank(each, ranked)):
+        last = len(self.held)
+        for field in sorted(fields, key=lambda each: (self.held.get((*path, each.name), last), _rank(each, ranked))):
             value = content.get(field.name, ABSENT) if said else ABSENT
             if not said and field.name in content:
                 field = replace(field, default=content[field.name], required=False)
-            if value is ABSENT and not field.required and not whole and (*path, field.name) != self.typed:
+            if value is ABSENT and not field.required and not whole and (*path, field.name) not in self.held:
                 self.hidden += 1
             else:
                 yield from self._of_field(field, value, (*path, field.name))

@@ -74,6 +74,8 @@ class FormScreen(FormLines):
         self._before: Subject | None = None
         """What it was before the field that is open was."""
         self._line: Line | None = None
+        self._held: tuple[Path, ...] = ()
+        """The lines that were there when it was opened: nothing moves under the hand."""
         self._named: Callable[[str | None], None] | None = None
         """Gets what is chosen in the field that is open, where that is the name of an entry, or of a field."""
         self._checked: Subject | None = None
@@ -136,7 +138,7 @@ class FormScreen(FormLines):
 
     def draw(self, at: Path | None = None) -> None:
         """Show the lines anew, with the cursor on that of a path."""
-        found = self.state.lines(self._line.path if self._line is not None else None)
+        found = self.state.lines(self._held)
         more = f"{counted(found.hidden, 'more field')}: . shows them" if found.hidden else ""
         self.lines_shown.show_sections([section(found.lines, more, self.size.width)])
         if at is not None:
@@ -246,6 +248,7 @@ class FormScreen(FormLines):
 
     def _open(self, line: Line) -> None:
         self._line, self._before = line, self.state.now
+        self._held = tuple(each.path for each in self.state.lines().lines)
         self._field.open(line)
         self._draw_about()
         if self._field.language is not None:
@@ -287,7 +290,7 @@ class FormScreen(FormLines):
         if named is None:
             self.state.say(self._line, value)
             self._keep_soon()
-        before, self._line, self._before = self._before, None, None
+        before, self._line, self._before, self._held = self._before, None, None, ()
         if before is not None:
             self.state.remember(before)
         self._field.close()

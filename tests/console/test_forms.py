@@ -325,6 +325,40 @@ async def test_the_line_of_a_field_stays_while_what_it_says_is_typed_anew(
         assert lines.row.key == "description"
 
 
+async def test_no_line_moves_while_a_field_is_open_that_is_emptied_or_says_something_first(
+    database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 50)) as pilot:
+        await open_form(pilot)
+        await pilot.press("full_stop")
+        await go_to(pilot, "description")
+        form = app.screen
+        assert isinstance(form, FormScreen)
+
+        def keys() -> list[str]:
+            return [row.key for row in form.lines_shown.rows]
+
+        before = keys()
+        await pilot.press("enter", "ctrl+u")
+        await until(pilot, lambda: "Flights as landed" not in seen(app))
+        assert keys() == before
+        await typed(pilot, "Landed")
+        await until(pilot, lambda: form.state.now.at(("description",)) == "Landed")
+        await pilot.press("enter")
+        assert keys() == before
+        await go_to(pilot, "tags")
+        before = keys()
+        await pilot.press("enter")
+        await typed(pilot, "x")
+        await until(pilot, lambda: form.state.now.at(("tags",)) == ["x"])
+        form.draw()
+        assert keys() == before
+        await pilot.press("escape")
+        assert keys() != before
+        assert form.cursor is not None and form.cursor.name == "tags"
+
+
 async def test_a_new_entry_opens_empty_whatever_may_stand_in_it(database: Database, make_app: MakeApp) -> None:
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:

@@ -167,15 +167,23 @@ datasets:
     assert text_of(wrong) == text.replace("2 %", "2 %1")
 
 
-def test_a_field_that_is_typed_has_its_line_while_it_says_nothing() -> None:
+def test_a_line_that_is_held_is_there_while_it_says_nothing() -> None:
     path: Path = ("quality", "sane", "at_most")
     subject = subject_of("datasets: {bronze.orders: {quality: {sane: {expect: amount > 0}}}}")
     opened = {path[:-1]}
     without = lines(subject, {}, everything=False, opened=opened)
-    found = lines(subject, {}, everything=False, opened=opened, typed=path)
+    found = lines(subject, {}, everything=False, opened=opened, held=[path])
     assert path not in [line.path for line in without.lines]
     assert path in [line.path for line in found.lines]
     assert found.hidden == without.hidden - 1
+
+
+def test_lines_that_are_held_stay_in_order_while_a_part_of_them_is_said_first() -> None:
+    subject = Subject("dataset", "a.b", {"quality": {}})
+    held = [line.path for line in lines(subject, {}, everything=True, opened=()).lines]
+    said = put(put(subject, ("storage", "keys"), ["id"]), ("owner",), "ops")
+    assert [line.path for line in lines(said, {}, everything=True, opened=(), held=held).lines] == held
+    assert [line.path for line in lines(said, {}, everything=True, opened=()).lines] != held
 
 
 def test_parts_come_with_their_kind_and_go_with_it_and_come_back() -> None:
