@@ -74,9 +74,13 @@ def without_a_past(database: Database, document: Blueprint, look: Look) -> list[
     for kind, key, value in document:
         if value.was and (kind, key) in new:
             cause = f"there is no {kind.replace('_', ' ')} {value.was} to be renamed: it is new, and has no past"
-            remedy = f"{instead_of_key(database, kind, value.was)}; or leave was: out"
+            remedy = _or_none(instead_of_key(database, kind, value.was))
             found.append(Finding("PH350", "warning", kind, key, ("was",), cause, remedy))
     return found
+
+
+def _or_none(instead: str) -> str:
+    return f"{instead} Else leave was: out" if instead.endswith("?") else f"{instead}; else leave was: out"
 
 
 def look_at_many(

@@ -319,7 +319,7 @@ def test_a_rename_of_what_is_not_there_is_told_with_what_is_near(run: Commands, 
     assert [(one["code"], one["severity"], one["key"], one["line"]) for one in told] == [
         ("PH350", "warning", "bronze.orders", 4)
     ]
-    assert told[0]["remedy"] == "did you mean bronze.sales?; or leave was: out"
+    assert told[0]["remedy"] == "did you mean bronze.sales? Else leave was: out"
     assert "PH350" in run("blueprint", "diff", file).out
     assert "PH350" in run("blueprint", "diff", "--prune", file).out
     assert run("blueprint", "check", file).code == 0
