@@ -16,9 +16,9 @@ from metadata.checks.earlier import Errors, errors_after
 from metadata.database import Database
 from metadata.definitions import read_blueprint, read_past
 from metadata.edits import Item
-from metadata.findings import Finding
-from metadata.former import names_said
-from metadata.kinds import Blueprint
+from metadata.findings import Finding, Path, instead
+from metadata.former import Former, names_said
+from metadata.kinds import Blueprint, Pipeline
 from metadata.revision_log import WayBack, edited_after, head
 from metadata.revisions import changes_of, exactly, moved
 from metadata.rows.concerned import concerned
@@ -29,6 +29,7 @@ from metadata.rows.nearby import uids_of
 from metadata.rows.staged import Staged, changes_beside, load_within, told_of
 from metadata.rows.touched import asked_for, homes_in, needed_for, surely, touched_by
 from metadata.staging import definition_of
+from metadata.successors import tasks_of
 
 T = TypeVar("T")
 NOBODY = ""
@@ -68,19 +69,50 @@ def without_a_past(database: Database, document: Blueprint, look: Look) -> list[
 
     In a database where nothing was applied yet all of it is new, whatever a document keeps of renames elsewhere.
     """
-    created = (each for each in look.changes.changes if look.base and each.action == "created" and not each.returns)
-    new = {(each.kind, each.key) for each in created}
+    if not look.base:
+        return []
+    new = {(each.kind, each.key) for each in look.changes.changes if each.action == "created" and not each.returns}
     found: list[Finding] = []
     for kind, key, value in document:
         if value.was and (kind, key) in new:
-            cause = f"there is no {kind.replace('_', ' ')} {value.was} to be renamed: it is new, and has no past"
-            remedy = _or_none(instead_of_key(database, kind, value.was))
-            found.append(Finding("PH350", "warning", kind, key, ("was",), cause, remedy))
+            remedy = instead_of_key(database, kind, value.was)
+            found.append(_without_a_past(kind, key, (), kind.replace("_", " "), value.was, remedy))
+    for pipeline, key, was in _new_tasks(database, document, look.changes):
+        remedy = _instead_of_task(look.changes, pipeline, was)
+        found.append(_without_a_past(Pipeline.KIND, pipeline, ("tasks", key), "task", was, remedy))
     return found
 
 
-def _or_none(instead: str) -> str:
-    return f"{instead} Else leave was: out" if instead.endswith("?") else f"{instead}; else leave was: out"
+def _without_a_past(kind: str, key: str, path: Path, thing: str, was: str, instead: str) -> Finding:
+    cause = f"there is no {thing} {was} to be renamed: it is new, and has no past"
+    remedy = f"{instead} Else leave was: out" if instead.endswith("?") else f"{instead}; else leave was: out"
+    return Finding("PH350", "warning", kind, key, (*path, "was"), cause, remedy)
+
+
+def _new_tasks(database: Database, document: Blueprint, changes: ChangeSet) -> list[tuple[str, str, str]]:
+    """Pipeline, key and `was` of each task of a document that says one, and was not there, now or earlier."""
+    made = {(pipeline, key): task.uid for pipeline, key, task in tasks_of(changes.blueprint)}
+    there = {task.uid for _, _, task in tasks_of(changes.before)}
+    said = {(pipeline, key): task.was for pipeline, key, task in tasks_of(document) if task.was}
+    new = {name: was for name, was in said.items() if name in made and made[name] not in there}
+    if not new:
+        return []
+    with database.read() as connection:
+        former = Former(connection, changes.before, document)
+        homes = {name: changes.blueprint.pipelines[name[0]].uid for name in new}
+        places = {home for name, was in new.items() for home, _ in former.places(was, homes[name])}
+        earlier = {uid for *_, uid in former.stood({*homes.values(), *places})}
+    return [(*name, was) for name, was in new.items() if made[name] not in earlier]
+
+
+def _instead_of_task(changes: ChangeSet, pipeline: str, was: str) -> str:
+    there, uid = changes.before.pipelines, changes.blueprint.pipelines[pipeline].uid
+    home = was.rpartition("/")[0]
+    if home:
+        homes = [home] if home in there else list(there)
+        return instead(was, [f"{each}/{key}" for each in homes for key in there[each].tasks])
+    own = [key for value in there.values() if value.uid == uid for key in value.tasks]
+    return instead(was, own) if own else "write pipeline/task of where it stood"
 
 
 def look_at_many(

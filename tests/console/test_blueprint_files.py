@@ -332,3 +332,55 @@ def test_a_rename_of_what_is_not_there_is_told_with_what_is_near(run: Commands, 
     assert run("blueprint", "apply", "-", "--prune", "--yes", given=b"datasets: {gold.a: {}}").code == 0
     back = run("blueprint", "apply", file)
     assert ("comes back" in back.out, "PH350" in back.err) == (True, False)
+
+
+def test_a_task_that_says_it_was_one_that_is_not_there_is_told_with_what_is_near(run: Commands, tmp_path: Path) -> None:
+    file = tmp_path / "shop.yaml"
+
+    def put(**pipelines: str) -> None:
+        given = "".join(f"  {key}: {{tasks: {{{tasks}}}}}\n" for key, tasks in pipelines.items())
+        file.write_text(f"datasets: {{raw.a: {{}}, raw.b: {{}}, raw.c: {{}}}}\npipelines:\n{given}", encoding="utf-8")
+
+    def task(key: str, was: str = "", to: str = "a") -> str:
+        former = f", was: {was}" if was else ""
+        return f"{key}: {{kind: transform, sql: SELECT 1 AS a, to: raw.{to}{former}}}"
+
+    def told() -> list[tuple[str, int, list[str], str]]:
+        found = [one for one in run.told("blueprint", "check", file) if one["code"] == "PH350"]
+        return [(one["severity"], one["line"], one["path"], one["remedy"]) for one in found]
+
+    put(shop=task("load", was="laod"), depot=task("fetch", to="b") + ", " + task("rest", to="c"))
+    assert told() == []
+    assert "PH350" not in run("blueprint", "apply", file).err
+
+    def near(key: str) -> str:
+        return f"did you mean {key}? Else leave was: out"
+
+    for was, remedy in (
+        ("laod", near("load")),
+        ("shpo/load", near("shop/load")),
+        ("depot/fecth", near("depot/fetch")),
+        ("qq", "there are: load; else leave was: out"),
+    ):
+        put(shop=task("load") + ", " + task("take", was, "b"))
+        assert told() == [("warning", 3, ["tasks", "take", "was"], remedy)]
+    put(port=task("take", "load", "b"))
+    assert told()[0][3] == "write pipeline/task of where it stood; else leave was: out"
+
+    put(shop=task("take", "load"))
+    assert told() == []
+    assert "PH350" not in run("blueprint", "apply", file).err
+    assert told() == []
+    moved = {"shop": task("take", "load"), "port": task("bring", "depot/fetch", "b"), "depot": task("rest", to="c")}
+    put(**moved)
+    assert told() == []
+    assert "PH350" not in run("blueprint", "apply", file).err
+    assert told() == []
+    put(depot=moved["depot"])
+    assert run("blueprint", "apply", "--prune", "--yes", file).code == 0
+    put(**moved)
+    assert told() == []
+    put(**moved | {"shop": task("take", "load") + ", " + task("again", "shop/tak", "b")})
+    made = run("blueprint", "apply", file)
+    assert (made.code, made.err.count("warning PH350")) == (0, 1), made.err
+    assert told() == []

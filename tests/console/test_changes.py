@@ -141,6 +141,18 @@ def test_what_says_that_it_was_what_is_not_there_is_told_so(
     assert all("did you mean silver.flights?" in each.remedy for each in told)
 
 
+@pytest.mark.parametrize(("was", "lines"), [("flights/cleen", [5]), ("flights/clean", [])])
+def test_a_task_that_says_that_it_was_one_that_is_not_there_is_told_so(
+    database: Database, was: str, lines: list[int]
+) -> None:
+    text = f"pipelines:\n  x:\n    tasks:\n      t:\n        was: {was}\n"
+    text += "        kind: transform\n        sql: SELECT 1 AS a\n        to: silver.flights\n"
+    found = review(database, settings(), begin(settings(), "pipeline", "x", text, new=True), text, ME)
+    told = [each for each in found.findings if each.code == "PH350"]
+    assert [each.line for each in told] == lines
+    assert all(each.remedy == "did you mean flights/clean? Else leave was: out" for each in told)
+
+
 def test_what_is_wrong_with_another_edit_has_no_line_in_this_text(database: Database) -> None:
     odd = load_blueprint(database).datasets[KEY].model_copy(update={"quality": {"odd": QualityRule(expect="nope > 1")}})
     stage(database, ME, Blueprint(datasets={KEY: odd}))
