@@ -203,6 +203,8 @@ def parse_query(sql: str) -> tuple[exp.Query | None, tuple[SqlProblem, ...]]:
         lexed = lex(sql)
         dialect = Dialect.get_or_raise(DIALECT)
         tokens = dialect.tokenize(sql)
+        for token in (each for each in tokens if each.token_type != TokenType.HINT):  # what that says is its comment
+            token.comments.clear()  # else they would be told with the words that they stand beside
         problems = _word_problems(sql, lexed, tokens)
         if problems:
             return None, problems
@@ -344,7 +346,7 @@ def _table(node: exp.Table, sql: str, problems: list[SqlProblem]) -> Table | Non
 
     parts = [part for part in node.parts if isinstance(part, exp.Identifier)]
     line = sql.count("\n", 0, parts[0].meta.get("start", 0)) + 1 if parts else 1
-    shown = node.sql(DIALECT, comments=False)[:80]
+    shown = node.sql(DIALECT)[:80]
     if len(parts) != len(node.parts) or any("start" not in part.meta for part in parts):
         problems.append(SqlProblem(f"{shown} is no dataset: table functions are refused", line=line))
         return None

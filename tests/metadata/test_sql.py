@@ -150,6 +150,17 @@ def test_a_function_that_lacks_an_argument_is_told() -> None:
     assert "has not the arguments" in problem.cause
 
 
+@pytest.mark.parametrize(
+    ("sql", "cause"),
+    [
+        ("SELECT a.b.c -- what\n, 1 FROM a.b", "the column a.b.c names its dataset in full"),
+        ("SELECT m.n.f(x /* what */) FROM a.b", "the function m.n.f(x) is of a catalog"),
+    ],
+)
+def test_a_comment_beside_what_is_refused_is_no_part_of_it(sql: str, cause: str) -> None:
+    assert [each.cause for each in findings(sql)] == [cause]
+
+
 def test_a_name_that_spark_reads_in_backticks_only_is_told_at_its_line() -> None:
     (problem,) = findings("SELECT p.id,\n       p.zähler AS `größe`\nFROM a.b AS p")
     assert (problem.cause, problem.remedy, problem.line) == (
