@@ -43,6 +43,18 @@ async def test_a_form_with_an_open_rule_has_room_in_the_smallest_terminal_and_be
         await until(pilot, lambda: form.now.at(("when",)) == "psi.temp >13")
 
 
+async def test_what_to_do_about_a_rule_that_can_never_decide_is_told_whole_in_80x24(
+    database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_seen(pilot, "ATTENTION", "q quit")
+        rule = "decisions: {late: {after: flights, then: {alert: warning}, when: 'rows > \"5\"'}}"
+        form = FormState.of(subject_of(rule))
+        app.push_screen(FormScreen(app.session, form, lambda _text: None, "", at=("when",)))
+        await until_seen(pilot, "PH170", "operation is not", " 0.7 ")
+
+
 async def test_a_console_that_is_opened_in_too_small_a_terminal_comes_when_there_is_room(
     database: Database, make_app: MakeApp
 ) -> None:
