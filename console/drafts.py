@@ -28,6 +28,8 @@ from metadata.settings import Settings
 
 TEXT, ORIGINAL = ".yaml", ".original"
 """Ends of the names of both files."""
+NOTE = ".note"
+"""Ends that of why it is to be applied, while that is asked."""
 COUNT = "~"
 """Before the number of a further draft of a definition: no key holds it."""
 _UIDS = "#! uids "
@@ -151,6 +153,11 @@ def _clean(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     if redacted(text) != text:
         put(path, text)
+
+
+def born(draft: Draft) -> str:
+    """What tells it from another draft that has its name later."""
+    return str(os.fstat(draft.lock).st_mtime_ns)
 
 
 def release(draft: Draft) -> bool:
@@ -318,7 +325,7 @@ def _unsaved(path: Path) -> Iterator[Path]:
 
 
 def _remove(path: Path) -> None:
-    for each in (path, *_unsaved(path), _original(path)):
+    for each in (path, path.with_suffix(NOTE), *_unsaved(path), _original(path)):
         each.unlink(missing_ok=True)
 
 

@@ -1,47 +1,93 @@
-"""Notes that are typed: each is in a file of the home, beside the drafts, while the line may be cut before enter."""
+"""Notes that are typed: each is in a file beside the drafts, while the line may be cut before enter.
+
+A note belongs to what it is for: it is not offered for what has the same name later.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from console import drafts
 
-END = ".note"
+if TYPE_CHECKING:
+    from console.drafts import Draft
+    from metadata.edits import Item
+    from metadata.revision_log import WayBack
+    from metadata.settings import Settings
+
+CHANGES = "changes"
+"""What a change set is called here."""
+
+
+@dataclass(frozen=True)
+class Deed:
+    """What a note is for: what it is called, where its note is, and what tells it `apart` from others of that name.
+
+    It is the same one still where it has some of these in common.
+    """
+
+    name: str
+    path: Path
+    apart: frozenset[str]
+
+
+def of_draft(draft: Draft) -> Deed:
+    """Applying a draft: its note goes with it."""
+    born = drafts.born(draft)
+    return Deed(f"{draft.path.name} {born}", draft.path.with_suffix(drafts.NOTE), frozenset({born}))
+
+
+def of_edits(settings: Settings, edits: Sequence[Item]) -> Deed:
+    """Applying a change set, as long as one of its edits is as it was."""
+    return Deed(CHANGES, _file(settings, CHANGES), frozenset(map(_hash, edits)))
+
+
+def of_way(settings: Settings, way: WayBack) -> Deed:
+    """Going back on what was applied last."""
+    return Deed(way.words, _file(settings, "way"), frozenset({_hash(way)}))
+
+
+def _file(settings: Settings, name: str) -> Path:
+    return settings.home / "drafts" / f"{name}{drafts.NOTE}"
+
+
+def _hash(what: Item | WayBack) -> str:
+    return hashlib.sha256(repr(what).encode(errors="replace")).hexdigest()[:16]
 
 
 class Notes(dict[str, str]):
-    """Why something was to be done, by what that is, until something is."""
+    """Why something was to be done, by what that is called, until something is."""
 
-    def __init__(self, folder: Callable[[], Path]) -> None:
-        """`folder` is where they are kept."""
+    def __init__(self) -> None:
         super().__init__()
-        self._folder, self._asked = folder, set[str]()
+        self._asked = set[Deed]()
 
-    def begun(self, what: str) -> str:
+    def begun(self, what: Deed) -> str:
         """What was answered for it, or typed before the console was gone; empty where nothing was."""
+        if what.name in self:
+            return self[what.name]
         with suppress(OSError, UnicodeDecodeError):
-            return self.get(what) or self._path(what).read_text(encoding="utf-8")
+            of, _, note = what.path.read_text(encoding="utf-8").partition("\n")
+            return note if what.apart.intersection(of.split()) else ""
         return ""
 
-    def typed(self, what: str, note: str) -> None:
+    def typed(self, what: Deed, note: str) -> None:
         """Keep it, without its secrets, as it is typed; where it cannot be, it is on the screen."""
         self._asked.add(what)
         with suppress(OSError, UnicodeEncodeError):
-            path = self._path(what)
             if note:
-                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                drafts.put(path, note)
+                what.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                drafts.put(what.path, f"{' '.join(sorted(what.apart))}\n{note}")
             else:
-                path.unlink(missing_ok=True)
+                what.path.unlink(missing_ok=True)
 
     def clear(self) -> None:
         """Something was done: none is needed any more."""
         for what in self._asked:
             self.typed(what, "")
         super().clear()
-
-    def _path(self, what: str) -> Path:
-        return self._folder() / f"{hashlib.sha256(what.encode()).hexdigest()[:16]}{END}"

@@ -58,7 +58,7 @@ class BaseScreen(Acting, Listing):
         self.subject = subject
         self._reading = self._stale = self._missed = self._broken = self._left = self.there = False
         self._asked = ""
-        self.notes = Notes(lambda: self.session.settings.home / "drafts")
+        self.notes = Notes()
 
     @property
     def session(self) -> Session:

@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual.binding import BindingType
 
 from console.edit import Review, review_way
+from console.noting import of_way
 from console.places import Place
 from console.screens.base import BaseScreen
 from console.screens.keys import key
@@ -88,7 +89,7 @@ class BlueprintKeys(BaseScreen):
 
         def answered(answer: str | None) -> None:
             if answer == "y":
-                ask_why(self, way.words, noted)
+                ask_why(self, of_way(self.session.settings, way), noted)
                 return
             noted(None)
             if answer == "f" and screen.chosen is not None:

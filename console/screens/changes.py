@@ -12,6 +12,7 @@ from textual.content import Content
 
 from console.code import yaml_lines
 from console.edit import Review, review_staged
+from console.noting import CHANGES, of_edits
 from console.places import Place
 from console.screens.ask import Ask
 from console.screens.blueprint_keys import BlueprintKeys
@@ -87,6 +88,8 @@ class ChangesScreen(Forming, BlueprintKeys, Marking):
         """Each edit."""
         first, self._edits, self._known = not self._known, data, True
         there = {one.item.uid for one in data}
+        if not there:
+            self.notes.pop(CHANGES, None)
         self.mark_only({uid: name for uid, name in self.marked.items() if uid in there})
         self.draw_rows()
         for one in data if first else ():
@@ -167,7 +170,7 @@ class ChangesScreen(Forming, BlueprintKeys, Marking):
 
         def answered(answer: str | None) -> None:
             if answer == "y":
-                ask_why(self, "changes", noted, always=True)
+                ask_why(self, of_edits(self.session.settings, staged.kept), noted, always=True)
                 return
             self.say("left: the change set stays", "quiet")
             if answer == "f" and screen.chosen is not None:

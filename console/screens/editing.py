@@ -12,6 +12,7 @@ from console import drafts
 from console.drafts import Draft, Kept
 from console.edit import Review, review, with_remarks, without_remarks
 from console.editor import run_editor
+from console.noting import of_draft
 from console.places import Place
 from console.screens.ask import Ask
 from console.screens.note import ask_why
@@ -300,7 +301,7 @@ class Editing(SplitScreen):
                 if self._put(draft, with_remarks(self._text or "", found.errors)):
                     self.open_draft(draft, self._text if found.errors else None, found if found.errors else None)
             elif answer == "y":
-                ask_why(self, f"{draft.kind} {draft.key}", noted)
+                ask_why(self, of_draft(draft), noted)
             elif answer == "s":
                 self._stage(found)
             else:

@@ -16,6 +16,7 @@ from console.text import styled
 from console.widgets.in_order import TextLine
 
 if TYPE_CHECKING:
+    from console.noting import Deed
     from console.screens.base import BaseScreen
 
 
@@ -70,7 +71,7 @@ class NoteScreen(Modal["str | None"]):
         self.dismiss(None)
 
 
-def ask_why(screen: BaseScreen, what: str, answered: Callable[[str | None], None], *, always: bool = False) -> None:
+def ask_why(screen: BaseScreen, what: Deed, answered: Callable[[str | None], None], *, always: bool = False) -> None:
     """Ask why a revision is made, where the home requires that, or `always`; else the note is empty. None for esc.
 
     What was answered for `what` before, which was not done then, stands there; so does what was typed when the line was
@@ -85,8 +86,8 @@ def ask_why(screen: BaseScreen, what: str, answered: Callable[[str | None], None
 
     def noted(note: str | None) -> None:
         if note is not None:
-            notes[what] = note
-        notes.typed(what, notes.get(what, ""))
+            notes[what.name] = note
+        notes.typed(what, notes.get(what.name, ""))
         answered(note)
 
     question, refused = "Why? It stands in the history.", partial(wrong, settings=settings)

@@ -24,7 +24,7 @@ from metadata.kinds import Blueprint
 from metadata.parts import QualityRule
 from metadata.revision_log import edits_of, newest_revision
 from metadata.revisions import apply
-from metadata.rows.staged import load_staged, stage, stage_removal, stage_rename
+from metadata.rows.staged import apply_staged, load_staged, stage, stage_removal, stage_rename
 from metadata.settings import settings
 from tests.console.looking import reads_held_up, screen_name, seen, until, until_seen
 from tests.console.pty_terminal import Terminal
@@ -389,6 +389,19 @@ async def test_a_note_that_was_not_given_yet_when_the_console_was_gone_stands_th
         await pilot.press(*"no", "escape")
         await until_seen(pilot, "left: the change set stays")
     assert [*(settings().home / "drafts").iterdir()] == []
+
+
+async def test_a_note_that_was_typed_for_what_was_applied_elsewhere_is_not_that_of_the_next_edit(
+    database: Database, make_app: MakeApp
+) -> None:
+    for words in ("one", "two"):
+        stage(database, ME, described(database, words))
+        app = make_app()
+        async with app.run_test(size=(80, 24)) as pilot:
+            await asked_why(pilot, app)
+            assert "because" not in seen(app)
+            await pilot.press(*"because")
+        apply_staged(database, ME, load_staged(database, ME), author=ME, note="", settings=settings())
 
 
 async def test_a_definition_whose_key_was_taken_is_given_another_one(database: Database, make_app: MakeApp) -> None:

@@ -20,7 +20,7 @@ import pytest
 from console import drafts as files
 from console.app import PilothouseApp
 from console.edit import Review, another, editor, review, with_remarks, without_remarks
-from console.noting import Notes
+from console.noting import Notes, of_edits
 from console.places import EDIT, Place
 from console.widgets.rows import Rows
 from metadata.database import Database
@@ -509,8 +509,7 @@ def test_a_draft_never_takes_the_file_of_another(home: Path) -> None:
 
 
 def test_of_a_note_that_cannot_be_written_nothing_is_left_beside_the_drafts(home: Path) -> None:
-    notes = Notes(lambda: home / "drafts")
-    notes.typed("changes", "half \udc80")
+    Notes().typed(of_edits(settings(), ()), "half \udc80")
     assert [*(home / "drafts").iterdir()] == []
 
 
