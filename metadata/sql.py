@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from metadata.plan import Query
 
 DIALECT = "spark"
-_KEPT = 20_000
+KEPT = 50_000
 """Texts whose reading is kept."""
 _TREES = 64
 """Texts whose trees are kept: they are large."""
@@ -95,7 +95,7 @@ def parameters_of(sql: str) -> tuple[str, ...]:
     return read(sql).parameters
 
 
-@functools.lru_cache(maxsize=_KEPT)
+@functools.lru_cache(maxsize=KEPT)
 def compile_query(sql: str) -> Query:
     """The query with its tables as slots. Raises PilothouseError PH140 for a text that is refused."""
     from metadata.plan import Query, TableToken  # the plan knows the task kinds, which know this module
@@ -126,7 +126,7 @@ def quoted(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
 
-@functools.lru_cache(maxsize=_KEPT)
+@functools.lru_cache(maxsize=KEPT)
 def expression_findings(text: str) -> tuple[SqlProblem, ...]:
     """Why an expression over the columns of one dataset (a predicate, a feature, a label) is refused."""
     tree, problems = parse_expression(text)
@@ -170,7 +170,7 @@ def parse_expression(text: str) -> tuple[exp.Expr | None, tuple[SqlProblem, ...]
     return trees[0], problems
 
 
-@functools.lru_cache(maxsize=_KEPT)
+@functools.lru_cache(maxsize=KEPT)
 def read(sql: str) -> Reading:
     """Parse a query and look at all that it reads and calls."""
     tree, problems = parse_query(sql)

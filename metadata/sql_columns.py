@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from metadata.findings import instead
-from metadata.sql import SqlProblem, parse_expression, read
+from metadata.sql import KEPT, SqlProblem, parse_expression, read
 from metadata.sql_scopes import alias_names, follow, left_out, star_in, starred
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def look(sql: str, schemas: Schemas) -> Look:
     return _look(sql, tuple(sorted((key, schemas.get(key)) for key in keys)))
 
 
-@functools.lru_cache(maxsize=5_000)
+@functools.lru_cache(maxsize=KEPT)
 def _look(sql: str, schemas: tuple[tuple[str, Columns | None], ...]) -> Look:
     follower = _Follower(dict(schemas))
     if not follow(sql, follower.visit):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from metadata.sql import parse_expression, read
+from metadata.sql import KEPT, parse_expression, read
 from metadata.sql_scopes import alias_names, follow, left_out, star_in, starred
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def sources_of(sql: str, schemas: Schemas) -> Sources:
     return _sources(sql, tuple(sorted((key, schemas.get(key)) for key in keys)))
 
 
-@functools.lru_cache(maxsize=5_000)
+@functools.lru_cache(maxsize=KEPT)
 def _sources(sql: str, schemas: tuple[tuple[str, Known | None], ...]) -> Sources:
     tracer = _Tracer(dict(schemas))
     if not follow(sql, tracer.visit):
