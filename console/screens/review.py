@@ -75,7 +75,7 @@ class ReviewScreen(Modal[str]):
         self._earlier = [each for each in review.findings if each in review.earlier]
         self._unfolded = False
         self._chosen = 0
-        self._waits = _waits(review) if edits and answers is None else ""
+        self._withheld = _withheld(review, edits) if answers is None else ""
         self._heads: list[int] = []
         """The line at which each finding begins."""
         self._told = review_lines(review)
@@ -103,7 +103,7 @@ class ReviewScreen(Modal[str]):
         elif pressed == "f" and self._goes:
             event.stop()
             self.dismiss("f")
-        elif pressed == "y" and self._waits:
+        elif pressed == "y" and self._withheld:
             event.stop()
             self.query_one("#answers", Static).update(self._offer("warn"))
 
@@ -185,7 +185,7 @@ class ReviewScreen(Modal[str]):
         fold = [("b", "fold" if self._unfolded else _count(self._earlier))] if self._earlier else []
         lines = [[*explain, *fold], [*self._answers, ("esc", "leave")]]
         answers = [Content("  ").join(joined((f"{one} ", "key"), what) for one, what in line) for line in lines if line]
-        return stacked([styled(self._waits, tone), *answers] if self._waits else answers)
+        return stacked([styled(self._withheld, tone), *answers] if self._withheld else answers)
 
 
 def _answers(review: Review, edits: bool) -> list[tuple[str, str]]:
@@ -203,9 +203,11 @@ def _count(earlier: Sequence[Finding]) -> str:
     return f"{len(earlier):,} that {'was' if len(earlier) == 1 else 'were'} there before{beside}"
 
 
-def _waits(review: Review) -> str:
-    """Why it cannot be applied now, where nothing is wrong with it."""
-    count = 0 if review.errors else review.staged
+def _withheld(review: Review, edits: bool) -> str:
+    """Why it cannot be applied now; empty where it can."""
+    if review.errors:
+        return f"{counted(len(review.errors), 'error')} {'forbids' if len(review.errors) == 1 else 'forbid'} it"
+    count = review.staged if edits else 0
     both = "both" if count == 1 else "all of them"
     waiting = f"{counted(count, 'edit')} {'waits' if count == 1 else 'wait'} in your change set"
     return f"{waiting}: s, then P applies {both}" if count else ""

@@ -57,6 +57,21 @@ async def test_what_others_did_comes_first_and_sql_is_told_line_by_line(
         assert "waits in your change set" not in seen(app)
 
 
+async def test_that_errors_forbid_it_is_in_view_however_long_the_changes_are(
+    database: Database, make_app: Callable[[], PilothouseApp]
+) -> None:
+    found = [Finding("PH175", "error", "pipeline", f"p_{at}", (), "it needs what is off", "enable") for at in range(2)]
+    change = Change("changed", "dataset", "d", "uid", None, {}, {}, (FieldChange("owner", "changed", "a", "b"),))
+    long = replace(reviewed(*found), changes=ChangeSet((change,) * 20, Blueprint(), Blueprint()))
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.push_screen(ReviewScreen(long, "apply the change set: 20 definitions", edits=False))
+        await until_seen(pilot, "2 errors forbid it", "explain PH175 (1 of 2)")
+        assert "it needs what is off" not in seen(app)
+        await pilot.press("y")
+        assert isinstance(app.screen, ReviewScreen)
+
+
 def reading(**sources: str) -> Blueprint:
     """Pipelines, each of which reads a dataset."""
     made = {
