@@ -47,3 +47,11 @@ class TextLine(Input):
             event.stop()
             event.prevent_default()
             await self.run_action(action)
+
+    def _on_paste(self, event: events.Paste) -> None:
+        """All lines of what is pasted, as one: the base takes the first, and loses the others without a word."""
+        event.stop()
+        event.prevent_default()
+        lines = event.text.splitlines()
+        one = lines[0] if len(lines) == 1 else " ".join(filter(None, (line.strip() for line in lines)))
+        self.replace(one, *self.selection)

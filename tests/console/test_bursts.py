@@ -290,6 +290,18 @@ async def test_keys_that_delete_are_done_before_the_letters_that_follow_them(
         await until(pilot, lambda: isinstance(app.focused, Input) and app.focused.value == typed)
 
 
+@pytest.mark.parametrize("keys", [("f", "j", "enter"), ("R", "ctrl+u"), ("slash",)], ids=["field", "key", "filter"])
+async def test_all_lines_of_what_is_pasted_into_a_line_are_in_it(
+    database: Database, make_app: MakeApp, keys: tuple[str, ...]
+) -> None:
+    app = make_app()
+    async with on_flights(app) as pilot:
+        send(app, *keys)
+        await until(pilot, lambda: isinstance(app.focused, Input))
+        app.post_message(events.Paste("one two\r\n\n   three\n"))
+        await until(pilot, lambda: isinstance(app.focused, Input) and app.focused.value[-13:] == "one two three")
+
+
 async def test_esc_and_a_key_that_come_together_are_both_where_nothing_is_typed(
     database: Database, make_app: MakeApp
 ) -> None:
