@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from console.noting import Deed
     from console.screens.base import BaseScreen
 
+_KEYS = styled("enter go on   esc leave", "quiet")
+
 
 class NoteScreen(Modal["str | None"]):
     """Gives what was typed, which may be empty; None for esc.
@@ -41,6 +43,8 @@ class NoteScreen(Modal["str | None"]):
         """`said` is why `value` was not taken before: then it is there to be mended. `typed` hears all that is."""
         super().__init__()
         self._question, self._value, self._wrong, self._said, self._typed = question, value, wrong, said, typed
+        self._refused = value
+        """The line of which `told` says what is said."""
 
     def compose(self) -> ComposeResult:
         """Question, line, keys."""
@@ -49,19 +53,22 @@ class NoteScreen(Modal["str | None"]):
         with Vertical(id="ask"):
             yield Static(styled(self._question, "strong"))
             yield line
-            told = styled(self._said, "warn") if self._said else styled("enter go on   esc leave", "quiet")
-            yield Static(told, id="told")
+            yield Static(styled(self._said, "warn") if self._said else _KEYS, id="told")
 
     def on_input_changed(self, message: Input.Changed) -> None:
-        """A letter more, or less."""
+        """A letter more, or less: what was wrong with the line before is said no more."""
         if self._typed:
             self._typed(message.value)
+        if message.value != self._refused:
+            self._refused = message.value
+            self.query_one("#told", Static).update(_KEYS)
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
         """Enter."""
         note = message.value.strip()
         reason = self._wrong(note) if self._wrong else ""
         if reason:
+            self._refused = message.value
             self.query_one("#told", Static).update(styled(reason, "warn"))
         else:
             self.dismiss(note)
