@@ -130,12 +130,15 @@ class PilothouseApp(Fitting):
         tab = place.screen if place.screen in TABS else tab or self.current_mode
         if self.current_mode != tab:
             self.turn_to_tab(tab, alone=place.screen in TABS)
+        self.bound_for = place if place.subject or place.screen not in TABS else None
         self.call_later(self._arrive, place, tab, visit)
 
     async def _arrive(self, place: Place, tab: str, anew: bool) -> None:
         """What was got to was visited, when it is gone to `anew`."""
         if await self._unfold(place, tab, anew) and anew:
             self.session.history.visit(place, tab)
+        if self.bound_for is place:
+            self.bound_for = None
 
     async def _unfold(self, place: Place, tab: str, anew: bool) -> bool:
         """Close what lies above a place that is open already, or open it; not where one has gone on to another tab.

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from textual.timer import Timer
 
 from console.ears import Hearing
-from console.places import TABS
+from console.places import TABS, Place
 
 HOLD_SECONDS = 0.1
 """Time after which a tab that is opened is painted without its rows."""
@@ -25,6 +25,8 @@ class Painting(Hearing):
         self._at_once = False
         self._held = ExitStack()
         self._patience: Timer | None = None
+        self.bound_for: Place | None = None
+        """What is gone to, until it is there: keys that act on a row are not for the row that stands there still."""
 
     def turn_to_tab(self, tab: str, *, alone: bool) -> None:
         """To a tab; `alone`: nothing is going to lie above it."""

@@ -20,6 +20,8 @@ ASKING = frozenset({
     "take_out", "try", "undo",
 })  # fmt: skip
 """Keys that open a question, a form or an editor, at once or when something was looked at."""
+DOING = frozenset({"again", "cancel", "mark", "release", "switch"})
+"""Other keys that do something to the row under the cursor."""
 LONG_SECONDS = 3.0
 """Time after which one who waits is told how long that has been."""
 STILL_CHECKING = "still checking what was asked for last; esc drops it"
@@ -51,9 +53,18 @@ class Acting(Prompting):
         """What was asked for was answered when this was closed; the base has nothing to put away."""
 
     def asks_next(self, name: str) -> str:
-        """Why a key opens nothing now: what was asked for before opens something as soon as it is checked."""
-        waits = name in ASKING and cast("PilothouseApp", self.app).prepares(self)
-        return STILL_CHECKING if waits else ""
+        """Why a key opens nothing now: one is on the way to something else, or what was asked for before is checked."""
+        app = cast("PilothouseApp", self.app)
+        if app.bound_for is not None and name in ASKING | DOING:
+            return self.comes_too_early(name, "you were on the way to something else: look, and press again")
+        return STILL_CHECKING if name in ASKING and app.prepares(self) else ""
+
+    def comes_too_early(self, name: str, why: str) -> str:
+        """`why` a key does nothing to the row that stands there; what is typed after one that asks is dropped."""
+        if name in ASKING:
+            app = cast("PilothouseApp", self.app)
+            app.ears.go_astray(app.pressed)
+        return why
 
     def say_under_way(self) -> None:
         """Once a second: what is under way, and since when, where that takes long."""

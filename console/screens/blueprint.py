@@ -17,7 +17,6 @@ from console.definition_rows import definition_row, filter_words, kind_row, noth
 from console.drafts import Kept
 from console.paged import Paged
 from console.places import EDIT, EVERY_KIND, Place
-from console.screens.acting import ASKING
 from console.screens.bulk import Bulk
 from console.screens.by_kind import ByKind
 from console.screens.dataset_panes import LISTS, DatasetPanes
@@ -236,10 +235,7 @@ class BlueprintScreen(ByKind, Unapplied, Bulk, Trying, DatasetPanes, Paging):
         comes = self._wanted and (self._reading or not self.there)
         if not (self.of_row(name) and (comes or "jump" in self.awaited)):
             return super().asks_next(name)
-        if name in ASKING:
-            app = cast("PilothouseApp", self.app)
-            app.ears.go_astray(app.pressed)
-        return glyph(f"looking for {self._wanted or 'what was given'} …")
+        return self.comes_too_early(name, glyph(f"looking for {self._wanted or 'what was given'} …"))
 
     def unavailable(self, name: str) -> str:
         """What needs a definition, or a pipeline."""

@@ -165,6 +165,23 @@ async def test_a_place_that_is_left_at_once_changes_no_other_screen(database: Da
         assert "▸" not in seen(app)
 
 
+@pytest.mark.parametrize("key", ["d", "f", "m", "space"])
+async def test_a_key_that_comes_with_one_that_leads_to_a_definition_does_nothing_to_another_one(
+    database: Database, make_app: MakeApp, key: str
+) -> None:
+    app = make_app()
+    async with on_flights(app) as pilot:
+        await pilot.press("5")
+        await until_seen(pilot, "Models ▸ late_arrival")
+        send(app, "e", key)
+        await until_seen(pilot, "Blueprint ▸ models", "Will it arrive more than 15")
+        await settled(pilot)
+        assert screen_name(app) == "blueprint"
+        await pilot.press("escape", "colon", *"datasets", "enter")
+        await until_seen(pilot, "Blueprint ▸ datasets")
+        assert "marked" not in seen(app)
+
+
 async def test_a_form_that_is_left_for_another_tab_is_there_when_one_comes_back(
     database: Database, make_app: MakeApp
 ) -> None:
