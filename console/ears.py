@@ -16,6 +16,7 @@ from textual.message import Message
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Input
 
+from console.driver import Driver
 from console.places import TABS
 from console.screens.keys import shown_key
 from console.screens.modal import Modal
@@ -96,7 +97,7 @@ class Hearing(App[None]):
     """
 
     def __init__(self, *, ansi_color: bool) -> None:
-        super().__init__(ansi_color=ansi_color)
+        super().__init__(driver_class=Driver, ansi_color=ansi_color)
         self.ears = Ears()
         self.pressed = 0.0
         """The time at which the key was pressed that is acted on now."""

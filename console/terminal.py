@@ -17,8 +17,11 @@ from collections.abc import Callable, Mapping, MutableMapping
 LOOK_MILLISECONDS = 500
 GRACE_SECONDS = 3.0
 
-_ALWAYS = {"TEXTUAL_ANIMATIONS": "none", "TEXTUAL_FPS": "120"}
-"""What a key has changed is painted at once, and what is read for it at the next frame: 8 ms later, not 16."""
+_ALWAYS = {"TEXTUAL_ANIMATIONS": "none", "TEXTUAL_FPS": "120", "ESCDELAY": "25"}
+"""What a key has changed is painted at once, and what is read for it at the next frame: 8 ms later, not 16.
+
+Here a terminal sends a key in one piece: an esc of which no more has come within 25 ms, not 100, is the key.
+"""
 _OVER_SSH = {"TEXTUAL_ANIMATIONS": "none", "TEXTUAL_FPS": "30", "TEXTUAL_SMOOTH_SCROLL": "0"}
 _RICH_COLOURS = ("256color", "direct", "kitty", "alacritty", "ghostty", "foot", "wezterm")
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import queue
 import re
 import signal
+import threading
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
-from console import clipboard, terminal
+from console import clipboard, driver, terminal
 from metadata.database import Database
 from tests.console.pty_terminal import Terminal
 
@@ -122,6 +126,29 @@ def test_over_ssh_nothing_moves_that_need_not(monkeypatch: pytest.MonkeyPatch) -
     assert environ["TEXTUAL_ANIMATIONS"] == "none"
     assert environ["TEXTUAL_SMOOTH_SCROLL"] == "0"
     assert environ["TEXTUAL_FPS"] == "30"
+    assert "ESCDELAY" not in environ  # a slow line may cut a key that begins with esc in two
+    here: dict[str, str] = {}
+    terminal.prepare(here)
+    assert here["ESCDELAY"] == "25"
+
+
+def test_esc_is_a_key_as_soon_as_no_more_has_come_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver, "_PATIENCE", 60.0)
+    keys: queue.Queue[object] = queue.Queue()
+    ended, (reads, writes) = threading.Event(), os.pipe()
+    told = SimpleNamespace(_debug=False, fileno=reads, exit_event=ended, process_message=keys.put)
+    reading = threading.Thread(target=driver.Driver.run_input_thread, args=(cast("Any", told),))
+    reading.start()
+    for typed, key in ((b"\x1b", "escape"), (b"\x1b[A", "up"), (b"\x1b", "escape")):
+        os.write(writes, typed)
+        assert getattr(keys.get(timeout=10), "key", "") == key
+    monkeypatch.setattr(driver, "_PATIENCE", 0.01)
+    ended.set()
+    os.write(writes, b"q")
+    reading.join(10)
+    assert not reading.is_alive()
+    os.close(writes)
+    os.close(reads)
 
 
 @pytest.mark.parametrize(
