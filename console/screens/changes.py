@@ -225,6 +225,8 @@ class ChangesScreen(Forming, BlueprintKeys, Marking):
                 self.act("taken_out", f"{what} taken out", lambda: unstage(database, owner, uids, kept))
 
         question = f"Take {what} out of the change set? {'It is' if count == 1 else 'They are'} not kept."
+        if any(each.change.action == "renamed" for each in self._edits if each.item.uid in uids):
+            question += " What follows a new key names the old one again."
         self.app.push_screen(Ask(question, [("y", "take out")]), answered)
 
     def got_taken_out(self, _value: object) -> None:

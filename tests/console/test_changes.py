@@ -529,6 +529,11 @@ async def test_a_definition_is_renamed_and_removed_by_keys(database: Database, m
         await until_seen(pilot, "there is a dataset silver.flights already", "The new key of")
         await pilot.press("escape")
         assert load_staged(database, ME).working.blueprint == working
+        app.go(Place("changes", "dataset gold.delay_by_hour2"))
+        await until_seen(pilot, "2 edits", "renamed dataset gold.delay_by_hour2")
+        await pilot.press("d")
+        await until_seen(pilot, "Take the edit of", "What follows a new", "names the old one again.")
+        await pilot.press("escape")
         app.go(Place("blueprint", "schedule flights_monthly"))
         await until_seen(pilot, "cron: 0 6 2 * *")
         await pilot.press("d")
