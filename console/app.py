@@ -14,13 +14,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from console import terminal
 
-terminal.prepare()
+_ours = terminal.prepare()
 
 from textual.binding import Binding, BindingType  # noqa: E402 - textual reads the environment when it is imported
 from textual.command import Provider  # noqa: E402
 from textual.message import Message  # noqa: E402
 from textual.screen import ModalScreen, Screen  # noqa: E402
 from textual.scrollbar import ScrollBar  # noqa: E402
+
+for _name in _ours:
+    del os.environ[_name]
 
 from console import clipboard, places, theme  # noqa: E402
 from console.deeds import Asker, Deed, Deeds, Done  # noqa: E402
@@ -80,7 +83,7 @@ class PilothouseApp(Fitting):
         super().__init__(ansi_color=plain)
         self.stylesheet = Sheet(variables=self.get_css_variables())
         self.session, self._start = session, start
-        self._collector = Collector(lambda: monotonic() - self.pressed) if alone else None
+        self._collector = Collector(lambda: monotonic() - self.pressed, alone=alone)
         self._asked_at = utc_now()
         self._answered_at: datetime | None = None
         """When the database answered last; None before it has."""
@@ -139,6 +142,7 @@ class PilothouseApp(Fitting):
             self.session.history.visit(place, tab)
         if self.bound_for is place:
             self.bound_for = None
+            self.ears.arrived()
 
     async def _unfold(self, place: Place, tab: str, anew: bool) -> bool:
         """Close what lies above a place that is open already, or open it; not where one has gone on to another tab.
@@ -212,8 +216,7 @@ class PilothouseApp(Fitting):
             self._pending.add("services")
             store.watch(self, "services", _look_at_services)
         self._tell(Ticked())
-        if self._collector:
-            self._collector.look()
+        self._collector.look()
 
     def on_answered(self, message: Answered) -> None:
         """A look came back."""
@@ -234,7 +237,7 @@ class PilothouseApp(Fitting):
             self._tell(Looked(job="services", also=("started", "woken") if up else ()))
         elif message.job == "services":
             self._tell(Looked(job="services", fault=fault))
-        elif message.job == "loaded" and self._collector:
+        elif message.job == "loaded" and fault is None:
             self._collector.loaded()
         elif message.job == "started" and fault is not None:
             self._announce(fault, "started")

@@ -26,16 +26,17 @@ class Driver(LinuxDriver):
 
     def run_input_thread(self) -> None:
         """Until the app ends, or an editor is opened: what comes after that is left to it."""
-        parser, decode = XTermParser(self._debug), getincrementaldecoder("utf-8")().decode
+        parser, decode = XTermParser(self._debug), getincrementaldecoder("utf-8")("replace").decode
         with selectors.SelectSelector() as selector:
             selector.register(self.fileno, selectors.EVENT_READ)
             came = False
             while not self.exit_event.is_set():
                 came = bool(selector.select(_SOON if came else _PATIENCE))
-                if came and (text := decode(os.read(self.fileno, 4096))):
-                    for event in parser.feed(text):
-                        self.process_message(event)
-                for event in parser.tick():
+                data = os.read(self.fileno, 4096) if came else b""
+                if came and not data:
+                    break
+                text = decode(data)
+                for event in parser.feed(text) if text else () if came else parser.tick():
                     self.process_message(event)
         with suppress(EOFError, ParseError):
             for _ in parser.feed(""):

@@ -47,6 +47,8 @@ class Ears:
         self._kept_from = 0.0
         self._astray: float | None = None
         """The time of the last key that was meant for a line which did not open; None where there is no such key."""
+        self._arrived = math.inf
+        """The time from which keys are meant for what has come since."""
 
     def shut(self, dropped: Callable[[], None] | None = None) -> None:
         """What is typed is dropped until `open`, or esc, where the editor can be `dropped`."""
@@ -67,13 +69,19 @@ class Ears:
             yield events.Paste(one.text) if isinstance(one, events.Paste) else events.Key(one.key, one.character)
 
     def go_astray(self, since: float) -> None:
-        """What is typed from a time on is for a line that did not open: dropped until enter, esc or a pause."""
-        self._astray = since
+        """What is typed from a time on is for what did not open: dropped until enter, esc, a pause or `arrived`."""
+        self._astray, self._arrived = since, math.inf
+
+    def arrived(self) -> None:
+        """What was on its way is there: what is typed from now on is meant for that."""
+        self._arrived = Message().time
 
     def take(self, event: events.Event) -> bool:
         """Whether an event is taken."""
         if not isinstance(event, events.InputEvent | events.Paste) or getattr(event, "key", "") == "ctrl+q":
             return True
+        if event.time > self._arrived:
+            self._astray = None
         if self._astray is not None and event.time > self._astray and isinstance(event, events.Key | events.Paste):
             key = event.key if isinstance(event, events.Key) else ""
             goes_on = key != "escape" and event.time - self._astray < PATIENCE_SECONDS

@@ -15,13 +15,14 @@ MOST = 200
 
 
 class Collector:
-    """Collects in pauses, in a process that has nothing else to do."""
+    """Collects in pauses where the process is for the console `alone`; in another it leaves all as it is."""
 
-    def __init__(self, quiet_for: Callable[[], float]) -> None:
+    def __init__(self, quiet_for: Callable[[], float], *, alone: bool) -> None:
         """`quiet_for`: seconds since the last key."""
-        young, middle, _ = gc.get_threshold()
-        gc.set_threshold(young, middle, MOST)
-        self._quiet_for = quiet_for
+        if alone:
+            young, middle, _ = gc.get_threshold()
+            gc.set_threshold(young, middle, MOST)
+        self._quiet_for, self._alone = quiet_for, alone
         self._loaded = self._settled = self._waits = False
 
     def loaded(self) -> None:
@@ -30,8 +31,8 @@ class Collector:
 
     def look(self) -> None:
         """Collect in the next pause if there is enough. To be called now and then, within the event loop."""
-        due = gc.get_count()[2] >= ENOUGH or self._loaded > self._settled
-        if due and not self._waits:
+        due = gc.get_count()[2] >= ENOUGH or (self._loaded and not self._settled)
+        if due and self._alone and not self._waits:
             self._waits = True
             self._collect()
 
@@ -42,6 +43,7 @@ class Collector:
             return
         self._waits = False
         gc.collect()
-        if self._loaded > self._settled:
+        if self._loaded and not self._settled:
             gc.freeze()
+            gc.collect()  # else it counts on what it goes through no more
             self._settled = True

@@ -65,7 +65,8 @@ class Notes(dict[str, str]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._asked = set[Deed]()
+        self.asked: Deed | None = None
+        """What the last note is for; None where none was asked for."""
 
     def begun(self, what: Deed) -> str:
         """What was answered for it, or typed before the console was gone; empty where nothing was."""
@@ -78,7 +79,6 @@ class Notes(dict[str, str]):
 
     def typed(self, what: Deed, note: str) -> None:
         """Keep it, without its secrets, as it is typed; where it cannot be, it is on the screen."""
-        self._asked.add(what)
         with suppress(OSError, UnicodeEncodeError):
             if note:
                 what.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -86,8 +86,8 @@ class Notes(dict[str, str]):
             else:
                 what.path.unlink(missing_ok=True)
 
-    def clear(self) -> None:
-        """Something was done: none is needed any more."""
-        for what in self._asked:
-            self.typed(what, "")
-        super().clear()
+    def done(self) -> None:
+        """What was asked about last was done: its note is needed no more."""
+        if self.asked is not None:
+            self.typed(self.asked, "")
+            self.pop(self.asked.name, None)

@@ -17,25 +17,30 @@ from collections.abc import Callable, Mapping, MutableMapping
 LOOK_MILLISECONDS = 500
 GRACE_SECONDS = 3.0
 
-_ALWAYS = {"TEXTUAL_ANIMATIONS": "none", "TEXTUAL_FPS": "120", "ESCDELAY": "25"}
-"""What a key has changed is painted at once, and what is read for it at the next frame: 8 ms later, not 16.
-
-Here a terminal sends a key in one piece: an esc of which no more has come within 25 ms, not 100, is the key.
-"""
+_ALWAYS = {"TEXTUAL_ANIMATIONS": "none", "TEXTUAL_FPS": "120"}
+"""What a key has changed is painted at once, and what is read for it at the next frame: 8 ms later, not 16."""
+_NEAR = {"ESCDELAY": "25"}
+"""A terminal of this machine sends a key in one piece: an esc with which no more comes in 25 ms, not 100, is one."""
 _OVER_SSH = {"TEXTUAL_ANIMATIONS": "none", "TEXTUAL_FPS": "30", "TEXTUAL_SMOOTH_SCROLL": "0"}
+_FAR = frozenset({"SSH_CONNECTION", "SSH_TTY", "SUDO_USER"})
+"""Signs that the terminal may be on another machine: `sudo` keeps none of the SSH session's."""
 _RICH_COLOURS = ("256color", "direct", "kitty", "alacritty", "ghostty", "foot", "wezterm")
 
 
-def prepare(environ: MutableMapping[str, str] = os.environ) -> None:
+def prepare(environ: MutableMapping[str, str] = os.environ) -> tuple[str, ...]:
     """Set what textual reads at import: no animations, and over SSH few frames. What the user has set stays.
 
     But for the size, which only the terminal itself knows: variables that a script has exported do not follow it.
+    Gives the names that have to go again then: editors and services would read them as meant for them.
     """
     for name in ("COLUMNS", "LINES"):
         environ.pop(name, None)
     settings = _OVER_SSH if "SSH_CONNECTION" in environ else _ALWAYS
     for name, value in settings.items():
         environ.setdefault(name, value)
+    ours = () if _FAR.intersection(environ) else tuple(name for name in _NEAR if name not in environ)
+    environ.update({name: _NEAR[name] for name in ours})
+    return ours
 
 
 def speaks_unicode(environ: Mapping[str, str] = os.environ) -> bool:

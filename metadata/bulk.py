@@ -183,7 +183,9 @@ def _steps_of(text: str) -> bool:
 
 def _read(field: Settable, text: str) -> Any:
     """What a text means as the whole value of a field."""
-    return list(dict.fromkeys(entry.text for entry in _entries(text))) if field.many else text
+    if field.many:
+        return list(dict.fromkeys(entry.text for entry in _entries(text)))
+    return None if field.optional and not text.strip() else text
 
 
 def _stepped(path: str, there: Sequence[Any], text: str) -> list[Any]:
@@ -213,7 +215,7 @@ def _with(kind: str, key: str, value: Definition, field: Settable, text: str) ->
         inner = inner[step]
     there = whole[steps[-1]]
     inner[steps[-1]] = _stepped(path, there, text) if field.many and _steps_of(text) else _read(field, text)
-    if not (text.strip() or field.required):
+    if not (text.strip() or field.required or field.choices):
         del inner[steps[-1]]
     document = {SECTIONS[kind]: {key: body}}
     try:

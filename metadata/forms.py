@@ -172,7 +172,7 @@ def lines(
     places = {path: place for place, path in enumerate(held)}
     liner = _Liner(everything, frozenset(opened), frozenset(whole), places)
     made = list(liner.of_part(definition_shape(subject.kind), subject.body, ()))
-    if any(not path for path in problems):
+    if () in places or (not places and any(not path for path in problems)):
         made.insert(0, Line("part", (), definition_shape(subject.kind), subject.body, ""))
     return Lines(tuple(_with_problems(made, problems)), liner.hidden)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from metadata.plan import Query
 
 DIALECT = "spark"
-KEPT = 50_000
+KEPT = 20_000
 """Texts whose reading is kept."""
 _TREES = 64
 """Texts whose trees are kept: they are large."""

@@ -82,10 +82,12 @@ def check(context: click.Context, source: tuple[Path, ...], as_json: bool) -> No
     except DocumentError as error:
         found = list(error.findings)
     show_findings(found, as_json)
-    if any(each.severity == "error" and (each.line or each not in standing) for each in found):
+    of_others = [each for each in standing if not each.line]
+    if of_others:
+        words = f"{counted(len(of_others), 'error')} of what these do not name: there before, apply leaves it alone."
+        click.echo(words, err=True)
+    if any(each.severity == "error" and each not in of_others for each in found):
         context.exit(1)
-    if standing and not as_json:
-        click.echo(f"{counted(len(standing), 'error')} of what these do not name: there before, apply leaves it alone.")
 
 
 @blueprint.command()

@@ -140,6 +140,7 @@ class BlueprintScreen(ByKind, Unapplied, Bulk, Trying, DatasetPanes, Paging):
         self._known = ""
         if paged.wanted and paged.wanted == self._wanted:
             self._wanted = ""
+            cast("PilothouseApp", self.app).ears.arrived()
             if not self.list.select(paged.wanted):
                 self.say_gone(kind, paged.wanted)
             elif self._next == (EDIT, "") and (row := self.definition()) is not None:

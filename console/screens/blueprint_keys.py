@@ -109,7 +109,7 @@ class BlueprintKeys(BaseScreen):
 
     def got_went_back(self, revision: Revision | None) -> None:
         """Done, as a revision of its own."""
-        self.notes.clear()
+        self.notes.done()
         if revision is None:
             self.say("nothing differs any more", "quiet")
         else:

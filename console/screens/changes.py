@@ -205,7 +205,7 @@ class ChangesScreen(Forming, BlueprintKeys, Marking):
 
     def got_applied_set(self, revision: Revision | None) -> None:
         """Applied, and empty."""
-        self.notes.clear()
+        self.notes.done()
         self.say(f"revision {revision.number} is applied" if revision else "nothing differs: nothing to apply")
         self.reload()
 

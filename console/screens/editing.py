@@ -358,16 +358,14 @@ class Editing(SplitScreen):
         self.reload()
 
     def got_staged(self, _changes: ChangeSet) -> None:
-        """In the change set: the draft, and why it was to be applied by itself, are no longer needed."""
-        self.notes.clear()
+        """In the change set: the draft, with why it was to be applied by itself, is no longer needed."""
         if self._draft is not None:
             self._discard(self._draft)
         self.say("kept in the change set: P shows it, and applies it")
         self.reload()
 
     def got_applied(self, revision: Revision | None) -> None:
-        """Applied: the draft is no longer needed."""
-        self.notes.clear()
+        """Applied: the draft, with its note, is no longer needed."""
         if self._draft is not None:
             self._discard(self._draft)
         self.say(f"revision {revision.number} is applied" if revision else "nothing to apply")

@@ -87,7 +87,9 @@ def ask_why(screen: BaseScreen, what: Deed, answered: Callable[[str | None], Non
     from metadata.notes import wrong  # with what loads the kinds of definitions
 
     settings, notes = screen.session.settings, screen.notes
-    if not always and settings.notes == "optional":
+    asks = always or settings.notes != "optional"
+    notes.asked = what if asks else None
+    if not asks:
         answered("")
         return
 

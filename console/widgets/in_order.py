@@ -54,4 +54,5 @@ class TextLine(Input):
         event.prevent_default()
         lines = event.text.splitlines()
         one = lines[0] if len(lines) == 1 else " ".join(filter(None, (line.strip() for line in lines)))
-        self.replace(one, *self.selection)
+        if one:
+            self.replace(one, *self.selection)

@@ -83,9 +83,9 @@ def without_a_past(database: Database, document: Blueprint, look: Look) -> list[
     return found
 
 
-def _without_a_past(kind: str, key: str, path: Path, thing: str, was: str, instead: str) -> Finding:
+def _without_a_past(kind: str, key: str, path: Path, thing: str, was: str, near: str) -> Finding:
     cause = f"there is no {thing} {was} to be renamed: it is new, and has no past"
-    remedy = f"{instead} Else leave was: out" if instead.endswith("?") else f"{instead}; else leave was: out"
+    remedy = f"{near} Else leave was: out" if near.endswith("?") else f"{near}; else leave was: out"
     return Finding("PH350", "warning", kind, key, (*path, "was"), cause, remedy)
 
 

@@ -111,7 +111,7 @@ def test_errors_of_others_that_stand_are_told_where_something_else_is_applied(
     checked = run("blueprint", "check", document)
     assert checked.code == 0
     assert "error PH170 decision retrain_when_worse" in checked.out
-    assert "1 error of what these do not name" in checked.out
+    assert "1 error of what these do not name" in checked.err
     stands = "(1 error; "
     assert stands in run("blueprint", "diff", document).out
     applied = run("blueprint", "apply", document)

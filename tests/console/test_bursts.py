@@ -177,6 +177,11 @@ async def test_a_key_that_comes_with_one_that_leads_to_a_definition_does_nothing
         await until_seen(pilot, "Blueprint ▸ models", "Will it arrive more than 15")
         await settled(pilot)
         assert screen_name(app) == "blueprint"
+        if key in "df":
+            await pilot.press(key)
+            await until(pilot, lambda: screen_name(app) != "blueprint")
+            await pilot.press("escape")
+            await until(pilot, lambda: screen_name(app) == "blueprint")
         await pilot.press("escape", "colon", *"datasets", "enter")
         await until_seen(pilot, "Blueprint ▸ datasets")
         assert "marked" not in seen(app)

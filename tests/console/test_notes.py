@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,12 +67,27 @@ def test_the_note_of_a_draft_is_offered_when_it_is_gone_on_with_and_goes_with_it
     assert [*(home / "drafts").iterdir()] == []
 
 
+def test_only_the_note_of_what_was_done_goes(empty_database: Database) -> None:
+    changes, way = edited(empty_database, a="ada"), of_way(settings(), WayBack("revert", 1, 1, 3))
+    notes = Notes()
+    for what in (changes, way):
+        notes.typed(what, f"why {what.name}")
+    notes.asked = way
+    notes.done()
+    assert (again(changes), again(way)) == ("why changes", "")
+    notes.asked = None
+    notes.done()
+    assert again(changes) == "why changes"
+
+
 def test_a_note_that_a_thrown_away_draft_has_left_is_not_that_of_the_next_one(home: Path) -> None:
     draft = drafts.begin(settings(), "dataset", "a.b", "")
     deed = of_draft(draft)
     drafts.discard(draft)
     Notes().typed(deed, "typed meanwhile")
-    assert again(of_draft(drafts.begin(settings(), "dataset", "a.b", ""))) == ""
+    other = drafts.begin(settings(), "dataset", "a.b", "")
+    os.utime(other.lock)  # within a tick of the file system's clock both would be born
+    assert again(of_draft(other)) == ""
 
 
 def test_the_note_of_a_way_back_is_not_offered_for_one_from_another_revision(home: Path) -> None:

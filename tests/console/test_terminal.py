@@ -128,26 +128,42 @@ def test_over_ssh_nothing_moves_that_need_not(monkeypatch: pytest.MonkeyPatch) -
     assert environ["TEXTUAL_FPS"] == "30"
     assert "ESCDELAY" not in environ  # a slow line may cut a key that begins with esc in two
     here: dict[str, str] = {}
-    terminal.prepare(here)
+    assert terminal.prepare(here) == ("ESCDELAY",)
     assert here["ESCDELAY"] == "25"
+    for said in ({"ESCDELAY": "300"}, {"SUDO_USER": "ada"}):
+        environ = dict(said)
+        assert terminal.prepare(environ) == ()
+        assert said.items() <= environ.items()
+        assert environ.get("ESCDELAY") == said.get("ESCDELAY")
+    assert "ESCDELAY" not in os.environ  # editors and services are given what the user has set
 
 
-def test_esc_is_a_key_as_soon_as_no_more_has_come_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("by_key", [True, False])
+def test_esc_is_a_key_as_soon_as_no_more_has_come_with_it_until_the_end(
+    monkeypatch: pytest.MonkeyPatch, by_key: bool
+) -> None:
     monkeypatch.setattr(driver, "_PATIENCE", 60.0)
     keys: queue.Queue[object] = queue.Queue()
     ended, (reads, writes) = threading.Event(), os.pipe()
     told = SimpleNamespace(_debug=False, fileno=reads, exit_event=ended, process_message=keys.put)
     reading = threading.Thread(target=driver.Driver.run_input_thread, args=(cast("Any", told),))
     reading.start()
-    for typed, key in ((b"\x1b", "escape"), (b"\x1b[A", "up"), (b"\x1b", "escape")):
+    for typed, key in (
+        (b"\x1b", "escape"),
+        (b"\x1b[A", "up"),
+        (b"\x1b", "escape"),
+        (b"\xe1j", "replacement_character"),
+    ):
         os.write(writes, typed)
         assert getattr(keys.get(timeout=10), "key", "") == key
+    assert getattr(keys.get(timeout=10), "key", "") == "j"
     monkeypatch.setattr(driver, "_PATIENCE", 0.01)
-    ended.set()
-    os.write(writes, b"q")
+    if by_key:
+        ended.set()
+        os.write(writes, b"q")
+    os.close(writes)
     reading.join(10)
     assert not reading.is_alive()
-    os.close(writes)
     os.close(reads)
 
 

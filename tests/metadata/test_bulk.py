@@ -57,15 +57,14 @@ def test_fields_are_those_of_the_kind_and_its_parts_that_one_value_can_be_given_
     assert not any({"uid", "was", "kind", "columns", "tasks", "parameters"} & set(fields(kind)) for kind in KINDS)
 
 
-@pytest.mark.parametrize(
-    ("path", "said", "default"), [("timezone", "Europe/Berlin", "UTC"), ("overlap", "skip", "queue")]
-)
-def test_nothing_at_all_is_what_the_model_gives_where_nothing_is_said(path: str, said: str, default: str) -> None:
-    body = {"uid": "it", "pipeline": "orders", "cron": "0 6 * * *", path: said}
+def test_nothing_at_all_is_what_the_model_gives_where_nothing_is_said_but_no_choice_of_some() -> None:
+    body = {"uid": "it", "pipeline": "orders", "cron": "0 6 * * *", "timezone": "Europe/Berlin", "enabled": False}
     there = Blueprint.model_validate({"schedules": {"it": body}})
-    made = edited(there, "schedule", ["it"], path, " ")
-    assert made.words == f"1 schedule: {path} {said} → {default}"
-    assert path not in content(made.document.schedules["it"])
+    made = edited(there, "schedule", ["it"], "timezone", " ")
+    assert made.words == "1 schedule: timezone Europe/Berlin → UTC"
+    assert "timezone" not in content(made.document.schedules["it"])
+    with pytest.raises(UsageError, match="PH826"):
+        edited(there, "schedule", ["it"], "enabled", "")
 
 
 def test_a_change_is_told_in_a_line() -> None:

@@ -16,7 +16,7 @@ from metadata.field_marks import DatasetKey, ModelKey, Rule, Written
 from metadata.findings import Finding, Path
 from metadata.form_edits import add, move, put, put_kind, rename
 from metadata.form_names import names_for
-from metadata.forms import Line, Subject, examine, lines, subject_of, text_of, with_findings
+from metadata.forms import Line, Problems, Subject, examine, lines, subject_of, text_of, with_findings
 from metadata.kinds import Definition
 from metadata.shapes import Entries, Part, path_within, shape_of
 from metadata.tagged import Tagged
@@ -184,6 +184,17 @@ def test_lines_that_are_held_stay_in_order_while_a_part_of_them_is_said_first() 
     said = put(put(subject, ("storage", "keys"), ["id"]), ("owner",), "ops")
     assert [line.path for line in lines(said, {}, everything=True, opened=(), held=held).lines] == held
     assert [line.path for line in lines(said, {}, everything=True, opened=()).lines] != held
+
+
+def test_what_is_wrong_with_all_of_it_has_a_line_but_not_while_lines_are_held() -> None:
+    subject = Subject("dataset", "a.b", {"owner": "ops"})
+    problems: tuple[Problems, ...] = ({}, {(): "all of it is wrong"})
+    free, at_fault = (lines(subject, some, everything=True, opened=()).lines for some in problems)
+    assert [at_fault[0].path, *(line.path for line in free)] == [line.path for line in at_fault]
+    for held in (free, at_fault):
+        paths = [line.path for line in held]
+        for some in problems:
+            assert [line.path for line in lines(subject, some, everything=True, opened=(), held=paths).lines] == paths
 
 
 def test_parts_come_with_their_kind_and_go_with_it_and_come_back() -> None:
