@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from metadata.errors import Fault
@@ -38,12 +39,12 @@ OVERTAKEN = "PH303"
 FILTER_REFUSED = "PH306"
 """Code of a filter that cannot be read."""
 START = "U"
-_BY_COMMAND = " (pilothouse blueprint diff)"
+_BY_COMMAND = re.compile(r" \(pilothouse blueprint (?:diff|log)\)")
 
 
 def by_key(fault: Fault, again: str) -> Fault:
     """A fault with the key that looks `again` in its remedy, where that names a command of the shell."""
-    remedy = fault.remedy.replace(_BY_COMMAND, f" ({again})") if again else fault.remedy
+    remedy = _BY_COMMAND.sub(f" ({again})", fault.remedy) if again else fault.remedy
     return fault.model_copy(update={"remedy": remedy})
 
 

@@ -63,11 +63,18 @@ class WayBack:
     state: int
     base: int
     """The newest revision when it was found: after another one it is none."""
+    author: str = ""
+    """Of what an undo takes back."""
 
     @property
     def words(self) -> str:
         """What is done: `undo revision 4`."""
         return _WORDS[self.deed].format(self.of)
+
+    @property
+    def asked(self) -> str:
+        """The same, with whose that is, as somebody is asked about it: `undo revision 4 of ada`."""
+        return f"{self.words} of {self.author}" if self.author else self.words
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from metadata.revision_rows import write_definitions, write_plans
 from metadata.rows.sources import Seen, write_comments
 from metadata.settings import Settings
 from metadata.storable import refuse_unstorable
+from metadata.undoing import refuse_overtaken
 from metadata.values import utc_now
 
 _ATTEMPTS = 50
@@ -99,14 +100,15 @@ def apply(
 def go_back(database: Database, way: WayBack, *, author: str, note: str = "", settings: Settings) -> Revision | None:
     """Make the blueprint again exactly what it was, uids included, as a new revision. None when it is that already.
 
-    Raises what `apply` raises, and PilothouseError PH341 and PH342 where a task would read again what another has read.
+    Raises what `apply` raises, PilothouseError PH303 when a revision came since the way was found, and PH341 and PH342
+    where a task would read again what another has read.
     """
     return _commit(
         database,
         lambda current: _diff_back(database, current, way),
         _Signature(author, note, way.deed, way.of),
         settings,
-        way.base,
+        None,
     )
 
 
@@ -182,6 +184,7 @@ def _diff(database: Database, current: Blueprint, document: Blueprint, prune: bo
 
 def _diff_back(database: Database, current: Blueprint, way: WayBack) -> ChangeSet:
     with database.read() as connection:
+        refuse_overtaken(connection, way)
         past = read_past(connection, way.state)
         return _exactly(connection, current, past, past)
 

@@ -22,7 +22,7 @@ from console.cli.changes import (
 )
 from console.cli.drafting import draft
 from console.cli.meanwhile import on_the_newest
-from console.cli.output import JSON_OPTION, ask, none_of, paged, print_json, print_page
+from console.cli.output import JSON_OPTION, ask, none_of, paged, plain, print_json, print_page
 from console.cli.paths import PathType
 from console.cli.sources import texts_of
 from metadata.changes import compare
@@ -257,7 +257,7 @@ def _go_back(context: click.Context, way: WayBack, note: str, yes: bool) -> None
     refuse(context, look.errors(settings().estimator_prefixes).forbidding)
     show_change_set(look.changes)
     if not yes:
-        ask(context, f"{way.words[0].upper()}{way.words[1:]}?")
+        ask(context, plain(f"{way.asked[0].upper()}{way.asked[1:]}?"))
     try:
         made = go_back(store, way, author=author(), note=note, settings=settings())
     except CheckError as error:

@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual.binding import BindingType
 
 from console.edit import Review, review_way
+from console.mending import OVERTAKEN
 from console.noting import of_way
 from console.places import Place
 from console.screens.base import BaseScreen
@@ -15,6 +16,7 @@ from console.screens.keys import key
 from console.screens.note import ask_why
 from console.screens.review import ReviewScreen
 from metadata.database import Database
+from metadata.errors import Fault
 from metadata.revision_log import Revision, WayBack
 from metadata.revisions import go_back
 from metadata.undoing import redo_of, revert_to, undo_of
@@ -32,11 +34,19 @@ class BlueprintKeys(BaseScreen):
     ]
 
     _way = "u"
-    """The key of the way back that was asked for last."""
+    """The key of the way back that was asked for last, or that leads to what was quicker."""
+    LOOKS: ClassVar[str] = "H"
+    """The key that leads to what a revision did."""
 
     def key_again(self, job: str) -> str:
         """The way back that was asked for, and no other."""
         return self._way if job in ("way", "went_back") else super().key_again(job)
+
+    def refused(self, job: str, fault: Fault) -> None:
+        """After an undo or redo that was overtaken its key leads to another one: what came is to be looked at."""
+        if job in ("way", "went_back") and fault.code == OVERTAKEN and self._way != "b":
+            self._way = self.LOOKS
+        super().refused(job, fault)
 
     def do_undo(self) -> None:
         """`u`"""
@@ -95,7 +105,7 @@ class BlueprintKeys(BaseScreen):
             if answer == "f" and screen.chosen is not None:
                 self.go(Place("blueprint", f"{screen.chosen.kind} {screen.chosen.key}"))
 
-        screen = ReviewScreen(review, way.words, edits=False)
+        screen = ReviewScreen(review, way.asked, edits=False)
         self.app.push_screen(screen, answered)
 
     def _go_back(self, way: WayBack, note: str) -> None:

@@ -64,6 +64,7 @@ class HistoryScreen(LogScreen, BlueprintKeys):
         Column("WHEN", 13),
     )
     PANES = (DID, SINCE)
+    LOOKS = "enter"
     BINDINGS: ClassVar[list[BindingType]] = [
         key(
             "b", "revert", "back to it", help="make the blueprint what this revision left, as a new one; it shows first"

@@ -20,7 +20,7 @@ from metadata.findings import Finding, Path, instead
 from metadata.former import Former, names_said
 from metadata.kinds import Blueprint, Pipeline
 from metadata.revision_log import WayBack, edited_after, head
-from metadata.revisions import changes_of, exactly, moved
+from metadata.revisions import changes_of, exactly
 from metadata.rows.concerned import concerned
 from metadata.rows.edited_since import in_keys_of_now, not_applied_since
 from metadata.rows.kept_edits import edits_of
@@ -30,6 +30,7 @@ from metadata.rows.staged import Staged, changes_beside, load_within, told_of
 from metadata.rows.touched import asked_for, homes_in, needed_for, surely, touched_by
 from metadata.staging import definition_of
 from metadata.successors import tasks_of
+from metadata.undoing import refuse_overtaken
 
 T = TypeVar("T")
 NOBODY = ""
@@ -149,9 +150,7 @@ def changes_back(database: Database, way: WayBack, within: Collection[str] | Non
     again what another has read.
     """
     with database.read() as connection:
-        number = head(connection)
-        if number != way.base:
-            raise moved(way.base, number)
+        refuse_overtaken(connection, way)
         current, past = read_blueprint(connection, within), read_past(connection, way.state, within)
     return exactly(database, current, past, past)
 

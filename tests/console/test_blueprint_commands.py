@@ -59,7 +59,7 @@ def test_a_change_is_undone_done_again_and_reverted_after_a_yes(database: Databa
     whole = load_blueprint(database)
     undone = run("blueprint", "undo", given=b"n\n")
     assert (undone.code, load_blueprint(database)) == (1, whole)
-    assert "Undo revision 2?" in undone.out
+    assert "Undo revision 2 of " in undone.out
     assert "Nothing was done." in undone.out
     assert "Revision 3 is applied." in run("blueprint", "undo", given=b"y\n").out
     assert load_blueprint(database) != whole
@@ -168,7 +168,7 @@ def test_the_impact_is_told_before_anybody_is_asked_and_not_where_there_is_none(
     applied = run("blueprint", "apply", with_sql(database, tmp_path)).out
     assert applied.index("\nImpact\n  backfill  dataset gold.delay_by_hour\n") < applied.index("Revision 3 is applied.")
     undone = run("blueprint", "undo", given=b"n\n").out
-    assert undone.index("sql of task flights/clean") < undone.index("Undo revision 3?")
+    assert undone.index("sql of task flights/clean") < undone.index("Undo revision 3 of ")
     described = tmp_path / "described.yaml"
     text = dump(load_blueprint(database)).replace("one file a month", "a file a month")
     described.write_text(text, encoding="utf-8")

@@ -26,11 +26,11 @@ MakeApp = Callable[[], PilothouseApp]
 SIZES = pytest.mark.parametrize("size", [(80, 24), (160, 48)], ids=["80x24", "160x48"])
 
 
-def describe(database: Database, words: str, note: str = "") -> None:
+def describe(database: Database, words: str, note: str = "", author: str = "ada") -> None:
     document = load_blueprint(database)
     dataset = document.datasets["bronze.flights"].model_copy(update={"description": words})
     changed = document.model_copy(update={"datasets": {**document.datasets, "bronze.flights": dataset}})
-    apply(database, changed, author="ada", note=note, settings=settings())
+    apply(database, changed, author=author, note=note, settings=settings())
 
 
 def description(database: Database) -> str:
@@ -67,6 +67,26 @@ async def test_u_shows_what_is_taken_back_and_y_does_it_and_ctrl_r_does_it_again
         assert description(database) == "other words"
         await pilot.press("ctrl+r")
         await until_seen(pilot, "PH347", "nothing was undone since the last change")
+
+
+@pytest.mark.parametrize(("place", "looks"), [("blueprint", "(H)"), ("history", "(enter)")])
+async def test_an_undo_that_was_overtaken_does_not_lead_to_an_undo_of_what_somebody_else_did(
+    database: Database, make_app: MakeApp, place: str, looks: str
+) -> None:
+    describe(database, "other words")
+    app = make_app()
+    async with app.run_test(size=(160, 48)) as pilot:
+        app.go(Place(place))
+        await until_seen(pilot, "bronze.flights")
+        await pilot.press("u")
+        await until_seen(pilot, "Undo revision 3 of ada", "y apply")
+        describe(database, "last words", author="bea")
+        await pilot.press("y")
+        await until_seen(pilot, "PH303", "revision 4 of bea is the newest by now", f"look at what it did {looks}")
+        assert "u undo" not in seen(app).partition("PH303")[2].partition("──")[0]
+        await pilot.press("escape", "u")
+        await until_seen(pilot, "Undo revision 4 of bea")
+    assert description(database) == "last words"
 
 
 async def test_the_note_of_what_was_overtaken_stands_there_again(

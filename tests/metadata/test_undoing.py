@@ -151,15 +151,55 @@ def test_going_back_to_what_is_there_makes_no_revision(database: Database) -> No
     assert newest_revision(database) == 1
 
 
+def overtaken(database: Database, way: WayBack) -> str:
+    """What is said of a way back that somebody else was quicker than, when it is looked at and when it is gone."""
+    with pytest.raises(PilothouseError, match="PH303") as gone:
+        go_back(database, way, author="cy", settings=SETTINGS)
+    with pytest.raises(PilothouseError) as looked_at:
+        changes_back(database, way)
+    assert looked_at.value.fault == gone.value.fault
+    return str(gone.value)
+
+
 def test_what_somebody_applied_meanwhile_is_not_undone_with_it(database: Database) -> None:
     put(database, datasets(a="one"))
-    way = undo_of(database)
     put(database, datasets(a="two"))
-    with pytest.raises(PilothouseError, match="PH303"):
-        go_back(database, way, author="bea", settings=SETTINGS)
-    with pytest.raises(PilothouseError, match="PH303"):
-        changes_back(database, way)
-    assert load_blueprint(database).datasets["a"].description == "two"
+    way = undo_of(database)
+    apply(database, datasets(a="three"), author="bea", settings=SETTINGS)
+    said = overtaken(database, way)
+    assert "revision 3 of bea is the newest by now: the next undo is that of revision 3, not of 2" in said
+    assert "going back to revision 1 takes back all that came after it" in said
+    assert load_blueprint(database).datasets["a"].description == "three"
+
+
+def test_who_undid_meanwhile_is_not_followed_by_an_undo_of_what_was_before_that(database: Database) -> None:
+    put(database, datasets(a="one"))
+    way = undo_of(database)
+    back(database, way)
+    assert overtaken(database, way).endswith(
+        "revision 2 of bea (undo revision 1) is the newest by now. look at what it did (pilothouse blueprint log)"
+    )
+    put(database, datasets(b="two"))
+    put(database, datasets(b="three"))
+    way = undo_of(database)
+    back(database, way)
+    assert "the newest by now: the next undo is that of revision 3, not of 4" in overtaken(database, way)
+
+
+def test_whoever_goes_back_to_a_revision_hears_whose_goes_with_it(database: Database) -> None:
+    put(database, datasets(a="one"))
+    put(database, datasets(a="two"))
+    way = revert_to(database, 1)
+    apply(database, datasets(a="three"), author="bea", settings=SETTINGS)
+    assert "revision 3 of bea is the newest by now, and going back to revision 1 takes that back, too" in overtaken(
+        database, way
+    )
+
+
+def test_an_undo_asks_whose_revision_it_is(database: Database) -> None:
+    put(database, datasets(a="one"))
+    assert undo_of(database).asked == "undo revision 1 of ada"
+    assert revert_to(database, 1).asked == "go back to revision 1"
 
 
 def test_something_applied_between_finding_a_redo_and_doing_it_ends_the_redo(database: Database) -> None:
