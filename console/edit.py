@@ -163,7 +163,8 @@ def review(database: Database, settings: Settings, draft: Draft, text: str, owne
     unmet = map(locate, without_a_past(database, document.blueprint, Look(there.revision, changes)))
     impact = sized_impact(database, changes)
     waiting, seen = len(there.items), tuple(there.kept)
-    found_all = (*meanwhile, *map(locate, found), *unmet)
+    left = map(locate, _left_behind(opened, changes.blueprint, uids))
+    found_all = (*meanwhile, *map(locate, found), *unmet, *left)
     earlier = frozenset(map(locate, before))
     seen_comments = {name: kept.get(uid) for name, uid in uids.items()}
     return Review(
@@ -181,6 +182,17 @@ def _sides(
         for name in (name for name, one in uids.items() if one == uid):
             return Seen({name: draft.original}, after), {name: there.text_of(uid, kept.get(uid))}
     return Seen({}, after), {}
+
+
+def _left_behind(opened: Blueprint, after: Blueprint, uids: Uids) -> list[Finding]:
+    """That what was opened stays beside what its text was made (`uids`): that has another key, and says no `was`."""
+    for kind, key, value in opened:
+        there, others = now_of(after, kind, key, value), [name for of, name in uids if of == kind]
+        if there is not None and others and there[1].uid not in uids.values():
+            cause = f"{kind.replace('_', ' ')} {there[0]}, which you opened, stays as it is"
+            remedy = f"to rename that one write was: {there[0]} below this key, or leave this and press R"
+            return [Finding("PH357", "warning", kind, others[0], (), cause, remedy)]
+    return []
 
 
 def review_way(database: Database, settings: Settings, way: WayBack) -> tuple[WayBack, Review]:

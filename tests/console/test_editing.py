@@ -758,6 +758,23 @@ def test_an_edit_never_goes_to_another_that_has_taken_the_key(empty_database: Da
     }
 
 
+def test_a_text_under_another_key_is_told_to_leave_what_was_opened_as_it_is(database: Database) -> None:
+    draft = opened(database)
+    stays = ("warning", "dataset bronze.fares", "dataset bronze.flights, which you opened, stays as it is", 2)
+
+    def left(text: str) -> list[tuple[object, ...]]:
+        found = review(database, settings(), draft, text, "me")
+        assert found.changes is not None
+        told = [each for each in found.findings if each.code == "PH357"]
+        return [(each.severity, each.thing, each.cause, each.line) for each in told]
+
+    under_another = draft.original.replace("  bronze.flights:\n", "  bronze.fares:\n")
+    assert left(under_another) == [stays]
+    assert left(under_another.replace("bronze.fares:\n", "bronze.fares:\n    was: bronze.flights\n")) == []
+    assert left(f"{draft.original}  bronze.fares: {{}}\n") == []
+    assert left(draft.original.replace("  bronze.flights:\n", "  bronze.weather:\n"))[0][1] == "dataset bronze.weather"
+
+
 def test_what_would_replace_another_is_told_and_can_be_neither_applied_nor_kept(database: Database) -> None:
     draft = opened(database)
     unknown = files.Draft(draft.kind, draft.key, draft.path, draft.original, draft.lock, {"": "gone"})
