@@ -43,6 +43,8 @@ class Forming(Editing):
         """The form of the draft, which is gone on with after the review."""
         self._wanted_at: Path = ()
         """Where in the form the cursor is to be."""
+        self._goes_on = "e"
+        """The key that leads to the text of an edit that failed; empty where there is none."""
 
     @abstractmethod
     def do_form(self) -> None:
@@ -50,12 +52,13 @@ class Forming(Editing):
 
     def edit(self, kind: str, key: str, text: str, uids: Mapping[str, str] | None = None) -> None:
         """In the editor."""
-        self._by_form = False
+        self._by_form, self._goes_on = False, "" if uids is None else "e"
         super().edit(kind, key, text, uids)
 
     def form(self, kind: str, key: str, text: str, uids: Mapping[str, str] | None = None, at: Path = ()) -> None:
         """As `edit`, as a form, with the cursor where a path leads."""
         self._by_form, self._state, self._wanted_at = True, None, at
+        self._goes_on = "" if uids is None else "e"
         super().edit(kind, key, text, uids)
 
     def offer_kept(self, one: Kept, missing: str) -> None:
@@ -75,6 +78,15 @@ class Forming(Editing):
 
         question = f"{missing[0].upper()}{missing[1:]}; the text of an edit of it is kept."
         self.app.push_screen(Ask(question, answers, styled(shown(one.path), "quiet")), answered)
+
+    def key_again(self, job: str) -> str:
+        """No row here is that of something new: its text is not gone on with by the key of the one under the cursor."""
+        by = super().key_again(job)
+        return self._goes_on if by == "e" else by
+
+    def _fail(self, draft: Draft, fault: Fault, job: str = "edited") -> None:
+        self._goes_on = "e" if draft.original else "1"
+        super()._fail(draft, fault, job)
 
     def open_at(self, draft: Draft, found: Review, path: Path) -> None:
         """As a form, whatever it was edited as."""

@@ -263,6 +263,28 @@ def test_an_editor_that_fails_applies_nothing_and_keeps_the_text(database: Datab
     assert description(database) == "Flights as landed, one file a month."
 
 
+def test_the_key_that_is_named_leads_to_the_text_of_a_clone_and_not_to_what_is_under_the_cursor(
+    database: Database, edits: Editor
+) -> None:
+    edits.does(f"{SED} $1", "exit 1")
+    with Terminal(size=WIDE, env=edits.environ) as shown:
+        shown.until("q quit", "ATTENTION")
+        shown.send("3")
+        shown.until("Flights as landed")
+        shown.send("c")
+        shown.until("The key of the new dataset like")
+        shown.send("bronze.fares", "enter")
+        shown.until("✗ PH810  editor", "1 Overview goes on with it", "press    1 Overview")
+        assert "e edit" not in shown.text.partition("PH810")[2].partition("──")[0]
+        shown.send("1")
+        shown.until("ATTENTION", "bronze.fares", "dataset not applied")
+        shown.send("/", "fares", "enter", "enter")
+        shown.until("There is no dataset bronze.fares in the blueprint", "e  go on with it in $EDITOR")
+        edits.does("true")
+        shown.send("e")
+        shown.until("created dataset bronze.fares")
+
+
 def test_an_editor_that_takes_the_text_away_leaves_what_it_was_before(database: Database, edits: Editor) -> None:
     edits.does("if [ -e opened ]; then rm $1; else touch opened; sed -i 's/layer: bronze/layer: nowhere/' $1; fi")
     with Terminal(size=WIDE, env=edits.environ) as shown:
