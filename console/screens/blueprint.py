@@ -21,6 +21,7 @@ from console.screens.bulk import Bulk
 from console.screens.by_kind import ByKind
 from console.screens.dataset_panes import LISTS, DatasetPanes
 from console.screens.keys import key
+from console.screens.marking import OF_ROW_OR_MARKS
 from console.screens.paging import Listed, Paging
 from console.screens.run_keys import launch
 from console.screens.trying import Trying
@@ -94,6 +95,8 @@ class BlueprintScreen(ByKind, Unapplied, Bulk, Trying, DatasetPanes, Paging):
             if self.there and self.focused is self.kinds:
                 self.list.focus()
             self._aim(subject)
+            if self._wanted:
+                self.come_for_one()
             self.awaits("page")
             self._await()
             self.first_page()
@@ -232,9 +235,9 @@ class BlueprintScreen(ByKind, Unapplied, Bulk, Trying, DatasetPanes, Paging):
         return self._wanted or (self.row.key if self.row else "")
 
     def asks_next(self, name: str) -> str:
-        """While one comes for a definition no key acts on the row before; what is typed after such a key is dropped."""
+        """While one comes for a definition no key acts on the row before, or on marks; what is typed is dropped."""
         comes = self._wanted and (self._reading or not self.there)
-        if not (self.of_row(name) and (comes or "jump" in self.awaited)):
+        if not (name in OF_ROW_OR_MARKS and (comes or "jump" in self.awaited)):
             return super().asks_next(name)
         return self.comes_too_early(name, glyph(f"looking for {self._wanted or 'what was given'} …"))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import ClassVar
 
 from textual.binding import BindingType
@@ -123,13 +123,13 @@ class Bulk(Making, BlueprintKeys, Marking):
         self.act(
             "changed_many",
             "what that changes is known",
-            lambda: review_edited(database, settings, owner, found.kind, found.uids, field.path, value),
+            lambda: (*review_edited(database, settings, owner, found.kind, found.uids, field.path, value), found.uids),
             reads_much=True,
         )
 
-    def got_changed_many(self, found: tuple[Edited, Review]) -> None:
+    def got_changed_many(self, found: tuple[Edited, Review, Collection[str]]) -> None:
         """What it changes is shown; one key takes it into the change set."""
-        made, review = found
+        made, review, uids = found
         self.say("")
         if not made.changed:
             self.say(f"nothing differs: all of them have {made.field} {made.value}", "quiet")
@@ -137,24 +137,26 @@ class Bulk(Making, BlueprintKeys, Marking):
 
         def answered(answer: str | None) -> None:
             if answer == "y":
-                self._stage_many(made, review.base, review)
+                self._stage_many(made, review, uids)
             else:
                 self.say("left: nothing was changed", "quiet")
 
         self.app.push_screen(ReviewScreen(review, made.words, answers=STAGES), answered)
 
-    def _stage_many(self, made: Edited, base: int, review: Review) -> None:
+    def _stage_many(self, made: Edited, review: Review, uids: Collection[str]) -> None:
         database, owner = self.session.store.database, self.session.owner
         self.act(
             "staged_many",
             f"{many(made.changed, made.kind)} are changed in the change set",
-            lambda: stage(database, owner, made.document, base, review.seen),
+            lambda: (stage(database, owner, made.document, review.base, review.seen), made.kind, uids),
             reads_much=True,
         )
 
-    def got_staged_many(self, changes: ChangeSet) -> None:
-        """They wait; what is marked stays so, for the next field."""
+    def got_staged_many(self, found: tuple[ChangeSet, str, Collection[str]]) -> None:
+        """They wait, and are marked no longer."""
+        changes, kind, uids = found
         count = len(changes.changes)
+        self.let_go(kind, uids)
         self.say(f"{count:,} {'edit is' if count == 1 else 'edits are'} in the change set: P shows, and applies it")
         self.reload()
 
@@ -184,12 +186,13 @@ class Bulk(Making, BlueprintKeys, Marking):
         )
 
     def got_switched(self, found: tuple[Edited, Review | None]) -> None:
-        """It waits; or is asked about, where others need it. What was not done with others stays told."""
+        """It waits, marked no longer; or is asked about, where others need it. What was not done stays told."""
         made, review = found
-        self._answered_switch()
+        marks = self._answered_switch()
         if review is not None:
-            self.act("changed_many", "what that changes is known", lambda: (made, review), follows=True)
+            self.act("changed_many", "what that changes is known", lambda: (made, review, marks), follows=True)
             return
+        self.let_go(made.kind, marks)
         word, keys = "on" if made.value == "true" else "off", getattr(made.document, SECTIONS[made.kind])
         self.say(f"{many(made.changed, made.kind)} switched {word} in the change set: {some(keys)}; P applies it")
         self.reload()

@@ -21,10 +21,14 @@ OF_ROW = frozenset({
 """Keys that act on the row under the cursor."""
 OF_MARKS = frozenset({"remove", "switch"})
 """Those of them that act on what is marked, if anything is."""
+OF_ROW_OR_MARKS = OF_ROW | {"bulk"}
 
 
 class Marking(SplitScreen):
-    """A screen in whose list rows can be marked: they stay so when it is filtered, and when other rows are shown."""
+    """A screen in whose list rows can be marked: they stay so when it is filtered, and when other rows are shown.
+
+    Their marks end when what was done with them is done, and when one comes for a certain row: then that is meant.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         key("m", "mark", "mark", help="mark it, or mark it no longer; M marks all that the filter matches"),
@@ -70,6 +74,12 @@ class Marking(SplitScreen):
         for uid in tuple(marks) if uids is None else uids:
             marks.pop(uid, None)
         self._draw_marks()
+
+    def come_for_one(self) -> None:
+        """One has come for a row of the list that is shown: nothing else there is marked, or going to be."""
+        self._matching = False
+        if marks := self._marks.pop(self.marks_of, None):
+            self.say(f"{len(marks):,} {'is' if len(marks) == 1 else 'are'} marked no more", "quiet")
 
     def mark_only(self, marks: Mapping[str, str]) -> None:
         """These are marked in the list that is shown, and no others."""

@@ -66,18 +66,19 @@ async def test_fields_are_changed_on_all_that_is_marked_and_taken_out_again(
         await pilot.press(*["backspace"] * 10, "d", "enter")
         await until_seen(pilot, "3 datasets: fresh_within", "→ 2 d", "~ changed dataset bronze.flights")
         await pilot.press("y")
-        await until_seen(pilot, "3 edits are in the change set", "Blueprint ±3", "3 marked")
+        await until_seen(pilot, "3 edits are in the change set", "Blueprint ±3", "owner:ops")
+        assert "marked" not in seen(app)
         assert [waiting(database).datasets[key].fresh_within for key in ("bronze.flights", "silver.flights")] == [
             "2 d",
             "2 d",
         ]
 
-        await pilot.press("b")
+        await pilot.press("M", "b")
         await until_seen(pilot, "Change a field on 3 datasets")
         await pilot.press(*"schema", "enter")
         await until_seen(pilot, "schema_drift of 3 datasets", "evolve")
         await pilot.press("enter")
-        await until_seen(pilot, "nothing differs: all of them have schema_drift fail")
+        await until_seen(pilot, "nothing differs: all of them have schema_drift fail", "3 marked")
 
         await pilot.press("P")
         await until_seen(pilot, "3 edits", "dataset bronze.flights")
@@ -112,7 +113,8 @@ async def test_all_that_is_marked_is_removed_or_switched_after_one_question(
         await until_seen(pilot, "1 schedule switched off in the change set", "±4")
         await pilot.press("M", "space")
         await until_seen(pilot, "1 schedule switched off in the change set", "±5")
-        await pilot.press("space")
+        assert "marked" not in seen(app)
+        await pilot.press("M", "space")
         await until_seen(pilot, "2 schedules switched on in the change set", "±3")
     assert not any(key in waiting(database).datasets for key in spare)
     assert "gold.delay_by_hour" in waiting(database).datasets
@@ -138,6 +140,32 @@ async def test_what_is_marked_and_not_in_view_is_named_before_a_key_reaches_it(
         await until_seen(pilot, "Switch 2 schedules, all that is marked?", f"{first},", f"{last} (1 not in")
         await pilot.press("y")
         await until_seen(pilot, f"2 schedules switched off in the change set: {first}, {last}; P")
+
+
+async def test_marks_over_several_filters_are_changed_at_once_and_are_none_for_whoever_comes_for_another_one(
+    database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        app.go(Place("blueprint", "dataset bronze.flights"))
+        await until_seen(pilot, "1–7 of 7")
+        for words, count in (("key:bronze.weather", 1), ("key:gold.*", 2)):
+            await pilot.press("slash", "ctrl+u", *words, "enter")
+            await until_seen(pilot, f"▸ {words}", "1–1 of 1")
+            await pilot.press("M")
+            await until_seen(pilot, f"{count} marked; esc lets go of them")
+        app.go(Place("lineage"))
+        await until_seen(pilot, "Lineage ▸")
+        await pilot.press("3")
+        await until_seen(pilot, "2 marked · ", "▸ key:gold.*")
+
+        with reads_held_up(app):
+            await pilot.press("colon", *"dataset silver.flights", "enter", "space")
+            await until_seen(pilot, "looking for what was given")
+        await until_seen(pilot, "2 are marked no more", "1–7 of 7")
+        await pilot.press("d")
+        await until_seen(pilot, "Remove dataset silver.flights?")
+    assert not load_staged(database, ME).items
 
 
 async def nothing_is_done_by(pilot: Pilot[None], early: list[events.Key], database: Database) -> None:
