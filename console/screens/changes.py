@@ -30,10 +30,11 @@ from metadata.contents import same
 from metadata.database import Database
 from metadata.documents import key_of
 from metadata.findings import Finding
+from metadata.kinds import Blueprint
 from metadata.rebasing import uids_in
 from metadata.revision_log import Revision
 from metadata.rows.sources import load_sources
-from metadata.rows.staged import Staged, apply_staged, decide, load_edits, rekey, unstage
+from metadata.rows.staged import Staged, apply_staged, decide, load_around, load_edits, rekey, unstage
 from metadata.staging import Clash, Item
 from metadata.values import counted
 
@@ -62,7 +63,7 @@ class _Edit:
 class ChangesScreen(Forming, BlueprintKeys, Marking):
     """The change set."""
 
-    KEPT = BlueprintKeys.KEPT | Forming.KEPT | {"reviewed_set"}
+    KEPT = BlueprintKeys.KEPT | Forming.KEPT | {"reviewed_set", "found_beside"}
     COLUMNS = (Column("", 1), Column("WHAT"), Column("FIELDS", 9, "right"))
     PANES = ("Change",)
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -174,15 +175,16 @@ class ChangesScreen(Forming, BlueprintKeys, Marking):
                 return
             self.say("left: the change set stays", "quiet")
             if answer == "f" and screen.chosen is not None:
-                self._go_to(screen.chosen)
+                self._go_to(screen.chosen, there)
 
         title = f"apply the change set: {counted(count, 'definition')}"
-        own = [(one.item.kind, one.item.key) for one in self._edits if one.text]
-        screen = ReviewScreen(review, title, edits=False, open_at=own)
+        there = staged.working.blueprint
+        fields = [(each.kind, each.key) for each in review.findings if each.kind and there.get(each.kind, each.key)]
+        screen = ReviewScreen(review, title, edits=False, open_at=fields)
         self.app.push_screen(screen, answered)
 
-    def _go_to(self, finding: Finding) -> None:
-        """To the field that it names, where that is edited here, else to the definition; one edit goes at a time."""
+    def _go_to(self, finding: Finding, there: Blueprint) -> None:
+        """To the field that it names, in an edit or in what is `there` beside them; one edit goes at a time."""
         if self.edits:
             self.say("the last edit is being checked", "warn")
             return
@@ -191,7 +193,20 @@ class ChangesScreen(Forming, BlueprintKeys, Marking):
                 self.list.select(one.item.uid)
                 self.form(one.item.kind, key_of(one.text), one.text, one.uids, finding.path)
                 return
-        self.go(Place("blueprint", f"{finding.kind} {finding.key}"))
+        beside, database, owner = there.get(finding.kind, finding.key), self.session.store.database, self.session.owner
+        if beside is None:
+            self.go(Place("blueprint", f"{finding.kind} {finding.key}"))
+            return
+        what = f"{finding.kind.replace('_', ' ')} {finding.key} is read"
+        self.act("found_beside", what, lambda: (finding, *_text_of(database, owner, beside.uid)))
+
+    def got_found_beside(self, found: tuple[Finding, str, dict[str, str]]) -> None:
+        """What no edit is about is edited at the field that a finding names, unless it is gone meanwhile."""
+        finding, text, uids = found
+        if text:
+            self.form(finding.kind, key_of(text), text, uids, finding.path)
+        else:
+            self.say(f"{finding.kind.replace('_', ' ')} {finding.key} is not there any more", "warn")
 
     def _apply_set(self, staged: Staged, note: str) -> None:
         database, settings, session = self.session.store.database, self.session.settings, self.session
@@ -323,6 +338,12 @@ def _edits(database: Database, owner: str) -> list[_Edit]:
         )
         for item in found.items
     ]
+
+
+def _text_of(database: Database, owner: str, uid: str) -> tuple[str, dict[str, str]]:
+    """A definition as YAML, empty where it is gone, and the uids of it and its tasks."""
+    found, sources = load_around(database, owner, uid), load_sources(database, [uid], owner)
+    return found.text_of(uid, sources.get(uid)), uids_in(found.places[uid][2]) if uid in found.places else {}
 
 
 def _row(one: _Edit, marked: bool) -> Row:

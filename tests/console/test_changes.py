@@ -101,9 +101,7 @@ async def test_an_edit_that_was_changed_elsewhere_while_one_is_asked_is_not_take
         await until_seen(pilot, "taken out", "Nothing waits.")
 
 
-async def test_f_goes_to_the_field_that_a_finding_names_or_to_the_definition(
-    database: Database, make_app: MakeApp
-) -> None:
+async def test_f_goes_to_the_field_that_a_finding_names(database: Database, make_app: MakeApp) -> None:
     document = described(database, "other words")
     odd = document.datasets[KEY].model_copy(update={"quality": {"odd": QualityRule(expect="nope > 1")}})
     stage(database, ME, Blueprint(datasets={KEY: odd}))
@@ -113,20 +111,31 @@ async def test_f_goes_to_the_field_that_a_finding_names_or_to_the_definition(
         await until_seen(pilot, "1 edit")
         await pilot.press("a")
         await until_seen(pilot, "Apply the change set")
-        for wanted in ("f go to its field", "f go to what it names"):
-            if wanted == "f go to what it names":
-                await pilot.press("b")
-            while wanted not in seen(app):
-                await pilot.press("j")
-            await pilot.press("f")
-            if wanted == "f go to its field":
-                await until(pilot, lambda: isinstance(app.screen, FormScreen))
-                await until_seen(pilot, "PH124", "expect  A Spark SQL predicate")
-                await pilot.press("escape")
-                await until_seen(pilot, "left: nothing to apply")
-                await pilot.press("a")
-                await until_seen(pilot, "Apply the change set")
-        await until_seen(pilot, "Blueprint ▸ pipelines")
+        while "f go to its field" not in seen(app):
+            await pilot.press("j")
+        await pilot.press("f")
+        await until(pilot, lambda: isinstance(app.screen, FormScreen))
+        await until_seen(pilot, "PH124", "expect  A Spark SQL predicate")
+        await pilot.press("escape")
+        await until_seen(pilot, "left: nothing to apply")
+    assert newest_revision(database) == 2
+
+
+async def test_f_goes_to_the_field_of_a_definition_that_is_not_in_the_change_set(
+    database: Database, make_app: MakeApp
+) -> None:
+    stage_removal(database, ME, load_blueprint(database).datasets["bronze.weather"].uid)
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.go(Place("changes"))
+        await until_seen(pilot, "1 edit")
+        await pilot.press("a")
+        await until_seen(pilot, "Apply the change set", "▸ error PH110", "f go to its field")
+        await pilot.press("f")
+        await until(pilot, lambda: isinstance(app.screen, FormScreen))
+        await until_seen(pilot, "PH110 there is no dataset bronze.weather", "to  Dataset that is written.")
+        await pilot.press("escape")
+        await until_seen(pilot, "left: nothing to apply", "1 edit")
     assert newest_revision(database) == 2
 
 
