@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
 
 from console.narrow import unmatched
 from console.places import Place
 from console.text import glyph, joined, number, styled, switched
 from console.widgets.rows import Cells, Lazy, Row
+from metadata.errors import UsageError
 from metadata.kinds import SECTIONS
 from metadata.rows.fields import LAYERS, MODES
+from metadata.rows.filters import as_glob, parse
 from metadata.rows.pages import DefinitionRow
 from metadata.states import OFF
 
@@ -52,8 +55,18 @@ def made_row(kind: str, key: str, of_all: bool) -> Row:
 def nothing(kind: str, words: str) -> str:
     """What is said where there is no definition of a kind, or none that a filter leaves."""
     if words:
-        return unmatched(words)
+        only = f": here are only {section_of(kind)}; all, at the left, holds every kind"
+        return unmatched(words, beside=only if kind and _wants_others(kind, words) else "")
     return f"No {section_of(kind)} yet: {'n makes one, or ' if kind else ''}pilothouse blueprint apply FILE"
+
+
+def _wants_others(kind: str, words: str) -> bool:
+    """Whether a filter leaves out all of a kind by its name."""
+    try:
+        terms = [term for term in parse(words) if term.field == "kind"]
+    except UsageError:
+        return False
+    return any(term.negated == any(fnmatchcase(kind, as_glob(each.lower())) for each in term.values) for term in terms)
 
 
 def filter_words(rows: Sequence[DefinitionRow]) -> list[str]:

@@ -10,6 +10,7 @@ import pytest
 
 from console import blueprint_panes
 from console.app import PilothouseApp
+from console.definition_rows import nothing
 from console.places import Place
 from console.widgets.lines import Lines
 from console.widgets.rows import Rows
@@ -220,6 +221,34 @@ async def test_an_empty_blueprint_says_how_to_fill_it(empty_database: Database, 
     async with app.run_test(size=(120, 30)) as pilot:
         await pilot.press("3")
         await until_seen(pilot, "No datasets yet: n makes one, or pilothouse blueprint apply FILE")
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        ("kind:dataset", ": here are only feature sets; all, at the left, holds every kind"),
+        ("Kind:dataset,model x", ": here are only feature sets; all, at the left, holds every kind"),
+        ("kind:data*", ": here are only feature sets; all, at the left, holds every kind"),
+        ("!kind:feature_set", ": here are only feature sets; all, at the left, holds every kind"),
+        ("kind:feature_set x", ""), ("kind:f*,model x", ""), ("!kind:dataset x", ""), ("x", ""), ('kind:dataset "', ""),
+    ],
+)  # fmt: skip
+def test_a_filter_for_another_kind_than_the_list_has_is_told_where_that_is(words: str, hint: str) -> None:
+    assert nothing("feature_set", words) == f"Nothing matches '{words}'{hint}. esc takes the filter back."
+    assert nothing("", words) == f"Nothing matches '{words}'. esc takes the filter back."
+
+
+async def test_the_list_of_all_kinds_keeps_the_filter_that_another_has_nothing_for(
+    database: Database, make_app: MakeApp
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 30)) as pilot:
+        app.go(Place("blueprint", "pipeline weather"))
+        await until_seen(pilot, "Weather alone")
+        await pilot.press("slash", *"kind:dataset", "enter")
+        await until_seen(pilot, "here are only pipelines; all, at the left,")
+        await pilot.press("tab", "tab", "g")
+        await until_seen(pilot, "definitions ▸ kind:dataset", "dataset bronze.flights", "of 7")
 
 
 def many(database: Database, folder: Path) -> None:
