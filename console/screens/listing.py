@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
+from textual import events
+
 from console.paged import MOST
+from console.screens.keys import own_bindings
 from console.screens.prompting import Prompting
 from console.unforeseen import fault_of
 from console.widgets.chrome import Hint, Keys
 from console.widgets.rows import Rows
 from metadata.errors import Fault
+
+EDITING = ("f", "c", "d", "R", "space")
+"""Keys of the blueprint that do something to a definition."""
 
 
 class Listing(Prompting):
@@ -29,6 +35,12 @@ class Listing(Prompting):
 
     def opened_anew(self) -> None:
         """One has gone to it, not back; the base shows what it showed."""
+
+    def on_key(self, event: events.Key) -> None:
+        """A key that is of the blueprint says so where another one leads there, unless it is one of this screen."""
+        own = {one: binding.id for binding in own_bindings(type(self)) for one in binding.key.split(",")}
+        if event.key in EDITING and event.key not in own and own.get("e") == "definition" and not self.typing:
+            self.say(f"{event.key} is of the blueprint: e leads to the definition", "warn")
 
     def on_rows_opened(self, message: Rows.Opened) -> None:
         """Enter leads where the row says."""

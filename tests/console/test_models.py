@@ -131,6 +131,26 @@ async def test_keys_lead_to_lineage_and_definition(database: Database, make_app:
         await until_seen(pilot, "Blueprint ▸ models", "seed: 7")
 
 
+async def test_keys_that_edit_definitions_say_where_they_do(database: Database, make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 30)) as pilot:
+        app.go(Place("models", "late_arrival"))
+        await until_seen(pilot, "v2 champion")
+        for key in ("f", "c", "d", "R", "space"):
+            await pilot.press(key)
+            await until_seen(pilot, f"{key} is of the blueprint: e leads to the definition")
+        await pilot.press("slash", "f", "d")
+        await until_seen(pilot, "Models ▸ fd")
+        assert "d is of the blueprint" not in seen(app)
+        await pilot.press("escape")
+        app.go(Place("runs"))
+        await until_seen(pilot, "1–17 of 17")
+        await pilot.press("f")
+        await until_seen(pilot, "f is of the blueprint: e leads to the definition")
+        await pilot.press("d")
+        await until(pilot, lambda: screen_name(app) == "difference")
+
+
 async def test_without_models_it_says_what_makes_one(empty_database: Database, make_app: MakeApp) -> None:
     app = make_app()
     async with app.run_test(size=(120, 30)) as pilot:
