@@ -32,8 +32,8 @@ def audit() -> None:
 @paged(50, int, "entry")
 @JSON_OPTION
 def log(words: str, limit: int, after: int | None, as_json: bool) -> None:
-    """What was done, newest first."""
-    page = list_entries(database(), words, after=after, limit=limit)
+    """What was done, newest first. Comments that came together are one line; --json and deed:comment tell of each."""
+    page = list_entries(database(), words, after=after, limit=limit, folded=not as_json)
     changed = {} if as_json else changed_by(database(), page.items)
     print_page(
         as_json,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 from textual.binding import BindingType
@@ -21,7 +22,7 @@ from metadata.audit import AUDIT_DEEDS, Entry
 from metadata.audit_check import Checked, doubts, verify
 from metadata.database import Database
 from metadata.errors import Fault
-from metadata.rows.audit_log import KINDS, changed_by, list_entries
+from metadata.rows.audit_log import KINDS, Last, changed_by, list_entries
 from metadata.values import counted, utc_now
 
 QUIET = frozenset({"decide", "begin"})
@@ -66,6 +67,8 @@ class AuditScreen(LogScreen):
         self._verifies = False
         self._wanted = ""
         """The entry that `verify` named."""
+        self._folded = True
+        """Whether comments that came together have one row, until `verify` names an entry."""
 
     def turn_to(self, subject: str) -> None:
         """To another filter."""
@@ -73,7 +76,7 @@ class AuditScreen(LogScreen):
 
     def listed(self) -> Listed:
         """Entries."""
-        return list_entries
+        return partial(list_entries, folded=self._folded)
 
     def read(self) -> Callable[[Database], Any]:
         """A page of entries, each held against its hash and signature."""
@@ -164,7 +167,7 @@ class AuditScreen(LogScreen):
 
     def got_verified(self, found: Checked) -> None:
         """All of it is what was written."""
-        self._verifies = False
+        self._verifies, self._folded = False, True
         signer = f", signed with key {found.signer}" if found.signer else ", not signed"
         self._told(styled(glyph(f"✓ {counted(found.entries, 'entry', 'entries')} verified"), "good"))
         self.say(
@@ -179,7 +182,7 @@ class AuditScreen(LogScreen):
             self._told(styled(glyph(f"✗ {fault.code} {fault.thing}"), "bad"))
             named = re.fullmatch(r"audit entry (\d+)", fault.thing)
             if named is not None:
-                self._wanted = named[1]
+                self._wanted, self._folded = named[1], False
                 self.reload()
         super().refused(job, fault)
 
@@ -213,6 +216,8 @@ class AuditScreen(LogScreen):
 
 def _place(one: Entry) -> Place | None:
     """Where the thing is looked at that an entry speaks of."""
+    if isinstance(one, Last) and one.first < one.number:
+        return Place("audit", f"deed:comment number:>={one.first} number:<={one.number}")
     if one.of is None or one.deed == "begin":
         return None
     if one.kind == "revision":
@@ -224,7 +229,7 @@ _WHERE = {"revision": "what it changed, in the history", "run": "the run", "deci
 
 
 def _where(one: Entry) -> str:
-    return _WHERE.get(one.kind, "")
+    return "each of them" if one.kind == "definition" else _WHERE.get(one.kind, "")
 
 
 def _signed(one: Entry) -> Content:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import RowMapping, and_, func, or_, select
+from sqlalchemy import FromClause, RowMapping, Select, and_, case, func, not_, or_, select
 
 from metadata.audit import AUDIT_DEEDS, Entry
 from metadata.database import Database
@@ -16,6 +18,7 @@ from metadata.rows.filters import (
     conditions,
     exact_field,
     number_field,
+    parse,
     text_field,
     within_field,
     word_field,
@@ -27,12 +30,34 @@ from metadata.values import in_chunks, utc_now
 
 KINDS = ("revision", "definition", "run", "decision", "database")
 """What an entry can speak of."""
+_ALIKE = ("who", "from", "kind", "age")
+"""Fields that are the same in all entries that one stands for."""
+
+
+@dataclass(frozen=True)
+class Last(Entry):
+    """The last entry on comments that came together, with the number of the `first` of them; any other is alone."""
+
+    first: int = 0
+
+    @property
+    def what(self) -> str:
+        """With how many more it stands for: `definition silver.flights and 29 more`."""
+        return f"{super().what} and {self.number - self.first:,} more" if self.first < self.number else super().what
 
 
 def list_entries(
-    database: Database, words: str = "", *, after: Cursor | None = None, limit: int = 50, counted: bool = True
+    database: Database,
+    words: str = "",
+    *,
+    after: Cursor | None = None,
+    limit: int = 50,
+    counted: bool = True,
+    folded: bool = True,
 ) -> Page[Entry]:
-    """Entries, newest first.
+    """Entries, newest first; where they are `folded`, the `Last` stands for all comments that came together.
+
+    That is, unless the filter asks for their deed, or for what each of them has of its own.
 
     Fields: who, from, deed, kind, key, of (number of a run, …), note, age, number (of the entry). `from` is found
     anywhere in where an entry comes from (`from:10.0.0.7`), `note` in why it was done. `key` finds revisions, too, of
@@ -54,15 +79,37 @@ def list_entries(
         audit.c.key,
         (audit.c.note, audit.c.actor, audit.c.origin, audit.c.key),
     )
-    query = select(audit).where(*conditions(words, language))
+    query, kind = select(audit).where(*conditions(words, language)), Entry
+    if folded and all(term.field in _ALIKE or (term.field == "deed" and term.negated) for term in parse(words)):
+        query, kind = _folded(query), Last
 
     def make(row: RowMapping) -> Entry:
-        return Entry(**row)
+        return kind(**row)
 
     with database.read() as connection:
         return page(
             connection, query, audit.c.number, make, after=after, limit=limit, counted=counted, newest_first=True
         )
+
+
+def _folded(query: Select[Any]) -> Select[Any]:
+    """The same without comments that others of the same deed follow, with the number of the `first` that came with it.
+
+    What one person does at once is in entries one after the other, which have one time.
+    """
+    before = audit.alias()
+    last = select(before.c.number).where(before.c.number < audit.c.number, not_(_goes_on(before)))
+    first = func.coalesce(last.order_by(before.c.number.desc()).limit(1).scalar_subquery(), 0) + 1
+    alone = audit.c.deed != "comment"
+    return query.where(not_(_goes_on(audit))).add_columns(case((alone, audit.c.number), else_=first).label("first"))
+
+
+def _goes_on(one: FromClause) -> Condition:
+    """Whether the next entry is on comments that came with those."""
+    following = audit.alias()
+    alike = (following.c[name] == one.c[name] for name in ("deed", "at", "actor", "origin"))
+    after = select(following.c.number).where(following.c.number == one.c.number + 1, *alike)
+    return and_(one.c.deed == "comment", after.exists())
 
 
 def changed_by(database: Database, entries: Iterable[Entry]) -> dict[int, str]:

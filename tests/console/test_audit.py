@@ -41,6 +41,20 @@ def test_it_says_who_from_where_what_and_why(operated: Database, run: Commands) 
     assert run("audit", "log", "--filter", "deed:undone").code == 2
 
 
+def test_comments_that_came_together_are_one_line_and_each_for_a_program(
+    empty_database: Database, tmp_path: Path, run: Commands
+) -> None:
+    document = tmp_path / "commented.yaml"
+    document.write_text(
+        "datasets:\n" + "".join(f"  d{n}:  # why\n    owner: ops\n" for n in range(9)), encoding="utf-8"
+    )
+    assert run("blueprint", "apply", document).code == 0
+    lines = run("audit", "log").out.splitlines()
+    assert len(lines) == 3 + len(run.told("audit", "log", "--filter", "deed:begin"))
+    assert "definition d8 and 8 more" in lines[1]
+    assert len(run.told("audit", "log", "--filter", "!deed:begin")) == 10
+
+
 def test_a_database_that_is_away_is_no_fault_of_the_audit(home: Path, run: Commands) -> None:
     away = run("audit", "verify", "--json", PILOTHOUSE_DATABASE_URL="postgresql+psycopg://a@127.0.0.1:1/x")
     assert (away.code, away.out) == (4, "")

@@ -8,8 +8,10 @@ from sqlalchemy import update
 
 from console.app import PilothouseApp
 from metadata import tables
+from metadata.commented import comments_of
 from metadata.database import Database
 from metadata.definitions import load_blueprint
+from metadata.documents import read_text
 from metadata.kinds import Blueprint
 from metadata.revision_log import newest_revision
 from tests.console.looking import screen_name, until, until_seen
@@ -85,3 +87,32 @@ async def test_an_entry_changed_by_hand_is_named_and_shown(empty_database: Datab
         await pilot.press("v")
         await until_seen(pilot, "✗ PH360 audit entry 3", "what it says is not what its hash was made of")
         await until_seen(pilot, "#3 apply", "who        nobody")
+
+
+async def test_comments_that_came_together_have_one_row_and_enter_leads_to_each(
+    empty_database: Database, make_app: MakeApp
+) -> None:
+    document = read_text("datasets:\n" + "".join(f"  d{n}:  # why {n}\n    owner: ops\n" for n in range(10, 40)))
+    put(empty_database, document.blueprint, comments=comments_of(document))
+    put(empty_database, Blueprint.model_validate({"datasets": {"d10": {"owner": "bi"}}}))
+    app = make_app()
+    async with app.run_test(size=(160, 48)) as pilot:
+        await pilot.press(*":audit", "enter")
+        await until_seen(pilot, "1–4 of 4", "d39 and 29 more")
+        await pilot.press("j", "enter")
+        await until_seen(pilot, "audit ▸ deed:comment number:>=3 number:<=32", "1–30 of 30", "dataset: + # why 39")
+
+
+async def test_a_comment_changed_by_hand_in_the_audit_is_shown_though_another_stood_for_it(
+    empty_database: Database, make_app: MakeApp
+) -> None:
+    document = read_text("datasets:\n" + "".join(f"  d{n}:  # why {n}\n    owner: ops\n" for n in range(5)))
+    put(empty_database, document.blueprint, comments=comments_of(document))
+    with empty_database.write() as connection:
+        connection.execute(update(tables.audit).where(tables.audit.c.number == 3).values(note="forged"))
+    app = make_app()
+    async with app.run_test(size=(160, 48)) as pilot:
+        await pilot.press(*":audit", "enter")
+        await until_seen(pilot, "d4 and 4 more")
+        await pilot.press("v")
+        await until_seen(pilot, "✗ PH360 audit entry 3", "✗3", "#3 comment definition d0")

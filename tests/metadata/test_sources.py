@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -117,6 +118,33 @@ def test_of_many_comments_at_once_the_audit_tells_without_what_they_were(
         ("bronze.orders", "dataset: with those of 1 others"),
         ("silver.orders", "dataset: with those of 1 others"),
     }
+    verify(database)
+
+
+def test_comments_that_came_together_are_one_row_of_the_audit_until_each_is_asked_for(database: Database) -> None:
+    for said in ("why", "how"):
+        lines = (f"  d{number}:  # {said} {number}\n    owner: {said}\n" for number in range(30))
+        say(database, "datasets:\n" + "".join(lines))
+    say(database, "datasets:\n  d3:  # alone\n    owner: bi\n")
+
+    def told(words: str, **more: Any) -> list[tuple[int, str]]:
+        return [(one.number, one.what) for one in list_entries(database, words, **more).items]
+
+    together, last = "definition d29 and 29 more", list_entries(database).items[0].number
+    assert told("who:ada !deed:undo") == [
+        (last, "definition d3"),
+        (last - 1, "revision 3 d3"),
+        (last - 2, together),
+        (last - 32, "revision 2"),
+        (last - 33, together),
+        (last - 63, "revision 1"),
+    ]
+    assert list_entries(database, "who:ada", limit=0).total == 6
+    assert told("", limit=2, after=last - 1) == [(last - 2, together), (last - 32, "revision 2")]
+    assert [what for _, what in told("key:d3 deed:comment")] == ["definition d3"] * 3
+    assert [what for _, what in told('note:"how 7"') + told('"how 7"')] == ["definition d7"] * 2
+    assert len(told("deed:comment", limit=99)) == 61
+    assert len(told("who:ada", limit=99, folded=False)) == 64
     verify(database)
 
 
