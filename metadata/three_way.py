@@ -17,6 +17,8 @@ class Absent:
 
 
 ABSENT: Final = Absent()
+_SETS = ("tags",)
+"""Fields of definitions that list words whose order says nothing; that of keys, features and the like does."""
 
 
 @dataclass(frozen=True)
@@ -32,13 +34,16 @@ class Conflict:
 def merge(base: Any, mine: Any, theirs: Any, path: str = "") -> tuple[Any, list[Conflict]]:
     """What holds all that either side changed; where both did, and not alike, mine stands and it is a conflict.
 
-    Mappings are merged entry by entry, anything else as a whole. Their entries stand in my order, or in theirs where
-    only they have changed it, with what the other side added at the end; where both have, it is a conflict.
+    Mappings are merged entry by entry, tags word by word, anything else as a whole. Their entries stand in my order, or
+    in theirs where only they have changed it, with what the other side added at the end; where both have, it is a
+    conflict.
     """
     if _same(mine, theirs) or _same(theirs, base):
         return mine, []
     if _same(mine, base):
         return theirs, []
+    if path in _SETS:
+        return _merged_set(*([] if side is ABSENT else side for side in (base, mine, theirs))), []
     if not (isinstance(mine, Mapping) and isinstance(theirs, Mapping)):
         return mine, [Conflict(path, base, mine, theirs)]
     before: Mapping[str, Any] = base if isinstance(base, Mapping) else {}
@@ -57,6 +62,12 @@ def merge(base: Any, mine: Any, theirs: Any, path: str = "") -> tuple[Any, list[
         if value is not ABSENT:
             merged[key] = value
     return merged, conflicts
+
+
+def _merged_set(base: list[str], mine: list[str], theirs: list[str]) -> list[str] | Absent:
+    """Theirs without what I took out, then what I added; nothing where none is left."""
+    kept = [word for word in theirs if word in mine or word not in base]
+    return [*kept, *(word for word in mine if word not in base and word not in theirs)] or ABSENT
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -119,6 +119,14 @@ def test_what_others_change_elsewhere_in_a_definition_is_merged(database: Databa
     assert (now.datasets["a"].description, now.datasets["a"].owner) == ("hers", "ml")
 
 
+def test_tags_that_both_changed_are_merged_without_a_clash(database: Database) -> None:
+    put(database, datasets(a={"tags": ["b", "core"]}))
+    stage(database, "ada", datasets(a={"tags": ["core", "a"]}))
+    put(database, datasets(a={"tags": ["b", "core", "hot"]}))
+    assert load_staged(database, "ada").clashes == ()
+    assert applied(database).datasets["a"].tags == ("core", "hot", "a")
+
+
 @pytest.mark.parametrize(("side", "stands"), [("mine", "hers"), ("theirs", "bea's")])
 def test_a_field_that_both_changed_waits_for_a_decision(database: Database, side: Any, stands: str) -> None:
     put(database, datasets(a={"description": "one", "owner": "ops"}))

@@ -14,6 +14,7 @@ VALUES = st.recursive(
     lambda inner: st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
     max_leaves=6,
 )
+TAGS = st.lists(st.sampled_from("abcde"), unique=True)
 BODIES = st.dictionaries(st.sampled_from("abc"), VALUES, max_size=3)
 
 
@@ -58,6 +59,29 @@ def test_an_order_that_both_changed_is_a_conflict_in_which_mine_stands() -> None
     assert list(merged["a"]) == ["y", "x", "z"]
     assert conflicts == [Conflict("a", ["x", "y", "z"], ["y", "x", "z"], ["z", "y", "x"])]
     assert merge(base, mine, mine) == (mine, [])
+
+
+def test_tags_that_both_changed_are_merged_word_by_word_and_ordered_lists_are_a_conflict() -> None:
+    base, mine, theirs = ["b", "x"], ["x", "a", "hot"], ["b", "x", "hot", "cold"]
+    assert merge({"tags": base}, {"tags": mine}, {"tags": theirs}) == ({"tags": ["x", "hot", "cold", "a"]}, [])
+    assert merge({}, {"tags": ["mine"]}, {"tags": ["theirs"]}) == ({"tags": ["theirs", "mine"]}, [])
+    assert merge({"tags": ["a", "b"]}, {"tags": ["a"]}, {"tags": ["b"]}) == ({}, [])
+    assert merge({"tags": ["a"]}, {}, {"tags": ["a", "b"]}) == ({"tags": ["b"]}, [])
+    stored = [{"storage": {"keys": keys}} for keys in (base, mine, theirs)]
+    assert merge(*stored) == (stored[1], [Conflict("storage.keys", base, mine, theirs)])
+
+
+@given(base=TAGS, mine=TAGS, theirs=TAGS)
+def test_merged_tags_hold_what_either_side_added_and_lack_what_either_took_out(
+    base: list[str], mine: list[str], theirs: list[str]
+) -> None:
+    sides = [{"tags": side} if side else {} for side in (base, mine, theirs)]
+    merged, conflicts = merge(*sides)
+    found, was = merged.get("tags", []), set(base)
+    added, taken = (set(mine) | set(theirs)) - was, was - (set(mine) & set(theirs))
+    assert not conflicts
+    assert len(found) == len(set(found)) and set(found) == (was | added) - taken
+    assert merged == {} or found
 
 
 @given(base=BODIES, mine=BODIES)
