@@ -12,9 +12,11 @@ from pydantic_core import ErrorDetails
 from metadata.findings import Path, brief, instead, nearest
 from metadata.kinds import KINDS, Blueprint
 from metadata.shapes import Part, Shape, path_as_written, shape_at, value_at
+from metadata.values import DURATION
 
 _EXPECTED = {
     "string_type": "a text (put it in quotes)",
+    "duration_type": DURATION,
     "int_type": "a whole number",
     "int_parsing": "a whole number",
     "int_from_float": "a whole number",

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 T = TypeVar("T")
 
@@ -20,6 +21,8 @@ AT_ONCE = 500
 """Values of one statement: the parameters that it may have are limited (2,100 in Azure SQL)."""
 _LONGEST = 36_500
 """Days."""
+DURATION = "a number and s, min, h, d, weeks, months or years, as in '30 d'"
+"""What a duration looks like, for people who wrote something else."""
 _DURATION = re.compile(r"^\s*([0-9]+(?:\.[0-9]+)?)\s*([a-z]+?)s?\s*$", re.IGNORECASE)
 
 
@@ -84,13 +87,19 @@ def period(text: str) -> Period:
             seconds = number * _UNITS.get(_SPELLED.get(unit, unit), float("inf"))
             if seconds <= _LONGEST * 86_400:
                 return Period(0, timedelta(seconds=seconds))
-    raise ValueError(f"{text!r} is no duration: write a number and s, min, h, d, weeks, months or years, as in '30 d'")
+    raise ValueError(f"{text!r} is no duration: write {DURATION}")
 
 
 def seconds_from_now(duration: str) -> float:
     """How many seconds a duration takes that begins now: a month is as long as the one that comes."""
     now = utc_now()
     return (period(duration).after(now) - now).total_seconds()
+
+
+def _duration_text(value: object) -> object:
+    if not isinstance(value, str):
+        raise PydanticCustomError("duration_type", "a duration is a text")
+    return value
 
 
 def _duration(text: str) -> str:
@@ -119,6 +128,7 @@ def _share_text(value: float) -> str:
 
 Duration = Annotated[
     str,
+    BeforeValidator(_duration_text),
     AfterValidator(_duration),
     WithJsonSchema({"type": "string", "title": "length of time", "examples": ["30 d", "3 months"]}),
 ]

@@ -212,6 +212,21 @@ def test_an_error_names_line_cause_and_remedy(before: str, after: str, line_of: 
     assert matching[0].file == "f.yaml"
 
 
+@pytest.mark.parametrize("given", ["3", "2.5", "true", "[3 d]"])
+@pytest.mark.parametrize(
+    "field",
+    [
+        "datasets: {{a: {{fresh_within: {}}}}}",
+        "monitors: {{m: {{model: x, predictions: y, watch: {{features: [psi]}}, window: {}}}}}",
+        "pipelines: {{p: {{tasks: {{t: {{kind: train, model: m, retry_delay: {}}}}}}}}}",
+    ],
+)
+def test_what_is_no_text_where_a_duration_is_meant_is_told_what_one_looks_like(field: str, given: str) -> None:
+    told = [each.remedy for each in found(field.format(given))]
+    assert any("a number and s, min, h, d, weeks, months or years, as in '30 d'" in each for each in told), told
+    assert not any("in quotes" in each for each in told)
+
+
 def test_a_rule_that_cannot_be_read_is_told_beside_fields_of_a_wrong_shape() -> None:
     text = """\
 decisions:
