@@ -17,6 +17,8 @@ from metadata.references import with_new_keys
 from metadata.rule_names import refuse_stale_names, with_followed_holds
 from metadata.successors import refuse_another_source, refuse_second_reading, tasks_of
 
+_OF_ANY_VALUE = re.compile(r"(.+\.)?(params\..+|default)")
+"""Fields in which an empty text or list says something."""
 _SWITCH = re.compile(r"(?:(?P<part>(?:tasks|quality)\..+)\.)?enabled")
 Action = Literal["created", "changed", "renamed", "deleted"]
 Identify = Callable[[Blueprint, Blueprint, Blueprint], Blueprint]
@@ -287,8 +289,9 @@ def _walk(path: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Ite
 
 def _said_or_not(place: str, value: Any, other: Any) -> FieldChange:
     """A field that says nothing on one side is one that is added or removed."""
-    if value is None or other is None:
-        action: Literal["added", "removed"] = "added" if value is None else "removed"
+    nothing: tuple[Any, ...] = (None,) if _OF_ANY_VALUE.fullmatch(place) else (None, "", [])
+    if value in nothing or other in nothing:
+        action: Literal["added", "removed"] = "added" if value in nothing and other is not None else "removed"
         return FieldChange(place, action, _shown(value), _shown(other))
     return FieldChange(place, "changed", value, other)
 

@@ -35,6 +35,27 @@ def told(change: Change) -> list[tuple[str, str, Any, Any]]:
     return [(field.action, field.path, field.before, field.after) for field in change.fields]
 
 
+def test_a_text_or_list_that_is_empty_on_one_side_is_told_as_what_is_not_there() -> None:
+    full = {"d": {"description": "Of it", "owner": "ops", "tags": ["a"], "layer": "silver"}}
+    empty = {"d": {}}
+    for before, after, action in ((full, empty, "removed"), (empty, full, "added")):
+        change = only(diff(document(datasets=before), document(datasets=after)).changes)
+        assert {(each.action, each.path) for each in change.fields} == {
+            (action, name) for name in ("description", "owner", "tags", "layer")
+        }
+
+
+def test_an_empty_text_that_is_a_value_is_told_as_one() -> None:
+    fields = {"from": {"connection": "c", "files": "*"}, "to": "d", "kind": "ingest"}
+
+    def with_default(text: str) -> Blueprint:
+        parameters = {"who": {"type": "string", "default": text}}
+        return document(pipelines={"p": {"parameters": parameters, "tasks": {"t": fields}}})
+
+    change = only(diff(applied(with_default("a")), with_default("")).changes)
+    assert told(change) == [("changed", "parameters.who.default", "a", "")]
+
+
 def test_the_same_document_again_changes_nothing() -> None:
     current = applied(orders())
     assert not diff(current, orders())
