@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from importlib import resources
 
 from metadata.errors import UsageError
-from metadata.failures import failures
-from metadata.findings import nearest
 
 _PAGES = resources.files("metadata.checks") / "pages"
 _PAGE = re.compile(
@@ -75,7 +73,5 @@ def find(word: str) -> Page:
     """The page of a code as people write it: `PH131`, `ph131` or `131`. Raises UsageError PH353."""
     code = word.upper() if word[:2].upper() == "PH" else f"PH{word}"
     if code not in codes():
-        near = nearest(code, codes()) or nearest(code, failures())
-        remedy = f"did you mean {near}?" if near else "pilothouse explain lists them all"
-        raise UsageError("PH353", f"code {word}", "neither a check nor a failure has it", remedy)
+        raise UsageError("PH353", f"code {word}", "there is no such code", "pilothouse explain lists them all")
     return page(code)

@@ -59,12 +59,13 @@ def test_without_a_code_all_are_listed(run: Commands) -> None:
     assert "PH173  Partners may miss each other" in run("explain").out
 
 
-def test_a_code_that_is_none_is_wrong_use_and_says_the_nearest(run: Commands) -> None:
+def test_a_code_that_is_none_is_wrong_use_and_says_what_lists_them(run: Commands) -> None:
     refused = run("explain", "PH1311", "--json")
     assert refused.code == 2
     assert refused.out == ""
     assert "PH353 code PH1311" in refused.err
-    assert "did you mean PH131?" in refused.err
+    assert "there is no such code" in refused.err
+    assert "pilothouse explain lists them all" in refused.err
 
 
 async def opened(app: PilothouseApp, review: Review) -> list[object]:
