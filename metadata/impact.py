@@ -31,6 +31,8 @@ Needs = Literal["backfill", "rebuilt", "retrain"]
 """`backfill`: rows that are there stay as they were computed, until somebody has them written anew. `rebuilt`: the next
 run computes all of them anew by itself (a merge keeps those that it no longer gives). `retrain`: a model is to be
 fitted anew."""
+THROUGH = ", through "
+"""What stands in a reason between the change and what it came through last."""
 _MOST_FIRST: tuple[Needs | None, ...] = ("backfill", "rebuilt", "retrain", None)
 
 
@@ -79,7 +81,7 @@ class _Reach:
         """Where it comes from, in few words."""
         if self.own:
             return f"its {self.own}"
-        return f"{self.root}, through {self.through}" if self.through else self.root
+        return f"{self.root}{THROUGH}{self.through}" if self.through else self.root
 
 
 @dataclass

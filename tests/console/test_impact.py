@@ -71,6 +71,21 @@ def test_reasons_are_wrapped_and_what_is_beyond_many_is_counted() -> None:
     assert shown[-1].strip() == untold(many)
 
 
+def test_a_long_reason_is_told_once_where_things_below_one_another_have_the_same() -> None:
+    root = "columns.sched_dep, columns.carrier and 5 more of dataset silver.flights, read by task flights/summarise"
+    reasons = (root, root, f"{root}, through a.b", f"{root}, through c", root, "sql of task p/t", "sql of task p/t")
+    every = [" ".join(one.below) for one in told([Sized("dataset", "a", "u", None, why) for why in reasons], 60)]
+    assert every == [
+        root,
+        "as above",
+        "as above, through a.b",
+        "as above, through c",
+        root,
+        "sql of task p/t",
+        "sql of task p/t",
+    ]
+
+
 def test_what_is_touched_drives_no_terminal() -> None:
     one = Sized("dataset", "a\x1b[2J", "u", None, "its columns.\x1b[2J[b]x")
     text = "\n".join(line.plain for line in review_lines(Review(None, 1, None, (), (one,))))
