@@ -20,6 +20,7 @@ from console.places import EDIT, Place
 from console.screens.keys import key
 from console.screens.run_keys import LOG, RunKeys
 from console.text import joined
+from console.widgets.chrome import Hint
 from console.widgets.rows import Rows
 from metadata.values import utc_now
 
@@ -42,8 +43,8 @@ class OverviewScreen(RunKeys):
     FILTER_HELP = narrow.HELP
     BINDINGS: ClassVar[list[BindingType]] = [
         key("o", "log", "log", shown=False, help="the run under the cursor, and its log"),
+        key("e", "definition", "definition", help="its definition in the blueprint; a kept edit goes on"),
         key("L", "lineage", "lineage", help="lineage of what is under the cursor"),
-        key("e", "definition", "definition", shown=False, help="its definition in the blueprint; a kept edit goes on"),
     ]
 
     def __init__(self, subject: str = "") -> None:
@@ -131,6 +132,25 @@ class OverviewScreen(RunKeys):
         if name in ("lineage", "definition") and not self._subject().lineage:
             return "there is nothing of the blueprint under the cursor"
         return super().unavailable(name)
+
+    def hints(self) -> list[Hint]:
+        """Those that make sense on the row under the cursor; `?` tells the others, too, and why they are off."""
+        row = self.query_one(Rows).row if self.there else None
+        if row is None:
+            return super().hints()
+        subject, one = self._subject(), self.chosen()
+        fit = {
+            "definition": subject.lineage and not one.pipeline,
+            "lineage": subject.lineage,
+            "launch": one.pipeline,
+            "cancel": one.pipeline,
+            "again": one.pipeline,
+            "release": one.holds,
+        }
+        hints = [each for each in super().hints() if fit.get(each.action, True)]
+        if subject.kept:
+            return [replace(each, label="go on") if each.action == "definition" else each for each in hints]
+        return [Hint("P", "review", "changes"), *hints] if row.place == Place("changes") else hints
 
     def copied(self) -> str:
         """The name of what is under the cursor."""

@@ -11,12 +11,13 @@ from typing import Any, get_args
 
 import pytest
 
-from console import narrow, needing, overview_view
+from console import drafts, narrow, needing, overview_view
 from console.app import PilothouseApp
 from console.overview_view import ATTENTION
 from console.places import ROOMS, TABS
 from console.screens.keys import own_bindings
 from console.widgets.cells import widths
+from console.widgets.rows import Rows
 from metadata.database import Database
 from metadata.definitions import load_blueprint
 from metadata.kinds import Blueprint
@@ -118,6 +119,41 @@ async def test_the_change_set_is_opened_by_its_key_from_every_main_screen(
         await until_seen(pilot, "Blueprint ▸ change set", "weather_hourly", "1 edit")
         screens = [getattr(import_module(ROOMS[tab].module), ROOMS[tab].name) for tab in TABS]
         assert all("P" in [one.key for one in own_bindings(screen)] for screen in screens)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 48)])
+async def test_the_line_of_keys_has_those_of_the_row_under_the_cursor(
+    database: Database, make_app: Callable[[], PilothouseApp], size: tuple[int, int]
+) -> None:
+    draft = drafts.begin(settings(), "dataset", "silver.flights", "datasets:\n  silver.flights: {}\n")
+    drafts.write(draft, "datasets:\n  silver.flights: {owner: me}\n")
+    drafts.release(draft)
+    stage_removal(database, getpass.getuser(), load_blueprint(database).schedules["weather_hourly"].uid)
+    always = "  / filter  : jump  ? keys  q quit"
+    wanted = {
+        "attention failed": "L lineage  l launch  x cancel  r run again",
+        "attention hold": "e definition  L lineage  a release",
+        "attention stale": "e definition  L lineage",
+        "change set": "P review",
+        "kept ": "e go on  L lineage",
+        "pipeline flights": "L lineage  l launch  x cancel  r run again",
+        "pipeline backfill_2012": "L lineage  l launch  x cancel  r run again",
+        "model late_arrival": "e definition  L lineage",
+        "dataset silver.flights": "e definition  L lineage",
+    }
+    app, told = make_app(), {}
+    async with app.run_test(size=size) as pilot:
+        await until_seen(pilot, "ATTENTION 6", "change set", "not applied, ")
+        rows = app.screen.query_one(Rows)
+        last = None
+        while rows.row is not None and rows.row.key != last:
+            last = rows.row.key
+            await pilot.pause()
+            told[last] = seen(app).splitlines()[-1].strip()
+            await pilot.press("j")
+    for begin, keys in wanted.items():
+        found = {line for key, line in told.items() if key.startswith(begin)}
+        assert found == {keys + always}, (begin, told)
 
 
 async def test_the_tab_tells_how_much_needs_a_person_whatever_the_overview_is_filtered_by(
