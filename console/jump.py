@@ -50,6 +50,10 @@ def find(typed: str) -> Place | str | None:
         return Place("run", str(int(number[1])))
     if head in ("runs", "history", "changes", "audit") or (head == "difference" and rest):
         return Place(head, rest)
+    if head == "blueprint" and rest:
+        word, more = _parts(rest)
+        kind = EVERY_KIND if word == EVERY_KIND else _kind(word)
+        return Place(head, kind) if kind and not more else None
     return None
 
 

@@ -128,6 +128,10 @@ def test_a_number_is_that_of_a_run_however_it_is_written(typed: str) -> None:
         ("task", Place("blueprint", "pipeline")),
         ("model", Place("models")),
         ("dec", Place("decisions")),
+        *((f"blueprint {typed}", Place("blueprint", "decision")) for typed in ("decisions", "decision", "dec")),
+        ("Blueprint models", Place("blueprint", "model")),
+        ("blueprint feature sets", Place("blueprint", "feature_set")),
+        ("blueprint all", Place("blueprint", "all")),
         ("run", Place("runs")),
         ("runs state:failed", Place("runs", "state:failed")),
         ("o", Place("overview")),
@@ -154,6 +158,8 @@ async def test_a_beginning_leads_where_its_only_word_does_and_several_are_named(
         await until_seen(pilot, "Blueprint ▸ datasets", "silver.flights")
         await pilot.press("colon", *"all", "enter")
         await until_seen(pilot, "Blueprint ▸ definitions", "18 of 18")
+        await pilot.press("colon", *"blueprint models", "enter")
+        await until_seen(pilot, "Blueprint ▸ models", "late_arrival")
         await pilot.press("colon", *"feature set fl")
         await until_seen(pilot, ":feature set flight_context")
         await pilot.press("tab", "enter")
