@@ -14,36 +14,34 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from console import terminal
 
-_ours = terminal.prepare()
+with terminal.prepared():
+    import textual.constants  # noqa: F401
 
-from textual.binding import Binding, BindingType  # noqa: E402 - textual reads the environment when it is imported
-from textual.command import Provider  # noqa: E402
-from textual.message import Message  # noqa: E402
-from textual.screen import ModalScreen, Screen  # noqa: E402
-from textual.scrollbar import ScrollBar  # noqa: E402
+from textual.binding import Binding, BindingType
+from textual.command import Provider
+from textual.message import Message
+from textual.screen import ModalScreen, Screen
+from textual.scrollbar import ScrollBar
 
-for _name in _ours:
-    del os.environ[_name]
-
-from console import clipboard, places, theme  # noqa: E402
-from console.deeds import Asker, Deed, Deeds, Done  # noqa: E402
-from console.fitting import Fitting  # noqa: E402
-from console.garbage import Collector  # noqa: E402
-from console.needing import Needing, needed  # noqa: E402
-from console.palette import ConsoleProvider, Palette  # noqa: E402
-from console.places import TABS, Place  # noqa: E402
-from console.screens.acting import STILL_CHECKING  # noqa: E402
-from console.screens.base import BaseScreen  # noqa: E402
-from console.screens.too_small import TooSmall  # noqa: E402
-from console.session import Session, open_session  # noqa: E402
-from console.sheet import Sheet  # noqa: E402
-from console.store import Answered, Glance, Looked, Ticked, start_services  # noqa: E402
-from console.text import UNICODE  # noqa: E402
-from console.widgets.chrome import AsciiScrollBar, Service, stand  # noqa: E402
-from metadata.errors import Fault  # noqa: E402
-from metadata.settings import Settings  # noqa: E402
-from metadata.settings import settings as read_settings  # noqa: E402
-from metadata.values import utc_now  # noqa: E402
+from console import clipboard, places, theme
+from console.deeds import Asker, Deed, Deeds, Done
+from console.fitting import Fitting
+from console.garbage import Collector
+from console.needing import Needing, needed
+from console.palette import ConsoleProvider, Palette
+from console.places import TABS, Place
+from console.screens.acting import STILL_CHECKING
+from console.screens.base import BaseScreen
+from console.screens.too_small import TooSmall
+from console.session import Session, open_session
+from console.sheet import Sheet
+from console.store import Answered, Glance, Looked, Ticked, start_services
+from console.text import UNICODE
+from console.widgets.chrome import AsciiScrollBar, Service, stand
+from metadata.errors import Fault
+from metadata.settings import Settings
+from metadata.settings import settings as read_settings
+from metadata.values import utc_now
 
 if TYPE_CHECKING:
     from metadata.database import Database

@@ -1,6 +1,6 @@
 """The terminal that the console runs in: what it can show, and what happens when it goes away.
 
-`prepare()` must run before anything imports textual, which reads its settings from the environment once.
+Textual must be imported first within `prepared()`: it reads its settings from the environment once.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 
 LOOK_MILLISECONDS = 500
 GRACE_SECONDS = 3.0
@@ -27,20 +28,25 @@ _FAR = frozenset({"SSH_CONNECTION", "SSH_TTY", "SUDO_USER"})
 _RICH_COLOURS = ("256color", "direct", "kitty", "alacritty", "ghostty", "foot", "wezterm")
 
 
-def prepare(environ: MutableMapping[str, str] = os.environ) -> tuple[str, ...]:
-    """Set what textual reads at import: no animations, and over SSH few frames. What the user has set stays.
+@contextmanager
+def prepared(environ: MutableMapping[str, str] = os.environ) -> Iterator[None]:
+    """What textual reads at import is set: no animations, and over SSH few frames. What the user has set stays.
 
-    But for the size, which only the terminal itself knows: variables that a script has exported do not follow it.
-    Gives the names that have to go again then: editors and services would read them as meant for them.
+    Only meanwhile: editors and services would read it as meant for them. The size is what the terminal itself says for
+    good: variables that a script has exported do not follow it.
     """
     for name in ("COLUMNS", "LINES"):
         environ.pop(name, None)
-    settings = _OVER_SSH if "SSH_CONNECTION" in environ else _ALWAYS
-    for name, value in settings.items():
-        environ.setdefault(name, value)
-    ours = () if _FAR.intersection(environ) else tuple(name for name in _NEAR if name not in environ)
-    environ.update({name: _NEAR[name] for name in ours})
-    return ours
+    wanted = _OVER_SSH if "SSH_CONNECTION" in environ else _ALWAYS
+    if not _FAR.intersection(environ):
+        wanted = wanted | _NEAR
+    ours = {name: value for name, value in wanted.items() if name not in environ}
+    environ.update(ours)
+    try:
+        yield
+    finally:
+        for name in ours:
+            del environ[name]
 
 
 def speaks_unicode(environ: Mapping[str, str] = os.environ) -> bool:

@@ -215,7 +215,7 @@ def _with(kind: str, key: str, value: Definition, field: Settable, text: str) ->
         inner = inner[step]
     there = whole[steps[-1]]
     inner[steps[-1]] = _stepped(path, there, text) if field.many and _steps_of(text) else _read(field, text)
-    if not (text.strip() or field.required or field.choices):
+    if not (text or field.required or field.choices):
         del inner[steps[-1]]
     document = {SECTIONS[kind]: {key: body}}
     try:

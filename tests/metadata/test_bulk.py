@@ -60,7 +60,7 @@ def test_fields_are_those_of_the_kind_and_its_parts_that_one_value_can_be_given_
 def test_nothing_at_all_is_what_the_model_gives_where_nothing_is_said_but_no_choice_of_some() -> None:
     body = {"uid": "it", "pipeline": "orders", "cron": "0 6 * * *", "timezone": "Europe/Berlin", "enabled": False}
     there = Blueprint.model_validate({"schedules": {"it": body}})
-    made = edited(there, "schedule", ["it"], "timezone", " ")
+    made = edited(there, "schedule", ["it"], "timezone", "")
     assert made.words == "1 schedule: timezone Europe/Berlin → UTC"
     assert "timezone" not in content(made.document.schedules["it"])
     with pytest.raises(UsageError, match="PH826"):
