@@ -35,6 +35,7 @@ async def test_a_fault_goes_with_the_next_deed_and_one_that_was_overtaken_with_t
         def told() -> str:
             return screen._voice.about
 
+        monkeypatch.setattr(voice, "FLASH_SECONDS", 60.0)
         screen.tell(fault("PH303"), "applied_set")
         screen.reload()
         await until(pilot, lambda: not screen._reading)
