@@ -8,10 +8,12 @@ from collections.abc import Callable
 
 QUIET_SECONDS = 0.3
 """Time since the last key after which a collection is in nobody's way."""
+YOUNG, MIDDLE = 700, 10
+"""New objects after which the young are gone through, and times of that after which the middle generation is."""
 ENOUGH = 10
-"""Collections of what is young, of some 7,000 objects each, after which a full one is worth its while."""
+"""Collections of the middle generation, of some 7,000 objects each, after which a full one is worth its while."""
 MOST = 200
-"""Collections of what is young after which a full one waits for no pause."""
+"""Collections of the middle generation after which a full one waits for no pause."""
 
 
 class Collector:
@@ -20,8 +22,7 @@ class Collector:
     def __init__(self, quiet_for: Callable[[], float], *, alone: bool) -> None:
         """`quiet_for`: seconds since the last key."""
         if alone:
-            young, middle, _ = gc.get_threshold()
-            gc.set_threshold(young, middle, MOST)
+            gc.set_threshold(YOUNG, MIDDLE, MOST)
         self._quiet_for, self._alone = quiet_for, alone
         self._loaded = self._settled = self._waits = False
 
