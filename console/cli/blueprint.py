@@ -82,7 +82,7 @@ def check(context: click.Context, source: tuple[Path, ...], as_json: bool) -> No
     except DocumentError as error:
         found = list(error.findings)
     show_findings(found, as_json)
-    of_others = [each for each in standing if not each.line]
+    of_others = {each for each in standing if not each.line}
     if of_others:
         words = f"{counted(len(of_others), 'error')} of what these do not name: there before, apply leaves it alone."
         click.echo(words, err=True)
