@@ -38,8 +38,10 @@ class Listing(Prompting):
 
     def on_key(self, event: events.Key) -> None:
         """A key that is of the blueprint says so where another one leads there, unless it is one of this screen."""
+        if event.key not in EDITING or self.typing:
+            return
         own = {one: binding.id for binding in own_bindings(type(self)) for one in binding.key.split(",")}
-        if event.key in EDITING and event.key not in own and own.get("e") == "definition" and not self.typing:
+        if event.key not in own and own.get("e") == "definition":
             self.say(f"{event.key} is of the blueprint: e leads to the definition", "warn")
 
     def on_rows_opened(self, message: Rows.Opened) -> None:
