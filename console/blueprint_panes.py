@@ -15,7 +15,6 @@ from metadata.commented import with_comments
 from metadata.database import Database
 from metadata.definitions import Use, references_of, used_by
 from metadata.kinds import Definition
-from metadata.rebasing import uids_in
 from metadata.revision_log import Edit, history_of
 from metadata.rows.batches import DatasetState, state_of
 from metadata.rows.columns import columns_known, readers_of
@@ -88,7 +87,7 @@ def read_detail(database: Database, row: DefinitionRow, owner: str) -> Detail | 
         text=text,
         coloured=tuple(yaml_lines(text)),
         to_edit=staged.text_of(row.uid, sources[1]),
-        uids=next((uids_in(value) for _, _, value in staged.working.blueprint if value.uid == row.uid), {"": row.uid}),
+        uids=staged.own_uids(row.uid),
         definition=definition,
         uses=tuple(references_of(database, row.uid)),
         used_by=tuple(used_by(database, row.uid, MOST_USES + 1)),

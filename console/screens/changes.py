@@ -31,7 +31,6 @@ from metadata.database import Database
 from metadata.documents import key_of
 from metadata.findings import Finding
 from metadata.kinds import Blueprint
-from metadata.rebasing import uids_in
 from metadata.revision_log import Revision
 from metadata.rows.sources import load_sources
 from metadata.rows.staged import Staged, apply_staged, decide, load_around, load_edits, rekey, unstage
@@ -333,7 +332,7 @@ def _edits(database: Database, owner: str) -> list[_Edit]:
             recorded(item.kind, item.key, item.uid, item.key_before, item.before, item.after),
             tuple(clash for clash in found.clashes if clash.uid == item.uid),
             found.text_of(item.uid, sources.get(item.uid)),
-            uids_in(found.places[item.uid][2]) if item.uid in found.places else {"": item.uid},
+            found.own_uids(item.uid),
             kept.get(item.uid),
         )
         for item in found.items
@@ -343,7 +342,7 @@ def _edits(database: Database, owner: str) -> list[_Edit]:
 def _text_of(database: Database, owner: str, uid: str) -> tuple[str, dict[str, str]]:
     """A definition as YAML, empty where it is gone, and the uids of it and its tasks."""
     found, sources = load_around(database, owner, uid), load_sources(database, [uid], owner)
-    return found.text_of(uid, sources.get(uid)), uids_in(found.places[uid][2]) if uid in found.places else {}
+    return found.text_of(uid, sources.get(uid)), found.own_uids(uid)
 
 
 def _row(one: _Edit, marked: bool) -> Row:

@@ -22,6 +22,7 @@ from metadata.edits import with_moved_tasks
 from metadata.errors import PilothouseError, UsageError
 from metadata.findings import Finding
 from metadata.kinds import SECTIONS, Blueprint
+from metadata.rebasing import uids_in
 from metadata.references import references
 from metadata.revision_log import Revision, head
 from metadata.revisions import apply_exactly, diff_of, exactly, moved
@@ -80,6 +81,10 @@ class Staged:
         The comments are those of a kept text (`metadata.rows.sources`).
         """
         return with_comments(source, *self.places[uid]) if uid in self.places else ""
+
+    def own_uids(self, uid: str) -> dict[str, str]:
+        """Those of a definition with the edits in it, and of its tasks, as `metadata.rebasing.uids_in` has them."""
+        return uids_in(self.places[uid][2]) if uid in self.places else {"": uid}
 
     def findings(
         self, changes: ChangeSet, estimator_prefixes: Iterable[str] | None
