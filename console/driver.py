@@ -32,11 +32,15 @@ class Driver(LinuxDriver):
             came = False
             while not self.exit_event.is_set():
                 came = bool(selector.select(_SOON if came else _PATIENCE))
-                data = os.read(self.fileno, 4096) if came else b""
-                if came and not data:
-                    break
-                text = decode(data)
-                for event in parser.feed(text) if text else () if came else parser.tick():
+                if came:
+                    data = os.read(self.fileno, 4096)
+                    if not data:
+                        break
+                    text = decode(data)
+                    events = parser.feed(text) if text else ()  # of no text it takes itself for at its end
+                else:
+                    events = parser.tick()
+                for event in events:
                     self.process_message(event)
         with suppress(EOFError, ParseError):
             for _ in parser.feed(""):

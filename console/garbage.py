@@ -24,15 +24,15 @@ class Collector:
         if alone:
             gc.set_threshold(YOUNG, MIDDLE, MOST)
         self._quiet_for, self._alone = quiet_for, alone
-        self._loaded = self._settled = self._waits = False
+        self._settles = self._waits = False
 
     def loaded(self) -> None:
         """All is loaded that stays for good: it is gone through once more, and never again."""
-        self._loaded = True
+        self._settles = True
 
     def look(self) -> None:
         """Collect in the next pause if there is enough. To be called now and then, within the event loop."""
-        due = gc.get_count()[2] >= ENOUGH or (self._loaded and not self._settled)
+        due = gc.get_count()[2] >= ENOUGH or self._settles
         if due and self._alone and not self._waits:
             self._waits = True
             self._collect()
@@ -44,7 +44,7 @@ class Collector:
             return
         self._waits = False
         gc.collect()
-        if self._loaded and not self._settled:
+        if self._settles:
             gc.freeze()
             gc.collect()  # else it counts on what it goes through no more
-            self._settled = True
+            self._settles = False

@@ -214,9 +214,10 @@ def _with(kind: str, key: str, value: Definition, field: Settable, text: str) ->
         inner[step] = dict(inner[step]) if step in inner else dict(whole)
         inner = inner[step]
     there = whole[steps[-1]]
-    inner[steps[-1]] = _stepped(path, there, text) if field.many and _steps_of(text) else _read(field, text)
-    if not (text or field.required or field.choices):
-        del inner[steps[-1]]
+    if text or field.required or field.choices:
+        inner[steps[-1]] = _stepped(path, there, text) if field.many and _steps_of(text) else _read(field, text)
+    else:
+        inner.pop(steps[-1], None)
     document = {SECTIONS[kind]: {key: body}}
     try:
         now = Blueprint.model_validate(document).get(kind, key)

@@ -76,10 +76,15 @@ async def test_A_shows_the_history_of_a_definition_whatever_it_was_called(  # no
         await until_seen(pilot, f"audit ▸ kind:revision of:{newest_revision(empty_database) - 1}", "1–1 of 1")
 
 
+def forge(database: Database, number: int, **said: str) -> None:
+    """Somebody changes an entry by hand."""
+    with database.write() as connection:
+        connection.execute(update(tables.audit).where(tables.audit.c.number == number).values(**said))
+
+
 async def test_an_entry_changed_by_hand_is_named_and_shown(empty_database: Database, make_app: MakeApp) -> None:
     operate(empty_database)
-    with empty_database.write() as connection:
-        connection.execute(update(tables.audit).where(tables.audit.c.number == 3).values(actor="nobody"))
+    forge(empty_database, 3, actor="nobody")
     app = make_app()
     async with app.run_test(size=(160, 48)) as pilot:
         await pilot.press(*":audit", "enter")
@@ -108,8 +113,7 @@ async def test_a_comment_changed_by_hand_in_the_audit_is_shown_though_another_st
 ) -> None:
     document = read_text("datasets:\n" + "".join(f"  d{n}:  # why {n}\n    owner: ops\n" for n in range(5)))
     put(empty_database, document.blueprint, comments=comments_of(document))
-    with empty_database.write() as connection:
-        connection.execute(update(tables.audit).where(tables.audit.c.number == 3).values(note="forged"))
+    forge(empty_database, 3, note="forged")
     app = make_app()
     async with app.run_test(size=(160, 48)) as pilot:
         await pilot.press(*":audit", "enter")

@@ -34,6 +34,13 @@ def full() -> Iterator[Full]:
         gc.unfreeze()
 
 
+async def settle(*, alone: bool) -> None:
+    """All is loaded, and nobody types."""
+    collector = Collector(lambda: garbage.QUIET_SECONDS, alone=alone)
+    collector.loaded()
+    collector.look()
+
+
 def test_what_is_loaded_is_gone_through_once_and_in_a_pause(full: Full) -> None:
     pressed = time.monotonic()
 
@@ -74,13 +81,7 @@ def test_garbage_that_has_gathered_is_collected_in_the_next_pause(full: Full, mo
 def test_without_a_pause_garbage_is_collected_in_the_end(full: Full, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(garbage, "MOST", 2)
     stays = [[] for _ in range(400_000)]
-
-    async def settle() -> None:
-        collector = Collector(lambda: garbage.QUIET_SECONDS, alone=True)
-        collector.loaded()
-        collector.look()
-
-    asyncio.run(settle())
+    asyncio.run(settle(alone=True))
     full.clear()
     kept = [[] for _ in range(60_000)]
     assert full
@@ -89,12 +90,6 @@ def test_without_a_pause_garbage_is_collected_in_the_end(full: Full, monkeypatch
 
 def test_a_process_that_is_for_more_than_the_console_collects_as_it_did(full: Full) -> None:
     before = gc.get_threshold()
-
-    async def settle() -> None:
-        collector = Collector(lambda: garbage.QUIET_SECONDS, alone=False)
-        collector.loaded()
-        collector.look()
-
-    asyncio.run(settle())
+    asyncio.run(settle(alone=False))
     assert not full
     assert (gc.get_threshold(), gc.get_freeze_count()) == (before, 0)
